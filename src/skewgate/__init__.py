@@ -1,0 +1,1 @@
+"""The command line of skewgate: it drives the playbooks of the collection ``skewgate.preflight``."""

@@ -1,0 +1,123 @@
+"""From a report (the content of report.json) to what is read on a terminal. Pure: nothing is printed or read here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+Node = dict[str, Any]
+Report = dict[str, Any]
+
+
+def clean(text: object) -> str:
+    """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def skew_text(skew_s: dict[str, float] | None) -> str:
+    """``{"low", "high"}`` in seconds as middle and bound; positive: the node is ahead.
+
+    The bound is rounded up, so that the interval that is shown always contains the one that was measured.
+
+    >>> skew_text({"low": -612.016, "high": -611.992})
+    '-612.004 s ± 0.012'
+    """
+    if skew_s is None:
+        return "unknown"
+    middle_s = round((skew_s["low"] + skew_s["high"]) / 2, 3) + 0.0  # + 0.0: no "-0.000"
+    bound_s = max(skew_s["high"] - middle_s, middle_s - skew_s["low"])
+    # A thousandth of the last place shown is the arithmetic's, not the measurement's.
+    return f"{middle_s:+.3f} s ± {math.ceil(bound_s * 1000 - 1e-3) / 1000:.3f}"
+
+
+def blocking(node: Node) -> list[dict[str, Any]]:
+    """Return the findings that refuse the node: failures, then what could not be told, then what was not asked."""
+    order = ("fail", "inconclusive", "skipped")
+    found = [finding for finding in node["findings"] if finding["required"] and finding["state"] != "pass"]
+    return sorted(found, key=lambda finding: order.index(finding["state"]))
+
+
+def verdict_text(node: Node) -> str:
+    """Return the node's verdict in one word, two where nothing could be proved."""
+    if node["verdict"] == "admit":
+        return "admitted"
+    return "not judged" if node.get("cause") == "not_judged" else "refused"
+
+
+def reason(node: Node) -> str:
+    """Why the node has its verdict, in a few words; empty for a node that was good from the start."""
+    if node["verdict"] == "admit":
+        before = node.get("before")
+        if before and before["verdict"] != "admit":
+            return f"mended; the skew was {skew_text(before['skew_s'])}"
+        return ""
+    findings = blocking(node)
+    if not findings:
+        return "no required check gave an answer"
+    more = f" (and {len(findings) - 1} more below)" if len(findings) > 1 else ""
+    return clean(findings[0]["summary"]) + more
+
+
+def table(report: Report) -> Table:
+    """One row a node: verdict, skew with its bound, reason."""
+    # ASCII without colours: the same on a terminal, in a log and in a pipe, whatever the locale.
+    result = Table(box=box.ASCII2, show_lines=True)
+    result.add_column("Node", overflow="fold")
+    result.add_column("Verdict", no_wrap=True)
+    result.add_column("Skew (+ ahead)", no_wrap=True, justify="right")
+    result.add_column("Reason", overflow="fold", ratio=1)
+    for name, node in sorted(report["nodes"].items()):
+        cells = (clean(name), verdict_text(node), skew_text(node["skew_s"]), reason(node))
+        result.add_row(*(Text(cell) for cell in cells))
+    return result
+
+
+def refusals(report: Report) -> Iterator[RenderableType]:
+    """For each refused node every finding that refuses it: what was seen, why it matters, what to do."""
+    for name, node in sorted(report["nodes"].items()):
+        if node["verdict"] == "admit":
+            continue
+        parts: list[RenderableType] = [Text(f"{clean(name)}: {verdict_text(node)}")]
+        message = (node.get("remediation") or {}).get("message")
+        if message:
+            parts.append(Padding(Text(f"mending: {clean(message)}"), (0, 0, 0, 2)))
+        findings = blocking(node)
+        # Checks were skipped because of what another one says: beside that one their names are enough.
+        skipped = [finding["check"] for finding in findings if finding["state"] == "skipped"]
+        if len(skipped) < len(findings):
+            findings = findings[: len(findings) - len(skipped)]
+        else:
+            skipped = []
+        for finding in findings:
+            rows = Table.grid(padding=(0, 2))
+            rows.add_column(no_wrap=True)
+            rows.add_column(overflow="fold", ratio=1)
+            for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
+                rows.add_row(label, Text(clean(finding[key])))
+            parts.append(Padding(Text(f"{clean(finding['check'])}: {finding['state']}"), (0, 0, 0, 2)))
+            parts.append(Padding(rows, (0, 0, 0, 4)))
+        if skipped:
+            parts.append(Padding(Text(clean(f"skipped for that reason: {', '.join(skipped)}")), (0, 0, 0, 2)))
+        yield Group(Text(), *parts)
+
+
+def outcome(report: Report) -> str:
+    """Return the whole run in one sentence.
+
+    >>> outcome({"nodes": {"a": {"verdict": "admit"}, "b": {"verdict": "refuse", "cause": "failure"}}})
+    '1 of 2 nodes admitted; refused: b.'
+    """
+    named: dict[str, list[str]] = {"admitted": [], "refused": [], "not judged": []}
+    for name, node in sorted(report["nodes"].items()):
+        named[verdict_text(node)].append(clean(name))
+    total = len(report["nodes"])
+    parts = [f"{len(named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
+    parts += [f"{verdict}: {', '.join(named[verdict])}" for verdict in ("refused", "not judged") if named[verdict]]
+    return "; ".join(parts) + "."

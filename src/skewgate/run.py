@@ -1,0 +1,161 @@
+"""One run of ansible-playbook through ansible-runner: its events as they come, its output, its end."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pexpect  # type: ignore[import-untyped]
+from ansible_runner.interface import init_runner
+
+# The ansible-core of this very Python, not what PATH happens to have. -P: the user's directory is no place for modules.
+ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "ansible", "playbook"]
+
+ENVIRONMENT = {
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_FORCE_COLOR": "false",
+    # Ansible only warns of an inventory that it can't read, and would leave out the nodes that it names.
+    "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+}
+
+# Nobody sees a question that ssh or ansible asks in the run: unanswered, it would wait for ever.
+ANSWERS = {
+    r"continue connecting \(yes/no[^\n]*\? ?$": "no",
+    r"(?i)pass(word|phrase)[^\n]*: ?$": "",
+}
+
+
+@dataclass
+class PlaybookRun:
+    """How the run ended: ansible's exit status, all that it printed, whether the user stopped it."""
+
+    rc: int | None = None
+    output: list[str] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def messages(self) -> list[str]:
+        """Ansible's own errors and warnings, one string each, without the excerpts of files that it adds."""
+        return ansible_messages(self.output)
+
+
+def run_playbook(
+    playbook: str,
+    options: Sequence[str],
+    extra_vars: dict[str, str],
+    on_event: Callable[[dict[str, Any], list[str]], None],
+) -> PlaybookRun:
+    """Run ``playbook`` (a path or a collection's) in the current directory and hand each event, and
+    the lines that ansible printed with it, to ``on_event``.
+
+    ``options`` are ansible-playbook's, passed on unread; ``extra_vars`` win over theirs. What ansible-runner writes lies in
+    a directory of mode 0700 that is removed at the end, whatever happens.
+    """
+    run = PlaybookRun()
+    stop = _Stop()
+
+    def handle(event: dict[str, Any]) -> bool:
+        stop.pid = event.get("pid", stop.pid)
+        lines = printed(event)
+        run.output += lines
+        on_event(event, lines)
+        return False  # keep no file of it
+
+    with tempfile.TemporaryDirectory(prefix="skewgate-") as private_dir:
+        runner = init_runner(
+            private_data_dir=private_dir,
+            playbook=playbook,
+            cmdline=shlex.join(options),
+            extravars=extra_vars,
+            envvars=ENVIRONMENT,
+            passwords=ANSWERS,
+            fact_cache_type="",  # the user's own, if any; ansible-runner would put a file cache in its place
+            suppress_env_files=True,
+            quiet=True,
+            event_handler=handle,
+            cancel_callback=stop.kill,
+        )
+        config = runner.config
+        config.command[:1] = ANSIBLE_PLAYBOOK
+        config.cwd = str(Path.cwd())
+        config.suppress_output_file = True
+        config.pexpect_timeout = 1
+        if "ANSIBLE_HOST_KEY_CHECKING" not in os.environ:
+            # ansible-runner switches the check of ssh host keys off unless told otherwise.
+            del config.env["ANSIBLE_HOST_KEY_CHECKING"]
+        with stop.on_signals():
+            try:
+                runner.run()
+            except pexpect.TIMEOUT:  # a killed ansible-playbook left a process that holds its terminal
+                if not stop.requests:
+                    raise
+        run.rc, run.interrupted = runner.rc, stop.requests > 0
+    return run
+
+
+def printed(event: dict[str, Any]) -> list[str]:
+    """Return the lines of an event; an empty line outside of ansible's own events is one that was printed."""
+    text = event.get("stdout")
+    return text.split("\n") if text or (text == "" and event.get("event") == "verbose") else []
+
+
+class _Stop:
+    """The first Ctrl-C asks ansible-playbook to stop, so that it ends its workers too; the second kills it."""
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.requests = 0
+
+    def kill(self) -> bool:
+        """Tell ansible-runner whether to kill ansible-playbook now."""
+        return self.requests > (0 if self.pid is None else 1)
+
+    def _request(self, *_: object) -> None:
+        self.requests += 1
+        if self.requests == 1 and self.pid is not None:
+            os.kill(self.pid, signal.SIGINT)
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Listen for the time of the run."""
+        before = {
+            number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def ansible_messages(output: Sequence[str]) -> list[str]:
+    r"""Pick the errors and warnings out of ansible's output.
+
+    A message begins with ``[ERROR]: `` or ``[WARNING]: `` (``ERROR! `` before ansible-core 2.19, ``ansible-playbook: error: ``
+    for options) and ends at an empty line, at its ``Origin:`` (an excerpt of the file follows, which may hold anything) or at
+    the next message.
+
+    >>> ansible_messages(["PLAY [all]", "ERROR! the playbook: x.yml could", "not be found", "", "else"])
+    ['the playbook: x.yml could not be found']
+    """
+    starts = ("[ERROR]: ", "[WARNING]: ", "ERROR! ", "ansible-playbook: error: ", "playbook: error: ")
+    messages: list[str] = []
+    inside = False
+    for line in output:
+        start = next((start for start in starts if line.startswith(start)), None)
+        if start:
+            messages.append(line.removeprefix(start).strip())
+            inside = True
+        elif not line.strip() or line.startswith(("Origin:", "[", "The error appears", "<<<")):
+            inside = False
+        elif inside:
+            messages[-1] += " " + line.strip()
+    return list(dict.fromkeys(messages))
