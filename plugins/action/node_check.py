@@ -1,0 +1,214 @@
+"""Sign on the controller, collect on the node in one module call, judge on the controller.
+
+The documentation for users is in plugins/modules/node_check.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils.checks import discover
+from ..plugin_utils.checks.github_app_token import NODE_CLOCK, NOW, TRUE_TIME
+from ..plugin_utils.github_answers import classify
+from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
+from ..plugin_utils.judge import chrony_can_help, judge_record
+from ..plugin_utils.policy import Policy, SettingsError
+from ..plugin_utils.report import now
+from ..plugin_utils.skew import estimate_skew
+
+NS = 1_000_000_000
+
+CLOCK_AGREEMENT_S = 5.0
+"""The node sends the JWT that was signed for the controller's clock only where its own is this near: the way there takes a
+second or two. What smaller differences do is for the check clock_skew, which measures them to the millisecond."""
+
+CREDENTIALS_CHECK = "github_app_token"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """The action ``skewgate.preflight.node_check``."""
+
+    _requires_connection = True
+    _supports_check_mode = True
+    _supports_diff = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        # Arguments are strings with tags; what is judged and stored is plain JSON.
+        settings = json.loads(json.dumps(self._task.args))
+        try:
+            policy, apps = self._read_settings(settings)
+        except SettingsError as error:
+            return {
+                **result,
+                "failed": True,
+                "msg": "The settings are wrong, and no node was contacted: " + "; ".join(error.problems),
+                "configuration_errors": error.problems,
+            }
+        record = self._take_record(settings, policy, apps, task_vars or {})
+        report = judge_record(record)
+        result.update(
+            changed=False,
+            report=report,
+            record=record,
+            phase=settings.get("phase"),
+            verdict=report["verdict"],
+            chrony_can_help=chrony_can_help(report),
+        )
+        if record["unreachable"]:
+            result.update(unreachable=True, msg=record["unreachable"])
+        return result
+
+    def _read_settings(self, settings: Mapping[str, Any]) -> tuple[Policy, list[GithubApp]]:
+        checks = settings.get("checks") or list(discover())
+        apps: list[GithubApp] = []
+        problems: list[str] = []
+        if CREDENTIALS_CHECK in checks:
+            apps, problems = read_github_apps(settings.get("github_apps") or [])
+            if not apps and not problems:
+                problems.append(
+                    "gate_github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, private_key_file), "
+                    f"or leave {CREDENTIALS_CHECK} out of gate_checks"
+                )
+            problems += self._ways_into_a_file()
+        if not settings.get("ntp_servers"):
+            problems.append("gate_ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
+        try:
+            policy = Policy.from_settings(settings, discover(), [app.public() for app in apps])
+        except SettingsError as error:
+            problems += error.problems
+        if problems:
+            raise SettingsError(problems)
+        return policy, apps
+
+    def _ways_into_a_file(self) -> list[str]:
+        """A module's arguments, the JWT among them, stay out of files only where the module is piped to the node."""
+        with contextlib.suppress(KeyError):  # a connection plugin without the option can't be told
+            self._connection.set_option("pipelining", True)
+        if constants.config.get_config_value("DEFAULT_KEEP_REMOTE_FILES"):
+            return [
+                "ANSIBLE_KEEP_REMOTE_FILES is on: the JWT would be left in a file on the node; turn it off for this run"
+            ]
+        if not self._is_pipelining_enabled("new"):
+            return [
+                f"the connection {self._connection.transport!r} can't pipe modules to the node with this become method: the "
+                "JWT would be written to a file there; use ssh with sudo or as root, or leave github_app_token out of gate_checks"
+            ]
+        return []
+
+    def _take_record(
+        self, settings: Mapping[str, Any], policy: Policy, apps: list[GithubApp], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Everything known of the node: schema of evidence.json's ``nodes[NAME]``."""
+        sections = {section for name in policy.checks for section in discover()[name].NEEDS} - {"collected"}
+        arguments = {
+            "ntp_servers": settings["ntp_servers"],
+            "ntp_port": settings.get("ntp_port") or 123,
+            "apis": self._apis(apps),
+            "timeout_s": settings.get("timeout_s") or 5,
+        }
+        record: dict[str, Any] = {
+            "policy": policy.as_json(),
+            "collected_at": now(),
+            "evidence": {},
+            "controller": None,
+            "unreachable": None,
+            "module_error": None,
+        }
+        before_ns = time.time_ns()
+        requests = [
+            app.request([_attempt(app, policy, NOW, before_ns / NS, only_within_s=CLOCK_AGREEMENT_S)]) for app in apps
+        ]
+        answer = self._collect({**arguments, "sections": sorted(sections), "github_apps": requests}, task_vars, record)
+        if answer is None:
+            return record
+        record["evidence"] = answer
+        record["controller"] = {"before_ns": before_ns, "after_ns": time.time_ns()}
+        self._try_both_clocks(policy, apps, arguments, task_vars, record)
+        return record
+
+    def _collect(
+        self, arguments: dict[str, Any], task_vars: dict[str, Any], record: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """One call of the module; ``None`` where it gave no evidence, with the reason in the record."""
+        try:
+            answer = self._execute_module(
+                module_name="skewgate.preflight.node_evidence", module_args=arguments, task_vars=task_vars
+            )
+        except AnsibleConnectionFailure as failure:
+            record["unreachable"] = str(failure.message).strip()
+            return None
+        if "evidence" not in answer:
+            record["module_error"] = str(answer.get("msg") or "the module gave no answer").strip()
+            return None
+        evidence: dict[str, Any] = json.loads(json.dumps(answer["evidence"]))
+        return evidence
+
+    def _try_both_clocks(
+        self,
+        policy: Policy,
+        apps: list[GithubApp],
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+        record: dict[str, Any],
+    ) -> None:
+        """The counterfactual, only where the clock may be at fault: a JWT of the node's clock and one of the true time."""
+        evidence = record["evidence"]
+        taken = evidence.get("github_apps")
+        if not isinstance(taken, list):
+            return
+        doubtful = {
+            entry["name"] for entry in taken if classify((entry["attempts"] or [{}])[0]).kind in ("not_sent", "clock")
+        }
+        if not doubtful:
+            return
+        requests = []
+        # The node read its clock a module's way later than before_ns, and the JWT will be sent a module's way later than it
+        # is signed: so taken, the two cancel out, and the JWT is dated for the moment of sending.
+        node_ahead_ns = evidence["collected"]["wall_ns"] - record["controller"]["before_ns"]
+        skew = estimate_skew(evidence, record["controller"]).skew_s
+        for app in apps:
+            if app.name not in doubtful:
+                continue
+            node_s = (time.time_ns() + node_ahead_ns) / NS
+            attempts = [_attempt(app, policy, NODE_CLOCK, node_s)]
+            if skew is not None:
+                attempts.append(_attempt(app, policy, TRUE_TIME, node_s - skew.middle, life_s=TRUE_TIME_LIFE_S))
+            requests.append(app.request(attempts))
+        second: dict[str, Any] = {}
+        answer = self._collect({**arguments, "sections": ["github_apps"], "github_apps": requests}, task_vars, second)
+        if answer is None or not isinstance(answer.get("github_apps"), list):
+            # The first call's evidence stands; without the second one the check says that it could not separate the causes.
+            return
+        by_name = {entry["name"]: entry for entry in taken}
+        for entry in answer["github_apps"]:
+            by_name[entry["name"]]["attempts"] += entry["attempts"]
+
+    @staticmethod
+    def _apis(apps: list[GithubApp]) -> list[dict[str, Any]]:
+        return [{"url": url, "ca_pem": ca_pem} for url, ca_pem in {app.api_url: app.ca_pem for app in apps}.items()]
+
+
+def _attempt(
+    app: GithubApp,
+    policy: Policy,
+    label: str,
+    now_s: float,
+    *,
+    life_s: int | None = None,
+    only_within_s: float | None = None,
+) -> dict[str, Any]:
+    return {
+        "label": label,
+        "signed_for_s": int(now_s),
+        "only_within_s": only_within_s,
+        "jwt": app.sign(policy.signing_profile, now_s, life_s),
+    }

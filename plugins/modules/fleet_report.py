@@ -1,0 +1,83 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action ``fleet_report``, which runs on the controller (plugins/action/fleet_report.py)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_report
+short_description: Report on all nodes that were checked
+version_added: 0.1.0
+description:
+  - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes report.json and evidence.json.
+  - A host without a result is reported as refused, since nothing is known about it.
+  - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
+options:
+  hosts:
+    description: The hosts to report on.
+    type: list
+    elements: str
+    required: true
+  report_dir:
+    description: The folder on the controller for the reports; it is made where it is missing.
+    type: path
+    required: true
+  run_id:
+    description: A word that the report carries, to tell this run's from another's.
+    type: str
+  before:
+    description: The name of the variable in which the first check was registered.
+    type: str
+    default: gate_before
+  after:
+    description: The name of the variable in which the check after the remediation was registered.
+    type: str
+    default: gate_after
+  remediation:
+    description: The name of the variable that tells what became of the remediation.
+    type: str
+    default: gate_remediation
+attributes:
+  check_mode:
+    support: full
+    description: Reports are written in check mode too; nodes are not touched by it.
+author:
+  - The skewgate developers
+"""
+
+EXAMPLES = r"""
+- name: Report on all nodes
+  skewgate.preflight.fleet_report:
+    hosts: "{{ ansible_play_hosts_all }}"
+    report_dir: /var/tmp/skewgate-report
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+verdict:
+  description: V(admit) where every node is admitted, else V(refuse).
+  type: str
+  returned: success
+exit_code:
+  description: What the command line exits with for this report.
+  type: int
+  returned: success
+summary:
+  description: How many nodes were admitted, refused for a failure, and not judged.
+  type: dict
+  returned: success
+lines:
+  description: The report for a reader, a line each.
+  type: list
+  elements: str
+  returned: success
+refusals:
+  description: For each refused host, the reasons and the next steps, a line each.
+  type: dict
+  returned: success
+report_dir:
+  description: Where the reports are.
+  type: str
+  returned: success
+"""

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Documentation of the action ``node_check``, which runs on the controller (plugins/action/node_check.py)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: node_check
+short_description: Judge a node's clock and GitHub App credentials from evidence taken on it
+version_added: 0.1.0
+description:
+  - Signs a JWT for each GitHub App on the controller, takes the node's evidence with one call of
+    M(skewgate.preflight.node_evidence), and judges it on the controller.
+  - Only where the node's clock disagrees with the controller's, or GitHub refused the JWT for its times, a second call sends
+    a JWT of the node's clock and one of the true time, which tells a bad clock from a bad credential.
+  - It changes nothing on the node. It never fails for a node that does not pass; read RV(verdict).
+options:
+  checks:
+    description: The checks to run; all where it is empty. C(skewgate explain) lists them.
+    type: list
+    elements: str
+    default: []
+  advisory_checks:
+    description: Checks whose findings are reported but never refuse a node.
+    type: list
+    elements: str
+    default: []
+  clients:
+    description: The GitHub App clients that the cluster will run, by the names of their profiles.
+    type: list
+    elements: str
+    required: true
+  client_profiles:
+    description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them, C(reuse_s)
+      and C(source).
+    type: dict
+    default: {}
+  ntp_servers:
+    description: The NTP servers that the node is compared with, asked from the node itself.
+    type: list
+    elements: str
+    required: true
+  ntp_port:
+    description: The UDP port of the NTP servers.
+    type: int
+    default: 123
+  github_apps:
+    description: The GitHub Apps to check. Keys stay on the controller.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the App is called in reports.
+        type: str
+      app_id:
+        description: The App's ID; this or O(github_apps[].client_id).
+        type: str
+      client_id:
+        description: The App's client ID, which GitHub recommends as issuer.
+        type: str
+      installation_id:
+        description: The ID of the App's installation.
+        type: str
+        required: true
+      private_key_file:
+        description: The App's private key, a PEM file on the controller; this or O(github_apps[].private_key).
+        type: path
+      private_key:
+        description: The App's private key as text, for example from Ansible Vault.
+        type: str
+      private_key_passphrase:
+        description: The passphrase of an encrypted key.
+        type: str
+      api_url:
+        description: The API, V(https://HOST/api/v3) for GitHub Enterprise Server.
+        type: str
+        default: https://api.github.com
+      git_url:
+        description: Where the repositories are; from O(github_apps[].api_url) by default.
+        type: str
+      ca_file:
+        description: A PEM file on the controller with the CA of the API's certificate; the node's own store by default.
+        type: path
+      repositories:
+        description: The repositories, OWNER/NAME, that must be reachable with the token.
+        type: list
+        elements: str
+        default: []
+      permissions:
+        description: What the token that is minted may do; narrow.
+        type: dict
+        default: {contents: read}
+      depth:
+        description: How far to go. V(jwt) asks for the installation and mints nothing; V(token) mints a token and revokes it;
+          V(repository) also reaches each repository with it. The default is V(repository) where repositories are named, else V(token).
+        type: str
+        choices: [jwt, token, repository]
+  max_clock_error_s:
+    description: The most that the time daemon's own bound of the clock's error may be, in seconds.
+    type: float
+    default: 1.0
+  max_skew_s:
+    description: A limit of your own for the skew, in seconds either way, beside those of the clients.
+    type: float
+  timeout_s:
+    description: The bound of each exchange with a server, in seconds.
+    type: float
+    default: 5
+  phase:
+    description: A word that the result carries back, for those who follow a run.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: It changes nothing, and runs in check mode as ever.
+notes:
+  - With O(github_apps) it needs a connection that pipes modules to the node (ssh with sudo or as root); it turns pipelining on
+    for itself and refuses where that can't be done, since a JWT would be written to a file on the node.
+author:
+  - The skewgate developers
+"""
+
+EXAMPLES = r"""
+- name: Check the node
+  skewgate.preflight.node_check:
+    clients: [argocd]
+    ntp_servers: [ntp1.example.net, ntp2.example.net, ntp3.example.net]
+    github_apps:
+      - name: deploy
+        client_id: Iv23liExampleClientId
+        installation_id: 12345678
+        private_key_file: ~/.secrets/deploy.pem
+        repositories: [example/deploy-config]
+  register: node
+
+- name: Refuse it where it does not pass
+  ansible.builtin.assert:
+    that: node.verdict == 'admit'
+"""
+
+RETURN = r"""
+verdict:
+  description: V(admit) or V(refuse).
+  type: str
+  returned: always
+report:
+  description: The node's entry of report.json, with its findings.
+  type: dict
+  returned: always
+record:
+  description: The node's entry of evidence.json, from which the report can be made again.
+  type: dict
+  returned: always
+chrony_can_help:
+  description: Whether the role C(skewgate.preflight.chrony) answers one of the findings that refuse the node.
+  type: bool
+  returned: always
+configuration_errors:
+  description: What is wrong with the settings, a line each; no node was contacted.
+  type: list
+  elements: str
+  returned: where the settings are wrong
+"""

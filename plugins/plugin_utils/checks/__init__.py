@@ -1,0 +1,34 @@
+"""The checks, one file each: its docstring is what ``skewgate explain`` prints.
+
+A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``MENDED_BY_CHRONY`` (whether the role can help
+where it does not pass) and ``judge(record, policy) -> Finding``, a pure function. A new file here is a new check.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Protocol, cast
+
+from ..finding import Finding
+from ..policy import Policy
+from ..record import Record
+
+
+class Check(Protocol):
+    """What each module in this folder is."""
+
+    __doc__: str | None
+    NEEDS: tuple[str, ...]
+    MENDED_BY_CHRONY: bool
+
+    def judge(self, record: Record, policy: Policy) -> Finding:
+        """Answer the check's question from the evidence alone."""
+
+
+@cache
+def discover() -> dict[str, Check]:
+    """All checks by name, ``reachable`` first: the others have nothing to say of a node that was not reached."""
+    names = sorted((m.name for m in pkgutil.iter_modules(__path__)), key=lambda name: (name != "reachable", name))
+    return {name: cast(Check, importlib.import_module(f"{__name__}.{name}")) for name in names}

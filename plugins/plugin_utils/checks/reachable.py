@@ -1,0 +1,40 @@
+"""Could the node be reached, and did it show its evidence?
+
+Without evidence nothing is known about a node, and what is not known does not admit it. An unreachable node is reported
+beside the others and never stops them.
+
+Passes where the connection worked and the module ran to its end.
+
+Source: skewgate's own rule, fail closed.
+"""
+
+from __future__ import annotations
+
+from ..finding import Finding
+from ..policy import Policy
+from ..record import Record
+
+NEEDS = ()
+MENDED_BY_CHRONY = False
+
+
+def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
+    """Judge whether there is evidence at all."""
+    if record.unreachable:
+        return Finding(
+            "inconclusive",
+            f"the node could not be reached: {record.unreachable}",
+            "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+            "See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
+            {"unreachable": record.unreachable},
+        )
+    if record.module_error:
+        return Finding(
+            "inconclusive",
+            f"the evidence could not be taken: {record.module_error}",
+            "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+            "Nodes need Python 3.8 or later and, unless Ansible logs in as root, `become`; mend that and check again.",
+            {"module_error": record.module_error},
+        )
+    collected = record.section("collected")
+    return Finding("pass", "reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]})

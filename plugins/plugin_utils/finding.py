@@ -1,0 +1,28 @@
+"""What a check answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["pass", "fail", "inconclusive", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check's answer: one line of what was seen, why it matters, what to do next, and the readings behind it.
+
+    ``why`` and ``remedy`` are empty only where the state is ``pass``.
+    """
+
+    state: State
+    summary: str
+    why: str = ""
+    remedy: str = ""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A finding that does not say why or what to do leaves its reader alone."""
+        if self.state != "pass" and not (self.why and self.remedy):
+            raise ValueError(f"a finding that is {self.state} says why and what to do: {self.summary!r}")

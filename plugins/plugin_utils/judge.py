@@ -1,0 +1,89 @@
+"""From a node's record to its findings and its verdict. Pure: the same record gives the same answer anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .checks import Check, discover
+from .finding import Finding
+from .policy import Policy
+from .record import MissingEvidenceError, Record
+from .skew import as_json
+
+
+def judge_record(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Judge one node: the node's entry of ``report.json``.
+
+    A required check that does not pass refuses; so does a node of which nothing was judged.
+    """
+    record = Record(data)
+    policy = Policy.from_json(data["policy"])
+    checks = discover()
+    findings = [
+        {
+            "check": name,
+            "required": name not in policy.advisory_checks,
+            **_as_json(_judge(checks[name], record, policy)),
+        }
+        for name in checks
+        if name in policy.checks or name == "reachable"
+    ]
+    required = [f["state"] for f in findings if f["required"]]
+    judged = [f for f in findings if f["required"] and f["check"] != "reachable"]
+    admitted = bool(judged) and all(state == "pass" for state in required)
+    return {
+        "verdict": "admit" if admitted else "refuse",
+        "judged_at": data["collected_at"],
+        "cause": None if admitted else "failure" if "fail" in required else "not_judged",
+        "skew_s": as_json(record.skew.skew_s),
+        "findings": findings,
+    }
+
+
+def chrony_can_help(report: Mapping[str, Any]) -> bool:
+    """Whether the role ``chrony`` answers one of the findings that refuse this node."""
+    if any(f["check"] == "reachable" and f["state"] != "pass" for f in report["findings"]):
+        return False
+    return any(
+        f["required"] and f["state"] != "pass" and discover()[f["check"]].MENDED_BY_CHRONY for f in report["findings"]
+    )
+
+
+def _judge(check: Check, record: Record, policy: Policy) -> Finding:
+    """One check in isolation: whatever goes wrong in it is *inconclusive*, and never hides the others."""
+    if record.unreachable and check.NEEDS:
+        return Finding(
+            "skipped",
+            "the node was not reached",
+            "nothing is known about it",
+            "Mend what `reachable` says, and check again.",
+        )
+    try:
+        for section in check.NEEDS:
+            record.section(section)
+        return check.judge(record, policy)
+    except MissingEvidenceError as missing:
+        return Finding(
+            "inconclusive",
+            f"could not tell: {missing}",
+            "A check without evidence is no pass.",
+            "Mend what kept the node from showing it, and check again.",
+        )
+    except Exception as error:  # noqa: BLE001 - a mistake in one check must refuse the node, not end the run
+        return Finding(
+            "inconclusive",
+            f"the check itself failed: {type(error).__name__}: {error}",
+            "A check that failed is no pass. The evidence may have a form that this version does not know.",
+            "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
+        )
+
+
+def _as_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "state": finding.state,
+        "summary": finding.summary,
+        "why": finding.why,
+        "remedy": finding.remedy,
+        "seen": dict(finding.seen),
+    }

@@ -1,0 +1,95 @@
+"""One SNTP exchange, as the node saw it, turned into how far the node is ahead of that server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ntplib
+
+from .interval import Interval
+
+NS = 1_000_000_000
+NTP_TO_UNIX_S = 2_208_988_800
+"""Seconds from the NTP era's start (1900) to Unix time's (1970); RFC 5905, figure 4."""
+
+MAX_ROOT_DISTANCE_S = 1.5
+"""Beyond this a server does not know the time itself; RFC 5905, appendix A.5.1.1 (MAXDIST 1 s, and some for its growth)."""
+
+HEADER_BYTES = 48
+
+
+@dataclass(frozen=True)
+class NtpSample:
+    """What one exchange says: ``skew_s`` is node minus server, with the server's own error included."""
+
+    address: str
+    skew_s: Interval
+    delay_s: float
+    stratum: int
+    reference_id: int
+    root_distance_s: float
+
+
+def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
+    """Check a reply as RFC 5905 (section 8 and 9.2) asks, then compute the interval of the node's skew.
+
+    ``sample`` is an entry of the evidence's ``ntp.servers[].samples``. The offset is ``((t2-t1)+(t3-t4))/2`` and the delay
+    ``(t4-t1)-(t3-t2)``; t4 is t1 and the monotonic time that passed, so that a step of the wall clock can't spoil it. The
+    true offset lies within half the delay and the server's root distance (root delay / 2 + root dispersion).
+    Raises ValueError with the reason why a reply can't be used.
+    """
+    if sample.get("error"):
+        raise ValueError(str(sample["error"]))
+    sent, reply = bytes.fromhex(sample["sent_hex"]), bytes.fromhex(sample["reply_hex"])
+    if len(reply) < HEADER_BYTES:
+        raise ValueError(f"the reply has {len(reply)} bytes, an NTP header has {HEADER_BYTES}")
+    if reply[24:32] != sent[40:48]:
+        raise ValueError("the reply does not echo the request (another's answer, or a forged one)")
+    packet = ntplib.NTPStats()
+    packet.from_data(reply[:HEADER_BYTES])
+    if packet.mode != 4 or packet.version not in (3, 4):
+        raise ValueError(f"not a server's reply: mode {packet.mode}, version {packet.version}")
+    if packet.stratum == 0:
+        code = reply[12:16].decode("ascii", "replace").rstrip("\0 ")
+        raise ValueError(f"the server refuses this node (kiss-o'-death {code})")
+    if packet.leap == 3 or packet.stratum >= 16:
+        raise ValueError(f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})")
+    root_distance_s = packet.root_delay / 2 + packet.root_dispersion
+    if root_distance_s > MAX_ROOT_DISTANCE_S:
+        raise ValueError(
+            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable"
+        )
+    if reply[40:48] == bytes(8):
+        raise ValueError("the server gave no transmit timestamp")
+
+    t1 = sample["t1_wall_ns"]
+    t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
+    t2, t3 = _unix_ns(reply[32:40], t1), _unix_ns(reply[40:48], t1)
+    delay_s = ((t4 - t1) - (t3 - t2)) / NS
+    if delay_s < -0.001:
+        raise ValueError(f"the reply took {delay_s:.6f} s: the server's own timestamps contradict each other")
+    skew_s = -((t2 - t1) + (t3 - t4)) / 2 / NS
+    bound_s = max(delay_s, 0.0) / 2 + root_distance_s
+    return NtpSample(
+        address=str(sample["address"]),
+        skew_s=Interval(skew_s - bound_s, skew_s + bound_s),
+        delay_s=delay_s,
+        stratum=packet.stratum,
+        reference_id=packet.ref_id,
+        root_distance_s=root_distance_s,
+    )
+
+
+def _unix_ns(field: bytes, near_ns: int) -> int:
+    """A 64-bit NTP timestamp as Unix nanoseconds, in the era nearest to ``near_ns`` (RFC 5905, section 6).
+
+    ntplib's own conversion goes through a float, which costs half a microsecond, and knows the first era only.
+    """
+    seconds = int.from_bytes(field[:4], "big")
+    fraction_ns = int.from_bytes(field[4:], "big") * NS >> 32
+    era_s = 1 << 32
+    near_s = near_ns // NS + NTP_TO_UNIX_S
+    seconds += round((near_s - seconds) / era_s) * era_s
+    return (seconds - NTP_TO_UNIX_S) * NS + fraction_ns

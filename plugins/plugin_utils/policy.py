@@ -1,0 +1,104 @@
+"""The settings of a run: what is judged and by which limits. Nothing in them is secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .client_profiles import ClientProfile, narrowest, parse_profile, shipped_profiles
+
+
+class SettingsError(ValueError):
+    """Everything that is wrong with the settings, one line each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        """``problems``: what was found, what was expected, which choices there are."""
+        self.problems = list(problems)
+        super().__init__("; ".join(self.problems))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a node has to pass. It is stored beside the evidence, so that this can be judged again by the same policy."""
+
+    checks: tuple[str, ...]
+    advisory_checks: tuple[str, ...]
+    clients: tuple[str, ...]
+    client_profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    github_apps: tuple[Mapping[str, Any], ...] = ()
+    max_clock_error_s: float = 1.0
+    max_skew_s: float | None = None
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], known_checks: Iterable[str], github_apps: Iterable[Mapping[str, Any]] = ()
+    ) -> Policy:
+        """Read the settings (``gate_*`` without the prefix); raises SettingsError with all that is wrong with them.
+
+        ``github_apps`` are the public parts of the credentials, which are read by github_apps.py.
+        """
+        known = list(known_checks)
+        problems = []
+        for key in ("checks", "advisory_checks"):
+            unknown = [name for name in settings.get(key) or [] if name not in known]
+            problems += [f"gate_{key}: no check is called {name!r}; known: {', '.join(known)}" for name in unknown]
+        checks = tuple(settings.get("checks") or known)
+        advisory = tuple(settings.get("advisory_checks") or ())
+        if not set(checks) - set(advisory):
+            problems.append("gate_advisory_checks: every check is advisory, so nothing could ever refuse a node")
+        profiles = dict(settings.get("client_profiles") or {})
+        clients = tuple(settings.get("clients") or ())
+        try:
+            catalogue = {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in profiles.items()}}
+        except ValueError as error:
+            problems.append(f"gate_client_profiles: {error}")
+        else:
+            problems += [
+                f"gate_clients: no client profile is called {name!r}; known: {', '.join(sorted(catalogue))}"
+                for name in clients
+                if name not in catalogue
+            ]
+        if not clients:
+            problems.append("gate_clients: name the GitHub App clients that the cluster will run, for example [argocd]")
+        max_clock_error_s = float(settings.get("max_clock_error_s", 1.0))
+        if max_clock_error_s <= 0:
+            problems.append(f"gate_max_clock_error_s: expected more than 0 s, found {max_clock_error_s}")
+        max_skew_s = None if settings.get("max_skew_s") in (None, "") else float(settings["max_skew_s"])
+        if max_skew_s is not None and max_skew_s <= 0:
+            problems.append(f"gate_max_skew_s: expected more than 0 s, found {max_skew_s}")
+        if problems:
+            raise SettingsError(problems)
+        return cls(checks, advisory, clients, profiles, tuple(github_apps), max_clock_error_s, max_skew_s)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Policy:
+        """Read what ``as_json`` wrote."""
+        return cls(
+            tuple(data["checks"]),
+            tuple(data["advisory_checks"]),
+            tuple(data["clients"]),
+            data["client_profiles"],
+            tuple(data["github_apps"]),
+            data["max_clock_error_s"],
+            data["max_skew_s"],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+    @property
+    def catalogue(self) -> dict[str, ClientProfile]:
+        """All profiles: the shipped ones and the user's, which win."""
+        return {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in self.client_profiles.items()}}
+
+    @property
+    def profiles(self) -> list[ClientProfile]:
+        """The profiles of the named clients."""
+        return [self.catalogue[name] for name in self.clients]
+
+    @property
+    def signing_profile(self) -> ClientProfile:
+        """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
+        return narrowest(self.profiles)

@@ -1,0 +1,58 @@
+"""A node's record: its evidence and what the controller noted beside it, as checks read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .skew import SkewEstimate, estimate_skew
+
+
+class MissingEvidenceError(Exception):
+    """A check needs what the node could not show; the framework makes it *inconclusive*."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Wraps the plain JSON of one node. Keys: evidence, controller, policy, unreachable, module_error, collected_at."""
+
+    data: Mapping[str, Any]
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why the node could not be reached, if so."""
+        return self.data.get("unreachable")
+
+    @property
+    def module_error(self) -> str | None:
+        """Why the module that takes the evidence failed, if so."""
+        return self.data.get("module_error")
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """All that the node showed."""
+        return self.data.get("evidence") or {}
+
+    def section(self, name: str) -> Any:
+        """One section of the evidence; raises MissingEvidenceError where it was not taken or failed."""
+        section = self.evidence.get(name)
+        if section is None:
+            raise MissingEvidenceError(f"the evidence has no section {name!r}")
+        if isinstance(section, Mapping) and "error" in section:
+            raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}")
+        return section
+
+    def chronyc(self, command: str) -> str:
+        """What ``chronyc -c COMMAND`` printed; raises MissingEvidenceError where it did not work."""
+        answer = (self.section("chrony").get("commands") or {}).get(command) or {"error": "not asked"}
+        if answer.get("error") or answer["rc"] != 0:
+            reason = answer.get("error") or (answer["stderr"] or answer["stdout"]).strip() or f"rc {answer['rc']}"
+            raise MissingEvidenceError(f"chronyc {command} did not answer: {reason}")
+        return str(answer["stdout"])
+
+    @cached_property
+    def skew(self) -> SkewEstimate:
+        """The node's skew from all references."""
+        return estimate_skew(self.evidence, self.data.get("controller"))

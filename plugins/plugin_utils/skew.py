@@ -1,0 +1,144 @@
+"""How far a node's clock is ahead of true time: every reference's interval, and the one on which most agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .interval import Interval, agree
+from .ntp_packet import NS, NtpSample, decode_sample
+
+CONTROLLER = "controller"
+MAX_WALL_JUMP_S = 0.5
+"""More than chronyd's fastest slew (100000 ppm) moves a clock in the seconds that a collection takes."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference's reading of the node's clock, or why it gave none."""
+
+    name: str
+    skew_s: Interval | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class SkewEstimate:
+    """The node's skew (positive: ahead), or ``None`` and why it is unknown."""
+
+    skew_s: Interval | None
+    references: tuple[Reference, ...]
+    falsetickers: tuple[str, ...] = ()
+    unknown_because: str = ""
+    ntp_samples: Mapping[str, NtpSample] = field(default_factory=dict)
+
+    def seen(self) -> dict[str, Any]:
+        """The estimate as a finding shows it."""
+        return {
+            "skew_s": as_json(self.skew_s),
+            "references": {r.name: {"skew_s": as_json(r.skew_s), "detail": r.detail} for r in self.references},
+            "falsetickers": list(self.falsetickers),
+        }
+
+
+def as_json(interval: Interval | None) -> dict[str, float] | None:
+    """An interval as reports write it, to the microsecond."""
+    return None if interval is None else {"low": round(interval.low, 6), "high": round(interval.high, 6)}
+
+
+def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | None) -> SkewEstimate:
+    """Estimate the skew from a node's evidence (``skewgate/evidence/1``) and the controller's clock around its taking.
+
+    The controller alone proves nothing (its clock is not checked by anyone): it needs another reference beside it.
+    """
+    references: list[Reference] = []
+    samples: dict[str, NtpSample] = {}
+    for server in _entries(evidence, "ntp", "servers"):
+        reference, best = _ntp_reference(server)
+        references.append(reference)
+        if best:
+            samples[reference.name] = best
+    references += [_date_reference(api) for api in _entries(evidence, "api_date", "apis")]
+    if controller and "collected" in evidence:
+        wall_ns = evidence["collected"]["wall_ns"]
+        bracket = Interval((wall_ns - controller["after_ns"]) / NS, (wall_ns - controller["before_ns"]) / NS)
+        references.append(Reference(CONTROLLER, bracket, "the controller's clock around the module call"))
+    found = tuple(references)
+
+    jump_s = _wall_jump_s(evidence)
+    if jump_s > MAX_WALL_JUMP_S:
+        why = f"the clock was moved by {jump_s:.3f} s while it was measured"
+        return SkewEstimate(None, found, unknown_because=why, ntp_samples=samples)
+    readings = {r.name: r.skew_s for r in found if r.skew_s}
+    if not set(readings) - {CONTROLLER}:
+        why = "no reference answered: " + "; ".join(f"{r.name}: {r.detail}" for r in found if not r.skew_s)
+        return SkewEstimate(None, found, unknown_because=why, ntp_samples=samples)
+    try:
+        agreement = agree(readings)
+    except ValueError as error:
+        return SkewEstimate(None, found, unknown_because=str(error), ntp_samples=samples)
+    return SkewEstimate(agreement.interval, found, agreement.falsetickers, ntp_samples=samples)
+
+
+def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mapping[str, Any]]:
+    return list((evidence.get(section) or {}).get(key) or [])
+
+
+def _ntp_reference(server: Mapping[str, Any]) -> tuple[Reference, NtpSample | None]:
+    """The server's sample of the least delay: it is the one that the network disturbed least (RFC 5905, section 10)."""
+    name = f"ntp {server['server']}"
+    usable: list[NtpSample] = []
+    problems: list[str] = [server["error"]] if server.get("error") else []
+    for sample in server.get("samples") or []:
+        try:
+            usable.append(decode_sample(sample))
+        except ValueError as error:
+            problems.append(str(error))
+    if not usable:
+        return Reference(name, None, "; ".join(dict.fromkeys(problems)) or "not asked"), None
+    best = min(usable, key=lambda s: s.delay_s)
+    detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
+    return Reference(name, best.skew_s, detail), best
+
+
+def _date_reference(api: Mapping[str, Any]) -> Reference:
+    """The API's ``Date`` D has whole seconds: node minus API lies in ``[t_send - D - 1, t_recv - D]``; answers intersect.
+
+    A verified certificate is what ties the answer to the API's host; without it anybody could have given the Date.
+    """
+    name = f"date {api['url']}"
+    low, high = float("-inf"), float("inf")
+    problem = "not asked"
+    for answer in api.get("answers") or []:
+        if answer.get("error"):
+            problem = f"{answer['error']['phase']}: {answer['error']['message']}"
+            continue
+        if not answer.get("date") or not answer.get("verified"):
+            problem = "the answer had no Date" if answer.get("verified") else "the certificate could not be verified"
+            continue
+        try:
+            date_s = parsedate_to_datetime(answer["date"]).timestamp()
+        except ValueError:
+            problem = f"the Date could not be read: {answer['date']!r}"
+            continue
+        sent_s = answer["t_send_wall_ns"] / NS
+        received_s = sent_s + (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
+        low, high = max(low, sent_s - date_s - 1), min(high, received_s - date_s)
+    if low == float("-inf"):
+        return Reference(name, None, problem)
+    if low > high:
+        return Reference(name, None, "its answers contradict each other (several machines with different clocks?)")
+    return Reference(name, Interval(low, high), "whole seconds")
+
+
+def _wall_jump_s(evidence: Mapping[str, Any]) -> float:
+    """How much wall and monotonic time disagree between the readings of one collection."""
+    pairs = [(evidence["collected"]["wall_ns"], evidence["collected"]["mono_ns"])] if "collected" in evidence else []
+    for server in _entries(evidence, "ntp", "servers"):
+        pairs += [(s["t1_wall_ns"], s["t1_mono_ns"]) for s in server.get("samples") or [] if "t1_mono_ns" in s]
+    for api in _entries(evidence, "api_date", "apis"):
+        pairs += [(a["t_send_wall_ns"], a["t_send_mono_ns"]) for a in api.get("answers") or [] if "t_send_wall_ns" in a]
+    offsets = [wall - mono for wall, mono in pairs]
+    return (max(offsets) - min(offsets)) / NS if offsets else 0.0
