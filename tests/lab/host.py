@@ -1,0 +1,122 @@
+"""What the lab needs of the machine it runs on: user-mode Linux's requirements, Debian packages, an unpacked chronyd."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+#: What the lab's own commands come from, and the libraries of the chronyd that is unpacked and not installed.
+PACKAGES = (
+    "e2fsprogs",
+    "iproute2",
+    "libcap2",
+    "libgnutls30",
+    "libnettle8",
+    "libseccomp2",
+    "mmdebstrap",
+    "openssh-client",
+    "user-mode-linux",
+)
+
+#: UML maps a node's memory from an executable file here.
+MEMORY_DIR = Path("/dev/shm")
+
+#: Prefix of every command that runs someone else's code for the lab: without CAP_SYS_TIME, which root's programs get
+#: through the bounding set, the kernel lets nothing under it set this machine's clock.
+NO_CLOCK = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
+
+
+class LabError(Exception):
+    """The lab could not do what it was asked; says what was found and what to do next."""
+
+
+class LabUnavailable(LabError):  # noqa: N818 - it says what is the matter
+    """The lab can not run on this machine at all, or not as this user."""
+
+
+def say(message: str) -> None:
+    """Tell the user what the lab does, at once."""
+    print(f"lab: {message}", flush=True)
+
+
+def command(argv: list[str], *, timeout_s: float = 60) -> str:
+    """Run argv and return its standard output; LabError with the end of all it said when it fails."""
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise LabError(f"{argv[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(argv)}` did not end within {timeout_s:g} s") from error
+    if done.returncode:
+        raise LabError(f"`{' '.join(argv)}` ended with {done.returncode}:\n{done.stdout[-3000:].strip()}")
+    return done.stdout
+
+
+def require_machine() -> None:
+    """LabUnavailable unless this machine and user can run user-mode Linux guests on a network of their own."""
+    if platform.system() != "Linux" or platform.machine() != "x86_64":
+        raise LabUnavailable(
+            f"the lab's nodes are user-mode Linux guests, which run on x86-64 Linux alone; "
+            f"this machine is {platform.machine()} {platform.system()}"
+        )
+    if os.geteuid() != 0:
+        raise LabUnavailable("the lab makes a network namespace and an image, which takes root; run it as root")
+    if shutil.which("apt-get") is None:
+        raise LabUnavailable("the lab takes its nodes and tools from Debian packages; this machine has no apt-get")
+    if os.statvfs(MEMORY_DIR).f_flag & os.ST_NOEXEC:
+        raise LabError(f"{MEMORY_DIR} is mounted noexec; run `mount -o remount,exec {MEMORY_DIR}`")
+
+
+def install_packages() -> None:
+    """Install what is missing of PACKAGES, with one command that is announced; nothing when all is there."""
+    # dpkg-query ends with 1 when it does not know one of the names, and still prints the others.
+    known = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.splitlines()
+    missing = [name for name in PACKAGES if f"{name} installed" not in known]
+    if not missing:
+        return
+    say(f"installing Debian packages with apt-get: {' '.join(missing)}")
+    install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
+    command(["sh", "-c", f"{install} {' '.join(missing)}"], timeout_s=600)
+
+
+def unpack_chronyd(folder: Path) -> Path:
+    """Path of a chronyd unpacked from Debian's package below `folder`.
+
+    The package itself must not be installed here: it would start, and steer this machine's clock.
+    """
+    chronyd = folder / "usr/sbin/chronyd"
+    if chronyd.exists():
+        return chronyd
+    say("downloading Debian's chrony package, to unpack (not install) its chronyd")
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    # apt's own sandbox user could not write into a folder of root's.
+    fetch = f"cd '{partial}' && apt-get -q -o APT::Sandbox::User=root download chrony"
+    try:
+        command(["sh", "-c", fetch], timeout_s=120)
+    except LabError:
+        command(["apt-get", "update", "-q"], timeout_s=300)
+        command(["sh", "-c", fetch], timeout_s=120)
+    (deb,) = partial.glob("chrony_*.deb")
+    command(["dpkg-deb", "-x", str(deb), str(partial)])
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return chronyd

@@ -1,0 +1,230 @@
+"""The lab as a whole: what `make lab`, `python -m tests.lab` and the tests' fixtures use."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.lab.host import LabError, install_packages, require_machine, say, unpack_chronyd
+from tests.lab.image import build_image, image_path, make_keys
+from tests.lab.network import GATEWAY, Namespace, Process
+from tests.lab.nodes import TRIO, Node, NodeSpec
+from tests.lab.ntp import SERVERS, NtpServer
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STATE_DIR = REPOSITORY / "build/lab"
+GITHUB_MODULE = "tests.lab.github_api"
+
+
+class Lab:
+    """Nodes, NTP servers and a GitHub API in a network namespace, with all their state below one folder.
+
+    `cache_dir` keeps what outlives `down`: images, SSH keys and the unpacked chronyd (below `state_dir` by default). A
+    second lab on the same machine needs another folder and another namespace.
+    Commands raise LabUnavailable where the lab can not run, LabError where something went wrong.
+    """
+
+    def __init__(
+        self, state_dir: Path = STATE_DIR, namespace: str = "skewgate-lab", cache_dir: Path | None = None
+    ) -> None:
+        self.state_dir = state_dir.resolve()
+        self.cache_dir = (cache_dir or state_dir).resolve()
+        self.namespace = Namespace(namespace, self.state_dir)
+        self.ssh_dir = self.cache_dir / "ssh"
+        self.ntp_servers = [NtpServer(self.namespace, self.state_dir, name) for name in SERVERS]
+        self.github = Process(self.namespace, self.state_dir / "github", "api")
+
+    def up(self, nodes: Sequence[NodeSpec] = TRIO) -> None:
+        """Bring up the servers and what is missing of these nodes; change nothing that is as it should be.
+
+        A node that runs as something else than asked is reset. Nodes that are not named are left alone.
+        """
+        with self._locked():
+            require_machine()
+            install_packages()
+            make_keys(self.ssh_dir)
+            chronyd = self._chronyd()
+            # Before the namespace: a build that fails leaves nothing behind.
+            for spec in nodes:
+                self._image(spec)
+            if not self.namespace.exists():
+                self._stop_everything()
+                self.namespace.create()
+            for server in self.ntp_servers:
+                server.start(chronyd)
+            self._start_github()
+            for server in self.ntp_servers:
+                server.wait()
+            self._boot([spec for spec in nodes if not self._node(spec.name).runs(spec, self._image(spec))])
+
+    def down(self) -> None:
+        """Leave no process, tap, namespace or mount; the cache, and the logs of this run, stay."""
+        with self._locked():
+            require_machine()
+            self.namespace.exists()  # refuses another lab's
+            self._stop_everything()
+
+    def start_node(self, spec: NodeSpec) -> None:
+        """Boot a node, and return when it can be used; nothing when it runs as this spec already."""
+        with self._locked():
+            self._require_up()
+            if not self._node(spec.name).runs(spec, self._image(spec)):
+                self._boot([spec])
+
+    def stop_node(self, name: str) -> None:
+        """Kill a node, as a power cut would, and forget its disk; nothing when there is none of that name."""
+        with self._locked():
+            self._require_up()
+            self._node(name).stop()
+
+    def reset_node(self, spec: NodeSpec) -> None:
+        """Boot a node anew, with a disk as the image and a clock as the spec, and return when it can be used."""
+        with self._locked():
+            self._require_up()
+            self._boot([spec])
+
+    def is_up(self, nodes: Sequence[NodeSpec] = TRIO) -> bool:
+        """Whether every server, and each of these nodes as specified, runs."""
+        servers = [*(server.process for server in self.ntp_servers), self.github]
+        return (
+            self.namespace.exists()
+            and all(server.pid() is not None for server in servers)
+            and all(self._node(spec.name).runs(spec, self._image_path(spec)) for spec in nodes)
+        )
+
+    def processes(self) -> dict[str, int | None]:
+        """The servers and nodes by name, each with its process id, or None when it was started and lives no more."""
+        nodes = [path.parent.name for path in sorted(self.state_dir.glob("nodes/*/booted.json"))]
+        processes = [*(server.process for server in self.ntp_servers), self.github]
+        processes += [self._node(name).process for name in nodes]
+        return {process.name: process.pid() for process in processes}
+
+    def run(self, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        """subprocess.run of argv inside the lab's network."""
+        return subprocess.run(self.namespace.argv(list(argv)), check=options.pop("check", False), **options)
+
+    def ssh(
+        self, name: str, command: str, timeout_s: float = 60, *, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a shell command as root on a node; LabError when it takes too long or, with `check`, fails."""
+        try:
+            done = self.run(
+                self.ssh_argv(name, command),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"{name}: `{command}` did not end within {timeout_s:g} s") from error
+        if check and done.returncode:
+            raise LabError(f"{name}: `{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def ssh_argv(self, name: str, command: str) -> list[str]:
+        """The ssh command, to be run inside the lab's network, that runs a shell command as root on a node."""
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": "10",
+            "IdentityFile": str(self.ssh_dir / "id_ed25519"),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": str(self.ssh_dir / "known_hosts"),
+            "StrictHostKeyChecking": "yes",
+        }
+        words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+        return ["ssh", "-F", "none", *words, f"root@{self._node(name).address()}", command]
+
+    def skew_s(self, name: str) -> tuple[float, float]:
+        """Bounds of a node's clock minus this machine's, in seconds: the narrowest of five exchanges over one ssh."""
+        clock = "import sys, time\nfor line in sys.stdin: print(time.time_ns(), flush=True)"
+        argv = self.namespace.argv(self.ssh_argv(name, f"python3 -I -S -c '{clock}'"))
+        bounds = []
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as asked:
+            assert asked.stdin is not None
+            assert asked.stdout is not None
+            for _ in range(6):
+                before_ns = time.time_ns()
+                asked.stdin.write("\n")
+                asked.stdin.flush()
+                answer = asked.stdout.readline()
+                after_ns = time.time_ns()
+                if not answer:
+                    raise LabError(f"{name} did not tell its time over ssh")
+                bounds.append(((int(answer) - after_ns) / 1e9, (int(answer) - before_ns) / 1e9))
+            asked.stdin.close()
+        return min(bounds, key=lambda bound: bound[1] - bound[0])
+
+    def wait_synchronised(self, name: str, timeout_s: int = 120) -> None:
+        """Return when the node's chronyd says that it is synchronised and within 50 ms of its sources."""
+        self.ssh(name, f"chronyc -n waitsync {timeout_s} 0.05 0 1", timeout_s + 30)
+
+    def _boot(self, specs: Sequence[NodeSpec]) -> None:
+        if specs:
+            say(f"booting {', '.join(spec.name for spec in specs)}")
+        for spec in specs:
+            node = self._node(spec.name)
+            node.stop()
+            node.boot(spec, self._image(spec))
+        for spec in specs:
+            process = self._node(spec.name).process
+            self.namespace.wait_for_tcp(spec.ip, 22, process, 120, expect=b"SSH-")
+            # The end of the boot, so that no test meets a service that is about to start.
+            state = self.ssh(spec.name, "systemctl is-system-running --wait", 120, check=False).stdout.strip()
+            if state != "running":
+                failed = self.ssh(spec.name, "systemctl --failed --plain --no-legend", check=False).stdout
+                raise LabError(f"{spec.name} booted to the state {state!r}, not 'running':\n{failed}")
+
+    def _start_github(self) -> None:
+        if self.github.pid() is not None:
+            return
+        if importlib.util.find_spec(GITHUB_MODULE) is None:
+            say(f"there is no {GITHUB_MODULE}: the lab is without a GitHub API")
+            return
+        serve = ["serve", "--listen", f"{GATEWAY}:443", "--state-dir", str(self.state_dir / "github")]
+        self.github.start([sys.executable, "-m", GITHUB_MODULE, *serve], cwd=REPOSITORY)
+        self.namespace.wait_for_tcp(GATEWAY, 443, self.github, 30)
+
+    def _stop_everything(self) -> None:
+        for pid_file in self.state_dir.glob("**/*.pid"):
+            Process(self.namespace, pid_file.parent, pid_file.stem).stop()
+        self.namespace.delete()
+        shutil.rmtree(self.state_dir / "nodes", ignore_errors=True)
+
+    def _node(self, name: str) -> Node:
+        return Node(self.namespace, self.state_dir, name)
+
+    def _chronyd(self) -> Path:
+        with _lock(self.cache_dir / "cache.lock"):
+            return unpack_chronyd(self.cache_dir / "chrony")
+
+    def _image(self, spec: NodeSpec) -> Path:
+        with _lock(self.cache_dir / "cache.lock"):
+            return build_image(self.cache_dir / "images", self.ssh_dir, spec.variant)
+
+    def _image_path(self, spec: NodeSpec) -> Path:
+        return image_path(self.cache_dir / "images", self.ssh_dir, spec.variant)
+
+    def _require_up(self) -> None:
+        require_machine()
+        if not self.namespace.exists():
+            raise LabError("the lab is down; bring it up first: `make lab`")
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        return _lock(self.state_dir / "lab.lock")
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold the file's lock, so that two lab commands at once take their turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

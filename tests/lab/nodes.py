@@ -1,0 +1,106 @@
+"""The lab's nodes: user-mode Linux guests, each a Debian with a kernel clock of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.lab.host import MEMORY_DIR, LabError
+from tests.lab.network import GATEWAY, Namespace, Process
+from tests.lab.ntp import SERVERS
+
+MEMORY_MB = 192
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """What a node is when it boots."""
+
+    name: str
+    ip: str
+    #: Its clock minus the true time; positive: the node is ahead.
+    skew_s: float = 0
+    #: `fresh` (no time daemon installed), `chrony` or `timesyncd`.
+    variant: str = "fresh"
+    #: Addresses of the servers that its time daemon is given.
+    ntp: tuple[str, ...] = ()
+
+
+#: The incident's nodes: in sync; behind, with NTP left out; ahead, with a time daemon whose only source is dead.
+TRIO = (
+    NodeSpec("node1", "10.77.0.11", 0, "chrony", tuple(SERVERS.values())),
+    NodeSpec("node2", "10.77.0.12", -612),
+    NodeSpec("node3", "10.77.0.13", 45, "chrony", ("10.77.0.9",)),
+)
+
+
+class Node:
+    """One guest: its process, its tap and its folder, which holds the differences from the image."""
+
+    def __init__(self, namespace: Namespace, state_dir: Path, name: str) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.folder = state_dir / "nodes" / name
+        self.tap = f"tap-{name}"
+        self.process = Process(namespace, self.folder, name)
+        self.booted_file = self.folder / "booted.json"
+
+    def runs(self, spec: NodeSpec, image: Path) -> bool:
+        """Whether the node lives and was booted as this spec from this image."""
+        booted = self.booted_file.read_text() if self.booted_file.exists() else ""
+        return self.process.pid() is not None and booted == _booted(spec, image)
+
+    def address(self) -> str:
+        """The address that the node was booted with; LabError when there is no such node."""
+        if not self.booted_file.exists():
+            there = sorted(path.parent.name for path in self.folder.parent.glob("*/booted.json"))
+            raise LabError(f"the lab has no node {self.name!r}; its nodes are: {', '.join(there) or 'none'}")
+        return str(json.loads(self.booted_file.read_text())["ip"])
+
+    def boot(self, spec: NodeSpec, image: Path) -> None:
+        """Start the guest on a disk that is as the image; `stop` it first. It takes some 8 s until it can be used."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.namespace.add_tap(self.tap)
+        ntp = [f"node.ntp={','.join(spec.ntp)}"] if spec.ntp else []
+        last_octet = int(spec.ip.rpartition(".")[2])
+        self.process.start(
+            [
+                "linux.uml",
+                f"umid={spec.name}",
+                f"uml_dir={self.folder}",
+                f"mem={MEMORY_MB}M",
+                f"ubd0={self.folder}/cow,{image}",
+                "root=/dev/ubda",
+                "rw",
+                f"eth0=tuntap,{self.tap},02:77:00:00:00:{last_octet:02x}",
+                "con=null",
+                "con0=null,fd:2",
+                "ssl=null",
+                "quiet",
+                "selinux=0",
+                "noreboot",
+                "panic=-1",
+                f"node.name={spec.name}",
+                f"node.ip={spec.ip}",
+                f"node.gw={GATEWAY}",
+                f"node.skew={spec.skew_s:g}",
+                *ntp,
+            ],
+            env={**os.environ, "TMPDIR": str(MEMORY_DIR)},
+        )
+        self.booted_file.write_text(_booted(spec, image))
+
+    def stop(self) -> None:
+        """Kill the guest and forget its disk."""
+        self.process.stop()
+        self.booted_file.unlink(missing_ok=True)
+        (self.folder / "cow").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / self.name, ignore_errors=True)  # what uml_dir= was given for
+        self.namespace.delete_tap(self.tap)
+
+
+def _booted(spec: NodeSpec, image: Path) -> str:
+    return json.dumps({**asdict(spec), "image": str(image)})

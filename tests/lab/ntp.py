@@ -1,0 +1,56 @@
+"""Real NTP servers: chronyd, unpacked and not installed, which serves this machine's time and never sets it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+
+from tests.lab.network import Namespace, Process
+
+SERVERS = {"ntp1": "10.77.0.1", "ntp2": "10.77.0.2", "ntp3": "10.77.0.3"}
+
+NTP_PORT = 123
+
+
+class NtpServer:
+    """A chronyd at one address of the bridge."""
+
+    def __init__(self, namespace: Namespace, state_dir: Path, name: str) -> None:
+        self.address = SERVERS[name]
+        self.folder = state_dir / "ntp" / name
+        self.process = Process(namespace, self.folder, name)
+
+    def start(self, chronyd: Path) -> None:
+        """Start the server; nothing when it runs. `wait` says when it answers."""
+        if self.process.pid() is not None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # chronyd refuses a folder that others can write to or look into.
+        self.folder.chmod(0o700)
+        config = self.folder / "chrony.conf"
+        config.write_text(
+            f"local stratum 5\nallow\nbindaddress {self.address}\ncmdport 0\nbindcmdaddress /\n"
+            f"pidfile {self.folder}/chronyd.pid\ndriftfile {self.folder}/drift\n"
+        )
+        # -x: never touch the clock.
+        self.process.start([str(chronyd), "-x", "-d", "-u", "root", "-f", str(config)])
+
+    def wait(self) -> None:
+        """Return when the server answers as a synchronised one."""
+        with self.process.namespace.socket(socket.SOCK_DGRAM) as udp:
+            udp.settimeout(0.5)
+            udp.connect((self.address, NTP_PORT))
+
+            def answers() -> bool:
+                udp.send(bytes([4 << 3 | 3]) + bytes(47))  # version 4, client (RFC 5905, figure 8)
+                reply = udp.recv(512)
+                return len(reply) >= 48 and 1 <= reply[1] < 16
+
+            self.process.wait_until(answers, f"no NTP server answers at {self.address}", 15)
+
+    def stop(self) -> None:
+        """Stop the server."""
+        self.process.stop()
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / "chronyd.pid").unlink()
