@@ -1,0 +1,185 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HTTPS that says in which phase it failed, and that always ends; shared by the probes that ask an API."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import ssl
+import time
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from .background import NotEnded, start
+from .clock import read_clocks
+
+NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which ssl.VerifyFlags does not name
+X509_STRICT = 0x20  # on by default since Python 3.13; the clients that skewgate speaks for do not ask for it
+
+# OpenSSL's X509_V_ERR_* (openssl-verification-options(1), x509_vfy.h) by what they mean for the reader.
+KINDS = {
+    **dict.fromkeys((9, 10), "certificate_time"),
+    **dict.fromkeys((2, 18, 19, 20, 21), "unknown_ca"),
+    **dict.fromkeys((62, 64), "wrong_name"),
+}
+
+
+class HttpsError(Exception):
+    """A request that got no answer."""
+
+    def __init__(self, phase: str, message: str, kind=None):
+        """``phase``: url, dns, connect, tls or reply; ``kind``: one of KINDS for a certificate, else None."""
+        super().__init__(message)
+        self.phase = phase
+        self.message = message
+        self.kind = kind
+
+    def as_json(self) -> dict:
+        """The error as evidence has it."""
+        return {"phase": self.phase, "message": self.message, **({"kind": self.kind} if self.kind else {})}
+
+
+class Reply(NamedTuple):
+    """An HTTP answer; header names are in lower case. The times are around request and header of the answer."""
+
+    status: int
+    headers: dict
+    body: bytes
+    sent_wall_ns: int
+    sent_mono_ns: int
+    received_mono_ns: int
+
+
+def tls_context(ca_pem, check_time: bool = True) -> ssl.SSLContext:
+    """Verifies against ``ca_pem`` alone, or against the system's store where it is empty."""
+    try:
+        context = ssl.create_default_context(cadata=ca_pem or None)
+    except (ssl.SSLError, ValueError) as error:
+        raise HttpsError("tls", f"the CA certificates given cannot be read: {error}") from None
+    context.verify_flags &= ~X509_STRICT
+    if not check_time:
+        context.verify_flags |= NO_CHECK_TIME
+    return context
+
+
+class Connection:
+    """One HTTPS connection, through the environment's proxy if there is one. Redirects are not followed.
+
+    ``connect`` and ``request`` each end within ``timeout_s`` or raise HttpsError.
+    """
+
+    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float):
+        """Does nothing yet; raises HttpsError where the URL is not one of https."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 443
+        except ValueError as error:
+            raise HttpsError("url", f"{url}: {error}") from None
+        if parts.scheme != "https" or not host:
+            raise HttpsError("url", f"{url} is not an https:// URL")
+        self.timeout_s = timeout_s
+        self._http = _http_connection(host, port, context, timeout_s)
+
+    def connect(self):
+        """Resolves the name, connects and makes TLS, if that is not done."""
+        if self._http.sock is None:
+            self._http.phase = "dns"
+            self._bounded(self._http.connect)
+
+    def request(self, method: str, target: str, headers: dict, body=None, max_bytes: int = 4 << 20) -> Reply:
+        """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the answer's body."""
+        self._http.phase = "reply"
+        return self._bounded(self._request, method, target, headers, body, max_bytes)
+
+    def close(self):
+        """Ends the connection."""
+        self._http.close()
+
+    def _request(self, method, target, headers, body, max_bytes) -> Reply:
+        sent_wall_ns, sent_mono_ns = read_clocks()
+        self._http.request(method, target, body=body, headers=headers)
+        answer = self._http.getresponse()
+        received_mono_ns = time.monotonic_ns()
+        content = answer.read(max_bytes)
+        if not answer.isclosed():  # more than was asked for: what is left would pass for the next answer
+            self._http.close()
+        fields = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, fields, content, sent_wall_ns, sent_mono_ns, received_mono_ns)
+
+    def _bounded(self, function, *arguments):
+        """A name's resolution has no timeout, and a socket's timeout begins anew with each byte: a thread bounds both."""
+        try:
+            return start(function, *arguments).result(self.timeout_s)
+        except (NotEnded, socket.timeout):
+            raise HttpsError(self._http.phase, f"no answer within {self.timeout_s:g} s") from None
+        except ssl.SSLCertVerificationError as error:
+            message = f"the certificate was refused: {error.verify_message}"
+            raise HttpsError("tls", message, KINDS.get(error.verify_code)) from None
+        except ValueError:  # its text may show a header's value, and with it a credential
+            raise HttpsError("url", "the request has a character that HTTP does not allow") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise HttpsError(self._http.phase, str(error) or type(error).__name__) from None
+
+
+class _PhasedConnection(http.client.HTTPConnection):
+    """http.client's HTTPSConnection, with its steps told apart in ``phase``."""
+
+    default_port = 443
+    auto_open = 0  # a connection that the server closed is not opened anew between the clock's reading and the sending
+
+    def __init__(self, host, port, server_name, context, timeout_s):
+        super().__init__(host, port, timeout=timeout_s)
+        self.phase = "dns"
+        self._server_name = server_name
+        self._context = context
+        self._create_connection = self._dial  # the hook that http.client has for this
+
+    def connect(self):
+        super().connect()  # dials, and asks a proxy for the tunnel
+        self.phase = "tls"
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
+
+    def _dial(self, address, timeout_s, _source_address):
+        host, port = address
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise OSError(f"{host}: {error}") from None
+        self.phase = "connect"
+        problems = []
+        for family, kind, protocol, _name, target in found:
+            tcp = socket.socket(family, kind, protocol)
+            tcp.settimeout(timeout_s / len(found))  # so that a dead address leaves time for the others
+            try:
+                tcp.connect(target)
+            except OSError as error:
+                tcp.close()
+                problems.append(f"{target[0]} port {port}: {error.strerror or error}")
+                continue
+            tcp.settimeout(timeout_s)
+            return tcp
+        raise OSError("; ".join(problems))
+
+
+def _http_connection(host, port, context, timeout_s) -> _PhasedConnection:
+    """Directly, or through the proxy of HTTPS_PROXY unless NO_PROXY names the host."""
+    proxy = getproxies().get("https")
+    if not proxy or proxy_bypass(host):
+        return _PhasedConnection(host, port, host, context, timeout_s)
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        proxy_host, proxy_port = parts.hostname, parts.port or 80
+    except ValueError:
+        proxy_host = None
+    if not proxy_host:
+        raise HttpsError("url", "the proxy that the environment's HTTPS_PROXY names cannot be read")
+    connection = _PhasedConnection(proxy_host, proxy_port, host, context, timeout_s)
+    headers = {}
+    if parts.username is not None:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+    connection.set_tunnel(host, port, headers)
+    return connection

@@ -1,0 +1,125 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Raw SNTP exchanges (RFC 5905, section 14) with each reference, as bytes and clock readings; the controller decodes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+
+from .background import describe, gather
+from .clock import read_clocks
+
+HEADER_BYTES = 48
+CLIENT_V4 = bytes([4 << 3 | 3])  # leap 0, version 4, mode 3
+MAX_WAIT_S = 2.0
+SPACING_S = 0.05
+MAX_UNANSWERED = 2
+
+
+def collect(servers: list, port: int, samples: int, timeout_s: float) -> dict:
+    """The section ``ntp``: every server in a thread of its own, and every address of it."""
+    asked = gather(
+        {server: _asker(server, port, samples, timeout_s) for server in servers},
+        bound_s(samples, timeout_s) - 1,
+    )
+    return {
+        "servers": [{"server": server, "addresses": [], "samples": [], **answer} for server, answer in asked.items()]
+    }
+
+
+def bound_s(samples: int, timeout_s: float) -> float:
+    """How long ``collect`` lasts at most: the names' resolution, then the exchanges."""
+    return timeout_s + _exchanges_bound_s(samples, timeout_s) + 2
+
+
+def _exchanges_bound_s(samples: int, timeout_s: float) -> float:
+    return samples * (min(timeout_s, MAX_WAIT_S) + SPACING_S) + 1
+
+
+def _asker(server: str, port: int, samples: int, timeout_s: float):
+    return lambda: _ask(server, port, samples, timeout_s)
+
+
+def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
+    resolved = gather({"found": lambda: _resolve(server, port)}, timeout_s)["found"]
+    if "error" in resolved:
+        return {"error": resolved["error"]}
+    exchanges = gather(
+        {address: _exchanger(target, samples, timeout_s) for address, target in resolved.items()},
+        _exchanges_bound_s(samples, timeout_s),
+    )
+    taken: list = []
+    for address, found in exchanges.items():
+        taken += found if isinstance(found, list) else [{"address": address, "t1_wall_ns": time.time_ns(), **found}]
+    return {"addresses": list(resolved), "error": None, "samples": taken}
+
+
+def _resolve(server: str, port: int) -> dict:
+    """{address: (family, socket address)}; raises OSError where the name cannot be resolved."""
+    found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
+    return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}
+
+
+def _exchanger(target: tuple, samples: int, timeout_s: float):
+    return lambda: _exchange_all(target, samples, min(timeout_s, MAX_WAIT_S))
+
+
+def _exchange_all(target: tuple, samples: int, wait_s: float) -> list:
+    """Samples of one address; after the second silence it is not asked again."""
+    taken: list = []
+    family, socket_address = target
+    while len(taken) < samples and sum("error" in sample for sample in taken) < MAX_UNANSWERED:
+        if taken:
+            time.sleep(SPACING_S)
+        taken.append({"address": socket_address[0], **_exchange(family, socket_address, wait_s)})
+    return taken
+
+
+def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
+    # A random transmit timestamp, echoed as the reply's origin, shows that the reply answers this request; and it tells
+    # nobody this node's time (draft-ietf-ntp-data-minimization).
+    sent = CLIENT_V4 + bytes(39) + os.urandom(8)
+    t1_wall_ns = time.time_ns()
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.connect(socket_address)  # replies from others are dropped, and a refusal by ICMP is seen
+            t1_wall_ns, t1_mono_ns = read_clocks()
+            udp.send(sent)
+            reply, t4_mono_ns = _receive(udp, sent, t1_mono_ns / 1e9 + wait_s)
+    except socket.timeout:
+        return {"t1_wall_ns": t1_wall_ns, "error": f"no reply within {wait_s:g} s"}
+    except ConnectionRefusedError:
+        return {"t1_wall_ns": t1_wall_ns, "error": "connection refused"}
+    except ValueError as error:  # of _receive
+        return {"t1_wall_ns": t1_wall_ns, "error": str(error)}
+    except OSError as error:
+        return {"t1_wall_ns": t1_wall_ns, "error": describe(error)}
+    return {
+        "t1_wall_ns": t1_wall_ns,
+        "t1_mono_ns": t1_mono_ns,
+        "t4_mono_ns": t4_mono_ns,
+        "sent_hex": sent.hex(),
+        "reply_hex": reply.hex(),
+    }
+
+
+def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
+    """The first packet that echoes our transmit timestamp as its origin (RFC 5905, section 8, TEST2), and when it came."""
+    strange = None
+    while True:
+        left_s = deadline_mono_s - time.monotonic()
+        try:
+            udp.settimeout(max(left_s, 0.001))
+            reply = udp.recv(1024)
+        except socket.timeout:
+            if strange is not None:
+                raise ValueError(f"reply does not echo the request's transmit timestamp: {strange.hex()}") from None
+            raise
+        t4_mono_ns = time.monotonic_ns()
+        if reply[24:32] == sent[40:48]:
+            return reply, t4_mono_ns
+        if left_s <= 0:
+            raise ValueError(f"reply does not echo the request's transmit timestamp: {reply.hex()}")
+        strange = reply[:HEADER_BYTES]

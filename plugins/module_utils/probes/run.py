@@ -1,0 +1,44 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""External commands, bounded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+# An unprivileged user's PATH may lack the sbin folders, where chronyd is.
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+MAX_OUTPUT = 256 * 1024
+
+
+def installed(command: str) -> bool:
+    """Whether ``command`` is found on ``PATH``."""
+    return shutil.which(command, path=PATH) is not None
+
+
+def run(argv: list, timeout_s: float) -> dict:
+    """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` if it is missing or does not end in time."""
+    executable = shutil.which(argv[0], path=PATH)
+    if executable is None:
+        return {"error": f"{argv[0]} is not installed"}
+    try:
+        ended = subprocess.run(  # noqa: S603 - fixed commands, no shell
+            argv,
+            executable=executable,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            env={**os.environ, "PATH": PATH, "LC_ALL": "C"},
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"{' '.join(argv)} did not end within {timeout_s:g} s"}
+    except OSError as error:
+        return {"error": f"{' '.join(argv)}: {error}"}
+    return {"rc": ended.returncode, "stdout": _text(ended.stdout), "stderr": _text(ended.stderr)}
+
+
+def _text(output: bytes) -> str:
+    return output[:MAX_OUTPUT].decode("utf-8", "replace")
