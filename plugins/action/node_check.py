@@ -111,7 +111,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         sections = {section for name in policy.checks for section in discover()[name].NEEDS} - {"collected"}
         arguments = {
             "ntp_servers": settings["ntp_servers"],
-            "ntp_port": settings.get("ntp_port") or 123,
             "apis": self._apis(apps),
             "timeout_s": settings.get("timeout_s") or 5,
         }

@@ -40,10 +40,6 @@ options:
     type: list
     elements: str
     required: true
-  ntp_port:
-    description: The UDP port of the NTP servers.
-    type: int
-    default: 123
   github_apps:
     description: The GitHub Apps to check. Keys stay on the controller.
     type: list

@@ -23,12 +23,13 @@ RUNNING_STATES = ("active", "activating", "reloading")
 
 @dataclass(frozen=True)
 class TimeDaemon:
-    """One daemon's unit. ``unit`` is the unit's real name, not an alias."""
+    """One daemon's unit, by its real name. ``steers``: it moves the clock now, or will after the next boot."""
 
     daemon: str
     unit: str
     active: bool
     enabled: bool
+    steers: bool
     state: str
 
 
@@ -42,11 +43,13 @@ def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
             continue
         # ntpsec and openntpd also answer to ntp.service: the more particular name is the daemon's own.
         daemon = min(kinds, key=lambda kind: (kind == "ntpd", kind))
+        active, enabled = unit["active_state"] in RUNNING_STATES, unit["unit_file_state"] in ENABLED_STATES
         found[unit["unit"]] = TimeDaemon(
             daemon,
             unit["unit"],
-            unit["active_state"] in RUNNING_STATES,
-            unit["unit_file_state"] in ENABLED_STATES,
+            active,
+            enabled,
+            active or enabled,
             f"{unit['active_state']}/{unit['sub_state']}, {unit['unit_file_state']}",
         )
     return list(found.values())

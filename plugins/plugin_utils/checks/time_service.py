@@ -11,6 +11,8 @@ Source: systemd's unit states, systemctl(1); chrony's FAQ on other NTP clients.
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
@@ -33,13 +35,13 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         )
     daemons = time_daemons(section)
     seen = {
-        "daemons": {d.unit: d.state for d in daemons},
+        "daemons": [asdict(d) for d in daemons],
         "processes": section.get("processes") or [],
         "timedatectl": section.get("timedatectl"),
         "competing": [],
     }
     active = [d for d in daemons if d.active]
-    claimed = [d for d in daemons if d.active or d.enabled]
+    claimed = [d for d in daemons if d.steers]
     if not claimed:
         what = (
             f"installed but neither active nor enabled: {', '.join(d.unit for d in daemons)}"
