@@ -2,8 +2,8 @@
 
     python -m tests.lab.github_api serve --listen 10.77.0.1:443 --state-dir build/lab/github
 
-It answers as api.github.com, as a GitHub Enterprise Server (the same paths under ``/api/v3``) and as github.com's git over
-HTTPS, all on one address. Tests use `running_api` in their own process, and `Control` to script either.
+It answers as api.github.com, as a GitHub Enterprise Server (the same paths under ``/api/v3``) and as github.com's git
+over HTTPS, all on one address. Tests use `running_api` in their own process, and `Control` to script either.
 
 What each answer rests on
 =========================
@@ -36,7 +36,7 @@ answer                                                           basis
 403 plain text, no User-Agent                                T    diegohaz/rest #213 and many; D says it is rejected
 201 for a token, its fields, `metadata: read` always in it   R    PyGithub GithubIntegration replay data; D
   tokens of 36 characters after ghs_                         R    the same
-  about 520 characters with dots                             T    GitHub's announcement of 2026, form approximated
+  about 520 characters with dots                             T    seen since 2026; where the dots are is made up
 422 The permissions requested are not granted ...            R    PyGithub testGetAccessTokenWithInvalidPermissions
 422 There is at least one repository ...                     T    the whole sentence, many
 422 Invalid request. (lists that are no lists, over 500)     I    the 500: D
@@ -46,17 +46,18 @@ answer                                                           basis
 204 for DELETE /installation/token                           D
 info/refs: 401 with a Basic challenge, text bodies           T    what git prints; the wording is not stable
 info/refs: 404 Repository not found. outside the token       T    WeblateOrg/weblate #12011
-info/refs: 403 without `contents`                            T    "Write access to repository not granted." even for reads
+info/refs: 403 without `contents`                            T    its message names write even for reads
 403 API rate limit exceeded, x-ratelimit-*                   D    other limits are scripted, as the test wants them
-message, documentation_url, status (a string)                R    `status` since 2024
+message, documentation_url                                   R
+  status, a string                                           T    recordings up to 2022 are without it
 Date in whole seconds, on refusals too                       R
 ==========================================================  ===  ====================================================
 
-The order of the rules: form and algorithm, then iss (it names the App, whose key is needed), then the signature, then exp,
-then iat. Signature before the times is inferred: answering about the times of an assertion that nobody signed would be
-careless. Of the two clock rules GitHub's order is *not stable*: a client with iat -30 and exp +570 breaks both at once when it
-is ahead, and was told of exp (octokit/auth-app.js #698) and of iat (Expensify/App #32069). The lab says exp; no caller may
-rely on that.
+The order of the rules: form and algorithm, then iss (it names the App, whose key is needed), then the signature, then
+exp, then iat. Signature before the times is inferred: answering about the times of an assertion that nobody signed would
+be careless. Of the two clock rules GitHub's order is *not stable*: a client with iat -30 and exp +570 breaks both at once
+when it is ahead, and was told of exp (octokit/auth-app.js #698) and of iat (Expensify/App #32069). The lab says exp; no
+caller may rely on that.
 
 The comparison is with whole seconds of the API's clock; for integer claims fractions would change nothing (iat > g and
 exp <= g are the same for g and for its floor). Whether GitHub compares so is not known, hence the inconclusive second.
@@ -172,7 +173,8 @@ def _json(status: int, content: object) -> Answer:
 
 
 def _text(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status, text.encode(), "text/plain; charset=utf-8", headers or {}, text.strip())
+    message = text.strip() if status >= 400 else None
+    return Answer(status, text.encode(), "text/plain; charset=utf-8", headers or {}, message)
 
 
 def _refusal(status: int, message: str, documentation_url: str = DOCS) -> Answer:
@@ -883,8 +885,8 @@ class Control:
     ) -> None:
         """The next `times` requests of `method` (`*`: any) for `path` (shell pattern, without `/api/v3`).
 
-        With a status they get it, with `message` in GitHub's JSON or `body` as it is; without, GitHub's own answer. Either
-        comes after `delay_s` and with `headers` added. `reset` resets the connection instead.
+        With a status they get it, with `message` in GitHub's JSON or `body` as it is; without, GitHub's own answer.
+        Either comes after `delay_s` and with `headers` added. `reset` resets the connection instead.
         """
         scripted = {"status": status, "message": message, "body": body, "headers": dict(headers or {})}
         self._do("script", method=method, path=path, times=times, delay_s=delay_s, reset=reset, **scripted)
@@ -907,7 +909,10 @@ class Control:
         return result
 
     def requests(self) -> list[dict[str, Any]]:
-        """Each request so far: at_s, method, path, status, message, node, claims (iat, exp, jti; not verified)."""
+        """Each request so far: at_s (API's clock), method, path, status, message, node, claims.
+
+        `claims` are iat, exp and jti, not verified; `status` is None where the connection was reset.
+        """
         result: list[dict[str, Any]] = self._do("requests")
         return result
 
@@ -918,7 +923,10 @@ class Control:
             with connection.makefile("rwb") as stream:
                 stream.write(json.dumps({"do": command, **arguments}).encode() + b"\n")
                 stream.flush()
-                reply = json.loads(stream.readline())
+                line = stream.readline()
+        if not line:
+            raise ConnectionError(f"the GitHub API at {self.socket_path} ended before it replied")
+        reply = json.loads(line)
         if "error" in reply:
             raise ControlError(reply["error"])
         return reply["result"]

@@ -574,6 +574,13 @@ def test_the_end_of_the_block_ends_every_connection_and_thread(tmp_path: Path) -
     stuck.close()
 
 
+def test_a_socket_left_by_a_killed_server_is_replaced(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(tmp_path / "control.sock"))
+    with running_api(tmp_path) as api:
+        assert api.control.requests() == []
+
+
 def serve(state_dir: Path, listen: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.lab.github_api", "serve", "--listen", listen, "--state-dir", str(state_dir)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
