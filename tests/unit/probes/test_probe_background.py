@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import threading
+import time
+
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import gather
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes.run import run
+
+
+def test_one_task_that_never_ends_and_one_that_fails_do_not_cost_the_others():
+    never = threading.Event()
+
+    def fail() -> None:
+        raise LookupError("no such thing")
+
+    begun_s = time.monotonic()
+    results = gather({"slow": never.wait, "failing": fail, "good": lambda: 7}, bound_s=0.3)
+    lasted_s = time.monotonic() - begun_s
+    never.set()
+
+    assert results == {
+        "slow": {"error": "TimeoutError: it did not end within its bound"},
+        "failing": {"error": "LookupError: no such thing"},
+        "good": 7,
+    }
+    assert lasted_s < 1
+
+
+def test_a_command_is_run_with_its_output_and_return_code():
+    assert run(["sh", "-c", "echo out; echo err >&2; exit 3"], 5) == {"rc": 3, "stdout": "out\n", "stderr": "err\n"}
+
+
+def test_a_command_that_does_not_end_is_ended():
+    begun_s = time.monotonic()
+    assert run(["sleep", "30"], 0.2) == {"error": "sleep 30 did not end within 0.2 s"}
+    assert time.monotonic() - begun_s < 5
+
+
+def test_a_missing_command_is_recorded():
+    assert run(["no-such-command-here"], 1) == {"error": "no-such-command-here is not installed"}
+
+
+def test_a_commands_output_is_that_of_the_c_locale(monkeypatch):
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert run(["sh", "-c", 'printf %s "$LC_ALL"'], 5)["stdout"] == "C"

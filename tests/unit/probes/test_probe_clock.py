@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import ctypes
+import time
+from pathlib import Path
+
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock, join_state
+
+
+def test_wall_and_monotonic_clock_are_read_together():
+    first_wall_ns, first_mono_ns = clock.read_clocks()
+    time.sleep(0.05)
+    wall_ns, mono_ns = clock.read_clocks()
+
+    assert abs(wall_ns - time.time_ns()) < 1e9
+    # Two readings of one pair of clocks: what lies between them is the same on both.
+    assert abs((wall_ns - first_wall_ns) - (mono_ns - first_mono_ns)) < 1e6
+
+
+def test_the_kernels_clock_state_is_read_and_left_alone():
+    first = clock.collect()["adjtimex"]
+    second = clock.collect()["adjtimex"]
+
+    assert set(first) == {"state", "status", "offset_us", "freq_ppm", "maxerror_us", "esterror_us", "tai_s"}
+    assert first["state"] in range(6)
+    assert 0 <= first["maxerror_us"] <= 16_000_000
+    assert first["freq_ppm"] == second["freq_ppm"]
+
+
+def test_the_layout_of_struct_timex_is_the_kernels():
+    # linux/timex.h on 64-bit: 208 bytes, of which the last 44 are reserved, here more to be on the safe side.
+    assert clock._Timex.tai.offset == 160
+    assert ctypes.sizeof(clock._Timex) >= 208
+
+
+def test_the_clocksource_and_the_absence_of_an_rtc_are_recorded():
+    taken = clock.collect()
+    current = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+
+    assert taken["clocksource"] == (current.read_text().strip() if current.exists() else None)
+    assert taken["rtc"]["present"] is Path("/sys/class/rtc/rtc0").exists()
+    if not taken["rtc"]["present"]:
+        assert taken["rtc"]["since_epoch_s"] is None
+
+
+def test_a_joined_node_shows_it(tmp_path: Path):
+    kubelet = tmp_path / "etc/kubernetes/kubelet.conf"
+    kubelet.parent.mkdir(parents=True)
+    kubelet.touch()
+    (tmp_path / "var/lib").mkdir(parents=True)
+    (tmp_path / "var/lib/etcd").touch()  # a file where a folder is expected
+
+    paths = join_state.collect(str(tmp_path))["paths"]
+
+    assert {path for path, there in paths.items() if there} == {"/etc/kubernetes/kubelet.conf"}
+    assert paths["/var/lib/etcd/member"] is False
