@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.policy import Policy
-from ..plugin_utils.report import EVIDENCE_SCHEMA, judge_records, now, refusal_lines, summary_lines
+from ..plugin_utils.report import EVIDENCE_SCHEMA, judge_records, now, refusal, summary_lines
 from ..plugin_utils.reports import write_reports
 
 
@@ -77,7 +77,5 @@ def _outcome(report: dict[str, Any]) -> dict[str, Any]:
         "exit_code": report["exit_code"],
         "summary": report["summary"],
         "lines": summary_lines(report),
-        "refusals": {
-            name: refusal_lines(node) for name, node in report["nodes"].items() if node["verdict"] == "refuse"
-        },
+        "refusals": {name: refusal(node) for name, node in report["nodes"].items() if node["verdict"] == "refuse"},
     }

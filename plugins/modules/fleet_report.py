@@ -73,7 +73,7 @@ lines:
   elements: str
   returned: success
 refusals:
-  description: For each refused host, the reasons and the next steps, a line each.
+  description: For each refused host, the reasons and the next steps.
   type: dict
   returned: success
 report_dir:

@@ -57,17 +57,17 @@ def _node(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusal_lines(node: Mapping[str, Any]) -> list[str]:
-    """For a refused node: each required finding that does not pass, why it matters and what to do."""
-    lines = []
-    for finding in node["findings"]:
-        if finding["required"] and finding["state"] not in ("pass", "skipped"):
-            lines += [
-                f"{finding['check']} ({finding['state']}): {finding['summary']}",
-                f"  why: {finding['why']}",
-                f"  next: {finding['remedy']}",
-            ]
-    return lines
+def refusing_findings(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The findings that refuse a node; what was skipped follows from another one, and counts where there is no other."""
+    found = [f for f in node["findings"] if f["required"] and f["state"] != "pass"]
+    return [f for f in found if f["state"] != "skipped"] or found
+
+
+def refusal(node: Mapping[str, Any]) -> str:
+    """Why a node is refused and what to do next, in a sentence or two."""
+    found = refusing_findings(node)
+    reasons = "; ".join(f"{f['check']}: {f['summary']}" for f in found)
+    return f"Refused. {reasons}. Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}"
 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
@@ -80,5 +80,10 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     for name, node in report["nodes"].items():
         lines.append(f"{name}: {node['verdict']}")
         if node["verdict"] == "refuse":
-            lines += [f"  {line}" for line in refusal_lines(node)]
+            for finding in refusing_findings(node):
+                lines += [
+                    f"  {finding['check']} ({finding['state']}): {finding['summary']}",
+                    f"    why: {finding['why']}",
+                    f"    next: {finding['remedy']}",
+                ]
     return lines

@@ -57,7 +57,7 @@ def tls_context(ca_pem, check_time: bool = True) -> ssl.SSLContext:
     """Verifies against ``ca_pem`` alone, or against the system's store where it is empty."""
     try:
         context = ssl.create_default_context(cadata=ca_pem or None)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII
         raise HttpsError("tls", f"the CA certificates given cannot be read: {error}") from None
     context.verify_flags &= ~X509_STRICT
     if not check_time:

@@ -38,7 +38,7 @@ def judge(record: Record, policy: Policy) -> Finding:
                 "Whether this clock is kept in sync is not known.",
                 "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it.",
             )
-        return Finding("fail", "no time daemon runs, so nothing keeps this clock in sync", _WHY, _REMEDY)
+        return Finding("skipped", "no time daemon runs, so nothing keeps this clock in sync", _WHY, _REMEDY)
     tracking = parse_tracking(record.chronyc("tracking"))
     polls = [s.poll for s in parse_sources(record.chronyc("sources")) if s.state == "*"]
     interval_s = max([tracking.update_interval_s, *(2.0**poll for poll in polls)])
