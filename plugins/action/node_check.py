@@ -22,13 +22,9 @@ from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_
 from ..plugin_utils.judge import chrony_can_help, judge_record
 from ..plugin_utils.policy import Policy, SettingsError
 from ..plugin_utils.report import now
-from ..plugin_utils.skew import estimate_skew
+from ..plugin_utils.skew import controller_bracket, estimate_skew
 
 NS = 1_000_000_000
-
-CLOCK_AGREEMENT_S = 5.0
-"""The node sends the JWT that was signed for the controller's clock only where its own is this near: the way there takes a
-second or two. What smaller differences do is for the check clock_skew, which measures them to the millisecond."""
 
 CREDENTIALS_CHECK = "github_app_token"
 
@@ -124,7 +120,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         }
         before_ns = time.time_ns()
         requests = [
-            app.request([_attempt(app, policy, NOW, before_ns / NS, only_within_s=CLOCK_AGREEMENT_S)]) for app in apps
+            app.request([_attempt(app, policy, NOW, before_ns / NS, only_within_s=_agreement_s(policy))])
+            for app in apps
         ]
         answer = self._collect({**arguments, "sections": sorted(sections), "github_apps": requests}, task_vars, record)
         if answer is None:
@@ -170,14 +167,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not doubtful:
             return
         requests = []
-        # The node read its clock a module's way later than before_ns, and the JWT will be sent a module's way later than it
-        # is signed: so taken, the two cancel out, and the JWT is dated for the moment of sending.
-        node_ahead_ns = evidence["collected"]["wall_ns"] - record["controller"]["before_ns"]
+        # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
+        node_ahead_s = controller_bracket(evidence["collected"], record["controller"]).low
         skew = estimate_skew(evidence, record["controller"]).skew_s
         for app in apps:
             if app.name not in doubtful:
                 continue
-            node_s = (time.time_ns() + node_ahead_ns) / NS
+            node_s = time.time_ns() / NS + node_ahead_s
             attempts = [_attempt(app, policy, NODE_CLOCK, node_s)]
             if skew is not None:
                 attempts.append(_attempt(app, policy, TRUE_TIME, node_s - skew.middle, life_s=TRUE_TIME_LIFE_S))
@@ -194,6 +190,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _apis(apps: list[GithubApp]) -> list[dict[str, Any]]:
         return [{"url": url, "ca_pem": ca_pem} for url, ca_pem in {app.api_url: app.ca_pem for app in apps}.items()]
+
+
+def _agreement_s(policy: Policy) -> float:
+    """How near the node's clock must be to the one that the JWT was signed for, so that the node may send it as its own.
+
+    The way there takes seconds, so this is not small where the client's budget lets it; it stays well inside that budget,
+    so that GitHub's answer to this JWT and to the one of the node's own clock is the same.
+    """
+    return min(10.0, max(2.0, policy.signing_profile.ahead_limit_s / 3))
 
 
 def _attempt(

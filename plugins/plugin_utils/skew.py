@@ -62,8 +62,7 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
             samples[reference.name] = best
     references += [_date_reference(api) for api in _entries(evidence, "api_date", "apis")]
     if controller and "collected" in evidence:
-        wall_ns = evidence["collected"]["wall_ns"]
-        bracket = Interval((wall_ns - controller["after_ns"]) / NS, (wall_ns - controller["before_ns"]) / NS)
+        bracket = controller_bracket(evidence["collected"], controller)
         references.append(Reference(CONTROLLER, bracket, "the controller's clock around the module call"))
     found = tuple(references)
 
@@ -80,6 +79,13 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
     except ValueError as error:
         return SkewEstimate(None, found, unknown_because=str(error), ntp_samples=samples)
     return SkewEstimate(agreement.interval, found, agreement.falsetickers, ntp_samples=samples)
+
+
+def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Interval:
+    """Node minus controller: the module began after ``before_ns`` and ended before ``after_ns`` of the controller's clock."""
+    began_ns = collected["wall_ns"]
+    ended_ns = began_ns + collected["end_mono_ns"] - collected["mono_ns"]
+    return Interval((ended_ns - controller["after_ns"]) / NS, (began_ns - controller["before_ns"]) / NS)
 
 
 def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mapping[str, Any]]:
