@@ -54,5 +54,10 @@ class Record:
 
     @cached_property
     def skew(self) -> SkewEstimate:
-        """The node's skew from all references."""
-        return estimate_skew(self.evidence, self.data.get("controller"))
+        """The node's skew from all references; unknown where the evidence can't be read."""
+        try:
+            return estimate_skew(self.evidence, self.data.get("controller"))
+        except Exception as error:  # noqa: BLE001 - evidence of a form that is not known must not end the run
+            return SkewEstimate(
+                None, (), unknown_because=f"the evidence can't be read: {type(error).__name__}: {error}"
+            )

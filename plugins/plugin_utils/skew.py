@@ -62,8 +62,13 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
             samples[reference.name] = best
     references += [_date_reference(api) for api in _entries(evidence, "api_date", "apis")]
     if controller and "collected" in evidence:
-        bracket = controller_bracket(evidence["collected"], controller)
-        references.append(Reference(CONTROLLER, bracket, "the controller's clock around the module call"))
+        try:
+            bracket = controller_bracket(evidence["collected"], controller)
+            references.append(Reference(CONTROLLER, bracket, "the controller's clock around the module call"))
+        except ValueError:
+            references.append(
+                Reference(CONTROLLER, None, "the controller's own clock was moved during the module call")
+            )
     found = tuple(references)
 
     jump_s = _wall_jump_s(evidence)
