@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import base64
+import email.utils
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import api_date
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes.https import (
+    Connection,
+    HttpsError,
+    tls_context,
+)
+
+
+class Dated(BaseHTTPRequestHandler):
+    """Answers with the machine's Date, on a connection that stays."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str, tuple[str, int], dict[str, str]]]
+
+    def do_HEAD(self) -> None:
+        type(self).seen.append((self.command, self.path, self.client_address, dict(self.headers)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def dated() -> type[Dated]:
+    return type("OwnDated", (Dated,), {"seen": []})
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(api_date, "SPACING_S", 0.05)
+
+
+def collect_one(url: str, ca_pem: str | None, timeout_s: float = 2) -> dict:
+    (taken,) = api_date.collect([{"url": url, "ca_pem": ca_pem}], timeout_s)["apis"]
+    assert taken["url"] == url
+    return taken
+
+
+def error_of(taken: dict) -> dict:
+    (answer,) = taken["answers"]
+    return answer["error"]
+
+
+def test_the_date_is_read_twice_over_one_connection(authority, serve_https, dated):
+    url = serve_https(dated, authority.server_context()) + "/zen?a=b"
+    before_ns = time.time_ns()
+    taken = collect_one(url, authority.pem)
+
+    assert taken["certificate_time_error"] is None
+    assert len(taken["answers"]) == 2
+    for answer in taken["answers"]:
+        assert (answer["status"], answer["verified"]) == (200, True)
+        assert before_ns <= answer["t_send_wall_ns"] <= time.time_ns()
+        assert answer["t_send_mono_ns"] < answer["t_recv_mono_ns"]
+        date_s = email.utils.parsedate_to_datetime(answer["date"]).timestamp()
+        received_s = (answer["t_send_wall_ns"] + answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / 1e9
+        assert answer["t_send_wall_ns"] / 1e9 - 1 < date_s <= received_s
+    assert {(method, path) for method, path, _client, _headers in dated.seen} == {("HEAD", "/zen?a=b")}
+    assert len({client for _method, _path, client, _headers in dated.seen}) == 1
+    assert all("Authorization" not in headers for *_, headers in dated.seen)
+
+
+def test_a_server_that_closes_after_each_answer_is_connected_to_again(authority, serve_https, dated):
+    dated.protocol_version = "HTTP/1.0"
+    taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
+    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert len({client for _method, _path, client, _headers in dated.seen}) == 2
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [((-30, -1), "certificate has expired"), ((1, 30), "certificate is not yet valid")]
+)
+def test_a_certificate_that_is_out_of_date_by_this_clock_does_not_hide_the_date(
+    authority, serve_https, dated, days, says
+):
+    taken = collect_one(serve_https(dated, authority.server_context(days=days)), authority.pem)
+    assert says in taken["certificate_time_error"]
+    assert [answer["verified"] for answer in taken["answers"]] == [True, True]
+    assert all(answer["date"] for answer in taken["answers"])
+
+
+def test_out_of_date_and_of_an_unknown_ca_is_not_believed(authority, another_authority, serve_https, dated):
+    taken = collect_one(serve_https(dated, another_authority.server_context(days=(-30, -1))), authority.pem)
+    assert error_of(taken)["kind"] == "unknown_ca"
+    assert dated.seen == []
+
+
+def test_an_unknown_ca_is_told_from_a_wrong_name(authority, another_authority, serve_https, dated):
+    unknown = collect_one(serve_https(dated, another_authority.server_context()), authority.pem)
+    wrong = collect_one(serve_https(dated, authority.server_context(host="other.example")), authority.pem)
+
+    assert error_of(unknown) == {
+        "phase": "tls",
+        "message": "the certificate was refused: unable to get local issuer certificate",
+        "kind": "unknown_ca",
+    }
+    assert (error_of(wrong)["phase"], error_of(wrong)["kind"]) == ("tls", "wrong_name")
+    assert "127.0.0.1" in error_of(wrong)["message"]
+    assert dated.seen == []
+
+
+def test_without_a_ca_of_its_own_the_systems_store_decides(authority, serve_https, dated):
+    taken = collect_one(serve_https(dated, authority.server_context()), None)
+    assert error_of(taken)["kind"] == "unknown_ca"
+
+
+def test_a_ca_that_is_no_pem_is_said(serve_https, dated, authority):
+    url = serve_https(dated, authority.server_context())
+    for junk in ("not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "€"):
+        error = error_of(collect_one(url, junk))
+        assert error["phase"] == "tls"
+        assert "CA certificates given cannot be read" in error["message"]
+
+
+def test_only_https_is_spoken(authority):
+    for url in ("http://127.0.0.1/", "ftp://127.0.0.1/", "127.0.0.1", "https://", "https://127.0.0.1:port/"):
+        assert error_of(collect_one(url, authority.pem))["phase"] == "url"
+
+
+def test_a_name_that_does_not_resolve_is_dns(authority):
+    error = error_of(collect_one("https://no-such-host.invalid/", authority.pem))
+    assert error["phase"] == "dns"
+    assert "no-such-host.invalid" in error["message"]
+
+
+def test_a_resolver_that_hangs_is_dns(authority, monkeypatch):
+    hanging = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait())
+    begun_s = time.monotonic()
+    taken = collect_one("https://slow.example/", authority.pem, 0.3)
+    hanging.set()
+    assert error_of(taken) == {"phase": "dns", "message": "no answer within 0.3 s"}
+    assert time.monotonic() - begun_s < 1.5
+
+
+def test_a_closed_port_is_connect(authority, serve_tcp):
+    server = serve_tcp(lambda _connection: None)
+    server.close()
+    error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem))
+    assert error == {"phase": "connect", "message": f"127.0.0.1 port {server.port}: Connection refused"}
+
+
+def test_a_host_that_drops_packets_is_connect(authority):
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        # With its queue full, Linux drops further SYNs, as a firewall does.
+        waiting = [socket.socket() for _ in range(4)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        error = error_of(collect_one(f"https://127.0.0.1:{full.getsockname()[1]}/", authority.pem, 0.3))
+        for client in waiting:
+            client.close()
+    assert error["phase"] == "connect"
+
+
+def test_a_server_that_is_silent_after_the_tcp_handshake_is_tls(authority, serve_tcp):
+    server = serve_tcp(lambda connection: connection.recv(1) and time.sleep(5))
+    begun_s = time.monotonic()
+    error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem, 0.3))
+    assert error == {"phase": "tls", "message": "no answer within 0.3 s"}
+    assert time.monotonic() - begun_s < 2
+
+
+def test_a_server_that_does_not_speak_tls_is_tls(authority, serve_tcp):
+    server = serve_tcp(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n"))
+    assert error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem))["phase"] == "tls"
+
+
+@pytest.mark.parametrize("trickle", [b"", b"x"], ids=["silent", "a byte at a time, for ever"])
+def test_a_server_that_does_not_end_its_answer_is_reply(authority, serve_tcp, trickle):
+    context = authority.server_context()
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(4096)
+            tls.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            for _ in range(50):
+                time.sleep(0.1)
+                tls.sendall(trickle)
+
+    begun_s = time.monotonic()
+    error = error_of(collect_one(f"https://127.0.0.1:{serve_tcp(talk).port}/", authority.pem, 0.4))
+    assert error == {"phase": "reply", "message": "no answer within 0.4 s"}
+    assert time.monotonic() - begun_s < 2.5
+
+
+def test_a_connection_cut_before_the_answer_is_reply(authority, serve_tcp):
+    context = authority.server_context()
+
+    def talk(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            tls.recv(4096)
+
+    error = error_of(collect_one(f"https://127.0.0.1:{serve_tcp(talk).port}/", authority.pem))
+    assert error["phase"] == "reply"
+
+
+def test_a_dead_api_does_not_delay_the_others(authority, serve_https, serve_tcp, dated):
+    dead = f"https://127.0.0.1:{serve_tcp(lambda _: time.sleep(5)).port}/"
+    good = serve_https(dated, authority.server_context())
+    begun_s = time.monotonic()
+    taken = api_date.collect([{"url": url, "ca_pem": authority.pem} for url in (dead, good)], 1)["apis"]
+    assert time.monotonic() - begun_s < 2.5
+    assert [entry["url"] for entry in taken] == [dead, good]
+    assert [answer["status"] for answer in taken[1]["answers"]] == [200, 200]
+    assert taken[1]["answers"][1]["t_recv_mono_ns"] / 1e9 < begun_s + 1
+
+
+def test_a_dead_address_leaves_time_for_the_next(authority, serve_https, dated, monkeypatch):
+    url = serve_https(dated, authority.server_context())
+    port = int(url.rsplit(":", 1)[1])
+    with socket.socket() as full:
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+        taken = collect_one(url, authority.pem, 1)
+        for client in waiting:
+            client.close()
+    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+
+
+class Proxy:
+    """What a CONNECT proxy on loopback was asked for; it goes to one port whatever the name."""
+
+    def __init__(self, serve_tcp, port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
+        self.asked: list[str] = []
+        self.target_port = port
+        self.answer = answer
+        self.port = serve_tcp(self._talk).port
+
+    def _talk(self, client: socket.socket) -> None:
+        self.asked.append(client.recv(4096).decode())
+        client.sendall(self.answer)
+        with socket.create_connection(("127.0.0.1", self.target_port)) as server:
+            threading.Thread(target=self._copy, args=(server, client), daemon=True).start()
+            self._copy(client, server)
+
+    @staticmethod
+    def _copy(source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while chunk := source.recv(4096):
+                sink.sendall(chunk)
+        except OSError:
+            pass
+
+
+def test_the_environments_proxy_is_used_and_tls_is_with_the_api(authority, serve_https, serve_tcp, dated, monkeypatch):
+    url = serve_https(dated, authority.server_context())
+    proxy = Proxy(serve_tcp, int(url.rsplit(":", 1)[1]))
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
+
+    taken = collect_one("https://localhost/zen", authority.pem)
+
+    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    (asked,) = proxy.asked
+    assert asked.startswith("CONNECT localhost:443 ")
+    assert f"Proxy-Authorization: Basic {base64.b64encode(b'user:p@ss').decode()}" in asked
+    assert [headers["Host"] for *_, headers in dated.seen] == ["localhost"] * 2
+    assert "Proxy-Authorization" not in dated.seen[0][3]
+
+
+def test_no_proxy_is_heeded(authority, serve_https, serve_tcp, dated, monkeypatch):
+    proxy = Proxy(serve_tcp, 1)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
+    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert proxy.asked == []
+
+
+def test_a_proxy_that_refuses_is_connect_and_its_password_is_not_told(authority, serve_tcp, monkeypatch):
+    proxy = Proxy(serve_tcp, 1, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")
+    error = error_of(collect_one("https://localhost/", authority.pem))
+    assert error["phase"] == "connect"
+    assert "407" in error["message"]
+    assert "sesame" not in error["message"]
+
+
+def test_a_header_that_http_does_not_allow_is_refused_without_showing_it(authority, serve_https, dated):
+    connection = Connection(serve_https(dated, authority.server_context()), tls_context(authority.pem), 2)
+    connection.connect()
+    with pytest.raises(HttpsError) as raised:
+        connection.request("HEAD", "/", {"Authorization": "Bearer sesame\n"})
+    assert "sesame" not in str(raised.value)
+    assert dated.seen == []

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
+
+Answer = Callable[[bytes], list[bytes]]
+
+
+def answer_well(request: bytes) -> list[bytes]:
+    """A server's reply: version 4, mode 4, stratum 2, our transmit timestamp as its origin, its own times."""
+    return [bytes([0x24, 2]) + bytes(22) + request[40:48] + b"\xee" * 16]
+
+
+class Server:
+    """A UDP server at a loopback address that answers each request with the packets of a function."""
+
+    def __init__(self, answer: Answer, address: str, port: int) -> None:
+        self.requests: list[bytes] = []
+        self.answer = answer
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind((address, port))
+        self.port = self.udp.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                request, client = self.udp.recvfrom(1024)
+                self.requests.append(request)
+                for packet in self.answer(request):
+                    self.udp.sendto(packet, client)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(answer: Answer, address: str = "127.0.0.1", port: int = 0) -> Server:
+        servers.append(Server(answer, address, port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.udp.close()
+
+
+def collect_one(server: Server, samples: int = 4, timeout_s: float = 1) -> dict:
+    (taken,) = ntp.collect(["127.0.0.1"], server.port, samples, timeout_s)["servers"]
+    return taken
+
+
+def test_a_server_is_asked_for_several_samples_with_the_readings_that_judging_needs(serve):
+    server = serve(answer_well)
+    before_ns, before_mono_ns = time.time_ns(), time.monotonic_ns()
+    taken = collect_one(server)
+    after_ns, after_mono_ns = time.time_ns(), time.monotonic_ns()
+
+    assert (taken["server"], taken["addresses"], taken["error"]) == ("127.0.0.1", ["127.0.0.1"], None)
+    assert len(taken["samples"]) == 4
+    for sample in taken["samples"]:
+        assert before_ns <= sample["t1_wall_ns"] <= after_ns
+        assert before_mono_ns <= sample["t1_mono_ns"] < sample["t4_mono_ns"] <= after_mono_ns
+        sent, reply = bytes.fromhex(sample["sent_hex"]), bytes.fromhex(sample["reply_hex"])
+        assert (len(sent), sent[0]) == (48, 0x23)
+        assert reply == answer_well(sent)[0]
+    spacing_ns = taken["samples"][1]["t1_mono_ns"] - taken["samples"][0]["t4_mono_ns"]
+    assert spacing_ns >= 0.05e9
+
+
+def test_a_request_tells_nothing_and_no_two_are_alike(serve):
+    server = serve(answer_well)
+    collect_one(server)
+    assert all(request[1:40] == bytes(39) for request in server.requests)
+    assert len({request[40:48] for request in server.requests}) == 4
+
+
+def test_a_kiss_of_death_is_a_reply(serve):
+    server = serve(lambda request: [bytes([0xE4, 0]) + bytes(10) + b"RATE" + bytes(8) + request[40:48] + bytes(16)])
+    taken = collect_one(server, samples=1)
+    assert bytes.fromhex(taken["samples"][0]["reply_hex"])[12:16] == b"RATE"
+
+
+def test_a_reply_to_another_request_is_dropped_and_the_true_one_awaited(serve):
+    forged = bytes([0x24, 1]) + bytes(46)
+    server = serve(lambda request: [forged, b"short", *answer_well(request)])
+    taken = collect_one(server, samples=2)
+    for sample in taken["samples"]:
+        assert bytes.fromhex(sample["reply_hex"])[24:32] == bytes.fromhex(sample["sent_hex"])[40:48]
+
+
+def test_nothing_but_replies_to_another_request_is_an_error_that_says_so(serve):
+    server = serve(lambda _request: [bytes([0x24, 1]) + bytes(46)])
+    taken = collect_one(server, timeout_s=0.3)
+    assert len(taken["samples"]) == 2
+    for sample in taken["samples"]:
+        assert sample["error"].startswith("reply does not echo the request's transmit timestamp: 2401")
+        assert "reply_hex" not in sample
+
+
+def test_a_stream_of_foreign_replies_does_not_hold_the_probe(serve):
+    server = serve(lambda _request: [bytes(48)] * 20000)
+    begun_s = time.monotonic()
+    taken = collect_one(server, samples=1, timeout_s=0.3)
+    assert "does not echo" in taken["samples"][0]["error"]
+    assert time.monotonic() - begun_s < 1.5
+
+
+def test_a_silent_server_is_asked_twice_and_no_more(serve):
+    server = serve(lambda _request: [])
+    taken = collect_one(server, timeout_s=0.3)
+    assert [sample["error"] for sample in taken["samples"]] == ["no reply within 0.3 s"] * 2
+    assert all(sample["address"] == "127.0.0.1" and sample["t1_wall_ns"] for sample in taken["samples"])
+    assert len(server.requests) == 2
+
+
+def test_one_lost_reply_costs_one_sample(serve):
+    lost = iter([True])
+    server = serve(lambda request: [] if next(lost, False) else answer_well(request))
+    taken = collect_one(server, timeout_s=0.3)
+    assert ["error" in sample for sample in taken["samples"]] == [True, False, False, False]
+
+
+def test_a_port_where_nothing_listens_is_refused_at_once():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    begun_s = time.monotonic()
+    (taken,) = ntp.collect(["127.0.0.1"], port, 4, 1)["servers"]
+    assert [sample["error"] for sample in taken["samples"]] == ["connection refused"] * 2
+    assert time.monotonic() - begun_s < 1
+
+
+def test_a_dead_server_does_not_delay_the_others(serve):
+    dead = serve(lambda _request: [], "127.0.0.3")
+    good = serve(answer_well, "127.0.0.2", dead.port)
+    servers = ["127.0.0.3", "127.0.0.2", "127.0.0.4"]  # nothing listens at the last
+
+    begun_s = time.monotonic()
+    taken = ntp.collect(servers, dead.port, 4, 1)["servers"]
+    lasted_s = time.monotonic() - begun_s
+
+    assert [entry["server"] for entry in taken] == servers
+    assert lasted_s < 3
+    good_samples = taken[1]["samples"]
+    assert len(good_samples) == len(good.requests) == 4
+    # The good server's exchanges were over before the dead one's first request was given up.
+    assert good_samples[-1]["t4_mono_ns"] - good_samples[0]["t1_mono_ns"] < 0.9e9
+    assert good_samples[-1]["t4_mono_ns"] / 1e9 < begun_s + 0.9
+
+
+def test_every_address_of_a_name_is_asked(serve, monkeypatch):
+    first = serve(answer_well, "127.0.0.2")
+    serve(lambda _request: [], "127.0.0.3", first.port)
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda _name, port, **_: [
+            (socket.AF_INET, socket.SOCK_DGRAM, 17, "", (address, port)) for address in ("127.0.0.2", "127.0.0.3")
+        ],
+    )
+    (taken,) = ntp.collect(["pool.example"], first.port, 2, 0.3)["servers"]
+    assert taken["addresses"] == ["127.0.0.2", "127.0.0.3"]
+    assert [(sample["address"], "error" in sample) for sample in taken["samples"]] == [
+        ("127.0.0.2", False),
+        ("127.0.0.2", False),
+        ("127.0.0.3", True),
+        ("127.0.0.3", True),
+    ]
+
+
+def test_a_name_that_does_not_resolve_is_recorded():
+    (taken,) = ntp.collect(["no-such-host.invalid"], 123, 4, 2)["servers"]
+    assert taken["addresses"] == []
+    assert taken["samples"] == []
+    assert taken["error"]
+
+
+def test_a_resolver_that_hangs_is_left_behind(monkeypatch):
+    hanging = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: hanging.wait())
+    begun_s = time.monotonic()
+    (taken,) = ntp.collect(["slow.example"], 123, 4, 0.3)["servers"]
+    hanging.set()
+    assert "did not end within its bound" in taken["error"]
+    assert time.monotonic() - begun_s < 1.5
+
+
+def test_no_servers_no_exchanges():
+    assert ntp.collect([], 123, 4, 1) == {"servers": []}
