@@ -150,7 +150,7 @@ evidence:
   description:
     - What the node showed. Names that end in C(_ns) are nanoseconds, of C(time.time_ns()) (wall) or
       C(time.monotonic_ns()) (mono).
-    - A section that was not asked for is absent; one that failed as a whole is C({"error": "Type - text"}).
+    - A section that was not asked for is absent; one that failed as a whole has nothing but C(error).
   returned: always
   type: dict
   contains:

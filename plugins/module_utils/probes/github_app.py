@@ -57,7 +57,7 @@ def _asker(app: dict, timeout_s: float):
 
 
 def _ask(app: dict, timeout_s: float) -> dict:
-    secrets = [attempt["jwt"] for attempt in app["attempts"]]
+    secrets = [attempt["jwt"] for attempt in app["attempts"] if attempt["jwt"]]
     asked: dict = {"attempts": []}
     try:
         for attempt in app["attempts"]:
