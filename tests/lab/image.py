@@ -15,10 +15,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {"fresh": (), "chrony": ("chrony",), "tim
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 INCLUDE = (
     "systemd,systemd-sysv,udev,dbus,openssh-server,python3,python3-apt,sudo,iproute2,iputils-ping,procps,kmod,"
-    "ca-certificates"
+    "ca-certificates,tzdata"
 )
 
-#: No device and no module ever appears in a node, and nothing periodic is wanted: boots in 8 s instead of 17 s.
+#: No device, module or user ever appears in a node, and nothing periodic is wanted: boots in half the time.
 MASKED = (
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
@@ -38,11 +38,18 @@ MASKED = (
     "systemd-firstboot.service",
     "systemd-hwdb-update.service",
     "systemd-journal-flush.service",
+    "systemd-logind.service",
     "systemd-modules-load.service",
+    "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
+    "systemd-sysusers.service",
+    "systemd-tmpfiles-setup-dev.service",
     "systemd-udev-trigger.service",
     "systemd-udevd-control.socket",
     "systemd-udevd-kernel.socket",
     "systemd-udevd.service",
+    "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
 )
 
@@ -148,6 +155,7 @@ def _build_tree(tree: Path, ssh_dir: Path) -> None:
     (etc / "machine-id").write_text("")
     (etc / "hosts").write_text(HOSTS)
     (etc / "resolv.conf").write_text("")
+    (etc / "default/locale").write_text("")  # pam_env complains of its absence at every login
     (etc / "systemd/journald.conf.d").mkdir()
     (etc / "systemd/journald.conf.d/lab.conf").write_text("[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n")
 

@@ -47,8 +47,8 @@ class Lab:
 
         A node that runs as something else than asked is reset. Nodes that are not named are left alone.
         """
+        require_machine()
         with self._locked():
-            require_machine()
             install_packages()
             make_keys(self.ssh_dir)
             chronyd = self._chronyd()
@@ -66,9 +66,9 @@ class Lab:
             self._boot([spec for spec in nodes if not self._node(spec.name).runs(spec, self._image(spec))])
 
     def down(self) -> None:
-        """Leave no process, tap, namespace or mount; the cache, and the logs of this run, stay."""
+        """Leave no process, tap, namespace or mount; images and keys stay."""
+        require_machine()
         with self._locked():
-            require_machine()
             self.namespace.exists()  # refuses another lab's
             self._stop_everything()
 
@@ -181,6 +181,7 @@ class Lab:
             if state != "running":
                 failed = self.ssh(spec.name, "systemctl --failed --plain --no-legend", check=False).stdout
                 raise LabError(f"{spec.name} booted to the state {state!r}, not 'running':\n{failed}")
+            self._node(spec.name).ready_file.touch()
 
     def _start_github(self) -> None:
         if self.github.pid() is not None:

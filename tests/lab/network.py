@@ -64,6 +64,10 @@ class Namespace:
             self.kill_all()
         if self.path.exists():
             self._ip("netns", "delete", self.name)
+        # `ip netns add` mounts this folder on itself, which serves nobody once the last namespace is gone.
+        folder = self.path.parent
+        if folder.is_mount() and not any(folder.iterdir()):
+            command(["umount", str(folder)])
 
     def kill_all(self) -> None:
         """Kill every process in the namespace; LabError when this one is among them."""

@@ -38,7 +38,7 @@ TRIO = (
 
 
 class Node:
-    """One guest: its process, its tap and its folder, which holds the differences from the image."""
+    """One guest: its process, its tap, and its folder with its log and how its disk differs from the image."""
 
     def __init__(self, namespace: Namespace, state_dir: Path, name: str) -> None:
         self.name = name
@@ -47,11 +47,13 @@ class Node:
         self.tap = f"tap-{name}"
         self.process = Process(namespace, self.folder, name)
         self.booted_file = self.folder / "booted.json"
+        self.ready_file = self.folder / "ready"
 
     def runs(self, spec: NodeSpec, image: Path) -> bool:
-        """Whether the node lives and was booted as this spec from this image."""
-        booted = self.booted_file.read_text() if self.booted_file.exists() else ""
-        return self.process.pid() is not None and booted == _booted(spec, image)
+        """Whether the node lives, was booted as this spec from this image, and got to the end of its boot."""
+        if self.process.pid() is None or not self.ready_file.exists():
+            return False
+        return self.booted_file.read_text() == _booted(spec, image)
 
     def address(self) -> str:
         """The address that the node was booted with; LabError when there is no such node."""
@@ -96,10 +98,8 @@ class Node:
     def stop(self) -> None:
         """Kill the guest and forget its disk."""
         self.process.stop()
-        self.booted_file.unlink(missing_ok=True)
-        (self.folder / "cow").unlink(missing_ok=True)
-        shutil.rmtree(self.folder / self.name, ignore_errors=True)  # what uml_dir= was given for
         self.namespace.delete_tap(self.tap)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _booted(spec: NodeSpec, image: Path) -> str:

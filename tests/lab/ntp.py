@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from pathlib import Path
 
@@ -28,6 +27,8 @@ class NtpServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         # chronyd refuses a folder that others can write to or look into.
         self.folder.chmod(0o700)
+        # What a killed server leaves would stop this one if its process id is another's by now.
+        (self.folder / "chronyd.pid").unlink(missing_ok=True)
         config = self.folder / "chrony.conf"
         config.write_text(
             f"local stratum 5\nallow\nbindaddress {self.address}\ncmdport 0\nbindcmdaddress /\n"
@@ -48,9 +49,3 @@ class NtpServer:
                 return len(reply) >= 48 and 1 <= reply[1] < 16
 
             self.process.wait_until(answers, f"no NTP server answers at {self.address}", 15)
-
-    def stop(self) -> None:
-        """Stop the server."""
-        self.process.stop()
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / "chronyd.pid").unlink()
