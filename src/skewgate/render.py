@@ -37,11 +37,14 @@ def skew_text(skew_s: dict[str, float] | None) -> str:
     return f"{middle_s:+.3f} s ± {math.ceil(bound_s * 1000 - 1e-3) / 1000:.3f}"
 
 
-def blocking(node: Node) -> list[dict[str, Any]]:
-    """Return the findings that refuse the node: failures, then what could not be told, then what was not asked."""
-    order = ("fail", "inconclusive", "skipped")
+def blocking(node: Node) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the findings that refuse the node, failures first, and the names of checks that were skipped beside them.
+
+    A check is skipped because of what another one says; beside that one its name is enough.
+    """
     found = [finding for finding in node["findings"] if finding["required"] and finding["state"] != "pass"]
-    return sorted(found, key=lambda finding: order.index(finding["state"]))
+    told = sorted((each for each in found if each["state"] != "skipped"), key=lambda each: each["state"] != "fail")
+    return (told, [each["check"] for each in found if each["state"] == "skipped"]) if told else (found, [])
 
 
 def verdict_text(node: Node) -> str:
@@ -58,7 +61,7 @@ def reason(node: Node) -> str:
         if before and before["verdict"] != "admit":
             return f"mended; the skew was {skew_text(before['skew_s'])}"
         return ""
-    findings = blocking(node)
+    findings, _ = blocking(node)
     if not findings:
         return "no required check gave an answer"
     more = f" (and {len(findings) - 1} more below)" if len(findings) > 1 else ""
@@ -88,13 +91,7 @@ def refusals(report: Report) -> Iterator[RenderableType]:
         message = (node.get("remediation") or {}).get("message")
         if message:
             parts.append(Padding(Text(f"mending: {clean(message)}"), (0, 0, 0, 2)))
-        findings = blocking(node)
-        # Checks were skipped because of what another one says: beside that one their names are enough.
-        skipped = [finding["check"] for finding in findings if finding["state"] == "skipped"]
-        if len(skipped) < len(findings):
-            findings = findings[: len(findings) - len(skipped)]
-        else:
-            skipped = []
+        findings, skipped = blocking(node)
         for finding in findings:
             rows = Table.grid(padding=(0, 2))
             rows.add_column(no_wrap=True)

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,20 +53,26 @@ def run_playbook(
     extra_vars: dict[str, str],
     on_event: Callable[[dict[str, Any], list[str]], None],
 ) -> PlaybookRun:
-    """Run ``playbook`` (a path or a collection's) in the current directory and hand each event, and
-    the lines that ansible printed with it, to ``on_event``.
+    """Run ``playbook`` (a path or a collection's) in the current directory.
 
+    ``on_event`` gets each event and the lines that ansible printed with it; where it fails, the run is stopped.
     ``options`` are ansible-playbook's, passed on unread; ``extra_vars`` win over theirs. What ansible-runner writes lies in
     a directory of mode 0700 that is removed at the end, whatever happens.
     """
     run = PlaybookRun()
     stop = _Stop()
+    failures: list[Exception] = []
 
     def handle(event: dict[str, Any]) -> bool:
         stop.pid = event.get("pid", stop.pid)
         lines = printed(event)
         run.output += lines
-        on_event(event, lines)
+        if not failures:
+            try:
+                on_event(event, lines)
+            except Exception as error:  # noqa: BLE001 - raised again below, once ansible-playbook has ended
+                failures.append(error)
+                stop.request()
         return False  # keep no file of it
 
     with tempfile.TemporaryDirectory(prefix="skewgate-") as private_dir:
@@ -97,6 +103,8 @@ def run_playbook(
             except pexpect.TIMEOUT:  # a killed ansible-playbook left a process that holds its terminal
                 if not stop.requests:
                     raise
+        if failures:
+            raise failures[0]
         run.rc, run.interrupted = runner.rc, stop.requests > 0
     return run
 
@@ -104,7 +112,9 @@ def run_playbook(
 def printed(event: dict[str, Any]) -> list[str]:
     """Return the lines of an event; an empty line outside of ansible's own events is one that was printed."""
     text = event.get("stdout")
-    return text.split("\n") if text or (text == "" and event.get("event") == "verbose") else []
+    if text is None or (text == "" and event.get("event") != "verbose"):
+        return []
+    return [line.rstrip("\r") for line in text.split("\n")]  # the pseudo-terminal adds the carriage returns
 
 
 class _Stop:
@@ -118,16 +128,18 @@ class _Stop:
         """Tell ansible-runner whether to kill ansible-playbook now."""
         return self.requests > (0 if self.pid is None else 1)
 
-    def _request(self, *_: object) -> None:
+    def request(self, *_: object) -> None:
+        """Ask ansible-playbook to stop; also a signal handler."""
         self.requests += 1
         if self.requests == 1 and self.pid is not None:
-            os.kill(self.pid, signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGINT)
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """Listen for the time of the run."""
         before = {
-            number: signal.signal(number, self._request) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            number: signal.signal(number, self.request) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
         try:
             yield

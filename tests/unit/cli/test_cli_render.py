@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from skewgate import render
+from tests.unit.cli.samples import admitted, finding, refused, report, unreachable
+
+
+def shown(*renderables: Any, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False)
+    for renderable in renderables:
+        console.print(renderable)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def joined(text: str) -> str:
+    """The words in one line, as they read across the lines of a cell that is alone in its column."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "text"),
+    [
+        ({"low": -612.016, "high": -611.992}, "-612.004 s ± 0.012"),
+        ({"low": 44.9, "high": 45.1}, "+45.000 s ± 0.100"),
+        ({"low": -0.0004, "high": 0.0002}, "+0.000 s ± 0.001"),
+        (None, "unknown"),
+    ],
+    ids=["behind", "ahead", "zero has no minus", "unknown"],
+)
+def test_the_skew_is_shown_with_sign_and_bound(skew_s: dict[str, float] | None, text: str) -> None:
+    assert render.skew_text(skew_s) == text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e4))
+def test_the_interval_shown_contains_the_one_measured(low: float, length: float) -> None:
+    middle, bound = render.skew_text({"low": low, "high": low + length}).split(" s ± ")
+    assert float(middle) - float(bound) <= low + 2e-6
+    assert float(middle) + float(bound) >= low + length - 2e-6
+
+
+def test_the_table_has_one_row_a_node_with_verdict_skew_and_reason() -> None:
+    text = shown(render.table(report(node1=admitted(), node2=refused(), node3=unreachable())))
+    rows = [joined(line.replace("|", " ")) for line in text.splitlines() if "node" in line]
+    assert rows[0].startswith("node1 admitted +0.000 s ± 0.005")
+    assert rows[1].startswith("node2 refused -612.004 s ± 0.012 612.004 s behind, Argo CD stands 90 s")
+    assert rows[2].startswith("node3 not judged unknown the node could not be reached")
+
+
+def test_a_failure_is_the_reason_before_what_could_not_be_told() -> None:
+    assert render.reason(refused()) == "612.004 s behind, Argo CD stands 90 s (and 1 more below)"
+
+
+def test_what_was_skipped_beside_an_answer_is_not_counted() -> None:
+    assert render.reason(unreachable()) == "the node could not be reached: No route to host"
+
+
+def test_a_mended_node_says_what_was_mended() -> None:
+    before = {key: refused()[key] for key in ("verdict", "judged_at", "cause", "skew_s", "findings")}
+    assert render.reason(admitted(before=before)) == "mended; the skew was -612.004 s ± 0.012"
+
+
+def test_a_long_reason_wraps_and_loses_nothing_in_100_columns() -> None:
+    words = [f"word{number}" for number in range(60)]
+    node = refused(findings=[finding("clock_skew", "fail", " ".join(words))])
+    text = shown(
+        render.table(report(**{"a-node-with-a-long-name.example.net": node})), *render.refusals(report(node=node))
+    )
+    assert max(map(len, text.splitlines())) <= 100
+    for word in words:
+        assert text.count(f"{word} ") + text.count(f"{word}\n") == 2
+
+
+def test_without_a_terminal_there_is_not_one_escape() -> None:
+    assert "\x1b" not in shown(render.table(report(node=refused())), *render.refusals(report(node=refused())))
+
+
+def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
+    node = refused(findings=[finding("github_app_token", "fail", "body: \x1b]0;owned\x07 \x9b2J")])
+    text = shown(render.table(report(node=node)), *render.refusals(report(node=node)))
+    assert r"\x1b]0;owned\x07 \x9b2J" in text
+    assert all(character.isprintable() for line in text.split("\n") for character in line)
+
+
+def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> None:
+    text = shown(*render.refusals(report(good=admitted(), bad=refused())))
+    assert text.index("clock_skew: fail") < text.index("ntp_sources: inconclusive")
+    for part in (
+        "seen  612.004 s behind, Argo CD stands 90 s",
+        "why   why clock_skew",
+        "next  what to do for clock_skew",
+    ):
+        assert part in text
+    assert "good" not in text
+    assert "advice alone" not in text
+
+
+def test_checks_skipped_for_a_reason_that_is_told_are_named_in_one_line() -> None:
+    text = shown(*render.refusals(report(node=unreachable())))
+    assert "skipped for that reason: clock_skew, time_service" in text
+    assert "why clock_skew" not in text
+
+
+def test_a_node_where_everything_was_skipped_still_says_why() -> None:
+    node = unreachable(findings=[finding("clock_skew", "skipped", "nobody asked")])
+    assert "seen  nobody asked" in shown(*render.refusals(report(node=node)))
+
+
+def test_what_became_of_the_mending_stands_with_the_refusal() -> None:
+    node = refused(remediation={"attempted": True, "succeeded": False, "message": "no server answers from there"})
+    assert "mending: no server answers from there" in shown(*render.refusals(report(node=node)))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        ({"a": admitted()}, "1 of 1 node admitted."),
+        ({"a": admitted(), "b": refused(), "c": refused()}, "1 of 3 nodes admitted; refused: b, c."),
+        ({"a": unreachable(), "b": refused()}, "0 of 2 nodes admitted; refused: b; not judged: a."),
+    ],
+    ids=["all admitted", "some refused", "some not judged"],
+)
+def test_one_sentence_tells_the_outcome(nodes: dict[str, Any], sentence: str) -> None:
+    assert render.outcome(report(**nodes)) == sentence
