@@ -1,0 +1,40 @@
+# What a fresh Debian 12 machine lacks is installed by the target that needs it, with apt-get, which it announces.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help venv lab lab-down lint test clean
+
+help: ## Show this
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: $(READY) ## Make .venv, with skewgate (editable) and all that its checks need
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "make: installing the Debian package python3-venv with apt-get"; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv; }
+	@echo "make: installing skewgate and its checks from PyPI into $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install -q --upgrade 'pip>=25.1'
+	python -m pip install -q -e . --group dev
+	@touch $@
+
+lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and a GitHub API (root, x86-64)
+	@python -m tests.lab up
+
+lab-down: $(READY) ## Take the lab down; its images stay for the next time
+	@python -m tests.lab down
+
+lint: $(READY) ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy plugins/plugin_utils src/skewgate tests/lab
+
+test: $(READY) ## All tests; the lab comes up for them and goes down again
+	pytest
+
+clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
