@@ -49,6 +49,7 @@ class Agreement:
 def agree(readings: Mapping[str, Interval]) -> Agreement:
     """Find the interval that lies in more than half of the readings (Marzullo's algorithm; RFC 5905, 11.2.1).
 
+    Where several places are shared by equally many, any of them may be the true one: the interval then spans them all.
     Raises ValueError where there is no reading, or where no interval has a strict majority.
     """
     if not readings:
@@ -56,17 +57,19 @@ def agree(readings: Mapping[str, Interval]) -> Agreement:
     # Sorted with starts before ends, so that intervals which only touch still agree.
     edges = sorted([(i.low, 0) for i in readings.values()] + [(i.high, 1) for i in readings.values()])
     depth = most = 0
-    low = high = 0.0
+    best: list[Interval] = []
     for position, (value, is_end) in enumerate(edges):
         if is_end:
             depth -= 1
             continue
         depth += 1
         if depth > most:
-            most, low, high = depth, value, edges[position + 1][0]
+            most, best = depth, []
+        if depth == most:
+            best.append(Interval(value, edges[position + 1][0]))
     if 2 * most <= len(readings):
         listed = ", ".join(f"{name} [{i.low:.3f}, {i.high:.3f}]" for name, i in readings.items())
         raise ValueError(f"no majority of the references agrees: {listed}")
-    shared = Interval(low, high)
-    agreeing = tuple(name for name, i in readings.items() if i.contains(shared))
-    return Agreement(shared, agreeing, tuple(name for name in readings if name not in agreeing))
+    agreeing = tuple(name for name, i in readings.items() if any(i.overlaps(shared) for shared in best))
+    falsetickers = tuple(name for name in readings if name not in agreeing)
+    return Agreement(Interval(best[0].low, best[-1].high), agreeing, falsetickers)
