@@ -19,7 +19,7 @@ CLOCK_GRAIN_S = 1.0
 """Claims and GitHub's comparison are in whole seconds: within one second of a limit, fractions decide."""
 
 LATENCY_S = 1.0
-"""How old a JWT may be when GitHub reads it; it counts against a clock that is behind."""
+"""How old a JWT may be when GitHub reads it; it counts against a clock that is behind, and for one that is ahead."""
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
@@ -47,13 +47,14 @@ class ClientProfile:
     def outcome(self, skew_s: Interval) -> Outcome:
         """What GitHub does with this client's JWT at a skew (positive: ahead).
 
-        Ahead by up to the limit is accepted, by more than a second over it refused; behind by the limit is refused.
-        In between, and just before expiry, the second's fraction and the request's latency decide: inconclusive.
+        Ahead by up to the limit is accepted, by more than two seconds over it refused; behind by the limit is refused, by
+        two seconds less accepted. In between the second's fraction and the request's latency decide: inconclusive.
         Source: GitHub refuses ``iat > g``, ``exp <= g`` and ``exp > g + 600``, with no leeway on either side.
         """
-        if skew_s.low >= -(self.behind_limit_s - CLOCK_GRAIN_S - LATENCY_S) and skew_s.high <= self.ahead_limit_s:
+        edge_s = CLOCK_GRAIN_S + LATENCY_S
+        if -(self.behind_limit_s - edge_s) <= skew_s.low and skew_s.high <= self.ahead_limit_s:
             return "pass"
-        if skew_s.low > self.ahead_limit_s + CLOCK_GRAIN_S or skew_s.high <= -self.behind_limit_s:
+        if skew_s.low > self.ahead_limit_s + edge_s or skew_s.high <= -self.behind_limit_s:
             return "fail"
         return "inconclusive"
 
@@ -67,21 +68,29 @@ def shipped_profiles() -> dict[str, ClientProfile]:
 
 def parse_profile(name: str, row: Mapping[str, Any]) -> ClientProfile:
     """Read one profile; raises ValueError that says what is wrong with it."""
+    if not isinstance(row, Mapping):
+        raise ValueError(f"client profile {name}: expected iat_s and exp_s, found {row!r}")
     unknown = sorted(set(row) - {"iat_s", "exp_s", "reuse_s", "source"})
     if unknown:
         raise ValueError(f"client profile {name}: unknown key {unknown[0]!r}; known: iat_s, exp_s, reuse_s, source")
     try:
-        profile = ClientProfile(
-            name, int(row["iat_s"]), int(row["exp_s"]), int(row.get("reuse_s", 0)), str(row.get("source", ""))
-        )
+        iat_s, exp_s, reuse_s = (_whole(value) for value in (row["iat_s"], row["exp_s"], row.get("reuse_s", 0)))
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"client profile {name}: iat_s and exp_s are needed, in whole seconds from now") from None
+    profile = ClientProfile(name, iat_s, exp_s, reuse_s, str(row.get("source", "")))
     if not (profile.iat_s <= 0 < profile.exp_s <= MAX_EXP_AHEAD_S and 0 <= profile.reuse_s < profile.exp_s):
         raise ValueError(
             f"client profile {name}: expected iat_s <= 0 < exp_s <= {MAX_EXP_AHEAD_S} and 0 <= reuse_s < exp_s, found "
             f"iat_s {profile.iat_s}, exp_s {profile.exp_s}, reuse_s {profile.reuse_s}"
         )
     return profile
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if number != float(value):
+        raise ValueError(value)
+    return number
 
 
 def narrowest(profiles: Iterable[ClientProfile]) -> ClientProfile:
