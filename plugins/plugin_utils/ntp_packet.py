@@ -68,8 +68,11 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
     t2, t3 = _unix_ns(reply[32:40], t1), _unix_ns(reply[40:48], t1)
     delay_s = ((t4 - t1) - (t3 - t2)) / NS
-    if delay_s < -0.001:
-        raise ValueError(f"the reply took {delay_s:.6f} s: the server's own timestamps contradict each other")
+    if t3 < t2 or delay_s < -0.001:
+        raise ValueError(
+            f"the server's timestamps contradict each other: {(t3 - t2) / NS:.6f} s from receiving to sending, "
+            f"the whole exchange took {(t4 - t1) / NS:.6f} s"
+        )
     skew_s = -((t2 - t1) + (t3 - t4)) / 2 / NS
     bound_s = max(delay_s, 0.0) / 2 + root_distance_s
     return NtpSample(

@@ -1,0 +1,278 @@
+"""Evidence and records in miniature, in the forms that the module `node_evidence` gives; times are those of a made-up run.
+
+Positive skew: the node is ahead. Everything is built from a true time and the node's skew, so that tests know the truth.
+"""
+
+from __future__ import annotations
+
+import struct
+from email.utils import formatdate
+from typing import Any
+
+NS = 1_000_000_000
+NTP_TO_UNIX_S = 2_208_988_800
+TRUE_NS = 1_795_336_536_250_000_000
+"""The true time at which the module begins (22 November 2026)."""
+
+MONO_NS = 290_000_000_000
+"""What the node's monotonic clock shows then."""
+
+NONCE = bytes.fromhex("d15cb8f294cd3503")
+
+
+def wall_ns(skew_s: float, after_s: float = 0.0) -> int:
+    """The node's clock, so long after the beginning."""
+    return TRUE_NS + round((skew_s + after_s) * NS)
+
+
+def mono_ns(after_s: float = 0.0) -> int:
+    return MONO_NS + round(after_s * NS)
+
+
+def ntp_timestamp(unix_ns: int) -> bytes:
+    """64 bits, of whatever era (RFC 5905, section 6)."""
+    seconds, fraction_ns = divmod(unix_ns + NTP_TO_UNIX_S * NS, NS)
+    return struct.pack("!II", seconds % (1 << 32), -(-(fraction_ns << 32) // NS) % (1 << 32))
+
+
+def ntp_reply(
+    t2_ns: int,
+    t3_ns: int,
+    *,
+    leap: int = 0,
+    version: int = 4,
+    mode: int = 4,
+    stratum: int = 2,
+    root_delay_s: float = 0.0,
+    root_dispersion_s: float = 0.0,
+    refid: bytes = b"\x0a\x4d\x00\x09",
+    origin: bytes = NONCE,
+) -> bytes:
+    """A server's 48 bytes, field by field (RFC 5905, figure 8)."""
+    head = struct.pack("!BBbb", leap << 6 | version << 3 | mode, stratum, 6, -20)
+    root = struct.pack("!II", round(root_delay_s * 65536), round(root_dispersion_s * 65536))
+    reference_time = ntp_timestamp(t2_ns - 16 * NS)
+    return head + root + refid + reference_time + origin + ntp_timestamp(t2_ns) + ntp_timestamp(t3_ns)
+
+
+def ntp_sample(
+    skew_s: float = 0.0,
+    *,
+    after_s: float = 0.1,
+    there_s: float = 0.001,
+    back_s: float = 0.001,
+    serving_s: float = 0.0001,
+    server_off_s: float = 0.0,
+    true_ns: int = TRUE_NS,
+    **reply: Any,
+) -> dict[str, Any]:
+    """One exchange begun ``after_s`` into the run, with a server whose own clock is ``server_off_s`` ahead of the truth."""
+    begun_ns = true_ns + round(after_s * NS)
+    t2_ns = begun_ns + round((there_s + server_off_s) * NS)
+    t3_ns = t2_ns + round(serving_s * NS)
+    return {
+        "address": "10.77.0.1",
+        "t1_wall_ns": begun_ns + round(skew_s * NS),
+        "t1_mono_ns": mono_ns(after_s),
+        "t4_mono_ns": mono_ns(after_s + there_s + serving_s + back_s),
+        "sent_hex": (b"\x23" + bytes(39) + NONCE).hex(),
+        "reply_hex": ntp_reply(t2_ns, t3_ns, **reply).hex(),
+    }
+
+
+def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
+    return {"address": "10.77.0.9", "t1_wall_ns": wall_ns(skew_s, 0.1), "error": "no reply within 2 s"}
+
+
+def ntp_server(name: str, *samples: dict[str, Any], error: str | None = None) -> dict[str, Any]:
+    return {"server": name, "addresses": [] if error else [name], "samples": list(samples), "error": error}
+
+
+def date_answer(
+    skew_s: float = 0.0, *, after_s: float = 0.5, there_s: float = 0.01, back_s: float = 0.01, **changes: Any
+) -> dict[str, Any]:
+    """An API of the true time puts the whole second into its `Date` when the request arrives."""
+    second = (TRUE_NS + round((after_s + there_s) * NS)) // NS
+    return {
+        "t_send_wall_ns": wall_ns(skew_s, after_s),
+        "t_send_mono_ns": mono_ns(after_s),
+        "t_recv_mono_ns": mono_ns(after_s + there_s + back_s),
+        "status": 200,
+        "date": formatdate(second, usegmt=True),
+        "verified": True,
+        **changes,
+    }
+
+
+def date_api(*answers: dict[str, Any], url: str = "https://api.github.lab") -> dict[str, Any]:
+    return {"url": url, "certificate_time_error": None, "answers": list(answers)}
+
+
+def unit(name: str, active: str = "active", enabled: str = "enabled", **changes: Any) -> dict[str, Any]:
+    sub_state = {"active": "running", "activating": "start"}.get(active, "dead")
+    return {
+        "unit": name,
+        "names": [name],
+        "load_state": "loaded",
+        "active_state": active,
+        "sub_state": sub_state,
+        "unit_file_state": enabled,
+        "main_pid": 731 if active == "active" else 0,
+        **changes,
+    }
+
+
+CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"])
+
+
+def time_services(*units: dict[str, Any], manager: str = "systemd") -> dict[str, Any]:
+    return {"manager": manager, "units": list(units), "processes": [], "timedatectl": {"NTPSynchronized": "yes"}}
+
+
+def tracking(
+    *,
+    skew_s: float = 0.0,
+    age_s: float = 16.0,
+    system_time_s: float = 0.00001,
+    root_delay_s: float = 0.0002,
+    root_dispersion_s: float = 0.0001,
+    interval_s: float = 64.0,
+    stratum: int = 3,
+    leap: str = "Normal",
+    refid: str = "0A4D0001",
+) -> str:
+    """``chronyc -c tracking``: 14 fields."""
+    ref_time_s = wall_ns(skew_s) / NS - age_s
+    numbers = f"{ref_time_s:.9f},{system_time_s:.9f},0.000001,0.000002,-0.130,0.001,0.012"
+    root = f"{root_delay_s:.9f},{root_dispersion_s:.9f}"
+    return f"{refid},10.77.0.1,{stratum},{numbers},{root},{interval_s:.1f},{leap}\n"
+
+
+def source(name: str = "10.77.0.1", state: str = "*", reach: int = 0o377, poll: int = 6) -> str:
+    """A row of ``chronyc -c sources``: 10 fields, reach in octal."""
+    last_rx = 12 if reach else 4294967295
+    return f"^,{state},{name},2,{poll},{reach:o},{last_rx},0.000001,0.000002,0.000100\n"
+
+
+def chrony(tracking_text: str | None = None, *sources: str, **commands: Any) -> dict[str, Any]:
+    printed = {"tracking": tracking_text or tracking(), "sources": "".join(sources or [source()])}
+    answers = {name: {"rc": 0, "stdout": text, "stderr": ""} for name, text in printed.items()}
+    return {"present": True, "version": "4.3", "commands": {**answers, **commands}}
+
+
+def step(name: str, status: int | None = 200, message: str | None = None, **changes: Any) -> dict[str, Any]:
+    return {
+        "step": name,
+        "method": "GET",
+        "url": f"https://api.github.lab/{name}",
+        "status": status,
+        "message": message,
+        "headers": {},
+        "node_wall_s": TRUE_NS / NS,
+        "duration_s": 0.1,
+        "repository": None,
+        "error": None,
+        **changes,
+    }
+
+
+def failed_step(name: str, phase: str, message: str, **kind: str) -> dict[str, Any]:
+    return step(name, None, error={"phase": phase, "message": message, **kind})
+
+
+def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "label": label,
+        "signed_for_s": TRUE_NS // NS,
+        "node_wall_s": TRUE_NS / NS,
+        "sent": True,
+        "not_sent_because": None,
+        "steps": list(steps),
+        **changes,
+    }
+
+
+def not_sent(label: str = "now") -> dict[str, Any]:
+    why = "the node's clock is -612.002 s from the time that the JWT was signed for, more than 5 s"
+    return attempt(label, sent=False, not_sent_because=why)
+
+
+def accepted_steps() -> list[dict[str, Any]]:
+    return [
+        step("token", 201),
+        step("repository", repository="acme/deploy-config"),
+        step("revoke", 204),
+    ]
+
+
+def accepted(label: str = "now") -> dict[str, Any]:
+    return attempt(label, *accepted_steps())
+
+
+def app(name: str = "deploy") -> dict[str, Any]:
+    """The public part of a GitHub App, as the policy carries it."""
+    return {
+        "name": name,
+        "issuer": "Iv23liLabClientId0001",
+        "installation_id": "2002",
+        "api_url": "https://api.github.lab",
+        "repositories": ["acme/deploy-config"],
+        "depth": "repository",
+    }
+
+
+CHECKS = ("reachable", "clock_skew", "github_app_token", "ntp_servers", "ntp_sources", "sync_state", "time_service")
+
+
+def policy(**changes: Any) -> dict[str, Any]:
+    return {
+        "checks": list(CHECKS),
+        "advisory_checks": [],
+        "clients": ["argocd"],
+        "client_profiles": {},
+        "github_apps": [app()],
+        "max_clock_error_s": 1.0,
+        "max_skew_s": None,
+        **changes,
+    }
+
+
+def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
+    """A node with chrony, three NTP servers and a working App; ``sections`` replace, and None takes one away."""
+    whole = {
+        "schema": "skewgate/evidence/1",
+        "collected": {
+            "wall_ns": wall_ns(skew_s),
+            "mono_ns": mono_ns(),
+            "end_mono_ns": mono_ns(2.0),
+            "python": "3.11.2",
+            "euid": 0,
+        },
+        "clock": {"adjtimex": {"state": 0, "status": 0, "maxerror_us": 7580}},
+        "time_services": time_services(CHRONY_UNIT),
+        "chrony": chrony(tracking(skew_s=skew_s)),
+        "ntp": {"servers": [ntp_server(f"10.77.0.{n}", ntp_sample(skew_s)) for n in (1, 2, 3)]},
+        "api_date": {"apis": [date_api(date_answer(skew_s))]},
+        "github_apps": [{"name": "deploy", "attempts": [accepted()]}],
+        **sections,
+    }
+    return {name: section for name, section in whole.items() if section is not None}
+
+
+CONTROLLER = {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
+"""A controller with the true time: its bracket of a node with the true time is [-1, 1]."""
+
+
+def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
+    return {
+        "policy": of_policy or policy(),
+        "collected_at": "2026-11-22T08:35:36Z",
+        "evidence": evidence(skew_s, **sections),
+        "controller": CONTROLLER,
+        "unreachable": None,
+        "module_error": None,
+    }
+
+
+def unreached(reason: str = "ssh: connect to host 10.77.0.15 port 22: No route to host") -> dict[str, Any]:
+    return {**record(), "evidence": {}, "controller": None, "unreachable": reason}
