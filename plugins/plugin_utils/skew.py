@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -130,10 +131,12 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
             problem = "the answer had no Date" if answer.get("verified") else "the certificate could not be verified"
             continue
         try:
-            date_s = parsedate_to_datetime(answer["date"]).timestamp()
+            date = parsedate_to_datetime(answer["date"])
         except ValueError:
             problem = f"the Date could not be read: {answer['date']!r}"
             continue
+        # A Date is GMT in all of its forms (RFC 9110, 5.6.7); one without a zone would be read in the controller's.
+        date_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         sent_s = answer["t_send_wall_ns"] / NS
         received_s = sent_s + (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
         low, high = max(low, sent_s - date_s - 1), min(high, received_s - date_s)

@@ -176,6 +176,11 @@ def step(name: str, status: int | None = 200, message: str | None = None, **chan
     }
 
 
+def repository_step(status: int = 200, **changes: Any) -> dict[str, Any]:
+    headers = {"content-type": "application/x-git-upload-pack-advertisement"} if status == 200 else {}
+    return step("repository", status, **{"repository": "acme/deploy-config", "headers": headers, **changes})
+
+
 def failed_step(name: str, phase: str, message: str, **kind: str) -> dict[str, Any]:
     return step(name, None, error={"phase": phase, "message": message, **kind})
 
@@ -200,7 +205,7 @@ def not_sent(label: str = "now") -> dict[str, Any]:
 def accepted_steps() -> list[dict[str, Any]]:
     return [
         step("token", 201),
-        step("repository", repository="acme/deploy-config"),
+        repository_step(),
         step("revoke", 204),
     ]
 
