@@ -21,6 +21,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     judge_records,
     now,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.reports import write_reports
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 from rich.console import Console
 
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.code
     except KeyboardInterrupt:
         print("skewgate: interrupted", file=sys.stderr)
+    except BrokenPipeError:  # whoever read the output has gone, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - the last resort: a line that can be reported, and a status that admits nothing
         if os.environ.get("SKEWGATE_DEBUG") == "1":
             traceback.print_exc()
@@ -214,8 +217,8 @@ def show_report(report: dict[str, Any], report_dir: Path | None) -> int:
     )
     console.print()
     console.print(render.table(report))
-    for refusal in render.refusals(report):
-        console.print(refusal)
+    for line in render.refusals(report, console.width):
+        print(line)
     print()
     if report_dir:
         print(f"Reports: {report_dir}/report.json and evidence.json")
@@ -236,10 +239,13 @@ def report_again(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise SkewgateError(str(error)) from error
     if args.report_dir:
-        args.report_dir.mkdir(parents=True, exist_ok=True)
-        _write(args.report_dir / "report.json", report)
-        evidence = {"schema": EVIDENCE_SCHEMA, "judged_at": judged_at, "nodes": records}
-        _write(args.report_dir / "evidence.json", evidence)
+        evidence = {"schema": EVIDENCE_SCHEMA, "run_id": None, "judged_at": judged_at, "nodes": records}
+        try:
+            write_reports(args.report_dir, report, evidence)
+        except OSError as error:
+            raise SkewgateError(
+                f"can't write to {args.report_dir}: {error.strerror}; give another --report-dir"
+            ) from error
     return show_report(report, args.report_dir)
 
 
@@ -317,13 +323,6 @@ def _read(path: Path, schema: str) -> dict[str, Any]:
     if not isinstance(content, dict) or found != schema or not isinstance(content.get("nodes"), dict):
         raise SkewgateError(f"{path}: expected schema {schema!r} with nodes, found schema {found!r}")
     return content
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON in one step, so that no reader meets half a file."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 COMMANDS = {"report": report_again, "explain": explain, "verify": verify}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import refusing_findings
 from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -37,14 +37,17 @@ def skew_text(skew_s: dict[str, float] | None) -> str:
     return f"{middle_s:+.3f} s ± {math.ceil(bound_s * 1000 - 1e-3) / 1000:.3f}"
 
 
-def blocking(node: Node) -> tuple[list[dict[str, Any]], list[str]]:
+def blocking(node: Node) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Return the findings that refuse the node, failures first, and the names of checks that were skipped beside them.
 
     A check is skipped because of what another one says; beside that one its name is enough.
     """
-    found = [finding for finding in node["findings"] if finding["required"] and finding["state"] != "pass"]
-    told = sorted((each for each in found if each["state"] != "skipped"), key=lambda each: each["state"] != "fail")
-    return (told, [each["check"] for each in found if each["state"] == "skipped"]) if told else (found, [])
+    told = sorted(refusing_findings(node), key=lambda finding: finding["state"] != "fail")
+    return told, [each["check"] for each in node["findings"] if _skipped(each) and each not in told]
+
+
+def _skipped(finding: Mapping[str, Any]) -> bool:
+    return bool(finding["required"] and finding["state"] == "skipped")
 
 
 def verdict_text(node: Node) -> str:
@@ -82,27 +85,29 @@ def table(report: Report) -> Table:
     return result
 
 
-def refusals(report: Report) -> Iterator[RenderableType]:
-    """For each refused node every finding that refuses it: what was seen, why it matters, what to do."""
+def refusals(report: Report, width: int) -> Iterator[str]:
+    """For each refused node, line by line, every finding that refuses it: what was seen, why it matters, what to do."""
+
+    def wrapped(label: str, text: str) -> list[str]:
+        # Addresses and commands stay whole, to be copied.
+        return textwrap.wrap(
+            clean(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False
+        )
+
     for name, node in sorted(report["nodes"].items()):
         if node["verdict"] == "admit":
             continue
-        parts: list[RenderableType] = [Text(f"{clean(name)}: {verdict_text(node)}")]
-        message = (node.get("remediation") or {}).get("message")
-        if message:
-            parts.append(Padding(Text(f"mending: {clean(message)}"), (0, 0, 0, 2)))
+        yield ""
+        yield f"{clean(name)}: {verdict_text(node)}"
+        if message := (node.get("remediation") or {}).get("message"):
+            yield from wrapped("  mending: ", message)
         findings, skipped = blocking(node)
         for finding in findings:
-            rows = Table.grid(padding=(0, 2))
-            rows.add_column(no_wrap=True)
-            rows.add_column(overflow="fold", ratio=1)
+            yield f"  {clean(finding['check'])}: {finding['state']}"
             for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
-                rows.add_row(label, Text(clean(finding[key])))
-            parts.append(Padding(Text(f"{clean(finding['check'])}: {finding['state']}"), (0, 0, 0, 2)))
-            parts.append(Padding(rows, (0, 0, 0, 4)))
+                yield from wrapped(f"    {label:6}", finding[key])
         if skipped:
-            parts.append(Padding(Text(clean(f"skipped for that reason: {', '.join(skipped)}")), (0, 0, 0, 2)))
-        yield Group(Text(), *parts)
+            yield from wrapped("  skipped for that reason: ", ", ".join(skipped))
 
 
 def outcome(report: Report) -> str:

@@ -7,16 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 
 from skewgate import render
 from tests.unit.cli.samples import admitted, finding, refused, report, unreachable
 
 
-def shown(*renderables: Any, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width, highlight=False, markup=False)
-    for renderable in renderables:
-        console.print(renderable)
+def shown(*tables: Table) -> str:
+    console = Console(file=io.StringIO(), width=100, highlight=False, markup=False)
+    console.print(*tables)
     return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def told(content: dict[str, Any]) -> str:
+    return "\n".join(render.refusals(content, 100)) + "\n"
 
 
 def joined(text: str) -> str:
@@ -69,27 +73,30 @@ def test_a_mended_node_says_what_was_mended() -> None:
 def test_a_long_reason_wraps_and_loses_nothing_in_100_columns() -> None:
     words = [f"word{number}" for number in range(60)]
     node = refused(findings=[finding("clock_skew", "fail", " ".join(words))])
-    text = shown(
-        render.table(report(**{"a-node-with-a-long-name.example.net": node})), *render.refusals(report(node=node))
-    )
+    text = shown(render.table(report(**{"a-node-with-a-long-name.example.net": node}))) + told(report(node=node))
     assert max(map(len, text.splitlines())) <= 100
     for word in words:
         assert text.count(f"{word} ") + text.count(f"{word}\n") == 2
 
 
+def test_an_address_stays_whole_to_be_copied() -> None:
+    address = "https://api.example.net/" + "x" * 120
+    assert f" {address}\n" in told(report(node=refused(findings=[finding("clock_skew", "fail", f"see {address}")])))
+
+
 def test_without_a_terminal_there_is_not_one_escape() -> None:
-    assert "\x1b" not in shown(render.table(report(node=refused())), *render.refusals(report(node=refused())))
+    assert "\x1b" not in shown(render.table(report(node=refused())))
 
 
 def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
     node = refused(findings=[finding("github_app_token", "fail", "body: \x1b]0;owned\x07 \x9b2J")])
-    text = shown(render.table(report(node=node)), *render.refusals(report(node=node)))
+    text = shown(render.table(report(node=node))) + told(report(node=node))
     assert r"\x1b]0;owned\x07 \x9b2J" in text
     assert all(character.isprintable() for line in text.split("\n") for character in line)
 
 
 def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> None:
-    text = shown(*render.refusals(report(good=admitted(), bad=refused())))
+    text = told(report(good=admitted(), bad=refused()))
     assert text.index("clock_skew: fail") < text.index("ntp_sources: inconclusive")
     for part in (
         "seen  612.004 s behind, Argo CD stands 90 s",
@@ -102,19 +109,19 @@ def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> Non
 
 
 def test_checks_skipped_for_a_reason_that_is_told_are_named_in_one_line() -> None:
-    text = shown(*render.refusals(report(node=unreachable())))
+    text = told(report(node=unreachable()))
     assert "skipped for that reason: clock_skew, time_service" in text
     assert "why clock_skew" not in text
 
 
 def test_a_node_where_everything_was_skipped_still_says_why() -> None:
     node = unreachable(findings=[finding("clock_skew", "skipped", "nobody asked")])
-    assert "seen  nobody asked" in shown(*render.refusals(report(node=node)))
+    assert "seen  nobody asked" in told(report(node=node))
 
 
 def test_what_became_of_the_mending_stands_with_the_refusal() -> None:
     node = refused(remediation={"attempted": True, "succeeded": False, "message": "no server answers from there"})
-    assert "mending: no server answers from there" in shown(*render.refusals(report(node=node)))
+    assert "mending: no server answers from there" in told(report(node=node))
 
 
 @pytest.mark.parametrize(
