@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,8 +57,11 @@ class GithubApp:
     @classmethod
     def from_settings(cls, row: Mapping[str, Any], position: int) -> GithubApp:
         """Read one entry of ``gate_github_apps``, with its key; raises ValueError that names the entry and the fault."""
-        name = str(row.get("name") or f"github_apps[{position}]")
+        name = f"github_apps[{position}]"
         try:
+            if not isinstance(row, Mapping):
+                raise ValueError(f"expected a mapping, found a {type(row).__name__}")
+            name = str(row.get("name") or name)
             return cls._read(name, row)
         except ValueError as error:
             raise ValueError(f"gate_github_apps, {name}: {error}") from None
@@ -75,11 +79,13 @@ class GithubApp:
             raise ValueError(f"installation_id is a number, found {installation_id!r}")
         api_url = str(row.get("api_url") or DEFAULT_API_URL).rstrip("/")
         parts = urlsplit(api_url)
-        if parts.scheme != "https" or not parts.hostname or parts.username or parts.query:
+        if parts.username or parts.password:
+            raise ValueError("api_url has a user or a password in it; the App's JWT is all that the API is given")
+        if parts.scheme != "https" or not parts.hostname or parts.query:
             raise ValueError(f"api_url is https://HOST or https://HOST/api/v3, found {api_url!r}")
         repositories = tuple(row.get("repositories") or ())
         for repository in repositories:
-            if str(repository).count("/") != 1:
+            if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(repository)):
                 raise ValueError(f"repositories are OWNER/NAME, found {repository!r}")
         depth = str(row.get("depth") or ("repository" if repositories else "token"))
         if depth not in DEPTHS:
@@ -96,7 +102,7 @@ class GithubApp:
             repositories=tuple(str(r) for r in repositories),
             permissions={str(k): str(v) for k, v in (row.get("permissions") or {"contents": "read"}).items()},
             depth=depth,
-            ca_pem=_read_file(ca_file, "ca_file").decode() if ca_file else None,
+            ca_pem=_read_text(ca_file, "ca_file") if ca_file else None,
             key=_load_key(row),
         )
 
@@ -155,7 +161,7 @@ def read_github_apps(rows: Sequence[Mapping[str, Any]]) -> tuple[list[GithubApp]
 def git_url_of(api_url: str) -> str:
     """Where an API's repositories are: api.HOST is HOST's (github.com, ghe.com); HOST/api/v3 is HOST's own (GHES)."""
     parts = urlsplit(api_url)
-    return f"https://{parts.netloc.removeprefix('api.')}"
+    return f"https://{parts.netloc if parts.path.strip('/') else parts.netloc.removeprefix('api.')}"
 
 
 def _load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
@@ -200,3 +206,12 @@ def _read_file(path: Any, setting: str) -> bytes:
         return Path(str(path)).expanduser().read_bytes()
     except OSError as error:
         raise ValueError(f"{setting} {path}: {error.strerror}") from None
+    except RuntimeError:  # of expanduser
+        raise ValueError(f"{setting} {path}: no such user's home folder is known") from None
+
+
+def _read_text(path: Any, setting: str) -> str:
+    try:
+        return _read_file(path, setting).decode("ascii")
+    except UnicodeDecodeError:
+        raise ValueError(f"{setting} {path} is not PEM; expected certificates in ASCII, without other text") from None
