@@ -21,10 +21,11 @@ from ..plugin_utils.github_answers import classify
 from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
 from ..plugin_utils.judge import chrony_can_help, judge_record
 from ..plugin_utils.policy import Policy, SettingsError
-from ..plugin_utils.report import now
+from ..plugin_utils.report import now, refusal
 from ..plugin_utils.skew import controller_bracket, estimate_skew
 
 NS = 1_000_000_000
+WAIT_STEP_S = 2
 
 CREDENTIALS_CHECK = "github_app_token"
 
@@ -49,10 +50,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "msg": "The settings are wrong, and no node was contacted: " + "; ".join(error.problems),
                 "configuration_errors": error.problems,
             }
-        record = self._take_record(settings, policy, apps, task_vars or {})
-        report = judge_record(record)
+        deadline_s = time.monotonic() + float(settings.get("wait_s") or 0)
+        while True:
+            record = self._take_record(settings, policy, apps, task_vars or {})
+            report = judge_record(record)
+            if report["verdict"] == "admit" or time.monotonic() >= deadline_s:
+                break
+            time.sleep(WAIT_STEP_S)
         result.update(
             changed=False,
+            msg="Admitted." if report["verdict"] == "admit" else refusal(report),
             report=report,
             record=record,
             phase=settings.get("phase"),

@@ -89,7 +89,8 @@ options:
         default: {contents: read}
       depth:
         description: How far to go. V(jwt) asks for the installation and mints nothing; V(token) mints a token and revokes it;
-          V(repository) also reaches each repository with it. The default is V(repository) where repositories are named, else V(token).
+          V(repository) also reaches each repository with it. Where repositories are named the default is V(repository), else
+          V(token).
         type: str
         choices: [jwt, token, repository]
   max_clock_error_s:
@@ -103,6 +104,10 @@ options:
     description: The bound of each exchange with a server, in seconds.
     type: float
     default: 5
+  wait_s:
+    description: For how long to check again, in seconds, while the node does not pass.
+    type: float
+    default: 0
   phase:
     description: A word that the result carries back, for those who follow a run.
     type: str

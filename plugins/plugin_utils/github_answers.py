@@ -15,6 +15,9 @@ Kind = Literal["accepted", "clock", "credential", "access", "network", "unclear"
 CLOCK_MESSAGES = ("'Issued at' claim ('iat')", "'Expiration time' claim ('exp')")
 """Which of the clock messages wins where several rules are broken is not stable, so they are one class."""
 
+GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
+"""What a git server answers info/refs with (git's http-protocol documentation)."""
+
 REFUSALS: tuple[tuple[int, str, Kind, str], ...] = (
     (
         401,
@@ -64,6 +67,14 @@ def classify(attempt: Mapping[str, Any]) -> Answer:
     return Answer("accepted", "GitHub accepted the JWT and all that was asked with it", steps[-1])
 
 
+def _classify_success(step: Mapping[str, Any]) -> Answer:
+    if step.get("suspended"):
+        return Answer("access", "the installation is suspended", step)
+    if step["step"] == "repository" and step["headers"].get("content-type") != GIT_ADVERTISEMENT:
+        return Answer("unclear", "an answer that is none of git's (a proxy's or a login page?)", step)
+    return Answer("accepted", "accepted", step)
+
+
 def _classify_step(step: Mapping[str, Any]) -> Answer:
     error = step.get("error")
     if error:
@@ -72,7 +83,7 @@ def _classify_step(step: Mapping[str, Any]) -> Answer:
         return Answer("network", f"no answer ({error['phase']})", step)
     status, message = step["status"], step.get("message") or ""
     if 200 <= status < 300:
-        return Answer("accepted", "accepted", step)
+        return _classify_success(step)
     if status == 401 and message.startswith(CLOCK_MESSAGES):
         return Answer("clock", "GitHub refused the JWT's times", step)
     for known_status, beginning, kind, meaning in REFUSALS:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .record import MissingEvidenceError
+
 DAEMON_OF_UNIT = {
     "chrony.service": "chrony",
     "chronyd.service": "chrony",
@@ -34,9 +36,15 @@ class TimeDaemon:
 
 
 def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
-    """All that are installed, from the evidence's section ``time_services``."""
+    """All that are installed, from the evidence's section ``time_services``.
+
+    Raises MissingEvidenceError where systemd did not tell.
+    """
+    units = time_services["units"]
+    if "error" in units:
+        raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}")
     found: dict[str, TimeDaemon] = {}
-    for unit in time_services.get("units") or []:
+    for unit in units:
         names = {unit["unit"], *(unit.get("names") or [])}
         kinds = {DAEMON_OF_UNIT[name] for name in names & DAEMON_OF_UNIT.keys()}
         if not kinds or unit["load_state"] in ("not-found", "masked"):

@@ -115,7 +115,9 @@ class _Caller:
         """As deep as the App's ``depth`` says; ends at the first answer that leaves nothing to go on with."""
         installation = f"{self.api_url}/app/installations/{quote(self.app['installation_id'], safe='')}"
         if self.app["depth"] == "jwt":
-            self._api("installation", "GET", installation, jwt)
+            step, content = self._api("installation", "GET", installation, jwt)
+            # GitHub shows a suspended installation with 200, and refuses only what is done with it.
+            step["suspended"] = bool(_json_object(content).get("suspended_at"))
             return
         token = self._mint(f"{installation}/access_tokens", jwt)
         if token is None:

@@ -75,7 +75,7 @@ def judge(record: Record, policy: Policy) -> Finding:
 
 def _describe(skew_s: Interval) -> str:
     direction = "ahead" if skew_s.middle > 0 else "behind"
-    return f"{abs(skew_s.middle):.3f} s {direction} (±{skew_s.bound:.3f} s)"
+    return f"{abs(skew_s.middle):.3f} s {direction} (±{max(skew_s.bound, 0.001):.3f} s)"
 
 
 def _side(budget: list[dict[str, Any]], outcome: Outcome, skew_s: Interval) -> str:

@@ -68,7 +68,7 @@ def judge(record: Record, policy: Policy) -> Finding:
 
 def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], policy: Policy) -> Finding:
     attempts = {attempt["label"]: attempt for attempt in taken.get("attempts") or []}
-    nothing = Answer("not_sent", "no attempt was made")
+    nothing = Answer("not_sent", f"no attempt was made: {taken.get('error') or 'the evidence has none'}")
     answers = {label: classify(attempt) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
