@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tests.lab import TRIO, Lab, LabError, LabUnavailable, NodeSpec
 from tests.lab.image import TIME_DAEMONS
-from tests.lab.lab import STATE_DIR
+from tests.lab.lab import REPOSITORY, STATE_DIR
 
 pytestmark = pytest.mark.lab
 
@@ -215,6 +216,28 @@ def test_down_leaves_nothing_and_the_hosts_clock_never_moved(own_lab: Lab, lab: 
     after = HostClock()
     assert after.set_s == pytest.approx(before.set_s, abs=0.05)
     assert (after.status, after.tick) == (before.status, before.tick)
+
+
+def test_the_machines_last_namespace_takes_its_mount_along() -> None:
+    # In a mount namespace with a /run of its own, since labs are up in the machine's.
+    script = 'umount --recursive /run/netns 2>/dev/null; mount -t tmpfs tmpfs /run && exec "$@"'
+    cycle = """
+from pathlib import Path
+from tests.lab.network import Namespace
+namespace = Namespace("last", Path("/state"))
+namespace.create()
+print("/run/netns" in Path("/proc/self/mounts").read_text(), end=" ")
+namespace.delete()
+print("/run/netns" in Path("/proc/self/mounts").read_text())
+"""
+    seen = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", cycle],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.split() == ["True", "False"]
 
 
 def processes_that_name(text: str) -> list[int]:

@@ -50,12 +50,13 @@ class Lab:
         require_machine()
         with self._locked():
             install_packages()
+            there = self.namespace.exists()
             make_keys(self.ssh_dir)
             chronyd = self._chronyd()
             # Before the namespace: a build that fails leaves nothing behind.
             for spec in nodes:
                 self._image(spec)
-            if not self.namespace.exists():
+            if not there:
                 self._stop_everything()
                 self.namespace.create()
             for server in self.ntp_servers:

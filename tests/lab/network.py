@@ -66,7 +66,8 @@ class Namespace:
             self._ip("netns", "delete", self.name)
         # `ip netns add` mounts this folder on itself, which serves nobody once the last namespace is gone.
         folder = self.path.parent
-        if folder.is_mount() and not any(folder.iterdir()):
+        mounted = any(line.split()[1] == str(folder) for line in Path("/proc/self/mounts").read_text().splitlines())
+        if mounted and not any(folder.iterdir()):
             command(["umount", str(folder)])
 
     def kill_all(self) -> None:
