@@ -1,0 +1,216 @@
+"""The collection works from the checkout, as a built collection, and from an installed wheel; each is really the one used."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MODULE = "skewgate.preflight.node_evidence"
+PLAYBOOKS = ("check", "remediate", "gate", "cluster_migration")
+
+
+def run(
+    *command: str | Path, cwd: Path, home: Path, expect: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with an environment of its own, so that no other copy of the collection can be found."""
+    ended = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PIP_NO_INDEX": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert ended.returncode == expect, ended.stdout + ended.stderr
+    return ended
+
+
+def ansible(python: Path | str, command: str) -> Sequence[str]:
+    """``ansible``, ``ansible-doc``, ... of that Python."""
+    return (str(python), "-P", "-m", "ansible", command)
+
+
+def place_of_the_module(python: Path | str, **where: Any) -> Path:
+    """Return the file that Ansible finds for the module."""
+    told = run(*ansible(python, "doc"), "--type", "module", "--json", MODULE, **where).stdout
+    return Path(json.loads(told)[MODULE]["doc"]["filename"])
+
+
+def evidence_of_localhost(python: Path | str, **where: Any) -> dict[str, Any]:
+    """Return what the module shows of this machine's clock."""
+    arguments = json.dumps({"sections": ["clock"]})
+    command = (*ansible(python, "adhoc"), "localhost", "--inventory=localhost,", "--connection=local")
+    interpreter = f"--extra-vars=ansible_python_interpreter={sys.executable}"
+    told = run(*command, interpreter, f"--module-name={MODULE}", f"--args={arguments}", **where).stdout
+    assert " | SUCCESS => " in told
+    return dict(json.loads(told.partition("=> ")[2])["evidence"])
+
+
+def has_playbooks(python: Path | str, **where: Any) -> None:
+    """Fail unless each playbook is found by its full name, with the roles and actions that it names."""
+    for name in PLAYBOOKS:
+        told = run(
+            *ansible(python, "playbook"),
+            "--inventory=localhost,",
+            "--syntax-check",
+            f"skewgate.preflight.{name}",
+            **where,
+        )
+        assert "playbook: " in told.stdout
+
+
+def test_the_checkout_works_by_full_name(tmp_path: Path) -> None:
+    where: dict[str, Any] = {"cwd": CHECKOUT, "home": tmp_path}
+    assert place_of_the_module(sys.executable, **where).resolve() == CHECKOUT / "plugins/modules/node_evidence.py"
+    assert "clocksource" in evidence_of_localhost(sys.executable, **where)["clock"]
+    has_playbooks(sys.executable, **where)
+
+
+def environment_without_skewgate(place: Path) -> Path:
+    """Make a fresh environment; what skewgate depends on comes from this one's site-packages.
+
+    A folder that a .pth file names has its own .pth files unread, so the checkout that is installed there stays unseen.
+    """
+    run(sys.executable, "-m", "venv", "--without-pip", place, cwd=place.parent, home=place.parent)
+    [packages] = place.glob("lib/python3.*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{Path(yaml.__file__).parents[1]}\n")
+    return place
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection as ``ansible-galaxy collection build`` makes it."""
+    place = tmp_path_factory.mktemp("artifact")
+    run(
+        *ansible(sys.executable, "galaxy"),
+        "collection",
+        "build",
+        "--output-path",
+        place,
+        CHECKOUT,
+        cwd=place,
+        home=place,
+    )
+    return place / f"skewgate-preflight-{VERSION}.tar.gz"
+
+
+def test_the_built_collection_has_what_it_needs_and_nothing_else(artifact: Path) -> None:
+    with tarfile.open(artifact) as archive:
+        names = archive.getnames()
+    allowed = {
+        "CHANGELOG.md",
+        "FILES.json",
+        "LICENSE",
+        "MANIFEST.json",
+        "README.md",
+        "docs",
+        "meta",
+        "playbooks",
+        "plugins",
+        "roles",
+    }
+    assert {name.partition("/")[0] for name in names} == allowed
+    assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_the_built_collection_works_where_it_is_installed(artifact: Path, tmp_path: Path) -> None:
+    python = environment_without_skewgate(tmp_path / "venv") / "bin/python"
+    installed = tmp_path / "collections"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    where: dict[str, Any] = {"cwd": empty, "home": tmp_path, "ANSIBLE_COLLECTIONS_PATH": str(installed)}
+    run(*ansible(python, "galaxy"), "collection", "install", "--offline", "-p", installed, artifact, **where)
+    root = installed / "ansible_collections/skewgate/preflight"
+    assert place_of_the_module(python, **where) == root / "plugins/modules/node_evidence.py"
+    assert "clocksource" in evidence_of_localhost(python, **where)["clock"]
+    has_playbooks(python, **where)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as pip builds it; the build's only requirement, hatchling, is the one that is installed."""
+    place = tmp_path_factory.mktemp("wheel")
+    options = ("--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", place)
+    run(sys.executable, "-m", "pip", "wheel", *options, CHECKOUT, cwd=place, home=place)
+    return place / f"skewgate-{VERSION}-py3-none-any.whl"
+
+
+def test_the_wheel_has_the_command_and_the_whole_collection(wheel: Path, artifact: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    prefix = "ansible_collections/skewgate/preflight/"
+    tops = ("plugins/", "roles/", "playbooks/", "meta/")
+    with tarfile.open(artifact) as archive_of_collection:
+        files = {member.name for member in archive_of_collection.getmembers() if member.isfile()}
+    needed = {name for name in files if name.startswith(tops)}
+    assert {name.removeprefix(prefix) for name in names if name.removeprefix(prefix).startswith(tops)} == needed
+    assert {"skewgate/cli.py", prefix + "galaxy.yml"} <= names
+    assert {name.partition("/")[0] for name in names} == {
+        "skewgate",
+        "ansible_collections",
+        f"skewgate-{VERSION}.dist-info",
+    }
+
+
+@pytest.fixture(scope="module")
+def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel."""
+    place = environment_without_skewgate(tmp_path_factory.mktemp("venv"))
+    pip = (sys.executable, "-m", "pip", "--python", place / "bin/python")
+    run(*pip, "install", "--no-deps", "--quiet", wheel, cwd=place, home=place)
+    return place
+
+
+def test_the_wheel_works_from_an_empty_directory(venv: Path, tmp_path: Path) -> None:
+    python = venv / "bin/python"
+    where: dict[str, Any] = {"cwd": tmp_path, "home": tmp_path}
+    [packages] = venv.glob("lib/python3.*/site-packages")
+    assert run(venv / "bin/skewgate", "--version", **where).stdout == f"skewgate {VERSION}\n"
+    imported = "import skewgate.cli as c, sys; print(c.__file__, sys.modules[c.discover.__module__].__file__)"
+    root = packages / "ansible_collections/skewgate/preflight"
+    assert run(python, "-c", imported, **where).stdout.split() == [
+        str(packages / "skewgate/cli.py"),
+        str(root / "plugins/plugin_utils/checks/__init__.py"),
+    ]
+    assert place_of_the_module(python, **where) == root / "plugins/modules/node_evidence.py"
+    assert "clocksource" in evidence_of_localhost(python, **where)["clock"]
+    has_playbooks(python, **where)
+
+
+def test_the_wheels_command_reaches_the_wheels_collection(venv: Path, tmp_path: Path) -> None:
+    options = (
+        "-i",
+        "localhost,",
+        "-e",
+        "ansible_connection=local ansible_become=false",
+        "-e",
+        '{"gate_clients": ["argo"]}',
+    )
+    ended = run(venv / "bin/skewgate", "check", *options, "-vv", cwd=tmp_path, home=tmp_path, expect=2)
+    assert "gate_clients: no client profile is called 'argo'; known: " in ended.stderr
+    assert "argocd" in ended.stderr
+    assert os.fspath(venv) in ended.stdout
+    assert os.fspath(CHECKOUT / "plugins") not in ended.stdout
+    assert os.fspath(CHECKOUT / "collections") not in ended.stdout
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))
+    assert (project["version"], galaxy["version"]) == (VERSION, VERSION)
+    assert re.search(rf"^## {re.escape(VERSION)}\b", (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
