@@ -89,6 +89,8 @@ def _classify_step(step: Mapping[str, Any]) -> Answer:
     for known_status, beginning, kind, meaning in REFUSALS:
         if status == known_status and message.startswith(beginning):
             return Answer(kind, meaning, step)
+    if _is_rate_limit(step):
+        return Answer("unclear", "GitHub's rate limit", step)
     if status == 404 and step["step"] in ("installation", "token"):
         return Answer("access", "the App has no such installation", step)
     if status in (401, 403, 404) and step["step"] == "repository":
@@ -97,8 +99,14 @@ def _classify_step(step: Mapping[str, Any]) -> Answer:
         return Answer(
             "access", "a repository or permission that was asked for is not granted to the installation", step
         )
-    if status == 429 or "rate limit" in message.lower():
-        return Answer("unclear", "GitHub's rate limit", step)
     if status >= 500:
         return Answer("unclear", "GitHub could not answer", step)
     return Answer("unclear", "an answer that is not known", step)
+
+
+def _is_rate_limit(step: Mapping[str, Any]) -> bool:
+    """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
+    headers = step.get("headers") or {}
+    told_to_wait = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    limited = told_to_wait or "rate limit" in (step.get("message") or "").lower()
+    return step["status"] == 429 or (step["status"] == 403 and limited)

@@ -61,9 +61,15 @@ def judge(record: Record, policy: Policy) -> Finding:
             "Name them in gate_github_apps, or leave github_app_token out of gate_checks.",
         )
     findings = [_judge_app(app, taken.get(app["name"]) or {}, policy) for app in policy.github_apps]
-    worst = min(findings, key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
-    seen = {"apps": [f.seen for f in findings]}
-    return Finding(worst.state, worst.summary, worst.why, worst.remedy, seen)
+    findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
+    told = [f for f in findings if f.state != "pass"] or findings
+    return Finding(
+        findings[0].state,
+        "; ".join(f.summary for f in told),
+        " ".join(dict.fromkeys(f.why for f in told)),
+        " ".join(dict.fromkeys(f.remedy for f in told)),
+        {"apps": [f.seen for f in findings]},
+    )
 
 
 def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], policy: Policy) -> Finding:

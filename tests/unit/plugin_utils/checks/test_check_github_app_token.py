@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import github_app_token
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+
+from tests.unit.plugin_utils.builders import (
+    accepted,
+    app,
+    attempt,
+    failed_step,
+    not_sent,
+    policy,
+    record,
+    repository_step,
+    step,
+)
+
+EXP = "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires"
+BAD_KEY = "A JSON web token could not be decoded"
+
+
+def judge(*attempts: dict[str, Any], apps: list[dict[str, Any]] | None = None, **changes: Any) -> Finding:
+    settings = policy(github_apps=apps or [app()], **changes)
+    taken = record(of_policy=settings, github_apps=[{"name": "deploy", "attempts": list(attempts)}])
+    return github_app_token.judge(Record(taken), Policy.from_json(settings))
+
+
+def clock(label: str) -> dict[str, Any]:
+    return attempt(label, step("token", 401, EXP))
+
+
+def bad_key(label: str) -> dict[str, Any]:
+    return attempt(label, step("token", 401, BAD_KEY))
+
+
+def no_access(label: str) -> dict[str, Any]:
+    return attempt(label, step("token", 404, "Not Found"))
+
+
+def unreachable(label: str) -> dict[str, Any]:
+    return attempt(label, failed_step("token", "connect", "10.77.0.1 port 443: Connection refused"))
+
+
+def limited(label: str) -> dict[str, Any]:
+    return attempt(label, step("token", 429, "API rate limit exceeded"))
+
+
+NOT_THE_CLOCK, UNSEPARATED = "not the clock", "could not be separated"
+
+BLAME = {
+    "accepted": ([accepted("now")], "pass", None, "accepts the JWT of the node's own clock"),
+    "accepted with the node's own clock, too far from the controller's": (
+        [not_sent(), accepted("node_clock"), accepted("true_time")],
+        "pass",
+        None,
+        "accepts the JWT of the node's own clock",
+    ),
+    "the clock alone": (
+        [not_sent(), clock("node_clock"), accepted("true_time")],
+        "fail",
+        "clock",
+        f'the clock is the sole cause: GitHub answered "401 {EXP}", and accepted a JWT of the true time',
+    ),
+    "the clock, though near the controller's": (
+        [clock("now"), clock("node_clock"), accepted("true_time")],
+        "fail",
+        "clock",
+        "the clock is the sole cause",
+    ),
+    "the clock, and a wrong key behind it": (
+        [not_sent(), clock("node_clock"), bad_key("true_time")],
+        "fail",
+        NOT_THE_CLOCK,
+        f"not the clock alone: GitHub answered \"401 {EXP}\", and to a JWT of the true time '401 {BAD_KEY}'",
+    ),
+    "the clock, and a missing grant behind it": (
+        [not_sent(), clock("node_clock"), no_access("true_time")],
+        "fail",
+        NOT_THE_CLOCK,
+        "'404 Not Found': the App has no such installation",
+    ),
+    "a wrong key": ([bad_key("now")], "fail", NOT_THE_CLOCK, f"not the clock: GitHub answered '401 {BAD_KEY}'"),
+    "a wrong key on a wrong clock": (
+        [not_sent(), bad_key("node_clock"), bad_key("true_time")],
+        "fail",
+        NOT_THE_CLOCK,
+        f"not the clock: GitHub answered '401 {BAD_KEY}'",
+    ),
+    "a missing grant": ([no_access("now")], "fail", NOT_THE_CLOCK, "not the clock: GitHub answered '404 Not Found'"),
+    "an unreadable repository": (
+        [attempt("now", step("token", 201), repository_step(404), step("revoke", 204))],
+        "fail",
+        NOT_THE_CLOCK,
+        "the installation can't read acme/deploy-config",
+    ),
+    "a wrong key only with the node's clock": (
+        [not_sent(), bad_key("node_clock"), accepted("true_time")],
+        "fail",
+        UNSEPARATED,
+        "could not be separated",
+    ),
+    "the clock twice": (
+        [not_sent(), clock("node_clock"), clock("true_time")],
+        "fail",
+        UNSEPARATED,
+        "clock or credential, could not be separated",
+    ),
+    "the clock, and then silence": (
+        [not_sent(), clock("node_clock"), unreachable("true_time")],
+        "fail",
+        UNSEPARATED,
+        "a JWT of the true time: connect: 10.77.0.1 port 443: Connection refused",
+    ),
+    "the clock, and the true time is not known": (
+        [not_sent(), clock("node_clock")],
+        "fail",
+        UNSEPARATED,
+        "a JWT of the true time: no attempt was made",
+    ),
+    "the clock, without the second call": ([clock("now")], "fail", UNSEPARATED, "could not be separated"),
+    "no answer": ([unreachable("now")], "inconclusive", None, "could not be judged: no answer (connect)"),
+    "no answer to the node's clock, whatever the true time's": (
+        [not_sent(), unreachable("node_clock"), accepted("true_time")],
+        "inconclusive",
+        None,
+        "could not be judged",
+    ),
+    "rate limit": ([limited("now")], "inconclusive", None, "could not be judged: GitHub's rate limit"),
+    "never sent": ([not_sent()], "inconclusive", None, "could not be judged: the node's clock is -612.002 s"),
+    "no attempt": ([], "inconclusive", None, "no attempt was made"),
+}
+
+
+@pytest.mark.parametrize(("attempts", "state", "cause", "summary"), BLAME.values(), ids=BLAME)
+def test_blame_is_proved_by_the_true_time(attempts, state, cause, summary):
+    finding = judge(*attempts)
+    assert finding.state == state
+    assert finding.seen["apps"][0]["cause"] == cause
+    assert finding.summary.startswith("deploy: ")
+    assert summary in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("attempts", "remedy"),
+    [
+        pytest.param([clock("node_clock"), accepted("true_time")], "Mend the clock, not the credential", id="clock"),
+        pytest.param([bad_key("now")], "Leave the clock aside", id="credential"),
+        pytest.param([clock("node_clock"), bad_key("true_time")], "Leave the clock aside", id="credential behind it"),
+        pytest.param([no_access("now")], "compare installation_id", id="access"),
+        pytest.param([unreachable("now")], "reaches the API (TCP 443", id="network"),
+        pytest.param([limited("now")], "wait as long as it asks for", id="rate limit"),
+        pytest.param([not_sent()], "check again", id="not sent"),
+    ],
+)
+def test_the_remedy_is_the_causes(attempts, remedy):
+    assert remedy in judge(*attempts).remedy
+
+
+@pytest.mark.parametrize(
+    ("revoked", "told"),
+    [
+        pytest.param([step("revoke", 204)], False, id="revoked"),
+        pytest.param([step("revoke", 500)], True, id="refused"),
+        pytest.param([failed_step("revoke", "reply", "no answer within 5 s")], True, id="no answer"),
+        pytest.param([], True, id="not tried"),
+    ],
+)
+def test_a_token_that_could_not_be_revoked_is_told_and_refuses_nothing(revoked, told):
+    finding = judge(attempt("now", step("token", 201), repository_step(), *revoked))
+    assert finding.state == "pass"
+    assert ("1 installation token(s) could not be revoked" in finding.summary) == told
+
+
+def test_an_app_that_the_evidence_lacks_is_inconclusive():
+    finding = judge(accepted("now"), apps=[app(), app("other")])
+    assert finding.state == "inconclusive"
+    assert "other: could not be judged" in finding.summary
+
+
+def test_no_app_at_all_is_inconclusive():
+    settings = policy(github_apps=[])
+    finding = github_app_token.judge(Record(record(of_policy=settings)), Policy.from_json(settings))
+    assert (finding.state, finding.summary) == ("inconclusive", "no GitHub App was given to check")
+
+
+def test_of_several_apps_the_worst_decides_and_is_told_first():
+    tried = {
+        "good": [accepted("now")],
+        "silent": [unreachable("now")],
+        "wrong": [bad_key("now")],
+        "skewed": [clock("node_clock"), accepted("true_time")],
+    }
+    settings = policy(github_apps=[app(name) for name in tried])
+    taken = [{"name": name, "attempts": attempts} for name, attempts in tried.items()]
+    finding = github_app_token.judge(Record(record(of_policy=settings, github_apps=taken)), Policy.from_json(settings))
+    assert finding.state == "fail"
+    places = [finding.summary.index(f"{name}: ") for name in ("wrong", "skewed", "silent")]
+    assert places == sorted(places)
+    assert "good" not in finding.summary
+    assert [shown["name"] for shown in finding.seen["apps"]] == ["wrong", "skewed", "silent", "good"]
+    assert "Leave the clock aside" in finding.remedy
+    assert "Mend the clock" in finding.remedy
+
+
+def test_several_good_apps_are_all_told():
+    settings = policy(github_apps=[app("one"), app("two")])
+    taken = [{"name": name, "attempts": [accepted()]} for name in ("one", "two")]
+    finding = github_app_token.judge(Record(record(of_policy=settings, github_apps=taken)), Policy.from_json(settings))
+    assert finding.state == "pass"
+    assert "one: GitHub accepts" in finding.summary
+    assert "two: GitHub accepts" in finding.summary
+
+
+def test_a_finding_shows_each_attempts_class_words_and_steps():
+    shown = judge(not_sent(), clock("node_clock"), accepted("true_time")).seen["apps"][0]
+    assert shown["signed_as"] == "argocd"
+    assert shown["node_clock"]["class"] == "clock"
+    assert shown["node_clock"]["answer"] == f"401 {EXP}"
+    assert shown["true_time"]["class"] == "accepted"
+    assert [(s["step"], s["status"]) for s in shown["true_time"]["steps"]] == [
+        ("token", 201),
+        ("repository", 200),
+        ("revoke", 204),
+    ]
+
+
+def test_it_is_told_as_whom_the_jwt_was_signed():
+    assert judge(accepted(), clients=["jenkins", "zuul"]).seen["apps"][0]["signed_as"] == "zuul"
