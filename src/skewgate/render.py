@@ -67,7 +67,7 @@ def reason(node: Node) -> str:
     findings, _ = blocking(node)
     if not findings:
         return "no required check gave an answer"
-    more = f" (and {len(findings) - 1} more below)" if len(findings) > 1 else ""
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return clean(findings[0]["summary"]) + more
 
 

@@ -12,7 +12,7 @@ def test_a_check_gives_one_line_a_node() -> None:
         "node1: admitted, skew +0.000 s ± 0.005"
     ]
     assert progress.lines(event("runner_on_ok", "node2", {"report": refused(), "phase": "check"})) == [
-        "node2: refused, skew -612.004 s ± 0.012: 612.004 s behind, Argo CD stands 90 s (and 1 more below)"
+        "node2: refused, skew -612.004 s ± 0.012: 612.004 s behind, Argo CD stands 90 s (and 1 more)"
     ]
 
 

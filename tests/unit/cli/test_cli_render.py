@@ -58,7 +58,7 @@ def test_the_table_has_one_row_a_node_with_verdict_skew_and_reason() -> None:
 
 
 def test_a_failure_is_the_reason_before_what_could_not_be_told() -> None:
-    assert render.reason(refused()) == "612.004 s behind, Argo CD stands 90 s (and 1 more below)"
+    assert render.reason(refused()) == "612.004 s behind, Argo CD stands 90 s (and 1 more)"
 
 
 def test_what_was_skipped_beside_an_answer_is_not_counted() -> None:
