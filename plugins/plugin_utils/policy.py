@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -45,7 +46,9 @@ class Policy:
             problems += [f"gate_{key}: no check is called {name!r}; known: {', '.join(known)}" for name in unknown]
         checks = tuple(settings.get("checks") or known)
         advisory = tuple(settings.get("advisory_checks") or ())
-        if not set(checks) - set(advisory):
+        if set(checks) == {"reachable"}:
+            problems.append("gate_checks: name a check beside reachable, which alone proves nothing and admits no node")
+        elif not set(checks) - set(advisory) - {"reachable"}:
             problems.append("gate_advisory_checks: every check is advisory, so nothing could ever refuse a node")
         profiles = dict(settings.get("client_profiles") or {})
         clients = tuple(settings.get("clients") or ())
@@ -61,12 +64,8 @@ class Policy:
             ]
         if not clients:
             problems.append("gate_clients: name the GitHub App clients that the cluster will run, for example [argocd]")
-        max_clock_error_s = float(settings.get("max_clock_error_s", 1.0))
-        if max_clock_error_s <= 0:
-            problems.append(f"gate_max_clock_error_s: expected more than 0 s, found {max_clock_error_s}")
-        max_skew_s = None if settings.get("max_skew_s") in (None, "") else float(settings["max_skew_s"])
-        if max_skew_s is not None and max_skew_s <= 0:
-            problems.append(f"gate_max_skew_s: expected more than 0 s, found {max_skew_s}")
+        max_clock_error_s = _limit_s(settings, "max_clock_error_s", problems) or 1.0
+        max_skew_s = _limit_s(settings, "max_skew_s", problems)
         if problems:
             raise SettingsError(problems)
         return cls(checks, advisory, clients, profiles, tuple(github_apps), max_clock_error_s, max_skew_s)
@@ -102,3 +101,15 @@ class Policy:
     def signing_profile(self) -> ClientProfile:
         """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
         return narrowest(self.profiles)
+
+
+def _limit_s(settings: Mapping[str, Any], key: str, problems: list[str]) -> float | None:
+    """A limit that is set, or None where it is left empty; what is wrong with it is added to ``problems``."""
+    given = settings.get(key)
+    if given in (None, ""):
+        return None
+    with contextlib.suppress(TypeError, ValueError):
+        if float(given) > 0:  # nan is not
+            return float(given)
+    problems.append(f"gate_{key}: expected more than 0 s, found {given!r}")
+    return None

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy, SettingsError
+
+from tests.unit.plugin_utils.builders import CHECKS, app
+
+
+def read(**settings: Any) -> Policy:
+    return Policy.from_settings({"clients": ["argocd"], **settings}, CHECKS, [app()])
+
+
+def test_defaults_are_all_checks_required_and_a_second_of_error():
+    policy = read()
+    assert policy.checks == CHECKS
+    assert (policy.advisory_checks, policy.max_clock_error_s, policy.max_skew_s) == ((), 1.0, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        pytest.param(
+            {"checks": ["clock"]}, f"gate_checks: no check is called 'clock'; known: {', '.join(CHECKS)}", id="no check"
+        ),
+        pytest.param({"advisory_checks": ["ntp"]}, "gate_advisory_checks: no check is called 'ntp'", id="no advisory"),
+        pytest.param(
+            {"checks": ["clock_skew"], "advisory_checks": ["clock_skew"]}, "could ever refuse", id="all advisory"
+        ),
+        pytest.param({"checks": ["reachable"]}, "gate_checks: name a check beside reachable", id="reachable alone"),
+        pytest.param(
+            {"checks": ["reachable", "clock_skew"], "advisory_checks": ["clock_skew"]},
+            "could ever refuse",
+            id="all but reachable advisory",
+        ),
+        pytest.param({"clients": []}, "gate_clients: name the GitHub App clients", id="no client"),
+        pytest.param({"clients": ["argo"]}, "gate_clients: no client profile is called 'argo'; known: ", id="typo"),
+        pytest.param(
+            {"client_profiles": {"mine": {"iat_s": 5, "exp_s": 60}}},
+            "gate_client_profiles: client profile mine",
+            id="iat",
+        ),
+        pytest.param({"client_profiles": {"mine": None}}, "gate_client_profiles: client profile mine", id="no profile"),
+        pytest.param(
+            {"max_clock_error_s": 0}, "gate_max_clock_error_s: expected more than 0 s, found 0", id="no error"
+        ),
+        pytest.param({"max_clock_error_s": ".5s"}, "gate_max_clock_error_s: expected more than 0 s", id="text"),
+        pytest.param({"max_clock_error_s": float("nan")}, "gate_max_clock_error_s: expected more than", id="nan"),
+        pytest.param({"max_skew_s": -1}, "gate_max_skew_s: expected more than 0 s, found -1", id="negative"),
+        pytest.param({"max_skew_s": "much"}, "gate_max_skew_s: expected more than 0 s, found 'much'", id="word"),
+        pytest.param({"max_skew_s": float("nan")}, "gate_max_skew_s: expected more than 0 s", id="nan skew"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_was_expected(settings, problem):
+    with pytest.raises(SettingsError) as error:
+        read(**settings)
+    assert [line for line in error.value.problems if problem in line], error.value.problems
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    with pytest.raises(SettingsError) as error:
+        read(checks=["clock"], clients=["argo"], max_skew_s=0, max_clock_error_s=0)
+    assert [line.split(":")[0] for line in error.value.problems] == [
+        "gate_checks",
+        "gate_clients",
+        "gate_max_clock_error_s",
+        "gate_max_skew_s",
+    ]
+    assert str(error.value) == "; ".join(error.value.problems)
+
+
+@pytest.mark.parametrize(
+    "unset", [{"max_skew_s": None}, {"max_skew_s": ""}, {"max_clock_error_s": None}, {"checks": []}]
+)
+def test_what_is_left_empty_is_the_default(unset):
+    assert read(**unset) == read()
+
+
+def test_a_policy_comes_back_from_json_as_it_was():
+    policy = read(
+        checks=["clock_skew", "time_service"],
+        advisory_checks=["time_service"],
+        client_profiles={"mine": {"iat_s": -5, "exp_s": 60}},
+        max_skew_s=0.5,
+    )
+    again = Policy.from_json(json.loads(json.dumps(policy.as_json())))
+    assert again.as_json() == policy.as_json()
+    assert (again.checks, again.advisory_checks, again.max_skew_s) == (
+        ("clock_skew", "time_service"),
+        ("time_service",),
+        0.5,
+    )
+    assert again.catalogue == policy.catalogue
+
+
+def test_a_users_profile_wins_over_the_shipped_one():
+    policy = read(client_profiles={"argocd": {"iat_s": -5, "exp_s": 60}})
+    assert (policy.profiles[0].ahead_limit_s, policy.profiles[0].behind_limit_s) == (5, 60)
+
+
+def test_jwts_are_signed_as_the_client_that_breaks_first():
+    assert read(clients=["jenkins", "argocd", "pygithub"]).signing_profile.name == "argocd"
