@@ -51,7 +51,10 @@ def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
             continue
         # ntpsec and openntpd also answer to ntp.service: the more particular name is the daemon's own.
         daemon = min(kinds, key=lambda kind: (kind == "ntpd", kind))
-        active, enabled = unit["active_state"] in RUNNING_STATES, unit["unit_file_state"] in ENABLED_STATES
+        # A daemon that falls over is "activating" between its starts, but nothing runs then.
+        falls_over = unit["sub_state"].startswith("auto-restart")
+        active = unit["active_state"] in RUNNING_STATES and not falls_over
+        enabled = unit["unit_file_state"] in ENABLED_STATES
         found[unit["unit"]] = TimeDaemon(
             daemon,
             unit["unit"],
