@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chronyc import (
+    Source,
+    Tracking,
+    parse_sources,
+    parse_tracking,
+)
+
+# Printed by a chronyd 4.3.
+FOLLOWING = (
+    "0A4D0002,10.77.0.2,6,1795336522.750364304,0.000016709,-0.000011364,0.000033371,-0.130,0.004,0.342,"
+    "0.000122366,0.000024071,64.9,Normal\n"
+)
+LOST = (
+    "00000000,,0,0.000000000,0.000000000,0.000000000,0.000000000,"
+    "0.000,0.000,0.000,1.000000000,1.000000000,0.0,Not synchronised\n"
+)
+
+
+def test_tracking_is_read_in_the_order_of_its_fields():
+    assert parse_tracking(FOLLOWING) == Tracking(
+        refid="0A4D0002",
+        name="10.77.0.2",
+        leap="Normal",
+        stratum=6,
+        ref_time_s=1795336522.750364304,
+        system_time_s=0.000016709,
+        last_offset_s=-0.000011364,
+        rms_offset_s=0.000033371,
+        frequency_ppm=-0.130,
+        residual_freq_ppm=0.004,
+        skew_ppm=0.342,
+        root_delay_s=0.000122366,
+        root_dispersion_s=0.000024071,
+        update_interval_s=64.9,
+    )
+
+
+def test_a_daemon_that_never_synchronised_is_read_too():
+    tracking = parse_tracking(LOST)
+    assert (tracking.leap, tracking.stratum, tracking.name) == ("Not synchronised", 0, "")
+
+
+@pytest.mark.parametrize("system_time_s", [5.0, -5.0])
+def test_chronys_bound_of_the_error_counts_the_correction_to_come_whichever_way(system_time_s):
+    fields = FOLLOWING.split(",")
+    fields[4], fields[10], fields[11] = str(system_time_s), "0.5", "0.125"
+    assert parse_tracking(",".join(fields)).max_error_s == 5.375
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "expected 14 fields, found 1", id="nothing"),
+        pytest.param("506 Cannot talk to daemon\n", "expected 14 fields, found 1", id="an error"),
+        pytest.param(FOLLOWING.replace(",Normal", ""), "expected 14 fields, found 13", id="a field too few"),
+        pytest.param(FOLLOWING.replace(",6,", ",six,"), "six", id="no number"),
+        pytest.param(FOLLOWING + FOLLOWING, "expected 14 fields, found 27", id="two rows"),
+    ],
+)
+def test_what_is_no_tracking_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_tracking(text)
+
+
+def test_sources_are_read_with_reach_in_octal():
+    text = (
+        "^,*,10.77.0.2,5,6,377,16,0.000001,-0.000002,0.000100\n"
+        "#,?,GPS,0,4,17,4294967295,0.000000000,0.000000000,0.000000000\n"
+    )
+    assert parse_sources(text) == [
+        Source("^", "*", "10.77.0.2", 5, 6, 255, 16, 0.000001, -0.000002, 0.0001),
+        Source("#", "?", "GPS", 0, 4, 15, None, 0.0, 0.0, 0.0),
+    ]
+
+
+def test_no_source_is_an_empty_list():
+    assert parse_sources("") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("506 Cannot talk to daemon\n", "expected 10 fields, found 1: '506 Cannot", id="an error"),
+        pytest.param("^,*,10.77.0.2,5,6,378,16,0,0,0\n", "378", id="reach that is not octal"),
+    ],
+)
+def test_what_is_no_source_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_sources(text)
