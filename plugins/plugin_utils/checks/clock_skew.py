@@ -79,10 +79,13 @@ def _describe(skew_s: Interval) -> str:
 
 
 def _side(budget: list[dict[str, Any]], outcome: Outcome, skew_s: Interval) -> str:
-    """The rows with this outcome and their limits, on the side on which the clock is off."""
-    side = "ahead" if skew_s.middle > 0 else "behind"
-    rows = [f"{r['name']} ({r[f'{side}_limit_s']:g} s {side})" for r in budget if r["outcome"] == outcome]
-    return ", ".join(rows)
+    """The rows with this outcome, each with a limit: where it passes that on the clock's side, else the one that is nearer."""
+    told = []
+    for row in (row for row in budget if row["outcome"] == outcome):
+        ahead = skew_s.middle > 0 if outcome == "pass" else row["left_ahead_s"] < row["left_behind_s"]
+        side = "ahead" if ahead else "behind"
+        told.append(f"{row['name']} ({row[f'{side}_limit_s']:g} s {side})")
+    return ", ".join(told)
 
 
 def _client_row(profile: ClientProfile, skew_s: Interval) -> dict[str, Any]:

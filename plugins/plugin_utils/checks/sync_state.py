@@ -3,8 +3,8 @@
 "Leap status: Normal" alone proves nothing: it stays after every source is lost, and while the clock is seconds away and
 being slewed. So the claim is held against the age of the last update, the correction still to be made and the root distance.
 
-Passes where the leap status is Normal, the last update is not older than eight polling intervals, and chrony's own bound of
-the clock's error, |system time| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`.
+Passes where chronyd is synchronised, the last update is not older than eight polling intervals nor in the future, and its own
+bound of the clock's error, |system time| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`.
 
 Judged for chrony; with another daemon it is inconclusive. Source: chronyc(1), "tracking"; the age limit is ClockBound's.
 """
@@ -42,7 +42,9 @@ def judge(record: Record, policy: Policy) -> Finding:
     tracking = parse_tracking(record.chronyc("tracking"))
     polls = [s.poll for s in parse_sources(record.chronyc("sources")) if s.state == "*"]
     interval_s = max([tracking.update_interval_s, *(2.0**poll for poll in polls)])
-    age_s = record.section("collected")["wall_ns"] / 1e9 - tracking.ref_time_s
+    collected = record.section("collected")
+    age_s = collected["wall_ns"] / 1e9 - tracking.ref_time_s
+    took_s = (collected["end_mono_ns"] - collected["mono_ns"]) / 1e9
     seen = {
         "leap": tracking.leap,
         "stratum": tracking.stratum,
@@ -64,6 +66,9 @@ def judge(record: Record, policy: Policy) -> Finding:
         return Finding(
             "fail", f"chronyd says {tracking.leap}, but its last update is {age_s:.0f} s old", _WHY, _REMEDY, seen
         )
+    if -age_s > took_s + policy.max_clock_error_s:
+        summary = f"chronyd says {tracking.leap}, but its last update lies {-age_s:.0f} s in this clock's future"
+        return Finding("fail", summary, _WHY, _REMEDY, seen)
     if tracking.max_error_s > policy.max_clock_error_s:
         summary = (
             f"chronyd says {tracking.leap}, but by its own figures the clock may be {tracking.max_error_s:.3f} s off "
