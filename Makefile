@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv lab lab-down lint test clean
+.PHONY: help venv demo lab lab-down lint test molecule clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,19 +22,26 @@ $(READY): pyproject.toml
 	python -m pip install -q -e . --group dev
 	@touch $@
 
+demo: $(READY) ## The incident on three real nodes: check, refusals, gate, admission (root, x86-64)
+	@python -m tests.lab.demo
+
 lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and a GitHub API (root, x86-64)
 	@python -m tests.lab up
 
 lab-down: $(READY) ## Take the lab down; its images stay for the next time
 	@python -m tests.lab down
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## ruff, mypy and ansible-lint
 	ruff check .
 	ruff format --check .
-	mypy plugins/plugin_utils src/skewgate tests/lab
+	mypy plugins/plugin_utils plugins/action src/skewgate tests/lab
+	ansible-lint
 
 test: $(READY) ## All tests; the lab comes up for them and goes down again
 	pytest
+
+molecule: $(READY) ## The molecule scenario on a fresh node of the lab
+	pytest tests/integration/test_molecule.py
 
 clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

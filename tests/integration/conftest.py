@@ -1,0 +1,126 @@
+"""Runs of the product on the lab, as a user makes them: the command line or ansible-playbook, inside the lab's network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab import Lab
+from tests.lab.github_api import Control
+from tests.lab.lab import REPOSITORY, STATE_DIR
+
+BIN = Path(sys.executable).parent
+INVENTORY = REPOSITORY / "inventories/lab"
+GITHUB_DIR = STATE_DIR / "github"
+
+
+@dataclass
+class Run:
+    """How a run ended, what it printed, and its reports where it wrote them."""
+
+    status: int
+    output: str
+    report: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    def finding(self, node: str, check: str) -> dict[str, Any]:
+        """One finding of the report."""
+        return next(f for f in self.report["nodes"][node]["findings"] if f["check"] == check)
+
+    def refusing(self, node: str) -> set[str]:
+        """The checks that refuse a node."""
+        findings = self.report["nodes"][node]["findings"]
+        return {f["check"] for f in findings if f["required"] and f["state"] in ("fail", "inconclusive")}
+
+    def app(self, node: str) -> dict[str, Any]:
+        """What was seen of the one GitHub App."""
+        (app,) = self.finding(node, "github_app_token")["seen"]["apps"]
+        return app
+
+
+Runner = Callable[..., Run]
+
+
+def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run:
+    """Run a command in the lab's network, in the checkout, and read the reports that it left in ``report_dir``."""
+    done = lab.run(
+        argv,
+        cwd=REPOSITORY,
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+    )
+    run = Run(done.returncode, done.stdout)
+    if (report_dir / "report.json").exists():
+        run.report = json.loads((report_dir / "report.json").read_text())
+        run.evidence = json.loads((report_dir / "evidence.json").read_text())
+    return run
+
+
+@pytest.fixture(scope="module")
+def skewgate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """``skewgate COMMAND`` on the lab's inventory; keyword ``extra`` is a dict of variables, ``args`` further words."""
+
+    def run(command: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 400) -> Run:
+        folder = tmp_path_factory.mktemp(command)
+        argv = [str(BIN / "skewgate"), command, "-i", str(INVENTORY), "--report-dir", str(folder), *args]
+        if extra:
+            (folder / "extra.json").write_text(json.dumps(extra))
+            argv += ["-e", f"@{folder}/extra.json"]
+        return run_in(lab, folder, argv, timeout_s)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def playbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    """``ansible-playbook skewgate.preflight.NAME`` on the lab's inventory, with further words and variables likewise."""
+
+    def run(name: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 400) -> Run:
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "extra.json").write_text(json.dumps({"gate_report_dir": str(folder), **(extra or {})}))
+        argv = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), f"skewgate.preflight.{name}"]
+        return run_in(lab, folder, [*argv, "-e", f"@{folder}/extra.json", *args], timeout_s)
+
+    return run
+
+
+@pytest.fixture
+def more(tmp_path: Path) -> list[str]:
+    """Words that add node4 and node5 to the inventory; nothing answers at node5's address until a test boots it."""
+    hosts = {f"node{n}": {"ansible_host": f"10.77.0.1{n}", "lab_dir": str(STATE_DIR)} for n in (4, 5)}
+    (tmp_path / "more.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+    return ["-i", str(tmp_path / "more.json")]
+
+
+@pytest.fixture
+def github(lab: Lab) -> Control:  # noqa: ARG001 - the lab runs the API
+    """The lab's GitHub App API, put back to its start."""
+    control = Control(GITHUB_DIR)
+    control.reset()
+    return control
+
+
+def github_app(**changes: Any) -> dict[str, Any]:
+    """The lab's App as settings, with changes."""
+    return {
+        "name": "deploy",
+        "client_id": "Iv23liLabClientId0001",
+        "installation_id": 2002,
+        "private_key_file": str(GITHUB_DIR / "app.pem"),
+        "ca_file": str(GITHUB_DIR / "ca.pem"),
+        "api_url": "https://api.github.lab",
+        "repositories": ["acme/deploy-config"],
+        **changes,
+    }
