@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from ..finding import Finding
 from ..policy import Policy
-from ..record import Record
+from ..record import MissingEvidenceError, Record
 
 NEEDS = ("ntp",)
 MENDED_BY_CHRONY = False
@@ -26,6 +26,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     good = [name for name, reference in asked.items() if reference.skew_s]
     bad = {name: reference.detail for name, reference in asked.items() if not reference.skew_s}
     seen = {"servers": {name: reference.detail for name, reference in asked.items()}, "usable": good}
+    if not asked and record.section("ntp").get("servers"):
+        raise MissingEvidenceError(record.skew.unknown_because)
     if not asked:
         return Finding(
             "inconclusive",
