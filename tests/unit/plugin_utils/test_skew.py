@@ -242,6 +242,14 @@ def test_a_clock_that_is_stepped_while_it_is_measured_has_no_skew(seen_by, stepp
         assert estimate.unknown_because == "the clock was moved by 0.600 s while it was measured"
 
 
+def test_a_step_before_the_first_reference_is_seen_too():
+    stepped = {
+        "ntp": {"servers": [ntp_server("a", ntp_sample(0.6))]},
+        "api_date": {"apis": [date_api(date_answer(0.6))]},
+    }
+    assert estimate_skew(evidence(0.0, **stepped), CONTROLLER).unknown_because.startswith("the clock was moved by 0.6")
+
+
 @pytest.mark.parametrize(
     "sections",
     [

@@ -141,6 +141,12 @@ def test_a_finding_shows_what_is_left_of_each_budget():
     assert argocd["source"].startswith("Argo CD")
 
 
+def test_what_is_left_of_a_budget_is_what_is_left_at_worst():
+    servers = {"servers": [ntp_server("a", ntp_sample(there_s=0.5, back_s=0.5))]}
+    (argocd,) = judge(0.0, ntp=servers, api_date={"apis": []}).seen["budget"]
+    assert (argocd["left_ahead_s"], argocd["left_behind_s"]) == (29.5, 89.5)
+
+
 def test_a_finding_shows_which_other_clients_would_work_and_which_not():
     seen = judge(45.0).seen
     assert seen["other_clients_that_would_fail"]["flux"] == "90 s behind, 30 s ahead"
