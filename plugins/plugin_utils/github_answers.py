@@ -27,7 +27,6 @@ REFUSALS: tuple[tuple[int, str, Kind, str], ...] = (
     ),
     (401, "'Issuer' claim ('iss')", "credential", "the app_id or client_id can't be one of GitHub's"),
     (401, "Missing 'issuer' claim", "credential", "the JWT names no App"),
-    (401, "Bad credentials", "access", "a fresh installation token was not accepted"),
     (404, "Integration not found", "credential", "no App has this app_id or client_id"),
     (403, "This installation has been suspended", "access", "the installation is suspended"),
 )
@@ -93,6 +92,8 @@ def _classify_step(step: Mapping[str, Any]) -> Answer:
         return Answer("unclear", "GitHub's rate limit", step)
     if status == 404 and step["step"] in ("installation", "token"):
         return Answer("access", "the App has no such installation", step)
+    if status == 401 and message.startswith("Bad credentials") and step["step"] == "repository":
+        return Answer("access", "a fresh installation token was not accepted", step)
     if status in (401, 403, 404) and step["step"] == "repository":
         return Answer("access", f"the installation can't read {step.get('repository')}", step)
     if status == 422:

@@ -23,7 +23,7 @@ MENDED_BY_CHRONY = True
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
-    """Judge the units, and the processes that belong to none of them."""
+    """Judge the units; processes are shown, not judged: a container on the node may have a daemon of its own."""
     section = record.section("time_services")
     if section.get("manager") != "systemd":
         return Finding(

@@ -65,6 +65,7 @@ ANSWERS = {
     "bad gateway": (step("token", 502, None), "unclear", "could not answer"),
     "git's server error": (repository_step(503), "unclear", "could not answer"),
     "no User-Agent": (step("token", 403, None), "unclear", "not known"),
+    "the token's refusal to a JWT": (step("token", 401, "Bad credentials"), "unclear", "not known"),
     "unknown 401": (step("token", 401, "Something new"), "unclear", "not known"),
     "redirect": (step("token", 301, "Moved Permanently"), "unclear", "not known"),
     "the clock's words with another status": (step("token", 400, IAT), "unclear", "not known"),
