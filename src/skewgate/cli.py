@@ -8,11 +8,12 @@ import os
 import sys
 import traceback
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
@@ -25,7 +26,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.reports import 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 from rich.console import Console
 
-from . import render
+from . import argocd_log, render
 from .exit_codes import ExitCode, SkewgateError
 from .progress import Progress
 from .run import PlaybookRun, run_playbook
@@ -41,6 +42,15 @@ EXIT_STATUS = """exit status:
   2  wrong usage or configuration: nothing was judged
   3  some node could not be judged, and none was refused for a failure
   4  some node was refused for a failure
+"""
+
+EXPLAIN_LOG = f"""which nodes GitHub answers with 401, from Argo CD's log:
+  {argocd_log.LOG_COMMAND}
+  {argocd_log.PODS_COMMAND}
+  skewgate explain --argocd-log repo-server.log --pods pods.txt
+
+The pods may be -o json or -o yaml too. Exit status: 0 whether there are 401s or not, for it explains and judges no node; 2
+where the files could not be read, or have no pod in common.
 """
 
 
@@ -118,8 +128,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("evidence", nargs="+", type=Path, metavar="EVIDENCE.json", help="of one run or of several")
     _add_report_dir(report, default=None)
 
-    explain = commands.add_parser("explain", help="what a check asks, why, and what to do; without CHECK: list them")
+    explain = commands.add_parser(
+        "explain",
+        help="what a check asks, why, and what to do (without CHECK: list them); or what Argo CD's log says of nodes",
+        epilog=EXPLAIN_LOG,
+        formatter_class=raw,
+    )
     explain.add_argument("check", nargs="?", metavar="CHECK")
+    explain.add_argument("--argocd-log", metavar="FILE", help="repo-server log; - for standard input")
+    explain.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
 
     verify = commands.add_parser(
         "verify", help="exit 0 only where a report still admits", epilog=EXIT_STATUS, formatter_class=raw
@@ -212,9 +229,7 @@ def _report_of(run_id: str, report_dir: Path) -> dict[str, Any] | None:
 
 def show_report(report: dict[str, Any], report_dir: Path | None) -> int:
     """Print the table, the refusals, where the files are and the outcome; return the exit status."""
-    console = Console(
-        width=min(Console().width, WIDTH) if sys.stdout.isatty() else WIDTH, highlight=False, markup=False
-    )
+    console = _console()
     console.print()
     console.print(render.table(report))
     for line in render.refusals(report, console.width):
@@ -224,6 +239,11 @@ def show_report(report: dict[str, Any], report_dir: Path | None) -> int:
         print(f"Reports: {report_dir}/report.json and evidence.json")
     print(render.outcome(report))
     return ExitCode(report["exit_code"])
+
+
+def _console() -> Console:
+    width = min(Console().width, WIDTH) if sys.stdout.isatty() else WIDTH
+    return Console(width=width, highlight=False, markup=False)
 
 
 def report_again(args: argparse.Namespace) -> int:
@@ -250,7 +270,9 @@ def report_again(args: argparse.Namespace) -> int:
 
 
 def explain(args: argparse.Namespace) -> int:
-    """``explain``: a check's own documentation."""
+    """``explain``: a check's own documentation, or what Argo CD's log says of nodes."""
+    if args.argocd_log or args.pods:
+        return explain_log(args)
     checks = discover()
     if args.check is None:
         for name, check in checks.items():
@@ -260,6 +282,54 @@ def explain(args: argparse.Namespace) -> int:
         raise SkewgateError(f"no check is called {args.check!r}; known: {', '.join(checks)}")
     print(cleandoc(checks[args.check].__doc__ or ""))
     return ExitCode.ADMITTED
+
+
+def explain_log(args: argparse.Namespace) -> int:
+    """``explain --argocd-log``: which nodes carry the 401s, what that is likely to be, and what to run next."""
+    if args.check or not (args.argocd_log and args.pods) or args.argocd_log == args.pods == "-":
+        raise SkewgateError(
+            "expected --argocd-log FILE with --pods FILE, without CHECK; at most one of the files is - (standard input)"
+        )
+    with _opened(args.pods) as file:
+        try:
+            nodes = argocd_log.parse_pods(file.read())
+        except ValueError as error:
+            raise SkewgateError(
+                f"{args.pods}: {error}; expected what this gives, or -o json, -o yaml:\n  {argocd_log.PODS_COMMAND}"
+            ) from error
+    with _opened(args.argocd_log) as file:
+        summary = argocd_log.summarise(file, nodes)
+    if not summary.nodes and not summary.gone:
+        raise SkewgateError(
+            f"{args.argocd_log}: none of its {summary.lines} lines begins with [pod/NAME/CONTAINER]; expected what this gives:\n"
+            f"  {argocd_log.LOG_COMMAND}"
+        )
+    if not summary.nodes:
+        raise SkewgateError(
+            render.clean(
+                "could not tell: no pod of the log is in the list of pods.\n"
+                f"  {args.argocd_log}: {argocd_log.listed(sorted(summary.gone))}\n"
+                f"  {args.pods}: {argocd_log.listed(sorted(nodes))}\n"
+                "Take both from the same cluster at the same time:\n"
+                f"  {argocd_log.LOG_COMMAND}\n  {argocd_log.PODS_COMMAND}"
+            )
+        )
+    _console().print(argocd_log.table(summary))
+    for line in argocd_log.explanation(summary):
+        print(line)
+    return ExitCode.ADMITTED
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[TextIO]:
+    """A file, or standard input for ``-``; what is not UTF-8 in it does not end the reading. Raises SkewgateError."""
+    try:
+        # A descriptor of its own, so that closing it leaves standard input open.
+        name = os.dup(0) if path == "-" else path
+        with open(name, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123 - a descriptor or a path
+            yield file
+    except OSError as error:
+        raise SkewgateError(f"can't read {path}: {error.strerror}") from error
 
 
 def verify(args: argparse.Namespace) -> int:
