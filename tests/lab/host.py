@@ -101,22 +101,25 @@ def unpack_chronyd(folder: Path) -> Path:
 
     The package itself must not be installed here: it would start, and steer this machine's clock.
     """
-    chronyd = folder / "usr/sbin/chronyd"
-    if chronyd.exists():
-        return chronyd
-    say("downloading Debian's chrony package, to unpack (not install) its chronyd")
+    return unpack_package("chrony", folder) / "usr/sbin/chronyd"
+
+
+def unpack_package(name: str, folder: Path) -> Path:
+    """`folder`, with what Debian's package of that name holds; nothing of it is installed."""
+    if folder.exists():
+        return folder
+    say(f"downloading Debian's {name} package, to unpack and not to install it")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     # apt's own sandbox user could not write into a folder of root's.
-    fetch = f"cd '{partial}' && apt-get -q -o APT::Sandbox::User=root download chrony"
+    fetch = f"cd '{partial}' && apt-get -q -o APT::Sandbox::User=root download {name}"
     try:
         command(["sh", "-c", fetch], timeout_s=120)
     except LabError:
         command(["apt-get", "update", "-q"], timeout_s=300)
         command(["sh", "-c", fetch], timeout_s=120)
-    (deb,) = partial.glob("chrony_*.deb")
+    (deb,) = partial.glob(f"{name}_*.deb")
     command(["dpkg-deb", "-x", str(deb), str(partial)])
-    shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
-    return chronyd
+    return folder
