@@ -1,0 +1,20 @@
+"""githubkit: one GitHub object, whose JWT is cached for 8 minutes, as a service has it."""
+
+from __future__ import annotations
+
+import attempts
+from githubkit import AppAuthStrategy, GitHub
+from githubkit.exception import RequestFailed
+
+app = attempts.app_of_arguments()
+github = GitHub(AppAuthStrategy(app.app_id, app.private_key), base_url=app.api_url)
+
+
+def token() -> str:
+    try:
+        return github.rest.apps.create_installation_access_token(app.installation_id).parsed_data.token
+    except RequestFailed as error:
+        raise attempts.Refused(error.response.status_code, error.response.json()["message"]) from error
+
+
+attempts.run(token)
