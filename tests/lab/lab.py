@@ -40,6 +40,7 @@ class Lab:
         self.namespace = Namespace(namespace, self.state_dir)
         self.ssh_dir = self.cache_dir / "ssh"
         self.ntp_servers = [NtpServer(self.namespace, self.state_dir, name) for name in SERVERS]
+        self.refclock = Process(self.namespace, self.state_dir / "ntp", "refclock")
         self.github = Process(self.namespace, self.state_dir / "github", "api")
 
     def up(self, nodes: Sequence[NodeSpec] = TRIO) -> None:
@@ -61,6 +62,7 @@ class Lab:
                 self.namespace.create()
             for server in self.ntp_servers:
                 server.start(chronyd)
+            self._start_refclock()
             self._start_github()
             for server in self.ntp_servers:
                 server.wait()
@@ -94,7 +96,7 @@ class Lab:
 
     def is_up(self, nodes: Sequence[NodeSpec] = TRIO) -> bool:
         """Whether every server, and each of these nodes as specified, runs."""
-        servers = [*(server.process for server in self.ntp_servers), self.github]
+        servers = [*(server.process for server in self.ntp_servers), self.refclock, self.github]
         return (
             self.namespace.exists()
             and all(server.pid() is not None for server in servers)
@@ -104,7 +106,7 @@ class Lab:
     def processes(self) -> dict[str, int | None]:
         """The servers and nodes by name, each with its process id, or None when it was started and lives no more."""
         nodes = [path.parent.name for path in sorted(self.state_dir.glob("nodes/*/booted.json"))]
-        processes = [*(server.process for server in self.ntp_servers), self.github]
+        processes = [*(server.process for server in self.ntp_servers), self.refclock, self.github]
         processes += [self._node(name).process for name in nodes]
         return {process.name: process.pid() for process in processes}
 
@@ -183,6 +185,11 @@ class Lab:
                 failed = self.ssh(spec.name, "systemctl --failed --plain --no-legend", check=False).stdout
                 raise LabError(f"{spec.name} booted to the state {state!r}, not 'running':\n{failed}")
             self._node(spec.name).ready_file.touch()
+
+    def _start_refclock(self) -> None:
+        if self.refclock.pid() is None:
+            sockets = [str(server.refclock) for server in self.ntp_servers]
+            self.refclock.start([sys.executable, "-m", "tests.lab.refclock", *sockets], cwd=REPOSITORY)
 
     def _start_github(self) -> None:
         if self.github.pid() is not None:

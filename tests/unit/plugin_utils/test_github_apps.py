@@ -185,6 +185,28 @@ def test_a_ca_file_that_is_not_pem_is_named(row, tmp_path):
     assert f"ca_file {path} is not PEM" in fault(row(ca_file=str(path)))
 
 
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def test_a_ca_may_be_given_as_text(row):
+    assert GithubApp.from_settings(row(ca_pem=CA), 0).ca_pem == CA
+
+
+@pytest.mark.parametrize("text", ["/etc/ssl/ca.pem", CA + "é"])
+def test_a_ca_text_that_is_not_pem_is_named(row, text):
+    assert "ca_pem is not PEM; expected certificates" in fault(row(ca_pem=text))
+
+
+def test_a_ca_is_given_once(row):
+    assert "at most one of ca_file and ca_pem" in fault(row(ca_pem=CA, ca_file="/somewhere/ca.pem"))
+
+
+def test_a_key_in_the_cas_place_is_refused_and_not_repeated(key, row):
+    said = fault(row(ca_pem=pem(key)))
+    assert "ca_pem is not PEM; expected certificates" in said
+    assert pem(key).splitlines()[1] not in said
+
+
 def test_a_password_in_the_api_url_is_refused_and_not_repeated(row):
     said = fault(row(api_url="https://deploy:hunter2@api.github.lab"))
     assert "api_url" in said
