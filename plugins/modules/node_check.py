@@ -76,8 +76,12 @@ options:
         description: Where the repositories are; from O(github_apps[].api_url) by default.
         type: str
       ca_file:
-        description: A PEM file on the controller with the CA of the API's certificate; the node's own store by default.
+        description: A PEM file on the controller with the CA of the API's certificate, in place of the node's own store; this or
+          O(github_apps[].ca_pem).
         type: path
+      ca_pem:
+        description: The CA of the API's certificate as text.
+        type: str
       repositories:
         description: The repositories, OWNER/NAME, that must be reachable with the token.
         type: list

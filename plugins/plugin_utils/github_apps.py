@@ -33,6 +33,7 @@ KNOWN_KEYS = (
     "api_url",
     "git_url",
     "ca_file",
+    "ca_pem",
     "repositories",
     "permissions",
     "depth",
@@ -92,7 +93,6 @@ class GithubApp:
             raise ValueError(f"depth is one of {', '.join(DEPTHS)}, found {depth!r}")
         if depth == "repository" and not repositories:
             raise ValueError("depth repository needs repositories, a list of OWNER/NAME")
-        ca_file = row.get("ca_file")
         return cls(
             name=name,
             issuer=issuer,
@@ -102,7 +102,7 @@ class GithubApp:
             repositories=tuple(str(r) for r in repositories),
             permissions={str(k): str(v) for k, v in (row.get("permissions") or {"contents": "read"}).items()},
             depth=depth,
-            ca_pem=_read_text(ca_file, "ca_file") if ca_file else None,
+            ca_pem=_read_ca(row),
             key=_load_key(row),
         )
 
@@ -210,8 +210,18 @@ def _read_file(path: Any, setting: str) -> bytes:
         raise ValueError(f"{setting} {path}: no such user's home folder is known") from None
 
 
-def _read_text(path: Any, setting: str) -> str:
+def _read_ca(row: Mapping[str, Any]) -> str | None:
+    """The CA's certificates from ``ca_file`` or ``ca_pem``; None where the node's own store is to be used."""
+    path, text = row.get("ca_file"), row.get("ca_pem")
+    if path and text:
+        raise ValueError("at most one of ca_file and ca_pem may be given")
+    if not path and not text:
+        return None
+    where = f"ca_file {path}" if path else "ca_pem"
     try:
-        return _read_file(path, setting).decode("ascii")
+        pem = _read_file(path, "ca_file").decode("ascii") if path else str(text)
     except UnicodeDecodeError:
-        raise ValueError(f"{setting} {path} is not PEM; expected certificates in ASCII, without other text") from None
+        pem = ""
+    if not pem.isascii() or "CERTIFICATE-----" not in pem:
+        raise ValueError(f"{where} is not PEM; expected certificates in ASCII, without other text")
+    return pem
