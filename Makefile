@@ -34,7 +34,7 @@ lab-down: $(READY) ## Take the lab down; its images stay for the next time
 lint: $(READY) ## ruff, mypy and ansible-lint
 	ruff check .
 	ruff format --check .
-	mypy plugins/plugin_utils plugins/action src/skewgate tests/lab
+	mypy plugins/plugin_utils plugins/action plugins/filter src/skewgate tests/lab
 	ansible-lint
 
 test: $(READY) ## All tests; the lab comes up for them and goes down again
