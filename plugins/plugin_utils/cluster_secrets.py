@@ -257,7 +257,9 @@ def _objects(given: object) -> list[Mapping[str, Any]]:
         raise SettingsError([f"expected {SOURCES}; found a mapping that is no List and has no metadata"])
     if isinstance(given, list):
         return [item for element in given if element is not None for item in _objects(element)]
-    raise SettingsError([f"expected {SOURCES}; found {'nothing' if given is None else f'a {type(given).__name__}'}"])
+    raise SettingsError(
+        [f"expected {SOURCES}; found {'nothing' if given is None else f'the type {type(given).__name__}'}"]
+    )
 
 
 def _documents(text: str) -> list[Any]:
@@ -269,7 +271,7 @@ def _documents(text: str) -> list[Any]:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError:  # its message quotes the text
         raise SettingsError([f"expected {SOURCES}; found text that is neither JSON nor YAML"]) from None
-    if any(isinstance(document, str) for document in documents):
+    if not any(documents) or any(isinstance(document, str) for document in documents):
         raise SettingsError([f"expected {SOURCES}; found text that holds no objects"])
     return documents
 
