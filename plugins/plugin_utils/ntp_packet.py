@@ -37,7 +37,7 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
 
     ``sample`` is an entry of the evidence's ``ntp.servers[].samples``. The offset is ``((t2-t1)+(t3-t4))/2`` and the delay
     ``(t4-t1)-(t3-t2)``; t4 is t1 and the monotonic time that passed, so that a step of the wall clock can't spoil it. The
-    true offset lies within half the delay and the server's root distance (root delay / 2 + root dispersion).
+    true offset lies within half the delay, the server's root distance (root delay / 2 + root dispersion) and its precision.
     Raises ValueError with the reason why a reply can't be used.
     """
     if sample.get("error"):
@@ -68,13 +68,15 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
     t2, t3 = _unix_ns(reply[32:40], t1), _unix_ns(reply[40:48], t1)
     delay_s = ((t4 - t1) - (t3 - t2)) / NS
-    if t3 < t2 or delay_s < -0.001:
+    # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
+    precision_s = 2.0**packet.precision
+    if (t3 - t2) / NS < -precision_s or delay_s < -max(precision_s, 0.001):
         raise ValueError(
             f"the server's timestamps contradict each other: {(t3 - t2) / NS:.6f} s from receiving to sending, "
             f"the whole exchange took {(t4 - t1) / NS:.6f} s"
         )
     skew_s = -((t2 - t1) + (t3 - t4)) / 2 / NS
-    bound_s = max(delay_s, 0.0) / 2 + root_distance_s
+    bound_s = max(delay_s, 0.0) / 2 + root_distance_s + precision_s
     return NtpSample(
         address=str(sample["address"]),
         skew_s=Interval(skew_s - bound_s, skew_s + bound_s),

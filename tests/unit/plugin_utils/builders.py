@@ -35,6 +35,10 @@ def ntp_timestamp(unix_ns: int) -> bytes:
     return struct.pack("!II", seconds % (1 << 32), -(-(fraction_ns << 32) // NS) % (1 << 32))
 
 
+PRECISION_S = 2.0**-20
+"""The precision that `ntp_reply` claims, unless told otherwise: a sample's bound has it on top."""
+
+
 def ntp_reply(
     t2_ns: int,
     t3_ns: int,
@@ -46,10 +50,11 @@ def ntp_reply(
     root_delay_s: float = 0.0,
     root_dispersion_s: float = 0.0,
     refid: bytes = b"\x0a\x4d\x00\x09",
+    precision: int = -20,
     origin: bytes = NONCE,
 ) -> bytes:
     """A server's 48 bytes, field by field (RFC 5905, figure 8)."""
-    head = struct.pack("!BBbb", leap << 6 | version << 3 | mode, stratum, 6, -20)
+    head = struct.pack("!BBbb", leap << 6 | version << 3 | mode, stratum, 6, precision)
     root = struct.pack("!II", round(root_delay_s * 65536), round(root_dispersion_s * 65536))
     reference_time = ntp_timestamp(t2_ns - 16 * NS)
     return head + root + refid + reference_time + origin + ntp_timestamp(t2_ns) + ntp_timestamp(t3_ns)

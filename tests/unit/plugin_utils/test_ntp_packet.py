@@ -7,7 +7,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.ntp_packet impo
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import NS, NTP_TO_UNIX_S, TRUE_NS, ntp_sample, silent_sample
+from tests.unit.plugin_utils.builders import NS, NTP_TO_UNIX_S, PRECISION_S, TRUE_NS, ntp_sample, silent_sample
 
 ROUNDING_S = 1e-8
 """NTP's fraction of a second has 0.23 ns, and the arithmetic is in floats."""
@@ -29,7 +29,7 @@ def test_a_sample_says_who_answered_and_how_well():
     assert (sample.address, sample.stratum, sample.reference_id) == ("10.77.0.1", 3, int.from_bytes(b"GPS\0", "big"))
     assert sample.delay_s == pytest.approx(0.040)
     assert sample.root_distance_s == 0.625
-    assert sample.skew_s.bound == pytest.approx(0.020 + 0.625)
+    assert sample.skew_s.bound == pytest.approx(0.020 + 0.625 + PRECISION_S)
 
 
 @given(
@@ -58,7 +58,7 @@ def test_the_true_skew_lies_in_the_interval_whatever_the_way_and_the_servers_own
         )
     )
     assert sample.skew_s.low - ROUNDING_S <= skew_s <= sample.skew_s.high + ROUNDING_S
-    assert sample.skew_s.bound == pytest.approx((there_s + back_s) / 2 + root_distance_s, abs=ROUNDING_S)
+    assert sample.skew_s.bound == pytest.approx((there_s + back_s) / 2 + root_distance_s + PRECISION_S, abs=ROUNDING_S)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,9 @@ def test_a_reply_without_a_receive_time_is_rejected():
         pytest.param({"stratum": 15}, id="stratum 15"),
         pytest.param({"leap": 1}, id="leap second announced"),
         pytest.param({"root_dispersion_s": 1.5}, id="root distance at the limit"),
+        pytest.param(
+            {"serving_s": -0.002, "precision": -8}, id="sent before it was received, by less than its precision"
+        ),
         pytest.param({"there_s": 0.0, "back_s": -0.0009, "serving_s": 0.01}, id="delay negative by rounding"),
     ],
 )
