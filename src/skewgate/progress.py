@@ -7,6 +7,7 @@ from typing import Any
 from .render import clean, reason, skew_text, verdict_text
 
 NODE_CHECK = "skewgate.preflight.node_check"
+ARGUMENT_SPEC = "ansible.builtin.validate_argument_spec"
 CHRONY_ROLE = "skewgate.preflight.chrony"
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
 
@@ -35,8 +36,11 @@ class Progress:
         if event.get("event") not in RESULTS or host is None or not isinstance(result, dict):
             return []
         self.tasks_ran = True
-        # argument_errors: Ansible's own, where a role's argument specification is not met.
-        for error in (*result.get("configuration_errors", []), *result.get("argument_errors", [])):
+        errors = [*result.get("configuration_errors", []), *result.get("argument_errors", [])]
+        if not errors and event["event"] == "runner_on_failed" and data.get("resolved_action") == ARGUMENT_SPEC:
+            # A setting that can't even be worked out: a variable that is undefined, a filter that refuses its input.
+            errors = [str(result.get("msg", "no message")).removeprefix("Task failed: ")]
+        for error in errors:
             if error not in self.configuration_errors:
                 self.configuration_errors.append(error)
         if data.get("resolved_action") == NODE_CHECK and result.get("report"):

@@ -17,7 +17,7 @@ from tests.integration.conftest import BIN, Run, Runner
 from tests.lab.github_api import RunningApi, running_api
 from tests.lab.lab import REPOSITORY
 
-ON_THE_EXAMPLE_INVENTORY = ["-i", str(REPOSITORY / "inventories/argocd"), "skewgate.preflight.check"]
+EXAMPLE = ["-i", str(REPOSITORY / "inventories/argocd")]
 NODES = ["worker-1.example.net", "worker-2.example.net"]
 HERE = {
     # Both nodes are this machine, of which only what needs no other server is checked.
@@ -36,7 +36,7 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
 
 @pytest.fixture
 def check(tmp_path: Path, api: RunningApi) -> Runner:
-    """Runs ansible-playbook with these words, and with a ``kubectl`` that prints the list and notes how it was called."""
+    """Runs a command of the environment's with a ``kubectl`` that prints the list and notes how it was called."""
 
     def run(secrets: dict[str, Any], *words: str) -> Run:
         (tmp_path / "secrets.json").write_text(json.dumps(secrets))
@@ -46,7 +46,7 @@ def check(tmp_path: Path, api: RunningApi) -> Runner:
         kubectl.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\ncat {tmp_path}/secrets.json\n')
         kubectl.chmod(0o755)
         done = subprocess.run(
-            [BIN / "ansible-playbook", "-vvvv", "-e", f"@{tmp_path}/extra.json", *words],
+            [BIN / words[0], *words[1:], "-vvvv", "-e", f"@{tmp_path}/extra.json"],
             cwd=REPOSITORY,
             env={
                 **os.environ,
@@ -100,9 +100,10 @@ PLAYBOOK = """
 def words(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """The two ways to read the Secrets once that the documentation shows."""
     if request.param == "inventory script":
-        return ON_THE_EXAMPLE_INVENTORY
+        return ["ansible-playbook", "skewgate.preflight.check", *EXAMPLE]
     (tmp_path / "play.yml").write_text(PLAYBOOK)
-    return ["-i", ",".join(NODES), "-e", "gate_ntp_servers=ntp.example.net", str(tmp_path / "play.yml")]
+    inventory = ["-i", ",".join(NODES), "-e", "gate_ntp_servers=ntp.example.net"]
+    return ["ansible-playbook", str(tmp_path / "play.yml"), *inventory]
 
 
 def test_the_clusters_own_secrets_are_the_only_credentials_and_show_in_no_output(
@@ -135,8 +136,9 @@ def test_a_secret_that_the_client_could_not_use_is_named_before_any_node_is_aske
     secrets = secret_list(api.credentials.app_pem.read_text(), api.url)
     del secrets["items"][0]["data"]["githubAppInstallationID"]
     secrets["items"][1]["data"]["githubAppID"] = "not base64"
-    run = check(secrets, *ON_THE_EXAMPLE_INVENTORY)
-    assert run.status != 0
+    run = check(secrets, "skewgate", "check", *EXAMPLE)
+    assert run.status == 2
+    assert "the settings are wrong, nothing was judged" in run.output
     assert "argocd/repo-deploy-config: githubAppInstallationID is missing" in run.output
     assert "argocd/creds-acme: data.githubAppID is not the base64 of text" in run.output
     assert api.control.requests() == []

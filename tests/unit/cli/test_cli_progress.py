@@ -63,6 +63,14 @@ def test_what_is_wrong_with_the_settings_is_kept_once_for_all_nodes() -> None:
     assert progress.configuration_errors == ["gate_clients: empty", "value of gate_timeout_s must be a float"]
 
 
+def test_a_setting_that_can_not_be_worked_out_is_wrong_with_the_settings() -> None:
+    progress = Progress(gate=False)
+    for action in ("ansible.builtin.validate_argument_spec", "ansible.builtin.command"):
+        failed = {"failed": True, "msg": "Task failed: 'argocd_secrets' is undefined"}
+        progress.lines(event("runner_on_failed", "node1", failed, action=action))
+    assert progress.configuration_errors == ["'argocd_secrets' is undefined"]
+
+
 def test_an_event_without_a_result_is_no_sign_that_a_task_ran() -> None:
     progress = Progress(gate=False)
     for each in (
