@@ -6,26 +6,36 @@ The documentation for users is in plugins/modules/node_check.py.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ..plugin_utils.checks import discover
 from ..plugin_utils.checks.github_app_token import NODE_CLOCK, NOW, TRUE_TIME
-from ..plugin_utils.github_answers import classify
+from ..plugin_utils.github_answers import classify, rate_limit_s
 from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
 from ..plugin_utils.judge import chrony_can_help, judge_record
 from ..plugin_utils.policy import Policy, SettingsError
+from ..plugin_utils.record import Record
 from ..plugin_utils.report import now, refusal
-from ..plugin_utils.skew import controller_bracket, estimate_skew
+from ..plugin_utils.skew import controller_bracket
+from ..plugin_utils.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE, MintThrottle, state_file
 
 NS = 1_000_000_000
 WAIT_STEP_S = 2
+WORTH_TELLING_S = 20
+
+Again = Callable[[list[dict[str, Any]]], None]
+"""Makes further attempts and adds them to the evidence."""
+
+display = Display()
 
 CREDENTIALS_CHECK = "github_app_token"
 
@@ -82,6 +92,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     f"or leave {CREDENTIALS_CHECK} out of gate_checks"
                 )
             problems += self._ways_into_a_file()
+            # The counterfactual sends two JWTs at once, and each may mint.
+            problems += [
+                f"gate_{key}: expected a whole number, at least 2, found {settings[key]!r}"
+                for key in ("mints_per_minute", "mints_per_hour")
+                if settings.get(key) is not None and not (str(settings[key]).isdigit() and int(settings[key]) > 1)
+            ]
         if not settings.get("ntp_servers"):
             problems.append("gate_ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
         try:
@@ -125,6 +141,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "unreachable": None,
             "module_error": None,
         }
+        self._await_mints(settings, apps)
         before_ns = time.time_ns()
         requests = [
             app.request([_attempt(app, policy, NOW, before_ns / NS, only_within_s=_agreement_s(policy))])
@@ -135,8 +152,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return record
         record["evidence"] = answer
         record["controller"] = {"before_ns": before_ns, "after_ns": time.time_ns()}
-        self._try_both_clocks(policy, apps, arguments, task_vars, record)
+        again = functools.partial(self._collect_apps, {**arguments, "sections": ["github_apps"]}, task_vars, record)
+        self._try_limited_again(settings, policy, apps, record, again)
+        self._try_both_clocks(settings, policy, apps, record, again)
         return record
+
+    def _await_mints(self, settings: Mapping[str, Any], apps: list[GithubApp], attempts: int = 1) -> None:
+        """Wait until the tokens that these Apps' attempts may mint are within GitHub's limits."""
+        for app in apps:
+            if app.depth != "jwt":
+                _throttle(settings, app).wait(attempts, _tell_wait)
 
     def _collect(
         self, arguments: dict[str, Any], task_vars: dict[str, Any], record: dict[str, Any]
@@ -155,48 +180,90 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         evidence: dict[str, Any] = json.loads(json.dumps(answer["evidence"]))
         return evidence
 
-    def _try_both_clocks(
+    def _collect_apps(
         self,
-        policy: Policy,
-        apps: list[GithubApp],
         arguments: dict[str, Any],
         task_vars: dict[str, Any],
         record: dict[str, Any],
+        requests: list[dict[str, Any]],
+    ) -> None:
+        """Add further attempts to the evidence; where they can't be made, what was taken before stands."""
+        answer = self._collect({**arguments, "github_apps": requests}, task_vars, {})
+        by_name = {entry["name"]: entry for entry in _taken(record)}
+        for entry in _taken({"evidence": answer or {}}):
+            by_name[entry["name"]]["attempts"] += entry["attempts"]
+
+    def _try_limited_again(
+        self, settings: Mapping[str, Any], policy: Policy, apps: list[GithubApp], record: dict[str, Any], again: Again
+    ) -> None:
+        """Where GitHub's rate limit answered, do as it says: nobody mints for so long, then this node tries once more."""
+        limits = {entry["name"]: rate_limit_s(_last_attempt(entry)) for entry in _taken(record)}
+        limited = [app for app in apps if limits.get(app.name) is not None]
+        for app in limited:
+            _throttle(settings, app).hold(limits[app.name] or 0.0)
+        if limited:
+            self._await_mints(settings, limited)
+            now_s = time.time()
+            again(
+                [
+                    app.request([_attempt(app, policy, NOW, now_s, only_within_s=_agreement_s(policy))])
+                    for app in limited
+                ]
+            )
+
+    def _try_both_clocks(
+        self, settings: Mapping[str, Any], policy: Policy, apps: list[GithubApp], record: dict[str, Any], again: Again
     ) -> None:
         """The counterfactual, only where the clock may be at fault: a JWT of the node's clock and one of the true time."""
-        evidence = record["evidence"]
-        taken = evidence.get("github_apps")
-        if not isinstance(taken, list):
-            return
         doubtful = {
-            entry["name"] for entry in taken if classify((entry["attempts"] or [{}])[0]).kind in ("not_sent", "clock")
+            entry["name"] for entry in _taken(record) if classify(_last_attempt(entry)).kind in ("not_sent", "clock")
         }
-        if not doubtful:
+        doubted = [app for app in apps if app.name in doubtful]
+        if not doubted:
             return
-        requests = []
+        self._await_mints(settings, doubted, attempts=2)
         # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
-        node_ahead_s = controller_bracket(evidence["collected"], record["controller"]).low
-        skew = estimate_skew(evidence, record["controller"]).skew_s
-        for app in apps:
-            if app.name not in doubtful:
-                continue
-            node_s = time.time_ns() / NS + node_ahead_s
+        node_ahead_s = controller_bracket(record["evidence"]["collected"], record["controller"]).low
+        skew_s = Record(record).skew.skew_s
+        requests = []
+        for app in doubted:
+            node_s = time.time() + node_ahead_s
             attempts = [_attempt(app, policy, NODE_CLOCK, node_s)]
-            if skew is not None:
-                attempts.append(_attempt(app, policy, TRUE_TIME, node_s - skew.middle, life_s=TRUE_TIME_LIFE_S))
+            if skew_s is not None:
+                attempts.append(_attempt(app, policy, TRUE_TIME, node_s - skew_s.middle, life_s=TRUE_TIME_LIFE_S))
             requests.append(app.request(attempts))
-        second: dict[str, Any] = {}
-        answer = self._collect({**arguments, "sections": ["github_apps"], "github_apps": requests}, task_vars, second)
-        if answer is None or not isinstance(answer.get("github_apps"), list):
-            # The first call's evidence stands; without the second one the check says that it could not separate the causes.
-            return
-        by_name = {entry["name"]: entry for entry in taken}
-        for entry in answer["github_apps"]:
-            by_name[entry["name"]]["attempts"] += entry["attempts"]
+        again(requests)
 
     @staticmethod
     def _apis(apps: list[GithubApp]) -> list[dict[str, Any]]:
         return [{"url": url, "ca_pem": ca_pem} for url, ca_pem in {app.api_url: app.ca_pem for app in apps}.items()]
+
+
+def _taken(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The Apps' entries of the evidence, none where taking them failed on the node."""
+    taken = record["evidence"].get("github_apps")
+    return taken if isinstance(taken, list) else []
+
+
+def _last_attempt(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    attempts: list[Mapping[str, Any]] = entry["attempts"] or [{}]
+    return attempts[-1]
+
+
+def _throttle(settings: Mapping[str, Any], app: GithubApp) -> MintThrottle:
+    return MintThrottle(
+        state_file(app.api_url, app.issuer),
+        int(settings.get("mints_per_minute") or DEFAULT_PER_MINUTE),
+        int(settings.get("mints_per_hour") or DEFAULT_PER_HOUR),
+    )
+
+
+def _tell_wait(seconds: float) -> None:
+    if seconds > WORTH_TELLING_S:
+        display.warning(
+            f"waiting for up to {seconds:.0f} s: GitHub limits how many tokens are minted in a minute and in an hour "
+            "(`depth: jwt` mints none)"
+        )
 
 
 def _agreement_s(policy: Policy) -> float:

@@ -108,6 +108,15 @@ options:
     description: The bound of each exchange with a server, in seconds.
     type: float
     default: 5
+  mints_per_minute:
+    description: How many installation tokens an App mints in a minute at the most, over all nodes and runs of this user. GitHub
+      allows about 80; nodes wait for their turn.
+    type: int
+    default: 60
+  mints_per_hour:
+    description: The same for an hour; GitHub allows about 500. O(github_apps[].depth=jwt) mints none.
+    type: int
+    default: 400
   wait_s:
     description: For how long to check again, in seconds, while the node does not pass.
     type: float

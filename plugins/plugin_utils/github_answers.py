@@ -6,8 +6,10 @@ octokit.rb issue 1307, and GitHub's REST documentation.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 Kind = Literal["accepted", "clock", "credential", "access", "network", "unclear", "not_sent"]
@@ -103,6 +105,24 @@ def _classify_step(step: Mapping[str, Any]) -> Answer:
     if status >= 500:
         return Answer("unclear", "GitHub could not answer", step)
     return Answer("unclear", "an answer that is not known", step)
+
+
+def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
+    """For how long GitHub's rate limit asks to wait, in seconds; None where it did not answer.
+
+    ``Retry-After`` says it, or ``X-RateLimit-Reset`` (Unix time, here against the answer's own Date); a minute otherwise
+    (GitHub's documentation, "Exceeding the rate limit").
+    """
+    step = classify(attempt).step
+    if step is None or step.get("error") or not _is_rate_limit(step):
+        return None
+    headers = step.get("headers") or {}
+    with contextlib.suppress(KeyError, ValueError):
+        return max(0.0, float(headers["retry-after"]))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        wait_s = float(headers["x-ratelimit-reset"]) - parsedate_to_datetime(headers["date"]).timestamp()
+        return max(0.0, wait_s)
+    return 60.0
 
 
 def _is_rate_limit(step: Mapping[str, Any]) -> bool:

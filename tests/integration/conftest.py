@@ -54,7 +54,7 @@ def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run
     done = lab.run(
         argv,
         cwd=REPOSITORY,
-        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(report_dir / "cache")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

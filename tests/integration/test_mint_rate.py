@@ -1,0 +1,94 @@
+"""A large fleet stays within the rate at which GitHub lets an App mint tokens, and honours its Retry-After."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.integration.conftest import BIN
+from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
+from tests.lab.lab import REPOSITORY
+
+PUBLISHED_PER_MINUTE = 80
+
+
+def check_tokens(api: RunningApi, folder: Path, hosts: int) -> list[dict[str, Any]]:
+    """Mint from so many hosts, all of them this machine; what node_check returned for each."""
+    app = {
+        "name": "deploy",
+        "client_id": CLIENT_ID,
+        "installation_id": INSTALLATION_ID,
+        "private_key_file": str(api.credentials.app_pem),
+        "ca_file": str(api.credentials.ca_pem),
+        "api_url": api.url,
+        "depth": "token",
+    }
+    settings = {
+        "checks": ["github_app_token"],
+        "clients": ["argocd"],
+        "ntp_servers": ["127.0.0.1"],
+        "github_apps": [app],
+        "timeout_s": 20,
+    }
+    tasks = [
+        {"skewgate.preflight.node_check": settings, "register": "node"},
+        {
+            "ansible.builtin.copy": {
+                "dest": f"{folder}/{{{{ inventory_hostname }}}}.json",
+                "content": "{{ node.report | to_json }}",
+            },
+            "delegate_to": "localhost",
+        },
+    ]
+    play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+    (folder / "play.json").write_text(json.dumps([play]))
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    names = {f"host{n}": None for n in range(hosts)}
+    (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": names}}))
+    done = subprocess.run(
+        [BIN / "ansible-playbook", "-i", folder / "hosts.json", folder / "play.json", "--forks", "20"],
+        cwd=REPOSITORY,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("host*[0-9].json"))]
+
+
+def mints(api: RunningApi) -> list[float]:
+    return [r["at_s"] for r in api.control.requests() if r["path"].endswith("/access_tokens")]
+
+
+def test_200_hosts_mint_within_the_published_rate_and_none_fails(tmp_path: Path) -> None:
+    with running_api(tmp_path / "github") as api:
+        reports = check_tokens(api, tmp_path, 200)
+        begun = mints(api)
+        live = api.control.tokens()["live"]
+    assert len(begun) == 200
+    assert max(sum(start <= t < start + 60 for t in begun) for start in begun) <= PUBLISHED_PER_MINUTE
+    assert [report["verdict"] for report in reports] == ["admit"] * 200
+    assert live == []
+
+
+def test_a_node_that_meets_the_rate_limit_waits_as_long_as_github_asks_and_tries_once_more(tmp_path: Path) -> None:
+    with running_api(tmp_path / "github") as api:
+        api.control.script(
+            "POST",
+            "/app/installations/*/access_tokens",
+            status=403,
+            message="You have exceeded a secondary rate limit.",
+            headers={"Retry-After": "6"},
+        )
+        (report,) = check_tokens(api, tmp_path, 1)
+        first, second = mints(api)
+    assert second - first >= 6
+    assert report["verdict"] == "admit"
