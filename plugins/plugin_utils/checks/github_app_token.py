@@ -5,7 +5,8 @@ the node sends it: the installation is asked for, a token with narrowed permissi
 reached with it, and it is revoked. The private key never leaves the controller.
 
 Where GitHub refuses, the same node sends a JWT of the true time, signed with the same key. If GitHub accepts that one, the
-clock is the sole cause. If it refuses both, the credential is at fault, whatever the clock says beside it.
+clock is the sole cause. If it refuses both, the credential is at fault, whatever the clock says beside it; where the measured
+skew is beyond the client's budget as well, both are.
 
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
 TLS, rate limit, an unknown answer) it is inconclusive.
@@ -40,8 +41,8 @@ _WHY = {
 }
 _REMEDY = {
     "clock": "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate.",
-    "credential": "Leave the clock aside. Compare app_id or client_id and the private key with the App's settings "
-    "page on GitHub.",
+    "credential": "Mending the clock does not help with this. Compare app_id or client_id and the private key with the App's "
+    "settings page on GitHub.",
     "access": "On GitHub, compare installation_id, the installation's repositories and its permissions with "
     "what is asked for here.",
     "network": "See that this node resolves and reaches the API (TCP 443, proxies, CA certificates), and check again.",
@@ -60,7 +61,7 @@ def judge(record: Record, policy: Policy) -> Finding:
             "Nothing proves that the cluster's credentials will work on this node.",
             "Name them in gate_github_apps, or leave github_app_token out of gate_checks.",
         )
-    findings = [_judge_app(app, taken.get(app["name"]) or {}, policy) for app in policy.github_apps]
+    findings = [_judge_app(app, taken.get(app["name"]) or {}, record, policy) for app in policy.github_apps]
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
     told = [f for f in findings if f.state != "pass"] or findings
     return Finding(
@@ -72,13 +73,13 @@ def judge(record: Record, policy: Policy) -> Finding:
     )
 
 
-def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], policy: Policy) -> Finding:
+def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record, policy: Policy) -> Finding:
     attempts = {attempt["label"]: attempt for attempt in taken.get("attempts") or []}
     nothing = Answer("not_sent", f"no attempt was made: {taken.get('error') or 'the evidence has none'}")
     answers = {label: classify(attempt) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
-    state, cause, what, advice = _blame(node, true_time)
+    state, cause, what, advice = _blame(node, true_time, clock_is_off=_clock_is_off(record, policy))
     summary = f"{app['name']}: {what}"
     left = _unrevoked(attempts)
     if left:
@@ -95,8 +96,12 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], policy: Policy)
     return Finding(state, summary, _WHY[advice], _REMEDY[advice], seen)
 
 
-def _blame(node: Answer, true_time: Answer) -> tuple[State, str | None, str, str]:
-    """State, cause, what to say, and which advice: from the answers to the JWTs of the node's clock and of the true time."""
+def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> tuple[State, str | None, str, str]:
+    """State, cause, what to say, and which advice: from the answers to the JWTs of the node's clock and of the true time.
+
+    ``clock_is_off``: by the measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the
+    signature before the times, and so says nothing of a clock that is wrong as well.
+    """
     if node.kind == "accepted":
         return "pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it", ""
     quoted = f"GitHub answered {node.quote()!r}"
@@ -111,8 +116,9 @@ def _blame(node: Answer, true_time: Answer) -> tuple[State, str | None, str, str
         if true_time.kind in ("credential", "access"):
             return (
                 "fail",
-                "not the clock",
-                f"not the clock alone: {quoted}, and to a JWT of the true time {true_time.quote()!r}: {true_time.meaning}",
+                "both",
+                f"the clock and the credential: {quoted}, and to a JWT of the true time {true_time.quote()!r}: "
+                f"{true_time.meaning}",
                 true_time.kind,
             )
         return (
@@ -129,8 +135,16 @@ def _blame(node: Answer, true_time: Answer) -> tuple[State, str | None, str, str
                 f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time",
                 node.kind,
             )
+        if clock_is_off:
+            what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
+            return "fail", "both", what, node.kind
         return "fail", "not the clock", f"not the clock: {quoted}: {node.meaning}", node.kind
     return "inconclusive", None, f"could not be judged: {node.meaning}: {node.quote()}", node.kind
+
+
+def _clock_is_off(record: Record, policy: Policy) -> bool:
+    skew_s = record.skew.skew_s
+    return skew_s is not None and policy.signing_profile.outcome(skew_s) == "fail"
 
 
 def _unrevoked(attempts: Mapping[str, Any]) -> int:

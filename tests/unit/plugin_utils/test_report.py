@@ -137,9 +137,9 @@ def test_an_advisory_finding_is_no_reason_of_a_refusal():
 def test_a_refusal_gives_the_reasons_and_each_remedy_once():
     said = refusal(node_of(record(45.0, github_apps=BAD_KEY)))
     assert said.startswith("Refused. clock_skew: 45.000 s ahead")
-    assert "; github_app_token: deploy: not the clock: GitHub answered '401 A JSON web token" in said
-    assert said.count("Leave the clock aside") == 1
-    assert said.index(" Next: ") < said.index("Leave the clock aside")
+    assert "; github_app_token: deploy: the credential, and the clock beside it: GitHub answered '401 A JSON" in said
+    assert said.count("does not help with this") == 1
+    assert said.index(" Next: ") < said.index("does not help with this")
 
 
 def test_the_fleet_is_told_in_lines():

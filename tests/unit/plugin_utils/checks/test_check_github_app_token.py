@@ -24,9 +24,11 @@ EXP = "'Expiration time' claim ('exp') must be a numeric value representing the 
 BAD_KEY = "A JSON web token could not be decoded"
 
 
-def judge(*attempts: dict[str, Any], apps: list[dict[str, Any]] | None = None, **changes: Any) -> Finding:
+def judge(
+    *attempts: dict[str, Any], apps: list[dict[str, Any]] | None = None, skew_s: float = 0.0, **changes: Any
+) -> Finding:
     settings = policy(github_apps=apps or [app()], **changes)
-    taken = record(of_policy=settings, github_apps=[{"name": "deploy", "attempts": list(attempts)}])
+    taken = record(skew_s, of_policy=settings, github_apps=[{"name": "deploy", "attempts": list(attempts)}])
     return github_app_token.judge(Record(taken), Policy.from_json(settings))
 
 
@@ -50,7 +52,7 @@ def limited(label: str) -> dict[str, Any]:
     return attempt(label, step("token", 429, "API rate limit exceeded"))
 
 
-NOT_THE_CLOCK, UNSEPARATED = "not the clock", "could not be separated"
+NOT_THE_CLOCK, BOTH, UNSEPARATED = "not the clock", "both", "could not be separated"
 
 BLAME = {
     "accepted": ([accepted("now")], "pass", None, "accepts the JWT of the node's own clock"),
@@ -75,17 +77,17 @@ BLAME = {
     "the clock, and a wrong key behind it": (
         [not_sent(), clock("node_clock"), bad_key("true_time")],
         "fail",
-        NOT_THE_CLOCK,
-        f"not the clock alone: GitHub answered \"401 {EXP}\", and to a JWT of the true time '401 {BAD_KEY}'",
+        BOTH,
+        f"the clock and the credential: GitHub answered \"401 {EXP}\", and to a JWT of the true time '401 {BAD_KEY}'",
     ),
     "the clock, and a missing grant behind it": (
         [not_sent(), clock("node_clock"), no_access("true_time")],
         "fail",
-        NOT_THE_CLOCK,
+        BOTH,
         "'404 Not Found': the App has no such installation",
     ),
     "a wrong key": ([bad_key("now")], "fail", NOT_THE_CLOCK, f"not the clock: GitHub answered '401 {BAD_KEY}'"),
-    "a wrong key on a wrong clock": (
+    "a wrong key, and a clock that the controller's contradicts": (
         [not_sent(), bad_key("node_clock"), bad_key("true_time")],
         "fail",
         NOT_THE_CLOCK,
@@ -146,11 +148,22 @@ def test_blame_is_proved_by_the_true_time(attempts, state, cause, summary):
 
 
 @pytest.mark.parametrize(
+    ("skew_s", "cause"),
+    [(0.0, NOT_THE_CLOCK), (-612.0, BOTH), (45.0, BOTH), (-85.0, NOT_THE_CLOCK), (29.0, NOT_THE_CLOCK)],
+    ids=["clock right", "behind", "ahead", "behind within the budget", "ahead within the budget"],
+)
+def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_skew(skew_s, cause):
+    finding = judge(bad_key("node_clock"), bad_key("true_time"), skew_s=skew_s)
+    assert finding.seen["apps"][0]["cause"] == cause
+    assert "does not help with this" in finding.remedy
+
+
+@pytest.mark.parametrize(
     ("attempts", "remedy"),
     [
         pytest.param([clock("node_clock"), accepted("true_time")], "Mend the clock, not the credential", id="clock"),
-        pytest.param([bad_key("now")], "Leave the clock aside", id="credential"),
-        pytest.param([clock("node_clock"), bad_key("true_time")], "Leave the clock aside", id="credential behind it"),
+        pytest.param([bad_key("now")], "does not help with this", id="credential"),
+        pytest.param([clock("node_clock"), bad_key("true_time")], "does not help with this", id="credential behind it"),
         pytest.param([no_access("now")], "compare installation_id", id="access"),
         pytest.param([unreachable("now")], "reaches the API (TCP 443", id="network"),
         pytest.param([limited("now")], "wait as long as it asks for", id="rate limit"),
@@ -203,7 +216,7 @@ def test_of_several_apps_the_worst_decides_and_is_told_first():
     assert places == sorted(places)
     assert "good" not in finding.summary
     assert [shown["name"] for shown in finding.seen["apps"]] == ["wrong", "skewed", "silent", "good"]
-    assert "Leave the clock aside" in finding.remedy
+    assert "does not help with this" in finding.remedy
     assert "Mend the clock" in finding.remedy
 
 
