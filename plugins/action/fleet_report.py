@@ -14,6 +14,8 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils.policy import Policy
 from ..plugin_utils.report import EVIDENCE_SCHEMA, judge_records, now, refusal, summary_lines
 from ..plugin_utils.reports import write_reports
+from ..plugin_utils.reports.evidence_json import NAME as EVIDENCE_NAME
+from ..plugin_utils.reports.evidence_json import earlier_readings
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -28,12 +30,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         args = json.loads(json.dumps(self._task.args))
         hostvars = (task_vars or {})["hostvars"]
         judged_at = now()
-        records = {host: self._record(hostvars.raw_get(host), args, judged_at) for host in args["hosts"]}
+        directory = Path(args["report_dir"]).expanduser().absolute()
+        earlier = earlier_readings(directory / EVIDENCE_NAME)
+        records = {
+            host: {**self._record(hostvars.raw_get(host), args, judged_at), "earlier": earlier.get(host)}
+            for host in args["hosts"]
+        }
         try:
             report = judge_records(records, judged_at, args.get("run_id"))
         except ValueError as error:
             return {**result, "failed": True, "msg": str(error)}
-        directory = Path(args["report_dir"]).expanduser().absolute()
         evidence = {"schema": EVIDENCE_SCHEMA, "run_id": args.get("run_id"), "judged_at": judged_at, "nodes": records}
         try:
             write_reports(directory, report, evidence)

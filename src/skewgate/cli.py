@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.drift import earlier_reading
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     EVIDENCE_SCHEMA,
     SCHEMA,
@@ -251,8 +252,9 @@ def report_again(args: argparse.Namespace) -> int:
     records: dict[str, Any] = {}
     for path in args.evidence:
         for name, record in _read(path, EVIDENCE_SCHEMA)["nodes"].items():
-            if name not in records or _time(record["collected_at"]) >= _time(records[name]["collected_at"]):
-                records[name] = record
+            known = records.get(name)
+            if known is None or _time(record["collected_at"]) >= _time(known["collected_at"]):
+                records[name] = {**record, "earlier": earlier_reading(known)} if known else record
     judged_at = now()
     try:
         report = judge_records(records, judged_at)

@@ -11,6 +11,9 @@ Passes where the whole interval lies within the budget of every client in `gate_
 that is set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
 inconclusive.
 
+What is left of each budget is shown behind and ahead, which client breaks first, and when, from the measured drift: of two
+checks into the same report folder, or of chronyd's error of its frequency.
+
 Source: the clients' code, named one by one in client_profiles.yml; RFC 5905 for the interval of an exchange.
 """
 
@@ -19,6 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..client_profiles import ClientProfile, Outcome
+from ..drift import Drift, measured_drift
 from ..finding import Finding
 from ..interval import Interval
 from ..policy import Policy
@@ -50,13 +54,16 @@ def judge(record: Record, policy: Policy) -> Finding:
             estimate.seen(),
         )
     skew_s = estimate.skew_s
-    budget = [_client_row(profile, skew_s) for profile in policy.profiles]
+    drift = measured_drift(record)
+    budget = [_client_row(profile, skew_s, drift) for profile in policy.profiles]
     if policy.max_skew_s is not None:
-        budget.append(_own_limit_row(policy.max_skew_s, skew_s))
+        budget.append(_own_limit_row(policy.max_skew_s, skew_s, drift))
     others = [profile for profile in policy.catalogue.values() if profile.name not in policy.clients]
     seen = {
         **estimate.seen(),
+        "drift": drift and drift.seen(),
         "budget": budget,
+        "breaks_first": _breaks_first(budget),
         "other_clients_that_would_pass": _limits_of([p for p in others if p.outcome(skew_s) == "pass"]),
         "other_clients_that_would_fail": _limits_of([p for p in others if p.outcome(skew_s) == "fail"]),
     }
@@ -66,6 +73,9 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f": {'beyond' if state == 'fail' else 'at the edge of'} {_side(budget, state, skew_s)}"
         passing = _side(budget, "pass", skew_s)
         summary += f"; within {passing}" if passing else ""
+    if drift and drift.source.startswith("two readings"):
+        summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
+        summary += f"; first to break: {seen['breaks_first']}"
     if estimate.falsetickers:
         summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
     if state == "pass":
@@ -88,27 +98,43 @@ def _side(budget: list[dict[str, Any]], outcome: Outcome, skew_s: Interval) -> s
     return ", ".join(told)
 
 
-def _client_row(profile: ClientProfile, skew_s: Interval) -> dict[str, Any]:
+def _client_row(profile: ClientProfile, skew_s: Interval, drift: Drift | None) -> dict[str, Any]:
     limits = Interval(-profile.behind_limit_s, profile.ahead_limit_s)
-    return _row(profile.name, limits, skew_s, profile.outcome(skew_s), profile.source)
+    row = _row(profile.name, limits, skew_s, drift, outcome=profile.outcome(skew_s), source=profile.source)
+    if profile.reuse_s:
+        row["worst_case"] = (
+            f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one bears {profile.exp_s} s behind"
+        )
+    return row
 
 
-def _own_limit_row(max_skew_s: float, skew_s: Interval) -> dict[str, Any]:
+def _own_limit_row(max_skew_s: float, skew_s: Interval, drift: Drift | None) -> dict[str, Any]:
     limits = Interval(-max_skew_s, max_skew_s)
     outcome: Outcome = "pass" if limits.contains(skew_s) else "inconclusive" if limits.overlaps(skew_s) else "fail"
-    return _row("gate_max_skew_s", limits, skew_s, outcome, "the setting")
+    return _row("gate_max_skew_s", limits, skew_s, drift, outcome=outcome, source="the setting")
 
 
-def _row(name: str, limits: Interval, skew_s: Interval, outcome: Outcome, source: str) -> dict[str, Any]:
+def _row(
+    name: str, limits: Interval, skew_s: Interval, drift: Drift | None, *, outcome: Outcome, source: str
+) -> dict[str, Any]:
+    left_ahead_s, left_behind_s = limits.high - skew_s.high, skew_s.low - limits.low
+    breaks_in_s = drift.reaches_in_s(left_ahead_s, left_behind_s) if drift else None
     return {
         "name": name,
         "ahead_limit_s": limits.high,
         "behind_limit_s": -limits.low,
-        "left_ahead_s": round(limits.high - skew_s.high, 3),
-        "left_behind_s": round(skew_s.low - limits.low, 3),
+        "left_ahead_s": round(left_ahead_s, 3),
+        "left_behind_s": round(left_behind_s, 3),
+        "breaks_in_s": None if breaks_in_s is None else round(breaks_in_s),
         "outcome": outcome,
         "source": source,
     }
+
+
+def _breaks_first(budget: list[dict[str, Any]]) -> str:
+    """The row with the least margin on either side, and when it is used up where the drift is known."""
+    row = min(budget, key=lambda r: min(r["left_ahead_s"], r["left_behind_s"]))
+    return row["name"] if row["breaks_in_s"] is None else f"{row['name']}, in {row['breaks_in_s']} s at the earliest"
 
 
 def _limits_of(profiles: list[ClientProfile]) -> dict[str, str]:
