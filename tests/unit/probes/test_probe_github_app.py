@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import jwt as pyjwt
@@ -335,6 +336,23 @@ def test_certificates_are_judged_as_a_real_client_does_and_no_jwt_is_sent(author
     steps = steps_of(app_at(url, authority.pem, "eyJh.eyJi.c", depth="jwt"))
     assert (steps[0]["error"]["phase"], steps[0]["error"]["kind"]) == ("tls", kind)
     assert Elsewhere.seen == []
+
+
+@pytest.mark.parametrize("days", [(-30, -1), (1, 30)], ids=["expired", "not yet valid"])
+def test_a_certificate_that_is_refused_for_its_times_is_recorded_with_them(authority, serve_https, days):
+    url = serve_https(Elsewhere, authority.server_context(days=days))
+    steps = steps_of(app_at(url, authority.pem, "eyJh.eyJi.c", depth="jwt"))
+    validity = steps[0]["error"]["certificate"]
+    assert [round((validity[key] - time.time()) / 86400, 2) for key in ("not_before_s", "not_after_s")] == list(days)
+
+
+def test_the_times_of_a_certificate_that_is_not_believed_are_not_recorded(authority, another_authority, serve_https):
+    """The server changes its certificate between the two connections."""
+    contexts = [authority.server_context(days=(-30, -1)), another_authority.server_context(days=(-30, -1))]
+    url = serve_https(Elsewhere, SimpleNamespace(wrap_socket=lambda *a, **k: contexts.pop(0).wrap_socket(*a, **k)))
+    steps = steps_of(app_at(url, authority.pem, "eyJh.eyJi.c", depth="jwt"))
+    assert (steps[0]["error"]["kind"], steps[0]["error"]["certificate"]) == ("certificate_time", None)
+    assert contexts == []
 
 
 def test_a_jwt_that_http_does_not_allow_is_not_shown(authority, serve_https):
