@@ -16,7 +16,7 @@ import time
 from urllib.parse import quote, urlsplit
 
 from .background import describe, gather
-from .https import Connection, HttpsError, tls_context
+from .https import Connection, HttpsError, certificate_validity, tls_context
 
 USER_AGENT = "skewgate"
 KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type")
@@ -208,6 +208,9 @@ class _Caller:
             connection.close()
         except HttpsError as error:
             step["error"] = error.as_json()
+            # Whether the clock or the certificate is wrong takes the certificate's times.
+            if error.kind == "certificate_time":
+                step["error"]["certificate"] = certificate_validity(url, self.app.get("ca_pem"), self.timeout_s)
         else:
             step["status"] = reply.status
             step["headers"] = {

@@ -65,6 +65,22 @@ def tls_context(ca_pem, check_time: bool = True) -> ssl.SSLContext:
     return context
 
 
+def certificate_validity(url: str, ca_pem, timeout_s: float):
+    """From when to when the server's certificate is valid: ``{"not_before_s", "not_after_s"}`` (Unix time).
+
+    For a certificate that was refused for this node's time. Its chain and name are verified here too, and nothing is sent.
+    None where that could not be done. Ends within ``timeout_s``.
+    """
+    try:
+        connection = Connection(url, tls_context(ca_pem, check_time=False), timeout_s)
+        connection.connect()
+        validity = connection.certificate_validity()
+        connection.close()
+    except HttpsError:
+        return None
+    return validity
+
+
 class Connection:
     """One HTTPS connection, through the environment's proxy if there is one. Redirects are not followed.
 
@@ -93,6 +109,14 @@ class Connection:
         """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the answer's body."""
         self._http.phase = "reply"
         return self._bounded(self._request, method, target, headers, body, max_bytes)
+
+    def certificate_validity(self) -> dict:
+        """Of the certificate that the server showed in ``connect``: ``not_before_s`` and ``not_after_s``, Unix time."""
+        shown = self._http.sock.getpeercert()
+        return {
+            "not_before_s": ssl.cert_time_to_seconds(shown["notBefore"]),
+            "not_after_s": ssl.cert_time_to_seconds(shown["notAfter"]),
+        }
 
     def close(self):
         """Ends the connection."""
