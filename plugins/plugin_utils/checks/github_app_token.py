@@ -8,6 +8,9 @@ Where GitHub refuses, the same node sends a JWT of the true time, signed with th
 clock is the sole cause. If it refuses both, the credential is at fault, whatever the clock says beside it; where the measured
 skew is beyond the client's budget as well, both are.
 
+A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
+GitHub is not asked then.
+
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
 TLS, rate limit, an unknown answer) it is inconclusive.
 
@@ -17,10 +20,13 @@ Source: GitHub's documentation on App authentication; the clients' code, named i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ..finding import Finding, State
 from ..github_answers import Answer, classify
+from ..interval import Interval
 from ..policy import Policy
 from ..record import Record
 
@@ -30,25 +36,38 @@ MENDED_BY_CHRONY = False
 NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
 """Labels of attempts: signed for the controller's clock (which the node's agreed with), for the node's, for the true time."""
 
+_NOT_TRIED = "The credential could not be tried from this node, so nothing proves that it will work there."
 _WHY = {
     "clock": "Clients on this node sign with its clock. GitHub refuses what they sign, their logs show only 401, and pods on "
     "other nodes work.",
     "credential": "No clock makes this credential work: every client that is given it fails on every node.",
     "access": "The App signs in, but is not allowed what the cluster needs of it.",
-    "network": "The credential could not be tried from this node, so nothing proves that it will work there.",
+    "network": _NOT_TRIED,
+    "certificate_time": _NOT_TRIED,
     "unclear": "GitHub gave no answer that tells whether the credential works.",
-    "not_sent": "The credential could not be tried from this node, so nothing proves that it will work there.",
+    "not_sent": _NOT_TRIED,
 }
-_REMEDY = {
-    "clock": "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate.",
-    "credential": "Mending the clock does not help with this. Compare app_id or client_id and the private key with the App's "
-    "settings page on GitHub.",
-    "access": "On GitHub, compare installation_id, the installation's repositories and its permissions with "
-    "what is asked for here.",
-    "network": "See that this node resolves and reaches the API (TCP 443, proxies, CA certificates), and check again.",
-    "unclear": "Read the answer below, wait as long as it asks for, and check again.",
-    "not_sent": "Read the reason below, and check again.",
-}
+_STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
+_WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
+_MEND_CLOCK = "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
+_MEND_CERTIFICATE = "Have the certificate of {} renewed, and check again."
+_COMPARE_CERTIFICATE = (
+    "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
+    "`openssl s_client -connect {0} -showcerts`; mend what is wrong, and check again."
+)
+_CHECK_AGAIN = (
+    "See that the node's clock is not moved while it is checked, and that its evidence is whole; then check again."
+)
+
+
+class Blame(NamedTuple):
+    """Who is to blame: a finding's state, cause (in ``seen``), what to say, why it matters, and what to do next."""
+
+    state: State
+    cause: str | None
+    what: str
+    why: str = ""
+    remedy: str = ""
 
 
 def judge(record: Record, policy: Policy) -> Finding:
@@ -79,67 +98,97 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     answers = {label: classify(attempt) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
-    state, cause, what, advice = _blame(node, true_time, clock_is_off=_clock_is_off(record, policy))
-    summary = f"{app['name']}: {what}"
+    clock_is_off = _clock_is_off(record, policy)
+    if node.kind == "certificate_time" and node.step:
+        blame = _blame_for_certificate(node.step, record.skew.skew_s, clock_is_off=clock_is_off)
+    else:
+        blame = _blame(node, true_time, clock_is_off=clock_is_off)
+    summary = f"{app['name']}: {blame.what}"
     left = _unrevoked(attempts)
     if left:
         summary += f"; {left} installation token(s) could not be revoked and expire by themselves within the hour"
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
-        "cause": cause,
+        "cause": blame.cause,
         "node_clock": _show(attempts.get(NODE_CLOCK) or attempts.get(NOW), node),
         "true_time": _show(attempts.get(TRUE_TIME), true_time),
     }
-    if state == "pass":
-        return Finding("pass", summary, seen=seen)
-    return Finding(state, summary, _WHY[advice], _REMEDY[advice], seen)
+    return Finding(blame.state, summary, blame.why, blame.remedy, seen)
 
 
-def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> tuple[State, str | None, str, str]:
-    """State, cause, what to say, and which advice: from the answers to the JWTs of the node's clock and of the true time.
+def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
+    """From the answers to the JWTs of the node's clock and of the true time.
 
     ``clock_is_off``: by the measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the
     signature before the times, and so says nothing of a clock that is wrong as well.
     """
     if node.kind == "accepted":
-        return "pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it", ""
+        return Blame("pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it")
     quoted = f"GitHub answered {node.quote()!r}"
     if node.kind == "clock":
+        advice = _WHY["clock"], _MEND_CLOCK
         if true_time.kind == "accepted":
-            return (
-                "fail",
-                "clock",
-                f"the clock is the sole cause: {quoted}, and accepted a JWT of the true time from the same node",
-                "clock",
-            )
+            what = f"the clock is the sole cause: {quoted}, and accepted a JWT of the true time from the same node"
+            return Blame("fail", "clock", what, *advice)
         if true_time.kind in ("credential", "access"):
-            return (
-                "fail",
-                "both",
+            what = (
                 f"the clock and the credential: {quoted}, and to a JWT of the true time {true_time.quote()!r}: "
-                f"{true_time.meaning}",
-                true_time.kind,
+                f"{true_time.meaning}"
             )
-        return (
-            "fail",
-            "could not be separated",
-            f"clock or credential, could not be separated: {quoted}; a JWT of the true time: {true_time.quote()}",
-            "clock",
-        )
+            return Blame("fail", "both", what, *_advice(true_time))
+        what = f"clock or credential, could not be separated: {quoted}; a JWT of the true time: {true_time.quote()}"
+        return Blame("fail", "could not be separated", what, *advice)
+    advice = _advice(node)
     if node.kind in ("credential", "access"):
         if true_time.kind == "accepted":
-            return (
-                "fail",
-                "could not be separated",
-                f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time",
-                node.kind,
-            )
+            what = f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time"
+            return Blame("fail", "could not be separated", what, *advice)
         if clock_is_off:
             what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
-            return "fail", "both", what, node.kind
-        return "fail", "not the clock", f"not the clock: {quoted}: {node.meaning}", node.kind
-    return "inconclusive", None, f"could not be judged: {node.meaning}: {node.quote()}", node.kind
+            return Blame("fail", "both", what, *advice)
+        return Blame("fail", "not the clock", f"not the clock: {quoted}: {node.meaning}", *advice)
+    return Blame("inconclusive", None, f"could not be judged: {node.meaning}: {node.quote()}", *advice)
+
+
+def _advice(answer: Answer) -> tuple[str, str]:
+    return _WHY[answer.kind], answer.remedy or _CHECK_AGAIN
+
+
+def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, clock_is_off: bool) -> Blame:
+    """Clock or certificate: by whether the refused certificate is valid at the true time, the node's less its skew."""
+    host = urlsplit(step["url"]).netloc
+    validity = step["error"].get("certificate")
+    node_s = step["node_wall_s"]
+    refused = f"TLS refused the certificate of {host} at the node's time, {_utc(node_s)}"
+
+    def unsure(why_not: str) -> Blame:
+        what = f"clock or certificate, could not be separated: {refused}; {why_not}"
+        return Blame("inconclusive", "could not be separated", what, _NOT_TRIED, _COMPARE_CERTIFICATE.format(host))
+
+    if validity is None:
+        return unsure("from when to when it is valid could not be seen")
+    valid_s = Interval(validity["not_before_s"], validity["not_after_s"])
+    refused += f", it being valid from {_utc(valid_s.low)} to {_utc(valid_s.high)}"
+    if valid_s.low <= node_s <= valid_s.high:
+        return unsure("so it must be another one of its chain that is not valid then")
+    if skew_s is None:
+        return unsure("the node's skew is not known")
+    true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
+    if valid_s.contains(true_s):
+        what = f"the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is valid. The credential could not be tried"
+        return Blame("fail", "clock", what, _WHY_TLS, _MEND_CLOCK)
+    if valid_s.overlaps(true_s):
+        return unsure(f"the true time, about {_utc(true_s.middle)}, may be on either side of that")
+    what = f"the certificate, not the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is not valid either"
+    if clock_is_off:
+        what += "; the clock is off too, see clock_skew"
+    return Blame("inconclusive", "not the clock", what, _NOT_TRIED, _MEND_CERTIFICATE.format(host))
+
+
+def _utc(unix_s: float) -> str:
+    """As reports write times."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _clock_is_off(record: Record, policy: Policy) -> bool:
@@ -155,7 +204,7 @@ def _unrevoked(attempts: Mapping[str, Any]) -> int:
 
 
 def _show(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
-    """The answer as seen: the class, GitHub's words, and each step's status."""
+    """The answer as seen: the class, GitHub's words, and each step; of a refusal all that it said, secrets redacted."""
     attempt = attempt or {}
     return {
         "class": answer.kind,
@@ -164,9 +213,8 @@ def _show(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
         "node_wall_s": attempt.get("node_wall_s"),
         "steps": [
             {
-                key: step.get(key)
-                for key in ("step", "method", "url", "status", "message", "error")
-                if step.get(key) is not None
+                **{key: step[key] for key in _STEP_SHOWN if step.get(key)},
+                **({"headers": step["headers"]} if (step.get("status") or 200) >= 300 or step.get("body") else {}),
             }
             for step in attempt.get("steps") or []
         ],

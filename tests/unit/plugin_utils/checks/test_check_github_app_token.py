@@ -9,6 +9,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import P
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
 
 from tests.unit.plugin_utils.builders import (
+    NS,
+    TRUE_NS,
     accepted,
     app,
     attempt,
@@ -165,8 +167,8 @@ def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_s
         pytest.param([bad_key("now")], "does not help with this", id="credential"),
         pytest.param([clock("node_clock"), bad_key("true_time")], "does not help with this", id="credential behind it"),
         pytest.param([no_access("now")], "compare installation_id", id="access"),
-        pytest.param([unreachable("now")], "reaches the API (TCP 443", id="network"),
-        pytest.param([limited("now")], "wait as long as it asks for", id="rate limit"),
+        pytest.param([unreachable("now")], "Let this node reach api.github.lab over TCP", id="network"),
+        pytest.param([limited("now")], "Check again in 60 s", id="rate limit"),
         pytest.param([not_sent()], "check again", id="not sent"),
     ],
 )
@@ -240,6 +242,96 @@ def test_a_finding_shows_each_attempts_class_words_and_steps():
         ("repository", 200),
         ("revoke", 204),
     ]
+
+
+def test_an_answer_never_seen_before_is_shown_whole():
+    body = '{"oops": "a new rule", "padding": "' + "x" * 1500 + '"}'
+    strange = step(
+        "token", 418, None, body=body, documentation_url="https://docs.github.com/new", headers={"date": "now"}
+    )
+    finding = judge(attempt("now", strange))
+    (shown,) = finding.seen["apps"][0]["node_clock"]["steps"]
+    assert finding.state == "inconclusive"
+    assert '418 {"oops": "a new rule"' in finding.summary
+    assert len(finding.summary) < 400
+    assert (shown["body"], shown["documentation_url"], shown["headers"]) == (
+        body,
+        "https://docs.github.com/new",
+        {"date": "now"},
+    )
+    assert "https://docs.github.com/new" in finding.remedy
+
+
+DAY_S = 86400
+TRUE_S = TRUE_NS / NS
+
+
+def refused_certificate(skew_s: float, valid_days: tuple[float, float] | None, name: str = "token") -> dict[str, Any]:
+    """An attempt on a node with this skew; the validity is in days from the true time."""
+    certificate = valid_days and {
+        "not_before_s": TRUE_S + valid_days[0] * DAY_S,
+        "not_after_s": TRUE_S + valid_days[1] * DAY_S,
+    }
+    step = failed_step(name, "tls", "the certificate was refused: out of date", kind="certificate_time")
+    step["error"]["certificate"] = certificate
+    return attempt("node_clock", {**step, "node_wall_s": TRUE_S + skew_s})
+
+
+NOT_VALID_THEN = "TLS refused the certificate of api.github.lab at the node's time"
+FAR_S = 60 * DAY_S
+CLOCK, NOT_CLOCK, UNSURE = ("fail", "clock"), ("inconclusive", NOT_THE_CLOCK), ("inconclusive", UNSEPARATED)
+CERTIFICATES = {
+    "valid, and the clock far behind": (
+        -FAR_S,
+        (-30, 30),
+        CLOCK,
+        f"the clock: {NOT_VALID_THEN}, 2026-09-23T08:35:36Z, it being valid from 2026-10-23T08:35:36Z to "
+        "2026-12-22T08:35:36Z; at the true time, 2026-11-22T08:35:36Z, it is valid",
+        "Mend the clock",
+    ),
+    "valid, and the clock far ahead": (FAR_S, (-30, 30), CLOCK, "the clock: TLS refused", "Mend the clock"),
+    "fresh, and the clock behind": (-612, (-1 / 1440, 30), CLOCK, "the clock: TLS refused", "Mend the clock"),
+    "expired, and the clock right": (
+        0,
+        (-30, -1),
+        NOT_CLOCK,
+        f"the certificate, not the clock: {NOT_VALID_THEN}",
+        "renewed",
+    ),
+    "not valid yet, and the clock right": (0, (1, 30), NOT_CLOCK, "it is not valid either", "api.github.lab renewed"),
+    "expired, and the clock wrong too": (
+        FAR_S,
+        (-30, -1),
+        NOT_CLOCK,
+        "the clock is off too, see clock_skew",
+        "renewed",
+    ),
+    "expired within the skew's bound": (60, (-30, 0), UNSURE, "may be on either side of that", "-showcerts"),
+    "its times were not seen": (-FAR_S, None, UNSURE, "could not be seen", "s_client -connect api.github.lab"),
+    "valid at the node's time": (0, (-30, 30), UNSURE, "another one of its chain", "-showcerts"),
+}
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "valid_days", "outcome", "summary", "remedy"), CERTIFICATES.values(), ids=CERTIFICATES
+)
+def test_a_certificate_accuses_the_clock_only_where_it_is_valid_at_the_true_time(
+    skew_s, valid_days, outcome, summary, remedy
+):
+    finding = judge(not_sent(), refused_certificate(skew_s, valid_days), skew_s=skew_s)
+    assert (finding.state, finding.seen["apps"][0]["cause"]) == outcome
+    assert summary in finding.summary
+    assert remedy in finding.remedy
+    assert "GitHub answered" not in finding.summary
+
+
+def test_a_certificate_accuses_nobody_where_the_skew_is_not_known():
+    settings = policy()
+    attempts = [refused_certificate(-60 * DAY_S, (-30, 30))]
+    taken = record(of_policy=settings, ntp=None, api_date=None, github_apps=[{"name": "deploy", "attempts": attempts}])
+    finding = github_app_token.judge(Record(taken), Policy.from_json(settings))
+    assert (finding.state, finding.seen["apps"][0]["cause"]) == ("inconclusive", UNSEPARATED)
+    assert "the node's skew is not known" in finding.summary
 
 
 def test_it_is_told_as_whom_the_jwt_was_signed():
