@@ -14,7 +14,7 @@ from ..chronyc import LOCAL_REFID, parse_sources, parse_tracking
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
-from ..time_daemons import time_daemons
+from ..without_chrony import without_chrony
 
 NEEDS = ("time_services", "chrony")
 MENDED_BY_CHRONY = True
@@ -27,17 +27,8 @@ _REMEDY = "Configure NTP servers that answer this node: the gate does it, or pla
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge what chronyd itself says of its sources."""
-    active = [d for d in time_daemons(record.section("time_services")) if d.active]
-    if not any(d.daemon == "chrony" for d in active):
-        other = ", ".join(d.unit for d in active)
-        if other:
-            return Finding(
-                "inconclusive",
-                f"{other} runs here, and only chrony's sources can be judged",
-                "Whether this daemon follows a good source is not known.",
-                "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it.",
-            )
-        return Finding("skipped", "no time daemon runs, so no source is followed", _WHY, _REMEDY)
+    if missing := without_chrony(record, "sources"):
+        return missing
     sources = parse_sources(record.chronyc("sources"))
     tracking = parse_tracking(record.chronyc("tracking"))
     seen = {

@@ -15,7 +15,7 @@ from ..chronyc import parse_sources, parse_tracking
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
-from ..time_daemons import time_daemons
+from ..without_chrony import without_chrony
 
 NEEDS = ("collected", "clock", "time_services", "chrony")
 MENDED_BY_CHRONY = True
@@ -29,16 +29,8 @@ _STALE_AFTER_INTERVALS = 8
 
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge ``chronyc tracking`` against the node's clock and its sources."""
-    active = [d for d in time_daemons(record.section("time_services")) if d.active]
-    if not any(d.daemon == "chrony" for d in active):
-        if active:
-            return Finding(
-                "inconclusive",
-                f"{', '.join(d.unit for d in active)} runs here, and only chrony's state can be judged",
-                "Whether this clock is kept in sync is not known.",
-                "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it.",
-            )
-        return Finding("skipped", "no time daemon runs, so nothing keeps this clock in sync", _WHY, _REMEDY)
+    if missing := without_chrony(record, "state"):
+        return missing
     tracking = parse_tracking(record.chronyc("tracking"))
     polls = [s.poll for s in parse_sources(record.chronyc("sources")) if s.state == "*"]
     interval_s = max([tracking.update_interval_s, *(2.0**poll for poll in polls)])

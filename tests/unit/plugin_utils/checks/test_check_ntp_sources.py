@@ -75,7 +75,7 @@ def test_another_daemons_sources_are_not_known():
 @pytest.mark.parametrize("units", [[], [unit("chrony.service", "inactive")]])
 def test_without_a_daemon_that_runs_it_is_skipped(units):
     finding = judge(time_services=time_services(*units))
-    assert (finding.state, finding.summary) == ("skipped", "no time daemon runs, so no source is followed")
+    assert (finding.state, finding.summary) == ("skipped", "no time daemon runs, so chrony's sources can't be judged")
 
 
 def test_a_chronyc_that_does_not_answer_is_missing_evidence():

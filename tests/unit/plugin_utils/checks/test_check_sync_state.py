@@ -87,7 +87,7 @@ def test_another_daemons_state_is_not_known():
 
 def test_without_a_daemon_that_runs_it_is_skipped():
     finding = judge(time_services=time_services())
-    assert (finding.state, finding.summary) == ("skipped", "no time daemon runs, so nothing keeps this clock in sync")
+    assert (finding.state, finding.summary) == ("skipped", "no time daemon runs, so chrony's state can't be judged")
 
 
 def test_a_finding_shows_the_figures():
