@@ -20,6 +20,7 @@ from .https import Connection, HttpsError, certificate_validity, tls_context
 
 USER_AGENT = "skewgate"
 KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type")
+GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"  # git's http-protocol documentation
 MAX_BODY_CHARS = 2000
 MAX_GIT_BYTES = 64 * 1024
 # A fresh token may be unknown to some of GitHub's machines for a moment.
@@ -116,8 +117,12 @@ class _Caller:
         installation = f"{self.api_url}/app/installations/{quote(self.app['installation_id'], safe='')}"
         if self.app["depth"] == "jwt":
             step, content = self._api("installation", "GET", installation, jwt)
+            said = _json_object(content)
+            if step["status"] == 200 and str(said.get("id")) != self.app["installation_id"]:
+                step["error"] = _not_github("200, but the answer is not the installation")
+                step["body"] = self._shown(content.decode("utf-8", "replace"))
             # GitHub shows a suspended installation with 200, and refuses only what is done with it.
-            step["suspended"] = bool(_json_object(content).get("suspended_at"))
+            step["suspended"] = bool(said.get("suspended_at"))
             return
         token = self._mint(f"{installation}/access_tokens", jwt)
         if token is None:
@@ -142,7 +147,7 @@ class _Caller:
             return None
         token = _json_object(content).get("token")
         if not isinstance(token, str) or not token:
-            step["error"] = {"phase": "reply", "message": f"{step['status']}, but the answer has no token"}
+            step["error"] = _not_github(f"{step['status']}, but the answer has no token")
             return None
         return token
 
@@ -192,6 +197,7 @@ class _Caller:
             "node_wall_s": time.time(),
             "duration_s": 0.0,
             "repository": repository,
+            "proxy": None,
             "error": None,
         }
         self.steps.append(step)
@@ -199,6 +205,7 @@ class _Caller:
         answer = b""
         try:
             connection = Connection(url, tls_context(self.app.get("ca_pem")), self.timeout_s)
+            step["proxy"] = connection.proxy
             connection.connect()
             step["node_wall_s"] = time.time()
             parts = urlsplit(url)
@@ -220,6 +227,8 @@ class _Caller:
             }
             if 200 <= reply.status < 300:
                 answer = reply.body
+                if name == "repository" and reply.headers.get("content-type") != GIT_ADVERTISEMENT:
+                    step["body"] = self._shown(answer.decode("utf-8", "replace"))
             else:
                 step.update(self._refusal(reply.body))
         step["duration_s"] = round(time.monotonic() - begun_s, 6)
@@ -236,6 +245,11 @@ class _Caller:
     def _shown(self, text):
         # Redacted before it is cut: half a token no longer has a token's form.
         return redact(text, self.secrets)[:MAX_BODY_CHARS] if isinstance(text, str) else None
+
+
+def _not_github(message: str) -> dict:
+    """The error of a success that GitHub would not have sent."""
+    return {"phase": "reply", "message": message, "kind": "not_github"}
 
 
 def _json_object(content) -> dict:

@@ -31,7 +31,7 @@ class HttpsError(Exception):
     """A request that got no answer."""
 
     def __init__(self, phase: str, message: str, kind=None):
-        """``phase``: url, dns, connect, tls or reply; ``kind``: one of KINDS for a certificate, else None."""
+        """``phase``: url, dns, connect, proxy, tls or reply; ``kind``: one of KINDS for a certificate, else None."""
         super().__init__(message)
         self.phase = phase
         self.message = message
@@ -97,12 +97,18 @@ class Connection:
         if parts.scheme != "https" or not host:
             raise HttpsError("url", f"{url} is not an https:// URL")
         self.timeout_s = timeout_s
-        self._http = _http_connection(host, port, context, timeout_s)
+        self._proxy = _environments_proxy(host, port)
+        self._http = _PhasedConnection(host, port, self._proxy, context, timeout_s)
+
+    @property
+    def proxy(self):
+        """``host:port`` of the environment's proxy, if the connection goes through one."""
+        return self._proxy and self._proxy.address
 
     def connect(self):
         """Resolves the name, connects and makes TLS, if that is not done."""
         if self._http.sock is None:
-            self._http.phase = "dns"
+            self._http.phase = "proxy" if self._proxy else "dns"
             self._bounded(self._http.connect)
 
     def request(self, method: str, target: str, headers: dict, body=None, max_bytes: int = 4 << 20) -> Reply:
@@ -138,26 +144,33 @@ class Connection:
         try:
             return start(function, *arguments).result(self.timeout_s)
         except (NotEnded, socket.timeout):
-            raise HttpsError(self._http.phase, f"no answer within {self.timeout_s:g} s") from None
+            raise self._failure(f"no answer within {self.timeout_s:g} s") from None
         except ssl.SSLCertVerificationError as error:
             message = f"the certificate was refused: {error.verify_message}"
             raise HttpsError("tls", message, KINDS.get(error.verify_code)) from None
         except ValueError:  # its text may show a header's value, and with it a credential
             raise HttpsError("url", "the request has a character that HTTP does not allow") from None
         except (OSError, http.client.HTTPException) as error:
-            raise HttpsError(self._http.phase, str(error) or type(error).__name__) from None
+            raise self._failure(str(error) or type(error).__name__) from None
+
+    def _failure(self, message: str) -> HttpsError:
+        if self._http.phase == "proxy":
+            message = f"{self._proxy.address}: {self._proxy.redact(message)}"
+        return HttpsError(self._http.phase, message)
 
 
 class _PhasedConnection(http.client.HTTPConnection):
-    """http.client's HTTPSConnection, with its steps told apart in ``phase``."""
+    """http.client's HTTPSConnection, with its steps told apart in ``phase``; all up to a proxy's tunnel is one, ``proxy``."""
 
     default_port = 443
     auto_open = 0  # a connection that the server closed is not opened anew between the clock's reading and the sending
 
-    def __init__(self, host, port, server_name, context, timeout_s):
-        super().__init__(host, port, timeout=timeout_s)
-        self.phase = "dns"
-        self._server_name = server_name
+    def __init__(self, host, port, proxy, context, timeout_s):
+        super().__init__(proxy.host if proxy else host, proxy.port if proxy else port, timeout=timeout_s)
+        if proxy:
+            self.set_tunnel(host, port, proxy.headers())
+        self.phase = "proxy" if proxy else "dns"
+        self._server_name = host
         self._context = context
         self._create_connection = self._dial  # the hook that http.client has for this
 
@@ -172,7 +185,8 @@ class _PhasedConnection(http.client.HTTPConnection):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise OSError(f"{host}: {error}") from None
-        self.phase = "connect"
+        if self.phase == "dns":
+            self.phase = "connect"
         problems = []
         for family, kind, protocol, _name, target in found:
             tcp = socket.socket(family, kind, protocol)
@@ -188,22 +202,50 @@ class _PhasedConnection(http.client.HTTPConnection):
         raise OSError("; ".join(problems))
 
 
-def _http_connection(host, port, context, timeout_s) -> _PhasedConnection:
-    """Directly, or through the proxy of HTTPS_PROXY unless NO_PROXY names the host."""
+class _Proxy(NamedTuple):
+    """An HTTP proxy that is asked to CONNECT."""
+
+    host: str
+    port: int
+    user: str  # user:password, "" where the proxy asks for none
+
+    @property
+    def address(self) -> str:
+        """As it may be shown."""
+        return f"{self.host}:{self.port}"
+
+    def headers(self) -> dict:
+        return {"Proxy-Authorization": f"Basic {self._basic()}"} if self.user else {}
+
+    def redact(self, text: str) -> str:
+        """Without the credentials, which a proxy may send back in its answer's first line."""
+        for secret in (self._basic(), self.user, self.user.partition(":")[2]):
+            text = text.replace(secret, "[redacted]") if secret else text
+        return text
+
+    def _basic(self) -> str:
+        return base64.b64encode(self.user.encode()).decode()
+
+
+def _environments_proxy(host: str, port: int):
+    """The proxy of HTTPS_PROXY, or None where there is none or NO_PROXY names the host (``host`` or ``host:port``)."""
     proxy = getproxies().get("https")
-    if not proxy or proxy_bypass(host):
-        return _PhasedConnection(host, port, host, context, timeout_s)
+    if not proxy or proxy_bypass(f"{host}:{port}"):
+        return None
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         proxy_host, proxy_port = parts.hostname, parts.port or 80
     except ValueError:
         proxy_host = None
-    if not proxy_host:
-        raise HttpsError("url", "the proxy that the environment's HTTPS_PROXY names cannot be read")
-    connection = _PhasedConnection(proxy_host, proxy_port, host, context, timeout_s)
-    headers = {}
-    if parts.username is not None:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
-    connection.set_tunnel(host, port, headers)
-    return connection
+    # What a reader takes for the host is part of a password that has one of /?# in it as it is.
+    if not proxy_host or "@" in parts.path + parts.query + parts.fragment:
+        raise HttpsError(
+            "proxy",
+            "HTTPS_PROXY cannot be read; expected http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT (percent-encoded)",
+        )
+    if parts.scheme != "http":
+        raise HttpsError(
+            "proxy", f"HTTPS_PROXY names a proxy of {parts.scheme}://; expected http://, others are not spoken"
+        )
+    user = "" if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return _Proxy(proxy_host, proxy_port, user)

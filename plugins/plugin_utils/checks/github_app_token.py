@@ -50,6 +50,9 @@ _WHY = {
 _STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _MEND_CLOCK = "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
+_MEND_CLOCK_FIRST = (
+    "Mend the clock (the gate does it, or playbook skewgate.preflight.remediate), and check the credential then."
+)
 _MEND_CERTIFICATE = "Have the certificate of {} renewed, and check again."
 _COMPARE_CERTIFICATE = (
     "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
@@ -157,7 +160,8 @@ def _advice(answer: Answer) -> tuple[str, str]:
 
 def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, clock_is_off: bool) -> Blame:
     """Clock or certificate: by whether the refused certificate is valid at the true time, the node's less its skew."""
-    host = urlsplit(step["url"]).netloc
+    parts = urlsplit(step["url"])
+    host = f"{parts.hostname}:{parts.port or 443}"
     validity = step["error"].get("certificate")
     node_s = step["node_wall_s"]
     refused = f"TLS refused the certificate of {host} at the node's time, {_utc(node_s)}"
@@ -177,7 +181,7 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
     true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
     if valid_s.contains(true_s):
         what = f"the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is valid. The credential could not be tried"
-        return Blame("fail", "clock", what, _WHY_TLS, _MEND_CLOCK)
+        return Blame("fail", "clock", what, _WHY_TLS, _MEND_CLOCK_FIRST)
     if valid_s.overlaps(true_s):
         return unsure(f"the true time, about {_utc(true_s.middle)}, may be on either side of that")
     what = f"the certificate, not the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is not valid either"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import socket
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -14,6 +15,8 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes.https im
     HttpsError,
     tls_context,
 )
+
+from tests.connect_proxy import running_proxy
 
 
 class Dated(BaseHTTPRequestHandler):
@@ -238,37 +241,14 @@ def test_a_dead_address_leaves_time_for_the_next(authority, serve_https, dated, 
     assert [answer["status"] for answer in taken["answers"]] == [200, 200]
 
 
-class Proxy:
-    """What a CONNECT proxy on loopback was asked for; it goes to one port whatever the name."""
-
-    def __init__(self, serve_tcp, port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n") -> None:
-        self.asked: list[str] = []
-        self.target_port = port
-        self.answer = answer
-        self.port = serve_tcp(self._talk).port
-
-    def _talk(self, client: socket.socket) -> None:
-        self.asked.append(client.recv(4096).decode())
-        client.sendall(self.answer)
-        with socket.create_connection(("127.0.0.1", self.target_port)) as server:
-            threading.Thread(target=self._copy, args=(server, client), daemon=True).start()
-            self._copy(client, server)
-
-    @staticmethod
-    def _copy(source: socket.socket, sink: socket.socket) -> None:
-        try:
-            while chunk := source.recv(4096):
-                sink.sendall(chunk)
-        except OSError:
-            pass
+def port_of(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
 
 
-def test_the_environments_proxy_is_used_and_tls_is_with_the_api(authority, serve_https, serve_tcp, dated, monkeypatch):
-    url = serve_https(dated, authority.server_context())
-    proxy = Proxy(serve_tcp, int(url.rsplit(":", 1)[1]))
-    monkeypatch.setenv("HTTPS_PROXY", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
-
-    taken = collect_one("https://localhost/zen", authority.pem)
+def test_the_environments_proxy_is_used_and_tls_is_with_the_api(authority, serve_https, dated, monkeypatch):
+    with running_proxy(target_port=port_of(serve_https(dated, authority.server_context()))) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
+        taken = collect_one("https://localhost/zen", authority.pem)
 
     assert [answer["status"] for answer in taken["answers"]] == [200, 200]
     (asked,) = proxy.asked
@@ -278,22 +258,78 @@ def test_the_environments_proxy_is_used_and_tls_is_with_the_api(authority, serve
     assert "Proxy-Authorization" not in dated.seen[0][3]
 
 
-def test_no_proxy_is_heeded(authority, serve_https, serve_tcp, dated, monkeypatch):
-    proxy = Proxy(serve_tcp, 1)
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
+@pytest.mark.parametrize("named", ["127.0.0.1", "example.net, 127.0.0.1", "127.0.0.1:{port}", "*"])
+def test_no_proxy_is_heeded(authority, serve_https, dated, monkeypatch, named):
+    url = serve_https(dated, authority.server_context())
+    with running_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", named.format(port=port_of(url)))
+        taken = collect_one(url, authority.pem)
     assert [answer["status"] for answer in taken["answers"]] == [200, 200]
     assert proxy.asked == []
 
 
-def test_a_proxy_that_refuses_is_connect_and_its_password_is_not_told(authority, serve_tcp, monkeypatch):
-    proxy = Proxy(serve_tcp, 1, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-    monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")
-    error = error_of(collect_one("https://localhost/", authority.pem))
-    assert error["phase"] == "connect"
-    assert "407" in error["message"]
+def test_the_proxy_is_used_for_a_host_that_no_proxy_does_not_name(authority, serve_https, dated, monkeypatch):
+    url = serve_https(dated, authority.server_context())
+    with running_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1:1,example.net")
+        taken = collect_one(url, authority.pem)
+    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert proxy.lines == [f"CONNECT 127.0.0.1:{port_of(url)} HTTP/1.{'1' if sys.version_info >= (3, 12) else '0'}"]
+
+
+BASIC = base64.b64encode(b"user:sesame").decode()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [b"403 Forbidden", b"407 Proxy Authentication Required", f"407 for sesame, user:sesame, Basic {BASIC}".encode()],
+)
+def test_a_proxy_that_refuses_is_named_and_its_password_is_not(authority, monkeypatch, refusal):
+    with running_proxy(refusal=refusal) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")
+        error = error_of(collect_one("https://localhost/", authority.pem))
+    assert error["phase"] == "proxy"
+    assert error["message"].startswith(f"127.0.0.1:{proxy.port}: Tunnel connection failed: {refusal[:3].decode()} ")
     assert "sesame" not in error["message"]
+    assert BASIC not in error["message"]
+
+
+def test_a_proxy_that_is_dead_is_told_from_a_dead_api(authority, serve_tcp, monkeypatch):
+    closed, silent = serve_tcp(lambda _: None), serve_tcp(lambda _: time.sleep(5))
+    closed.close()
+    for address, says in {
+        f"127.0.0.1:{closed.port}": "Connection refused",
+        f"127.0.0.1:{silent.port}": "no answer within 0.3 s",
+        "no-such-host.invalid:3128": "no-such-host.invalid: ",
+    }.items():
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@{address}")
+        error = error_of(collect_one("https://localhost/", authority.pem, 0.3))
+        assert error["phase"] == "proxy"
+        assert error["message"].startswith(f"{address}: ")
+        assert says in error["message"]
+        assert "sesame" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://",
+        "http://user:12/sesame@proxy:3128",
+        "http://user:12#sesame@proxy:3128",
+        "http://user:sesame@proxy:port",
+        "socks5://user:sesame@proxy:1080",
+        "https://user:sesame@proxy:3128",
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_said_without_its_password(authority, monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    error = error_of(collect_one("https://localhost/", authority.pem))
+    assert error["phase"] == "proxy"
+    assert "expected http://" in error["message"]
+    for secret in ("sesame", "12"):
+        assert secret not in error["message"]
 
 
 def test_a_header_that_http_does_not_allow_is_refused_without_showing_it(authority, serve_https, dated):

@@ -14,6 +14,7 @@ import jwt as pyjwt
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_app
 
+from tests.connect_proxy import running_proxy
 from tests.lab import github_api
 
 TOKEN = "ghs_" + "Secret0Token" * 3
@@ -323,7 +324,11 @@ def test_a_success_without_a_token_is_told(authority, serve_https):
 
     steps = steps_of(app_at(serve_https(Empty, authority.server_context()), authority.pem, "eyJh.eyJi.c"))
     assert outline(steps) == [("token", 201)]
-    assert steps[0]["error"] == {"phase": "reply", "message": "201, but the answer has no token"}
+    assert steps[0]["error"] == {
+        "phase": "reply",
+        "message": "201, but the answer has no token",
+        "kind": "not_github",
+    }
 
 
 @pytest.mark.parametrize(
@@ -353,6 +358,62 @@ def test_the_times_of_a_certificate_that_is_not_believed_are_not_recorded(author
     steps = steps_of(app_at(url, authority.pem, "eyJh.eyJi.c", depth="jwt"))
     assert (steps[0]["error"]["kind"], steps[0]["error"]["certificate"]) == ("certificate_time", None)
     assert contexts == []
+
+
+def test_the_whole_chain_goes_through_the_environments_proxy(api, monkeypatch):
+    with running_proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")
+        steps = steps_of(app_for(api))
+    assert outline(steps) == [("token", 201), ("repository", 200), ("revoke", 204)]
+    assert [line.split()[:2] for line in proxy.lines] == [["CONNECT", api.url.removeprefix("https://")]] * 3
+    assert {step["proxy"] for step in steps} == {f"127.0.0.1:{proxy.port}"}
+    assert "sesame" not in json.dumps(steps)
+
+
+def test_a_proxy_that_refuses_is_told_from_the_api_and_nothing_of_its_credentials_is_kept(api, monkeypatch):
+    basic = base64.b64encode(b"user:sesame").decode()
+    with running_proxy(refusal=f"407 Who is {basic}?".encode()) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")
+        returned = github_app.collect([app_for(api)], 5)
+    (refused,) = returned[0]["attempts"][0]["steps"]
+    assert refused["error"] == {
+        "phase": "proxy",
+        "message": f"127.0.0.1:{proxy.port}: Tunnel connection failed: 407 Who is [redacted]?",
+    }
+    assert api.control.requests() == []
+    assert "sesame" not in json.dumps(returned)
+
+
+class LoginPage(Elsewhere):
+    """What a portal gives for any request: a page, and success."""
+
+    def do_GET(self) -> None:
+        page = b"<html>Please sign in, bearer " + b"a" * 40 + b"</html>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+
+def test_a_login_page_is_not_taken_for_the_installation_and_is_shown(authority, serve_https):
+    url = serve_https(LoginPage, authority.server_context())
+    (step,) = steps_of(app_at(url, authority.pem, "eyJh.eyJi.c", depth="jwt"))
+    assert step["error"] == {
+        "phase": "reply",
+        "message": "200, but the answer is not the installation",
+        "kind": "not_github",
+    }
+    assert step["body"] == "<html>Please sign in, [redacted]</html>"
+
+
+def test_a_login_page_in_place_of_a_repository_is_shown(api, authority, serve_https):
+    git_url = serve_https(LoginPage, authority.server_context())
+    ca_pem = authority.pem + api.credentials.ca_pem.read_text()
+    steps = steps_of(app_for(api, git_url=git_url, ca_pem=ca_pem))
+    assert outline(steps) == [("token", 201), ("repository", 200), ("revoke", 204)]
+    assert "Please sign in" in steps[1]["body"]
+    assert [step["body"] for step in (steps[0], steps[2])] == [None, None]
 
 
 def test_a_jwt_that_http_does_not_allow_is_not_shown(authority, serve_https):

@@ -277,7 +277,7 @@ def refused_certificate(skew_s: float, valid_days: tuple[float, float] | None, n
     return attempt("node_clock", {**step, "node_wall_s": TRUE_S + skew_s})
 
 
-NOT_VALID_THEN = "TLS refused the certificate of api.github.lab at the node's time"
+NOT_VALID_THEN = "TLS refused the certificate of api.github.lab:443 at the node's time"
 FAR_S = 60 * DAY_S
 CLOCK, NOT_CLOCK, UNSURE = ("fail", "clock"), ("inconclusive", NOT_THE_CLOCK), ("inconclusive", UNSEPARATED)
 CERTIFICATES = {
@@ -298,7 +298,13 @@ CERTIFICATES = {
         f"the certificate, not the clock: {NOT_VALID_THEN}",
         "renewed",
     ),
-    "not valid yet, and the clock right": (0, (1, 30), NOT_CLOCK, "it is not valid either", "api.github.lab renewed"),
+    "not valid yet, and the clock right": (
+        0,
+        (1, 30),
+        NOT_CLOCK,
+        "it is not valid either",
+        "api.github.lab:443 renewed",
+    ),
     "expired, and the clock wrong too": (
         FAR_S,
         (-30, -1),
@@ -307,7 +313,7 @@ CERTIFICATES = {
         "renewed",
     ),
     "expired within the skew's bound": (60, (-30, 0), UNSURE, "may be on either side of that", "-showcerts"),
-    "its times were not seen": (-FAR_S, None, UNSURE, "could not be seen", "s_client -connect api.github.lab"),
+    "its times were not seen": (-FAR_S, None, UNSURE, "could not be seen", "s_client -connect api.github.lab:443 "),
     "valid at the node's time": (0, (-30, 30), UNSURE, "another one of its chain", "-showcerts"),
 }
 
