@@ -131,6 +131,8 @@ attributes:
 notes:
   - With O(github_apps) it needs a connection that pipes modules to the node (ssh with sudo or as root); it turns pipelining on
     for itself and refuses where that can't be done, since a JWT would be written to a file on the node.
+  - The node goes to GitHub through the proxy of C(HTTPS_PROXY), unless C(NO_PROXY) names the host; the task's C(environment)
+    gives them.
 author:
   - The skewgate developers
 """
