@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo lab lab-down lint test molecule clean
+.PHONY: help venv demo lab lab-down lint test molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ test: $(READY) ## All tests; the lab comes up for them and goes down again
 
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py
+
+bench: $(READY) ## What judging costs, as ratios
+	@python -m tests.benchmarks.judging
 
 clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

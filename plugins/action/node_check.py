@@ -127,7 +127,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self, settings: Mapping[str, Any], policy: Policy, apps: list[GithubApp], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Everything known of the node: schema of evidence.json's ``nodes[NAME]``."""
-        sections = {section for name in policy.checks for section in discover()[name].NEEDS} - {"collected"}
+        needed = {section for name in policy.checks for section in discover()[name].NEEDS} - {"collected"}
+        # No check judges it; whoever reads the evidence later wants to know whether the node had joined by then.
+        sections = needed | {"join_state"}
         arguments = {
             "ntp_servers": settings["ntp_servers"],
             "apis": self._apis(apps),
