@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 
 from tests.lab import Lab
 from tests.lab.github_api import Control
+from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
 
 BIN = Path(sys.executable).parent
@@ -110,6 +112,17 @@ def github(lab: Lab) -> Control:  # noqa: ARG001 - the lab runs the API
     control = Control(GITHUB_DIR)
     control.reset()
     return control
+
+
+@pytest.fixture(scope="session")
+def libfaketime() -> Path:
+    """A library that gives a process, which preloads it, a clock of its own."""
+    if shutil.which("apt-get") is None:
+        pytest.skip("libfaketime is unpacked from Debian's package; this machine has no apt-get")
+    (library,) = unpack_package("libfaketime", REPOSITORY / "build/clients/libfaketime").glob(
+        "usr/lib/*/faketime/libfaketime.so.1"
+    )
+    return library
 
 
 def github_app(**changes: Any) -> dict[str, Any]:

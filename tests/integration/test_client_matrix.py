@@ -34,7 +34,7 @@ from tests.lab.github_api import (
     RunningApi,
     running_api,
 )
-from tests.lab.host import command, unpack_package
+from tests.lab.host import command
 from tests.lab.lab import REPOSITORY
 
 DRIVERS = Path(__file__).parent / "clients"
@@ -258,14 +258,6 @@ def installed(folder: Path, recipe: str, install: Callable[[], object]) -> Path:
         install()
         marker.write_text(recipe)
     return folder
-
-
-@pytest.fixture(scope="session")
-def libfaketime() -> Path:
-    if shutil.which("apt-get") is None:
-        pytest.skip("libfaketime is unpacked from Debian's package; this machine has no apt-get")
-    (library,) = unpack_package("libfaketime", BUILD / "libfaketime").glob("usr/lib/*/faketime/libfaketime.so.1")
-    return library
 
 
 @pytest.fixture(scope="session")

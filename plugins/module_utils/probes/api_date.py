@@ -49,7 +49,8 @@ def _ask(url: str, ca_pem, timeout_s: float) -> dict:
             asked["certificate_time_error"] = error.message
             connection = Connection(url, tls_context(ca_pem, check_time=False), timeout_s)
         for number in range(REQUESTS):
-            time.sleep(SPACING_S if number else 0)
+            if number:
+                time.sleep(SPACING_S)
             connection.connect()  # before the clock is read, and again only if the server has closed it
             asked["answers"].append(_date(connection, url))
         connection.close()
