@@ -107,3 +107,11 @@ def test_an_advisory_check_is_reported_and_does_not_refuse(skewgate: Runner) -> 
     run = no_traceback_in(skewgate("check", "-l", "node1", extra=settings))
     assert run.status == 0
     assert run.finding("node1", "ntp_servers")["state"] == "fail"
+
+
+def test_an_admission_that_has_grown_too_old_joins_nobody(playbook: Runner) -> None:
+    run = playbook("cluster_migration", "-l", "node1", extra={"gate_admission_max_age_s": 0})
+    assert run.report["nodes"]["node1"]["verdict"] == "admit"
+    assert run.status == 2
+    assert "node1 has no admission that is younger than 0 s" in run.output
+    assert "Join (here, a marker file)" not in run.output

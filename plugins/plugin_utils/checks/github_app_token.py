@@ -30,7 +30,7 @@ from ..interval import Interval
 from ..policy import Policy
 from ..record import Record
 
-NEEDS = ("collected", "github_apps")
+NEEDS = ("collected", "api_date", "github_apps")
 MENDED_BY_CHRONY = False
 
 NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
