@@ -34,9 +34,9 @@ def run(argv: list, timeout_s: float) -> dict:
             env={**os.environ, "PATH": PATH, "LC_ALL": "C"},
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"{' '.join(argv)} did not end within {timeout_s:g} s"}
+        return {"error": f"{' '.join(argv[:2])} did not end within {timeout_s:g} s"}
     except OSError as error:
-        return {"error": f"{' '.join(argv)}: {error}"}
+        return {"error": f"{' '.join(argv[:2])}: {error}"}
     return {"rc": ended.returncode, "stdout": _text(ended.stdout), "stderr": _text(ended.stderr)}
 
 
