@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo lab lab-down lint test molecule bench clean
+.PHONY: help venv demo lab lab-down lint test test-fleet molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,8 +37,11 @@ lint: $(READY) ## ruff, mypy and ansible-lint
 	mypy plugins/plugin_utils plugins/action plugins/filter src/skewgate tests/lab
 	ansible-lint
 
-test: $(READY) ## All tests; the lab comes up for them and goes down again
-	pytest
+test: $(READY) ## Unit, integration and lab tests; the lab comes up for them and goes down again
+	pytest -m "not fleet"
+
+test-fleet: $(READY) ## 200 hosts against GitHub's rate limits; some minutes
+	pytest -m fleet
 
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py
