@@ -68,9 +68,11 @@ def test_the_token_check_goes_through_the_proxy_that_the_nodes_are_given(tmp_pat
     with running_api(tmp_path / "github") as api, running_proxy() as proxy:
         finding, output = check(api, tmp_path, proxied(proxy.port))
         assert finding["state"] == "pass"
-        through_proxy = [f"CONNECT {api.url.removeprefix('https://')}"] * 3  # token, repository, revocation
+        # Token, repository, revocation, and the Date.
+        through_proxy = [f"CONNECT {api.url.removeprefix('https://')}"] * 4
         assert [line.rpartition(" ")[0] for line in proxy.lines] == through_proxy
-        assert len(api.control.requests()) == 3
+        asked = sorted(request["method"] for request in api.control.requests())
+        assert asked == ["DELETE", "GET", "HEAD", "HEAD", "POST"]
     assert PASSWORD not in output
 
 
