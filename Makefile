@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo lab lab-down lint test test-fleet molecule bench clean
+.PHONY: help venv demo lab lab-down lint test test-slow molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,10 +38,10 @@ lint: $(READY) ## ruff, mypy and ansible-lint
 	ansible-lint
 
 test: $(READY) ## Unit, integration and lab tests; the lab comes up for them and goes down again
-	pytest -m "not fleet"
+	pytest -m "not slow"
 
-test-fleet: $(READY) ## 200 hosts against GitHub's rate limits; some minutes
-	pytest -m fleet
+test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, nodes whose packages change twice
+	pytest -m slow
 
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py

@@ -70,7 +70,7 @@ def mints(api: RunningApi) -> list[float]:
     return [r["at_s"] for r in api.control.requests() if r["path"].endswith("/access_tokens")]
 
 
-@pytest.mark.fleet
+@pytest.mark.slow
 def test_200_hosts_mint_within_the_published_rate_and_none_fails(tmp_path: Path) -> None:
     with running_api(tmp_path / "github") as api:
         reports = check_tokens(api, tmp_path, 200)

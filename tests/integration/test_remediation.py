@@ -62,7 +62,13 @@ def test_the_migration_joins_the_mended_nodes_and_leaves_the_unreachable_one_out
     assert "Mend the node's time" not in again.output.replace("skipping", "")
 
 
-@pytest.mark.parametrize("spec", [AHEAD, COMPETITOR], ids=["chrony was there", "another daemon was there"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(AHEAD, id="chrony was there"),
+        pytest.param(COMPETITOR, id="another daemon was there", marks=pytest.mark.slow),
+    ],
+)
 def test_all_is_put_back_where_the_proof_fails(
     spec: NodeSpec, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, more: list[str]
 ) -> None:
@@ -101,7 +107,13 @@ def test_a_node_that_no_server_answers_is_not_touched(
     assert lab.ssh("node2", STATE, check=False).stdout == before
 
 
-@pytest.mark.parametrize("spec", [AHEAD, COMPETITOR], ids=["chrony was there", "another daemon gives way"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(AHEAD, id="chrony was there"),
+        pytest.param(COMPETITOR, id="another daemon gives way", marks=pytest.mark.slow),
+    ],
+)
 def test_check_mode_foretells_what_a_run_then_changes(
     spec: NodeSpec, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, more: list[str]
 ) -> None:
