@@ -51,6 +51,21 @@ class Run:
 Runner = Callable[..., Run]
 
 
+def playbook_here(folder: Path, *words: str | Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook on this machine's own network; what it keeps between runs goes into ``folder``."""
+    return subprocess.run(
+        [BIN / "ansible-playbook", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
 def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run:
     """Run a command in the lab's network, in the checkout, and read the reports that it left in ``report_dir``."""
     done = lab.run(

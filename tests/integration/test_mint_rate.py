@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import BIN
+from tests.integration.conftest import playbook_here
 from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
-from tests.lab.lab import REPOSITORY
 
 PUBLISHED_PER_MINUTE = 80
 
@@ -51,17 +48,7 @@ def check_tokens(api: RunningApi, folder: Path, hosts: int) -> list[dict[str, An
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     names = {f"host{n}": None for n in range(hosts)}
     (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": names}}))
-    done = subprocess.run(
-        [BIN / "ansible-playbook", "-i", folder / "hosts.json", folder / "play.json", "--forks", "20"],
-        cwd=REPOSITORY,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    done = playbook_here(folder, "-i", folder / "hosts.json", folder / "play.json", "--forks", "20", timeout_s=900)
     assert done.returncode == 0, done.stdout[-3000:]
     return [json.loads(path.read_text()) for path in sorted(folder.glob("host*[0-9].json"))]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.connect_proxy import running_proxy
-from tests.integration.conftest import BIN
+from tests.integration.conftest import playbook_here
 from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
-from tests.lab.lab import REPOSITORY
 
 PASSWORD = "s3same-of-the-proxy"
 
@@ -42,17 +39,7 @@ def check(api: RunningApi, folder: Path, environment: dict[str, str]) -> tuple[d
         "gate_environment": environment,
     }
     (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": {"node": None}}}))
-    done = subprocess.run(
-        [BIN / "ansible-playbook", "-i", folder / "hosts.json", "skewgate.preflight.check"],
-        cwd=REPOSITORY,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = playbook_here(folder, "-i", folder / "hosts.json", "skewgate.preflight.check", timeout_s=120)
     written = [path.read_text() for path in sorted((folder / "report").glob("*.json"))]
     assert len(written) == 2, done.stdout[-3000:]
     report = json.loads((folder / "report/report.json").read_text())
