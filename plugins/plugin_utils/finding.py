@@ -13,7 +13,8 @@ State = Literal["pass", "fail", "inconclusive", "skipped"]
 class Finding:
     """A check's answer: one line of what was seen, why it matters, what to do next, and the readings behind it.
 
-    ``why`` and ``remedy`` are empty only where the state is ``pass``.
+    ``why`` and ``remedy`` are empty only where the state is ``pass``. ``cause`` is the finding in a few words that are the
+    same on every node with the same cause: nodes are grouped by it.
     """
 
     state: State
@@ -21,6 +22,7 @@ class Finding:
     why: str = ""
     remedy: str = ""
     seen: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""
 
     def __post_init__(self) -> None:
         """A finding that does not say why or what to do leaves its reader alone."""

@@ -82,6 +82,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
 def _as_json(finding: Finding) -> dict[str, Any]:
     return {
         "state": finding.state,
+        "cause": finding.cause,
         "summary": finding.summary,
         "why": finding.why,
         "remedy": finding.remedy,

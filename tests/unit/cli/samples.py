@@ -11,7 +11,8 @@ def finding(
     told = (
         {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
     )
-    return {"check": check, "state": state, "required": required, "summary": summary, **told, "seen": {}}
+    cause = "" if state == "pass" else f"cause {check}"
+    return {"check": check, "state": state, "cause": cause, "required": required, "summary": summary, **told, "seen": {}}
 
 
 def admitted(**changes: Any) -> dict[str, Any]:
