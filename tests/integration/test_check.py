@@ -19,8 +19,8 @@ pytestmark = pytest.mark.lab
 
 # Files that a package or a configuration consists of; the daemon's own state and logs move by themselves.
 FINGERPRINT = (
-    "find /etc /usr /opt /srv /root -xdev -type f -newermt @0 -printf '%p %s %T@\\n' | sort | sha256sum; "
-    "systemctl list-unit-files --no-legend --no-pager | sort | sha256sum"
+    'set -e; units=$(systemctl list-unit-files --no-legend --no-pager); echo "$units" | sort | sha256sum; '
+    "find /etc /usr /opt /srv /root -xdev -type f -newermt @0 -printf '%p %s %T@\\n' | sort | sha256sum"
 )
 JWT_OR_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.|gh[a-z]_\w{20,}|BEGIN (RSA )?PRIVATE KEY")
 

@@ -181,7 +181,7 @@ class Lab:
             try:
                 self.namespace.wait_for_tcp(spec.ip, 22, process, 60, expect=b"SSH-")
             except LabError:
-                # Seen once in some hundred boots, on a loaded machine: the guest lives and never gets to its services.
+                # Seen on a loaded machine: the guest lives and does not get to its services.
                 say(f"{spec.name} did not come up in 60 s; booting it once more")
                 self._node(spec.name).stop()
                 self._node(spec.name).boot(spec, self._image(spec))

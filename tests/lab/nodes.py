@@ -82,6 +82,9 @@ class Node:
                 "con0=null,fd:2",
                 "ssl=null",
                 "quiet",
+                # A tickless guest that goes idle just as a disk or packet interrupt comes in misses it until its next
+                # timer (os_idle_sleep of arch/um): seconds, or for ever in a boot without a network. A tick bounds it.
+                "nohz=off",
                 "selinux=0",
                 "noreboot",
                 "panic=-1",
