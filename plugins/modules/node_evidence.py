@@ -23,8 +23,8 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [clock, time_services, chrony, ntp, api_date, join_state, github_apps]
-    default: [clock, time_services, chrony, ntp, api_date, join_state, github_apps]
+    choices: [clock, time_services, chrony, ntp, api_date, join_state, boot, github_apps]
+    default: [clock, time_services, chrony, ntp, api_date, join_state, boot, github_apps]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -190,6 +190,10 @@ evidence:
       description: HTTP C(Date) by API, with the clock readings around each.
       type: dict
       returned: when asked for
+    boot:
+      description: How systemd orders what sets the clock and what relies on it, the uptime, fake-hwclock's saved time.
+      type: dict
+      returned: when asked for
     join_state:
       description: Which traces of a joined cluster are there. Null is what may not be seen without root.
       type: dict
@@ -208,6 +212,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     api_date,
+    boot,
     chrony,
     clock,
     github_app,
@@ -217,7 +222,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
 )
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import outcome, start
 
-SECTIONS = ["clock", "time_services", "chrony", "ntp", "api_date", "join_state", "github_apps"]
+SECTIONS = ["clock", "time_services", "chrony", "ntp", "api_date", "join_state", "boot", "github_apps"]
 
 APP_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -278,6 +283,7 @@ def collect(params: dict) -> dict:
         "api_date": (lambda: api_date.collect(params["apis"], timeout_s), api_date.bound_s(timeout_s)),
         "chrony": (lambda: chrony.collect(busy_s), busy_s + 3),
         "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
+        "boot": (lambda: boot.collect(busy_s), busy_s + 3),
         "join_state": (join_state.collect, busy_s),
     }
     started = {}

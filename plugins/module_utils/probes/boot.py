@@ -1,0 +1,92 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""In which order the next boot starts what sets the clock and what relies on it."""
+
+from __future__ import annotations
+
+from .background import gather
+from .systemd import commands, is_manager, show
+from .time_services import SERVICES
+
+# Each distribution of Kubernetes runs its kubelet, and the containers' runtime, under a unit of its own.
+CLUSTER = (
+    "kubelet.service",
+    "k3s.service",
+    "k3s-agent.service",
+    "rke2-server.service",
+    "rke2-agent.service",
+    "k0scontroller.service",
+    "k0sworker.service",
+    "snap.microk8s.daemon-kubelite.service",
+    "snap.microk8s.daemon-containerd.service",
+    "snap.k8s.kubelet.service",
+    "snap.k8s.containerd.service",
+    "containerd.service",
+    "crio.service",
+    "docker.service",
+)
+
+# systemd.special(7) on the targets: what waits for a correct clock comes before time-sync.target.
+TIME = (
+    *SERVICES,
+    "ntp-wait.service",
+    "ntpsec-wait.service",
+    "fake-hwclock.service",
+    "fake-hwclock-load.service",
+    "time-set.target",
+    "time-sync.target",
+)
+
+# A unit's dependencies as systemd resolved them, drop-ins and generators included.
+LISTS = {
+    "Names": "names",
+    "After": "after",
+    "Before": "before",
+    "Requires": "requires",
+    "Wants": "wants",
+    "BindsTo": "binds_to",
+}
+TEXTS = {"LoadState": "load_state", "ActiveState": "active_state", "UnitFileState": "unit_file_state"}
+
+FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last shutdown, for a node without an RTC
+
+
+def collect(timeout_s: float) -> dict:
+    """The section ``boot``; ``units`` is empty where systemd does not run and ``{"error"}`` where the question failed."""
+    asked = gather({"units": lambda: _units(timeout_s) if is_manager() else []}, timeout_s + 1)
+    uptime = _text("/proc/uptime")
+    return {
+        "units": asked["units"],
+        "uptime_s": float(uptime.split()[0]) if uptime else None,
+        "fake_hwclock": _text(FAKE_HWCLOCK),
+    }
+
+
+def _units(timeout_s: float):
+    shown = show(
+        [*CLUSTER, *TIME], [*LISTS, *TEXTS, "ExecStart", "ConditionResult", "ConditionTimestampMonotonic"], timeout_s
+    )
+    return shown if isinstance(shown, dict) else [_unit(properties) for properties in shown]
+
+
+def _unit(properties: dict) -> dict:
+    lines = commands(properties.get("ExecStart", ""))
+    if properties["Id"] in CLUSTER:  # their arguments may hold a join token: the program alone
+        lines = [line.partition(" ")[0] for line in lines]
+    tried = properties.get("ConditionTimestampMonotonic", "0") != "0"
+    return {
+        "unit": properties["Id"],
+        **{name: properties.get(key, "") for key, name in TEXTS.items()},
+        **{name: sorted(properties.get(key, "").split()) for key, name in LISTS.items()},
+        "exec_start": "; ".join(lines),
+        # Of the last start; None where it was not started since boot.
+        "condition_met": properties.get("ConditionResult") == "yes" if tried else None,
+    }
+
+
+def _text(path: str):
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(1000).strip()
+    except OSError:
+        return None
