@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ EVIDENCE_SCHEMA = "skewgate/evidence-set/1"
 EXIT_ADMITTED = 0
 EXIT_NOT_JUDGED = 3
 EXIT_FAILURE = 4
+
+FOLDED_FROM = 20
+"""So many admitted nodes have a line each; more of them share one."""
 
 
 def now() -> str:
@@ -43,8 +47,26 @@ def judge_records(
         "verdict": "refuse" if failed or not_judged else "admit",
         "exit_code": EXIT_FAILURE if failed else EXIT_NOT_JUDGED if not_judged else EXIT_ADMITTED,
         "summary": {"admitted": len(nodes) - failed - not_judged, "refused": failed, "not_judged": not_judged},
+        "groups": group_nodes(nodes),
         "nodes": nodes,
     }
+
+
+def group_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The refused nodes by what refuses them, the largest group first: the same checks in the same state for the same cause."""
+    members: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    for name, node in nodes.items():
+        if node["verdict"] == "refuse":
+            key = tuple((f["check"], f["state"], f["cause"]) for f in refusing_findings(node))
+            members.setdefault(key, []).append(name)
+    return [
+        {
+            "findings": [{"check": check, "state": state, "cause": cause} for check, state, cause in key],
+            "nodes": names,
+            "example": names[0],
+        }
+        for key, names in sorted(members.items(), key=lambda group: (-len(group[1]), group[1][0]))
+    ]
 
 
 def _node(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,20 +92,65 @@ def refusal(node: Mapping[str, Any]) -> str:
     return f"Refused. {reasons}. Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}"
 
 
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names on one line; of many, the first ones and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def group_findings(report: Mapping[str, Any], group: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What refuses the nodes of a group, once for all: a text that differs between them is the example's, and says so."""
+    of_nodes = [refusing_findings(report["nodes"][name]) for name in group["nodes"]]
+    told = []
+    for same in zip(*of_nodes, strict=True):
+        finding = dict(same[0])
+        for key in ("summary", "why", "remedy"):
+            if len({each[key] for each in same}) > 1:
+                finding[key] = f"on {group['example']}: {finding[key]}"
+        told.append(finding)
+    return told
+
+
+def skew_range(nodes: Iterable[Mapping[str, Any]]) -> dict[str, float] | None:
+    """The least interval that holds every skew that is known of these nodes; ``None`` where none is."""
+    known = [node["skew_s"] for node in nodes if node["skew_s"]]
+    return {"low": min(s["low"] for s in known), "high": max(s["high"] for s in known)} if known else None
+
+
+def span_text(interval_s: Mapping[str, float]) -> str:
+    """``{"low", "high"}`` in seconds, rounded outwards to the millisecond.
+
+    >>> span_text({"low": -612.0161, "high": -598.1204})
+    '-612.017 s to -598.120 s'
+    """
+    low_ms, high_ms = math.floor(interval_s["low"] * 1000), math.ceil(interval_s["high"] * 1000)
+    return f"{low_ms / 1000:+.3f} s to {high_ms / 1000:+.3f} s"
+
+
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
-    """The whole fleet for a reader of a playbook's output: the counts, a line a node, and each refusal's reasons."""
+    """The whole fleet for a reader of a playbook's output: the counts, the admitted nodes, and each cause of refusals once."""
     counts = report["summary"]
     lines = [
         f"{counts['admitted']} admitted, {counts['refused']} refused for a failure, "
         f"{counts['not_judged']} refused because they could not be judged"
     ]
-    for name, node in report["nodes"].items():
-        lines.append(f"{name}: {node['verdict']}")
-        if node["verdict"] == "refuse":
-            for finding in refusing_findings(node):
-                lines += [
-                    f"  {finding['check']} ({finding['state']}): {finding['summary']}",
-                    f"    why: {finding['why']}",
-                    f"    next: {finding['remedy']}",
-                ]
+    admitted = [name for name, node in report["nodes"].items() if node["verdict"] == "admit"]
+    if len(admitted) > FOLDED_FROM:
+        lines.append(f"{len(admitted)} nodes: admit ({listed(admitted)})")
+    else:
+        lines += [f"{name}: admit" for name in admitted]
+    for group in report["groups"]:
+        names = group["nodes"]
+        if len(names) == 1:
+            lines.append(f"{names[0]}: refuse")
+        else:
+            lines.append(f"{len(names)} nodes: refuse ({listed(names)})")
+            if skew_s := skew_range(report["nodes"][name] for name in names):
+                lines.append(f"  skew from {span_text(skew_s)}")
+        for finding in group_findings(report, group):
+            lines += [
+                f"  {finding['check']} ({finding['state']}): {finding['summary']}",
+                f"    why: {finding['why']}",
+                f"    next: {finding['remedy']}",
+            ]
     return lines

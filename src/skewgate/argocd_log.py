@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import listed
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -363,9 +364,3 @@ def _remarks(summary: Summary) -> Iterator[str]:
         yield clean(
             f"Installation {installation.id} at {installation.api_url}: {count} x {status}, which no clock does."
         )
-
-
-def listed(names: list[str], most: int = 10) -> str:
-    """Names on one line; of many, the first ones and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

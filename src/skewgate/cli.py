@@ -21,6 +21,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     EVIDENCE_SCHEMA,
     SCHEMA,
     judge_records,
+    listed,
     now,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.reports import write_reports
@@ -310,8 +311,8 @@ def explain_log(args: argparse.Namespace) -> int:
         raise SkewgateError(
             render.clean(
                 "could not tell: no pod of the log is in the list of pods.\n"
-                f"  {args.argocd_log}: {argocd_log.listed(sorted(summary.gone))}\n"
-                f"  {args.pods}: {argocd_log.listed(sorted(nodes))}\n"
+                f"  {args.argocd_log}: {listed(sorted(summary.gone))}\n"
+                f"  {args.pods}: {listed(sorted(nodes))}\n"
                 "Take both from the same cluster at the same time:\n"
                 f"  {argocd_log.LOG_COMMAND}\n  {argocd_log.PODS_COMMAND}"
             )

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import refusing_findings
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
+    FOLDED_FROM,
+    group_findings,
+    listed,
+    refusing_findings,
+    skew_range,
+    span_text,
+)
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -71,22 +79,54 @@ def reason(node: Node) -> str:
     return clean(findings[0]["summary"]) + more
 
 
+def group_reason(report: Report, group: Mapping[str, Any]) -> str:
+    """Why the nodes of a group are refused, in a few words: what each of them says, or else the cause that they share."""
+    example = report["nodes"][group["example"]]
+    summaries = {reason(report["nodes"][name]) for name in group["nodes"]}
+    if len(summaries) == 1:
+        return summaries.pop()
+    findings, _ = blocking(example)
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return clean(f"{findings[0]['check']}: {findings[0]['cause'] or findings[0]['state']}") + more
+
+
 def table(report: Report) -> Table:
-    """One row a node: verdict, skew with its bound, reason."""
+    """One row a node, or a group of refused nodes: verdict, skew with its bound, reason. Many admitted nodes share a row."""
     # ASCII without colours: the same on a terminal, in a log and in a pipe, whatever the locale.
     result = Table(box=box.ASCII2, show_lines=True)
     result.add_column("Node", overflow="fold")
     result.add_column("Verdict", no_wrap=True)
     result.add_column("Skew (+ ahead)", no_wrap=True, justify="right")
     result.add_column("Reason", overflow="fold", ratio=1)
-    for name, node in sorted(report["nodes"].items()):
-        cells = (clean(name), verdict_text(node), skew_text(node["skew_s"]), reason(node))
+    for names, why in _rows(report):
+        nodes = [report["nodes"][name] for name in names]
+        skew = skew_text(nodes[0]["skew_s"]) if len(nodes) == 1 else span(skew_range(nodes))
+        name = names[0] if len(names) == 1 else f"{len(names)} nodes: {listed(names, most=3)}"
+        cells = (clean(name), verdict_text(nodes[0]), skew, why)
         result.add_row(*(Text(cell) for cell in cells))
     return result
 
 
+def _rows(report: Report) -> list[tuple[list[str], str]]:
+    """The nodes that share a row, and its reason, in the order of their names."""
+    nodes = report["nodes"]
+    admitted = sorted(name for name, node in nodes.items() if node["verdict"] == "admit")
+    if len(admitted) > FOLDED_FROM:
+        mended = sum(reason(nodes[name]) != "" for name in admitted)
+        rows = [(admitted, f"{mended} of them mended" if mended else "")]
+    else:
+        rows = [([name], reason(nodes[name])) for name in admitted]
+    rows += [(group["nodes"], group_reason(report, group)) for group in report["groups"]]
+    return sorted(rows)
+
+
+def span(interval_s: Mapping[str, float] | None) -> str:
+    """From where to where the skews of several nodes reach."""
+    return "unknown" if interval_s is None else span_text(interval_s)
+
+
 def refusals(report: Report, width: int) -> Iterator[str]:
-    """For each refused node, line by line, every finding that refuses it: what was seen, why it matters, what to do."""
+    """For each group of refused nodes, line by line, what refuses them: what was seen, why it matters, what to do."""
 
     def wrapped(label: str, text: str) -> list[str]:
         # Addresses and commands stay whole, to be copied.
@@ -94,20 +134,31 @@ def refusals(report: Report, width: int) -> Iterator[str]:
             clean(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False
         )
 
-    for name, node in sorted(report["nodes"].items()):
-        if node["verdict"] == "admit":
-            continue
+    for group in report["groups"]:
+        names = group["nodes"]
+        nodes = [report["nodes"][name] for name in names]
         yield ""
-        yield f"{clean(name)}: {verdict_text(node)}"
-        if message := (node.get("remediation") or {}).get("message"):
-            yield from wrapped("  mending: ", message)
-        findings, skipped = blocking(node)
-        for finding in findings:
+        verdict = verdict_text(nodes[0])
+        if len(names) == 1:
+            yield f"{clean(names[0])}: {verdict}"
+        else:
+            yield from wrapped(f"{len(names)} nodes {verdict}: ", listed(names))
+            yield f"  skew: {span(skew_range(nodes))}"
+        for message, told in _mendings(nodes).items():
+            yield from wrapped("  mending: ", message if told == len(nodes) else f"{message} ({told} of them)")
+        for finding in sorted(group_findings(report, group), key=lambda finding: finding["state"] != "fail"):
             yield f"  {clean(finding['check'])}: {finding['state']}"
             for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
                 yield from wrapped(f"    {label:6}", finding[key])
+        _, skipped = blocking(report["nodes"][group["example"]])
         if skipped:
             yield from wrapped("  skipped for that reason: ", ", ".join(skipped))
+
+
+def _mendings(nodes: list[Node]) -> Counter[str]:
+    """What became of the mending of these nodes, and on how many of them."""
+    messages = ((node.get("remediation") or {}).get("message") for node in nodes)
+    return Counter(message for message in messages if message)
 
 
 def outcome(report: Report) -> str:
@@ -121,5 +172,5 @@ def outcome(report: Report) -> str:
         named[verdict_text(node)].append(clean(name))
     total = len(report["nodes"])
     parts = [f"{len(named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
-    parts += [f"{verdict}: {', '.join(named[verdict])}" for verdict in ("refused", "not judged") if named[verdict]]
+    parts += [f"{verdict}: {listed(named[verdict])}" for verdict in ("refused", "not judged") if named[verdict]]
     return "; ".join(parts) + "."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import group_nodes
+
 
 def finding(
     check: str, state: str = "pass", summary: str = "as it should be", *, required: bool = True
@@ -12,7 +14,15 @@ def finding(
         {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
     )
     cause = "" if state == "pass" else f"cause {check}"
-    return {"check": check, "state": state, "cause": cause, "required": required, "summary": summary, **told, "seen": {}}
+    return {
+        "check": check,
+        "state": state,
+        "cause": cause,
+        "required": required,
+        "summary": summary,
+        **told,
+        "seen": {},
+    }
 
 
 def admitted(**changes: Any) -> dict[str, Any]:
@@ -62,6 +72,7 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
             "refused": causes.count("failure"),
             "not_judged": causes.count("not_judged"),
         },
+        "groups": group_nodes(nodes),
         "nodes": nodes,
     }
 

@@ -124,14 +124,87 @@ def test_what_became_of_the_mending_stands_with_the_refusal() -> None:
     assert "mending: no server answers from there" in told(report(node=node))
 
 
+# --- many nodes
+
+
+def fleet(nodes: int, **finding_changes: Any) -> dict[str, Any]:
+    """Nodes that are refused for one cause, each with a skew and a summary of its own."""
+    return {
+        f"node{n:03}": refused(
+            skew_s={"low": -600.0 - n, "high": -599.5 - n},
+            findings=[
+                finding("reachable"),
+                {**finding("clock_skew", "fail", f"{600 + n} s behind"), **finding_changes},
+            ],
+        )
+        for n in range(nodes)
+    }
+
+
+def test_nodes_that_are_refused_for_one_cause_share_one_row_with_their_number_and_range() -> None:
+    content = report(good=admitted(), **fleet(300, cause="beyond argocd, behind"))
+    text = shown(render.table(content))
+    assert text.count("refused") == 1
+    assert "| 300 nodes: " in text
+    assert "-899.000 s to -599.500 s" in text
+    assert render.group_reason(content, content["groups"][0]) == "clock_skew: beyond argocd, behind"
+
+
+def test_what_one_cause_asks_for_is_said_once_for_all_its_nodes() -> None:
+    text = told(report(good=admitted(), **fleet(300, cause="beyond argocd, behind"), other=unreachable()))
+    assert text.count("what to do for clock_skew") == 1
+    assert "300 nodes refused: node000, node001" in text
+    assert "and 290 more" in text
+    assert "  skew: -899.000 s to -599.500 s\n" in text
+    assert "seen  on node000: 600 s behind\n" in text
+    assert "why   why clock_skew\n" in text
+    assert "other: not judged" in text
+
+
+def test_the_largest_group_is_told_first() -> None:
+    text = told(report(a=unreachable(), **fleet(2)))
+    assert text.index("2 nodes refused: node000, node001") < text.index("a: not judged")
+
+
+def test_nodes_with_different_causes_are_told_apart() -> None:
+    nodes = {**fleet(1, cause="beyond argocd, behind"), "other": fleet(1, cause="beyond argocd, ahead")["node000"]}
+    text = told(report(**nodes))
+    assert "node000: refused\n" in text
+    assert "other: refused\n" in text
+
+
+def test_the_same_words_on_every_node_are_no_nodes_own() -> None:
+    text = told(report(a=unreachable(), b=unreachable()))
+    assert "2 nodes not judged: a, b\n  skew: unknown\n" in text
+    assert "seen  the node could not be reached: No route to host\n" in text
+
+
+def test_what_became_of_the_mending_is_counted_over_a_group() -> None:
+    failed = {"attempted": True, "succeeded": False, "message": "no server answers"}
+    nodes = fleet(3)
+    nodes["node001"]["remediation"] = nodes["node002"]["remediation"] = failed
+    assert "mending: no server answers (2 of them)" in told(report(**nodes))
+
+
+@pytest.mark.parametrize(("number", "rows"), [(20, 20), (21, 1)])
+def test_many_admitted_nodes_share_a_row(number: int, rows: int) -> None:
+    text = shown(render.table(report(**{f"node{n:03}": admitted() for n in range(number)})))
+    assert text.count("admitted") == rows
+    assert ("21 nodes: node000," in text) is (rows == 1)
+
+
 @pytest.mark.parametrize(
     ("nodes", "sentence"),
     [
         ({"a": admitted()}, "1 of 1 node admitted."),
         ({"a": admitted(), "b": refused(), "c": refused()}, "1 of 3 nodes admitted; refused: b, c."),
         ({"a": unreachable(), "b": refused()}, "0 of 2 nodes admitted; refused: b; not judged: a."),
+        (
+            {f"n{n:02}": refused() for n in range(12)},
+            "0 of 12 nodes admitted; refused: n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more.",
+        ),
     ],
-    ids=["all admitted", "some refused", "some not judged"],
+    ids=["all admitted", "some refused", "some not judged", "many refused"],
 )
 def test_one_sentence_tells_the_outcome(nodes: dict[str, Any], sentence: str) -> None:
     assert render.outcome(report(**nodes)) == sentence

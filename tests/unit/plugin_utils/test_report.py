@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
+    group_nodes,
     judge_records,
     now,
     refusal,
@@ -152,3 +153,62 @@ def test_the_fleet_is_told_in_lines():
     assert lines[at + 3].startswith("    next: ")
     assert "  time_service (fail): no time daemon runs on this node (none is installed)" in lines
     assert not any("skipped" in line for line in lines)
+
+
+# Groups
+
+
+def with_causes(data: dict[str, Any], **causes: str) -> dict[str, Any]:
+    """A node's entry as the judge makes it, its refusing findings with these causes."""
+    node = judge_records({"n": data}, AT)["nodes"]["n"]
+    for finding in node["findings"]:
+        finding["cause"] = causes.get(finding["check"], finding["cause"])
+    return node
+
+
+def test_nodes_are_grouped_by_what_refuses_them():
+    report = judge_records(
+        {"good": GOOD, "gone": NOT_JUDGED, "b": FAILED, "a": FAILED, "also gone": unreached("x")}, AT
+    )
+    grouped = [(group["nodes"], group["example"]) for group in report["groups"]]
+    assert grouped == [(["a", "b"], "a"), (["also gone", "gone"], "also gone")]
+    of_failed = {(f["check"], f["state"]) for f in report["groups"][0]["findings"]}
+    assert of_failed == {(f["check"], f["state"]) for f in refusing_findings(report["nodes"]["a"])}
+
+
+def test_the_same_check_with_another_cause_is_another_group():
+    nodes = {
+        "a": with_causes(FAILED, time_service="no time daemon installed"),
+        "b": with_causes(FAILED, time_service="two time daemons"),
+        "c": with_causes(FAILED, time_service="no time daemon installed"),
+    }
+    assert [group["nodes"] for group in group_nodes(nodes)] == [["a", "c"], ["b"]]
+
+
+def test_a_node_of_which_nothing_was_judged_is_in_a_group_too():
+    nothing = record(of_policy=policy(checks=["reachable"]))
+    (group,) = judge_records({"a": nothing, "b": nothing}, AT)["groups"]
+    assert (group["findings"], group["nodes"]) == ([], ["a", "b"])
+
+
+def test_an_admitted_fleet_has_no_groups():
+    assert judge_records({"a": GOOD}, AT)["groups"] == []
+
+
+def test_three_hundred_nodes_with_one_cause_are_told_once():
+    behind = {f"node{n:03}": record(-600.0 - n, time_services=time_services()) for n in range(300)}
+    lines = summary_lines(judge_records({"good": GOOD, **behind}, AT))
+    assert len(lines) < 40
+    (heading,) = [line for line in lines if line.startswith("300 nodes: refuse (node000, node001,")]
+    assert heading.endswith("node009 and 290 more)")
+    low_s, high_s = re.fullmatch(
+        r"  skew from (-\d+\.\d{3}) s to (-\d+\.\d{3}) s", lines[lines.index(heading) + 1]
+    ).groups()
+    assert (float(low_s), float(high_s)) == (pytest.approx(-899, abs=0.01), pytest.approx(-600, abs=0.01))
+    (skew,) = [line for line in lines if line.startswith("  clock_skew (fail): on node000: 600.000 s behind")]
+    assert lines[lines.index(skew) + 1].startswith("    why: Clients date")
+
+
+def test_many_admitted_nodes_have_one_line():
+    lines = summary_lines(judge_records({f"node{n:02}": GOOD for n in range(21)}, AT))
+    assert lines[1].startswith("21 nodes: admit (node00, node01,")
