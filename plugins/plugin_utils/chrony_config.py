@@ -1,0 +1,321 @@
+"""chrony's configuration: from the evidence's section `chrony` to directives and sources, each with its file and line.
+
+Two readers, each for what it alone can tell:
+
+- `chronyd -p -f FILE` on the node (chrony 4.0 and later) says whether this very version accepts the file: only it knows
+  that version's directives. Its word is taken for that (`refused`), and nothing else: it prints no file and no line.
+- This parser gives file and line, and reads the `.sources` files of `sourcedir` (DHCP's too), which `-p` does not open. Where
+  there is no `-p`, it also says which lines chronyd would refuse (`invalid`).
+
+What counts is what chronyd does, read in chrony's source: conf.c (CNF_ReadFile, CNF_ParseLine, search_dirs, parse_include,
+load_source_file) and cmdparse.c (CPS_NormalizeLine, CPS_ParseNTPSourceAdd).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import Any
+
+MAX_LINE_BYTES = 2048
+DEFAULT_POOL_SOURCES = 4
+MAX_POOL_SOURCES = 16
+
+_SPACE = re.compile(r"[ \t\n\v\f\r]+")
+_COMMENT = "!;#%"
+_FAMILIES = {"include": "", "confdir": ".conf", "sourcedir": ".sources"}
+_SOURCES = ("server", "pool", "peer")
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"(0x)?[0-9a-f]+", re.IGNORECASE)
+
+_FLAGS = "auto_offline burst copy iburst ipv4 ipv6 noselect nts offline prefer require trust xleave"
+_INTEGERS = (
+    "certset filter key maxpoll maxsamples maxsources maxunreach minpoll minsamples minstratum ntsport polltarget port presend "
+    "version"
+)
+_REALS = "asymmetry maxdelay maxdelaydevratio maxdelayquant maxdelayratio mindelay offset"
+
+SOURCE_OPTIONS: Mapping[str, re.Pattern[str] | None] = {
+    **dict.fromkeys(_FLAGS.split()),
+    **dict.fromkeys(_INTEGERS.split(), _INTEGER),
+    **dict.fromkeys(_REALS.split(), _REAL),
+    "extfield": _HEXADECIMAL,
+}
+"""The options of server, pool and peer, with the form of their value (CPS_ParseNTPSourceAdd in chrony 4.8)."""
+
+OPTION_SINCE = {
+    "certset": (4, 1),
+    "copy": (4, 1),
+    "extfield": (4, 2),
+    "maxdelayquant": (4, 3),
+    "ipv4": (4, 6),
+    "ipv6": (4, 6),
+    "maxunreach": (4, 8),
+}
+"""The chrony that brought an option, where that is later than `sourcedir`, which came with 4.0 (chrony's NEWS)."""
+
+_DIRECTIVES = """
+    acquisitionport allow authselectmode bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice
+    broadcast clientloglimit clockprecision cmdallow cmddeny cmdport cmdratelimit combinelimit commandkey confdir
+    corrtimeratio deny driftfile dscp dumpdir dumponexit fallbackdrift generatecommandkey hwclockfile hwtimestamp hwtstimeout
+    include initstepslew keyfile leapseclist leapsecmode leapsectz linux_freq_scale linux_hz local lock_all log logbanner
+    logchange logdir mailonchange makestep manual maxchange maxclockerror maxdistance maxdrift maxjitter maxntsconnections
+    maxsamples maxslewrate maxupdateskew minsamples minsources nocerttimecheck noclientlog nosystemcert ntpsigndsocket
+    ntsaeads ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh ntsrotate ntsservercert
+    ntsserverkey ntstrustedcerts opencommands peer pidfile pool port ptpdomain ptpport ratelimit refclock refresh
+    reselectdist rtcautotrim rtcdevice rtcfile rtconutc rtcsync sched_priority server smoothtime sourcedir stratumweight
+    tempcomp user
+"""
+DIRECTIVES = frozenset(_DIRECTIVES.split())
+"""All that chrony.conf may name (CNF_ParseLine in chrony 4.8), those that are ignored by now among them."""
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One line that says something: its name in lower case, its words, and where it stands. Lines count from 1."""
+
+    name: str
+    arguments: tuple[str, ...]
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A server, pool, peer or refclock. ``options`` are in lower case, with their value or "" (a refclock's are not read)."""
+
+    kind: str
+    name: str
+    options: Mapping[str, str]
+    directive: Directive
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether its packets are authenticated, by NTS or by a key."""
+        return "nts" in self.options or "key" in self.options
+
+    @property
+    def most(self) -> int:
+        """How many sources it is at the most: a pool is several (chrony.conf(5), `maxsources`)."""
+        if self.kind != "pool":
+            return 1
+        return min(max(int(self.options.get("maxsources", DEFAULT_POOL_SOURCES)), 1), MAX_POOL_SOURCES)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A line that chronyd cannot use, and why not."""
+
+    directive: Directive
+    why: str
+
+
+@dataclass(frozen=True)
+class ChronyConfig:
+    """All that chronyd reads, in the order in which it reads it.
+
+    ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources`
+    files that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by
+    this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unread``: what
+    the node could not read, by path. ``unmatched``: `include` lines that no file answers to.
+    """
+
+    path: str | None
+    files: tuple[str, ...] = ()
+    directives: tuple[Directive, ...] = ()
+    sources: tuple[Source, ...] = ()
+    dropped: tuple[Problem, ...] = ()
+    invalid: tuple[Problem, ...] = ()
+    refused: str | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
+    unmatched: tuple[Directive, ...] = ()
+
+    def all(self, name: str) -> list[Directive]:
+        """Every line with this directive."""
+        return [directive for directive in self.directives if directive.name == name]
+
+    def last(self, name: str) -> Directive | None:
+        """The line that counts where the last one of a directive wins."""
+        return next(reversed(self.all(name)), None)
+
+
+def read_config(section: Mapping[str, Any]) -> ChronyConfig:
+    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``. Any text is read; nothing is raised."""
+    config = section["config"]
+    return _Reader(config, parse_version(section.get("version"))).read(section.get("printed"))
+
+
+def parse_version(text: str | None) -> tuple[int, ...] | None:
+    """``"4.6.1"`` to ``(4, 6, 1)``; None where it can't be read."""
+    found = re.match(r"\d+(\.\d+)*", text or "")
+    return tuple(map(int, found.group().split("."))) if found else None
+
+
+def source_problem(directive: Directive, version: tuple[int, ...] | None) -> str | None:
+    """Why chronyd cannot use a server, pool or peer line; None where it can."""
+    if not directive.arguments:
+        return "it names no host"
+    words = list(directive.arguments[1:])
+    while words:
+        option = words.pop(0)
+        if option.lower() not in SOURCE_OPTIONS:
+            return f"{option!r} is no option of {directive.name}"
+        form = SOURCE_OPTIONS[option.lower()]
+        if form and not (words and form.fullmatch(words.pop(0))):
+            return f"the option {option} lacks a value that it can use"
+        since = OPTION_SINCE.get(option.lower())
+        if since and version and version < since:
+            have, need = (".".join(map(str, numbers)) for numbers in (version, since))
+            return f"the option {option} came with chrony {need}, and this is {have}"
+    return None
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a file's path answers to a path or glob of the configuration; a relative one starts wherever chronyd does."""
+    have, want = PurePosixPath(path).parts, PurePosixPath(pattern).parts
+    if not want or (pattern.startswith("/") and len(have) != len(want)) or len(have) < len(want):
+        return False
+    return all(fnmatchcase(*pair) for pair in zip(reversed(have), reversed(want), strict=False))
+
+
+class _Reader:
+    """Walks the files from the first one on, each once."""
+
+    def __init__(self, config: Mapping[str, Any], version: tuple[int, ...] | None) -> None:
+        self.path: str | None = config.get("path")
+        self.texts = {file["path"]: file["text"] for file in config.get("files") or []}
+        self.unread = {file["path"]: file["error"] for file in config.get("unread") or []}
+        self.version = version
+        self.walked: list[str] = []
+        self.directives: list[Directive] = []
+        self.dropped: list[Problem] = []
+        self.unmatched: list[Directive] = []
+        self.source_dirs: list[Directive] = []
+
+    def read(self, printed: Mapping[str, Any] | None) -> ChronyConfig:
+        if self.path is not None and self.path in self.texts:
+            self._walk(self.path)
+        # chronyd reads these last, and again at each `reload sources`.
+        for directive in self.source_dirs:
+            for path in self._found(directive):
+                self._walk_sources(path)
+        asked = bool(printed) and "rc" in (printed or {}) and not (self.version and self.version < (4, 0))
+        return ChronyConfig(
+            path=self.path,
+            files=tuple(self.walked),
+            directives=tuple(self.directives),
+            sources=tuple(_sources(self.directives)),
+            dropped=tuple(self.dropped),
+            invalid=() if asked else tuple(self._invalid()),
+            refused=_refusal(printed or {}) if asked else None,
+            unread=self.unread,
+            unmatched=tuple(self.unmatched),
+        )
+
+    def _walk(self, path: str) -> None:
+        self.walked.append(path)
+        for line, text in enumerate(_lines(self.texts[path]), 1):
+            directive = _directive(path, line, text)
+            if directive is None:
+                continue
+            self.directives.append(directive)
+            if directive.name == "sourcedir":
+                self.source_dirs.append(directive)
+            elif directive.name in _FAMILIES and directive.arguments:
+                for found in self._found(directive):
+                    if found not in self.walked:
+                        self._walk(found)
+
+    def _walk_sources(self, path: str) -> None:
+        """As load_source_file does: it leaves out what it can't use, and ends at a line without a newline."""
+        if path in self.walked:
+            return
+        self.walked.append(path)
+        lines = _lines(self.texts[path])
+        for line, text in enumerate(lines, 1):
+            directive = _directive(path, line, text)
+            if len(text.encode(errors="replace")) + 1 > MAX_LINE_BYTES or "\0" in text:
+                broken = directive or Directive("", (), path, line, text[:80])
+                self.dropped.append(Problem(broken, "the line is too long, and the file is read no further"))
+                return
+            if directive is None:
+                continue
+            if line == len(lines):  # what follows the last newline
+                self.dropped.append(Problem(directive, "no newline ends it"))
+            elif directive.name not in _SOURCES:
+                self.dropped.append(Problem(directive, "a .sources file may only have server, pool and peer lines"))
+            elif why := source_problem(directive, self.version):
+                self.dropped.append(Problem(directive, why))
+            else:
+                self.directives.append(directive)
+
+    def _found(self, directive: Directive) -> list[str]:
+        """The files that a directive draws in, in chronyd's order."""
+        if directive.name == "include":
+            found = sorted(path for path in self.texts if matches(path, directive.arguments[0]))
+            tried = (path for path, error in self.unread.items() if "No such file" not in error)
+            if not found and not any(matches(path, directive.arguments[0]) for path in tried):
+                self.unmatched.append(directive)
+            return found
+        by_name: dict[str, str] = {}
+        for folder in directive.arguments:
+            for path in self.texts:
+                if path.endswith(_FAMILIES[directive.name]) and matches(str(PurePosixPath(path).parent), folder):
+                    by_name.setdefault(PurePosixPath(path).name, path)
+        return [by_name[name] for name in sorted(by_name)]
+
+    def _invalid(self) -> Iterator[Problem]:
+        for directive in self.directives:
+            if directive.name not in DIRECTIVES:
+                yield Problem(directive, f"chrony has no directive {directive.name!r}")
+            elif directive.name in _SOURCES and (why := source_problem(directive, self.version)):
+                yield Problem(directive, why)
+
+
+def _lines(text: str) -> list[str]:
+    """As fgets gives them: a newline ends a line, and nothing else does."""
+    return text.split("\n")
+
+
+def _directive(path: str, line: int, text: str) -> Directive | None:
+    words = _SPACE.sub(" ", text.partition("\0")[0]).strip(" ")
+    if not words or words[0] in _COMMENT:
+        return None
+    name, *arguments = words.split(" ")
+    return Directive(name.lower(), tuple(arguments), path, line, words)
+
+
+def _sources(directives: Iterable[Directive]) -> Iterator[Source]:
+    for directive in directives:
+        if directive.name in (*_SOURCES, "refclock") and directive.arguments:
+            name, *words = directive.arguments
+            if directive.name == "refclock":
+                flags = {
+                    word.lower(): "" for word in words if word.lower() in ("noselect", "prefer", "require", "trust")
+                }
+                yield Source("refclock", " ".join([name, *words[:1]]), flags, directive)
+            elif not source_problem(directive, None):
+                yield Source(directive.name, name, _options(words), directive)
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        options[word.lower()] = next(rest, "") if SOURCE_OPTIONS[word.lower()] else ""
+    return options
+
+
+def _refusal(printed: Mapping[str, Any]) -> str | None:
+    """What `chronyd -p` said where it did not accept the file, without the time that stands before it."""
+    if printed["rc"] == 0:
+        return None
+    said = str(printed.get("stderr") or printed.get("stdout") or "").strip().split("\n")[-1]
+    said = re.sub(r"^\S+Z ", "", said)
+    return said.removeprefix("Fatal error : ") or f"chronyd -p ended with {printed['rc']} and said nothing"
