@@ -1,4 +1,8 @@
-"""What ``chronyc -c`` prints, parsed. Fields and their order are those of chronyc(1) and chrony's client.c."""
+"""What ``chronyc -c`` prints, parsed.
+
+Fields and their order are those of chronyc(1) and chrony's client.c. They are the same in 4.0 (where ``authdata``,
+``selectdata`` and ``-N`` came), 4.3 and 4.6.1. Names are as configured with ``-N``, addresses with ``-n``.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +55,51 @@ class Source:
     error_s: float
 
 
+@dataclass(frozen=True)
+class Authentication:
+    """A row of ``chronyc -c authdata``. ``last_ke_s`` is None where no NTS key was ever established."""
+
+    name: str
+    mode: str
+    key_id: int
+    key_type: int
+    key_length: int
+    last_ke_s: int | None
+    attempts: int
+    nak: int
+    cookies: int
+    cookie_length: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A row of ``chronyc -c selectdata``. ``configured`` and ``effective`` hold of ``NPTR`` (noselect, prefer, trust,
+    require) those that are set; the effective ones include what ``authselectmode`` adds.
+    """
+
+    state: str
+    name: str
+    authenticated: bool
+    configured: str
+    effective: str
+    last_rx_s: int | None
+    score: float
+    low_s: float
+    high_s: float
+    leap: str
+
+
+@dataclass(frozen=True)
+class Activity:
+    """``chronyc -c activity``: how many sources are in which state. ``unresolved``: without an address."""
+
+    online: int
+    offline: int
+    burst_online: int
+    burst_offline: int
+    unresolved: int
+
+
 def parse_tracking(text: str) -> Tracking:
     """Parse the one row, for example ``0A4D0001,10.77.0.1,6,1700000000.5,0.000001,...,Normal`` (14 fields).
 
@@ -69,11 +118,7 @@ def parse_sources(text: str) -> list[Source]:
     Raises ValueError where a row is not that.
     """
     sources = []
-    for line in text.splitlines():
-        fields = line.split(",")
-        if len(fields) != 10:
-            raise ValueError(f"chronyc sources: expected 10 fields, found {len(fields)}: {line!r}")
-        mode, state, name, stratum, poll, reach, last_rx, adjusted, measured, error = fields
+    for mode, state, name, stratum, poll, reach, last_rx, adjusted, measured, error in _rows("sources", text, 10):
         sources.append(
             Source(
                 mode,
@@ -82,10 +127,76 @@ def parse_sources(text: str) -> list[Source]:
                 int(stratum),
                 int(poll),
                 int(reach, 8),
-                None if int(last_rx) == NEVER else int(last_rx),
+                _ago_s(last_rx),
                 float(adjusted),
                 float(measured),
                 float(error),
             )
         )
     return sources
+
+
+def parse_authdata(text: str) -> list[Authentication]:
+    """Parse the rows, for example ``ntp.example,NTS,1,15,256,42,0,0,8,100`` (10 fields).
+
+    Raises ValueError where a row is not that.
+    """
+    return [
+        Authentication(
+            name,
+            mode,
+            int(key_id),
+            int(key_type),
+            int(key_length),
+            _ago_s(last_ke),
+            int(attempts),
+            int(nak),
+            int(cookies),
+            int(cookie_length),
+        )
+        for name, mode, key_id, key_type, key_length, last_ke, attempts, nak, cookies, cookie_length in _rows(
+            "authdata", text, 10
+        )
+    ]
+
+
+def parse_selectdata(text: str) -> list[Selection]:
+    """Parse the rows, for example ``W,10.77.0.1,N,-,-,-,-,-,-,-,T,R,-,1,1.0,-0.000001,0.000002,Normal`` (18 fields).
+
+    Raises ValueError where a row is not that.
+    """
+    return [
+        Selection(
+            state,
+            name,
+            authenticated == "Y",
+            "".join(options[:5]).replace("-", ""),
+            "".join(options[5:]).replace("-", ""),
+            _ago_s(last_rx),
+            float(score),
+            float(low),
+            float(high),
+            leap,
+        )
+        for state, name, authenticated, *options, last_rx, score, low, high, leap in _rows("selectdata", text, 18)
+    ]
+
+
+def parse_activity(text: str) -> Activity:
+    """Parse the one row, for example ``4,0,0,0,1`` (5 fields). Raises ValueError where it is not that."""
+    rows = _rows("activity", text, 5)
+    if len(rows) != 1:
+        raise ValueError(f"chronyc activity: expected 1 row, found {len(rows)}")
+    return Activity(*(int(number) for number in rows[0]))
+
+
+def _rows(command: str, text: str, expected: int) -> list[list[str]]:
+    rows = [line.split(",") for line in text.splitlines()]
+    for row in rows:
+        if len(row) != expected:
+            raise ValueError(f"chronyc {command}: expected {expected} fields, found {len(row)}: {','.join(row)!r}")
+    return rows
+
+
+def _ago_s(field: str) -> int | None:
+    return None if int(field) == NEVER else int(field)

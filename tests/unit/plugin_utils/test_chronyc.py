@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chronyc import (
+    Activity,
+    Authentication,
+    Selection,
     Source,
     Tracking,
+    parse_activity,
+    parse_authdata,
+    parse_selectdata,
     parse_sources,
     parse_tracking,
 )
@@ -90,3 +96,44 @@ def test_no_source_is_an_empty_list():
 def test_what_is_no_source_is_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_sources(text)
+
+
+def test_authdata_is_read_with_keys_and_without():
+    text = "ntp.example,NTS,1,15,256,42,0,1,8,100\nother.example,NTS,0,0,0,4294967295,3,0,0,0\n"
+    assert parse_authdata(text) == [
+        Authentication("ntp.example", "NTS", 1, 15, 256, 42, 0, 1, 8, 100),
+        Authentication("other.example", "NTS", 0, 0, 0, None, 3, 0, 0, 0),
+    ]
+
+
+def test_selectdata_is_read_with_the_options_that_are_set():
+    # Printed by a chronyd 4.3 with a plain server and an NTS server whose port 4460 is closed.
+    text = (
+        "W,127.0.0.1,N,-,-,-,-,-,-,-,-,-,-,0,1.0,-0.000001957,0.000004897,Normal\n"
+        "s,nts.example,Y,-,P,-,-,-,-,P,T,R,-,4294967295,1.0,0.000000000,0.000000000,Not synchronised\n"
+    )
+    assert parse_selectdata(text) == [
+        Selection("W", "127.0.0.1", False, "", "", 0, 1.0, -0.000001957, 0.000004897, "Normal"),
+        Selection("s", "nts.example", True, "P", "PTR", None, 1.0, 0.0, 0.0, "Not synchronised"),
+    ]
+
+
+def test_activity_is_read_in_the_order_of_its_fields():
+    assert parse_activity("4,3,2,1,10\n") == Activity(4, 3, 2, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "message"),
+    [
+        pytest.param(parse_authdata, "501 Not authorised\n", "authdata: expected 10 fields, found 1", id="not root"),
+        pytest.param(parse_authdata, "a,NTS,1,x,256,42,0,0,8,100\n", "x", id="no number in authdata"),
+        pytest.param(
+            parse_selectdata, "*,a,N,-,-,-\n", "selectdata: expected 18 fields, found 6", id="selectdata cut off"
+        ),
+        pytest.param(parse_activity, "4,0,0,0\n", "activity: expected 5 fields, found 4", id="activity cut off"),
+        pytest.param(parse_activity, "", "activity: expected 1 row, found 0", id="no activity"),
+    ],
+)
+def test_what_is_none_of_them_is_refused(parse, text, message):
+    with pytest.raises(ValueError, match=message):
+        parse(text)
