@@ -58,6 +58,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             "the node was not reached",
             "nothing is known about it",
             "Mend what `reachable` says, and check again.",
+            cause="not reached",
         )
     try:
         for section in check.NEEDS:
@@ -69,6 +70,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             f"could not tell: {missing}",
             "A check without evidence is no pass.",
             "Mend what kept the node from showing it, and check again.",
+            cause=f"could not tell: {missing}",
         )
     except Exception as error:  # noqa: BLE001 - a mistake in one check must refuse the node, not end the run
         return Finding(
@@ -76,6 +78,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             f"the check itself failed: {type(error).__name__}: {error}",
             "A check that failed is no pass. The evidence may have a form that this version does not know.",
             "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
+            cause=f"the check itself failed: {type(error).__name__}",
         )
 
 

@@ -27,6 +27,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
             "See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
             {"unreachable": record.unreachable},
+            cause=f"unreachable: {_without_address(record.unreachable)}",
         )
     if record.module_error:
         return Finding(
@@ -35,6 +36,12 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
             "Nodes need Python 3.8 or later and, unless Ansible logs in as root, `become`; mend that and check again.",
             {"module_error": record.module_error},
+            cause=f"no evidence: {record.module_error.splitlines()[0]}",
         )
     collected = record.section("collected")
     return Finding("pass", "reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]})
+
+
+def _without_address(message: str) -> str:
+    """What ssh says last: ``ssh: connect to host 10.0.0.5 port 22: No route to host`` is the same on every such node."""
+    return message.splitlines()[-1].rpartition(": ")[2]

@@ -239,6 +239,7 @@ def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
     report = judge_record(record())
     assert states(report) == {**ALL_PASS, "time_service": "inconclusive"}
     assert by_check(report)["time_service"]["summary"] == "the check itself failed: ZeroDivisionError: division by zero"
+    assert by_check(report)["time_service"]["cause"] == "the check itself failed: ZeroDivisionError"
     assert report["cause"] == "not_judged"
 
 

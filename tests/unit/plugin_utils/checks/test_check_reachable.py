@@ -26,3 +26,11 @@ def test_a_module_that_failed_is_inconclusive_and_says_why():
     assert finding.state == "inconclusive"
     assert finding.summary == "the evidence could not be taken: /usr/bin/python3: not found"
     assert "Python 3.8 or later" in finding.remedy
+
+
+def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address():
+    messages = [f"Failed to connect: ssh: connect to host 10.77.0.{n} port 22: No route to host" for n in (15, 16)]
+    assert {judge(unreached(message)).cause for message in messages} == {"unreachable: No route to host"}
+    assert judge(unreached("root@10.77.0.15: Permission denied (publickey).")).cause.endswith("denied (publickey).")
+    failed = {**record(), "evidence": {}, "module_error": "/usr/bin/python3: not found\nsee stdout"}
+    assert judge(failed).cause == "no evidence: /usr/bin/python3: not found"
