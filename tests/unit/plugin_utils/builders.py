@@ -231,7 +231,16 @@ def app(name: str = "deploy") -> dict[str, Any]:
     }
 
 
-CHECKS = ("reachable", "clock_skew", "github_app_token", "ntp_servers", "ntp_sources", "sync_state", "time_service")
+CHECKS = (
+    "reachable",
+    "clock_movers",
+    "clock_skew",
+    "github_app_token",
+    "ntp_servers",
+    "ntp_sources",
+    "sync_state",
+    "time_service",
+)
 
 
 def policy(**changes: Any) -> dict[str, Any]:
@@ -260,6 +269,7 @@ def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
         },
         "clock": {"adjtimex": {"state": 0, "status": 0, "maxerror_us": 7580}},
         "time_services": time_services(CHRONY_UNIT),
+        "clock_movers": {"cron": [], "timers": [], "virtualization": None, "vmware_timesync": None},
         "chrony": chrony(tracking(skew_s=skew_s)),
         "ntp": {"servers": [ntp_server(f"10.77.0.{n}", ntp_sample(skew_s)) for n in (1, 2, 3)]},
         "api_date": {"apis": [date_api(date_answer(skew_s))]},
