@@ -12,6 +12,7 @@ from .processes import time_daemons
 from .run import installed, run
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 MAX_FILE_BYTES = 256 * 1024
 MAX_FILES = 64
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
@@ -20,6 +21,7 @@ COMMANDS = {
     "tracking": ("-n", "tracking"),
     "sources": ("-n", "sources"),
     "sources_all": ("-N", "sources", "-a"),
+    "sources_named": ("-N", "sources"),  # row by row those of "sources", which have addresses for names
     "sourcestats": ("-n", "sourcestats"),
     "activity": ("-n", "activity"),
     "authdata": ("-n", "authdata"),
@@ -40,6 +42,7 @@ def collect(timeout_s: float) -> dict:
         "present": installed("chronyd") or installed("chronyc"),
         "version": answers.pop("version"),
         "config": read_configuration(path, directory),
+        "started_s": started_s(),
         "printed": answers.pop("printed"),
         "commands": answers,
     }
@@ -65,6 +68,21 @@ def configuration(processes: list) -> tuple:
                 directory = _working_directory(process["pid"])
                 return os.path.join(directory, path), directory
     return next(filter(os.path.exists, CONFIGURATIONS), None), "/"
+
+
+def started_s():
+    """When chronyd made its PID file, by the clock that it started with: comparable with its files' times after a step too.
+
+    None where the file is elsewhere than by default, or left from a chronyd that no longer runs.
+    """
+    for path in PID_FILES:
+        try:
+            with open(path) as file:
+                if os.path.exists(f"/proc/{int(file.read())}"):
+                    return os.fstat(file.fileno()).st_mtime
+        except (OSError, ValueError):
+            continue
+    return None
 
 
 def _option(argv: list, option: str):
@@ -106,7 +124,7 @@ def read_configuration(path, directory: str = "/") -> dict:
         except (OSError, ValueError) as error:
             unread.append({"path": current, "error": str(error)})
             continue
-        files.append({"path": current, "text": text})
+        files.append({"path": current, "text": text, "mtime_s": os.stat(current).st_mtime})
         drawn_in = []
         for line in text.splitlines():
             words = line.split()

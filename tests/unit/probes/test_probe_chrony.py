@@ -186,6 +186,20 @@ def test_a_real_chronyd_is_seen_with_all_its_commands(synchronised_chrony: Path)
     }
 
 
+def test_when_a_real_chronyd_started_is_told_by_the_clock_of_its_files(
+    synchronised_chrony: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pid_file = synchronised_chrony.parent / "pid"
+    monkeypatch.setattr(chrony, "PID_FILES", (str(pid_file.parent / "none"), str(pid_file)))
+
+    taken = chrony.collect(5)
+    assert taken["config"]["files"][0]["mtime_s"] == synchronised_chrony.stat().st_mtime
+    assert taken["config"]["files"][0]["mtime_s"] <= taken["started_s"] == pid_file.stat().st_mtime
+
+    pid_file.write_text("4194305\n")  # more than there can be: left from a chronyd that is gone
+    assert chrony.started_s() is None
+
+
 def test_what_a_real_chronyd_refuses_in_its_configuration_is_recorded(synchronised_chrony: Path):
     synchronised_chrony.write_text("sever 127.0.0.1\n")
     printed = chrony.collect(5)["printed"]
