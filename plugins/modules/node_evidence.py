@@ -23,8 +23,8 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [clock, time_services, chrony, ntp, api_date, join_state, boot, github_apps]
-    default: [clock, time_services, chrony, ntp, api_date, join_state, boot, github_apps]
+    choices: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, github_apps]
+    default: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, github_apps]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -194,6 +194,10 @@ evidence:
       description: How systemd orders what sets the clock and what relies on it, the uptime, fake-hwclock's saved time.
       type: dict
       returned: when asked for
+    nts:
+      description: For each server that chrony authenticates with NTS: how far its key establishment (TCP 4460) was reached.
+      type: dict
+      returned: when asked for
     join_state:
       description: Which traces of a joined cluster are there. Null is what may not be seen without root.
       type: dict
@@ -218,11 +222,12 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     github_app,
     join_state,
     ntp,
+    nts,
     time_services,
 )
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import outcome, start
 
-SECTIONS = ["clock", "time_services", "chrony", "ntp", "api_date", "join_state", "boot", "github_apps"]
+SECTIONS = ["clock", "time_services", "chrony", "ntp", "nts", "api_date", "join_state", "boot", "github_apps"]
 
 APP_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -284,6 +289,7 @@ def collect(params: dict) -> dict:
         "chrony": (lambda: chrony.collect(busy_s), busy_s + 3),
         "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
         "boot": (lambda: boot.collect(busy_s), busy_s + 3),
+        "nts": (lambda: nts.collect(timeout_s), nts.bound_s(timeout_s)),
         "join_state": (join_state.collect, busy_s),
     }
     started = {}

@@ -53,16 +53,38 @@ class Reply(NamedTuple):
     received_mono_ns: int
 
 
-def tls_context(ca_pem, check_time: bool = True) -> ssl.SSLContext:
-    """Verifies against ``ca_pem`` alone, or against the system's store where it is empty."""
+def tls_context(ca_pem, check_time: bool = True, add_system: bool = False) -> ssl.SSLContext:
+    """Verifies against ``ca_pem`` alone, or against the system's store where it is empty; both with ``add_system``."""
     try:
         context = ssl.create_default_context(cadata=ca_pem or None)
     except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII
         raise HttpsError("tls", f"the CA certificates given cannot be read: {error}") from None
+    if add_system:
+        context.load_default_certs()
     context.verify_flags &= ~X509_STRICT
     if not check_time:
         context.verify_flags |= NO_CHECK_TIME
     return context
+
+
+def connect_at_any_time(url: str, context_for, timeout_s: float, proxied: bool = True) -> tuple:
+    """``(connection, certificate_time_error)``: connected though the certificate is not valid at this node's time.
+
+    On a wrong clock a good certificate seems out of date, and the clock must not hide the proof against it: the chain and
+    the name are verified all the same. ``certificate_time_error`` is None where the certificate is valid here and now.
+    ``context_for(check_time)`` makes the TLS context. Ends within twice ``timeout_s`` or raises HttpsError.
+    """
+    connection = Connection(url, context_for(True), timeout_s, proxied)
+    try:
+        connection.connect()
+        return connection, None
+    except HttpsError as error:
+        if error.kind != "certificate_time":
+            raise
+        refusal = error.message
+    connection = Connection(url, context_for(False), timeout_s, proxied)
+    connection.connect()
+    return connection, refusal
 
 
 def certificate_validity(url: str, ca_pem, timeout_s: float):
@@ -82,12 +104,12 @@ def certificate_validity(url: str, ca_pem, timeout_s: float):
 
 
 class Connection:
-    """One HTTPS connection, through the environment's proxy if there is one. Redirects are not followed.
+    """One HTTPS connection, through the environment's proxy if there is one and ``proxied``. Redirects are not followed.
 
     ``connect`` and ``request`` each end within ``timeout_s`` or raise HttpsError.
     """
 
-    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float):
+    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float, proxied: bool = True):
         """Does nothing yet; raises HttpsError where the URL is not one of https."""
         try:
             parts = urlsplit(url)
@@ -97,7 +119,7 @@ class Connection:
         if parts.scheme != "https" or not host:
             raise HttpsError("url", f"{url} is not an https:// URL")
         self.timeout_s = timeout_s
-        self._proxy = _environments_proxy(host, port)
+        self._proxy = _environments_proxy(host, port) if proxied else None
         self._http = _PhasedConnection(host, port, self._proxy, context, timeout_s)
 
     @property
@@ -115,6 +137,11 @@ class Connection:
         """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the answer's body."""
         self._http.phase = "reply"
         return self._bounded(self._request, method, target, headers, body, max_bytes)
+
+    @property
+    def alpn(self):
+        """The protocol that the server chose in ``connect`` (RFC 7301), None if it chose none."""
+        return self._http.sock.selected_alpn_protocol()
 
     def certificate_validity(self) -> dict:
         """Of the certificate that the server showed in ``connect``: ``not_before_s`` and ``not_after_s``, Unix time."""

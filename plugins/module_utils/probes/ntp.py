@@ -43,7 +43,7 @@ def _asker(server: str, port: int, samples: int, timeout_s: float):
 
 
 def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
-    resolved = gather({"found": lambda: _resolve(server, port)}, timeout_s)["found"]
+    resolved = gather({"found": lambda: resolve(server, port)}, timeout_s)["found"]
     if "error" in resolved:
         return {"error": resolved["error"]}
     exchanges = gather(
@@ -56,7 +56,7 @@ def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
     return {"addresses": list(resolved), "error": None, "samples": taken}
 
 
-def _resolve(server: str, port: int) -> dict:
+def resolve(server: str, port: int) -> dict:
     """{address: (family, socket address)}; raises OSError where the name cannot be resolved."""
     found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
     return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}

@@ -1,0 +1,143 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether the node reaches the key establishment of the servers for which chrony is told to use NTS (RFC 8915).
+
+Connected, handshaken, closed: no cookie is asked for, and nothing is said beyond TLS.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+
+from .background import gather
+from .chrony import configuration, read_configuration
+from .https import HttpsError, connect_at_any_time, tls_context
+from .ntp import resolve
+from .processes import time_daemons
+
+ALPN = "ntske/1"  # RFC 8915, section 4
+PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport
+MAX_SERVERS = 16
+
+
+def collect(timeout_s: float) -> dict:
+    """The section ``nts``: every server in a thread of its own."""
+    path, directory = configuration(time_daemons())
+    lines = directives(read_configuration(path, directory)["files"])
+    servers = nts_servers(lines)[:MAX_SERVERS]
+    asked = gather({server: _asker(server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1)
+    return {"servers": [_entry(server, asked[server]) for server in servers]}
+
+
+def bound_s(timeout_s: float) -> float:
+    """How long ``collect`` lasts at most: the name, and two connections where the certificate seems out of date."""
+    return 3 * timeout_s + 2
+
+
+def _entry(server: tuple, found: dict) -> dict:
+    if isinstance(found.get("error"), str):  # of gather
+        found = {"error": {"phase": "tls", "message": found["error"]}}
+    return {
+        "server": server[0],
+        "port": server[1],
+        "addresses": [],
+        "error": None,
+        "alpn": None,
+        "certificate_time_error": None,
+        **found,
+    }
+
+
+def directives(files: list) -> list:
+    """The lines of chrony's files as lists of words, the first in lower case; comments are left out.
+
+    A comment is a line that begins with one of ``!;#%`` (chrony.conf(5)).
+    """
+    found = []
+    for file in files:
+        for line in file["text"].splitlines():
+            words = line.split()
+            if words and words[0][0] not in "!;#%":
+                found.append([words[0].lower(), *words[1:]])
+    return found
+
+
+def nts_servers(lines: list) -> list:
+    """Who is authenticated with NTS, once each: ``(name, port, set of trusted certificates)``.
+
+    >>> nts_servers([["server", "a.example", "iburst", "nts"], ["pool", "b.example", "NTS", "ntsport", "4461", "certset", "1"],
+    ...              ["server", "c.example", "iburst"]])
+    [('a.example', 4460, '0'), ('b.example', 4461, '1')]
+    """
+    found = {}
+    for directive, *words in lines:
+        options = [word.lower() for word in words[1:]]
+        if directive in ("server", "pool") and "nts" in options:
+            port = _value(options, "ntsport", str(PORT))
+            found[words[0], int(port) if port.isdigit() else PORT, _value(options, "certset", "0")] = True
+    return list(found)
+
+
+def _value(options: list, name: str, default: str) -> str:
+    return options[options.index(name) + 1] if name in options[:-1] else default
+
+
+def _asker(server: tuple, lines: list, directory: str, timeout_s: float):
+    return lambda: _ask(server, lines, directory, timeout_s)
+
+
+def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
+    name, port, certset = server
+    resolved = gather({"found": lambda: resolve(name, port)}, timeout_s)["found"]
+    if "error" in resolved:
+        return {"error": {"phase": "dns", "message": f"{name}: {resolved['error']}"}}
+    found: dict = {"addresses": list(resolved)}
+    url = f"https://[{name}]:{port}" if ":" in name else f"https://{name}:{port}"
+    try:
+        pem, system = trusted(lines, certset, directory)
+        # chronyd knows of no proxy.
+        connection, refusal = connect_at_any_time(
+            url, lambda check_time: _context(pem, system, check_time), timeout_s, proxied=False
+        )
+    except HttpsError as error:
+        refused = "alert no application protocol" in error.message  # RFC 7301, section 3.2
+        return {**found, "error": {**error.as_json(), **({"phase": "alpn"} if refused else {})}}
+    chosen = connection.alpn
+    connection.close()
+    found.update(alpn=chosen, certificate_time_error=refusal)
+    if chosen != ALPN:
+        found["error"] = {"phase": "alpn", "message": f"the server chose {chosen or 'no protocol'}; expected {ALPN}"}
+    return found
+
+
+def _context(pem: str, system: bool, check_time: bool) -> ssl.SSLContext:
+    context = tls_context(pem, check_time, add_system=system)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3  # RFC 8915, section 3
+    context.set_alpn_protocols([ALPN])
+    return context
+
+
+def trusted(lines: list, certset: str, directory: str) -> tuple:
+    """``(pem, system)``: the certificates of ``ntstrustedcerts`` for a set, and whether the system's store is in it too.
+
+    As chrony.conf(5) says of ``ntstrustedcerts``, ``nosystemcert`` and ``certset``: only set 0 has the system's store.
+    Raises HttpsError where a file cannot be read or nothing is trusted.
+    """
+    texts = []
+    try:
+        for directive, *words in lines:
+            if directive == "ntstrustedcerts" and words and (words[0] if len(words) > 1 else "0") == certset:
+                path = os.path.join(directory, words[-1])
+                names = (
+                    [os.path.join(path, name) for name in sorted(os.listdir(path))] if os.path.isdir(path) else [path]
+                )
+                for name in names:
+                    with open(name, encoding="ascii", errors="ignore") as file:
+                        texts.append(file.read())
+    except OSError as error:
+        raise HttpsError("tls", f"the certificates of ntstrustedcerts cannot be read: {error}") from None
+    system = certset == "0" and ["nosystemcert"] not in lines
+    if not texts and not system:
+        raise HttpsError("tls", f"no certificate is trusted: expected ntstrustedcerts for certset {certset}")
+    return "\n".join(texts), system
