@@ -22,6 +22,7 @@ from ..plugin_utils.checks.github_app_token import NODE_CLOCK, NOW, TRUE_TIME
 from ..plugin_utils.github_answers import classify, rate_limit_s
 from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
 from ..plugin_utils.judge import chrony_can_help, judge_record
+from ..plugin_utils.limits import read_cluster_ca
 from ..plugin_utils.policy import Policy, SettingsError
 from ..plugin_utils.record import Record
 from ..plugin_utils.report import now, refusal
@@ -100,8 +101,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             ]
         if not settings.get("ntp_servers"):
             problems.append("gate_ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
+        cluster_ca = None
+        if settings.get("cluster_ca_file"):
+            try:
+                cluster_ca = read_cluster_ca(settings["cluster_ca_file"])
+            except ValueError as error:
+                problems.append(str(error))
         try:
-            policy = Policy.from_settings(settings, discover(), [app.public() for app in apps])
+            policy = Policy.from_settings(settings, discover(), [app.public() for app in apps], cluster_ca)
         except SettingsError as error:
             problems += error.problems
         if problems:

@@ -104,6 +104,21 @@ options:
   max_skew_s:
     description: A limit of your own for the skew, in seconds either way, beside those of the clients.
     type: float
+  limits:
+    description: What else runs in the cluster and breaks by a clock, by the names of shipped limits (V(etcd), V(ceph),
+      V(cockroachdb), V(tidb), V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
+    type: list
+    elements: str
+    default: []
+  limit_profiles:
+    description: Limits that are not shipped, by name, each with C(behind_s) and C(ahead_s), or with C(between_s) for one between
+      two machines, and, if it has one, C(source).
+    type: dict
+    default: {}
+  cluster_ca_file:
+    description: The certificate of the cluster's CA, a PEM file on the controller (kubeadm's is /etc/kubernetes/pki/ca.crt). A
+      node whose clock is outside of its times is refused.
+    type: path
   timeout_s:
     description: The bound of each exchange with a server, in seconds.
     type: float

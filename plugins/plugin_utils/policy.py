@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .client_profiles import ClientProfile, narrowest, parse_profile, shipped_profiles
+from .limits import Limit, parse_limit, shipped_limits
 
 
 class SettingsError(ValueError):
@@ -30,14 +31,22 @@ class Policy:
     github_apps: tuple[Mapping[str, Any], ...] = ()
     max_clock_error_s: float = 1.0
     max_skew_s: float | None = None
+    limits: tuple[str, ...] = ()
+    limit_profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cluster_ca: Mapping[str, Any] | None = None
 
     @classmethod
     def from_settings(
-        cls, settings: Mapping[str, Any], known_checks: Iterable[str], github_apps: Iterable[Mapping[str, Any]] = ()
+        cls,
+        settings: Mapping[str, Any],
+        known_checks: Iterable[str],
+        github_apps: Iterable[Mapping[str, Any]] = (),
+        cluster_ca: Mapping[str, Any] | None = None,
     ) -> Policy:
         """Read the settings (``gate_*`` without the prefix); raises SettingsError with all that is wrong with them.
 
-        ``github_apps`` are the public parts of the credentials, which are read by github_apps.py.
+        ``github_apps`` are the public parts of the credentials, which are read by github_apps.py; ``cluster_ca`` is what
+        limits.py read of the CA's certificate.
         """
         known = list(known_checks)
         problems = []
@@ -64,11 +73,34 @@ class Policy:
             ]
         if not clients:
             problems.append("gate_clients: name the GitHub App clients that the cluster will run, for example [argocd]")
+        limit_profiles = dict(settings.get("limit_profiles") or {})
+        limits = tuple(settings.get("limits") or ())
+        try:
+            all_limits = _all_limits(limit_profiles)
+        except ValueError as error:
+            problems.append(f"gate_limit_profiles: {error}")
+        else:
+            problems += [
+                f"gate_limits: no limit is called {name!r}; known: {', '.join(sorted(all_limits))}"
+                for name in limits
+                if name not in all_limits
+            ]
         max_clock_error_s = _limit_s(settings, "max_clock_error_s", problems) or 1.0
         max_skew_s = _limit_s(settings, "max_skew_s", problems)
         if problems:
             raise SettingsError(problems)
-        return cls(checks, advisory, clients, profiles, tuple(github_apps), max_clock_error_s, max_skew_s)
+        return cls(
+            checks,
+            advisory,
+            clients,
+            profiles,
+            tuple(github_apps),
+            max_clock_error_s,
+            max_skew_s,
+            limits,
+            limit_profiles,
+            cluster_ca,
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
@@ -81,6 +113,10 @@ class Policy:
             tuple(data["github_apps"]),
             data["max_clock_error_s"],
             data["max_skew_s"],
+            # Evidence of before there were limits has none of these.
+            tuple(data.get("limits") or ()),
+            data.get("limit_profiles") or {},
+            data.get("cluster_ca"),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -98,9 +134,19 @@ class Policy:
         return [self.catalogue[name] for name in self.clients]
 
     @property
+    def all_limits(self) -> dict[str, Limit]:
+        """All limits: the shipped ones and the user's, which win."""
+        return _all_limits(self.limit_profiles)
+
+    @property
     def signing_profile(self) -> ClientProfile:
         """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
         return narrowest(self.profiles)
+
+
+def _all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
+    """Raises ValueError with what is wrong with one of one's own."""
+    return {**shipped_limits(), **{name: parse_limit(name, row) for name, row in own.items()}}
 
 
 def _limit_s(settings: Mapping[str, Any], key: str, problems: list[str]) -> float | None:

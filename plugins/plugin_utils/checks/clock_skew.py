@@ -1,49 +1,133 @@
-"""Is the node's clock within what the cluster's GitHub App clients can stand?
+"""Is the node's clock within what the cluster's GitHub App clients, and what else runs there, can stand?
 
 A GitHub App client signs a JWT with times from its node's clock; GitHub compares them with its own and refuses the JWT
 with 401 where they don't fit. Each client dates its JWTs its own way, so each has its own budget behind and ahead:
-Argo CD and Flux break 90 s behind and 30 s ahead.
+Argo CD and Flux break 90 s behind and 30 s ahead. What else runs in a cluster has limits too: those that `gate_limits` names
+(etcd, ceph ...) count, and the validity of the cluster's CA where `gate_cluster_ca_file` is given. A limit between two
+machines is held as its half against the true time, so that two admitted nodes keep it.
 
 The skew is node minus reference (positive: the node is ahead), an interval on which most references agree: raw NTP
 exchanges with each of `gate_ntp_servers`, the API's own `Date`, and the controller's clock around the module call.
 
-Passes where the whole interval lies within the budget of every client in `gate_clients`, and within `gate_max_skew_s` where
-that is set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
-inconclusive.
+Passes where the whole interval lies within every client's budget and every limit, and within `gate_max_skew_s` where that is
+set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
+inconclusive; so it is for a client that bears no clock ahead at all, as no measurement proves that a clock is not.
 
-What is left of each budget is shown behind and ahead, which client breaks first, and when, from the measured drift: of two
+What is left of each budget is shown behind and ahead, which of them breaks first, and when, from the measured drift: of two
 checks into the same report folder, or of chronyd's error of its frequency.
 
-Source: the clients' code, named one by one in client_profiles.yml; RFC 5905 for the interval of an exchange.
+Source: the clients' code, named one by one in client_profiles.yml; limits.yml; RFC 5905 for the interval of an exchange.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from ..client_profiles import ClientProfile, Outcome
+from ..client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
 from ..drift import Drift, measured_drift
 from ..finding import Finding
 from ..interval import Interval
+from ..limits import CLUSTER_CA, Limit, cluster_ca_limit
+from ..ntp_packet import NS
 from ..policy import Policy
 from ..record import Record
 
 NEEDS = ("collected", "ntp", "api_date")
 MENDED_BY_CHRONY = True
 
+_DAY_S = 86_400
+_MANY_S = 10 * _DAY_S
+
 _WORST_FIRST = ("fail", "inconclusive", "pass")
-_WHY = (
+_WHY_CLIENT = (
     "Clients date their JWTs by this clock, and GitHub answers 401 to a JWT whose iat lies in its future or whose exp has "
     "passed. Pods on this node fail while the same pods elsewhere work."
+)
+_WHY_CA = "A node takes the cluster's CA for valid by its own clock: outside of the CA's times it trusts no API server."
+_WHY_NO_LEEWAY = (
+    "{0} dates iat at its own now, and GitHub refuses an iat that lies in its future. Any clock that is ahead by more than the "
+    "request's way to GitHub is refused in that part of each second, and no measurement proves that a clock is not ahead: here "
+    "it is at most {1:.2%} of the JWTs."
 )
 _REMEDY = (
     "Give the node a working NTP configuration and step its clock: the gate does both, as does playbook "
     "skewgate.preflight.remediate."
 )
+_REMEDY_NO_LEEWAY = (
+    "Have {0} date iat 60 s back, as GitHub's documentation advises. Where it can't and you bear that many refusals, give it a "
+    "profile in gate_client_profiles with iat_s: -1."
+)
+_REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One line of the budget: what the clock is held against."""
+
+    name: str
+    kind: Literal["client", "limit", "cluster_ca"]
+    allowed: Interval
+    outcome: Outcome
+    source: str
+    skew_s: Interval
+    worst_case: str = ""
+
+    @property
+    def left_ahead_s(self) -> float:
+        return self.allowed.high - self.skew_s.high
+
+    @property
+    def left_behind_s(self) -> float:
+        return self.skew_s.low - self.allowed.low
+
+    @property
+    def left_s(self) -> float:
+        return min(self.left_ahead_s, self.left_behind_s)
+
+    @property
+    def nearer_side(self) -> str:
+        return "ahead" if self.left_ahead_s < self.left_behind_s else "behind"
+
+    @property
+    def without_leeway(self) -> bool:
+        """A client that bears no clock ahead, at that edge."""
+        at_edge = self.outcome != "pass" and self.nearer_side == "ahead"
+        return self.kind == "client" and self.allowed.high == 0 and at_edge
+
+    @property
+    def bad_ca(self) -> bool:
+        """A CA that is not valid now, whatever the node's clock says."""
+        return self.kind == "cluster_ca" and not self.allowed.low <= 0 <= self.allowed.high
+
+    def limit(self, side: str) -> str:
+        limit_s = self.allowed.high if side == "ahead" else -self.allowed.low
+        if math.isinf(limit_s):
+            return f"no limit {side}"
+        return f"{limit_s:g} s {side}" if abs(limit_s) < _MANY_S else f"{limit_s / _DAY_S:.0f} days {side}"
+
+    def breaks_in_s(self, drift: Drift | None) -> int | None:
+        seconds = drift.reaches_in_s(self.left_ahead_s, self.left_behind_s) if drift else None
+        return None if seconds is None or math.isinf(seconds) else round(seconds)
+
+    def seen(self, drift: Drift | None) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "ahead_limit_s": _or_none(self.allowed.high),
+            "behind_limit_s": _or_none(-self.allowed.low),
+            "left_ahead_s": _or_none(self.left_ahead_s),
+            "left_behind_s": _or_none(self.left_behind_s),
+            "breaks_in_s": self.breaks_in_s(drift),
+            "outcome": self.outcome,
+            "source": self.source,
+            **({"worst_case": self.worst_case} if self.worst_case else {}),
+        }
 
 
 def judge(record: Record, policy: Policy) -> Finding:
-    """Judge the skew by the budgets of the named clients."""
+    """Judge the skew by the budgets of the named clients and limits."""
     estimate = record.skew
     if estimate.skew_s is None:
         return Finding(
@@ -55,23 +139,26 @@ def judge(record: Record, policy: Policy) -> Finding:
         )
     skew_s = estimate.skew_s
     drift = measured_drift(record)
-    budget = [_client_row(profile, skew_s, drift) for profile in policy.profiles]
-    if policy.max_skew_s is not None:
-        budget.append(_own_limit_row(policy.max_skew_s, skew_s, drift))
-    others = [profile for profile in policy.catalogue.values() if profile.name not in policy.clients]
+    rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
+    clients = [p for p in policy.catalogue.values() if p.name not in policy.clients]
+    limits = [limit for limit in policy.all_limits.values() if limit.name not in policy.limits]
     seen = {
         **estimate.seen(),
         "drift": drift and drift.seen(),
-        "budget": budget,
-        "breaks_first": _breaks_first(budget),
-        "other_clients_that_would_pass": _limits_of([p for p in others if p.outcome(skew_s) == "pass"]),
-        "other_clients_that_would_fail": _limits_of([p for p in others if p.outcome(skew_s) == "fail"]),
+        "budget": [row.seen(drift) for row in rows],
+        "breaks_first": _breaks_first(rows, drift),
+        "other_clients_that_would_pass": _told(_client_row(p, skew_s) for p in clients if p.outcome(skew_s) == "pass"),
+        "other_clients_that_would_fail": _told(_client_row(p, skew_s) for p in clients if p.outcome(skew_s) == "fail"),
+        "other_limits_that_would_pass": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "pass"),
+        "other_limits_that_would_fail": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "fail"),
     }
-    state = min((row["outcome"] for row in budget), key=_WORST_FIRST.index)
+    state = min((row.outcome for row in rows), key=_WORST_FIRST.index)
+    worst = [row for row in rows if row.outcome == state]
     summary = _describe(skew_s)
     if state != "pass":
-        summary += f": {'beyond' if state == 'fail' else 'at the edge of'} {_side(budget, state, skew_s)}"
-        passing = _side(budget, "pass", skew_s)
+        summary += f": {_VERB[state]} {', '.join(f'{row.name} ({row.limit(row.nearer_side)})' for row in worst)}"
+        side = "ahead" if skew_s.middle > 0 else "behind"
+        passing = ", ".join(f"{row.name} ({row.limit(side)})" for row in rows if row.outcome == "pass")
         summary += f"; within {passing}" if passing else ""
     if drift and drift.source.startswith("two readings"):
         summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
@@ -80,7 +167,36 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
     if state == "pass":
         return Finding("pass", summary, seen=seen)
-    return Finding(state, summary, _WHY, _REMEDY, seen)
+    cause, why, remedy = _explain(state, worst, skew_s)
+    return Finding(state, summary, why, remedy, seen, cause)
+
+
+_VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
+
+
+def _explain(state: str, worst: list[_Row], skew_s: Interval) -> tuple[str, str, str]:
+    """Cause, why and remedy: the clock, unless what it is held against bears no clock at all."""
+    bad_ca = [row for row in worst if row.bad_ca]
+    no_leeway = [row for row in worst if row.without_leeway]
+    by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
+    causes, whys, remedies = [], [], []
+    if by_clock:
+        causes.append(f"{_VERB[state]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
+        kinds = {row.kind for row in by_clock}
+        whys += [_WHY_CLIENT] if "client" in kinds else []
+        whys += [f"{row.name} does not bear such a clock: {row.source}." for row in by_clock if row.kind == "limit"]
+        whys += [_WHY_CA] if "cluster_ca" in kinds else []
+        remedies.append(_REMEDY)
+    if no_leeway:
+        names = ", ".join(row.name for row in no_leeway)
+        causes.append(f"{names}: no leeway for a clock ahead")
+        whys.append(_WHY_NO_LEEWAY.format(names, min(1.0, max(0.0, skew_s.high))))
+        remedies.append(_REMEDY_NO_LEEWAY.format(names))
+    if bad_ca:
+        causes.append("the cluster CA is not valid now")
+        whys.append(_WHY_CA)
+        remedies.append(_REMEDY_CA)
+    return "; ".join(causes), " ".join(whys), " ".join(remedies)
 
 
 def _describe(skew_s: Interval) -> str:
@@ -88,54 +204,44 @@ def _describe(skew_s: Interval) -> str:
     return f"{abs(skew_s.middle):.3f} s {direction} (±{max(skew_s.bound, 0.001):.3f} s)"
 
 
-def _side(budget: list[dict[str, Any]], outcome: Outcome, skew_s: Interval) -> str:
-    """The rows with this outcome, each with a limit: where it passes that on the clock's side, else the one that is nearer."""
-    told = []
-    for row in (row for row in budget if row["outcome"] == outcome):
-        ahead = skew_s.middle > 0 if outcome == "pass" else row["left_ahead_s"] < row["left_behind_s"]
-        side = "ahead" if ahead else "behind"
-        told.append(f"{row['name']} ({row[f'{side}_limit_s']:g} s {side})")
-    return ", ".join(told)
+def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
+    """All that counts, clients first."""
+    rows = [_client_row(profile, skew_s) for profile in policy.profiles]
+    rows += [_limit_row(policy.all_limits[name], skew_s) for name in policy.limits]
+    if policy.cluster_ca:
+        rows.append(_limit_row(cluster_ca_limit(policy.cluster_ca, true_time_s), skew_s))
+    if policy.max_skew_s is not None:
+        own = Limit("gate_max_skew_s", Interval(-policy.max_skew_s, policy.max_skew_s), "the setting")
+        rows.append(_limit_row(own, skew_s))
+    return rows
 
 
-def _client_row(profile: ClientProfile, skew_s: Interval, drift: Drift | None) -> dict[str, Any]:
-    limits = Interval(-profile.behind_limit_s, profile.ahead_limit_s)
-    row = _row(profile.name, limits, skew_s, drift, outcome=profile.outcome(skew_s), source=profile.source)
+def _client_row(profile: ClientProfile, skew_s: Interval) -> _Row:
+    worst_case = ""
     if profile.reuse_s:
-        row["worst_case"] = (
+        worst_case = (
             f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one bears {profile.exp_s} s behind"
         )
-    return row
+    allowed = Interval(-profile.behind_limit_s, profile.ahead_limit_s)
+    return _Row(profile.name, "client", allowed, profile.outcome(skew_s), profile.source, skew_s, worst_case)
 
 
-def _own_limit_row(max_skew_s: float, skew_s: Interval, drift: Drift | None) -> dict[str, Any]:
-    limits = Interval(-max_skew_s, max_skew_s)
-    outcome: Outcome = "pass" if limits.contains(skew_s) else "inconclusive" if limits.overlaps(skew_s) else "fail"
-    return _row("gate_max_skew_s", limits, skew_s, drift, outcome=outcome, source="the setting")
+def _limit_row(limit: Limit, skew_s: Interval) -> _Row:
+    kind: Literal["limit", "cluster_ca"] = "cluster_ca" if limit.name == CLUSTER_CA else "limit"
+    return _Row(limit.name, kind, limit.skew_s, limit.outcome(skew_s), limit.source, skew_s)
 
 
-def _row(
-    name: str, limits: Interval, skew_s: Interval, drift: Drift | None, *, outcome: Outcome, source: str
-) -> dict[str, Any]:
-    left_ahead_s, left_behind_s = limits.high - skew_s.high, skew_s.low - limits.low
-    breaks_in_s = drift.reaches_in_s(left_ahead_s, left_behind_s) if drift else None
-    return {
-        "name": name,
-        "ahead_limit_s": limits.high,
-        "behind_limit_s": -limits.low,
-        "left_ahead_s": round(left_ahead_s, 3),
-        "left_behind_s": round(left_behind_s, 3),
-        "breaks_in_s": None if breaks_in_s is None else round(breaks_in_s),
-        "outcome": outcome,
-        "source": source,
-    }
-
-
-def _breaks_first(budget: list[dict[str, Any]]) -> str:
+def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:
     """The row with the least margin on either side, and when it is used up where the drift is known."""
-    row = min(budget, key=lambda r: min(r["left_ahead_s"], r["left_behind_s"]))
-    return row["name"] if row["breaks_in_s"] is None else f"{row['name']}, in {row['breaks_in_s']} s at the earliest"
+    row = min(rows, key=lambda row: row.left_s)
+    breaks_in_s = row.breaks_in_s(drift)
+    return row.name if breaks_in_s is None else f"{row.name}, in {breaks_in_s} s at the earliest"
 
 
-def _limits_of(profiles: list[ClientProfile]) -> dict[str, str]:
-    return {p.name: f"{p.behind_limit_s} s behind, {p.ahead_limit_s} s ahead" for p in profiles}
+def _told(rows: Iterable[_Row]) -> dict[str, str]:
+    return {row.name: f"{row.limit('behind')}, {row.limit('ahead')}" for row in rows}
+
+
+def _or_none(seconds: float) -> float | None:
+    """JSON has no infinity."""
+    return None if math.isinf(seconds) else round(seconds, 3)

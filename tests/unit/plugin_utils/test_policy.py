@@ -51,6 +51,10 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
         pytest.param({"max_skew_s": -1}, "gate_max_skew_s: expected more than 0 s, found -1", id="negative"),
         pytest.param({"max_skew_s": "much"}, "gate_max_skew_s: expected more than 0 s, found 'much'", id="word"),
         pytest.param({"max_skew_s": float("nan")}, "gate_max_skew_s: expected more than 0 s", id="nan skew"),
+        pytest.param(
+            {"limits": ["etc"]}, "gate_limits: no limit is called 'etc'; known: ceph, cockroachdb", id="limit"
+        ),
+        pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
 )
 def test_a_wrong_setting_is_told_with_what_was_expected(settings, problem):
@@ -84,6 +88,8 @@ def test_a_policy_comes_back_from_json_as_it_was():
         advisory_checks=["time_service"],
         client_profiles={"mine": {"iat_s": -5, "exp_s": 60}},
         max_skew_s=0.5,
+        limits=["etcd", "mine"],
+        limit_profiles={"mine": {"behind_s": 3, "ahead_s": 1}},
     )
     again = Policy.from_json(json.loads(json.dumps(policy.as_json())))
     assert again.as_json() == policy.as_json()
@@ -93,6 +99,20 @@ def test_a_policy_comes_back_from_json_as_it_was():
         0.5,
     )
     assert again.catalogue == policy.catalogue
+    assert (again.limits, again.all_limits) == (("etcd", "mine"), policy.all_limits)
+
+
+def test_evidence_of_before_there_were_limits_is_judged_without_any():
+    stored = read().as_json()
+    for key in ("limits", "limit_profiles", "cluster_ca"):
+        del stored[key]
+    assert Policy.from_json(stored) == read()
+
+
+def test_the_cas_times_are_kept_beside_the_evidence():
+    ca = {"file": "ca.crt", "not_before_s": 1.0, "not_after_s": 2.0}
+    policy = Policy.from_settings({"clients": ["argocd"]}, CHECKS, cluster_ca=ca)
+    assert Policy.from_json(json.loads(json.dumps(policy.as_json()))).cluster_ca == ca
 
 
 def test_a_users_profile_wins_over_the_shipped_one():

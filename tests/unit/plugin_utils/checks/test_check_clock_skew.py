@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -7,8 +9,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import c
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.plugin_utils.builders import (
+    NS,
+    TRUE_NS,
     date_api,
     ntp_sample,
     ntp_server,
@@ -76,6 +82,26 @@ JUDGED = {
         {"max_skew_s": 0.5},
         "inconclusive",
         "at the edge of gate_max_skew_s (0.5 s ahead)",
+    ),
+    "within the limits of what else runs there": (0.01, {"limits": ["etcd", "ceph"]}, "pass", "0.010 s ahead"),
+    "beyond a limit, within another": (
+        0.3,
+        {"limits": ["etcd", "ceph"]},
+        "fail",
+        "beyond ceph (0.025 s ahead); within argocd (30 s ahead), etcd (0.5 s ahead)",
+    ),
+    "at the edge of a limit": (-0.025, {"limits": ["ceph"]}, "inconclusive", "at the edge of ceph (0.025 s behind)"),
+    "behind what has no limit there": (
+        -612.0,
+        {"limits": ["kubernetes-node-lease"]},
+        "fail",
+        "beyond argocd (90 s behind); within kubernetes-node-lease (no limit behind)",
+    ),
+    "a limit of one's own against all nodes": (
+        2.0,
+        {"limits": ["mine"], "limit_profiles": {"mine": {"behind_s": 3, "ahead_s": 1}}},
+        "fail",
+        "beyond mine (1 s ahead)",
     ),
     "a user's client": (
         8.0,
@@ -152,6 +178,100 @@ def test_a_finding_shows_which_other_clients_would_work_and_which_not():
     assert seen["other_clients_that_would_fail"]["flux"] == "90 s behind, 30 s ahead"
     assert seen["other_clients_that_would_pass"]["jenkins"] == "120 s behind, 120 s ahead"
     assert "argocd" not in seen["other_clients_that_would_fail"]
+
+
+def test_a_finding_shows_which_limits_that_were_not_named_would_be_kept():
+    seen = judge(0.3, {"limits": ["etcd"]}).seen
+    assert seen["other_limits_that_would_fail"]["ceph"] == "0.025 s behind, 0.025 s ahead"
+    assert seen["other_limits_that_would_pass"]["kubernetes-node-lease"] == "no limit behind, 40 s ahead"
+    assert "etcd" not in {**seen["other_limits_that_would_pass"], **seen["other_limits_that_would_fail"]}
+
+
+def test_a_side_without_a_limit_is_null_in_the_report_and_never_breaks():
+    finding = judge(0.0, {"limits": ["kubernetes-node-lease"]})
+    lease = finding.seen["budget"][1]
+    assert (lease["behind_limit_s"], lease["left_behind_s"], lease["ahead_limit_s"]) == (None, None, 40)
+    json.dumps(finding.seen, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "settings", "cause"),
+    [
+        (-612.0, {}, "beyond argocd, behind"),
+        (-700.0, {}, "beyond argocd, behind"),
+        (45.0, {"limits": ["etcd"]}, "beyond argocd, etcd, ahead"),
+        (30.5, {}, "at the edge of argocd, ahead"),
+        (0.3, {"limits": ["ceph"]}, "beyond ceph, ahead"),
+        (0.0, {"clients": ["zuul"]}, "zuul: no leeway for a clock ahead"),
+        (45.0, {"clients": ["zuul"]}, "beyond zuul, ahead; zuul: no leeway for a clock ahead"),
+    ],
+)
+def test_the_cause_is_the_same_on_every_node_with_it(skew_s, settings, cause):
+    assert judge(skew_s, settings).cause == cause
+
+
+def test_a_limit_that_is_broken_says_whose_it_is():
+    finding = judge(0.3, {"limits": ["ceph"]})
+    assert "mon_clock_drift_allowed" in finding.why
+    assert "401" not in finding.why
+    assert "skewgate.preflight.remediate" in finding.remedy
+
+
+# The cluster's CA
+
+
+def ca(*, created_ago_s: float, valid_s: float = 10 * 365 * 86400) -> dict[str, Any]:
+    created_s = TRUE_NS / NS - created_ago_s
+    return {"cluster_ca": {"file": "ca.crt", "not_before_s": created_s - 300, "not_after_s": created_s + valid_s}}
+
+
+def test_a_node_further_behind_than_the_cas_age_and_five_minutes_is_refused():
+    settings = {"clients": ["actions-runner-controller"], **ca(created_ago_s=60)}
+    assert judge(-355.0, settings).state == "pass"
+    finding = judge(-365.0, settings)
+    assert (finding.state, finding.cause) == ("fail", "beyond cluster CA, behind")
+    assert "beyond cluster CA (360 s behind)" in finding.summary
+    assert "skewgate.preflight.remediate" in finding.remedy
+    assert judge(-365.0, {**settings, **ca(created_ago_s=3600)}).state == "pass"
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(ca(created_ago_s=100 * 86400, valid_s=10 * 86400), id="expired"),
+        pytest.param(ca(created_ago_s=-3600), id="made by a machine whose clock is an hour ahead"),
+    ],
+)
+def test_a_ca_that_is_not_valid_at_the_true_time_is_not_blamed_on_the_clock(times):
+    finding = judge(0.0, times)
+    assert (finding.state, finding.cause) == ("fail", "the cluster CA is not valid now")
+    assert "gate_cluster_ca_file" in finding.remedy
+    assert "remediate" not in finding.remedy
+
+
+# Clients that bear no clock ahead
+
+
+def test_a_client_without_leeway_is_at_fault_where_the_clock_is_as_right_as_can_be_measured():
+    finding = judge(0.0, {"clients": ["zuul", "argocd"]})
+    assert (finding.state, finding.cause) == ("inconclusive", "zuul: no leeway for a clock ahead")
+    assert "at most 0.10% of the JWTs" in finding.why
+    assert "iat 60 s back" in finding.remedy
+    assert "remediate" not in finding.remedy
+
+
+def test_a_clock_that_is_further_ahead_is_to_be_mended_as_well():
+    finding = judge(1.5, {"clients": ["zuul"]})
+    assert finding.state == "inconclusive"
+    assert "skewgate.preflight.remediate" in finding.remedy
+    assert "iat 60 s back" in finding.remedy
+
+
+@given(ahead_s=st.floats(0.0, 1.0), way_s=st.floats(0, 0.3), now_s=st.floats(0, 1000))
+def test_no_more_of_a_clients_jwts_are_refused_than_the_finding_says(ahead_s, way_s, now_s):
+    """GitHub refuses an iat beyond its own whole second: only within the last ``ahead_s`` of a second, and less with latency."""
+    refused = math.floor(now_s + ahead_s) > math.floor(now_s + way_s)
+    assert not refused or 1 - now_s % 1 <= ahead_s + 1e-9
 
 
 def test_the_clock_is_mended_by_chrony():
