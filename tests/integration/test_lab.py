@@ -164,7 +164,7 @@ def test_the_network_has_no_way_out(own_lab: Lab) -> None:
 def test_an_unknown_node_and_variant_are_answered_with_the_known_ones(own_lab: Lab) -> None:
     with pytest.raises(LabError, match="no node 'node9'; its nodes are: node1, node2, node3"):
         own_lab.ssh("node9", "true")
-    with pytest.raises(LabError, match="no node variant 'ntpd'; there are: fresh, chrony, timesyncd"):
+    with pytest.raises(LabError, match="no node variant 'ntpd'; there are: fresh, chrony, timesyncd, ntpsec, openntpd"):
         own_lab.start_node(NodeSpec("node5", "10.77.0.15", variant="ntpd"))
 
 

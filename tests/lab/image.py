@@ -10,9 +10,23 @@ from pathlib import Path
 from tests.lab.host import NO_CLOCK, LabError, command, say
 
 #: What a variant has installed on top of a node that has no time daemon at all.
-VARIANTS: dict[str, tuple[str, ...]] = {"fresh": (), "chrony": ("chrony",), "timesyncd": ("systemd-timesyncd",)}
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "fresh": (),
+    "chrony": ("chrony",),
+    "timesyncd": ("systemd-timesyncd",),
+    "ntpsec": ("ntpsec",),
+    "openntpd": ("openntpd",),
+    "ntp": ("ntp",),
+}
 
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
+
+#: Debian's releases, and the packages of time daemons that each has. From bookworm on, ntp is a name for ntpsec.
+RELEASES = {
+    "bullseye": (*TIME_DAEMONS, "ntp"),
+    "bookworm": TIME_DAEMONS,
+    "trixie": TIME_DAEMONS,
+}
 INCLUDE = (
     "systemd,systemd-sysv,udev,dbus,openssh-server,python3,python3-apt,sudo,iproute2,iputils-ping,procps,kmod,"
     "ca-certificates,tzdata"
@@ -62,9 +76,9 @@ HOSTS = """\
 
 #: The packages that plays install, beside the node's own: a node has no other source, and no way out to one.
 #: One download each, because any two time daemons conflict.
-DOWNLOAD = f"""\
+DOWNLOAD = """\
 mkdir -p /srv/debs/partial
-for daemon in {" ".join(TIME_DAEMONS)}; do
+for daemon in {daemons}; do
     apt-get install -q -y --download-only -o Dir::Cache::archives=/srv/debs -o APT::Sandbox::User=root $daemon
 done
 rm -r /srv/debs/partial /srv/debs/lock
@@ -90,26 +104,31 @@ def make_keys(ssh_dir: Path) -> None:
     (ssh_dir / "known_hosts").write_text(f"10.77.0.*,node* {kind} {key}\n")
 
 
-def image_path(images_dir: Path, ssh_dir: Path, variant: str) -> Path:
-    """Where the ext4 image of a variant is, or will be."""
-    if variant not in VARIANTS:
-        raise LabError(f"there is no node variant {variant!r}; there are: {', '.join(VARIANTS)}")
-    return images_dir / recipe(ssh_dir) / f"{variant}.ext4"
+def image_path(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> Path:
+    """Where the ext4 image of a release's variant is, or will be."""
+    if release not in RELEASES:
+        raise LabError(f"there is no release {release!r}; there are: {', '.join(RELEASES)}")
+    there = [name for name, packages in VARIANTS.items() if set(packages) <= {*RELEASES[release]}]
+    if variant not in there:
+        raise LabError(f"{release} has no node variant {variant!r}; there are: {', '.join(there)}")
+    return images_dir / recipe(ssh_dir) / release / f"{variant}.ext4"
 
 
-def build_image(images_dir: Path, ssh_dir: Path, variant: str) -> Path:
-    """Path of the ext4 image of a variant; built when the cache does not have it (tree: about 45 s, variant: 5 s)."""
-    path = image_path(images_dir, ssh_dir, variant)
+def build_image(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> Path:
+    """Path of a variant's ext4 image; built when the cache does not have it (a release's tree: about 45 s, variant: 5 s)."""
+    path = image_path(images_dir, ssh_dir, release, variant)
     if path.exists():
         return path
     tree = path.with_name("tree")
     if not tree.exists():
         # Whatever an older recipe made is of no use any more.
-        shutil.rmtree(images_dir, ignore_errors=True)
-        tree.parent.mkdir(parents=True)
-        say("building the nodes' Debian tree with mmdebstrap (about a minute)")
-        _made_whole(tree, lambda partial: _build_tree(partial, ssh_dir))
-    say(f"building the image of the variant {variant!r}")
+        for older in images_dir.glob("*"):
+            if older != tree.parent.parent:
+                shutil.rmtree(older)
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        say(f"building the nodes' tree of Debian {release} with mmdebstrap (about a minute)")
+        _made_whole(tree, lambda partial: _build_tree(partial, ssh_dir, release))
+    say(f"building the image of {release}'s variant {variant!r}")
     _made_whole(path, lambda partial: _build_image(partial, tree, VARIANTS[variant]))
     return path
 
@@ -128,7 +147,8 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _build_tree(tree: Path, ssh_dir: Path) -> None:
+def _build_tree(tree: Path, ssh_dir: Path, release: str) -> None:
+    download = DOWNLOAD.format(daemons=" ".join(RELEASES[release]))
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
     command(
         [
@@ -141,8 +161,8 @@ def _build_tree(tree: Path, ssh_dir: Path) -> None:
             '--aptopt=APT::Install-Recommends "false"',
             '--aptopt=Acquire::Languages "none"',
             f"--include={INCLUDE}",
-            f"--customize-hook=chroot \"$1\" sh -ec '{DOWNLOAD}'",
-            "bookworm",
+            f"--customize-hook=chroot \"$1\" sh -ec '{download}'",
+            release,
             str(tree),
         ],
         timeout_s=900,
@@ -207,7 +227,7 @@ def _install(tree: Path, packages: tuple[str, ...]) -> None:
 def _require_no_time_daemon(tree: Path) -> None:
     query = ["dpkg-query", f"--admindir={tree}/var/lib/dpkg", "-W", "-f", "${Package} ${db:Status-Status}\n"]
     installed = command(query).splitlines()
-    found = [name for name in TIME_DAEMONS if f"{name} installed" in installed]
+    found = [name for name in (*TIME_DAEMONS, "ntp") if f"{name} installed" in installed]
     if found:
         raise LabError(f"the fresh image must have no time daemon; mmdebstrap installed {', '.join(found)}")
 

@@ -223,10 +223,10 @@ class Lab:
 
     def _image(self, spec: NodeSpec) -> Path:
         with _lock(self.cache_dir / "cache.lock"):
-            return build_image(self.cache_dir / "images", self.ssh_dir, spec.variant)
+            return build_image(self.cache_dir / "images", self.ssh_dir, spec.release, spec.variant)
 
     def _image_path(self, spec: NodeSpec) -> Path:
-        return image_path(self.cache_dir / "images", self.ssh_dir, spec.variant)
+        return image_path(self.cache_dir / "images", self.ssh_dir, spec.release, spec.variant)
 
     def _require_up(self) -> None:
         require_machine()

@@ -23,10 +23,12 @@ class NodeSpec:
     ip: str
     #: Its clock minus the true time; positive: the node is ahead.
     skew_s: float = 0
-    #: `fresh` (no time daemon installed), `chrony` or `timesyncd`.
+    #: `fresh` (no time daemon installed), or the daemon that is: see VARIANTS of image.py.
     variant: str = "fresh"
     #: Addresses of the servers that its time daemon is given.
     ntp: tuple[str, ...] = ()
+    #: Of Debian: see RELEASES of image.py.
+    release: str = "bookworm"
 
 
 #: The incident's nodes: in sync; behind, with NTP left out; ahead, with a time daemon whose only source is dead.
