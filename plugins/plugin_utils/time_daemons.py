@@ -124,20 +124,24 @@ def _is_busybox(processes: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _leaves_clock_alone(daemon: str, unit: Mapping[str, Any], processes: Sequence[Mapping[str, Any]]) -> str:
-    """Why a daemon that runs moves no clock, told by its own command line; empty where it does or nothing is known.
-
-    ``chronyd -x`` does not control the system clock (chronyd(8)); ``phc2sys -E ntpshm`` hands its readings to another daemon
-    (phc2sys(8)).
-    """
+    """Why a daemon that runs moves no clock; empty where it does or nothing is known."""
     comm = _PROCESS_OF_DAEMON.get(daemon)
     own = [p for p in processes if p["comm"] == comm and str(p["cmdline"]).strip()]
     # OpenRC tells no main process. Then a command line counts only where it is the only one.
     told = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
-    if not told:
-        return ""
-    argv = str(told[0]["cmdline"]).split()[1:]
-    if daemon == "chrony" and any(re.match("-[46dhmnpqQrRsUv]*x", argument) for argument in argv):
-        return "chronyd runs with -x"
-    if daemon == "phc2sys" and "ntpshm" in " ".join(argv):
+    return leaves_clock_alone(told[0]) if told else ""
+
+
+def leaves_clock_alone(process: Mapping[str, Any]) -> str:
+    """Why this process moves no system clock, by its own command line; empty where it does, or may.
+
+    ``chronyd -x`` does not control the system clock, -Q and -p only print (chronyd(8)); ``phc2sys -E ntpshm`` hands its readings
+    to another daemon (phc2sys(8)).
+    """
+    argv = str(process["cmdline"]).split()[1:]
+    if process["comm"] == "chronyd":
+        found = next((m for argument in argv if (m := re.match("-[46dhmnqrRsUv]*([xQp])", argument))), None)
+        return f"chronyd runs with -{found[1]}" if found else ""
+    if process["comm"] == "phc2sys" and "ntpshm" in " ".join(argv):
         return "phc2sys only feeds another daemon (-E ntpshm)"
     return ""

@@ -1,99 +1,254 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.plugin_utils.builders import CHRONY_UNIT, policy, record, time_services, unit
 
 
-def judge(*units, manager="systemd"):
-    taken = record(time_services=time_services(*units, manager=manager))
-    return time_service.judge(Record(taken), Policy.from_json(policy()))
+def judge(*units: dict[str, Any], manager: str = "systemd", processes: tuple[dict[str, Any], ...] = ()):
+    section = {**time_services(*units, manager=manager), "processes": list(processes)}
+    return time_service.judge(Record(record(time_services=section)), Policy.from_json(policy()))
 
 
-TIMESYNCD = unit("systemd-timesyncd.service")
+def process(comm: str, cgroup: str | None, cmdline: str = "", pid: int = 812) -> dict[str, Any]:
+    return {"pid": pid, "comm": comm, "cmdline": cmdline or f"/usr/sbin/{comm}", "cgroup": cgroup}
 
-JUDGED = {
-    "chrony alone": ([CHRONY_UNIT], "pass", "chrony.service is active and enabled, and no other time daemon is"),
-    "timesyncd alone": ([TIMESYNCD], "pass", "systemd-timesyncd.service is active and enabled"),
-    "another one installed, but off": (
+
+TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)
+NTPD = unit("ntpd.service", main_pid=403)
+POD = "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod7.slice/cri-containerd-9f2.scope"
+SESSION = "/user.slice/user-0.slice/session-3.scope"
+OWN = "/system.slice/chrony.service"
+
+PASSING = {
+    "chrony alone": ([CHRONY_UNIT], [], "chrony.service steers the clock, and no other time daemon does"),
+    "timesyncd alone": ([TIMESYNCD], [], "systemd-timesyncd.service steers the clock"),
+    "another one installed, but down": (
         [CHRONY_UNIT, unit("systemd-timesyncd.service", "inactive", "disabled")],
-        "pass",
-        "chrony.service is active",
+        [],
+        "chrony.service steers the clock",
     ),
-    "none installed": ([], "fail", "no time daemon runs on this node (none is installed)"),
-    "helpers alone": ([unit("chrony-wait.service"), unit("time-sync.target")], "fail", "none is installed"),
-    "installed, but off": (
-        [unit("chrony.service", "inactive", "disabled")],
-        "fail",
-        "installed but neither active nor enabled: chrony.service",
-    ),
-    "gone after a reboot": (
-        [unit("chrony.service", "active", "disabled")],
-        "fail",
-        "chrony.service is not enabled: it does not start at the next boot (active/running, disabled)",
-    ),
-    "failed": ([unit("chrony.service", "failed")], "fail", "chrony.service is not active (failed/dead, enabled)"),
-    "falling over": (
-        [unit("chrony.service", "activating", sub_state="auto-restart")],
-        "fail",
-        "chrony.service is not active (activating/auto-restart, enabled)",
-    ),
-    "two active": (
-        [TIMESYNCD, CHRONY_UNIT],
-        "fail",
-        "2 time daemons are active or enabled: systemd-timesyncd.service, chr",
-    ),
-    "one active, another at the next boot": (
+    "another one down, though enabled: that is the next boot's": (
         [CHRONY_UNIT, unit("ntpd.service", "inactive", "enabled")],
-        "fail",
-        "2 time daemons are active or enabled: chrony.service, ntpd.service",
+        [],
+        "chrony.service steers the clock",
+    ),
+    "not enabled: that is the next boot's": (
+        [unit("chrony.service", "active", "disabled")],
+        [],
+        "chrony.service steers the clock",
+    ),
+    "chronyd and its helper process": (
+        [CHRONY_UNIT],
+        [process("chronyd", OWN, pid=731), process("chronyd", OWN, pid=733)],
+        "chrony.service steers the clock",
+    ),
+    "its helper, on a kernel that told no cgroup": (
+        [CHRONY_UNIT],
+        [process("chronyd", None, pid=731), process("chronyd", None, pid=733)],
+        "chrony.service steers the clock",
+    ),
+    "chronyd -x in a pod": (
+        [CHRONY_UNIT],
+        [process("chronyd", OWN, pid=731), process("chronyd", POD, "chronyd -d -x -f /etc/chrony.conf")],
+        "chrony.service steers the clock",
+    ),
+    "timemaster with what it starts": (
+        [unit("timemaster.service", main_pid=500)],
+        [
+            process("timemaster", "/system.slice/timemaster.service", pid=500),
+            process(
+                "chronyd", "/system.slice/timemaster.service", "chronyd -n -f /run/timemaster/chrony.conf", pid=501
+            ),
+            process("ptp4l", "/system.slice/timemaster.service", "ptp4l -l 5 -H", pid=502),
+            process("phc2sys", "/system.slice/timemaster.service", "phc2sys -a -r -E ntpshm", pid=503),
+        ],
+        "timemaster.service steers the clock",
+    ),
+    "ptp4l and phc2sys": (
+        [unit("ptp4l.service", main_pid=510), unit("phc2sys.service", main_pid=511)],
+        [
+            process("ptp4l", "/system.slice/ptp4l.service", "ptp4l -i eth0", pid=510),
+            process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s eth0 -w", pid=511),
+        ],
+        "phc2sys.service steers the clock",
+    ),
+    "chrony beside a ptp4l that steers its card": (
+        [CHRONY_UNIT],
+        [process("ptp4l", "/system.slice/system-ptp4l.slice/ptp4l@eth0.service", "ptp4l -i eth0")],
+        "chrony.service steers the clock",
+    ),
+    "one in a pod alone": (
+        [],
+        [process("chronyd", POD, "chronyd -d")],
+        f"chronyd (pid 812, cgroup {POD}) steers the clock, and no other time daemon does (it belongs to no known unit)",
+    ),
+    "guest tools are for another check": (
+        [CHRONY_UNIT],
+        [process("vmtoolsd", "/system.slice/open-vm-tools.service"), process("VBoxService", None)],
+        "chrony.service steers the clock",
     ),
 }
 
 
-@pytest.mark.parametrize(("units", "state", "summary"), JUDGED.values(), ids=JUDGED)
-def test_exactly_one_daemon_is_to_run_now_and_after_the_next_boot(units, state, summary):
-    finding = judge(*units)
-    assert finding.state == state
+@pytest.mark.parametrize(("units", "processes", "summary"), PASSING.values(), ids=PASSING)
+def test_one_daemon_that_steers_passes(units, processes, summary):
+    finding = judge(*units, processes=processes)
+    assert finding.state == "pass", finding.summary
     assert summary in finding.summary
 
 
-@pytest.mark.parametrize(
-    ("units", "competing"),
-    [
-        pytest.param([TIMESYNCD, CHRONY_UNIT], "systemd-timesyncd.service", id="an active chrony is kept"),
-        pytest.param(
-            [unit("chrony.service", "inactive"), TIMESYNCD], "chrony.service", id="else the one that is active"
-        ),
-        pytest.param(
-            [unit("ntpd.service", "inactive"), unit("chrony.service", "inactive")],
-            "chrony.service",
-            id="else the first",
-        ),
-    ],
-)
-def test_of_several_one_is_kept_and_the_others_are_to_be_disabled(units, competing):
-    finding = judge(*units)
-    assert finding.seen["competing"] == [competing]
-    assert finding.remedy == f"Keep one: systemctl disable --now {competing}"
+FAILING = {
+    "none installed": (
+        [],
+        [],
+        "no time daemon runs on this node (none is installed)",
+        "Install and configure chrony: the gate does it",
+        "no time daemon installed",
+    ),
+    "helpers alone": (
+        [unit("chrony-wait.service"), unit("time-sync.target")],
+        [],
+        "none is installed",
+        "Install and configure chrony",
+        "no time daemon installed",
+    ),
+    "installed, but off": (
+        [unit("chrony.service", "inactive", "disabled")],
+        [],
+        "no time daemon runs on this node (installed: chrony.service: inactive/dead, disabled)",
+        "systemctl enable --now chrony.service",
+        "the time daemon does not run",
+    ),
+    "failed": (
+        [unit("chrony.service", "failed")],
+        [],
+        "chrony.service: failed/dead, enabled",
+        "journalctl -u chrony.service",
+        "the time daemon does not run",
+    ),
+    "falling over": (
+        [unit("chrony.service", "activating", sub_state="auto-restart")],
+        [],
+        "chrony.service: activating/auto-restart, enabled",
+        "journalctl -u chrony.service",
+        "the time daemon does not run",
+    ),
+    "chronyd -x alone": (
+        [CHRONY_UNIT],
+        [process("chronyd", OWN, "/usr/sbin/chronyd -F 1 -x", pid=731)],
+        "no time daemon steers this clock (chrony.service: chronyd runs with -x)",
+        "Let chrony.service steer the clock",
+        "the time daemon leaves the clock alone",
+    ),
+    "timesyncd beside chrony": (
+        [TIMESYNCD, CHRONY_UNIT],
+        [],
+        "2 time daemons steer this clock: systemd-timesyncd.service, chrony.service",
+        "Keep chrony.service: systemctl disable --now systemd-timesyncd.service",
+        "several time daemons: chrony, systemd-timesyncd",
+    ),
+    "ntpd beside phc2sys": (
+        [NTPD, unit("phc2sys.service", main_pid=511)],
+        [process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s eth0", pid=511)],
+        "2 time daemons steer this clock: ntpd.service, phc2sys.service",
+        "Keep ntpd.service: systemctl disable --now phc2sys.service",
+        "several time daemons: ntpd, phc2sys",
+    ),
+    "a second chronyd in a pod": (
+        [CHRONY_UNIT],
+        [process("chronyd", OWN, pid=731), process("chronyd", POD, "chronyd -d")],
+        f"chrony.service, chronyd (pid 812, cgroup {POD})",
+        f"Keep chrony.service: remove the container of pid 812 ({POD}), or let it run chronyd with -x",
+        "several time daemons: chrony, chrony",
+    ),
+    "ntpd started by hand": (
+        [CHRONY_UNIT],
+        [process("ntpd", SESSION, "ntpd -d")],
+        f"ntpd (pid 812, cgroup {SESSION})",
+        "Keep chrony.service: kill 812, and take it out of what starts it",
+        "several time daemons: chrony, ntpd",
+    ),
+    "phc2sys in a unit of another name": (
+        [CHRONY_UNIT],
+        [process("phc2sys", "/system.slice/system-phc2sys.slice/phc2sys@eth0.service", "phc2sys -s eth0")],
+        "phc2sys (pid 812, cgroup /system.slice/system-phc2sys.slice/phc2sys@eth0.service)",
+        "Keep chrony.service: systemctl disable --now phc2sys@eth0.service",
+        "several time daemons: chrony, phc2sys",
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("units", "remedy"),
-    [
-        pytest.param([], "Install and configure chrony", id="none"),
-        pytest.param([unit("chrony.service", "failed")], "journalctl -u chrony.service", id="failed"),
-        pytest.param([unit("chrony.service", "active", "disabled")], "systemctl enable --now chrony.service", id="off"),
-    ],
-)
-def test_the_remedy_names_the_unit(units, remedy):
-    assert remedy in judge(*units).remedy
+@pytest.mark.parametrize(("units", "processes", "summary", "remedy", "cause"), FAILING.values(), ids=FAILING)
+def test_none_or_several_fail_with_what_to_do(units, processes, summary, remedy, cause):
+    finding = judge(*units, processes=processes)
+    assert finding.state == "fail"
+    assert summary in finding.summary
+    assert remedy in finding.remedy
+    assert finding.cause == cause
 
 
-def test_a_node_without_systemd_is_inconclusive():
-    finding = judge(manager="other")
-    assert finding.state == "inconclusive"
-    assert "not run by systemd (other)" in finding.summary
+CHRONYD = unit("chronyd", names=["chronyd"])
+BUSYBOX = unit("ntpd", names=["ntpd"], main_pid=0)
+
+
+def test_openrcs_services_are_judged_likewise():
+    alone = judge(CHRONYD, manager="openrc", processes=(process("chronyd", "/"),))
+    assert (alone.state, alone.summary) == ("pass", "chronyd steers the clock, and no other time daemon does")
+    both = judge(
+        CHRONYD,
+        BUSYBOX,
+        manager="openrc",
+        processes=(process("chronyd", "/"), process("ntpd", "/openrc.ntpd", "ntpd -N -p pool.ntp.org", pid=813)),
+    )
+    assert both.state == "fail"
+    assert both.remedy == "Keep chronyd: rc-service ntpd stop; rc-update del ntpd"
+
+
+def test_an_openrc_service_whose_process_has_died_does_not_run():
+    finding = judge(CHRONYD, manager="openrc")
+    assert finding.state == "fail"
+    assert "rc-service chronyd start" in finding.remedy
+
+
+def test_a_node_without_either_is_judged_by_its_processes():
+    assert judge(manager="other", processes=(process("chronyd", None),)).state == "pass"
+    both = judge(manager="other", processes=(process("chronyd", None), process("ntpd", None, pid=813)))
+    assert both.remedy == "Keep chronyd (pid 812, cgroup unknown): kill 813, and take it out of what starts it"
+    assert judge(manager="other").state == "fail"
+
+
+@pytest.mark.parametrize("order", [[TIMESYNCD, CHRONY_UNIT, NTPD], [CHRONY_UNIT, NTPD, TIMESYNCD]])
+def test_of_several_chrony_is_kept(order):
+    finding = judge(*order)
+    assert sorted(finding.seen["competing"]) == ["ntpd.service", "systemd-timesyncd.service"]
+
+
+def test_the_daemons_are_shown_as_the_role_reads_them():
+    (shown,) = judge(CHRONY_UNIT).seen["daemons"]
+    assert (shown["daemon"], shown["unit"], shown["active"], shown["enabled"], shown["steers"]) == (
+        "chrony",
+        "chrony.service",
+        True,
+        True,
+        True,
+    )
+
+
+ACTIVE = st.lists(st.sampled_from(["chrony", "ntpd", "ntpsec", "openntpd", "systemd-timesyncd"]), unique=True)
+
+
+@given(ACTIVE, st.lists(st.sampled_from([POD, SESSION]), unique=True), st.sampled_from(["enabled", "disabled"]))
+def test_it_passes_where_exactly_one_steers_whoever_it_is(active, strays, enabled):
+    units = [unit(f"{name}.service", enabled=enabled, main_pid=100 + at) for at, name in enumerate(active)]
+    processes = tuple(process("chronyd", cgroup, "chronyd -d", pid=900 + at) for at, cgroup in enumerate(strays))
+    finding = judge(*units, processes=processes)
+    assert (finding.state == "pass") == (len(active) + len(strays) == 1)
+    assert finding.state == "pass" or finding.cause
