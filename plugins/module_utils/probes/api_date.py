@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import math
 import time
+from email.utils import mktime_tz, parsedate_tz
 from urllib.parse import urlsplit
 
 from .background import gather
-from .https import Connection, HttpsError, tls_context
+from .https import HttpsError, Reply, connect_at_any_time, tls_context
 
-REQUESTS = 2
-SPACING_S = 0.5  # a Date has whole seconds: an answer half a second later halves, on average, what it leaves open
+NS = 1_000_000_000
+REQUESTS = 5
+PLACING_S = 3.5
+"""How long further requests are placed after the first: each of the four waits up to a second, on average half of one."""
 
 
 def collect(apis: list, timeout_s: float) -> dict:
@@ -21,8 +25,8 @@ def collect(apis: list, timeout_s: float) -> dict:
 
 
 def bound_s(timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: two connections, and each request on a connection of its own at worst."""
-    return (2 + 2 * REQUESTS) * timeout_s + REQUESTS * SPACING_S + 2
+    """How long ``collect`` lasts at most: two connections, then the first and the last request on one of its own each."""
+    return 6 * timeout_s + PLACING_S + 2
 
 
 def _asker(api: dict, timeout_s: float):
@@ -37,32 +41,29 @@ def _answered(answer: dict) -> dict:
 
 def _ask(url: str, ca_pem, timeout_s: float) -> dict:
     asked: dict = {"certificate_time_error": None, "answers": []}
+    answers = asked["answers"]
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        connection = Connection(url, tls_context(ca_pem), timeout_s)
-        try:
-            connection.connect()
-        except HttpsError as error:
-            if error.kind != "certificate_time":
-                raise
-            # On a wrong clock a good certificate seems out of date, and the clock must not hide the proof against it:
-            # the chain and the name are verified all the same.
-            asked["certificate_time_error"] = error.message
-            connection = Connection(url, tls_context(ca_pem, check_time=False), timeout_s)
-        for number in range(REQUESTS):
-            if number:
-                time.sleep(SPACING_S)
-            connection.connect()  # before the clock is read, and again only if the server has closed it
-            asked["answers"].append(_date(connection, url))
+        connection, asked["certificate_time_error"] = connect_at_any_time(
+            url, lambda check_time: tls_context(ca_pem, check_time), timeout_s
+        )
+        placing_ends_s = time.monotonic() + PLACING_S
+        wait_s = 0.0
+        while wait_s is not None and time.monotonic() + wait_s < placing_ends_s:
+            if wait_s:
+                time.sleep(wait_s)
+            connection.connect()  # before the clock is read, and only if the server has closed it
+            reply = connection.request("HEAD", target, {"User-Agent": "skewgate", "Accept": "*/*"})
+            answers.append(_answer(reply))
+            wait_s = None if len(answers) == REQUESTS or _is_limited(reply) else _wait_s(answers)
         connection.close()
     except HttpsError as error:
-        asked["answers"].append({"error": error.as_json()})
+        answers.append({"error": error.as_json()})
     return asked
 
 
-def _date(connection: Connection, url: str) -> dict:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    reply = connection.request("HEAD", target, {"User-Agent": "skewgate", "Accept": "*/*"})
+def _answer(reply: Reply) -> dict:
     return {
         "t_send_wall_ns": reply.sent_wall_ns,
         "t_send_mono_ns": reply.sent_mono_ns,
@@ -71,3 +72,49 @@ def _date(connection: Connection, url: str) -> dict:
         "date": reply.headers.get("date"),
         "verified": True,  # chain and name; without that there is an error and no Date
     }
+
+
+def _is_limited(reply: Reply) -> bool:
+    """Whether the API asks to be left alone (GitHub's "Rate limits for the REST API")."""
+    return "retry-after" in reply.headers or reply.headers.get("x-ratelimit-remaining") == "0"
+
+
+def _wait_s(answers: list):
+    """How long to wait with the next request; None where a further answer would tell nothing."""
+    low_s, high_s, round_trip_s = -math.inf, math.inf, math.inf
+    for answer in answers:
+        date_s = _date_s(answer["date"] or "")
+        if date_s is None:
+            return None
+        sent_s = answer["t_send_wall_ns"] / NS - date_s
+        lasted_s = (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
+        low_s, high_s = max(low_s, sent_s - 1), min(high_s, sent_s + lasted_s)
+        round_trip_s = min(round_trip_s, lasted_s)
+    if (
+        high_s - low_s <= round_trip_s
+    ):  # as narrow as it gets, or answers of several clocks, which contradict each other
+        return None
+    now_s = time.time()
+    return max(0.0, next_request_s(low_s, high_s, round_trip_s, now_s) - now_s)
+
+
+def _date_s(date: str):
+    """The Unix time of an HTTP ``Date``; None where it is not one."""
+    try:
+        return mktime_tz(parsedate_tz(date))
+    except (TypeError, ValueError, OverflowError):  # TypeError: parsedate_tz found none and gave None
+        return None
+
+
+def next_request_s(low_s: float, high_s: float, round_trip_s: float, now_s: float) -> float:
+    """When to send the request whose answer halves what is open, on the node's clock, like ``now_s``.
+
+    Node minus API lies in ``[low_s, high_s]``. Were it in the middle of that, the API's second would turn over when the
+    node's clock shows a whole second plus the middle: a request that arrives then tells by its second on which side of the
+    middle the truth lies, give or take half the round trip.
+
+    >>> next_request_s(-0.5, 0.5, 0.1, now_s=100.25)  # arrives when the node shows 101.0
+    100.95
+    """
+    arrival_s = (low_s + high_s) / 2
+    return math.ceil(now_s + round_trip_s / 2 - arrival_s) + arrival_s - round_trip_s / 2

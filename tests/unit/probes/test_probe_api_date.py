@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import base64
+import doctest
 import email.utils
+import math
 import socket
 import sys
 import threading
@@ -15,6 +17,8 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes.https im
     HttpsError,
     tls_context,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.connect_proxy import running_proxy
 
@@ -42,7 +46,7 @@ def dated() -> type[Dated]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(api_date, "SPACING_S", 0.05)
+    monkeypatch.setattr(api_date, "REQUESTS", 2)  # between two it waits for the API's next second
 
 
 def collect_one(url: str, ca_pem: str | None, timeout_s: float = 2) -> dict:
@@ -56,7 +60,7 @@ def error_of(taken: dict) -> dict:
     return answer["error"]
 
 
-def test_the_date_is_read_twice_over_one_connection(authority, serve_https, dated):
+def test_the_date_is_read_more_than_once_over_one_connection(authority, serve_https, dated):
     url = serve_https(dated, authority.server_context()) + "/zen?a=b"
     before_ns = time.time_ns()
     taken = collect_one(url, authority.pem)
@@ -73,6 +77,113 @@ def test_the_date_is_read_twice_over_one_connection(authority, serve_https, date
     assert {(method, path) for method, path, _client, _headers in dated.seen} == {("HEAD", "/zen?a=b")}
     assert len({client for _method, _path, client, _headers in dated.seen}) == 1
     assert all("Authorization" not in headers for *_, headers in dated.seen)
+
+
+def behind(dated: type[Dated], offset_s: float) -> type[Dated]:
+    """A server whose clock is so far behind this machine's: node minus API is ``offset_s``."""
+
+    class Behind(dated):  # type: ignore[valid-type,misc]
+        def date_time_string(self, _timestamp: float | None = None) -> str:
+            return email.utils.formatdate(math.floor(time.time() - offset_s), usegmt=True)
+
+    return Behind
+
+
+def interval(answers: list[dict]) -> tuple[float, float]:
+    """Node minus API as all answers together leave it open: each says ``[sent - D - 1, received - D]``."""
+    low, high = -math.inf, math.inf
+    for answer in answers:
+        date_s = email.utils.parsedate_to_datetime(answer["date"]).timestamp()
+        sent_s = answer["t_send_wall_ns"] / 1e9
+        lasted_s = (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / 1e9
+        low, high = max(low, sent_s - date_s - 1), min(high, sent_s + lasted_s - date_s)
+    return low, high
+
+
+@pytest.mark.parametrize("offset_s", [0.137, -0.62, 612.9])
+def test_five_requests_split_the_second(authority, serve_https, dated, monkeypatch, offset_s):
+    monkeypatch.setattr(api_date, "REQUESTS", 5)
+    begun_s = time.monotonic()
+    taken = collect_one(serve_https(behind(dated, offset_s), authority.server_context()), authority.pem)
+    assert time.monotonic() - begun_s < 4.5
+
+    low, high = interval(taken["answers"])
+    assert len(taken["answers"]) == 5
+    assert low <= offset_s <= high
+    assert high - low < 0.15  # one answer alone leaves a second
+
+
+def test_a_slow_network_ends_the_requests_once_they_tell_no_more(authority, serve_https, dated, monkeypatch):
+    monkeypatch.setattr(api_date, "REQUESTS", 5)
+    answer_at_once = dated.do_HEAD
+
+    def answer_late(self) -> None:
+        time.sleep(0.6)
+        answer_at_once(self)
+
+    monkeypatch.setattr(dated, "do_HEAD", answer_late)
+    taken = collect_one(serve_https(behind(dated, 0.3), authority.server_context()), authority.pem)
+    low, high = interval(taken["answers"])
+    assert low <= 0.3 <= high
+    assert len(taken["answers"]) < 5
+
+
+@pytest.mark.parametrize(("header", "value"), [("X-RateLimit-Remaining", "0"), ("Retry-After", "60")])
+def test_an_api_that_asks_to_be_left_alone_is_asked_once(authority, serve_https, dated, header, value):
+    class Limited(dated):
+        def end_headers(self) -> None:
+            self.send_header(header, value)
+            super().end_headers()
+
+    taken = collect_one(serve_https(Limited, authority.server_context()), authority.pem)
+    assert len(taken["answers"]) == 1
+    assert taken["answers"][0]["date"]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Sun, 22 Nov 99999 12:00:00 GMT"])
+def test_an_answer_without_a_date_that_can_be_read_is_the_last(authority, serve_https, dated, monkeypatch, date):
+    monkeypatch.setattr(dated, "date_time_string", lambda _self: date)
+    taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
+    assert [answer["date"] for answer in taken["answers"]] == [date]
+
+
+def test_several_machines_with_clocks_of_their_own_are_not_asked_further(authority, serve_https, dated, monkeypatch):
+    monkeypatch.setattr(api_date, "REQUESTS", 5)
+    offsets = iter([0.0, 20.0])
+    monkeypatch.setattr(
+        dated, "date_time_string", lambda _self: email.utils.formatdate(time.time() - next(offsets), usegmt=True)
+    )
+    taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
+    assert len(taken["answers"]) == 2
+
+
+def test_the_docstrings_example_holds():
+    tested = doctest.testmod(api_date)
+    assert tested.attempted > 0
+    assert tested.failed == 0
+
+
+@given(
+    low_s=st.floats(-1e5, 1e5),
+    width_s=st.floats(0.02, 1),
+    truth=st.floats(0, 1),
+    round_trip_s=st.floats(0, 0.3),
+    way_there=st.floats(0, 1),
+    now_s=st.floats(1.7e9, 1.9e9),
+)
+def test_a_placed_request_halves_what_is_open_down_to_the_round_trip(
+    *, low_s, width_s, truth, round_trip_s, way_there, now_s
+):
+    high_s = low_s + width_s
+    offset_s = low_s + truth * width_s
+    sent_s = api_date.next_request_s(low_s, high_s, round_trip_s, now_s)
+    assert -1e-6 < sent_s - now_s < 1 + 1e-6
+
+    date_s = math.floor(sent_s + way_there * round_trip_s - offset_s)
+    left_low_s, left_high_s = max(low_s, sent_s - date_s - 1), min(high_s, sent_s + round_trip_s - date_s)
+
+    assert left_low_s - 1e-6 <= offset_s <= left_high_s + 1e-6
+    assert left_high_s - left_low_s <= width_s / 2 + round_trip_s / 2 + 1e-6
 
 
 def test_a_server_that_closes_after_each_answer_is_connected_to_again(authority, serve_https, dated):
@@ -220,7 +331,7 @@ def test_a_dead_api_does_not_delay_the_others(authority, serve_https, serve_tcp,
     assert time.monotonic() - begun_s < 2.5
     assert [entry["url"] for entry in taken] == [dead, good]
     assert [answer["status"] for answer in taken[1]["answers"]] == [200, 200]
-    assert taken[1]["answers"][1]["t_recv_mono_ns"] / 1e9 < begun_s + 1
+    assert taken[1]["answers"][0]["t_recv_mono_ns"] / 1e9 < begun_s + 1
 
 
 def test_a_dead_address_leaves_time_for_the_next(authority, serve_https, dated, monkeypatch):
