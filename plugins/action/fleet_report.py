@@ -32,10 +32,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         judged_at = now()
         directory = Path(args["report_dir"]).expanduser().absolute()
         earlier = earlier_readings(directory / EVIDENCE_NAME)
-        records = {
-            host: {**self._record(hostvars.raw_get(host), args, judged_at), "earlier": earlier.get(host)}
-            for host in args["hosts"]
-        }
+        records = {}
+        for host in args["hosts"]:
+            variables = hostvars.raw_get(host)
+            records[host] = {
+                **self._record(variables, args, judged_at),
+                "earlier": earlier.get(host),
+                "address": _address(variables),
+            }
         try:
             report = judge_records(records, judged_at, args.get("run_id"))
         except ValueError as error:
@@ -75,6 +79,12 @@ def _registered(variables: Any, name: str) -> dict[str, Any] | None:
     """The record that a node_check task registered, if it ran."""
     record = (variables.get(name) or {}).get("record")
     return None if record is None else json.loads(json.dumps(record))
+
+
+def _address(variables: Any) -> str | None:
+    """The host's address as the inventory has it; a template is not worked out for it."""
+    address = variables.get("ansible_host")
+    return str(address) if address and "{{" not in str(address) else None
 
 
 def _outcome(report: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from .fleet import judge_fleet
 from .judge import judge_record
+from .record import Record
 from .version import VERSION
+from .wording import listed, span_text
 
 SCHEMA = "skewgate/report/1"
 EVIDENCE_SCHEMA = "skewgate/evidence-set/1"
@@ -47,6 +49,7 @@ def judge_records(
         "verdict": "refuse" if failed or not_judged else "admit",
         "exit_code": EXIT_FAILURE if failed else EXIT_NOT_JUDGED if not_judged else EXIT_ADMITTED,
         "summary": {"admitted": len(nodes) - failed - not_judged, "refused": failed, "not_judged": not_judged},
+        "fleet": judge_fleet({name: Record(records[name]) for name in nodes}),
         "groups": group_nodes(nodes),
         "nodes": nodes,
     }
@@ -92,12 +95,6 @@ def refusal(node: Mapping[str, Any]) -> str:
     return f"Refused. {reasons}. Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}"
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """Names on one line; of many, the first ones and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 def group_findings(report: Mapping[str, Any], group: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What refuses the nodes of a group, once for all: a text that differs between them is the example's, and says so."""
     of_nodes = [refusing_findings(report["nodes"][name]) for name in group["nodes"]]
@@ -115,16 +112,6 @@ def skew_range(nodes: Iterable[Mapping[str, Any]]) -> dict[str, float] | None:
     """The least interval that holds every skew that is known of these nodes; ``None`` where none is."""
     known = [node["skew_s"] for node in nodes if node["skew_s"]]
     return {"low": min(s["low"] for s in known), "high": max(s["high"] for s in known)} if known else None
-
-
-def span_text(interval_s: Mapping[str, float]) -> str:
-    """``{"low", "high"}`` in seconds, rounded outwards to the millisecond.
-
-    >>> span_text({"low": -612.0161, "high": -598.1204})
-    '-612.017 s to -598.120 s'
-    """
-    low_ms, high_ms = math.floor(interval_s["low"] * 1000), math.ceil(interval_s["high"] * 1000)
-    return f"{low_ms / 1000:+.3f} s to {high_ms / 1000:+.3f} s"
 
 
 def summary_lines(report: Mapping[str, Any]) -> list[str]:
@@ -153,4 +140,22 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
                 f"    why: {finding['why']}",
                 f"    next: {finding['remedy']}",
             ]
+    lines += fleet_lines(report["fleet"])
+    for finding in report["fleet"]["findings"]:
+        lines += [
+            f"fleet: {finding['id']}: {finding['summary']}",
+            f"    why: {finding['why']}",
+            f"    next: {finding['remedy']}",
+        ]
+    return lines
+
+
+def fleet_lines(fleet: Mapping[str, Any]) -> list[str]:
+    """The measurements of all nodes together, a line each."""
+    lines = []
+    if apart := fleet["spread_s"]:
+        who = f" ({apart['ahead']} ahead of {apart['behind']})" if apart["ahead"] else ""
+        lines.append(f"largest difference between two nodes: {span_text(apart, sign='-')}{who}")
+    if controller_s := fleet["controller_skew_s"]:
+        lines.append(f"the controller's own clock, by the nodes' references: {span_text(controller_s)}")
     return lines

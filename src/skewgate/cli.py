@@ -21,11 +21,11 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     EVIDENCE_SCHEMA,
     SCHEMA,
     judge_records,
-    listed,
     now,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.reports import write_reports
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.wording import listed
 from rich.console import Console
 
 from . import argocd_log, render
@@ -234,7 +234,7 @@ def show_report(report: dict[str, Any], report_dir: Path | None) -> int:
     console = _console()
     console.print()
     console.print(render.table(report))
-    for line in render.refusals(report, console.width):
+    for line in (*render.refusals(report, console.width), *render.fleet(report, console.width)):
         print(line)
     print()
     if report_dir:

@@ -10,12 +10,12 @@ from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     FOLDED_FROM,
+    fleet_lines,
     group_findings,
-    listed,
     refusing_findings,
     skew_range,
-    span_text,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.wording import listed, span_text
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -128,12 +128,6 @@ def span(interval_s: Mapping[str, float] | None) -> str:
 def refusals(report: Report, width: int) -> Iterator[str]:
     """For each group of refused nodes, line by line, what refuses them: what was seen, why it matters, what to do."""
 
-    def wrapped(label: str, text: str) -> list[str]:
-        # Addresses and commands stay whole, to be copied.
-        return textwrap.wrap(
-            clean(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False
-        )
-
     for group in report["groups"]:
         names = group["nodes"]
         nodes = [report["nodes"][name] for name in names]
@@ -142,17 +136,42 @@ def refusals(report: Report, width: int) -> Iterator[str]:
         if len(names) == 1:
             yield f"{clean(names[0])}: {verdict}"
         else:
-            yield from wrapped(f"{len(names)} nodes {verdict}: ", listed(names))
+            yield from _wrapped(width, f"{len(names)} nodes {verdict}: ", listed(names))
             yield f"  skew: {span(skew_range(nodes))}"
         for message, told in _mendings(nodes).items():
-            yield from wrapped("  mending: ", message if told == len(nodes) else f"{message} ({told} of them)")
+            yield from _wrapped(width, "  mending: ", message if told == len(nodes) else f"{message} ({told} of them)")
         for finding in sorted(group_findings(report, group), key=lambda finding: finding["state"] != "fail"):
             yield f"  {clean(finding['check'])}: {finding['state']}"
-            for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
-                yield from wrapped(f"    {label:6}", finding[key])
+            yield from _advice(width, finding)
         _, skipped = blocking(report["nodes"][group["example"]])
         if skipped:
-            yield from wrapped("  skipped for that reason: ", ", ".join(skipped))
+            yield from _wrapped(width, "  skipped for that reason: ", ", ".join(skipped))
+
+
+def fleet(report: Report, width: int) -> Iterator[str]:
+    """What all nodes together tell, line by line; nothing for a single node."""
+    measured, findings = fleet_lines(report["fleet"]), report["fleet"]["findings"]
+    if len(report["nodes"]) == 1 or not (measured or findings):
+        return
+    yield ""
+    yield "All nodes together:"
+    for line in measured:
+        yield from _wrapped(width, "  ", line)
+    for finding in findings:
+        yield f"  {clean(finding['id'])}"
+        yield from _advice(width, finding)
+
+
+def _advice(width: int, finding: Mapping[str, Any]) -> Iterator[str]:
+    for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
+        yield from _wrapped(width, f"    {label:6}", finding[key])
+
+
+def _wrapped(width: int, label: str, text: str) -> list[str]:
+    # Addresses and commands stay whole, to be copied.
+    return textwrap.wrap(
+        clean(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False
+    )
 
 
 def _mendings(nodes: list[Node]) -> Counter[str]:

@@ -193,6 +193,38 @@ def test_many_admitted_nodes_share_a_row(number: int, rows: int) -> None:
     assert ("21 nodes: node000," in text) is (rows == 1)
 
 
+FLEET = {
+    "spread_s": {"low": 657.0004, "high": 657.0009, "ahead": "node3", "behind": "node2"},
+    "controller_skew_s": {"low": -0.5, "high": 1.25},
+    "findings": [
+        {"id": "controller_clock", "summary": "it is off", "why": "why so", "remedy": "mend it", "nodes": ["a", "b"]}
+    ],
+}
+
+
+def test_what_all_nodes_tell_together_is_told_once() -> None:
+    lines = list(render.fleet({**report(a=admitted(), b=refused()), "fleet": FLEET}, 100))
+    assert lines == [
+        "",
+        "All nodes together:",
+        "  largest difference between two nodes: 657.000 s to 657.001 s (node3 ahead of node2)",
+        "  the controller's own clock, by the nodes' references: -0.500 s to +1.250 s",
+        "  controller_clock",
+        "    seen  it is off",
+        "    why   why so",
+        "    next  mend it",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [report(a=admitted(), b=refused()), {**report(a=admitted()), "fleet": FLEET}],
+    ids=["nothing to tell", "a single node"],
+)
+def test_where_all_nodes_tell_nothing_more_there_is_no_line(content: dict[str, Any]) -> None:
+    assert list(render.fleet(content, 100)) == []
+
+
 @pytest.mark.parametrize(
     ("nodes", "sentence"),
     [

@@ -18,6 +18,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
 from tests.unit.plugin_utils.builders import (
+    CONTROLLER,
+    NS,
     attempt,
     ntp_server,
     policy,
@@ -168,7 +170,14 @@ def with_causes(data: dict[str, Any], **causes: str) -> dict[str, Any]:
 
 def test_nodes_are_grouped_by_what_refuses_them():
     report = judge_records(
-        {"good": GOOD, "gone": NOT_JUDGED, "b": FAILED, "a": FAILED, "also gone": unreached("x")}, AT
+        {
+            "good": GOOD,
+            "gone": NOT_JUDGED,
+            "b": FAILED,
+            "a": FAILED,
+            "also gone": unreached("to 10.0.0.1: No route to host"),
+        },
+        AT,
     )
     grouped = [(group["nodes"], group["example"]) for group in report["groups"]]
     assert grouped == [(["a", "b"], "a"), (["also gone", "gone"], "also gone")]
@@ -212,3 +221,25 @@ def test_three_hundred_nodes_with_one_cause_are_told_once():
 def test_many_admitted_nodes_have_one_line():
     lines = summary_lines(judge_records({f"node{n:02}": GOOD for n in range(21)}, AT))
     assert lines[1].startswith("21 nodes: admit (node00, node01,")
+
+
+# All nodes together
+
+
+def test_what_all_nodes_tell_together_changes_no_verdict():
+    off = {"before_ns": CONTROLLER["before_ns"] + 30 * NS, "after_ns": CONTROLLER["after_ns"] + 30 * NS}
+    report = judge_records({name: {**GOOD, "controller": off} for name in "ab"}, AT)
+    assert [finding["id"] for finding in report["fleet"]["findings"]] == ["controller_clock"]
+    assert report["verdict"] == "admit"
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(report)))
+    lines = summary_lines(report)
+    at = next(
+        n for n, line in enumerate(lines) if line.startswith("fleet: controller_clock: the controller's clock is ")
+    )
+    assert (lines[at + 1][:9], lines[at + 2][:10]) == ("    why: ", "    next: ")
+
+
+def test_the_spread_between_nodes_is_told_in_a_line():
+    lines = summary_lines(judge_records({"a": GOOD, "b": record(45.0)}, AT))
+    (line,) = [line for line in lines if line.startswith("largest difference between two nodes: 4")]
+    assert line.endswith(" (b ahead of a)")
