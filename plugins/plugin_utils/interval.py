@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True)
@@ -46,28 +47,34 @@ class Agreement:
     falsetickers: tuple[str, ...]
 
 
-def agree(readings: Mapping[str, Interval]) -> Agreement:
-    """Find the interval that lies in more than half of the readings (Marzullo's algorithm; RFC 5905, 11.2.1).
+def agree(readings: Mapping[str, Interval], weights: Mapping[str, Fraction] | None = None) -> Agreement:
+    """Find the interval that readings of more than half of all weight share (Marzullo's algorithm; RFC 5905, 11.2.1).
 
-    Where several places are shared by equally many, any of them may be the true one: the interval then spans them all.
+    It is where the most weight meets, so that the fewest have to be wrong. Where several places are shared by equally much,
+    any of them may be the true one: the interval then spans them all. ``weights`` are above 0, and 1 where they are not given:
+    readings that are not independent share one vote.
     Raises ValueError where there is no reading, or where no interval has a strict majority.
     """
     if not readings:
         raise ValueError("no reference gave a reading")
+    weigh = {name: weights[name] if weights else Fraction(1) for name in readings}
     # Sorted with starts before ends, so that intervals which only touch still agree.
-    edges = sorted([(i.low, 0) for i in readings.values()] + [(i.high, 1) for i in readings.values()])
-    depth = most = 0
+    edges = sorted(
+        [(i.low, 0, weigh[name]) for name, i in readings.items()]
+        + [(i.high, 1, weigh[name]) for name, i in readings.items()]
+    )
+    depth = most = Fraction(0)
     best: list[Interval] = []
-    for position, (value, is_end) in enumerate(edges):
+    for position, (value, is_end, weight) in enumerate(edges):
         if is_end:
-            depth -= 1
+            depth -= weight
             continue
-        depth += 1
+        depth += weight
         if depth > most:
             most, best = depth, []
         if depth == most:
             best.append(Interval(value, edges[position + 1][0]))
-    if 2 * most <= len(readings):
+    if 2 * most <= sum(weigh.values()):
         listed = ", ".join(f"{name} [{i.low:.3f}, {i.high:.3f}]" for name, i in readings.items())
         raise ValueError(f"no majority of the references agrees: {listed}")
     agreeing = tuple(name for name, i in readings.items() if any(i.overlaps(shared) for shared in best))

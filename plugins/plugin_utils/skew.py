@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
 from .interval import Interval, agree
 from .ntp_packet import NS, NtpSample, decode_sample
@@ -16,13 +20,21 @@ MAX_WALL_JUMP_S = 0.5
 """More than chronyd's fastest slew (100000 ppm) moves a clock in the seconds that a collection takes."""
 
 
+CONTROLLER_MAX_OFF_S = 1.0
+"""A controller that is further off than this, by the node's references, is named: JWTs and reports are dated by it."""
+
+
 @dataclass(frozen=True)
 class Reference:
-    """One reference's reading of the node's clock, or why it gave none."""
+    """One reference's reading of the node's clock, or why it gave none.
+
+    ``identity``: the machines that it is and the upstreams that it follows; references with one in common share a vote.
+    """
 
     name: str
     skew_s: Interval | None = None
     detail: str = ""
+    identity: frozenset[int | str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,15 @@ class SkewEstimate:
     falsetickers: tuple[str, ...] = ()
     unknown_because: str = ""
     ntp_samples: Mapping[str, NtpSample] = field(default_factory=dict)
+    unknown_cause: str = ""
+    controller_skew_s: Interval | None = None
+    """Controller minus true time, by the node's references without the controller, where these agree."""
+
+    @property
+    def controller_is_off(self) -> bool:
+        """Whether the node's references prove that the controller's clock is wrong."""
+        off_s = self.controller_skew_s
+        return off_s is not None and (off_s.low > CONTROLLER_MAX_OFF_S or off_s.high < -CONTROLLER_MAX_OFF_S)
 
     def seen(self) -> dict[str, Any]:
         """The estimate as a finding shows it."""
@@ -41,6 +62,8 @@ class SkewEstimate:
             "skew_s": as_json(self.skew_s),
             "references": {r.name: {"skew_s": as_json(r.skew_s), "detail": r.detail} for r in self.references},
             "falsetickers": list(self.falsetickers),
+            "shared_votes": [list(names) for names in shared_votes(self.references)],
+            "controller_skew_s": as_json(self.controller_skew_s),
         }
 
 
@@ -72,19 +95,62 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
             )
     found = tuple(references)
 
+    def unknown(cause: str, why: str, controller_skew_s: Interval | None = None) -> SkewEstimate:
+        return SkewEstimate(None, found, (), why, samples, cause, controller_skew_s)
+
     jump_s = _wall_jump_s(evidence)
     if jump_s > MAX_WALL_JUMP_S:
-        why = f"the clock was moved by {jump_s:.3f} s while it was measured"
-        return SkewEstimate(None, found, unknown_because=why, ntp_samples=samples)
+        return unknown(
+            "the clock was moved while it was measured", f"the clock was moved by {jump_s:.3f} s while it was measured"
+        )
     readings = {r.name: r.skew_s for r in found if r.skew_s}
     if not set(readings) - {CONTROLLER}:
-        why = "no reference answered: " + "; ".join(f"{r.name}: {r.detail}" for r in found if not r.skew_s)
-        return SkewEstimate(None, found, unknown_because=why, ntp_samples=samples)
+        why = "; ".join(f"{r.name}: {r.detail}" for r in found if not r.skew_s)
+        return unknown("no reference answered", f"no reference answered: {why}")
+    weights = _votes(found)
+    controller_skew_s = _controller_skew(readings, weights)
     try:
-        agreement = agree(readings)
+        agreement = agree(readings, weights)
     except ValueError as error:
-        return SkewEstimate(None, found, unknown_because=str(error), ntp_samples=samples)
-    return SkewEstimate(agreement.interval, found, agreement.falsetickers, ntp_samples=samples)
+        shared = "".join(f"; {', '.join(names)} share one vote" for names in shared_votes(found))
+        return unknown("the references disagree", f"{error}{shared}", controller_skew_s)
+    return SkewEstimate(
+        agreement.interval, found, agreement.falsetickers, ntp_samples=samples, controller_skew_s=controller_skew_s
+    )
+
+
+def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
+    """The groups of references that share one vote: one machine under several names, or followers of one upstream."""
+    return [names for names in _independent(references) if len(names) > 1]
+
+
+def _votes(references: Iterable[Reference]) -> dict[str, Fraction]:
+    return {name: Fraction(1, len(names)) for names in _independent(references) for name in names}
+
+
+def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
+    """The names of the references that gave a reading, those together that have an identity in common, also by others."""
+    groups: list[tuple[tuple[str, ...], frozenset[int | str]]] = []
+    for reference in references:
+        if reference.skew_s is None:
+            continue
+        joined = [group for group in groups if group[1] & reference.identity]
+        names = (*(name for group in joined for name in group[0]), reference.name)
+        identity = reference.identity.union(*(group[1] for group in joined))
+        groups = [*(group for group in groups if group not in joined), (names, identity)]
+    return [names for names, _ in groups]
+
+
+def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Fraction]) -> Interval | None:
+    """Controller minus true time: node minus true time (without the controller's vote) less node minus controller."""
+    bracket = readings.get(CONTROLLER)
+    if bracket is None:
+        return None
+    try:
+        node = agree({name: i for name, i in readings.items() if name != CONTROLLER}, weights).interval
+    except ValueError:
+        return None
+    return Interval(node.low - bracket.high, node.high - bracket.low)
 
 
 def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Interval:
@@ -112,7 +178,23 @@ def _ntp_reference(server: Mapping[str, Any]) -> tuple[Reference, NtpSample | No
         return Reference(name, None, "; ".join(dict.fromkeys(problems)) or "not asked"), None
     best = min(usable, key=lambda s: s.delay_s)
     detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
-    return Reference(name, best.skew_s, detail), best
+    return Reference(name, best.skew_s, detail, frozenset().union(*(_identity(sample) for sample in usable))), best
+
+
+def _identity(sample: NtpSample) -> frozenset[int]:
+    """Who answered, and whom it follows, both as reference IDs, so that a server and its follower have one in common.
+
+    From stratum 2 on the reference ID is the upstream's IPv4 address, or the first four octets of the MD5 of its IPv6
+    address (RFC 5905, figure 12); below it names a kind of clock, which many have. 127.0.0.0/8 stands for the server's own
+    clock (127.127.1.1 is chrony's `local`), and is no upstream either.
+    """
+    try:
+        address = ipaddress.ip_address(sample.address.partition("%")[0]).packed
+    except ValueError:
+        return frozenset()
+    own = address if len(address) == 4 else hashlib.md5(address, usedforsecurity=False).digest()[:4]
+    follows = sample.stratum >= 2 and sample.reference_id >> 24 not in (0, 127)
+    return frozenset({int.from_bytes(own, "big")} | ({sample.reference_id} if follows else set()))
 
 
 def _date_reference(api: Mapping[str, Any]) -> Reference:
@@ -144,7 +226,7 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
         return Reference(name, None, problem)
     if low > high:
         return Reference(name, None, "its answers contradict each other (several machines with different clocks?)")
-    return Reference(name, Interval(low, high), "whole seconds")
+    return Reference(name, Interval(low, high), "whole seconds", frozenset({f"host {urlsplit(api['url']).hostname}"}))
 
 
 def _wall_jump_s(evidence: Mapping[str, Any]) -> float:

@@ -7,7 +7,8 @@ Argo CD and Flux break 90 s behind and 30 s ahead. What else runs in a cluster h
 machines is held as its half against the true time, so that two admitted nodes keep it.
 
 The skew is node minus reference (positive: the node is ahead), an interval on which most references agree: raw NTP
-exchanges with each of `gate_ntp_servers`, the API's own `Date`, and the controller's clock around the module call.
+exchanges with each of `gate_ntp_servers`, the API's own `Date`, and the controller's clock around the module call. Servers that
+are one machine, or follow one upstream, share one vote. The controller's own clock is judged by the same references.
 
 Passes where the whole interval lies within every client's budget and every limit, and within `gate_max_skew_s` where that is
 set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
@@ -34,6 +35,7 @@ from ..limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..ntp_packet import NS
 from ..policy import Policy
 from ..record import Record
+from ..skew import CONTROLLER, SkewEstimate
 
 NEEDS = ("collected", "ntp", "api_date")
 MENDED_BY_CHRONY = True
@@ -61,6 +63,23 @@ _REMEDY_NO_LEEWAY = (
     "profile in gate_client_profiles with iat_s: -1."
 )
 _REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
+
+
+_REMEDY_UNKNOWN = {
+    "no reference answered": (
+        "See that the node reaches its NTP servers (UDP 123) and the GitHub API (TCP 443); ntp_servers says what is in the way."
+    ),
+    "the references disagree": (
+        "Find out which of them is wrong, or add one that is independent of them: another NTP server, with another upstream, in "
+        "gate_ntp_servers, or a GitHub App in gate_github_apps, whose API's Date is a reference too."
+    ),
+    "the clock was moved while it was measured": (
+        "See that nothing steps the clock meanwhile (clock_movers says what may), and check again."
+    ),
+    "the evidence can't be read": (
+        "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again."
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -130,13 +149,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     """Judge the skew by the budgets of the named clients and limits."""
     estimate = record.skew
     if estimate.skew_s is None:
-        return Finding(
-            "inconclusive",
-            f"the skew is unknown: {estimate.unknown_because}",
-            "A clock that could not be compared with anything may be any time off.",
-            "See that the node reaches its NTP servers (UDP 123) and the GitHub API (TCP 443), and that they agree.",
-            estimate.seen(),
-        )
+        return _unknown(estimate)
     skew_s = estimate.skew_s
     drift = measured_drift(record)
     rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
@@ -165,10 +178,25 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f"; first to break: {seen['breaks_first']}"
     if estimate.falsetickers:
         summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
+    if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
+        summary += f" (by the others it is {_describe(estimate.controller_skew_s)}, and was not believed)"
     if state == "pass":
         return Finding("pass", summary, seen=seen)
     cause, why, remedy = _explain(state, worst, skew_s)
     return Finding(state, summary, why, remedy, seen, cause)
+
+
+def _unknown(estimate: SkewEstimate) -> Finding:
+    """Why there is no skew, and what to add or to mend so that there is one."""
+    cause = estimate.unknown_cause or "the evidence can't be read"
+    remedy = _REMEDY_UNKNOWN.get(cause, _REMEDY_UNKNOWN["no reference answered"])
+    summary = f"the skew is unknown: {estimate.unknown_because}"
+    if estimate.controller_is_off and estimate.controller_skew_s:
+        cause = "the controller's clock and the references disagree"
+        summary += f"; by the references the controller is {_describe(estimate.controller_skew_s)}"
+        remedy = f"See that the controller's own clock is right. {remedy}"
+    why = "A clock that could not be compared with anything may be any time off."
+    return Finding("inconclusive", summary, why, remedy, estimate.seen(), cause)
 
 
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}

@@ -49,7 +49,7 @@ def ntp_reply(
     stratum: int = 2,
     root_delay_s: float = 0.0,
     root_dispersion_s: float = 0.0,
-    refid: bytes = b"\x0a\x4d\x00\x09",
+    refid: bytes = b"\x7f\x7f\x01\x01",
     precision: int = -20,
     origin: bytes = NONCE,
 ) -> bytes:
@@ -89,8 +89,17 @@ def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
     return {"address": "10.77.0.9", "t1_wall_ns": wall_ns(skew_s, 0.1), "error": "no reply within 2 s"}
 
 
-def ntp_server(name: str, *samples: dict[str, Any], error: str | None = None) -> dict[str, Any]:
-    return {"server": name, "addresses": [] if error else [name], "samples": list(samples), "error": error}
+def ntp_server(
+    name: str, *samples: dict[str, Any], error: str | None = None, address: str | None = None
+) -> dict[str, Any]:
+    """A machine of its own, at ``address``, that follows nobody, unless the samples have another reference ID."""
+    at = address or (name if name[0].isdigit() else f"10.77.1.{sum(name.encode()) % 250}")
+    return {
+        "server": name,
+        "addresses": [] if error else [at],
+        "samples": [{**sample, "address": at} for sample in samples],
+        "error": error,
+    }
 
 
 def date_answer(
@@ -159,10 +168,31 @@ def source(name: str = "10.77.0.1", state: str = "*", reach: int = 0o377, poll: 
     return f"^,{state},{name},2,{poll},{reach:o},{last_rx},0.000001,0.000002,0.000100\n"
 
 
-def chrony(tracking_text: str | None = None, *sources: str, **commands: Any) -> dict[str, Any]:
-    printed = {"tracking": tracking_text or tracking(), "sources": "".join(sources or [source()])}
-    answers = {name: {"rc": 0, "stdout": text, "stderr": ""} for name, text in printed.items()}
-    return {"present": True, "version": "4.3", "commands": {**answers, **commands}}
+def chrony(
+    tracking_text: str | None = None, *sources: str, config: str | None = None, **commands: Any
+) -> dict[str, Any]:
+    """A chronyd that runs with what its files say, unless ``config`` is another text, or ``commands`` answer otherwise."""
+    rows = "".join(sources or [source()])
+    printed = {
+        "tracking": tracking_text or tracking(),
+        "activity": f"{rows.count(chr(10))},0,0,0,0\n",
+        **dict.fromkeys(("sources", "sources_named", "sources_all"), rows),
+    }
+    servers = "".join(f"server {row.split(',')[2]} iburst\n" for row in rows.splitlines())
+    text = servers + "makestep 1 3\nrtcsync\ndriftfile /var/lib/chrony/chrony.drift\n" if config is None else config
+    path = "/etc/chrony/chrony.conf"
+    return {
+        "present": True,
+        "version": "4.3",
+        "config": {"path": path, "files": [{"path": path, "text": text}], "unread": []},
+        "printed": answer(text),
+        "commands": {**{name: answer(text) for name, text in printed.items()}, **commands},
+    }
+
+
+def answer(stdout: str, rc: int = 0) -> dict[str, Any]:
+    """What a command said."""
+    return {"rc": rc, "stdout": stdout, "stderr": ""}
 
 
 def step(name: str, status: int | None = 200, message: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -235,6 +265,7 @@ CHECKS = (
     "reachable",
     "clock_movers",
     "clock_skew",
+    "config_in_use",
     "github_app_token",
     "ntp_servers",
     "ntp_sources",

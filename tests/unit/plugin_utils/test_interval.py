@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.interval import Agreement, Interval, agree
@@ -111,21 +112,69 @@ def test_no_reading_is_no_agreement():
 intervals = st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda ends: Interval(ends[0], ends[0] + ends[1]))
 
 
-@given(st.lists(intervals, min_size=1, max_size=7))
-@example([Interval(0, 1), Interval(1, 2), Interval(2, 3)])
-def test_agreement_is_what_counting_at_every_point_gives(found):
-    readings = {str(number): interval for number, interval in enumerate(found)}
-    # Depth changes at ends only, and ends are whole: halves stand for all the points between them.
-    points = [half / 2 for half in range(40)]
-    depth = {point: sum(i.low <= point <= i.high for i in found) for point in points}
+votes = st.lists(st.tuples(intervals, st.integers(1, 4)), min_size=1, max_size=7)
+"""Intervals, each with how many share its vote."""
+
+POINTS = [half / 2 for half in range(40)]
+"""Weight changes at ends only, and ends are whole: halves stand for all the points between them."""
+
+
+def weighed(found: list[tuple[Interval, int]]) -> tuple[dict[str, Interval], dict[str, Fraction]]:
+    readings = {str(number): interval for number, (interval, _) in enumerate(found)}
+    return readings, {str(number): Fraction(1, shared_by) for number, (_, shared_by) in enumerate(found)}
+
+
+@given(votes)
+@example([(Interval(0, 1), 1), (Interval(1, 2), 1), (Interval(2, 3), 1)])
+@example([(Interval(0, 1), 1), (Interval(4, 5), 3), (Interval(4, 5), 3), (Interval(4, 5), 3)])
+def test_agreement_is_what_weighing_every_point_gives(found):
+    readings, weights = weighed(found)
+    depth = {
+        point: sum((weights[name] for name, i in readings.items() if i.low <= point <= i.high), Fraction(0))
+        for point in POINTS
+    }
     most = max(depth.values())
-    best = [point for point in points if depth[point] == most]
-    if most <= len(found) / 2:
+    best = [point for point in POINTS if depth[point] == most]
+    if most <= sum(weights.values()) / 2:
         with pytest.raises(ValueError, match="no majority"):
-            agree(readings)
+            agree(readings, weights)
         return
-    agreement = agree(readings)
+    agreement = agree(readings, weights)
     assert agreement.interval == Interval(min(best), max(best))
     right = {name for name, i in readings.items() if any(i.low <= point <= i.high for point in best)}
     assert set(agreement.agreeing) == right
     assert set(agreement.falsetickers) == set(readings) - right
+
+
+@given(right=votes, wrong=st.lists(st.integers(1, 4), max_size=7), truth=st.integers(0, 17))
+def test_the_truth_is_in_the_agreement_where_the_wrong_ones_weigh_less_and_do_not_lean_on_the_right_ones(
+    right, wrong, truth
+):
+    """Wrong ones that agree with each other, on an interval that no right one reaches, never win against more weight."""
+    right = [(i, n) for i, n in right if i.low <= truth <= i.high]
+    found = right + [(Interval(100, 101), n) for n in wrong]
+    readings, weights = weighed(found)
+    if not right or sum(Fraction(1, n) for _, n in right) <= sum(weights.values()) / 2:
+        return
+    agreement = agree(readings, weights)
+    assert agreement.interval.low <= truth <= agreement.interval.high
+    assert len(agreement.falsetickers) == len(wrong)
+
+
+@given(votes, st.integers(0, 17))
+def test_where_a_majority_has_the_truth_and_the_agreement_has_not_something_else_had_more_weight(found, truth):
+    """The rest: a wrong one whose interval overlaps those of right ones can win them over; no arithmetic tells these apart."""
+    readings, weights = weighed(found)
+    of_truth = sum((weights[name] for name, i in readings.items() if i.low <= truth <= i.high), Fraction(0))
+    if of_truth <= sum(weights.values()) / 2:
+        return
+    agreement = agree(readings, weights)
+    agreeing = sum((weights[name] for name in agreement.agreeing), Fraction(0))
+    assert agreement.interval.low <= truth <= agreement.interval.high or agreeing > of_truth
+
+
+def test_references_that_share_a_vote_do_not_outvote_two_others():
+    readings = {"a": Interval(5, 6), "b": Interval(5, 6), "c": Interval(5, 6), "d": Interval(0, 1), "e": Interval(0, 2)}
+    weights = {name: Fraction(1, 3) if name in "abc" else Fraction(1) for name in readings}
+    assert agree(readings).interval == Interval(5, 6)
+    assert agree(readings, weights) == Agreement(Interval(0, 1), ("d", "e"), ("a", "b", "c"))

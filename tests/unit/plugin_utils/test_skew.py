@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.skew import (
     as_json,
     controller_bracket,
     estimate_skew,
+    shared_votes,
 )
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -225,6 +227,142 @@ def test_where_the_references_are_split_in_halves_the_skew_is_unknown():
     assert all(f"ntp {name} [" in estimate.unknown_because for name in "abcd")
 
 
+# Independence
+
+UPSTREAM = {"refid": bytes([10, 9, 9, 9])}
+
+
+def group_of(*servers) -> list[tuple[str, ...]]:
+    return shared_votes(of_references(*servers, controller=None).references)
+
+
+@pytest.mark.parametrize(
+    ("servers", "shared"),
+    [
+        pytest.param(
+            [ntp_server("a", ntp_sample(), address="10.1.0.1"), ntp_server("b", ntp_sample(), address="10.1.0.1")],
+            [("ntp a", "ntp b")],
+            id="one machine under two names",
+        ),
+        pytest.param(
+            [ntp_server("a", ntp_sample(**UPSTREAM)), ntp_server("b", ntp_sample(**UPSTREAM))],
+            [("ntp a", "ntp b")],
+            id="two that follow one upstream",
+        ),
+        pytest.param(
+            [ntp_server("10.9.9.9", ntp_sample(stratum=1, refid=b"GPS\0")), ntp_server("b", ntp_sample(**UPSTREAM))],
+            [("ntp 10.9.9.9", "ntp b")],
+            id="one that follows the other",
+        ),
+        pytest.param(
+            [
+                ntp_server("v6", ntp_sample(), address="2001:db8::1"),
+                # The MD5 of 2001:db8::1's sixteen octets begins with these (as `chronyc -n tracking` shows such an upstream).
+                ntp_server(
+                    "b", ntp_sample(refid=hashlib.md5(bytes.fromhex("20010db8" + "00" * 11 + "01")).digest()[:4])
+                ),
+            ],
+            [("ntp v6", "ntp b")],
+            id="one that follows the other by IPv6",
+        ),
+        pytest.param(
+            [
+                ntp_server("a", ntp_sample(), ntp_sample(**UPSTREAM)),
+                ntp_server("b", ntp_sample(**UPSTREAM)),
+                ntp_server("c", ntp_sample(), address="10.1.0.3"),
+                ntp_server("d", ntp_sample(refid=bytes([10, 1, 0, 3]))),
+                ntp_server("e", ntp_sample(), address="10.9.9.9"),
+            ],
+            [("ntp c", "ntp d"), ("ntp a", "ntp b", "ntp e")],
+            id="by others, and two groups",
+        ),
+        pytest.param(
+            [ntp_server(n, ntp_sample(stratum=1, refid=b"GPS\0")) for n in "ab"], [], id="each with a GPS of its own"
+        ),
+        pytest.param(
+            [ntp_server(n, ntp_sample(refid=b"\x7f\x7f\x01\x01")) for n in "ab"], [], id="each by its own clock"
+        ),
+        pytest.param(
+            [ntp_server("a", ntp_sample(**UPSTREAM)), ntp_server("b", silent_sample())],
+            [],
+            id="a silent one has no vote",
+        ),
+    ],
+)
+def test_references_that_are_one_machine_or_follow_one_upstream_share_a_vote(servers, shared):
+    assert sorted(group_of(*servers)) == sorted(shared)
+
+
+def test_apis_of_one_host_share_a_vote():
+    apis = [date_api(date_answer(), url=f"https://ghes.example/{path}") for path in ("api/v3", "")]
+    assert shared_votes(of_references(apis=apis).references) == [
+        ("date https://ghes.example/api/v3", "date https://ghes.example/")
+    ]
+
+
+def test_three_followers_of_one_wrong_upstream_do_not_outvote_two_others():
+    followers = [ntp_server(n, ntp_sample(server_off_s=600.0, **UPSTREAM)) for n in "abc"]
+    estimate = of_references(*followers, apis=[date_api(date_answer())])
+    assert estimate.skew_s.low <= 0 <= estimate.skew_s.high
+    assert estimate.falsetickers == ("ntp a", "ntp b", "ntp c")
+    independent = [ntp_server(n, ntp_sample(server_off_s=600.0)) for n in "abc"]
+    assert of_references(*independent, apis=[date_api(date_answer())]).skew_s.middle == pytest.approx(-600)
+
+
+def test_references_that_are_split_say_who_shares_a_vote():
+    followers = [ntp_server(n, ntp_sample(server_off_s=600.0, **UPSTREAM)) for n in "abc"]
+    estimate = of_references(*followers)
+    assert (estimate.skew_s, estimate.unknown_cause) == (None, "the references disagree")
+    assert estimate.unknown_because.endswith("; ntp a, ntp b, ntp c share one vote")
+    assert "controller [-1.000, 1.000]" in estimate.unknown_because
+
+
+# The controller's own clock
+
+
+def bracket_off_by(off_s: float) -> dict[str, int]:
+    return {key: value + round(off_s * NS) for key, value in CONTROLLER.items()}
+
+
+@pytest.mark.parametrize(("off_s", "is_off"), [(0.0, False), (1.9, False), (2.1, True), (-1.9, False), (-3600.0, True)])
+def test_the_controllers_clock_is_judged_by_the_nodes_references(off_s, is_off):
+    """The bracket is [-1, 1] wide around the truth: what lies outside it by more than a second is proven."""
+    servers = [ntp_server(n, ntp_sample(7.0)) for n in "abc"]
+    estimate = of_references(*servers, skew_s=7.0, controller=bracket_off_by(off_s))
+    assert estimate.controller_skew_s.low <= off_s <= estimate.controller_skew_s.high
+    assert estimate.controller_skew_s.bound == pytest.approx(1.0, abs=0.01)
+    assert estimate.controller_is_off == is_off
+    assert estimate.skew_s.middle == pytest.approx(7.0, abs=0.01)
+
+
+def test_where_the_other_references_disagree_nothing_is_said_of_the_controller():
+    servers = [ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample(server_off_s=9.0))]
+    estimate = of_references(*servers)
+    assert (estimate.controller_skew_s, estimate.controller_is_off) == (None, False)
+    assert estimate.skew_s is not None
+
+
+@given(
+    skew_s=st.floats(-4000, 4000),
+    off_s=st.floats(-4000, 4000),
+    before_s=st.floats(0, 30),
+    after_s=st.floats(0, 30),
+    later_s=st.floats(0, 60),
+)
+def test_what_a_jwt_of_the_nodes_clock_is_signed_for_does_not_depend_on_the_controllers_clock(
+    *, skew_s, off_s, before_s, after_s, later_s
+):
+    """The action signs for the controller's now and the bracket's low end: the node's clock, at most the bracket too early."""
+    collected = {"wall_ns": wall_ns(skew_s), "mono_ns": mono_ns(), "end_mono_ns": mono_ns(2.0)}
+    controller = {
+        "before_ns": wall_ns(off_s, -before_s),
+        "after_ns": wall_ns(off_s, 2.0 + after_s),
+    }
+    signed_for_s = wall_ns(off_s, later_s) / NS + controller_bracket(collected, controller).low
+    node_s = wall_ns(skew_s, later_s) / NS
+    assert node_s - (before_s + after_s) - 1e-5 <= signed_for_s <= node_s + 1e-5
+
+
 @pytest.mark.parametrize(
     ("stepped", "known"), [pytest.param(0.6, False, id="stepped"), pytest.param(0.4, True, id="slewed")]
 )
@@ -271,6 +409,8 @@ def test_an_estimate_shows_every_reference():
     assert seen["references"]["ntp b"] == {"skew_s": None, "detail": "no reply within 2 s"}
     assert seen["references"]["controller"]["skew_s"] == {"low": -1.0, "high": 1.0}
     assert seen["falsetickers"] == []
+    assert seen["shared_votes"] == []
+    assert seen["controller_skew_s"]["low"] == pytest.approx(-1.0, abs=0.01)
 
 
 def test_intervals_are_written_to_the_microsecond():

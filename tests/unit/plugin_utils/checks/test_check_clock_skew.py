@@ -136,6 +136,7 @@ def test_an_unknown_skew_is_inconclusive_and_says_why():
     finding = judge(0.0, ntp={"servers": [ntp_server("ntp1", silent_sample())]}, api_date={"apis": []})
     assert finding.state == "inconclusive"
     assert finding.summary == "the skew is unknown: no reference answered: ntp ntp1: no reply within 2 s"
+    assert finding.cause == "no reference answered"
     assert finding.seen["references"]["ntp ntp1"]["detail"] == "no reply within 2 s"
     assert "UDP 123" in finding.remedy
 
@@ -157,6 +158,51 @@ def test_two_servers_that_contradict_each_other_under_a_wide_third_admit_no_node
     }
     finding = clock_skew.judge(Record({**taken, "controller": slow_controller}), Policy.from_json(policy()))
     assert finding.state == "inconclusive"
+
+
+def with_controller_off_by(off_s: float, *servers: dict[str, Any]) -> Finding:
+    taken = record(0.0, ntp={"servers": list(servers)}, api_date={"apis": []})
+    controller = {key: value + round(off_s * NS) for key, value in taken["controller"].items()}
+    return clock_skew.judge(Record({**taken, "controller": controller}), Policy.from_json(policy()))
+
+
+def test_a_controller_that_is_outvoted_is_told_how_far_it_is_off():
+    finding = with_controller_off_by(-612.0, ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample()))
+    assert finding.state == "pass"
+    assert finding.summary.endswith(
+        "; the majority contradicts controller (by the others it is 612.000 s behind (±1.001 s), and was not believed)"
+    )
+    assert finding.seen["controller_skew_s"]["low"] == pytest.approx(-613, abs=0.01)
+
+
+def test_one_server_against_the_controller_admits_nothing_and_says_what_to_add():
+    finding = with_controller_off_by(45.0, ntp_server("a", ntp_sample()))
+    assert (finding.state, finding.cause) == ("inconclusive", "the controller's clock and the references disagree")
+    assert "ntp a [-0.001, 0.001], controller [-46.000, -44.000]" in finding.summary
+    assert "by the references the controller is 45.000 s ahead" in finding.summary
+    assert "controller's own clock" in finding.remedy
+    assert "another upstream, in gate_ntp_servers" in finding.remedy
+
+
+def test_two_servers_that_disagree_are_both_named_with_their_intervals():
+    servers = [ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample(server_off_s=40.0))]
+    taken = {**record(0.0, ntp={"servers": servers}, api_date={"apis": []}), "controller": None}
+    finding = clock_skew.judge(Record(taken), Policy.from_json(policy()))
+    assert (finding.state, finding.cause) == ("inconclusive", "the references disagree")
+    assert "ntp a [-0.001, 0.001], ntp b [-40.001, -39.999]" in finding.summary
+    assert "independent of them" in finding.remedy
+
+
+def test_a_clock_that_was_stepped_meanwhile_is_asked_for_again():
+    finding = judge(0.0, ntp={"servers": [ntp_server("a", ntp_sample(0.0)), ntp_server("b", ntp_sample(5.0))]})
+    assert (finding.state, finding.cause) == ("inconclusive", "the clock was moved while it was measured")
+    assert "check again" in finding.remedy
+
+
+def test_evidence_that_cannot_be_read_is_inconclusive_with_a_cause():
+    finding = judge(0.0, ntp={"servers": [{"samples": 5}]})
+    assert (finding.state, finding.cause) == ("inconclusive", "the evidence can't be read")
+    assert "evidence.json" in finding.remedy
 
 
 def test_a_finding_shows_what_is_left_of_each_budget():
