@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -123,7 +123,8 @@ class ChronyConfig:
     ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources`
     files that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by
     this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unread``: what
-    the node could not read, by path. ``unmatched``: `include` lines that no file answers to.
+    the node could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
+    permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode.
     """
 
     path: str | None
@@ -135,6 +136,8 @@ class ChronyConfig:
     refused: str | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
     unmatched: tuple[Directive, ...] = ()
+    keyfile_mode: int | None = None
+    fips: bool = False
 
     def all(self, name: str) -> list[Directive]:
         """Every line with this directive."""
@@ -146,9 +149,19 @@ class ChronyConfig:
 
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
-    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``. Any text is read; nothing is raised."""
-    config = section["config"]
-    return _Reader(config, parse_version(section.get("version"))).read(section.get("printed"))
+    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``defaults``, ``fips``, ``keyfile``.
+
+    Any text is read; nothing is raised for what stands in it.
+    """
+    read = _Reader(section["config"], parse_version(section.get("version"))).read(section.get("printed"))
+    mode = (section.get("keyfile") or {}).get("mode")
+    return replace(read, keyfile_mode=int(mode, 8) if mode else None, fips=_fips(section))
+
+
+def _fips(section: Mapping[str, Any]) -> bool:
+    """Whether the machine is in FIPS mode and chronyd's environment does not take GnuTLS out of it (RHEL's documentation)."""
+    environment = "\n".join(file["text"] for file in section.get("defaults") or [])
+    return bool(section.get("fips")) and not re.search(r"^\s*GNUTLS_FORCE_FIPS_MODE=0", environment, re.MULTILINE)
 
 
 def parse_version(text: str | None) -> tuple[int, ...] | None:
