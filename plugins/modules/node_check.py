@@ -97,6 +97,12 @@ options:
           V(token).
         type: str
         choices: [jwt, token, repository]
+  accepted_rules:
+    description: IDs of rules of the check C(chrony_config), for example V(CHR302), whose findings are shown and refuse nothing;
+      C(skewgate explain chrony_config) lists them.
+    type: list
+    elements: str
+    default: []
   max_clock_error_s:
     description: The most that the time daemon's own bound of the clock's error may be, in seconds.
     type: float

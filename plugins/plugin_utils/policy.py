@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .chrony_rules import RULES
 from .client_profiles import ClientProfile, narrowest, parse_profile, shipped_profiles
 from .limits import Limit, parse_limit, shipped_limits
 
@@ -34,6 +35,7 @@ class Policy:
     limits: tuple[str, ...] = ()
     limit_profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cluster_ca: Mapping[str, Any] | None = None
+    accepted_rules: tuple[str, ...] = ()
 
     @classmethod
     def from_settings(
@@ -85,6 +87,12 @@ class Policy:
                 for name in limits
                 if name not in all_limits
             ]
+        accepted_rules = tuple(settings.get("accepted_rules") or ())
+        problems += [
+            f"gate_accepted_rules: no rule has the ID {rule!r}; known: {', '.join(RULES)}"
+            for rule in accepted_rules
+            if rule not in RULES
+        ]
         max_clock_error_s = _limit_s(settings, "max_clock_error_s", problems) or 1.0
         max_skew_s = _limit_s(settings, "max_skew_s", problems)
         if problems:
@@ -100,6 +108,7 @@ class Policy:
             limits,
             limit_profiles,
             cluster_ca,
+            accepted_rules,
         )
 
     @classmethod
@@ -117,6 +126,7 @@ class Policy:
             tuple(data.get("limits") or ()),
             data.get("limit_profiles") or {},
             data.get("cluster_ca"),
+            tuple(data.get("accepted_rules") or ()),
         )
 
     def as_json(self) -> dict[str, Any]:
