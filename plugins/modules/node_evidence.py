@@ -23,8 +23,8 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, github_apps]
-    default: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, github_apps]
+    choices: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, clock_movers, github_apps]
+    default: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, clock_movers, github_apps]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -198,6 +198,10 @@ evidence:
       description: For each server that chrony authenticates with NTS: how far its key establishment (TCP 4460) was reached.
       type: dict
       returned: when asked for
+    clock_movers:
+      description: Commands in cron and systemd's timers that move the clock, the virtualization, VMware's time synchronisation.
+      type: dict
+      returned: when asked for
     join_state:
       description: Which traces of a joined cluster are there. Null is what may not be seen without root.
       type: dict
@@ -219,6 +223,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     boot,
     chrony,
     clock,
+    clock_movers,
     github_app,
     join_state,
     ntp,
@@ -227,7 +232,18 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
 )
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import outcome, start
 
-SECTIONS = ["clock", "time_services", "chrony", "ntp", "nts", "api_date", "join_state", "boot", "github_apps"]
+SECTIONS = [
+    "clock",
+    "time_services",
+    "chrony",
+    "ntp",
+    "nts",
+    "api_date",
+    "join_state",
+    "boot",
+    "clock_movers",
+    "github_apps",
+]
 
 APP_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -290,6 +306,7 @@ def collect(params: dict) -> dict:
         "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
         "boot": (lambda: boot.collect(busy_s), busy_s + 3),
         "nts": (lambda: nts.collect(timeout_s), nts.bound_s(timeout_s)),
+        "clock_movers": (lambda: clock_movers.collect(busy_s), busy_s + 3),
         "join_state": (join_state.collect, busy_s),
     }
     started = {}
