@@ -5,26 +5,26 @@ clock spoils each of these measurements, and brings in a time that nobody checks
 
 Passes where nothing was found that sets the clock. Fails where VMware's periodic synchronisation is on, where VBoxService
 runs with its time synchronisation, and where a line of cron or a timer runs ntpdate, `chronyd -q`, `date -s` and the like.
-Inconclusive where VMware's tools run and did not tell.
+Inconclusive where VMware's tools run and did not tell. Users' crontabs, which only root may read, are named where they were
+not.
 
 What can't be turned off from inside the guest passes with a note: VMware's tools and Hyper-V set the clock once after a
 resume, a snapshot or a migration.
 
 Source: vmware-toolbox-cmd's `timesync status` (open-vm-tools, toolboxcmd-time.c) and VMware Tools' documentation, "Configuring
 time synchronization"; VirtualBox's manual, "Tuning the Guest Additions time synchronization parameters"; Microsoft, "Time
-sync for Linux VMs in Azure", and Linux, drivers/hv/hv_util.c; the commands' own manual pages.
+sync for Linux VMs in Azure", and Linux, drivers/hv/hv_util.c; each command's manual page on which of its options set the clock.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from ..finding import Finding
 from ..policy import Policy
-from ..record import Record
+from ..record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock_movers")
 MENDED_BY_CHRONY = False
@@ -47,6 +47,8 @@ class _Mover(NamedTuple):
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge the guest tools that run, and what cron and timers would run."""
     section = record.section("clock_movers")
+    if "error" in section["timers"]:
+        raise MissingEvidenceError(f"systemd did not tell its timers: {section['timers']['error']}")
     processes = record.section("time_services").get("processes") or []
     vmware = _vmware_answer(section)
     tools_run = any(process["comm"] == "vmtoolsd" for process in processes)
@@ -76,6 +78,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             "VMware's time synchronisation unknown",
         )
     note = _note(section.get("virtualization"), tools_run)
+    if unread := section.get("unread"):
+        note += f"; not read, for want of root: {', '.join(file['path'] for file in unread)}"
     return Finding("pass", f"nothing beside the time daemon was found to move the clock{note}", seen=seen)
 
 
@@ -115,23 +119,26 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
 
 
 def _scheduled(section: Mapping[str, Any]) -> list[_Mover]:
+    """The node has sorted out the commands that set the clock from those that only ask (probes/clock_movers.py)."""
     movers = []
-    for line in section.get("cron") or []:
-        if command := clock_setting_command(line["text"]):
-            where = f"{line['path']}:{line['line']}"
-            movers.append(
-                _Mover(f"cron, {where}: {command}", f"{command.split()[0]} in cron", f"Remove the line {where}.")
+    for line in section["cron"]:
+        where = f"{line['path']}:{line['line']}"
+        movers.append(
+            _Mover(f"cron, {where}: {line['text']}", f"{_program(line['text'])} in cron", f"Remove the line {where}.")
+        )
+    for timer in section["timers"]:
+        movers.append(
+            _Mover(
+                f"{timer['unit']}, by {timer['activates']}: {timer['exec']}",
+                f"{_program(timer['exec'])} in a timer",
+                f"systemctl disable --now {timer['unit']}",
             )
-    for timer in section.get("timers") or []:
-        if command := clock_setting_command(timer["exec"]):
-            movers.append(
-                _Mover(
-                    f"{timer['unit']}, by {timer['activates']}: {command}",
-                    f"{command.split()[0]} in a timer",
-                    f"systemctl disable --now {timer['unit']}",
-                )
-            )
+        )
     return movers
+
+
+def _program(command: str) -> str:
+    return PurePosixPath(command.split(maxsplit=1)[0]).name
 
 
 def _note(virtualization: str | None, vmware_tools: bool) -> str:
@@ -146,56 +153,3 @@ def _note(virtualization: str | None, vmware_tools: bool) -> str:
             "`refclock PHC /dev/ptp_hyperv`"
         )
     return ""
-
-
-# Commands that set the clock
-
-_NOT_RUN = {"[", "[[", "test", "command", "which", "type", "echo", "logger", "install", "pgrep", "pkill", "killall"}
-"""Before these a command's name is only a word."""
-
-
-def _short(letters: str) -> Callable[[Sequence[str]], bool]:
-    """Whether one of these short options is given, alone or in a cluster."""
-    return lambda args: any(re.match(r"-(?!-)", arg) and set(arg[1:]) & set(letters) for arg in args)
-
-
-_SETS: dict[str, Callable[[Sequence[str]], bool]] = {
-    "ntpdate": lambda args: not _short("qd")(args),
-    "ntpdate-debian": lambda args: not _short("qd")(args),
-    "ntpdig": _short("sS"),
-    "sntp": _short("sSar"),
-    "rdate": lambda args: not _short("p")(args) or _short("s")(args),
-    "htpdate": _short("asxD"),
-    "tlsdate": lambda args: not _short("n")(args),
-    "ntpd": lambda args: _short("q")(args) or "--quit" in args,
-    "chronyd": _short("q"),
-    "chronyc": lambda args: "makestep" in args or "settime" in args,
-    # -s may stand behind -u; -I takes the s of -Is for seconds.
-    "date": lambda args: any(re.match(r"-[uR]*s|--set\b", arg) for arg in args),
-    "hwclock": lambda args: "--hctosys" in args or _short("s")(args),
-    "timedatectl": lambda args: "set-time" in args,
-    "vmware-toolbox-cmd": lambda args: {"timesync", "enable"} <= set(args),
-}
-"""Whether a command with these arguments sets the system clock, by the command's name (ntpdate(8), sntp(1), date(1), ...)."""
-
-
-def clock_setting_command(text: str) -> str | None:
-    """The first command in a line of shell or cron that sets the system clock, with its arguments; None where none does.
-
-    >>> clock_setting_command("17 3 * * * root [ -x /usr/sbin/ntpdate ] && /usr/sbin/ntpdate -u pool.ntp.org >/dev/null")
-    'ntpdate -u pool.ntp.org'
-    >>> clock_setting_command("*/5 * * * * root ntpdate -q pool.ntp.org | logger -t ntpdate")
-    """
-    if text.lstrip().startswith("#"):
-        return None
-    for command in re.split(r"[;&|()`{}]", text):
-        words = [word.strip("\"'") for word in command.split()]
-        for at, word in enumerate(words):
-            name = PurePosixPath(word).name
-            if name in _NOT_RUN:
-                break
-            if name in _SETS:
-                args = [arg for arg in words[at + 1 :] if not re.match(r"\d*[<>]", arg)]
-                if _SETS[name](args):
-                    return " ".join([name, *args]).rstrip(" $")
-    return None
