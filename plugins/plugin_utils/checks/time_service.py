@@ -15,55 +15,18 @@ other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
-from ..time_daemons import TimeDaemon, leaves_clock_alone, time_daemons
+from ..stray_daemons import StrayDaemon, may_be_of, stray_daemons
+from ..time_daemons import TimeDaemon, time_daemons
 
 NEEDS = ("time_services",)
 MENDED_BY_CHRONY = True
-
-_DAEMON_OF_PROCESS = {
-    "chronyd": "chrony",
-    "ntpd": "ntpd",
-    "busybox": "busybox ntpd",
-    "systemd-timesyn": "systemd-timesyncd",
-    "ptp4l": "ptp4l",
-    "phc2sys": "phc2sys",
-    "timemaster": "timemaster",
-    "htpdate": "htpdate",
-}
-"""Programs that steer the clock for as long as they run, as /proc/PID/comm names them."""
-
-_CONTAINER = re.compile(r"kubepods|docker|libpod|containerd|crio|lxc|machine\.slice|buildkit")
-
-
-@dataclass(frozen=True)
-class _Stray:
-    """A process that steers the clock and belongs to none of the known units."""
-
-    daemon: str
-    pid: int
-    comm: str
-    cgroup: str | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.comm} (pid {self.pid}, cgroup {self.cgroup or 'unknown'})"
-
-    @property
-    def stop(self) -> str:
-        cgroup = self.cgroup or ""
-        if _CONTAINER.search(cgroup):
-            return f"remove the container of pid {self.pid} ({cgroup}), or let it run chronyd with -x"
-        if cgroup.endswith(".service"):
-            return f"systemctl disable --now {cgroup.rsplit('/', 1)[-1]}"
-        return f"kill {self.pid}, and take it out of what starts it"
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -73,8 +36,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     processes = section.get("processes") or []
     daemons = time_daemons(section)
     running = [d for d in daemons if d.steers_now and not _crashed(d, manager, processes)]
-    strays = _strays(section, daemons)
-    steering: list[TimeDaemon | _Stray] = [*running, *strays]
+    strays = stray_daemons(section, daemons)
+    steering: list[TimeDaemon | StrayDaemon] = [*running, *strays]
     seen = {
         "manager": manager,
         "daemons": [asdict(d) for d in daemons],
@@ -96,7 +59,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             seen,
             f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
         )
-    note = " (it belongs to no known unit)" if isinstance(keep, _Stray) else ""
+    note = " (it belongs to no known unit)" if isinstance(keep, StrayDaemon) else ""
     return Finding("pass", f"{_name(keep)} steers the clock, and no other time daemon does{note}", seen=seen)
 
 
@@ -139,48 +102,15 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:
     """OpenRC goes on calling a service started when its process has died."""
-    return manager == "openrc" and not any(_may_be_of(process, daemon) for process in processes)
+    return manager == "openrc" and not any(may_be_of(process, daemon) for process in processes)
 
 
-def _may_be_of(process: Mapping[str, Any], daemon: TimeDaemon) -> bool:
-    """Whether the process runs the daemon's program. ntpd is that of ntp.org, NTPsec, OpenNTPD and BusyBox."""
-    kind = _DAEMON_OF_PROCESS.get(process["comm"])
-    if kind in ("ntpd", "busybox ntpd"):
-        return daemon.daemon in ("ntpd", "ntpsec", "openntpd", "busybox ntpd")
-    return kind == daemon.daemon
+def _name(daemon: TimeDaemon | StrayDaemon) -> str:
+    return daemon.name if isinstance(daemon, StrayDaemon) else daemon.unit
 
 
-def _strays(section: Mapping[str, Any], daemons: Sequence[TimeDaemon]) -> list[_Stray]:
-    """One for each program and cgroup: daemons fork."""
-    names = {name for unit in section["units"] for name in (unit["unit"], *(unit.get("names") or []))}
-    main_pids = {unit["main_pid"] for unit in section["units"] if unit["main_pid"]}
-    strays: dict[tuple[str, str | None], _Stray] = {}
-    for process in section.get("processes") or []:
-        daemon, cgroup = _DAEMON_OF_PROCESS.get(process["comm"]), process.get("cgroup")
-        if daemon is None or process["pid"] in main_pids or not _steers(process):
-            continue
-        if cgroup and cgroup != "/" and (section.get("manager") == "systemd" or _CONTAINER.search(cgroup)):
-            own = bool(names & set(cgroup.split("/")))
-        else:  # it does not tell whose the process is
-            own = any(d.active and _may_be_of(process, d) for d in daemons)
-        if not own:
-            strays.setdefault((daemon, cgroup), _Stray(daemon, process["pid"], process["comm"], cgroup))
-    return list(strays.values())
-
-
-def _steers(process: Mapping[str, Any]) -> bool:
-    """By its own command line. ptp4l steers its network card, unless told to use software time stamps (ptp4l(8), -S)."""
-    if process["comm"] == "ptp4l":
-        return "-S" in str(process["cmdline"]).split()
-    return not leaves_clock_alone(process)
-
-
-def _name(daemon: TimeDaemon | _Stray) -> str:
-    return daemon.name if isinstance(daemon, _Stray) else daemon.unit
-
-
-def _stop(daemon: TimeDaemon | _Stray, manager: str | None) -> str:
-    if isinstance(daemon, _Stray):
+def _stop(daemon: TimeDaemon | StrayDaemon, manager: str | None) -> str:
+    if isinstance(daemon, StrayDaemon):
         return daemon.stop
     if manager == "openrc":
         return f"rc-service {daemon.unit} stop; rc-update del {daemon.unit}"
