@@ -17,7 +17,7 @@ from typing import Any
 from .chronyc import parse_sources
 from .interval import Interval, agree
 from .record import Record
-from .skew import CONTROLLER, SkewEstimate, as_json
+from .skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
 from .wording import listed
 
 WORTH_TELLING_S = 0.05
@@ -80,20 +80,13 @@ def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
 def _controller_skew(estimates: Mapping[str, SkewEstimate]) -> Interval | None:
     """Controller minus true time, on which most nodes agree; ``None`` where they don't, or where none can tell.
 
-    A node can tell where two references of its own, without the controller, agree: node minus reference, less node minus
-    controller.
+    A node whose own skew is unknown can't tell: its only reference may be what is wrong.
     """
-    readings: dict[str, Interval] = {}
-    for name, estimate in estimates.items():
-        found = {r.name: r.skew_s for r in estimate.references if r.skew_s is not None}
-        bracket = found.pop(CONTROLLER, None)
-        if bracket is None or len(found) < 2 or estimate.skew_s is None:
-            continue
-        try:
-            own = agree(found).interval
-        except ValueError:
-            continue
-        readings[name] = Interval(own.low - bracket.high, own.high - bracket.low)
+    readings = {
+        name: estimate.controller_skew_s
+        for name, estimate in estimates.items()
+        if estimate.skew_s is not None and estimate.controller_skew_s is not None
+    }
     try:
         return agree(readings).interval
     except ValueError:
@@ -129,7 +122,8 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
 
 
 def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iterator[FleetFinding]:
-    if controller_s is None or Interval(-WORTH_TELLING_S, WORTH_TELLING_S).overlaps(controller_s):
+    limits = Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)
+    if controller_s is None or limits.overlaps(controller_s):
         return
     direction = "ahead" if controller_s.middle > 0 else "behind"
     yield FleetFinding(

@@ -78,5 +78,6 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, Fraction] | No
         listed = ", ".join(f"{name} [{i.low:.3f}, {i.high:.3f}]" for name, i in readings.items())
         raise ValueError(f"no majority of the references agrees: {listed}")
     agreeing = tuple(name for name, i in readings.items() if any(i.overlaps(shared) for shared in best))
-    falsetickers = tuple(name for name in readings if name not in agreeing)
+    agreed = set(agreeing)  # a fleet's nodes are thousands
+    falsetickers = tuple(name for name in readings if name not in agreed)
     return Agreement(Interval(best[0].low, best[-1].high), agreeing, falsetickers)

@@ -12,13 +12,13 @@ from .record import MissingEvidenceError, Record
 from .skew import as_json
 
 
-def judge_record(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Judge one node: the node's entry of ``report.json``.
+def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
+    """Judge one node, from its plain JSON or its Record: the node's entry of ``report.json``.
 
     A required check that does not pass refuses; so does a node of which nothing was judged.
     """
-    record = Record(data)
-    policy = Policy.from_json(data["policy"])
+    record = data if isinstance(data, Record) else Record(data)
+    policy = Policy.from_json(record.data["policy"])
     checks = discover()
     findings = [
         {
@@ -34,7 +34,7 @@ def judge_record(data: Mapping[str, Any]) -> dict[str, Any]:
     admitted = bool(judged) and all(state == "pass" for state in required)
     return {
         "verdict": "admit" if admitted else "refuse",
-        "judged_at": data["collected_at"],
+        "judged_at": record.data["collected_at"],
         "cause": None if admitted else "failure" if "fail" in required else "not_judged",
         "skew_s": as_json(record.skew.skew_s),
         "findings": findings,

@@ -38,7 +38,8 @@ def judge_records(
     """
     if not records:
         raise ValueError("no node was checked: the inventory or the limit matches none")
-    nodes = {name: _node(records[name]) for name in sorted(records)}
+    of_nodes = {name: Record(records[name]) for name in sorted(records)}
+    nodes = {name: _node(record) for name, record in of_nodes.items()}
     failed = sum(node["cause"] == "failure" for node in nodes.values())
     not_judged = sum(node["cause"] == "not_judged" for node in nodes.values())
     return {
@@ -49,7 +50,7 @@ def judge_records(
         "verdict": "refuse" if failed or not_judged else "admit",
         "exit_code": EXIT_FAILURE if failed else EXIT_NOT_JUDGED if not_judged else EXIT_ADMITTED,
         "summary": {"admitted": len(nodes) - failed - not_judged, "refused": failed, "not_judged": not_judged},
-        "fleet": judge_fleet({name: Record(records[name]) for name in nodes}),
+        "fleet": judge_fleet(of_nodes),
         "groups": group_nodes(nodes),
         "nodes": nodes,
     }
@@ -72,12 +73,12 @@ def group_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _node(record: Mapping[str, Any]) -> dict[str, Any]:
-    before = record.get("before")
+def _node(record: Record) -> dict[str, Any]:
+    before = record.data.get("before")
     summary = judge_record(before) if before else None
     return {
         **judge_record(record),
-        "remediation": record.get("remediation"),
+        "remediation": record.data.get("remediation"),
         "before": summary and {key: summary[key] for key in ("verdict", "judged_at", "cause", "skew_s", "findings")},
     }
 

@@ -1,6 +1,7 @@
 """What judging costs on the controller, as ratios within one run: `python -m tests.benchmarks.judging` (with the venv's Python).
 
-Judging a node against reading its evidence (json.loads), and a tenfold fleet against a small one (10 is linear).
+Judging a node against reading its evidence (json.loads), and tenfold fleets against smaller ones (10 is linear): judged, and
+what only all nodes together tell (groups, spread, shared servers), in report.json and in the lines for a reader.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, "collections")
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import judge_records
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.fleet import judge_fleet
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import group_nodes, judge_records, summary_lines
 
 SAMPLES = sorted(Path("tests/unit/plugin_utils/samples").glob("*.json"))
 
@@ -34,16 +38,42 @@ def fleet(nodes: int) -> dict[str, str]:
     return {f"node{n}": texts[n % len(texts)] for n in range(nodes)}
 
 
+AT = "2026-11-22T00:00:00Z"
+
+
+def together_s(report: dict[str, Any], records: dict[str, Record]) -> float:
+    """What all nodes together cost beside the judging of each."""
+
+    def work() -> None:
+        group_nodes(report["nodes"])
+        judge_fleet(records)
+        summary_lines(report)
+
+    return best_s(work)
+
+
 def main() -> None:
     """Print the ratios."""
     small, large = fleet(100), fleet(1000)
     reading = best_s(lambda: [json.loads(text) for text in small.values()])
     records = {name: json.loads(text) for name, text in small.items()}
-    judging = best_s(lambda: judge_records(records, "2026-11-22T00:00:00Z"))
+    judging = best_s(lambda: judge_records(records, AT))
     more = {name: json.loads(text) for name, text in large.items()}
-    judging_more = best_s(lambda: judge_records(more, "2026-11-22T00:00:00Z"), rounds=2)
-    print(f"judging 100 nodes / reading their evidence: {judging / reading:.1f}")
-    print(f"judging 1000 nodes / judging 100:           {judging_more / judging:.1f}")
+    judging_more = best_s(lambda: judge_records(more, AT), rounds=2)
+    print(f"judging 100 nodes / reading their evidence:       {judging / reading:.1f}")
+    print(f"judging 1000 nodes / judging 100:                 {judging_more / judging:.1f}")
+
+    # 10000 nodes from 1000 judged ones under ten names each: the judging of each is measured above.
+    thousand = judge_records(more, AT)
+    of_nodes = {name: Record(record) for name, record in more.items()}
+    judge_fleet(of_nodes)  # a record keeps its skew once it was asked for
+    names = [(f"{name}-{n}", name) for n in range(10) for name in more]
+    nodes = {copy: thousand["nodes"][name] for copy, name in names}
+    ten_records = {copy: of_nodes[name] for copy, name in names}
+    ten_thousand = {**thousand, "nodes": nodes, "groups": group_nodes(nodes), "fleet": judge_fleet(ten_records)}
+    once, ten = together_s(thousand, of_nodes), together_s(ten_thousand, ten_records)
+    print(f"10000 nodes together / 1000 together:             {ten / once:.1f}")
+    print(f"10000 nodes together / judging 10000 one by one:  {ten / (judging_more * 10):.2f}")
     print(f"(one node: {judging / 100 * 1e3:.2f} ms)")
 
 
