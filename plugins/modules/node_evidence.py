@@ -195,7 +195,7 @@ evidence:
       type: dict
       returned: when asked for
     nts:
-      description: For each server that chrony authenticates with NTS: how far its key establishment (TCP 4460) was reached.
+      description: How far the key establishment (TCP 4460) of each server was reached that chrony authenticates with NTS.
       type: dict
       returned: when asked for
     clock_movers:
