@@ -1,0 +1,333 @@
+"""Does chronyd run with what its files say?
+
+chronyd reads its files when it starts, `.sources` files again at `chronyc reload sources`, and leaves out without a word what it
+can't use of the latter. So a good file may not be what runs: it was changed since the start, a name has no address, sources
+were set offline. And what is written may not work out: `makestep 1 3` promises a step, but only in the first three updates;
+a plain server that answers well is not used while NTS servers beside it have no keys (`authselectmode mix`, the default).
+
+Passes where every written source runs, and nothing that is written keeps chronyd from following a source or stepping the
+clock. What is only weak is a note in the summary: one name of several without an address, a source that was added at run
+time, a file that was changed since the start. Where chrony does not steer the clock, the question does not arise.
+
+The time that a slew takes is |System time| / maxslewrate (83333 ppm by default, on Linux 100000 ppm at the most): the least
+that it can be.
+
+Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
+authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file), sources.c
+(update_sel_options, SRC_SelectSource), the same in 4.0, 4.3 and 4.6.1 in what is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..chrony_config import ChronyConfig, Source, read_config
+from ..chronyc import Tracking, parse_activity, parse_authdata, parse_selectdata, parse_sources, parse_tracking
+from ..finding import Finding, State
+from ..policy import Policy
+from ..record import MissingEvidenceError, Record
+from ..time_daemons import time_daemons
+
+NEEDS = ("time_services", "chrony")
+MENDED_BY_CHRONY = True
+
+DEFAULT_MAX_SLEW_PPM = 1e6 / 12
+LINUX_MAX_SLEW_PPM = 100_000.0
+
+_CHANGED = "changed since start"
+
+
+class _Fault(NamedTuple):
+    """What does not run as written."""
+
+    what: str
+    why: str
+    remedy: str
+    cause: str
+    state: State = "fail"
+
+
+@dataclass(frozen=True)
+class _Running:
+    """chronyd's sources. ``name_of``: the configured name of each address; ``unresolved``: names without an address."""
+
+    names: tuple[str, ...]
+    refclocks: int
+    unresolved: tuple[str, ...]
+    name_of: dict[str, str]
+
+    @classmethod
+    def of(cls, record: Record) -> _Running:
+        every = parse_sources(record.chronyc("sources_all"))
+        named = parse_sources(record.chronyc("sources_named"))
+        addressed = parse_sources(record.chronyc("sources"))
+        if any(row.name == "?" for row in every):
+            raise MissingEvidenceError("chronyc did not tell the names of its sources")
+        names = dict.fromkeys(row.name for row in every if row.mode != "#")
+        return cls(
+            tuple(names),
+            sum(row.mode == "#" for row in every),
+            tuple(name for name in names if name not in {row.name for row in named}),
+            {address.name: name.name for address, name in zip(addressed, named, strict=False)},
+        )
+
+
+def judge(record: Record, policy: Policy) -> Finding:
+    """Hold what chronyc shows against the files."""
+    daemons = [daemon for daemon in time_daemons(record.section("time_services")) if daemon.steers_now]
+    if not daemons:
+        return Finding(
+            "skipped",
+            "no time daemon runs, so there is no configuration in use",
+            "It follows from what time_service found.",
+            "Mend what time_service says, and check again.",
+            cause="no time daemon runs",
+        )
+    unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony"), None)
+    if unit is None:
+        return Finding("pass", "chrony does not steer this clock: there is no configuration of it in use")
+    section = record.section("chrony")
+    config = read_config(section)
+    if config.path not in config.files:
+        raise MissingEvidenceError(f"chrony's configuration could not be read ({config.path or 'none was found'})")
+    running = _Running.of(record)
+    tracking = parse_tracking(record.chronyc("tracking"))
+    rewritten = _rewritten(section)
+    found = [
+        *_not_running(config, running, unit),
+        *_not_written(config, running, rewritten, unit),
+        *_without_address(running),
+        *_offline(config, record),
+        *_authentication(config, running, record),
+        *_step(config, tracking, policy, unit),
+    ]
+    seen = {
+        "written": {f"{s.directive.file}:{s.directive.line}": s.directive.text for s in config.sources},
+        "dropped": {f"{p.directive.file}:{p.directive.line}": p.why for p in config.dropped},
+        "running": list(running.names),
+        "without_address": list(running.unresolved),
+        "changed_since_start": rewritten,
+        "system_time_s": tracking.system_time_s,
+    }
+    faults = [one for one in found if isinstance(one, _Fault)]
+    notes = [one for one in found if isinstance(one, str)]
+    if rewritten and not any(fault.cause == _CHANGED for fault in faults):
+        notes.append(f"changed since chronyd started, and read at its next start: {', '.join(rewritten)}")
+    if not faults:
+        return Finding("pass", "; ".join(["chronyd runs with the sources that its files name", *notes]), seen=seen)
+    states = {fault.state for fault in faults}
+    return Finding(
+        "fail" if "fail" in states else "inconclusive",
+        "; ".join([*(fault.what for fault in faults), *notes]),
+        " ".join(dict.fromkeys(fault.why for fault in faults)),
+        " ".join(dict.fromkeys(fault.remedy for fault in faults)),
+        seen,
+        ", ".join(dict.fromkeys(fault.cause for fault in faults)),
+    )
+
+
+def _rewritten(section: Any) -> list[str]:
+    """Files that were changed after chronyd started; `.sources` files are read again without a start."""
+    started_s = section.get("started_s")
+    return [
+        file["path"]
+        for file in section["config"]["files"]
+        if started_s and file.get("mtime_s", 0) > started_s and not file["path"].endswith(".sources")
+    ]
+
+
+def _not_running(config: ChronyConfig, running: _Running, unit: str) -> Iterator[_Fault]:
+    known = {*running.names, *running.name_of}
+    dropped = [
+        problem
+        for problem in config.dropped
+        if problem.directive.name in ("server", "pool", "peer") and {*problem.directive.arguments[:1]} - known
+    ]
+    if dropped:
+        lines = (f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})" for p in dropped)
+        yield _Fault(
+            f"chronyd left out {', '.join(lines)}",
+            "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
+            "Mend the line, end it with a newline, and run `chronyc reload sources`.",
+            "dropped .sources line",
+        )
+    missing = [source for source in config.sources if source.kind != "refclock" and source.name not in known]
+    for reloaded in (True, False):
+        some = [source for source in missing if source.directive.file.endswith(".sources") is reloaded]
+        if some:
+            yield _Fault(
+                f"written but not running: {_where(some)}",
+                "Until chronyd reads it, the node relies on fewer or other sources than its files say.",
+                "Run `chronyc reload sources`; if it is still not listed by `chronyc -N sources -a`, see that chronyd's user can "
+                "read the file."
+                if reloaded
+                else f"systemctl restart {unit}",
+                _CHANGED,
+            )
+    refclocks = [source for source in config.sources if source.kind == "refclock"]
+    if len(refclocks) != running.refclocks:
+        yield _Fault(
+            f"reference clocks: {len(refclocks)} written, {running.refclocks} running",
+            "Reference clocks are only set up when chronyd starts.",
+            f"systemctl restart {unit}",
+            _CHANGED,
+        )
+
+
+def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], unit: str) -> Iterator[_Fault | str]:
+    written = {source.name for source in config.sources} | {
+        p.directive.arguments[0] for p in config.dropped if p.directive.arguments
+    }
+    extra = [name for name in running.names if name not in written]
+    if extra and not config.unread and rewritten:
+        yield _Fault(
+            f"running but no longer written: {', '.join(extra)}",
+            "chronyd goes on with what it read when it started.",
+            f"systemctl restart {unit}",
+            _CHANGED,
+        )
+    elif extra:
+        yield f"in no file that was read, and gone after a restart: {', '.join(extra)}"
+
+
+def _without_address(running: _Running) -> Iterator[_Fault | str]:
+    names = ", ".join(running.unresolved)
+    if running.unresolved and set(running.unresolved) == set(running.names) and not running.refclocks:
+        yield _Fault(
+            f"none of chronyd's sources has an address: {names}",
+            "chronyd asks no server as long as it finds no address for its name.",
+            f"Mend the node's name resolution (`getent ahosts {running.unresolved[0]}`), or write addresses; then "
+            "`chronyc refresh` makes chronyd resolve at once.",
+            "names unresolved",
+        )
+    elif running.unresolved:
+        yield f"without an address (not resolved, or only to one that another source has): {names}"
+
+
+def _offline(config: ChronyConfig, record: Record) -> Iterator[_Fault | str]:
+    activity = parse_activity(record.chronyc("activity"))
+    offline = activity.offline - sum(source.most for source in config.sources if "offline" in source.options)
+    if offline > 0 and not activity.online + activity.burst_online + activity.burst_offline:
+        yield _Fault(
+            f"all {activity.offline} sources are set offline, which no file says",
+            "chronyd sends nothing to a source that is offline. `chronyc offline` does that, and NetworkManager's dispatcher "
+            "where it finds no default route.",
+            "Run `chronyc onoffline`, and see what set them offline: the route to the servers, or a dispatcher script.",
+            "sources set offline",
+        )
+    elif offline > 0:
+        yield f"set offline at run time: {offline} of {activity.offline + activity.online} sources"
+
+
+def _authentication(config: ChronyConfig, running: _Running, record: Record) -> Iterator[_Fault | str]:
+    """NTS without keys, and what required sources do to the others."""
+    needed = [source for source in config.sources if source.authenticated or "require" in source.options]
+    if not needed:
+        return
+    try:
+        rows, selection = parse_authdata(record.chronyc("authdata")), parse_selectdata(record.chronyc("selectdata"))
+    except MissingEvidenceError as error:
+        yield _Fault(
+            f"whether authentication works could not be told: {error}",
+            "A source that shall authenticate itself and can't keeps chronyd from following the others.",
+            "Let the check run as root (`become: true`): chronyc's authdata and selectdata need it.",
+            "chronyc needs root",
+            "inconclusive",
+        )
+        return
+    keyless = {
+        running.name_of.get(row.name, row.name): "its cookies were refused (NAK)"
+        if row.nak
+        else "no key was ever established"
+        if row.last_ke_s is None
+        else f"none left since {row.last_ke_s} s"
+        for row in rows
+        if row.mode == "NTS" and not row.cookies and (row.attempts or row.nak)
+    }
+    told = ", ".join(f"{name}: {why}" for name, why in keyless.items())
+    if any(row.state == "*" for row in selection):
+        if keyless:
+            yield f"without NTS keys: {told}"
+        return
+    required = [row for row in selection if "R" in row.effective and row.state != "W"]
+    absent = [source.name for source in needed if source.name in running.unresolved]
+    shut_out = [
+        running.name_of.get(row.name, row.name)
+        for row in selection
+        if row.last_rx_s is not None
+        and (row.state == "W" or ("N" in row.effective and "N" not in row.configured))
+        and "R" not in row.effective
+    ]
+    blockers = dict.fromkeys([*(running.name_of.get(row.name, row.name) for row in required), *keyless, *absent])
+    mode = config.last("authselectmode")
+    chosen = mode.arguments[0].lower() if mode and mode.arguments else "mix"
+    if shut_out and blockers and chosen != "require":
+        why_blocked = f" ({told})" if told else ""
+        yield _Fault(
+            f"{', '.join(shut_out)} would do, but chronyd waits for {', '.join(blockers)}{why_blocked}",
+            "Beside plain sources, authselectmode makes the authenticated ones required (mix) or the only ones that count "
+            "(prefer): without them chronyd follows none.",
+            "Let the node reach the authenticated servers (NTS: TCP 4460, and UDP 123), or write only plain ones. "
+            "`authselectmode ignore` uses all alike, and gives up what NTS protects from.",
+            "NTS starvation"
+            if keyless or any(s.name in absent and "nts" in s.options for s in needed)
+            else "waits for required sources",
+        )
+    elif keyless:
+        yield _Fault(
+            f"NTS servers without keys ({told}), and no source is selected",
+            "Without keys chronyd asks these servers nothing.",
+            "See what nts_servers says of them (TCP 4460, certificates, the clock itself); chronyd tries again by itself.",
+            "NTS keys not established",
+        )
+
+
+def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, unit: str) -> Iterator[_Fault | str]:
+    """An update that finds the clock beyond makestep's threshold steps it; so what is beyond it now will only be slewed."""
+    off_s = abs(tracking.system_time_s)
+    if tracking.leap == "Not synchronised":
+        return
+    threshold_s, updates = _makestep(config)
+    side = "behind" if tracking.system_time_s > 0 else "ahead"
+    slew = f"{off_s:.3f} s {side}, and it will be slewed for {_slew_time(config, off_s)}"
+    if updates and off_s > max(threshold_s, policy.max_clock_error_s):
+        spent = updates > 0
+        reason = f"its {updates} updates that may step are used up" if spent else "it was started without that line"
+        yield _Fault(
+            f"makestep says {threshold_s:g} s, but chronyd does not step the clock ({reason}): it is {slew}",
+            "chronyd steps the clock in the first updates after its start only; afterwards, whatever the offset, it slews.",
+            f"Run `chronyc makestep` once its sources are right, or systemctl restart {unit}.",
+            "makestep used up" if spent else _CHANGED,
+        )
+    elif off_s > policy.max_clock_error_s:
+        yield f"the clock is {slew}"
+
+
+def _makestep(config: ChronyConfig) -> tuple[float, int]:
+    """Threshold and number of updates (negative: any number) of the `makestep` that counts; no updates where there is none."""
+    directive = config.last("makestep")
+    try:
+        threshold, updates = directive.arguments if directive else ("0", "0")
+        return float(threshold), int(updates)
+    except ValueError:  # chronyd would not start with it
+        return 0.0, 0
+
+
+def _slew_time(config: ChronyConfig, off_s: float) -> str:
+    directive = config.last("maxslewrate")
+    try:
+        rate_ppm = float(directive.arguments[0]) if directive else DEFAULT_MAX_SLEW_PPM
+    except (IndexError, ValueError):
+        rate_ppm = DEFAULT_MAX_SLEW_PPM
+    rate_ppm = min(rate_ppm, LINUX_MAX_SLEW_PPM)
+    if rate_ppm <= 0:
+        return "ever (maxslewrate 0)"
+    took_s = off_s / rate_ppm * 1e6
+    unit, length_s = next(((u, n) for u, n in (("h", 3600), ("min", 60)) if took_s >= n), ("s", 1))
+    return f"at least {took_s / length_s:.1f} {unit} at {rate_ppm:.0f} ppm"
+
+
+def _where(sources: list[Source]) -> str:
+    return ", ".join(f"{s.name} ({s.directive.file}:{s.directive.line})" for s in sources)
