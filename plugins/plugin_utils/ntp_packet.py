@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import ntplib
 
@@ -18,6 +18,20 @@ MAX_ROOT_DISTANCE_S = 1.5
 """Beyond this a server does not know the time itself; RFC 5905, appendix A.5.1.1 (MAXDIST 1 s, and some for its growth)."""
 
 HEADER_BYTES = 48
+
+Kind = Literal["dns", "unreachable", "refused", "silent", "other", "strange", "kiss", "bad_time"]
+"""Why an exchange gave no time, as far as the next step differs: the name; the way there (no route, ICMP's refusal, no answer,
+else); what answered (no NTP server, one that refuses this node, one that has no good time itself)."""
+
+
+class NtpError(ValueError):
+    """An exchange that says nothing of the time; ``code`` is a kiss-o'-death's (RFC 5905, section 7.4)."""
+
+    def __init__(self, kind: Kind, message: str, code: str = "") -> None:
+        """``message``: what was found, in one line."""
+        super().__init__(message)
+        self.kind = kind
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -38,31 +52,34 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     ``sample`` is an entry of the evidence's ``ntp.servers[].samples``. The offset is ``((t2-t1)+(t3-t4))/2`` and the delay
     ``(t4-t1)-(t3-t2)``; t4 is t1 and the monotonic time that passed, so that a step of the wall clock can't spoil it. The
     true offset lies within half the delay, the server's root distance (root delay / 2 + root dispersion) and its precision.
-    Raises ValueError with the reason why a reply can't be used.
+    Raises NtpError with the reason why a reply can't be used.
     """
     if sample.get("error"):
-        raise ValueError(str(sample["error"]))
+        raise NtpError(sample["kind"] if sample.get("kind") in get_args(Kind) else "other", str(sample["error"]))
     sent, reply = bytes.fromhex(sample["sent_hex"]), bytes.fromhex(sample["reply_hex"])
     if len(reply) < HEADER_BYTES:
-        raise ValueError(f"the reply has {len(reply)} bytes, an NTP header has {HEADER_BYTES}")
+        raise NtpError("strange", f"the reply has {len(reply)} bytes, an NTP header has {HEADER_BYTES}")
     if reply[24:32] != sent[40:48]:
-        raise ValueError("the reply does not echo the request (another's answer, or a forged one)")
+        raise NtpError("strange", "the reply does not echo the request (another's answer, or a forged one)")
     packet = ntplib.NTPStats()
     packet.from_data(reply[:HEADER_BYTES])
     if packet.mode != 4 or packet.version not in (3, 4):
-        raise ValueError(f"not a server's reply: mode {packet.mode}, version {packet.version}")
+        raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
     if packet.stratum == 0:
         code = reply[12:16].decode("ascii", "replace").rstrip("\0 ")
-        raise ValueError(f"the server refuses this node (kiss-o'-death {code})")
+        raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code)
     if packet.leap == 3 or packet.stratum >= 16:
-        raise ValueError(f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})")
+        raise NtpError(
+            "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"
+        )
     root_distance_s = packet.root_delay / 2 + packet.root_dispersion
     if root_distance_s > MAX_ROOT_DISTANCE_S:
-        raise ValueError(
-            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable"
+        raise NtpError(
+            "bad_time",
+            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable",
         )
     if reply[40:48] == bytes(8):
-        raise ValueError("the server gave no transmit timestamp")
+        raise NtpError("bad_time", "the server gave no transmit timestamp")
 
     t1 = sample["t1_wall_ns"]
     t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
@@ -71,9 +88,10 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
     precision_s = 2.0**packet.precision
     if (t3 - t2) / NS < -precision_s or delay_s < -max(precision_s, 0.001):
-        raise ValueError(
+        raise NtpError(
+            "bad_time",
             f"the server's timestamps contradict each other: {(t3 - t2) / NS:.6f} s from receiving to sending, "
-            f"the whole exchange took {(t4 - t1) / NS:.6f} s"
+            f"the whole exchange took {(t4 - t1) / NS:.6f} s",
         )
     skew_s = -((t2 - t1) + (t3 - t4)) / 2 / NS
     bound_s = max(delay_s, 0.0) / 2 + root_distance_s + precision_s

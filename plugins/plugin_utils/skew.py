@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .interval import Interval, agree
-from .ntp_packet import NS, NtpSample, decode_sample
+from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
 CONTROLLER = "controller"
 MAX_WALL_JUMP_S = 0.5
@@ -28,12 +28,14 @@ CONTROLLER_MAX_OFF_S = 1.0
 class Reference:
     """One reference's reading of the node's clock, or why it gave none.
 
-    ``identity``: the machines that it is and the upstreams that it follows; references with one in common share a vote.
+    ``problem``: of an NTP server's, the one that tells most. ``identity``: the machines that it is and the upstreams that it
+    follows; references with one in common share a vote.
     """
 
     name: str
     skew_s: Interval | None = None
     detail: str = ""
+    problem: NtpError | None = None
     identity: frozenset[int | str] = frozenset()
 
 
@@ -168,17 +170,24 @@ def _ntp_reference(server: Mapping[str, Any]) -> tuple[Reference, NtpSample | No
     """The server's sample of the least delay: it is the one that the network disturbed least (RFC 5905, section 10)."""
     name = f"ntp {server['server']}"
     usable: list[NtpSample] = []
-    problems: list[str] = [server["error"]] if server.get("error") else []
+    problems = [NtpError("dns", server["error"])] if server.get("error") else []
     for sample in server.get("samples") or []:
         try:
             usable.append(decode_sample(sample))
-        except ValueError as error:
-            problems.append(str(error))
+        except NtpError as error:
+            problems.append(error)
     if not usable:
-        return Reference(name, None, "; ".join(dict.fromkeys(problems)) or "not asked"), None
+        detail = "; ".join(dict.fromkeys(map(str, problems))) or "not asked"
+        telling = min(problems, key=lambda error: _MOST_TELLING.index(error.kind), default=None)
+        return Reference(name, None, detail, telling), None
     best = min(usable, key=lambda s: s.delay_s)
     detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
-    return Reference(name, best.skew_s, detail, frozenset().union(*(_identity(sample) for sample in usable))), best
+    identity = frozenset().union(*(_identity(sample) for sample in usable))
+    return Reference(name, best.skew_s, detail, identity=identity), best
+
+
+_MOST_TELLING = ("kiss", "bad_time", "strange", "refused", "silent", "unreachable", "other", "dns")
+"""Of a server's addresses and samples: an answer before none; an IPv6 address without a route says nothing of the IPv4 one."""
 
 
 def _identity(sample: NtpSample) -> frozenset[int]:
@@ -226,7 +235,8 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
         return Reference(name, None, problem)
     if low > high:
         return Reference(name, None, "its answers contradict each other (several machines with different clocks?)")
-    return Reference(name, Interval(low, high), "whole seconds", frozenset({f"host {urlsplit(api['url']).hostname}"}))
+    host = frozenset({f"host {urlsplit(api['url']).hostname}"})
+    return Reference(name, Interval(low, high), "whole seconds", identity=host)
 
 
 def _wall_jump_s(evidence: Mapping[str, Any]) -> float:

@@ -1,32 +1,94 @@
-"""Do the NTP servers that the node shall use answer it, with a time of their own that is good?
+"""Do the NTP servers that the node shall use answer it, and if not, what in the network is in the way?
 
 The servers of `gate_ntp_servers` are asked from the node itself with plain NTP packets, whatever daemon runs there. A
 server that does not answer here is blocked on the way, down, or refuses this node; a daemon configured with it would wait
-for ever.
+for ever. Told apart, each with what to ask for and whom:
+
+- no reply from any server while the API answers over TCP 443: UDP 123 is blocked;
+- no reply from one: it is down, or blocked by itself;
+- refused (ICMP port unreachable): the host is up, and no NTP server listens there, or a firewall rejects it;
+- no route; a name that is not resolved, of the servers alone or of the API too;
+- kiss-o'-death: it answers, and refuses this node (DENY, RSTR) or wants to be asked less often (RATE);
+- it answers without a good time of its own (leap, stratum, root distance), or something else answers in its place.
 
 Passes where at least one answers usably: it echoes the request, is a server (mode 4), is synchronised itself (leap,
-stratum) and near enough to its own reference (root distance). Fails where none does.
+stratum) and near enough to its own reference (root distance). Fails where none does; where they only want to be asked less
+often it is inconclusive.
 
-Source: RFC 5905, sections 7.3, 8 and 9.2, and its appendix A.5.1.1.
+Source: RFC 5905, sections 7.3, 7.4, 8 and 9.2, and its appendix A.5.1.1; RFC 1122, section 4.1.3.1, for the port unreachable.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ..finding import Finding
+from ..ntp_packet import Kind
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
+from ..skew import Reference
+from ..wording import listed
 
 NEEDS = ("ntp",)
 MENDED_BY_CHRONY = False
+
+_WHY = "A time daemon with these servers never synchronises, whatever its configuration says."
+_OTHERS = "Or name servers in gate_ntp_servers that answer this node."
+
+_SHORT: Mapping[Kind, str] = {
+    "dns": "name not resolved",
+    "unreachable": "no route",
+    "refused": "refused",
+    "silent": "no reply",
+    "other": "could not be asked",
+    "strange": "no NTP server answers there",
+    "kiss": "kiss-o'-death",
+    "bad_time": "no good time of its own",
+}
+
+_ASK: Mapping[Kind, str] = {
+    "dns": (
+        "See the node's resolver (/etc/resolv.conf; `getent hosts NAME`) for {0}; if no resolver answers, ask the network team "
+        "for UDP and TCP port 53 from this node to it."
+    ),
+    "unreachable": (
+        "Give this node a route to {0} (`ip route get ADDRESS` shows what it has); if a firewall answers so, ask the network "
+        "team for UDP from this node to port 123 there."
+    ),
+    "refused": (
+        "See that an NTP server runs on {0} and listens for this node (chronyd opens its port only with `allow`); or ask the "
+        "network team whether a firewall rejects UDP from this node to port 123 there."
+    ),
+    "silent": (
+        "Ask the network team for UDP from this node to port 123 of {0}, and for the replies from port 123 back to this node. "
+        "If that is open, the server is down or drops what this node asks."
+    ),
+    "other": "See what the node says of {0}, and check again.",
+    "strange": "Ask the network team what answers UDP port 123 in the place of {0}.",
+    "kiss": "Ask whoever runs {0} to serve this node's address.",
+    "bad_time": "Mend the server, not the node: on {0}, `chronyc tracking` and `chronyc sources` show what it follows.",
+}
+_ASK_LESS = (
+    "Wait some minutes and check again; {0} limits how often it is asked, so for many nodes behind one address use servers of "
+    "your own."
+)
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge each server's replies."""
     asked = {r.name.removeprefix("ntp "): r for r in record.skew.references if r.name.startswith("ntp ")}
-    good = [name for name, reference in asked.items() if reference.skew_s]
-    bad = {name: reference.detail for name, reference in asked.items() if not reference.skew_s}
-    seen = {"servers": {name: reference.detail for name, reference in asked.items()}, "usable": good}
-    if not asked and record.section("ntp").get("servers"):
+    bad = {name: reference for name, reference in asked.items() if not reference.skew_s}
+    kinds = {name: _kind(reference) for name, reference in bad.items()}
+    tcp_works = _tcp_works(record.evidence)
+    seen = {
+        "servers": {name: reference.detail for name, reference in asked.items()},
+        "usable": [name for name in asked if name not in bad],
+        "problems": dict(kinds),
+        "tcp_works": tcp_works,
+    }
+    servers = record.section("ntp").get("servers")
+    if not asked and servers:
         raise MissingEvidenceError(record.skew.unknown_because)
     if not asked:
         return Finding(
@@ -35,15 +97,80 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             "Without a server to compare with and to synchronise to, nothing can be said of the clock.",
             "Name your NTP servers in gate_ntp_servers.",
             seen,
+            "no NTP server was asked",
         )
-    listed = "; ".join(f"{name}: {why}" for name, why in bad.items())
-    if not good:
+    told = "; ".join(f"{name}: {reference.detail}" for name, reference in bad.items())
+    if len(bad) < len(asked):
+        note = f"; not usable: {told}" if bad else ""
+        return Finding("pass", f"{len(asked) - len(bad)} of {len(asked)} NTP servers answer this node{note}", seen=seen)
+    addresses = {server["server"]: server.get("addresses") or [] for server in servers}
+    codes = {reference.problem.code for reference in bad.values() if reference.problem}
+    if codes == {"RATE"}:
+        remedy = _ASK_LESS.format(listed(list(bad)))
         return Finding(
-            "fail",
-            f"none of {len(asked)} NTP servers answers this node usably ({listed})",
-            "A time daemon with these servers never synchronises, whatever its configuration says.",
-            "Ask for UDP port 123 from this node to these servers and back, or name servers in gate_ntp_servers that it reaches.",
+            "inconclusive",
+            f"the NTP servers want to be asked less often ({told})",
+            _WHY,
+            remedy,
             seen,
+            "kiss-o'-death RATE",
         )
-    note = f"; not usable: {listed}" if bad else ""
-    return Finding("pass", f"{len(good)} of {len(asked)} NTP servers answer this node{note}", seen=seen)
+    cause = _cause(kinds, codes, tcp_works=tcp_works, dns_works=_dns_works(record.evidence))
+    summary = f"none of {len(asked)} NTP servers answers this node usably ({told})"
+    summary += f": {cause}" if len(set(kinds.values())) == 1 else ""
+    asks = [
+        _ASK[kind].format(_with_addresses([name for name in kinds if kinds[name] == kind], addresses))
+        for kind in dict.fromkeys(kinds.values())
+    ]
+    return Finding("fail", summary, _WHY, " ".join([*asks, _OTHERS]), seen, cause)
+
+
+def _kind(reference: Reference) -> Kind:
+    return reference.problem.kind if reference.problem else "other"
+
+
+def _cause(kinds: Mapping[str, Kind], codes: set[str], *, tcp_works: bool | None, dns_works: bool | None) -> str:
+    """What is in the way, in the same words for every node that has it; of one server alone it can't be told."""
+    if set(kinds.values()) == {"silent"} and tcp_works is False:
+        return "nothing answers this node, neither by UDP 123 nor by TCP"
+    if set(kinds.values()) == {"silent"}:
+        if len(kinds) == 1:
+            return f"{next(iter(kinds))} is blocked or down"
+        return "UDP 123 blocked" if tcp_works else "UDP 123 blocked, or no network at all"
+    if set(kinds.values()) == {"dns"}:
+        return "DNS does not work" if dns_works is False else "the NTP servers' names are not resolved"
+    if set(kinds.values()) == {"kiss"}:
+        return f"kiss-o'-death {', '.join(sorted(codes))}"
+    return f"no usable NTP server: {', '.join(sorted({_SHORT[kind] for kind in kinds.values()}))}"
+
+
+def _with_addresses(names: Sequence[str], addresses: Mapping[str, Sequence[str]]) -> str:
+    """``ntp1.example (192.0.2.1, 2001:db8::1), 192.0.2.2``."""
+    told = []
+    for name in names:
+        others = [address for address in addresses.get(name, ()) if address != name]
+        told.append(f"{name} ({', '.join(others)})" if others else name)
+    return listed(told)
+
+
+def _tcp_works(evidence: Mapping[str, Any]) -> bool | None:
+    """Whether an API could be connected to, whatever came of it then; None where none was asked, or its name was not resolved."""
+    phases = _api_phases(evidence)
+    if phases & {"answered", "tls", "reply"}:
+        return True
+    return False if "connect" in phases else None
+
+
+def _dns_works(evidence: Mapping[str, Any]) -> bool | None:
+    """Whether an API's name was resolved on the node; None where none was asked, or a proxy does that."""
+    phases = _api_phases(evidence)
+    if "dns" in phases:
+        return False
+    return True if phases & {"answered", "connect", "tls", "reply"} else None
+
+
+def _api_phases(evidence: Mapping[str, Any]) -> set[str]:
+    """How far the requests to the APIs came."""
+    apis = (evidence.get("api_date") or {}).get("apis") or []
+    answers = [answer for api in apis for answer in api.get("answers") or []]
+    return {answer["error"]["phase"] if answer.get("error") else "answered" for answer in answers}

@@ -86,7 +86,12 @@ def ntp_sample(
 
 
 def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
-    return {"address": "10.77.0.9", "t1_wall_ns": wall_ns(skew_s, 0.1), "error": "no reply within 2 s"}
+    return {
+        "address": "10.77.0.9",
+        "t1_wall_ns": wall_ns(skew_s, 0.1),
+        "error": "no reply within 2 s",
+        "kind": "silent",
+    }
 
 
 def ntp_server(
@@ -263,6 +268,7 @@ def app(name: str = "deploy") -> dict[str, Any]:
 
 CHECKS = (
     "reachable",
+    "chrony_config",
     "clock_movers",
     "clock_skew",
     "config_in_use",
