@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -17,9 +18,29 @@ MAX_WAIT_S = 2.0
 SPACING_S = 0.05
 MAX_UNANSWERED = 2
 
+# linux/in.h IP_RECVERR and linux/in6.h IPV6_RECVERR, which socket does not name. Without them a connected UDP socket hears
+# of "port unreachable" but not of "host unreachable" and its like, which Linux takes for transient (ip(7), IP_RECVERR).
+RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+
+# What ICMP's other codes of "destination unreachable" come as (Linux, net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c
+# tab_unreach), and what this node's own routes and firewall answer with.
+UNREACHABLE = {
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EHOSTDOWN,
+    errno.ENONET,
+    errno.ENOPROTOOPT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EADDRNOTAVAIL,  # no address of this node's fits the server's: an IPv6 one where there is no IPv6
+}
+
 
 def collect(servers: list, port: int, samples: int, timeout_s: float) -> dict:
-    """The section ``ntp``: every server in a thread of its own, and every address of it."""
+    """The section ``ntp``: every server in a thread of its own, and every address of it.
+
+    Beside each ``error`` stands its ``kind``: dns of a server, refused, unreachable, silent or other of a sample.
+    """
     asked = gather(
         {server: _asker(server, port, samples, timeout_s) for server in servers},
         bound_s(samples, timeout_s) - 1,
@@ -45,14 +66,15 @@ def _asker(server: str, port: int, samples: int, timeout_s: float):
 def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
     resolved = gather({"found": lambda: resolve(server, port)}, timeout_s)["found"]
     if "error" in resolved:
-        return {"error": resolved["error"]}
+        return {"error": resolved["error"], "kind": "dns"}
     exchanges = gather(
         {address: _exchanger(target, samples, timeout_s) for address, target in resolved.items()},
         _exchanges_bound_s(samples, timeout_s),
     )
     taken: list = []
     for address, found in exchanges.items():
-        taken += found if isinstance(found, list) else [{"address": address, "t1_wall_ns": time.time_ns(), **found}]
+        hung = {"address": address, "t1_wall_ns": time.time_ns(), "kind": "other"}
+        taken += found if isinstance(found, list) else [{**hung, **found}]
     return {"addresses": list(resolved), "error": None, "samples": taken}
 
 
@@ -84,18 +106,14 @@ def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
     t1_wall_ns = time.time_ns()
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as udp:
+            udp.setsockopt(*RECVERR[family], 1)
             udp.connect(socket_address)  # replies from others are dropped, and a refusal by ICMP is seen
             t1_wall_ns, t1_mono_ns = read_clocks()
             udp.send(sent)
             reply, t4_mono_ns = _receive(udp, sent, t1_mono_ns / 1e9 + wait_s)
-    except socket.timeout:
-        return {"t1_wall_ns": t1_wall_ns, "error": f"no reply within {wait_s:g} s"}
-    except ConnectionRefusedError:
-        return {"t1_wall_ns": t1_wall_ns, "error": "connection refused"}
-    except ValueError as error:  # of _receive
-        return {"t1_wall_ns": t1_wall_ns, "error": str(error)}
-    except OSError as error:
-        return {"t1_wall_ns": t1_wall_ns, "error": describe(error)}
+    except (OSError, ValueError) as error:
+        kind, text = _failure(error, wait_s)
+        return {"t1_wall_ns": t1_wall_ns, "error": text, "kind": kind}
     return {
         "t1_wall_ns": t1_wall_ns,
         "t1_mono_ns": t1_mono_ns,
@@ -103,6 +121,22 @@ def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
         "sent_hex": sent.hex(),
         "reply_hex": reply.hex(),
     }
+
+
+def _failure(error: Exception, wait_s: float) -> tuple:
+    """``(kind, text)`` of an exchange without a reply; ``kind`` tells what in the network it is.
+
+    refused: ICMP port unreachable, from the host where nothing listens or from a firewall that says so (it is what
+    iptables' REJECT sends). unreachable: this node's routes or firewall, or a router or firewall on the way, say so.
+    silent: nobody says anything. other: what came is no reply.
+    """
+    if isinstance(error, socket.timeout):
+        return "silent", f"no reply within {wait_s:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused", "connection refused"
+    if isinstance(error, OSError):
+        return "unreachable" if error.errno in UNREACHABLE else "other", describe(error)
+    return "other", str(error)  # of _receive
 
 
 def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:

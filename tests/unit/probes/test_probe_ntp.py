@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
@@ -100,6 +106,7 @@ def test_nothing_but_replies_to_another_request_is_an_error_that_says_so(serve):
     assert len(taken["samples"]) == 2
     for sample in taken["samples"]:
         assert sample["error"].startswith("reply does not echo the request's transmit timestamp: 2401")
+        assert sample["kind"] == "other"
         assert "reply_hex" not in sample
 
 
@@ -114,7 +121,9 @@ def test_a_stream_of_foreign_replies_does_not_hold_the_probe(serve):
 def test_a_silent_server_is_asked_twice_and_no_more(serve):
     server = serve(lambda _request: [])
     taken = collect_one(server, timeout_s=0.3)
-    assert [sample["error"] for sample in taken["samples"]] == ["no reply within 0.3 s"] * 2
+    assert [(sample["kind"], sample["error"]) for sample in taken["samples"]] == [
+        ("silent", "no reply within 0.3 s")
+    ] * 2
     assert all(sample["address"] == "127.0.0.1" and sample["t1_wall_ns"] for sample in taken["samples"])
     assert len(server.requests) == 2
 
@@ -132,8 +141,63 @@ def test_a_port_where_nothing_listens_is_refused_at_once():
         port = free.getsockname()[1]
     begun_s = time.monotonic()
     (taken,) = ntp.collect(["127.0.0.1"], port, 4, 1)["servers"]
-    assert [sample["error"] for sample in taken["samples"]] == ["connection refused"] * 2
+    assert [(sample["kind"], sample["error"]) for sample in taken["samples"]] == [("refused", "connection refused")] * 2
     assert time.monotonic() - begun_s < 1
+
+
+ROUTED = """
+set -e
+ip link set lo up
+unshare -n sleep 30 & router=$!
+trap 'kill $router' EXIT
+while [ "$(readlink /proc/$router/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
+ip link add veth0 type veth peer name veth1 netns $router
+ip addr add 192.0.2.1/24 dev veth0
+ip link set veth0 up
+nsenter -t $router -n sh -ec '
+  ip addr add 192.0.2.2/24 dev veth1
+  ip link set lo up
+  ip link set veth1 up
+  echo 1 > /proc/sys/net/ipv4/ip_forward
+  ip route add unreachable 198.51.100.1
+  ip route add prohibit 198.51.100.2
+  ip route add blackhole 198.51.100.3'
+ip route add 198.51.100.0/24 via 192.0.2.2
+ip route add unreachable 203.0.113.1
+ip route add prohibit 203.0.113.2
+"$@"
+"""
+ASK = """
+import json, sys
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
+print(json.dumps(ntp.collect(sys.argv[1:], 123, 1, 1)))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="needs a network of its own: root and ip")
+def test_what_routers_and_this_nodes_routes_say_is_told_from_silence():
+    expected = {
+        "198.51.100.1": "unreachable",  # the router: ICMP host unreachable, which Linux takes for transient
+        "198.51.100.2": "unreachable",  # the router: ICMP administratively prohibited, as a firewall's reject
+        "198.51.100.3": "silent",  # the router drops it
+        "192.0.2.2": "refused",  # ICMP port unreachable
+        "203.0.113.1": "unreachable",
+        "203.0.113.2": "unreachable",
+        "203.0.113.3": "unreachable",  # no route at all
+        "2001:db8::1": "unreachable",  # no IPv6
+    }
+    ended = subprocess.run(
+        ["unshare", "-n", "sh", "-c", ROUTED, "sh", sys.executable, "-c", ASK, *expected],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": "collections"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 0, ended.stderr
+    servers = json.loads(ended.stdout)["servers"]
+    assert {server["server"]: server["samples"][0]["kind"] for server in servers} == expected
 
 
 def test_a_dead_server_does_not_delay_the_others(serve):
@@ -179,6 +243,7 @@ def test_a_name_that_does_not_resolve_is_recorded():
     assert taken["addresses"] == []
     assert taken["samples"] == []
     assert taken["error"]
+    assert taken["kind"] == "dns"
 
 
 def test_a_resolver_that_hangs_is_left_behind(monkeypatch):
@@ -188,6 +253,7 @@ def test_a_resolver_that_hangs_is_left_behind(monkeypatch):
     (taken,) = ntp.collect(["slow.example"], 123, 4, 0.3)["servers"]
     hanging.set()
     assert "did not end within its bound" in taken["error"]
+    assert taken["kind"] == "dns"
     assert time.monotonic() - begun_s < 1.5
 
 
