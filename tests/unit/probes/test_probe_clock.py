@@ -4,6 +4,7 @@ import ctypes
 import time
 from pathlib import Path
 
+import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock, join_state
 
 
@@ -41,6 +42,24 @@ def test_the_clocksource_and_the_absence_of_an_rtc_are_recorded():
     assert taken["rtc"]["present"] is Path("/sys/class/rtc/rtc0").exists()
     if not taken["rtc"]["present"]:
         assert taken["rtc"]["since_epoch_s"] is None
+
+
+@pytest.mark.parametrize(
+    ("adjtime", "local_time"),
+    [
+        (["0.0 0 0.0", "0", "LOCAL"], True),
+        (["0.0 0 0.0", "0", "UTC"], False),
+        (["0.0 0 0.0"], None),
+        ([], None),
+    ],
+)
+def test_whether_the_rtc_keeps_local_time_is_read_from_adjtime(monkeypatch, adjtime, local_time):
+    lines = {"/etc/adjtime": adjtime, "/sys/class/rtc/rtc0/since_epoch": ["1795334400"]}
+    monkeypatch.setattr(clock, "_lines", lambda path: lines.get(path, []))
+    before_s = time.time()
+    rtc = clock.collect()["rtc"]
+    assert (rtc["local_time"], rtc["since_epoch_s"]) == (local_time, 1795334400)
+    assert before_s <= rtc["wall_s_at_read"] <= time.time()
 
 
 def test_a_joined_node_shows_it(tmp_path: Path):
