@@ -1,0 +1,89 @@
+"""Is there a wrong or weak line in what chrony reads?
+
+chronyd starts with much that keeps no time: a server that is only watched, a line of a `.sources` file that it drops without a
+word, more `minsources` than there are servers. And it tells nobody that a configuration is weak: one server, no `makestep`, no
+`rtcsync`. All files that it reads are looked at, DHCP's too, by rules with an ID each, with file and line.
+
+Passes where no rule of severity `error` matches. Warnings are named in the summary and refuse nothing. A rule in
+`gate_accepted_rules` is shown and never refuses. Where another daemon steers the clock there is nothing to look at.
+
+Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony_config.py.
+
+Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony_rules.py.
+
+Rules:
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..chrony_config import read_config
+from ..chrony_rules import RULES
+from ..finding import Finding
+from ..policy import Policy
+from ..record import MissingEvidenceError, Record
+from ..time_daemons import time_daemons
+from ..without_chrony import without_chrony
+
+NEEDS = ("time_services", "chrony")
+MENDED_BY_CHRONY = True
+
+__doc__ += "\n".join(f"  {rule.id}  {rule.severity:7}  {rule.name}" for rule in RULES.values()) + "\n"
+
+
+def judge(record: Record, policy: Policy) -> Finding:
+    """Run every rule over the configuration of the chronyd that steers the clock."""
+    daemons = [d for d in time_daemons(record.section("time_services")) if d.active]
+    if not any(d.daemon == "chrony" and d.steers_now for d in daemons):
+        units = ", ".join(d.unit for d in daemons)
+        missing = None if daemons else without_chrony(record, "configuration")
+        return missing or Finding("pass", f"chrony does not steer this clock ({units} runs): nothing to lint")
+    config = read_config(record.section("chrony"))
+    if not config.files:
+        raise MissingEvidenceError(_nothing_read(config.path, config.unread))
+    found = [
+        {
+            "id": rule.id,
+            "name": rule.name,
+            "severity": rule.severity,
+            "accepted": rule.id in policy.accepted_rules,
+            "file": place.file,
+            "line": place.line,
+            "text": place.text,
+            "why": rule.why,
+            "remedy": rule.remedy,
+        }
+        for rule in sorted(RULES.values(), key=lambda rule: rule.severity)  # "error" before "warning"
+        for place in rule.find(config)
+    ]
+    seen = {"files": list(config.files), "unread": dict(config.unread), "rules": found}
+    errors = [row for row in found if row["severity"] == "error" and not row["accepted"]]
+    notes = [row for row in found if row not in errors and not row["accepted"]]
+    accepted = [row for row in found if row["accepted"]]
+    also = _also("warnings", notes) + _also("accepted", accepted)
+    if not errors:
+        return Finding("pass", f"nothing wrong in {len(config.files)} file(s) that chronyd reads{also}", seen=seen)
+    return Finding(
+        "fail",
+        "; ".join(f"{row['id']} {row['name']} at {_place(row)}" for row in errors) + also,
+        " ".join(dict.fromkeys(str(row["why"]) for row in errors)),
+        "; ".join(dict.fromkeys(f"{row['id']}: {row['remedy']}" for row in errors)),
+        seen,
+        ", ".join(sorted({f"{row['id']} {row['name']}" for row in errors})),
+    )
+
+
+def _also(what: str, rows: list[dict[str, Any]]) -> str:
+    names = dict.fromkeys(f"{row['id']} {row['name']}" for row in rows)
+    return f"; {what}: {', '.join(names)}" if names else ""
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['file']}:{row['line']} ({row['text']})" if row["line"] else f"{row['file']} ({row['text']})"
+
+
+def _nothing_read(path: str | None, unread: Any) -> str:
+    if path is None:
+        return "chronyd runs, and no configuration file of it was found"
+    return f"{path} was not read: {unread.get(path, 'it is not in the evidence')}"
