@@ -35,6 +35,7 @@ TIME = (
     "fake-hwclock-load.service",
     "time-set.target",
     "time-sync.target",
+    "kubelet-dependencies.target",  # OpenShift: by way of it, kubelet and crio come after chrony-wait
 )
 
 # A unit's dependencies as systemd resolved them, drop-ins and generators included.
