@@ -9,6 +9,9 @@ Passes where no rule of severity `error` matches. Warnings are named in the summ
 
 Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony_config.py.
 
+What to do: change the lines that the finding names, by file and line; each rule has its own remedy (`skewgate explain
+CHR101`). Or let the gate write the configuration. What is meant so goes into `gate_accepted_rules`.
+
 Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony_rules.py.
 
 Rules:

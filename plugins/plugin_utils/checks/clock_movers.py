@@ -11,6 +11,8 @@ not.
 What can't be turned off from inside the guest passes with a note: VMware's tools and Hyper-V set the clock once after a
 resume, a snapshot or a migration.
 
+What to do: turn off what the finding names, with its command; then let the time daemon step the clock once more.
+
 Source: vmware-toolbox-cmd's `timesync status` (open-vm-tools, toolboxcmd-time.c) and VMware Tools' documentation, "Configuring
 time synchronization"; VirtualBox's manual, "Tuning the Guest Additions time synchronization parameters"; Microsoft, "Time
 sync for Linux VMs in Azure", and Linux, drivers/hv/hv_util.c; each command's manual page on which of its options set the clock.

@@ -17,6 +17,9 @@ inconclusive; so it is for a client that bears no clock ahead at all, as no meas
 What is left of each budget is shown behind and ahead, which of them breaks first, and when, from the measured drift: of two
 checks into the same report folder, or of chronyd's error of its frequency.
 
+What to do: let the gate step the clock and give the node servers that keep it (or playbook skewgate.preflight.remediate).
+Where references contradict each other, the finding names those that the majority contradicts: mend these first.
+
 Source: the clients' code, named one by one in client_profiles.yml; limits.yml; RFC 5905 for the interval of an exchange.
 """
 

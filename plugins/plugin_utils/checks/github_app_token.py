@@ -14,6 +14,9 @@ GitHub is not asked then.
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
 TLS, rate limit, an unknown answer) it is inconclusive.
 
+What to do: what the finding blames: the clock (the gate mends it), the credential (GitHub's answer is quoted, with what it
+means), or the way to GitHub (DNS, proxy, TLS). Don't change a credential that the true time proves to be good.
+
 Source: GitHub's documentation on App authentication; the clients' code, named in client_profiles.yml.
 """
 

@@ -15,6 +15,9 @@ Passes where at least one answers usably: it echoes the request, is a server (mo
 stratum) and near enough to its own reference (root distance). Fails where none does; where they only want to be asked less
 often it is inconclusive.
 
+What to do: what the finding asks the network team for (mostly UDP port 123 to these servers and back), or name servers in
+`gate_ntp_servers` that the node reaches.
+
 Source: RFC 5905, sections 7.3, 7.4, 8 and 9.2, and its appendix A.5.1.1; RFC 1122, section 4.1.3.1, for the port unreachable.
 """
 

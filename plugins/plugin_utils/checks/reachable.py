@@ -5,6 +5,9 @@ beside the others and never stops them.
 
 Passes where the connection worked and the module ran to its end.
 
+What to do: see that Ansible reaches the node (`ansible NODE -m ping`), that it has Python 3.8 or later, and `become` unless
+Ansible logs in as root; then check it again with `--limit`.
+
 Source: skewgate's own rule, fail closed.
 """
 

@@ -9,6 +9,9 @@ and steers. What timemaster starts is one with it. `chronyd -x`, `phc2sys -E ntp
 alone are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has
 one clock for all containers.
 
+What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
+chrony, or playbook skewgate.preflight.remediate.
+
 Source: systemd's unit states, systemctl(1); OpenRC's rc-service(8); chronyd(8), phc2sys(8), timemaster(8); chrony's FAQ on
 other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
 """
