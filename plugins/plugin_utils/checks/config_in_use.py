@@ -24,7 +24,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..chrony_config import ChronyConfig, Source, read_config
-from ..chronyc import Tracking, parse_activity, parse_authdata, parse_selectdata, parse_sources, parse_tracking
+from ..chronyc import (
+    Authentication,
+    Tracking,
+    parse_activity,
+    parse_authdata,
+    parse_selectdata,
+    parse_sources,
+    parse_tracking,
+)
 from ..finding import Finding, State
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
@@ -57,6 +65,11 @@ class _Running:
     refclocks: int
     unresolved: tuple[str, ...]
     name_of: dict[str, str]
+
+    def label(self, address: str) -> str:
+        """The name that stands in the files, and the address beside it where they are not one: a pool has several."""
+        name = self.name_of.get(address, address)
+        return name if name == address else f"{name} at {address}"
 
     @classmethod
     def of(cls, record: Record) -> _Running:
@@ -237,42 +250,33 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
             "inconclusive",
         )
         return
-    keyless = {
-        running.name_of.get(row.name, row.name): "its cookies were refused (NAK)"
-        if row.nak
-        else "no key was ever established"
-        if row.last_ke_s is None
-        else f"none left since {row.last_ke_s} s"
-        for row in rows
-        if row.mode == "NTS" and not row.cookies and (row.attempts or row.nak)
-    }
-    told = ", ".join(f"{name}: {why}" for name, why in keyless.items())
+    keyless = {running.label(row.name): _why_keyless(row) for row in rows if _is_keyless(row)}
+    told = ", ".join(f"{label}: {why}" for label, why in keyless.items())
     if any(row.state == "*" for row in selection):
         if keyless:
             yield f"without NTS keys: {told}"
         return
-    required = [row for row in selection if "R" in row.effective and row.state != "W"]
-    absent = [source.name for source in needed if source.name in running.unresolved]
+    # Of the states in selectdata, W is what waits for required sources; under `prefer`, a plain source gets noselect.
     shut_out = [
-        running.name_of.get(row.name, row.name)
+        running.label(row.name)
         for row in selection
-        if row.last_rx_s is not None
-        and (row.state == "W" or ("N" in row.effective and "N" not in row.configured))
-        and "R" not in row.effective
+        if "R" not in row.effective
+        and (row.state == "W" or (row.last_rx_s is not None and "N" in set(row.effective) - set(row.configured)))
     ]
-    blockers = dict.fromkeys([*(running.name_of.get(row.name, row.name) for row in required), *keyless, *absent])
+    required = [running.label(row.name) for row in selection if "R" in row.effective and row.state != "W"]
+    absent = [source for source in needed if source.name in running.unresolved]
+    waited_for = dict.fromkeys([*required, *keyless, *(source.name for source in absent)])
     mode = config.last("authselectmode")
-    chosen = mode.arguments[0].lower() if mode and mode.arguments else "mix"
-    if shut_out and blockers and chosen != "require":
-        why_blocked = f" ({told})" if told else ""
+    if shut_out and waited_for and not (mode and mode.arguments[:1] == ("require",)):
+        waits = ", ".join(f"{label} ({keyless[label]})" if label in keyless else label for label in waited_for)
         yield _Fault(
-            f"{', '.join(shut_out)} would do, but chronyd waits for {', '.join(blockers)}{why_blocked}",
+            f"{', '.join(shut_out)} would do, but chronyd waits for {waits}",
             "Beside plain sources, authselectmode makes the authenticated ones required (mix) or the only ones that count "
             "(prefer): without them chronyd follows none.",
             "Let the node reach the authenticated servers (NTS: TCP 4460, and UDP 123), or write only plain ones. "
             "`authselectmode ignore` uses all alike, and gives up what NTS protects from.",
             "NTS starvation"
-            if keyless or any(s.name in absent and "nts" in s.options for s in needed)
+            if keyless or any("nts" in source.options for source in absent)
             else "waits for required sources",
         )
     elif keyless:
@@ -282,6 +286,21 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
             "See what nts_servers says of them (TCP 4460, certificates, the clock itself); chronyd tries again by itself.",
             "NTS keys not established",
         )
+
+
+def _is_keyless(row: Authentication) -> bool:
+    """Whether an NTS source is out of cookies and failed to get new ones; before the first try it merely waits for its turn."""
+    return row.mode == "NTS" and not row.cookies and bool(row.attempts or row.nak)
+
+
+def _why_keyless(row: Authentication) -> str:
+    if row.nak:
+        return "its cookies were refused (NAK), and new ones not got"
+    return (
+        "no key was ever established"
+        if row.last_ke_s is None
+        else f"out of cookies, the last got {row.last_ke_s} s ago"
+    )
 
 
 def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, unit: str) -> Iterator[_Fault | str]:

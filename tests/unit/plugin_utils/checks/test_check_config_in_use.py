@@ -186,7 +186,7 @@ def test_a_healthy_plain_server_waits_for_nts_servers_without_keys():
     finding = of(NTS, *NTS_ROWS, **STARVED)
     assert (finding.state, finding.cause) == ("fail", "NTS starvation")
     assert finding.summary == (
-        "10.0.0.1 would do, but chronyd waits for nts.example (nts.example: no key was ever established)"
+        "10.0.0.1 would do, but chronyd waits for nts.example at 10.9.9.9 (no key was ever established)"
     )
     assert "TCP 4460" in finding.remedy
 
@@ -237,8 +237,14 @@ def test_sources_that_wait_for_more_of_their_kind_are_no_matter_of_authenticatio
     ("row", "why"),
     [
         pytest.param(nts("10.9.9.9", attempts=3), "no key was ever established", id="never"),
-        pytest.param(nts("10.9.9.9", last_ke=7200, attempts=3), "none left since 7200 s", id="run out"),
-        pytest.param(nts("10.9.9.9", last_ke=60, nak=1), "its cookies were refused (NAK)", id="NAK"),
+        pytest.param(
+            nts("10.9.9.9", last_ke=7200, attempts=3),
+            "out of cookies, the last got 7200 s ago",
+            id="run out",
+        ),
+        pytest.param(
+            nts("10.9.9.9", last_ke=60, nak=1), "its cookies were refused (NAK), and new ones not got", id="NAK"
+        ),
     ],
 )
 def test_an_nts_server_without_keys_is_noted_while_another_source_is_selected(row, why):
@@ -251,7 +257,7 @@ def test_an_nts_server_without_keys_is_noted_while_another_source_is_selected(ro
         selectdata=selection("*", "10.8.8.8", "Y") + selection("M", "10.9.9.9", "Y", last=NEVER),
     )
     assert finding.state == "pass"
-    assert finding.summary.endswith(f"without NTS keys: other.example: {why}")
+    assert finding.summary.endswith(f"without NTS keys: other.example at 10.9.9.9: {why}")
 
 
 def test_key_establishment_that_is_under_way_is_no_fault():

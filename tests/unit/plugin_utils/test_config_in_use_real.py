@@ -1,0 +1,264 @@
+"""The check ``config_in_use`` on a real chronyd that is brought into each state, its evidence taken by the product's probe."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, run
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+
+from tests.unit.plugin_utils.builders import policy, record
+from tests.unit.probes import conftest as probes
+
+chrony_tree = probes.chrony_tree
+authority = probes.authority
+
+
+def free_port(kind: int = socket.SOCK_DGRAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def eventually(what: str, is_so: Callable[[], Any], timeout_s: float = 30) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < deadline_s, what
+        time.sleep(0.2)
+
+
+@contextmanager
+def running(chrony_tree: Path, folder: Path, text: str) -> Iterator[Path]:
+    """A chronyd in the foreground, its files in ``folder``; -x: it never touches the clock."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    config = folder / "chrony.conf"
+    own = f"bindcmdaddress {folder}/sock\npidfile {folder}/pid\n" + ("" if "cmdport" in text else "cmdport 0\n")
+    config.write_text(text + own)
+    command = [chrony_tree / "usr/sbin/chronyd", "-x", "-d", "-u", "root", "-f", config]
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        eventually("chronyd does not start", (folder / "sock").exists)
+        yield config
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Node:
+    """A chronyd that stands for the node's own: the probe's commands ask it."""
+
+    def __init__(self, config: Path, port: int) -> None:
+        self.config = config
+        self.port = port
+
+    def chronyc(self, *command: str) -> str:
+        return run.run(["chronyc", *command], 5)["stdout"]
+
+    def wait_until_selected(self) -> None:
+        eventually("no source is selected", lambda: "^,*," in self.chronyc("-c", "-n", "sources"))
+
+    def judge(self) -> Finding:
+        of_policy = policy()
+        taken = record(of_policy=of_policy, chrony=chrony.collect(5))
+        return config_in_use.judge(Record(taken), Policy.from_json(of_policy))
+
+
+@pytest.fixture
+def node(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Node]]:
+    """``node(text)`` starts a chronyd with this configuration; ``{port}`` in it is that of a good server on 127.0.0.1 and .3."""
+    monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
+    monkeypatch.setattr(chrony, "time_daemons", list)
+    monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "node/chrony.conf"),))
+    monkeypatch.setattr(chrony, "PID_FILES", (str(tmp_path / "node/pid"),))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/chronyd").symlink_to(chrony_tree / "usr/sbin/chronyd")
+    port = free_port()
+    with ExitStack() as daemons:
+        serving = f"local stratum 5\nallow\nport {port}\n"
+        daemons.enter_context(running(chrony_tree, tmp_path / "server", serving))
+
+        def start(text: str, chronyc_at: str = f"-h {tmp_path}/node/sock") -> Node:
+            # The node's own chronyc needs no -h: there its socket is the default one.
+            chronyc = tmp_path / "bin/chronyc"
+            chronyc.write_text(f'#!/bin/sh\nexec {chrony_tree}/usr/bin/chronyc {chronyc_at} "$@"\n')
+            chronyc.chmod(0o755)
+            config = running(chrony_tree, tmp_path / "node", text.replace("{port}", str(port)) + "port 0\n")
+            return Node(daemons.enter_context(config), port)
+
+        yield start
+
+
+PLAIN = "server 127.0.0.1 port {port} iburst minpoll -2 maxpoll 0\nmakestep 1 3\n"
+
+
+def test_a_chronyd_that_runs_with_its_files_passes(node):
+    it = node(PLAIN)
+    it.wait_until_selected()
+    finding = it.judge()
+    assert (finding.state, finding.summary) == ("pass", "chronyd runs with the sources that its files name")
+
+
+def test_what_was_written_after_the_start_does_not_run_and_what_was_taken_out_still_does(node):
+    it = node(PLAIN)
+    it.config.write_text(it.config.read_text().replace("127.0.0.1", "127.0.0.3"))
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("fail", "changed since start")
+    assert finding.summary == (
+        f"written but not running: 127.0.0.3 ({it.config}:1); running but no longer written: 127.0.0.1"
+    )
+    assert finding.seen["changed_since_start"] == [str(it.config)]
+
+
+def test_a_sources_file_runs_once_it_was_reloaded(node, tmp_path: Path):
+    folder = tmp_path / "sources.d"
+    folder.mkdir()
+    it = node(f"{PLAIN}sourcedir {folder}\n")
+    (folder / "dhcp.sources").write_text(f"server 127.0.0.3 port {it.port}\n")
+    assert it.judge().summary == f"written but not running: 127.0.0.3 ({folder}/dhcp.sources:1)"
+    it.chronyc("reload", "sources")
+    assert it.judge().state == "pass"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param("server 127.0.0.4\nserver 127.0.0.5 iburst", "2: no newline ends it", id="no newline"),
+        pytest.param(
+            "server 127.0.0.5 ibrust\nserver 127.0.0.4\n", "1: 'ibrust' is no option of server", id="a bad option"
+        ),
+    ],
+)
+def test_lines_of_a_sources_file_that_chronyd_drops_are_those_that_are_named(node, tmp_path: Path, text: str, why: str):
+    folder = tmp_path / "sources.d"
+    folder.mkdir()
+    (folder / "dhcp.sources").write_text(text)
+    it = node(f"{PLAIN}sourcedir {folder}\n")
+
+    finding = it.judge()
+
+    assert finding.seen["running"] == ["127.0.0.1", "127.0.0.4"]
+    assert (finding.state, finding.cause) == ("fail", "dropped .sources line")
+    assert f"{folder}/dhcp.sources:{why}" in finding.summary
+
+
+def test_a_server_that_was_added_at_run_time_is_noted(node):
+    it = node(PLAIN)
+    it.chronyc("add", "server", "127.0.0.3", "port", str(it.port))
+    finding = it.judge()
+    assert finding.state == "pass"
+    assert finding.summary.endswith("gone after a restart: 127.0.0.3")
+
+
+def test_names_that_do_not_resolve_are_told_apart_from_servers_that_do_not_answer(node):
+    names = "server nowhere.invalid\npool pool.invalid\nserver 127.0.0.9 port 9\n"
+    one = node(names).judge()
+    assert one.state == "pass"
+    assert one.summary.endswith("another source has): nowhere.invalid, pool.invalid")
+
+
+def test_without_any_name_that_resolves_it_fails(node):
+    finding = node("server nowhere.invalid\npool pool.invalid\n").judge()
+    assert (finding.state, finding.cause) == ("fail", "names unresolved")
+
+
+def test_sources_that_were_set_offline_are_seen(node):
+    it = node(PLAIN)
+    it.wait_until_selected()
+    it.chronyc("offline")
+    eventually("they are not offline", lambda: it.chronyc("-c", "activity") == "0,1,0,0,0\n")
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("fail", "sources set offline")
+
+
+def test_a_clock_that_makestep_no_longer_steps_is_slewed_for_long(node):
+    """With -x no step succeeds, so what a used-up budget leaves stays: the offset, as System time, with Leap status Normal."""
+    it = node(PLAIN.replace("iburst", "iburst offset 45"))
+    it.wait_until_selected()
+    eventually("there is no update", lambda: float(it.chronyc("-c", "tracking").split(",")[4]) > 40)
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("fail", "makestep used up")
+    assert "behind, and it will be slewed for at least 9.0 min at 83333 ppm" in finding.summary
+
+
+def test_a_plain_server_is_starved_by_an_nts_server_whose_key_port_is_closed(node):
+    closed = free_port(socket.SOCK_STREAM)
+    it = node(f"{PLAIN}server 127.0.0.2 nts ntsport {closed} iburst\n")
+    eventually("the plain server is not held back", lambda: "\nW,127.0.0.1," in "\n" + it.chronyc("-c", "selectdata"))
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("fail", "NTS starvation")
+    assert finding.summary.startswith("127.0.0.1 would do, but chronyd waits for 127.0.0.2 (no key was ever")
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "cause"),
+    [
+        pytest.param("prefer", "fail", "NTS starvation", id="prefer"),
+        pytest.param("require", "fail", "NTS keys not established", id="require"),
+        pytest.param("ignore", "pass", "", id="ignore"),
+    ],
+)
+def test_what_an_nts_server_without_keys_does_depends_on_authselectmode(node, mode: str, state: str, cause: str):
+    closed = free_port(socket.SOCK_STREAM)
+    it = node(f"{PLAIN}server 127.0.0.2 nts ntsport {closed} iburst\nauthselectmode {mode}\n")
+    answered = "377" if mode != "ignore" else "^,*,"
+    eventually("the plain server does not answer", lambda: answered in it.chronyc("-c", "-n", "sources"))
+    finding = it.judge()
+    assert (finding.state, finding.cause) == (state, cause)
+    assert "no key was ever established" in finding.summary
+
+
+def test_an_nts_server_whose_name_does_not_resolve_starves_a_plain_server_too(node):
+    it = node(f"{PLAIN}server nts.invalid nts\n")
+    eventually("the plain server is not held back", lambda: "\nW,127.0.0.1," in "\n" + it.chronyc("-c", "selectdata"))
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("fail", "NTS starvation")
+
+
+def test_nts_keys_that_a_restarted_server_refuses_are_noted(node, chrony_tree: Path, tmp_path: Path, authority):
+    """Its key port is closed by then, so no new keys are to be had: NAK, and no cookie left."""
+    authority.server_context(host="localhost")
+    certificate = next(authority.folder.glob("*.pem"))
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    port, ke_port, another = free_port(), free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+
+    def nts_server(ke_port: int):
+        keys = f"ntsserverkey {certificate}\nntsservercert {certificate}\nntsport {ke_port}\n"
+        text = f"local stratum 5\nallow\nport {port}\nbindaddress 127.0.0.1\n{keys}"
+        return running(chrony_tree, tmp_path / "nts", text)
+
+    with nts_server(ke_port):
+        it = node(
+            PLAIN.replace("127.0.0.1", "127.0.0.3")
+            + f"server 127.0.0.1 port {port} nts ntsport {ke_port} iburst minpoll -2 maxpoll 0\n"
+            f"ntstrustedcerts {tmp_path}/ca.pem\nauthselectmode ignore\n"
+        )
+        eventually("there are no keys", lambda: ",8,100" in it.chronyc("-c", "authdata"))
+        it.wait_until_selected()
+        assert it.judge().summary == "chronyd runs with the sources that its files name"
+    with nts_server(another):
+        eventually("the cookies are not refused", lambda: ",1,1,0,0\n" in it.chronyc("-c", "authdata"))
+        finding = it.judge()
+    assert finding.state == "pass"
+    assert finding.summary.endswith("without NTS keys: 127.0.0.1: its cookies were refused (NAK), and new ones not got")
+
+
+def test_without_root_only_a_configuration_with_authentication_is_inconclusive(node):
+    """Over UDP chronyd answers as to any user: 501 Not authorised to authdata and selectdata."""
+    cmdport = free_port()
+    it = node(
+        f"{PLAIN}server 127.0.0.2 nts\ncmdport {cmdport}\nbindcmdaddress 127.0.0.1\n", f"-h 127.0.0.1 -p {cmdport}"
+    )
+    finding = it.judge()
+    assert (finding.state, finding.cause) == ("inconclusive", "chronyc needs root")
+    assert "501 Not authorised" in finding.summary
