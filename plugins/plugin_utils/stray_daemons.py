@@ -12,11 +12,15 @@ from .time_daemons import TimeDaemon, leaves_clock_alone
 _DAEMON_OF_PROCESS = {
     "chronyd": "chrony",
     "ntpd": "ntpd",
+    "openntpd": "openntpd",
+    "ntp-daemon": "ntpd-rs",
     "busybox": "busybox ntpd",
     "systemd-timesyn": "systemd-timesyncd",
     "ptp4l": "ptp4l",
     "phc2sys": "phc2sys",
     "timemaster": "timemaster",
+    "ptpd": "ptpd",
+    "ptpd2": "ptpd",
     "htpdate": "htpdate",
 }
 """Programs that steer the clock for as long as they run, as /proc/PID/comm names them."""
@@ -59,8 +63,10 @@ def may_be_of(process: Mapping[str, Any], daemon: TimeDaemon) -> bool:
 
 def stray_daemons(section: Mapping[str, Any], daemons: Sequence[TimeDaemon]) -> list[StrayDaemon]:
     """Those that steer the clock now, from the section ``time_services``; one for each program and cgroup: daemons fork."""
-    names = {name for unit in section["units"] for name in (unit["unit"], *(unit.get("names") or []))}
-    main_pids = {unit["main_pid"] for unit in section["units"] if unit["main_pid"]}
+    known = {d.unit for d in daemons}
+    units = [unit for unit in section["units"] if unit["unit"] in known]
+    names = {name for unit in units for name in (unit["unit"], *(unit.get("names") or []))}
+    main_pids = {unit["main_pid"] for unit in units if unit["main_pid"]}
     strays: dict[tuple[str, str | None], StrayDaemon] = {}
     for process in section.get("processes") or []:
         daemon, cgroup = _DAEMON_OF_PROCESS.get(process["comm"]), process.get("cgroup")

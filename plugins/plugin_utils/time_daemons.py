@@ -13,9 +13,11 @@ from .record import MissingEvidenceError
 DAEMON_OF_UNIT = {
     "chrony": "chrony",
     "chronyd": "chrony",
+    "chronyd-restricted": "chrony",
     "ntp": "ntpd",
     "ntpd": "ntpd",
     "ntpsec": "ntpsec",
+    "ntpd-rs": "ntpd-rs",
     "openntpd": "openntpd",
     "systemd-timesyncd": "systemd-timesyncd",
     "busybox-ntpd": "busybox ntpd",

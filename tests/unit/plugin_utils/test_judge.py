@@ -270,7 +270,14 @@ def test_of_a_node_that_was_not_reached_only_that_is_judged():
             record(
                 time_services=time_services(),
                 of_policy=policy(
-                    advisory_checks=["time_service", "chrony_config", "config_in_use", "ntp_sources", "sync_state"]
+                    advisory_checks=[
+                        "time_service",
+                        "chrony_config",
+                        "config_in_use",
+                        "next_boot",
+                        "ntp_sources",
+                        "sync_state",
+                    ]
                 ),
             ),
             False,

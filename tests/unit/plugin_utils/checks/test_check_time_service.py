@@ -29,6 +29,11 @@ OWN = "/system.slice/chrony.service"
 
 PASSING = {
     "chrony alone": ([CHRONY_UNIT], [], "chrony.service steers the clock, and no other time daemon does"),
+    "Fedora's chronyd without privileges": (
+        [unit("chronyd-restricted.service", main_pid=731)],
+        [process("chronyd", "/system.slice/chronyd-restricted.service", "/usr/sbin/chronyd -U", pid=731)],
+        "chronyd-restricted.service steers the clock",
+    ),
     "timesyncd alone": ([TIMESYNCD], [], "systemd-timesyncd.service steers the clock"),
     "another one installed, but down": (
         [CHRONY_UNIT, unit("systemd-timesyncd.service", "inactive", "disabled")],
@@ -161,6 +166,13 @@ FAILING = {
         "2 time daemons steer this clock: ntpd.service, phc2sys.service",
         "Keep ntpd.service: systemctl disable --now phc2sys.service",
         "several time daemons: ntpd, phc2sys",
+    ),
+    "another program in a unit that is no time daemon's": (
+        [CHRONY_UNIT, unit("open-vm-tools.service", main_pid=612)],
+        [process("htpdate", "/system.slice/open-vm-tools.service", "htpdate -D example.com")],
+        "chrony.service, htpdate (pid 812, cgroup /system.slice/open-vm-tools.service)",
+        "Keep chrony.service: systemctl disable --now open-vm-tools.service",
+        "several time daemons: chrony, htpdate",
     ),
     "a second chronyd in a pod": (
         [CHRONY_UNIT],

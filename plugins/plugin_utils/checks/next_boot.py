@@ -1,0 +1,346 @@
+"""Would the node's clock be right after its next boot, before what signs with it starts?
+
+A clock that is right today starts again at the next boot from the RTC, or without one from some time in the past, and stays
+there until the time daemon has set it. What starts before that (a kubelet with its pods) works with the wrong time. `at_boot`
+tells what this node would do, in order.
+
+Passes where the one daemon that steers now starts at boot, and the clock is right then: by an RTC that is right, or by a daemon
+that steps it. What would help but is not needed now is a note in the summary: a wait for the first synchronisation, the order
+of kubelet after it. Where no cluster unit is installed yet, the join has to set that order.
+
+Fails where the daemon is not enabled, or another one is as well; where the RTC is absent or further off than one of
+`gate_clients` can stand and the daemon would only slew; where it is so and kubelet, k3s, rke2, k0s or microk8s is installed
+without being ordered after a wait that proves the synchronisation; where the RTC is in local time and nothing steps the clock.
+
+`time-sync.target` alone proves nothing: Debian's and SUSE's chrony.service comes before it and has not synchronised yet. It
+takes chrony-wait (which needs chronyd's command port: not with `cmdport 0`), systemd-time-wait-sync, or ntp-wait.
+
+What to do: enable the daemon, let it step the clock at its start, set the RTC by the right clock (the gate does these with
+chrony, and enables chrony-wait), and order kubelet after the wait: `Wants=` and `After=time-sync.target` in a drop-in.
+
+Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source; chrony's chrony-wait.service;
+chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`); hwclock(8), adjtime; fake-hwclock(8).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..chrony_config import read_config
+from ..finding import Finding
+from ..first_correction import FirstCorrection, first_correction
+from ..interval import Interval
+from ..policy import Policy
+from ..record import MissingEvidenceError, Record
+from ..stray_daemons import stray_daemons
+from ..time_daemons import TimeDaemon, time_daemons
+
+NEEDS = ("time_services", "clock", "boot", "chrony")
+MENDED_BY_CHRONY = True
+
+CLUSTER = (
+    "kubelet.service",
+    "k3s.service",
+    "k3s-agent.service",
+    "rke2-server.service",
+    "rke2-agent.service",
+    "k0scontroller.service",
+    "k0sworker.service",
+    "snap.microk8s.daemon-kubelite.service",
+    "snap.k8s.kubelet.service",
+)
+"""What starts pods, and so the clients that sign."""
+
+RUNTIMES = (
+    "containerd.service",
+    "crio.service",
+    "docker.service",
+    "snap.microk8s.daemon-containerd.service",
+    "snap.k8s.containerd.service",
+)
+"""Shown, not judged: they start pods only when a kubelet tells them to."""
+
+TARGET = "time-sync.target"
+_WHY = "Until the daemon has set the clock, all that the node signs and verifies has the wrong time."
+_SET_RTC = "Set the RTC by the clock once that is right: hwclock --systohc --utc (the gate does it; chrony's rtcsync keeps it)."
+
+
+@dataclass(frozen=True)
+class _Rtc:
+    """What the clock starts from, and how far off that is at least."""
+
+    state: Literal["right", "off", "absent", "local"]
+    words: str
+    least_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """What waits for the first synchronisation. ``proof``: the units after which the clock is known to be synchronised."""
+
+    words: str
+    proof: frozenset[str] = frozenset()
+
+
+def judge(record: Record, policy: Policy) -> Finding:
+    """Judge what the units, the RTC and the daemon's configuration say of the next boot."""
+    services = record.section("time_services")
+    manager = services.get("manager")
+    if manager not in ("systemd", "openrc"):
+        return Finding(
+            "inconclusive",
+            f"the node's services are not run by systemd or OpenRC ({manager})",
+            "What starts at boot is only known of these.",
+            "See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this node "
+            "(gate_advisory_checks).",
+            {"at_boot": []},
+            "service manager not known",
+        )
+    daemons = time_daemons(services)
+    steering = [d for d in daemons if d.steers_now]
+    if not steering:
+        return _without_unit(record, daemons)
+    units = _boot_units(record)
+    daemon = next((d for d in steering if d.daemon == "chrony"), steering[0])
+    others = [d for d in daemons if d is not daemon and not d.leaves_clock_alone and _starts(d, units)]
+    if refusal := _wrong_daemon_starts(daemon, others, manager, units):
+        return refusal
+    rtc = _rtc(record, policy)
+    correction = first_correction(daemon, record)
+    wait = _wait(daemon, record, units)
+    cluster = [unit for unit in units if unit in CLUSTER]
+    unordered = [unit for unit in cluster if not _after(unit, wait.proof, units)]
+    order = _order(units, wait.proof, manager)
+    at_boot = [rtc.words, f"{daemon.unit} starts; {correction.words}", wait.words, *order]
+    seen = {"at_boot": at_boot, "daemon": daemon.unit, "rtc": rtc.state, "unordered": unordered}
+    if refusal := _clock_stays_wrong(daemon, rtc, correction, seen):
+        return refusal
+    if unordered and rtc.state in ("off", "absent"):
+        return Finding(
+            "fail",
+            f"at the next boot {', '.join(unordered)} may start before the clock is set: {rtc.words}; {wait.words}",
+            _WHY,
+            f"{_order_remedy(daemon, unordered)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
+            seen,
+            f"RTC {rtc.state}, and nothing waits",
+        )
+    notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
+    if not wait.proof:
+        notes.append(wait.words)
+    elif unordered:
+        notes.append(f"{', '.join(unordered)} may start before that")
+    if manager == "systemd" and (not wait.proof or unordered):
+        notes.append(f"what would help: {_order_remedy(daemon, unordered)}")
+    if manager == "systemd" and not cluster:
+        notes.append(f"no cluster unit is installed yet: the join has to order it after {TARGET}")
+    return Finding("pass", "; ".join(note.rstrip(".") for note in notes), seen=seen)
+
+
+def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
+    """Nothing that systemd or OpenRC would start again steers the clock."""
+    strays = stray_daemons(record.section("time_services"), daemons)
+    if not strays:
+        return Finding(
+            "skipped",
+            "no time daemon steers the clock, so the next boot can't be judged",
+            "It follows from what time_service found.",
+            "Mend what time_service says, and check again.",
+            {"at_boot": []},
+            "no time daemon steers the clock",
+        )
+    return Finding(
+        "fail",
+        f"{strays[0].name} steers the clock, and no known unit starts it at the next boot",
+        "After a reboot nothing steers this clock, or not before a container runs; a skew comes back unseen.",
+        "Run a time daemon as a service of the node: the gate installs chrony. Then stop this one.",
+        {"at_boot": [f"nothing is known to start {strays[0].comm}"]},
+        "the time daemon belongs to no unit",
+    )
+
+
+def _boot_units(record: Record) -> dict[str, Mapping[str, Any]]:
+    units = record.section("boot")["units"]
+    if "error" in units:
+        raise MissingEvidenceError(f"systemd did not tell what it starts at boot: {units['error']}")
+    return {unit["unit"]: unit for unit in units if unit["load_state"] not in ("not-found", "masked")}
+
+
+def _starts(daemon: TimeDaemon, units: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether it starts at the next boot. A unit whose condition was not met at this boot (timesyncd beside chrony) does not."""
+    if not daemon.active and units.get(daemon.unit, {}).get("condition_met") is False:
+        return False
+    return daemon.enabled and not daemon.state.endswith("enabled-runtime")  # that is forgotten at a reboot
+
+
+def _wrong_daemon_starts(
+    daemon: TimeDaemon, others: Sequence[TimeDaemon], manager: str, units: Mapping[str, Mapping[str, Any]]
+) -> Finding | None:
+    enable = f"rc-update add {daemon.unit} default" if manager == "openrc" else f"systemctl enable {daemon.unit}"
+    disable = "; ".join(
+        f"rc-update del {d.unit}" if manager == "openrc" else f"systemctl disable {d.unit}" for d in others
+    )
+    names = ", ".join(d.unit for d in others)
+    if not _starts(daemon, units):
+        instead = f"; {names} starts in its place" if others else ""
+        return Finding(
+            "fail",
+            f"{daemon.unit} steers the clock now, but does not start at the next boot ({daemon.state}){instead}",
+            "After a reboot nothing steers this clock, and a skew comes back unseen."
+            if not others
+            else "After a reboot another daemon steers this clock, with servers that nobody has checked.",
+            f"{enable}{f'; {disable}' if others else ''}",
+            {"at_boot": [f"{daemon.unit} does not start", *(f"{d.unit} starts" for d in others)]},
+            "the time daemon is not enabled",
+        )
+    if others:
+        return Finding(
+            "fail",
+            f"at the next boot {names} would start beside {daemon.unit}",
+            "Two daemons steer one clock against each other, or which of them runs changes with each boot.",
+            f"Keep {daemon.unit}: {disable}",
+            {"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
+            f"several time daemons enabled: {', '.join(sorted(d.daemon for d in (daemon, *others)))}",
+        )
+    return None
+
+
+def _clock_stays_wrong(
+    daemon: TimeDaemon, rtc: _Rtc, correction: FirstCorrection, seen: Mapping[str, Any]
+) -> Finding | None:
+    """The daemon starts, and does not set the clock that it finds."""
+    cause = f"RTC {'in local time' if rtc.state == 'local' else rtc.state}"
+    if rtc.state in ("off", "absent") and rtc.least_s > correction.gives_up_beyond_s:
+        return Finding(
+            "fail",
+            f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
+            "The clock stays wrong, and nothing steers it.",
+            f"Start ntpd with -g.{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+            seen,
+            f"{cause}, and the daemon gives up",
+        )
+    # How far off it is without an RTC is not known: a step of any threshold is taken to do.
+    slews = rtc.least_s <= correction.steps_beyond_s if rtc.state == "off" else not correction.steps
+    if rtc.state == "right" or not slews:
+        return None
+    step = {
+        "chrony": "Let chronyd step the clock at its start: `makestep 1 3` in chrony.conf (the gate writes it).",
+        "openntpd": "Start OpenNTPD with -s.",
+    }.get(daemon.daemon, "Let the daemon step the clock at its start: ntpd without -x and `tinker step 0`, with -g.")
+    return Finding(
+        "fail",
+        f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
+        f"{_WHY} A slew takes at least ten times as long as the error is (chronyd), or two thousand times (the kernel's).",
+        f"{step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+        seen,
+        f"{cause}, and no step",
+    )
+
+
+def _rtc(record: Record, policy: Policy) -> _Rtc:
+    """Compare the RTC with the true time as far as that is known: its reading, less the node's clock, plus the node's skew."""
+    rtc = record.section("clock").get("rtc") or {}
+    if not rtc.get("present"):
+        saved = record.section("boot").get("fake_hwclock")
+        start = f"at {saved}, as fake-hwclock saved it" if saved else "somewhere in the past"
+        # Without either it starts at the time when systemd was built, or when its daemon last ran (systemd(1), "clock").
+        return _Rtc("absent", f"no RTC: the clock starts {start}", 0.0 if saved else math.inf)
+    if rtc.get("local_time"):
+        return _Rtc("local", "the RTC is in local time (/etc/adjtime): wrong by an hour after a change of summer time")
+    if rtc.get("since_epoch_s") is None:
+        raise MissingEvidenceError("there is an RTC, but it could not be read (/sys/class/rtc/rtc0/since_epoch)")
+    skew_s = record.skew.skew_s
+    known = skew_s or Interval(0.0, 0.0)
+    ahead_s = rtc["since_epoch_s"] - rtc["wall_s_at_read"]
+    # It shows whole seconds: it may be up to one second further on.
+    off_s = Interval(ahead_s + known.low, ahead_s + 1 + known.high)
+    against = "" if skew_s else " against this clock, whose own skew is unknown"
+    if any(profile.outcome(off_s) == "fail" for profile in policy.profiles):
+        direction = "ahead" if off_s.middle > 0 else "behind"
+        zone_s = round(off_s.middle / 900) * 900
+        zone = " (it looks like local time)" if abs(zone_s) >= 1800 and abs(off_s.middle - zone_s) < 5 else ""
+        return _Rtc(
+            "off", f"the RTC is {abs(off_s.middle):.0f} s {direction}{zone}{against}", max(off_s.low, -off_s.high)
+        )
+    return _Rtc("right", f"the RTC is right to {max(abs(off_s.low), abs(off_s.high)):.0f} s{against}")
+
+
+def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
+    """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
+    told, proof = [], set()
+    for name in ("chrony-wait.service", "ntp-wait.service", "ntpsec-wait.service", "systemd-time-wait-sync.service"):
+        unit = units.get(name)
+        if unit is None or not _enabled(unit):
+            continue
+        if problem := _cannot_prove(unit, daemon, record):
+            told.append(f"{name} is enabled, but {problem}")
+            continue
+        told.append(f"{name} waits for the synchronisation")
+        proof |= {name, TARGET} if TARGET in unit["before"] else {name}
+    return _Wait("; ".join(told) or "nothing waits for the synchronisation", frozenset(proof))
+
+
+def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> str:
+    """Why an enabled wait waits for nothing with this daemon; empty where it proves the synchronisation."""
+    name = unit["unit"]
+    chrony = daemon.daemon in ("chrony", "timemaster")
+    config = read_config(record.section("chrony")) if chrony else None
+    if name == "chrony-wait.service":
+        if config is None:
+            return f"{daemon.unit} steers the clock"
+        port = config.last("cmdport")
+        # Without -h chronyc takes chronyd's socket, which is there whatever the port.
+        by_port = " -h " in unit["exec_start"] or not unit["exec_start"]
+        return "`cmdport 0` keeps it from asking chronyd" if port and port.arguments == ("0",) and by_port else ""
+    if name in ("ntp-wait.service", "ntpsec-wait.service"):
+        return "" if daemon.daemon in ("ntpd", "ntpsec") else f"{daemon.unit} steers the clock"
+    if config is not None and not config.all("rtcsync"):
+        return (
+            "without `rtcsync` chronyd never tells the kernel: it waits for ever, and what comes after it never starts"
+        )
+    return ""
+
+
+def _after(unit: str, proof: frozenset[str], units: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a unit starts after one of ``proof``, by way of others that start too: `After=` what does not start is void."""
+    seen, left = {unit}, list(units[unit]["after"])
+    while left:
+        name = left.pop()
+        if name in proof:
+            return True
+        if name in units and name not in seen and (_enabled(units[name]) or name.endswith(".target")):
+            seen.add(name)
+            left += units[name]["after"]
+    return False
+
+
+def _enabled(unit: Mapping[str, Any]) -> bool:
+    return unit["unit_file_state"] in ("enabled", "static", "generated")
+
+
+def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manager: str) -> list[str]:
+    if manager == "openrc":
+        return ["the order of OpenRC's services is not known"]
+    shown = [name for name in (*CLUSTER, *RUNTIMES) if name in units]
+    lines = []
+    for name in shown:
+        if _after(name, proof, units):
+            lines.append(f"{name} starts after that")
+        elif TARGET in units[name]["after"]:
+            lines.append(f"{name} starts after {TARGET}, which is reached without a proof")
+        else:
+            lines.append(f"{name} does not wait for {TARGET}")
+    return lines or ["no cluster unit is installed yet"]
+
+
+def _order_remedy(daemon: TimeDaemon, cluster: Sequence[str]) -> str:
+    wait = {
+        "chrony": "chrony-wait.service",
+        "timemaster": "chrony-wait.service",
+        "ntpd": "ntp-wait.service",
+        "ntpsec": "ntpsec-wait.service",
+    }.get(daemon.daemon, "systemd-time-wait-sync.service")
+    drop_in = f"a drop-in with `[Unit] Wants={TARGET} After={TARGET}` for {', '.join(cluster)}" if cluster else ""
+    return f"systemctl enable {wait}{' and ' + drop_in if drop_in else ''}."
