@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -209,11 +210,11 @@ def test_chronyd_itself_accepts_what_the_other_rules_are_about(rule: str, chrony
 class Running:
     """A chronyd -x in a folder of its own, and its chronyc."""
 
-    def __init__(self, chronyd: Path, folder: Path, text: str) -> None:
+    def __init__(self, chronyd: Path, folder: Path, text: str, port: int = 0) -> None:
         self.folder = folder
         self.chronyc = chronyd.parents[1] / "bin/chronyc"
         folder.mkdir(mode=0o700, exist_ok=True)
-        own = f"port 0\ncmdport 0\nbindcmdaddress {folder}/sock\npidfile {folder}/pid\n"
+        own = f"port {port}\ncmdport 0\nbindcmdaddress {folder}/sock\npidfile {folder}/pid\n"
         (folder / "chrony.conf").write_text(text + own)
         self.process = subprocess.Popen(
             [chronyd, "-x", "-d", "-u", "root", "-f", folder / "chrony.conf"],
@@ -311,6 +312,44 @@ def test_a_real_chronyd_makes_of_authselectmode_what_the_rules_say(text, options
     rows = start(text).ask("selectdata")
     # name, state, authentication, 5 configured options, 5 in effect
     assert sorted("".join(row[8:13]) for row in rows) == sorted(options), rows
+
+
+@pytest.fixture
+def server(chronyd: Path, tmp_path: Path) -> Iterator[str]:
+    """A server line for a chronyd on loopback that answers at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = Running(chronyd, tmp_path / "server", "local stratum 5\nallow\nbindaddress 127.0.0.1\n", port=port)
+    running.ask("tracking")
+    yield f"server 127.0.0.1 port {port} iburst minpoll -2 maxpoll -2"
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        pytest.param("", "*", id="selected"),
+        pytest.param("\nminsources 2", "W", id="CHR108 waits for ever for a second source"),
+        pytest.param(" noselect", "N", id="CHR102 is only watched"),
+    ],
+)
+def test_a_real_chronyd_follows_a_good_server_only_where_no_rule_of_errors_matches(more, state, server, start):
+    running = start(f"{server}{more}\n")
+    deadline_s = time.monotonic() + 10
+    while (found := running.ask("selectdata")[0][0]) != state:
+        assert time.monotonic() < deadline_s, f"{found}, not {state}"
+        time.sleep(0.1)
+    errors = {"W": ["CHR108"], "N": ["CHR102"]}.get(state, [])
+    config = read(f"{server}{more}\n")
+    assert [rule for rule in matched(config) if RULES[rule].severity == "error"] == errors
+
+
+def test_a_real_chronyd_exits_at_an_offset_beyond_maxchange(server, start):
+    running = start(f"{server} offset 100\nmaxchange 1 0 0\n")
+    log, _none = running.process.communicate(timeout=15)
+    assert "exceeds the allowed maximum" in log
+    assert "exiting" in log
 
 
 def test_a_real_chronyd_asks_no_source_that_is_offline(start):
