@@ -104,8 +104,10 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
         refused = "alert no application protocol" in error.message  # RFC 7301, section 3.2
         return {**found, "error": {**error.as_json(), **({"phase": "alpn"} if refused else {})}}
     chosen = connection.alpn
-    connection.close()
     found.update(alpn=chosen, certificate_time_error=refusal)
+    if refusal:
+        found["certificate"] = connection.certificate_validity()
+    connection.close()
     if chosen != ALPN:
         found["error"] = {"phase": "alpn", "message": f"the server chose {chosen or 'no protocol'}; expected {ALPN}"}
     return found

@@ -146,6 +146,7 @@ def test_a_certificate_that_is_only_out_of_date_by_this_clock_is_told(collect, t
     expired, early = collect(trust, *(f"server localhost nts ntsport {port}" for port in ports))
     assert "certificate has expired" in expired["certificate_time_error"]
     assert "certificate is not yet valid" in early["certificate_time_error"]
+    assert expired["certificate"]["not_after_s"] < time.time() < early["certificate"]["not_before_s"]
     assert [(entry["error"], entry["alpn"]) for entry in (expired, early)] == [(None, "ntske/1")] * 2
 
 

@@ -1,0 +1,140 @@
+"""Can the node set up NTS with the servers that its chrony authenticates?
+
+A server with `nts` in chrony's configuration gives no time before keys were established with it over TLS, on a port of its
+own: TCP 4460. Where that port is blocked, chronyd waits for ever, and under the default `authselectmode mix` it takes no plain
+server in its place. The node tries the key establishment itself: name, connection, TLS with the certificates that chrony is
+told to trust, and the protocol ntske/1.
+
+Passes where one such server can be set up, where chrony has others that it may select, and where NTS does not concern this
+node: none is configured, or another daemon steers the clock. Fails where none can be. A certificate that is not valid at the
+node's time accuses the clock only where it is valid at the true time, by the measured skew.
+
+Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..chrony_config import read_config
+from ..finding import Finding
+from ..interval import Interval
+from ..ntp_packet import NS
+from ..policy import Policy
+from ..record import Record
+from ..time_daemons import time_daemons
+from ..wording import listed
+
+NEEDS = ("collected", "nts", "chrony", "time_services")
+MENDED_BY_CHRONY = False
+
+_WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
+_MEND_CLOCK = "Mend the clock (clock_skew says how far it is off), and check again."
+
+_REMEDY = {
+    "TCP 4460 blocked": (
+        "Ask the network team for TCP from this node to {0}, and for UDP from this node to the NTP port of the same servers "
+        "(123, unless they name another); or use servers without `nts`."
+    ),
+    "refused": "See that a server for NTS key establishment runs there: {0}; or ask whether a firewall rejects TCP to it.",
+    "no route": "Give this node a route to {0}, or ask the network team for TCP from this node to it.",
+    "name not resolved": "See the node's resolver (/etc/resolv.conf) for {0}.",
+    "certificate not trusted": (
+        "Give chrony the CA of {0} with `ntstrustedcerts`, or see who answers in its place: the certificate is of no CA that the "
+        "node trusts, or of another name."
+    ),
+    "certificate not valid at the node's time: the clock": _MEND_CLOCK,
+    "certificate not valid at the true time": "Have the certificate of {0} renewed by whoever runs it.",
+    "certificate not valid at the node's time": (
+        "Have the clock measured first (clock_skew); if it is right, the certificates of {0} are to be renewed: "
+        "`openssl s_client -connect HOST:4460 -alpn ntske/1 -showcerts`."
+    ),
+    "no NTS there": "What answers does not offer ntske/1: give the right server and `ntsport` for {0}.",
+    "TLS failed": "See what `openssl s_client -connect HOST:4460 -alpn ntske/1` says on the node of {0}.",
+}
+
+
+def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
+    """Judge each key establishment that was tried."""
+    servers = record.section("nts")["servers"]
+    seen = {"servers": servers}
+    if not servers:
+        return Finding("pass", "no server is authenticated with NTS", seen=seen)
+    active = [d for d in time_daemons(record.section("time_services")) if d.active]
+    if active and all(d.daemon != "chrony" for d in active):
+        unit = ", ".join(d.unit for d in active)
+        return Finding("pass", f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen)
+    bad = [(server, cause) for server in servers if (cause := _cause(server, record))]
+    seen["problems"] = {server["server"]: cause for server, cause in bad}
+    told = "; ".join(f"{server['server']}: {cause} ({_detail(server)})" for server, cause in bad)
+    good = f"{len(servers) - len(bad)} of {len(servers)} servers set up NTS with this node"
+    if not bad:
+        return Finding("pass", good, seen=seen)
+    if len(bad) < len(servers):
+        return Finding("pass", f"{good}; not: {told}", seen=seen)
+    others = _others(record)
+    if others:
+        return Finding("pass", f"{good} ({told}), but chronyd may select {listed(others)} without", seen=seen)
+    causes = dict.fromkeys(cause for _, cause in bad)
+    remedies = [
+        _REMEDY[cause].format(listed([_address(server) for server, of_server in bad if of_server == cause]))
+        for cause in causes
+    ]
+    return Finding("fail", f"{good} ({told})", _WHY, " ".join(remedies), seen, f"NTS: {', '.join(sorted(causes))}")
+
+
+def _cause(server: Mapping[str, Any], record: Record) -> str:
+    """A key of ``_REMEDY``, or nothing where keys could be established."""
+    error = server["error"]
+    if error is None:
+        return _certificate_cause(server, record) if server["certificate_time_error"] else ""
+    if error["phase"] == "dns":
+        return "name not resolved"
+    if error["phase"] == "alpn":
+        return "no NTS there"
+    if error["phase"] == "connect":
+        return _connect_cause(error["message"].lower())
+    return "certificate not trusted" if error.get("kind") in ("unknown_ca", "wrong_name") else "TLS failed"
+
+
+def _connect_cause(message: str) -> str:
+    """From the kernel's words, an address each: one that is dropped says more than an IPv6 address without a route."""
+    if "no answer" in message or "timed out" in message:
+        return "TCP 4460 blocked"
+    return "refused" if "refused" in message else "no route"
+
+
+def _certificate_cause(server: Mapping[str, Any], record: Record) -> str:
+    """Clock or certificate: by whether it is valid at the true time, the node's less its skew."""
+    shown, skew_s = server.get("certificate"), record.skew.skew_s
+    unsure = "certificate not valid at the node's time"
+    if shown is None or skew_s is None:
+        return unsure
+    valid_s = Interval(shown["not_before_s"], shown["not_after_s"])
+    node_s = record.section("collected")["wall_ns"] / NS
+    true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
+    if valid_s.low <= node_s <= valid_s.high:
+        return unsure  # another of its chain is not
+    if valid_s.contains(true_s):
+        return f"{unsure}: the clock"
+    return unsure if valid_s.overlaps(true_s) else "certificate not valid at the true time"
+
+
+def _others(record: Record) -> Sequence[str]:
+    """Sources without NTS that chronyd may select: under `mix` and `require` only those with a key (chrony.conf(5))."""
+    config = read_config(record.section("chrony"))
+    directive = config.last("authselectmode")
+    plain_too = directive is not None and directive.arguments[:1] in (("prefer",), ("ignore",))
+    others = [s for s in config.sources if not {"nts", "noselect", "offline"} & set(s.options)]
+    return [s.name for s in others if plain_too or s.authenticated]
+
+
+def _detail(server: Mapping[str, Any]) -> str:
+    return str(server["error"]["message"] if server["error"] else server["certificate_time_error"])
+
+
+def _address(server: Mapping[str, Any]) -> str:
+    """``time.example port 4460 (192.0.2.1)``."""
+    others = [address for address in server["addresses"] if address != server["server"]]
+    return f"{server['server']} port {server['port']}" + (f" ({', '.join(others)})" if others else "")
