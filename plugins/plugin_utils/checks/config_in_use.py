@@ -12,6 +12,9 @@ time, a file that was changed since the start. Where chrony does not steer the c
 The time that a slew takes is |System time| / maxslewrate (83333 ppm by default, on Linux 100000 ppm at the most): the least
 that it can be.
 
+What to do: restart chronyd, or reload its sources (`chronyc reload sources`), as the finding says, and see that what it left
+out is mended.
+
 Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
 authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file), sources.c
 (update_sel_options, SRC_SelectSource), the same in 4.0, 4.3 and 4.6.1 in what is read here.
