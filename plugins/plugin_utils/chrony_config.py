@@ -218,7 +218,10 @@ class _Reader:
         for directive in self.source_dirs:
             for path in self._found(directive):
                 self._walk_sources(path)
-        asked = bool(printed) and "rc" in (printed or {}) and not (self.version and self.version < (4, 0))
+        knows_p = self.version is None or self.version >= (4, 0)
+        told = printed if printed and "rc" in printed and knows_p else None
+        refusal = _refusal(told) if told else None
+        asked = told is not None and not self._kept_out(refusal)
         return ChronyConfig(
             path=self.path,
             files=tuple(self.walked),
@@ -226,10 +229,15 @@ class _Reader:
             sources=tuple(_sources(self.directives)),
             dropped=tuple(self.dropped),
             invalid=() if asked else tuple(self._invalid()),
-            refused=_refusal(printed or {}) if asked else None,
+            refused=refusal if asked else None,
             unread=self.unread,
             unmatched=tuple(self.unmatched),
         )
+
+    def _kept_out(self, refusal: str | None) -> bool:
+        """Whether `chronyd -p` only lacked the right to read a file, as the module itself did: it says nothing of the file."""
+        denied = [path for path, error in self.unread.items() if "Permission denied" in error]
+        return bool(refusal and "Permission denied" in refusal and any(path in refusal for path in denied))
 
     def _walk(self, path: str) -> None:
         self.walked.append(path)

@@ -32,7 +32,7 @@ from ..without_chrony import without_chrony
 NEEDS = ("time_services", "chrony")
 MENDED_BY_CHRONY = True
 
-__doc__ += "\n".join(f"  {rule.id}  {rule.severity:7}  {rule.name}" for rule in RULES.values()) + "\n"
+__doc__ = (__doc__ or "") + "".join(f"  {rule.id}  {rule.severity:7}  {rule.name}\n" for rule in RULES.values())
 
 
 def judge(record: Record, policy: Policy) -> Finding:

@@ -192,6 +192,19 @@ def test_chronyd_itself_is_believed_where_it_could_be_asked(printed, version, re
     assert [p.directive.line for p in config.invalid] == [1, 2][:invalid]
 
 
+@pytest.mark.parametrize(
+    ("unread", "refused"),
+    [
+        pytest.param({"/etc/x.conf": "[Errno 13] Permission denied: '/etc/x.conf'"}, False, id="nor could the module"),
+        pytest.param({}, True, id="the module could: AppArmor keeps chronyd out"),
+    ],
+)
+def test_a_file_that_may_not_be_read_without_privilege_is_no_refusal(unread, refused):
+    said = "2026-11-22T12:06:23Z Fatal error : Could not open /etc/x.conf : Permission denied\n"
+    config = read("include /etc/x.conf\n", unread=unread, printed={"rc": 1, "stdout": "", "stderr": said})
+    assert (config.refused is not None) is refused
+
+
 def test_a_node_without_a_configuration_file_has_an_empty_one():
     config = read_config({"config": {"path": None, "files": [], "unread": []}, "printed": None, "version": "4.3"})
     assert config == ChronyConfig(None)
