@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo lab lab-down lint test test-slow molecule bench clean
+.PHONY: help venv demo docs lab lab-down lint test test-slow molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,6 +30,9 @@ lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and 
 
 lab-down: $(READY) ## Take the lab down; its images stay for the next time
 	@python -m tests.lab down
+
+docs: $(READY) ## Make docs/checks/ from the checks' own docstrings
+	@python docs/make_pages.py
 
 lint: $(READY) ## ruff, mypy and ansible-lint
 	ruff check .

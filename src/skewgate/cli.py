@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.drift import earlier_reading
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     EVIDENCE_SCHEMA,
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXPLAIN_LOG,
         formatter_class=raw,
     )
-    explain.add_argument("check", nargs="?", metavar="CHECK")
+    explain.add_argument("check", nargs="?", metavar="CHECK", help="a check, or a rule of chrony_config, as CHR101")
     explain.add_argument("--argocd-log", metavar="FILE", help="repo-server log; - for standard input")
     explain.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
 
@@ -281,8 +282,16 @@ def explain(args: argparse.Namespace) -> int:
         for name, check in checks.items():
             print(f"{name:20} {cleandoc(check.__doc__ or '').partition(chr(10))[0]}")
         return ExitCode.ADMITTED
+    if rule := RULES.get(args.check.upper()):
+        print(
+            f"{rule.id} {rule.name} ({rule.severity})\n\n{rule.why}\n\nWhat to do: {rule.remedy}\n\nSource: {rule.source}"
+        )
+        return ExitCode.ADMITTED
     if args.check not in checks:
-        raise SkewgateError(f"no check is called {args.check!r}; known: {', '.join(checks)}")
+        raise SkewgateError(
+            f"no check is called {args.check!r}; known: {', '.join(checks)}; and the rules {min(RULES)} to {max(RULES)}, which "
+            "`skewgate explain chrony_config` lists"
+        )
     print(cleandoc(checks[args.check].__doc__ or ""))
     return ExitCode.ADMITTED
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 
 from skewgate import cli
@@ -320,6 +321,22 @@ def test_an_unknown_check_is_answered_with_the_known_ones(capsys: pytest.Capture
     err = capsys.readouterr().err
     assert "no check is called 'clock'" in err
     assert "clock_skew" in err
+
+
+@pytest.mark.parametrize("name", ["CHR101", "chr101"])
+def test_explain_tells_a_rule_of_the_lint(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    rule = RULES["CHR101"]
+    assert out.startswith(f"CHR101 {rule.name} ({rule.severity})\n\n{rule.why}\n")
+    assert f"What to do: {rule.remedy}\n\nSource: {rule.source}\n" in out
+
+
+def test_an_unknown_rule_is_answered_with_where_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "CHR999"]) == 2
+    assert (
+        f"rules {min(RULES)} to {max(RULES)}, which `skewgate explain chrony_config` lists" in capsys.readouterr().err
+    )
 
 
 # --- verify

@@ -1,0 +1,99 @@
+"""Makes docs/checks/: a page for each check, from its docstring and what its module declares. `make docs` runs it."""
+
+from __future__ import annotations
+
+import re
+from inspect import cleandoc
+from pathlib import Path
+
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "checks"
+LABELS = {"Passes where": "What passes", "What to do": "What to do", "Source": "Source"}
+"""How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
+
+
+def sections(docstring: str) -> dict[str, str]:
+    """A check's docstring by its sections, in the form that docs/adding-a-check.md tells; raises ValueError without it."""
+    question, *paragraphs = re.split(r"\n\n+", cleandoc(docstring))
+    if not question.endswith("?") or "\n" in question:
+        raise ValueError(f"expected a question in the first line, found {question!r}")
+    found = {"Question": question, "Why": ""}
+    section = "Why"
+    for paragraph in paragraphs:
+        label = next((label for label in LABELS if paragraph.startswith(label)), None)
+        text = paragraph
+        if label:
+            section = LABELS[label]
+            if section != "What passes":
+                text = paragraph.removeprefix(label).removeprefix(":").strip()
+                text = text[:1].upper() + text[1:]
+        found[section] = f"{found.get(section, '')}\n\n{text}".strip()
+    if missing := [heading for heading in ("Why", *LABELS.values()) if not found.get(heading)]:
+        raise ValueError(f"{question!r}: nothing on {', '.join(missing)}; docs/adding-a-check.md tells the form")
+    return found
+
+
+def page(name: str, check: Check) -> str:
+    """One check's page."""
+    found = sections(check.__doc__ or "")
+    mending = (
+        "The gate mends what the role `chrony` can, and proves it again."
+        if check.MENDED_BY_CHRONY
+        else "The gate changes nothing for this check."
+    )
+    evidence = ", ".join(f"`{section}`" for section in check.NEEDS) or "nothing but whether there is any"
+    parts = [
+        f"<!-- Made by `make docs` from plugins/plugin_utils/checks/{name}.py -->",
+        f"# {name}",
+        f"**{found['Question']}**",
+        f"## Why\n\n{found['Why']}",
+        f"## What passes\n\n{found['What passes']}",
+        f"## What to do\n\n{found['What to do']}\n\n{mending}",
+    ]
+    source = found["Source"]
+    if name == "chrony_config":
+        source = source.partition("\n\nRules:")[0]  # the list for the terminal; here it is a table
+        parts.append(f"## Rules\n\n{_rules()}")
+    parts += [f"## Evidence\n\nReads of the node's evidence: {evidence}.", f"## Source\n\n{source}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _rules() -> str:
+    """The rules as a table. `error` refuses a node, `warning` is told in the summary."""
+    rows = [("rule", "severity", "matches", "why", "remedy", "source"), ("---",) * 6]
+    rows += [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def pages() -> dict[str, str]:
+    """All files of docs/checks/ by name."""
+    checks = discover()
+    rows = "\n".join(
+        f"| [{name}]({name}.md) | {sections(check.__doc__ or '')['Question']} |" for name, check in checks.items()
+    )
+    index = (
+        "<!-- Made by `make docs` from plugins/plugin_utils/checks/ -->\n\n# The checks\n\n"
+        "Every check is required unless `gate_advisory_checks` names it: one that does not pass refuses the node.\n"
+        "`skewgate explain CHECK` prints the same on a terminal.\n\n"
+        f"| check | question |\n| --- | --- |\n{rows}\n"
+    )
+    return {"README.md": index} | {f"{name}.md": page(name, check) for name, check in checks.items()}
+
+
+def main() -> None:
+    """Write the pages, and remove those of checks that are gone."""
+    FOLDER.mkdir(exist_ok=True)
+    made = pages()
+    for old in FOLDER.glob("*.md"):
+        if old.name not in made:
+            old.unlink()
+    for name, text in made.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The worked example of docs/adding-a-check.md is run as it stands: one file and its test, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+
+from docs.make_pages import page
+from skewgate import cli
+from tests.unit.plugin_utils.builders import record
+
+TEXT = (Path(__file__).parents[3] / "docs/adding-a-check.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^```python (check|test)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+CONFTEST = """
+from pathlib import Path
+from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
+checks.__path__.append(str(Path(__file__).parent / "checks"))
+"""
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The example's file among the checks, in a folder of its own."""
+    (tmp_path / "clock_source.py").write_text(BLOCKS["check"])
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    checks.discover.cache_clear()
+    yield "clock_source"
+    checks.discover.cache_clear()
+    sys.modules.pop(f"{checks.__name__}.clock_source", None)
+    vars(checks).pop("clock_source", None)
+
+
+def judged(clocksource: str) -> dict[str, object]:
+    policy = Policy.from_settings({"clients": ["argocd"], "checks": ["clock_source"]}, checks.discover())
+    of_policy = json.loads(json.dumps(policy.as_json()))
+    return judge_record(record(clock={"clocksource": clocksource}, of_policy=of_policy))
+
+
+def test_the_file_alone_makes_it_a_check_that_admits_and_refuses(example: str) -> None:
+    assert example in checks.discover()
+    assert judged("tsc")["verdict"] == "admit"
+    refused = judged("jiffies")
+    assert (refused["verdict"], refused["cause"]) == ("refuse", "failure")
+
+
+def test_the_file_alone_explains_it(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", example]) == 0
+    assert capsys.readouterr().out.startswith("Does the node's clock tick by a counter?\n")
+    assert "## What to do\n\nSee why the kernel distrusts" in page(example, checks.discover()[example])
+
+
+def test_its_test_passes(tmp_path: Path) -> None:
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks/clock_source.py").write_text(BLOCKS["check"])
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_check_clock_source.py").write_text(BLOCKS["test"])
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_check_clock_source.py"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "6 passed" in ended.stdout
