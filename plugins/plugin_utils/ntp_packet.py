@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -65,10 +66,11 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     packet.from_data(reply[:HEADER_BYTES])
     if packet.mode != 4 or packet.version not in (3, 4):
         raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
-    if packet.stratum == 0:
-        code = reply[12:16].decode("ascii", "replace").rstrip("\0 ")
+    # Stratum 0 with a code is a kiss; without one it is a server without a source (chronyd: leap 3, stratum 0, ID 0.0.0.0).
+    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
+    if packet.stratum == 0 and re.fullmatch("[A-Z0-9]+", code):
         raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code)
-    if packet.leap == 3 or packet.stratum >= 16:
+    if packet.leap == 3 or not 1 <= packet.stratum <= 15:
         raise NtpError(
             "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"
         )
