@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 
 from .background import gather
-from .processes import time_daemons
+from .config_files import first_existing, fragments, read_files
+from .processes import option, time_daemons, working_directory
 from .run import installed, run
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+# Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
+DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
+DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
+LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
-MAX_FILE_BYTES = 256 * 1024
-MAX_FILES = 64
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -32,7 +36,8 @@ COMMANDS = {
 
 def collect(timeout_s: float) -> dict:
     """The section ``chrony``; a command that cannot be run is ``{"error"}``."""
-    path, directory = configuration(time_daemons())
+    defaults = read_files([path for path in DEFAULTS if os.path.exists(path)], lambda _path, _text: [])["files"]
+    path, directory = configuration(time_daemons(), defaults)
     tasks = {name: _asker(["chronyc", "-c", *arguments], timeout_s) for name, arguments in COMMANDS.items()}
     tasks["version"] = lambda: _version(timeout_s)
     # Prints what chronyd makes of the file and ends; it needs no privilege and touches nothing.
@@ -42,6 +47,7 @@ def collect(timeout_s: float) -> dict:
         "present": installed("chronyd") or installed("chronyc"),
         "version": answers.pop("version"),
         "config": read_configuration(path, directory),
+        "defaults": defaults,
         "started_s": started_s(),
         "printed": answers.pop("printed"),
         "commands": answers,
@@ -58,16 +64,38 @@ def _version(timeout_s: float):
     return words[words.index("version") + 1] if "version" in words[:-1] else None
 
 
-def configuration(processes: list) -> tuple:
-    """The configuration's path (None if there is none) and the folder that relative paths in it start from."""
+def configuration(processes: list, defaults: list = ()) -> tuple:
+    """The configuration's path (None if there is none) and the folder that relative paths in it start from.
+
+    ``defaults`` are the files of DEFAULTS: they tell what chronyd would be started with where it does not run.
+    """
     for process in processes:
         # With -x a chronyd serves time and leaves the clock alone.
-        if process["comm"] == "chronyd" and "-x" not in process["argv"]:
-            path = _option(process["argv"], "-f")
-            if path:
-                directory = _working_directory(process["pid"])
-                return os.path.join(directory, path), directory
-    return next(filter(os.path.exists, CONFIGURATIONS), None), "/"
+        if process["comm"] == "chronyd" and option(process["argv"], LETTERS, "x") is None:
+            path = option(process["argv"], LETTERS, "f")
+            directory = working_directory(process["pid"]) if path else "/"
+            break
+    else:
+        options = [word for file in defaults for word in _options(file["text"])]
+        path, directory = option(["chronyd", *options], LETTERS, "f"), "/"
+    return os.path.join(directory, path) if path else first_existing(CONFIGURATIONS), directory
+
+
+def _options(text: str) -> list:
+    """The options of chronyd in a file of shell assignments.
+
+    >>> _options('# DAEMON_OPTS="-x"\\nDAEMON_OPTS="-F 1 -f /srv/chrony.conf"')
+    ['-F', '1', '-f', '/srv/chrony.conf']
+    """
+    found: list = []
+    for line in text.splitlines():
+        name, _equals, value = line.strip().partition("=")
+        if name in DEFAULTS_OPTIONS:
+            try:
+                found = shlex.split(" ".join(shlex.split(value, comments=True)))
+            except ValueError:  # a quotation that goes on in the next line
+                found = value.strip("\"'").split()
+    return found
 
 
 def started_s():
@@ -85,72 +113,32 @@ def started_s():
     return None
 
 
-def _option(argv: list, option: str):
-    """The value of ``-f FILE`` or ``-fFILE``."""
-    for position, argument in enumerate(argv):
-        if argument == option:
-            return argv[position + 1] if position + 1 < len(argv) else None
-        if argument.startswith(option):
-            return argument[len(option) :]
-    return None
-
-
-def _working_directory(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/cwd")
-    except OSError:  # another user's process; as a daemon, chronyd is at /
-        return "/"
-
-
 def read_configuration(path, directory: str = "/") -> dict:
-    """The file at ``path`` and all that it draws in, in the order of reading: ``{"path", "files", "unread"}``.
+    """The file at ``path`` and all that it draws in: ``{"path", "files", "unread", "sources_dirs"}``.
 
-    Follows ``include``, ``confdir`` and ``sourcedir`` as chrony.conf(5) says. The key file is never read: it is named
-    by ``keyfile``, which is not followed.
+    Follows ``include``, ``confdir`` and ``sourcedir`` as chrony.conf(5) says; ``sources_dirs`` are the folders of the last two,
+    ``[{"path", "exists"}]``. The key file is never read: it is named by ``keyfile``, which is not followed.
     """
-    files: list = []
-    unread: list = []
-    waiting = [path] if path else []
-    seen = set()
-    while waiting:
-        current = waiting.pop(0)
-        if current in seen:
-            continue
-        seen.add(current)
-        try:
-            if len(files) == MAX_FILES:
-                raise ValueError(f"the configuration has more than {MAX_FILES} files")
-            text = _read(current)
-        except (OSError, ValueError) as error:
-            unread.append({"path": current, "error": str(error)})
-            continue
-        files.append({"path": current, "text": text, "mtime_s": os.stat(current).st_mtime})
-        drawn_in = []
+    directories: dict = {}
+
+    def drawn_in(_path: str, text: str) -> list:
+        found = []
         for line in text.splitlines():
             words = line.split()
             directive = words[0].lower() if words else ""
             if directive == "include" and len(words) > 1:
                 pattern = os.path.join(directory, words[1])
                 # Without a match the pattern itself is tried, and found missing, as chronyd does.
-                drawn_in += sorted(glob.glob(pattern)) or [pattern]
+                found += sorted(glob.glob(pattern)) or [pattern]
             elif directive in SUFFIXES:
-                drawn_in += _fragments([os.path.join(directory, word) for word in words[1:]], SUFFIXES[directive])
-        waiting[:0] = drawn_in
-    return {"path": path, "files": files, "unread": unread}
+                folders = [os.path.join(directory, word) for word in words[1:]]
+                directories.update((folder, os.path.isdir(folder)) for folder in folders)
+                found += fragments(folders, SUFFIXES[directive])
+        return found
 
-
-def _fragments(directories: list, suffix: str) -> list:
-    """The files of several directories by file name; of two with the same name, the one in the earlier directory."""
-    by_name: dict = {}
-    for directory in directories:
-        for path in glob.glob(os.path.join(glob.escape(directory), "*" + suffix)):
-            by_name.setdefault(os.path.basename(path), path)
-    return [by_name[name] for name in sorted(by_name)]
-
-
-def _read(path: str) -> str:
-    with open(path, "rb") as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError(f"it is larger than {MAX_FILE_BYTES} bytes")
-    return content.decode("utf-8", "replace")
+    read = read_files([path] if path else [], drawn_in)
+    return {
+        "path": path,
+        **read,
+        "sources_dirs": [{"path": folder, "exists": exists} for folder, exists in directories.items()],
+    }

@@ -4,26 +4,37 @@
 
 from __future__ import annotations
 
+import getopt
 import os
 
 # As in /proc/PID/comm, which holds 15 characters. ntpd is that of NTP, NTPsec, OpenNTPD and BusyBox alike.
+# Hyper-V has none: the kernel's hv_utils sets the clock itself (Linux, drivers/hv/hv_util.c).
 TIME_DAEMONS = {
     "chronyd",
     "ntpd",
+    "openntpd",
+    "ntp-daemon",  # ntpd-rs
     "ntpdate",
     "sntp",
     "systemd-timesyn",
     "ptp4l",
     "phc2sys",
     "timemaster",
+    "ptpd",
+    "ptpd2",
     "htpdate",
+    "rdate",
     "vmtoolsd",
+    "vmware-guestd",
     "VBoxService",
 }
 
 
 def time_daemons(proc: str = "/proc") -> list:
-    """The known time daemons that run: ``[{"pid", "comm", "argv"}]``, by pid."""
+    """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup"}]``, by pid.
+
+    ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it.
+    """
     found = []
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
@@ -34,8 +45,83 @@ def time_daemons(proc: str = "/proc") -> list:
         except OSError:  # it has ended meanwhile
             continue
         if comm in TIME_DAEMONS or "ntpd" in argv[:2]:
-            found.append({"pid": pid, "comm": comm, "argv": argv})
+            place = f"{proc}/{pid}"
+            found.append(
+                {"pid": pid, "comm": comm, "argv": argv, "exe": _link(f"{place}/exe"), "cgroup": _cgroup(place)}
+            )
     return found
+
+
+def _cgroup(place: str):
+    try:
+        return cgroup(_read(f"{place}/cgroup"))
+    except OSError:  # a kernel without them
+        return None
+
+
+def cgroup(text: str):
+    """The path that systemd knows a process by, in cgroups of version 2 or 1; None where there is neither (cgroups(7)).
+
+    >>> cgroup("12:cpu:/\\n1:name=systemd:/system.slice/ntp.service\\n0::/system.slice/ntp.service\\n")
+    '/system.slice/ntp.service'
+    """
+    paths = {}
+    for line in text.splitlines():
+        hierarchy, _first, rest = line.partition(":")
+        controllers, _second, path = rest.partition(":")
+        paths[controllers or hierarchy] = path
+    # Under version 1 the path of 0:: is "/" for all, or as good as that of name=systemd.
+    return paths.get("name=systemd", paths.get("0"))
+
+
+def ntpds(processes: list) -> dict:
+    """The processes that are called ntpd, by whose they are: ``{"ntpd": [...], "openntpd": [...], "busybox": [...]}``.
+
+    BusyBox is known by its program. OpenNTPD's has the name of ntp.org's, but its children call themselves ``ntpd: ntp engine``
+    and ``ntpd: dns engine``.
+    """
+    found: dict = {"ntpd": [], "openntpd": [], "busybox": []}
+    called = [process for process in processes if process["comm"] in ("ntpd", "openntpd", "busybox")]
+    openntpd = any(process["argv"][0].startswith(("ntpd: ", "openntpd: ")) for process in called)
+    for process in called:
+        if "busybox" in (process["comm"], os.path.basename(process["exe"] or process["argv"][0])):
+            found["busybox"].append(process)
+        else:
+            found["openntpd" if openntpd or process["comm"] == "openntpd" else "ntpd"].append(process)
+    return found
+
+
+def whose(processes: list, daemon: str) -> tuple:
+    """The processes of ``daemon``, one of those that ``ntpds`` tells apart, and whether another's ntpd runs."""
+    found = ntpds(processes)
+    own = found.pop(daemon)
+    return own, any(found.values())
+
+
+def option(argv: list, letters: str, wanted: str, long: tuple = ()):
+    """The value of an option of a running program, the last one as getopt(3) takes it; None without it.
+
+    ``letters`` is the program's own option string, ``wanted`` the option's letter, ``long`` its long names.
+    """
+    names = [f"{name}=" for name in long]
+    try:
+        given, _rest = getopt.gnu_getopt(argv[1:], letters, names)
+    except getopt.GetoptError:  # options of a version to come
+        given = list(zip(argv[1:], [*argv[2:], ""]))
+    values = [value for name, value in given if name in (f"-{wanted}", *(f"--{name}" for name in long))]
+    return values[-1] if values else None
+
+
+def working_directory(pid: int) -> str:
+    """Where a process's relative paths start from."""
+    return _link(f"/proc/{pid}/cwd") or "/"  # another user's process; as a daemon it is at /
+
+
+def _link(path: str):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
 
 
 def _read(path: str) -> str:

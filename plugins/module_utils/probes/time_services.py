@@ -4,36 +4,50 @@
 
 from __future__ import annotations
 
+import glob
 import os
 
 from .background import gather
+from .config_files import read_text
 from .processes import time_daemons
 from .run import installed, run
+from .systemd import is_manager, show
 
+# Names in the packages of Debian 11 to 13, Ubuntu 22.04 to 26.04, RHEL 8 to 10, SUSE, Amazon Linux, Alpine and Flatcar.
 SERVICES = (
     "chrony",
     "chronyd",
+    "chronyd-restricted",
     "chrony-wait",
     "ntp",
     "ntpd",
     "ntpsec",
+    "ntpsec-wait",
+    "ntpd-rs",
     "openntpd",
+    "busybox-ntpd",
     "ntpdate",
+    "ntp-client",
     "sntp",
+    "rdate",
     "htpdate",
     "systemd-timesyncd",
     "systemd-time-wait-sync",
     "ptp4l",
+    "ptp4l@*",
     "phc2sys",
+    "phc2sys@*",
     "timemaster",
+    "ptpd",
+    "ptpd2",
     "vmtoolsd",
     "open-vm-tools",
     "vboxadd-service",
+    "vboxservice",
     "virtualbox-guest-utils",
 )
 
 PROPERTIES = {
-    "Id": "unit",
     "Names": "names",
     "LoadState": "load_state",
     "ActiveState": "active_state",
@@ -42,55 +56,107 @@ PROPERTIES = {
     "MainPID": "main_pid",
 }
 
+# OpenRC's states and what systemd would say, in the order in which one counts before another.
+OPENRC_STATES = {
+    "failed": "failed",
+    "crashed": "failed",
+    "starting": "activating",
+    "stopping": "deactivating",
+    "inactive": "inactive",
+    "started": "active",
+    "stopped": "inactive",
+}
+
 
 def collect(timeout_s: float) -> dict:
     """The section ``time_services``; ``units`` and ``timedatectl`` are ``{"error"}`` where the question failed."""
-    systemd = os.path.isdir("/run/systemd/system")
+    manager = "systemd" if is_manager() else "openrc" if os.path.isdir("/run/openrc") else "other"
     asked = gather(
         {
-            "units": lambda: _units(timeout_s) if systemd else [],
-            "timedatectl": lambda: _timedatectl(timeout_s) if systemd and installed("timedatectl") else None,
+            "units": lambda: _units(manager, timeout_s),
+            "timedatectl": lambda: (
+                _timedatectl(timeout_s) if manager == "systemd" and installed("timedatectl") else None
+            ),
         },
         timeout_s + 1,
     )
     return {
-        "manager": "systemd" if systemd else "other",
+        "manager": manager,
         "processes": [
-            {"pid": process["pid"], "comm": process["comm"], "cmdline": " ".join(process["argv"])}
+            {**{key: process[key] for key in ("pid", "comm", "exe", "cgroup")}, "cmdline": " ".join(process["argv"])}
             for process in time_daemons()
         ],
         **asked,
     }
 
 
-def _units(timeout_s: float):
-    # One command for all units: a process is dear on a small node.
-    answer = run(
-        ["systemctl", "show", "--property", ",".join(PROPERTIES), "--", *SERVICES, "time-sync.target"], timeout_s
-    )
-    if answer.get("rc") != 0:
-        return {"error": answer.get("error") or f"systemctl show: {answer['stderr'].strip()}"}
-    return parse_units(answer["stdout"])
+def _units(manager: str, timeout_s: float):
+    if manager == "openrc":
+        return openrc_units()
+    if manager != "systemd":
+        return []
+    # A pattern finds the instances that systemd has loaded: those that run, and those that are enabled.
+    shown = show([f"{name}.service" for name in SERVICES] + ["time-sync.target"], PROPERTIES, timeout_s)
+    return shown if "error" in shown else [_unit(properties) for properties in shown]
 
 
-def parse_units(text: str) -> list:
-    """``systemctl show`` of several units, without those that are not found; an alias adds nothing.
+def _unit(properties: dict) -> dict:
+    """A unit as the evidence has it.
 
-    >>> parse_units("Id=ntp.service\\nLoadState=not-found\\n\\nId=chrony.service\\nNames=chronyd.service chrony.service\\n"
-    ...             "LoadState=loaded\\nActiveState=active\\nSubState=running\\nUnitFileState=enabled\\nMainPID=7\\n")
-    [{'unit': 'chrony.service', 'names': ['chrony.service', 'chronyd.service'], 'load_state': 'loaded', \
-'active_state': 'active', 'sub_state': 'running', 'unit_file_state': 'enabled', 'main_pid': 7}]
+    >>> _unit({"Id": "chrony.service", "Names": "chronyd.service chrony.service", "LoadState": "loaded",
+    ...        "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "MainPID": "7"})
+    {'unit': 'chrony.service', 'names': ['chrony.service', 'chronyd.service'], 'load_state': 'loaded', \
+'active_state': 'active', 'sub_state': 'running', 'unit_file_state': 'enabled', 'main_pid': 7}
     """
-    units = {}
-    for block in text.strip().split("\n\n"):
-        shown = _key_values(block)
-        if shown.get("LoadState", "not-found") == "not-found":
+    unit = {"unit": properties["Id"], **{name: properties.get(key, "") for key, name in PROPERTIES.items()}}
+    unit["names"] = sorted(unit["names"].split())
+    unit["main_pid"] = int(unit["main_pid"] or 0)  # a target has none
+    return unit
+
+
+def openrc_units(root: str = "") -> list:
+    """OpenRC's services in the form of systemd's units, from its folders (OpenRC's src/librc: rc.h, librc.c, librc-daemon.c).
+
+    ``enabled``: in a runlevel that a boot goes through, which ``shutdown`` is not. A service that was started and whose PID file
+    names no process is ``crashed``, as rc-status(8) calls it.
+    """
+    units = []
+    for name in SERVICES:
+        runlevels = {path.split("/")[-2] for path in glob.glob(f"{root}/etc/runlevels/*/{name}")}
+        state = next(
+            (state for state in OPENRC_STATES if os.path.lexists(f"{root}/run/openrc/{state}/{name}")), "stopped"
+        )
+        if not runlevels and state == "stopped" and not os.path.exists(f"{root}/etc/init.d/{name}"):
             continue
-        unit = {name: shown.get(key, "") for key, name in PROPERTIES.items()}
-        unit["names"] = sorted(unit["names"].split())
-        unit["main_pid"] = int(unit["main_pid"] or 0)  # a target has none
-        units[unit["unit"]] = unit
-    return list(units.values())
+        main_pid = _openrc_pid(name, root) if state == "started" else 0
+        if main_pid is None:
+            state = "crashed"
+        units.append(
+            {
+                "unit": name,
+                "names": [name],
+                "load_state": "loaded",
+                "active_state": OPENRC_STATES[state],
+                "sub_state": state,
+                "unit_file_state": "enabled" if runlevels - {"shutdown"} else "disabled",
+                "main_pid": main_pid or 0,
+            }
+        )
+    return units
+
+
+def _openrc_pid(name: str, root: str):
+    """The process of a started service: 0 where OpenRC noted no PID file, None where it has ended."""
+    for daemon in sorted(glob.glob(f"{root}/run/openrc/daemons/{name}/*")):
+        for line in read_text(daemon).splitlines():
+            key, _equals, pid_file = line.partition("=")
+            if key == "pidfile" and pid_file:
+                try:
+                    pid = int(read_text(root + pid_file))
+                except (OSError, ValueError):
+                    return None
+                return pid if os.path.exists(f"{root}/proc/{pid}") else None
+    return 0
 
 
 def _timedatectl(timeout_s: float) -> dict:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import os
 import socket
 import subprocess
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, config_files, run
 
 
 def read(path: Path) -> dict:
@@ -23,6 +24,12 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def test_the_docstrings_example_holds():
+    tested = doctest.testmod(chrony)
+    assert tested.attempted > 0
+    assert tested.failed == 0
 
 
 def test_the_configuration_is_followed_in_the_order_in_which_chronyd_reads_it(tmp_path: Path):
@@ -56,6 +63,17 @@ def test_the_configuration_is_followed_in_the_order_in_which_chronyd_reads_it(tm
     ]
     assert configuration["unread"] == []
     assert configuration["files"][5]["text"] == "of etc"
+    assert configuration["sources_dirs"] == [
+        {"path": f"{tmp_path}/etc", "exists": True},
+        {"path": f"{tmp_path}/usr", "exists": True},
+        {"path": f"{tmp_path}/run", "exists": True},
+    ]
+
+
+def test_a_folder_of_sources_that_is_not_there_is_named(tmp_path: Path):
+    main = write(tmp_path / "chrony.conf", f"sourcedir {tmp_path}/dhcp\n")
+    assert read(main)["sources_dirs"] == [{"path": f"{tmp_path}/dhcp", "exists": False}]
+    assert read(main)["unread"] == []
 
 
 def test_files_that_include_each_other_are_read_once(tmp_path: Path):
@@ -68,7 +86,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path):
     main = write(
         tmp_path / "chrony.conf", f"include {tmp_path}/none-*.conf\ninclude {tmp_path}/big\ninclude {tmp_path}/ok\n"
     )
-    write(tmp_path / "big", "#" * (chrony.MAX_FILE_BYTES + 1))
+    write(tmp_path / "big", "#" * (config_files.MAX_FILE_BYTES + 1))
     write(tmp_path / "ok", "rtcsync\n")
 
     configuration = read(main)
@@ -77,17 +95,17 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path):
     missing, big = configuration["unread"]
     assert missing["path"] == f"{tmp_path}/none-*.conf"
     assert "No such file" in missing["error"]
-    assert big == {"path": f"{tmp_path}/big", "error": f"it is larger than {chrony.MAX_FILE_BYTES} bytes"}
+    assert big == {"path": f"{tmp_path}/big", "error": f"it is larger than {config_files.MAX_FILE_BYTES} bytes"}
 
 
 def test_the_number_of_files_is_bounded(tmp_path: Path):
     main = write(tmp_path / "chrony.conf", f"confdir {tmp_path}/d\n")
-    for number in range(chrony.MAX_FILES + 3):
+    for number in range(config_files.MAX_FILES + 3):
         write(tmp_path / f"d/{number:03}.conf", "")
 
     configuration = read(main)
 
-    assert len(configuration["files"]) == chrony.MAX_FILES
+    assert len(configuration["files"]) == config_files.MAX_FILES
     assert len(configuration["unread"]) == 4
 
 
@@ -98,8 +116,38 @@ def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
     here = str(Path.cwd())
     assert chrony.configuration(started("-F", "1", "-f", "/srv/c.conf")) == ("/srv/c.conf", here)
     assert chrony.configuration(started("-fsub/c.conf")) == (f"{here}/sub/c.conf", here)
-    serving = started("-x", "-f", "/srv/server.conf")  # it leaves the clock alone
-    assert chrony.configuration(serving + started("-f", "/srv/c.conf"))[0] == "/srv/c.conf"
+    for leaves_the_clock_alone in (["-x", "-f", "/srv/server.conf"], ["-dxf", "/srv/server.conf"]):
+        serving = started(*leaves_the_clock_alone)
+        assert chrony.configuration(serving + started("-f", "/srv/c.conf"))[0] == "/srv/c.conf"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('DAEMON_OPTS="-F 1"\n', None),
+        ("# OPTIONS='-f /srv/old.conf'\nOPTIONS=\"-F 2 -f /srv/c.conf\"  # of Red Hat\n", "/srv/c.conf"),
+        ("CFGFILE=/etc/chrony/chrony.conf\nARGS=-f/srv/c.conf\n", "/srv/c.conf"),
+        ('OPTIONS="-f /srv/c.conf \\\n-F 2"\n', "/srv/c.conf"),
+    ],
+)
+def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
+    text: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = write(tmp_path / "default/chrony", text)
+    own = write(tmp_path / "chrony.conf", "")
+    monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "none"), str(options)))
+    monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(own),))
+    monkeypatch.setattr(chrony, "time_daemons", list)
+    monkeypatch.setattr(run, "PATH", str(tmp_path))
+
+    taken = chrony.collect(5)
+
+    assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), text)]
+    assert taken["config"]["path"] == (path or str(own))
+    running = [
+        {"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", "-F", "1"]}
+    ]  # started before they were written
+    assert chrony.configuration(running, taken["defaults"])[0] == str(own)
 
 
 def test_without_a_running_chronyd_it_is_the_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -114,13 +162,15 @@ def test_a_node_without_chrony_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(run, "PATH", str(tmp_path))
     monkeypatch.setattr(chrony, "time_daemons", list)
     monkeypatch.setattr(chrony, "CONFIGURATIONS", ())
+    monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "none"),))
 
     taken = chrony.collect(5)
 
     assert taken["present"] is False
     assert taken["version"] is None
     assert taken["printed"] is None
-    assert taken["config"] == {"path": None, "files": [], "unread": []}
+    assert taken["config"] == {"path": None, "files": [], "unread": [], "sources_dirs": []}
+    assert taken["defaults"] == []
     assert taken["commands"]["tracking"] == {"error": "chronyc is not installed"}
 
 

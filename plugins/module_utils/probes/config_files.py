@@ -1,0 +1,61 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Configuration as text: a daemon's files in the order in which it reads them, bounded."""
+
+from __future__ import annotations
+
+import glob
+import os
+
+MAX_FILE_BYTES = 256 * 1024
+MAX_FILES = 64
+
+
+def read_files(paths: list, drawn_in) -> dict:
+    """The files at ``paths`` and all that they draw in: ``{"files": [{"path", "text", "mtime_s"}], "unread": [...]}``.
+
+    ``drawn_in(path, text)`` gives the paths that a file's text names; they are read right after it. None is read twice.
+    ``unread`` is ``[{"path", "error"}]``. Key files are never read: what names them is not followed.
+    """
+    files: list = []
+    unread: list = []
+    waiting = list(paths)
+    seen = set()
+    while waiting:
+        current = waiting.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        try:
+            if len(files) == MAX_FILES:
+                raise ValueError(f"the configuration has more than {MAX_FILES} files")
+            text = read_text(current)
+        except (OSError, ValueError) as error:
+            unread.append({"path": current, "error": str(error)})
+            continue
+        files.append({"path": current, "text": text, "mtime_s": os.stat(current).st_mtime})
+        waiting[:0] = drawn_in(current, text)
+    return {"files": files, "unread": unread}
+
+
+def fragments(directories: list, suffix: str) -> list:
+    """The files of several directories by file name; of two with the same name, the one in the earlier directory."""
+    by_name: dict = {}
+    for directory in directories:
+        for path in glob.glob(os.path.join(glob.escape(directory), "*" + suffix)):
+            by_name.setdefault(os.path.basename(path), path)
+    return [by_name[name] for name in sorted(by_name)]
+
+
+def first_existing(paths):
+    """The first of ``paths`` that is there, or None."""
+    return next(filter(os.path.exists, paths), None)
+
+
+def read_text(path: str) -> str:
+    """A file's text; ValueError if it is larger than any configuration is."""
+    with open(path, "rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"it is larger than {MAX_FILE_BYTES} bytes")
+    return content.decode("utf-8", "replace")
