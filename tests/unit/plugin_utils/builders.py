@@ -9,6 +9,8 @@ import struct
 from email.utils import formatdate
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
+
 NS = 1_000_000_000
 NTP_TO_UNIX_S = 2_208_988_800
 TRUE_NS = 1_795_336_536_250_000_000
@@ -266,20 +268,7 @@ def app(name: str = "deploy") -> dict[str, Any]:
     }
 
 
-CHECKS = (
-    "reachable",
-    "chrony_config",
-    "clock_movers",
-    "clock_skew",
-    "config_in_use",
-    "github_app_token",
-    "next_boot",
-    "ntp_servers",
-    "ntp_sources",
-    "nts_servers",
-    "sync_state",
-    "time_service",
-)
+CHECKS = tuple(discover())
 
 
 def policy(**changes: Any) -> dict[str, Any]:
@@ -306,7 +295,7 @@ def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
             "python": "3.11.2",
             "euid": 0,
         },
-        "clock": {"adjtimex": {"state": 0, "status": 0, "maxerror_us": 7580}},
+        "clock": {"adjtimex": {"state": 0, "status": 0, "maxerror_us": 7580}, "clocksource": "tsc"},
         "time_services": time_services(CHRONY_UNIT),
         "clock_movers": {"cron": [], "timers": [], "virtualization": None, "vmware_timesync": None},
         "boot": {"units": [], "uptime_s": 290.0, "fake_hwclock": None},
