@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .chrony_config import read_config
+from .chrony_config import ChronyConfig, read_config
 from .record import MissingEvidenceError, Record
 from .stray_daemons import may_be_of
 from .time_daemons import TimeDaemon
@@ -59,10 +59,17 @@ def first_correction(daemon: TimeDaemon, record: Record) -> FirstCorrection:
     return _FIXED[daemon.daemon]
 
 
-def _of_chrony(record: Record) -> FirstCorrection:
-    config = read_config(record.section("chrony"))
+def chrony_config(record: Record) -> ChronyConfig:
+    """What chronyd reads; raises MissingEvidenceError where no file of it was shown."""
+    section = record.section("chrony")
+    config = read_config({"config": {}, **section})
     if not config.files:
         raise MissingEvidenceError(f"chrony's configuration could not be read ({config.path or 'no file was found'})")
+    return config
+
+
+def _of_chrony(record: Record) -> FirstCorrection:
+    config = chrony_config(record)
     if directive := config.last("makestep"):
         with contextlib.suppress(ValueError):
             threshold_s, updates = (float(word) for word in directive.arguments)

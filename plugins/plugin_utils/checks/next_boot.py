@@ -29,9 +29,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..chrony_config import read_config
 from ..finding import Finding
-from ..first_correction import FirstCorrection, first_correction
+from ..first_correction import FirstCorrection, chrony_config, first_correction
 from ..interval import Interval
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
@@ -286,7 +285,7 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     """Why an enabled wait waits for nothing with this daemon; empty where it proves the synchronisation."""
     name = unit["unit"]
     chrony = daemon.daemon in ("chrony", "timemaster")
-    config = read_config(record.section("chrony")) if chrony else None
+    config = chrony_config(record) if chrony else None
     if name == "chrony-wait.service":
         if config is None:
             return f"{daemon.unit} steers the clock"
