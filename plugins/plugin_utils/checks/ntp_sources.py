@@ -1,64 +1,86 @@
-"""Has the node's chronyd sources, do they answer it, and has it chosen one?
+"""Has the node's time daemon sources, do they answer it, and has it selected one?
 
-A chronyd that is installed, enabled and active may still have nothing to follow: no server configured, none that answers,
-none that it trusts. With `local` it then even calls itself synchronised, to its own clock.
+A daemon that is installed, enabled and active may still have nothing to follow: no server configured, names that don't
+resolve, none that answers, none that it trusts. The node's own clock (chrony's `local`, ntpd's LOCL) is no source.
 
-Passes where a source is selected (`*`), has answered lately (its reach is not 0) and is not the node's own clock.
+Passes where a source is selected and has answered one of its last eight polls.
 
-Judged for chrony; with another daemon it is inconclusive. Source: chronyc(1), "sources" and "tracking".
+Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, each by its own tool; inconclusive for BusyBox's ntpd,
+which can't be asked. Whether what the daemon then claims is true is what sync_state asks.
+
+What to do: name servers that answer this node in its daemon's configuration, or let the gate change it to chrony with
+`chrony_servers` (or playbook skewgate.preflight.remediate). Where the servers are right and silent, ntp_servers tells what in the
+network it is.
+
+Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); timedatectl(1), "show-timesync"; pmc(8). How each is read
+stands in plugin_utils/daemons.
 """
 
 from __future__ import annotations
 
-from ..chronyc import LOCAL_REFID, parse_sources, parse_tracking
+from collections.abc import Iterable
+
+from ..daemons import Peer, ask
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
-from ..without_chrony import without_chrony
 
-NEEDS = ("time_services", "chrony")
+NEEDS = ("collected", "time_services")
+READS = ("clock", "chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 MENDED_BY_CHRONY = True
 
 _WHY = (
     "A daemon without a source that it follows leaves the clock to drift, and reports itself as running all the same."
 )
-_REMEDY = "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate."
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
-    """Judge what chronyd itself says of its sources."""
-    if missing := without_chrony(record, "sources"):
-        return missing
-    sources = parse_sources(record.chronyc("sources"))
-    tracking = parse_tracking(record.chronyc("tracking"))
-    seen = {
-        "sources": [
-            {"name": s.name, "mode": s.mode, "state": s.state, "stratum": s.stratum, "reach": f"{s.reach:o}"}
-            for s in sources
-        ],
-        "refid": tracking.refid,
-    }
-    if tracking.refid == LOCAL_REFID:
-        return Finding(
-            "fail",
-            "chronyd follows its own clock (`local`)",
-            "`local` makes chronyd call the node synchronised when it has lost every source.",
-            "Take `local` out of chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
-            seen,
-        )
-    if not sources:
-        return Finding("fail", "chronyd has no source: no server, pool, peer or refclock in use", _WHY, _REMEDY, seen)
-    names = ", ".join(s.name for s in sources)
-    if not any(s.reach for s in sources):
-        return Finding("fail", f"none of chronyd's sources answers ({names})", _WHY, _REMEDY, seen)
-    selected = [s for s in sources if s.state == "*"]
+    """Judge what the daemon itself says of its sources."""
+    sync = ask(record, "source")
+    if isinstance(sync, Finding):
+        return sync
+    daemon, peers = sync.daemon, sync.peers
+    seen = {"daemon": daemon, "unit": sync.unit, "sources": [_seen(peer) for peer in peers], "refid": sync.refid}
+
+    def fail(summary: str, cause: str) -> Finding:
+        own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
+        return Finding("fail", summary + own, _WHY, sync.advice.servers, seen, cause)
+
+    if not peers:
+        return fail(f"{daemon} has no source: none is configured", "no source configured")
+    if all(peer.state == "unresolved" for peer in peers):
+        return fail(f"no name of {daemon}'s sources resolves ({_names(peers)})", "names of sources don't resolve")
+    if not any(peer.answers for peer in peers):
+        return fail(f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
+    selected = [peer for peer in peers if peer.selected]
     if not selected:
-        states = ", ".join(f"{s.name} {s.state}" for s in sources)
-        return Finding("fail", f"chronyd has selected no source ({states})", _WHY, _REMEDY, seen)
-    if not selected[0].reach:
-        return Finding(
-            "fail", f"the selected source {selected[0].name} no longer answers (reach 0)", _WHY, _REMEDY, seen
+        states = ", ".join(f"{peer.name}: {peer.state}" for peer in peers)
+        return fail(f"{daemon} has selected no source ({states})", "no source selected")
+    if not any(peer.answers for peer in selected):
+        return fail(
+            f"the selected source {_names(selected)} no longer answers (reach 0)", "the selected source is silent"
         )
-    falsetickers = [s.name for s in sources if s.state == "x"]
-    note = f"; falsetickers: {', '.join(falsetickers)}" if falsetickers else ""
-    return Finding("pass", f"chronyd follows {selected[0].name}, one of {len(sources)}{note}", seen=seen)
+    notes = [
+        f"; {words}: {_names(those)}"
+        for words, those in (
+            ("falsetickers", [p for p in peers if p.state == "falseticker"]),
+            ("silent", [p for p in peers if p.state == "unreachable"]),
+            ("not resolved", [p for p in peers if p.state == "unresolved"]),
+        )
+        if those
+    ]
+    return Finding("pass", f"{daemon} follows {_names(selected)}, of {len(peers)} in all{''.join(notes)}", seen=seen)
+
+
+def _names(peers: Iterable[Peer]) -> str:
+    return ", ".join(peer.name for peer in peers)
+
+
+def _seen(peer: Peer) -> dict[str, object]:
+    return {
+        "name": peer.name,
+        "state": peer.state,
+        "stratum": peer.stratum,
+        "reach": None if peer.reach is None else f"{peer.reach:o}",
+        "offset_s": peer.offset_s,
+    }

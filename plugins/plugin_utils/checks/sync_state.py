@@ -1,74 +1,184 @@
-"""Is chronyd's claim to be synchronised borne out by what it shows beside it?
+"""Is the time daemon's claim to be synchronised borne out by what it, the kernel and the references show beside it?
 
-"Leap status: Normal" alone proves nothing: it stays after every source is lost, and while the clock is seconds away and
-being slewed. So the claim is held against the age of the last update, the correction still to be made and the root distance.
+"Leap status: Normal" alone proves nothing: it stays after every source is lost, while the clock is seconds away and being
+slewed, at stratum 16, and where `local` makes the daemon follow the node's own clock. `timedatectl`'s NTPSynchronized=yes stays
+for hours after the daemon has died. So no claim is believed alone.
 
-Passes where chronyd is synchronised, the last update is not older than eight polling intervals nor in the future, and its own
-bound of the clock's error, |system time| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`.
+Passes where the daemon claims to be synchronised, and
+- it does not follow its own clock, and that is not before 2020
+- its last update is no older than eight of its update intervals, nor in this clock's future
+- its own bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`
+- the kernel's maxerror is below 16 s, and has not grown for longer than those eight intervals
+- the references' skew does not contradict that bound by more than 0.128 s or `gate_max_clock_error_s`
 
-Judged for chrony; with another daemon it is inconclusive. Source: chronyc(1), "tracking"; the age limit is ClockBound's.
+A stratum of 10 and more passes with a note.
+
+Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; inconclusive for BusyBox's ntpd,
+which can't be asked. Whether the skew is one that the clients can stand is what clock_skew asks.
+
+What to do: give the daemon servers that answer and let it step the clock (`chronyc makestep`; the finding has the words for each
+daemon); the gate does both, with chrony. Where the references contradict it, see which is wrong before stepping: clock_skew names
+each.
+
+Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c; the age limit is ClockBound's, the
+stratum Checkmk's (chrony plugin), 0.128 s RFC 5905's step threshold, below which a daemon still slews.
 """
 
 from __future__ import annotations
 
-from ..chronyc import parse_sources, parse_tracking
+from collections.abc import Mapping
+from typing import Any
+
+from ..daemons import Synchronisation, ask
+from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
 from ..finding import Finding
+from ..interval import Interval
+from ..ntp_packet import NS
 from ..policy import Policy
 from ..record import Record
-from ..without_chrony import without_chrony
+from ..skew import as_json
 
-NEEDS = ("collected", "clock", "time_services", "chrony")
+NEEDS = ("collected", "clock", "time_services")
+READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 MENDED_BY_CHRONY = True
 
 _WHY = "The node says that it is synchronised, or will be, but what it shows does not bear it out."
-_REMEDY = (
-    "Give chronyd servers that answer, and step the clock: the gate does it, or playbook skewgate.preflight.remediate."
-)
-_STALE_AFTER_INTERVALS = 8
+_EPOCH_FLOOR_S = 1_577_836_800
+"""2020-01-01: before this software was written, so a clock that shows less was never set (1970, 1980, a firmware's date)."""
+_DISTANT_STRATUM = 10
+_STEP_THRESHOLD_S = 0.128
+_FASTEST_SLEW = 0.1
+"""chronyd's maxslewrate is at most 100000 ppm; no other daemon slews faster."""
 
 
 def judge(record: Record, policy: Policy) -> Finding:
-    """Judge ``chronyc tracking`` against the node's clock and its sources."""
-    if missing := without_chrony(record, "state"):
-        return missing
-    tracking = parse_tracking(record.chronyc("tracking"))
-    polls = [s.poll for s in parse_sources(record.chronyc("sources")) if s.state == "*"]
-    interval_s = max([tracking.update_interval_s, *(2.0**poll for poll in polls)])
-    collected = record.section("collected")
-    age_s = collected["wall_ns"] / 1e9 - tracking.ref_time_s
-    took_s = (collected["end_mono_ns"] - collected["mono_ns"]) / 1e9
+    """Judge the claim by all that stands beside it, the plainest contradiction first."""
+    in_kernel = kernel(record)
+    sync = ask(record, "state")
+    if isinstance(sync, Finding):
+        return _with_timedatectls_yes(sync, record, in_kernel)
+    wall_s = record.section("collected")["wall_ns"] / NS
+    age_s, stale_after_s = sync.last_update_age_s, sync.stale_after_s
+    who = f"{sync.daemon} says it is synchronised ({sync.claim}), but"
     seen = {
-        "leap": tracking.leap,
-        "stratum": tracking.stratum,
-        "system_time_s": tracking.system_time_s,
-        "max_error_s": round(tracking.max_error_s, 6),
-        "last_update_age_s": round(age_s, 1),
-        "stale_after_s": _STALE_AFTER_INTERVALS * interval_s,
+        "daemon": sync.daemon,
+        "unit": sync.unit,
+        "claim": sync.claim,
+        "stratum": sync.stratum,
+        "refid": sync.refid,
+        "offset_s": _rounded(sync.offset_s),
+        "max_error_s": _rounded(sync.max_error_s),
+        "last_update_age_s": _rounded(age_s, 1),
+        "stale_after_s": stale_after_s,
         "kernel": record.section("clock").get("adjtimex"),
+        "timedatectl": _timedatectl(record),
+        "skew_s": as_json(record.skew.skew_s),
     }
-    if tracking.leap == "Not synchronised" or tracking.stratum in (0, 16):
-        return Finding(
-            "fail",
-            f"chronyd is not synchronised (leap {tracking.leap}, stratum {tracking.stratum})",
-            _WHY,
-            _REMEDY,
-            seen,
+
+    def fail(summary: str, cause: str, remedy: str = "") -> Finding:
+        return Finding("fail", summary, _WHY, remedy or sync.advice.step, seen, cause)
+
+    if sync.own_clock:
+        which = f"follows the node's own clock ({sync.refid})"
+        return fail(f"{who if sync.claims else sync.daemon} {which}", "follows its own clock", sync.advice.own_clock)
+    if not sync.claims:
+        yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
+        return fail(f"{sync.daemon} is not synchronised ({sync.claim}){yes}", "not synchronised")
+    if min(wall_s, wall_s - (age_s or 0.0)) < _EPOCH_FLOOR_S:
+        return fail(f"{who} its time is before 2020: the clock was never set", "clock before 2020")
+    if age_s is not None and stale_after_s is not None and age_s > stale_after_s:
+        return fail(f"{who} its last update is {age_s:.0f} s old", "last update too old", sync.advice.servers)
+    if age_s is not None and -age_s > _took_s(record) + policy.max_clock_error_s:
+        return fail(f"{who} its last update lies {-age_s:.0f} s in this clock's future", "last update in the future")
+    if sync.bound_s is not None and sync.bound_s > policy.max_clock_error_s:
+        correcting = abs(sync.offset_s or 0.0) > policy.max_clock_error_s
+        return fail(
+            f"{who} by its own figures the clock may be {sync.bound_s:.3f} s off (limit {policy.max_clock_error_s} s)",
+            "a large correction is still to be made" if correcting else "root distance too large",
         )
-    if age_s > _STALE_AFTER_INTERVALS * interval_s:
-        return Finding(
-            "fail", f"chronyd says {tracking.leap}, but its last update is {age_s:.0f} s old", _WHY, _REMEDY, seen
+    if in_kernel and (contradiction := _kernel_contradicts(sync, in_kernel)):
+        return fail(f"{who} {contradiction}", "the kernel contradicts it")
+    if contradiction := _references_contradict(sync, record, policy):
+        bound = "" if sync.bound_s is None else f" and at most {sync.bound_s:.6f} s off"
+        says = f"{sync.daemon} says it is synchronised ({sync.claim}){bound}"
+        return fail(f"{says}, but {contradiction}", "the references contradict it")
+    return Finding("pass", _describe(sync), seen=seen)
+
+
+def _kernel_contradicts(sync: Synchronisation, in_kernel: Kernel) -> str:
+    """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
+
+    Setting the clock puts it to 16 s (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the daemon's back. ntpd sets it
+    only with the kernel's discipline, which -x turns off, and ptp4l never does, so they are not held to it.
+    """
+    if not sync.sets_maxerror:
+        return ""
+    if not in_kernel.synchronised:
+        return (
+            f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something else set the clock since)"
         )
-    if -age_s > took_s + policy.max_clock_error_s:
-        summary = f"chronyd says {tracking.leap}, but its last update lies {-age_s:.0f} s in this clock's future"
-        return Finding("fail", summary, _WHY, _REMEDY, seen)
-    if tracking.max_error_s > policy.max_clock_error_s:
-        summary = (
-            f"chronyd says {tracking.leap}, but by its own figures the clock may be {tracking.max_error_s:.3f} s off "
-            f"(limit {policy.max_clock_error_s} s)"
-        )
-        return Finding("fail", summary, _WHY, _REMEDY, seen)
+    since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
+    if sync.stale_after_s is not None and since_s > sync.stale_after_s:
+        return f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
+    return ""
+
+
+def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> str:
+    """The claim is an interval as the references' skew is, and what is true lies in both.
+
+    The readings are seconds apart, in which the daemon may have slewed away a part of its offset.
+    """
+    skew_s = record.skew.skew_s
+    if skew_s is None:
+        return ""
+    offset_s, max_error_s = sync.offset_s or 0.0, sync.max_error_s or 0.0
+    slewed_s = min(abs(offset_s), _FASTEST_SLEW * _took_s(record))
+    leeway_s = max_error_s + slewed_s + min(_STEP_THRESHOLD_S, policy.max_clock_error_s)
+    if skew_s.overlaps(Interval(offset_s - leeway_s, offset_s + leeway_s)):
+        return ""
+    agreeing = [r for r in record.skew.references if r.skew_s and r.name not in record.skew.falsetickers]
+    side = "ahead" if skew_s.middle > 0 else "behind"
+    return f"{len(agreeing)} references show {abs(skew_s.middle):.3f} s {side} (±{skew_s.bound:.3f})"
+
+
+def _describe(sync: Synchronisation) -> str:
+    """What a pass rests on."""
+    when = "" if sync.last_update_age_s is None else f" {sync.last_update_age_s:.0f} s ago"
+    bound = "" if sync.bound_s is None else f", at most {sync.bound_s:.6f} s off by its own figures"
+    far = sync.stratum is not None and sync.stratum >= _DISTANT_STRATUM
+    note = f"; stratum {sync.stratum} is far from a reference clock" if far else ""
+    return f"{sync.daemon} synchronised{when}{bound}{note}"
+
+
+def _with_timedatectls_yes(finding: Finding, record: Record, in_kernel: Kernel | None) -> Finding:
+    """Where no daemon steers the clock, or it can't be asked, timedatectl's yes is the lie that is left to name."""
+    if finding.state != "skipped" or not _timedatectl_says_yes(record):
+        return finding
+    ago_s = in_kernel.set_at_most_ago_s if in_kernel else None
+    last = f", and the last update may be {ago_s / 3600:.1f} h old" if ago_s is not None else ""
     return Finding(
-        "pass",
-        f"synchronised {age_s:.0f} s ago, at most {tracking.max_error_s:.6f} s off by its own figures",
-        seen=seen,
+        finding.state,
+        f"{finding.summary}; timedatectl says NTPSynchronized=yes all the same{last}",
+        f"{finding.why} The kernel stays synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
+        finding.remedy,
+        {"kernel": record.section("clock").get("adjtimex"), "timedatectl": _timedatectl(record)},
+        finding.cause,
     )
+
+
+def _timedatectl(record: Record) -> Mapping[str, Any]:
+    told: Mapping[str, Any] = record.section("time_services").get("timedatectl") or {}
+    return told
+
+
+def _timedatectl_says_yes(record: Record) -> bool:
+    return _timedatectl(record).get("NTPSynchronized") == "yes"
+
+
+def _took_s(record: Record) -> float:
+    collected = record.section("collected")
+    return float(collected["end_mono_ns"] - collected["mono_ns"]) / NS
+
+
+def _rounded(value: float | None, digits: int = 6) -> float | None:
+    return None if value is None else round(value, digits)

@@ -5,60 +5,106 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import s
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
 
-from tests.unit.plugin_utils.builders import chrony, policy, record, source, time_services, tracking, unit
+from tests.unit.plugin_utils.builders import (
+    chrony,
+    ntp_sample,
+    ntp_server,
+    policy,
+    record,
+    source,
+    time_services,
+    tracking,
+    unit,
+)
+from tests.unit.plugin_utils.daemons import recorded
 
 
-def judge(settings=None, **sections):
+def judge(settings=None, skew_s=0.0, **sections):
     settings = policy(**(settings or {}))
-    return sync_state.judge(Record(record(of_policy=settings, **sections)), Policy.from_json(settings))
+    return sync_state.judge(Record(record(skew_s, of_policy=settings, **sections)), Policy.from_json(settings))
 
 
 def of_tracking(*sources, **fields):
     return judge(chrony=chrony(tracking(**fields), *sources))
 
 
+SAYS = "chronyd says it is synchronised (Normal, stratum 3), but "
+
 JUDGED = {
-    "in sync": ({}, "pass", "synchronised 16 s ago, at most 0.000210 s off by its own figures"),
-    "a leap second announced": ({"leap": "Insert second"}, "pass", "synchronised 16 s ago"),
+    "in sync": ({}, "pass", "chronyd synchronised 16 s ago, at most 0.000210 s off by its own figures", ""),
+    "a leap second announced": ({"leap": "Insert second"}, "pass", "chronyd synchronised 16 s ago", ""),
     "never synchronised": (
-        {"leap": "Not synchronised", "stratum": 0},
+        {"leap": "Not synchronised", "stratum": 0, "refid": "00000000"},
         "fail",
-        "chronyd is not synchronised (leap Not synchronised, stratum 0)",
+        "chronyd is not synchronised (Not synchronised, stratum 0)",
+        "not synchronised",
     ),
-    "stratum 0 though Normal": ({"stratum": 0}, "fail", "chronyd is not synchronised (leap Normal, stratum 0)"),
-    "stratum 16": ({"stratum": 16}, "fail", "chronyd is not synchronised (leap Normal, stratum 16)"),
+    "stratum 0 though Normal": (
+        {"stratum": 0},
+        "fail",
+        "chronyd is not synchronised (Normal, stratum 0)",
+        "not synchronised",
+    ),
+    "stratum 16 though Normal": (
+        {"stratum": 16},
+        "fail",
+        "chronyd is not synchronised (Normal, stratum 16); timedatectl says NTPSynchronized=yes all the same",
+        "not synchronised",
+    ),
+    "the last stratum": ({"stratum": 15}, "pass", "stratum 15 is far from a reference clock", ""),
+    "a distant stratum": ({"stratum": 10}, "pass", "stratum 10 is far from a reference clock", ""),
+    "its own clock": (
+        {"refid": "7F7F0101"},
+        "fail",
+        SAYS + "follows the node's own clock (7F7F0101)",
+        "follows its own clock",
+    ),
     "all sources lost for long": (
         {"age_s": 8 * 64 + 1},
         "fail",
-        "chronyd says Normal, but its last update is 513 s old",
+        SAYS + "its last update is 513 s old",
+        "last update too old",
     ),
-    "eight intervals old": ({"age_s": 8 * 64 - 1}, "pass", "synchronised 511 s ago"),
-    "updated while the evidence was taken": ({"age_s": -1.5}, "pass", "synchronised"),
+    "eight intervals old": ({"age_s": 8 * 64 - 1}, "pass", "synchronised 511 s ago", ""),
+    "updated while the evidence was taken": ({"age_s": -1.5}, "pass", "synchronised", ""),
     "set back since its last update": (
         {"age_s": -3600},
         "fail",
-        "chronyd says Normal, but its last update lies 3600 s in this clock's future",
+        SAYS + "its last update lies 3600 s in this clock's future",
+        "last update in the future",
     ),
-    "seconds away and slewed": (
+    "seconds behind and slewed": (
         {"system_time_s": 5.0},
         "fail",
-        "chronyd says Normal, but by its own figures the clock may be 5.000 s off (limit 1.0 s)",
+        SAYS + "by its own figures the clock may be 5.000 s off (limit 1.0 s)",
+        "a large correction is still to be made",
     ),
-    "seconds ahead and slewed": ({"system_time_s": -5.0}, "fail", "the clock may be 5.000 s off"),
-    "a poor root distance": ({"root_delay_s": 1.5, "root_dispersion_s": 0.5}, "fail", "the clock may be 1.250 s off"),
+    "seconds ahead and slewed": (
+        {"system_time_s": -5.0},
+        "fail",
+        "the clock may be 5.000 s off",
+        "a large correction is still to be made",
+    ),
+    "a poor root distance": (
+        {"root_delay_s": 1.5, "root_dispersion_s": 0.5},
+        "fail",
+        "the clock may be 1.250 s off",
+        "root distance too large",
+    ),
     "at the limit": (
-        {"system_time_s": 0.5, "root_delay_s": 0.5, "root_dispersion_s": 0.25},
+        {"system_time_s": 0.0, "root_delay_s": 1.5, "root_dispersion_s": 0.25},
         "pass",
         "at most 1.000000 s off",
+        "",
     ),
 }
 
 
-@pytest.mark.parametrize(("fields", "state", "summary"), JUDGED.values(), ids=JUDGED)
-def test_the_claim_is_held_against_what_stands_beside_it(fields, state, summary):
+@pytest.mark.parametrize(("fields", "state", "summary", "cause"), JUDGED.values(), ids=JUDGED)
+def test_the_claim_is_held_against_what_stands_beside_it(fields, state, summary, cause):
     finding = of_tracking(**fields)
-    assert finding.state == state
-    assert finding.summary.startswith(summary) or summary in finding.summary
+    assert (finding.state, finding.cause) == (state, cause)
+    assert summary in finding.summary
 
 
 def test_a_source_that_is_polled_seldom_makes_an_old_update_none():
@@ -76,22 +122,197 @@ def test_just_after_its_start_the_polling_interval_stands_for_the_updates():
 
 def test_the_limit_of_the_error_is_a_setting():
     assert judge({"max_clock_error_s": 0.0001}).state == "fail"
-    assert judge({"max_clock_error_s": 10.0}, chrony=chrony(tracking(system_time_s=5.0))).state == "pass"
+    behind = {"chrony": chrony(tracking(skew_s=-5.0, system_time_s=5.0)), "skew_s": -5.0}
+    assert judge({"max_clock_error_s": 10.0}, **behind).state == "pass"
 
 
-def test_another_daemons_state_is_not_known():
-    finding = judge(time_services=time_services(unit("systemd-timesyncd.service")))
-    assert finding.state == "inconclusive"
-    assert finding.summary == "systemd-timesyncd.service runs here, and only chrony's state can be judged"
+def test_a_clock_of_1980_was_never_set():
+    years_s = -46 * 365.25 * 86400
+    finding = judge(skew_s=years_s)
+    assert (finding.state, finding.cause) == ("fail", "clock before 2020")
+    # A server of 1980 is followed as any other: then only the last update's date tells.
+    finding = of_tracking(skew_s=years_s)
+    assert (finding.state, finding.cause) == ("fail", "clock before 2020")
 
 
-def test_without_a_daemon_that_runs_it_is_skipped():
-    finding = judge(time_services=time_services())
-    assert (finding.state, finding.summary) == ("skipped", "no time daemon runs, so chrony's state can't be judged")
+# The kernel
+
+
+@pytest.mark.parametrize(
+    ("maxerror_us", "state", "summary"),
+    [
+        (7580, "pass", "synchronised"),
+        (16_000_000, "fail", "the kernel does not: its maxerror is 16 s (something else set the clock since)"),
+        (255_000, "pass", "synchronised"),
+        (300_000, "fail", "by its maxerror the kernel has not heard of it for 600 s"),
+    ],
+)
+def test_the_kernels_maxerror_is_to_bear_the_claim_out(maxerror_us, state, summary):
+    finding = judge(clock={"adjtimex": {"maxerror_us": maxerror_us, "offset_us": 0}})
+    assert finding.state == state
+    assert summary in finding.summary
+    assert finding.cause == ("" if state == "pass" else "the kernel contradicts it")
+
+
+def test_a_kernel_that_told_nothing_contradicts_nothing():
+    assert judge(clock={"adjtimex": {"error": "no libc"}}).state == "pass"
+
+
+def test_an_ntpd_may_leave_the_kernels_maxerror_alone():
+    unsynchronised = {"adjtimex": {"maxerror_us": 16_000_000, "offset_us": 0}}
+    assert judge(**{**recorded.NTPSEC, "clock": unsynchronised}).state == "pass"
+    assert judge(**{**recorded.TIMESYNCD, "clock": unsynchronised}).state == "fail"
+
+
+# The references
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "shown"),
+    [(5.0, "5.000 s ahead"), (-612.0, "612.000 s behind"), (0.2, "0.200 s ahead"), (-0.2, "0.200 s behind")],
+)
+def test_the_daemons_own_bound_is_not_believed_against_the_references(skew_s, shown):
+    finding = judge(skew_s=skew_s, chrony=chrony(tracking(skew_s=skew_s)))
+    assert (finding.state, finding.cause) == ("fail", "the references contradict it")
+    assert finding.summary.startswith(
+        f"chronyd says it is synchronised (Normal, stratum 3) and at most 0.000210 s off, but 5 references show {shown} (±"
+    )
+
+
+@pytest.mark.parametrize("skew_s", [0.12, -0.12])
+def test_a_contradiction_below_the_step_threshold_is_none(skew_s):
+    assert judge(skew_s=skew_s, chrony=chrony(tracking(skew_s=skew_s))).state == "pass"
+
+
+def test_the_leeway_is_never_more_than_the_limit_of_the_error():
+    told = {"skew_s": 0.1, "chrony": chrony(tracking(skew_s=0.1))}
+    assert judge({"max_clock_error_s": 0.05}, **told).state == "fail"
+
+
+def test_an_offset_that_the_daemon_admits_is_no_contradiction():
+    behind = {"skew_s": -0.6, "chrony": chrony(tracking(skew_s=-0.6, system_time_s=0.6))}
+    assert judge(**behind).state == "pass"
+    # Said with the wrong sign it would be one.
+    assert judge(skew_s=-0.6, chrony=chrony(tracking(skew_s=-0.6, system_time_s=-0.6))).state == "fail"
+
+
+def test_a_clock_that_is_slewed_between_the_readings_is_no_contradiction():
+    """The collection takes 2 s, in which chronyd slews up to 0.2 s."""
+    slewed = [ntp_server(f"10.77.0.{n}", ntp_sample(-0.3)) for n in (1, 2, 3)]
+    admitted = chrony(tracking(system_time_s=0.5))
+    assert judge(skew_s=-0.5, chrony=admitted, ntp={"servers": slewed}).state == "pass"
+
+
+def test_without_references_the_claim_stands_alone():
+    assert judge(ntp={"servers": []}, api_date={"apis": []}).state == "pass"
+
+
+# Every daemon
+
+LOST_NTPSEC = "ntpsec says it is synchronised (leap 00, stratum 2, sync_unspec), but its last update is 112 s old"
+
+DAEMONS = {
+    "NTPsec": (recorded.NTPSEC, "pass", "ntpsec synchronised 21 s ago, at most 0.188947 s off by its own figures", ""),
+    "ntp.org's ntpd": (recorded.NTP, "pass", "ntpd synchronised 16 s ago", ""),
+    "OpenNTPD": (recorded.OPENNTPD, "pass", "openntpd synchronised 100 s ago, at most 0.0000", ""),
+    "timesyncd": (recorded.TIMESYNCD, "pass", "systemd-timesyncd synchronised 30 s ago, at most 0.0010", ""),
+    "PTP": (recorded.PTP, "pass", "ptp4l synchronised, at most 0.000000 s off by its own figures", ""),
+    "NTPsec, lost": (recorded.NTPSEC_LOST, "fail", LOST_NTPSEC, "last update too old"),
+    "ntp.org's ntpd, lost": (recorded.NTP_LOST, "fail", "its last update is 106 s old", "last update too old"),
+    "timesyncd, lost": (recorded.TIMESYNCD_LOST, "fail", "its last update is 1000 s old", "last update too old"),
+    "OpenNTPD, lost": (
+        recorded.OPENNTPD_LOST,
+        "fail",
+        "openntpd says it is synchronised (clock synced, stratum 2), but its last update is 3000 s old",
+        "last update too old",
+    ),
+    "NTPsec, just started": (
+        recorded.NTPSEC_STARTING,
+        "fail",
+        "ntpsec is not synchronised (leap 11, stratum 16, sync_unspec)",
+        "not synchronised",
+    ),
+    "timesyncd, no reply": (
+        recorded.TIMESYNCD_NO_REPLY,
+        "fail",
+        "systemd-timesyncd is not synchronised (no reply from a server yet)",
+        "not synchronised",
+    ),
+    "PTP, lost": (
+        recorded.PTP_LOST,
+        "fail",
+        "ptp4l is not synchronised (gmPresent true, portState LISTENING)",
+        "not synchronised",
+    ),
+    "PTP, its own grandmaster": (
+        recorded.ptp(
+            recorded.sample("ptp_listening.time_status"),
+            recorded.sample("ptp_listening.port_data_set").replace("LISTENING", "GRAND_MASTER"),
+        ),
+        "fail",
+        "ptp4l follows the node's own clock (12b26b.fffe.43510e)",
+        "follows its own clock",
+    ),
+    "PTP, 37 s off, as where UTC is taken for TAI": (
+        recorded.ptp(
+            recorded.sample("ptp_slave.time_status").replace("-135", "37000000000"),
+            recorded.sample("ptp_slave.port_data_set"),
+        ),
+        "fail",
+        "ptp4l says it is synchronised (gmPresent true, portState SLAVE), but by its own figures the clock may be 37.000 s off",
+        "a large correction is still to be made",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sections", "state", "summary", "cause"), DAEMONS.values(), ids=DAEMONS)
+def test_every_daemons_claim_is_held_against_the_same(sections, state, summary, cause):
+    finding = judge(**sections)
+    assert (finding.state, finding.cause) == (state, cause)
+    assert summary in finding.summary
+
+
+@pytest.mark.parametrize("daemon", ["NTPSEC", "NTP", "OPENNTPD", "TIMESYNCD"])
+def test_no_daemons_claim_is_believed_against_the_references(daemon):
+    sections = getattr(recorded, daemon)
+    finding = judge(skew_s=5.0, **sections)
+    assert (finding.state, finding.cause) == ("fail", "the references contradict it")
+
+
+def test_the_remedy_speaks_of_the_daemon_at_hand():
+    assert "chronyc makestep" in of_tracking(system_time_s=5.0).remedy
+    assert "Take `local` out" in of_tracking(refid="7F7F0101").remedy
+    assert "ntpd -gq" in judge(**recorded.NTPSEC_STARTING).remedy
+    assert "systemctl restart systemd-timesyncd.service" in judge(**recorded.TIMESYNCD_NO_REPLY).remedy
+
+
+def test_a_daemon_that_cannot_be_asked_is_inconclusive():
+    assert judge(**recorded.BUSYBOX).state == "inconclusive"
+
+
+# No daemon
+
+
+def test_without_a_daemon_timedatectls_yes_is_named_as_what_it_is():
+    clock = {"adjtimex": {"maxerror_us": 3_600_000, "offset_us": 0}}
+    finding = judge(clock=clock, time_services=time_services(unit("chrony.service", "failed")))
+    assert (finding.state, finding.cause) == ("skipped", "no time daemon runs")
+    assert finding.summary == (
+        "no time daemon steers this clock, so there is no state to judge; timedatectl says NTPSynchronized=yes all the same, "
+        "and the last update may be 2.0 h old"
+    )
+
+
+def test_without_a_daemon_and_without_a_claim_it_is_skipped():
+    services = {**time_services(), "timedatectl": {"NTPSynchronized": "no"}}
+    finding = judge(time_services=services)
+    assert finding.summary == "no time daemon steers this clock, so there is no state to judge"
 
 
 def test_a_finding_shows_the_figures():
     seen = of_tracking().seen
-    assert (seen["leap"], seen["stratum"], seen["max_error_s"]) == ("Normal", 3, 0.00021)
+    assert (seen["daemon"], seen["claim"], seen["stratum"]) == ("chronyd", "Normal, stratum 3", 3)
+    assert (seen["offset_s"], seen["max_error_s"]) == (-0.00001, 0.0002)
     assert (seen["last_update_age_s"], seen["stale_after_s"]) == (16.0, 512.0)
     assert seen["kernel"]["maxerror_us"] == 7580
+    assert seen["skew_s"]["low"] < 0 < seen["skew_s"]["high"]

@@ -1,0 +1,108 @@
+"""The daemon that steers a node's clock and what it says of itself, the same for every daemon; one file per daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..finding import Finding
+from ..record import MissingEvidenceError, Record
+from ..time_daemons import TimeDaemon, leaves_clock_alone, time_daemons
+from . import busybox, chrony, ntpd, openntpd, ptp, timesyncd
+from .busybox import CannotBeAskedError
+from .model import Peer, Synchronisation
+
+__all__ = [
+    "CannotBeAskedError",
+    "Peer",
+    "Synchronisation",
+    "ask",
+    "steering_daemon",
+    "synchronisation",
+    "without_daemon",
+]
+
+_ASK = {
+    "chrony": chrony.synchronisation,
+    "ntpd": ntpd.synchronisation,
+    "ntpsec": ntpd.synchronisation,
+    "openntpd": openntpd.synchronisation,
+    "systemd-timesyncd": timesyncd.synchronisation,
+    "ptp4l": ptp.synchronisation,
+    "phc2sys": ptp.synchronisation,
+    "busybox ntpd": busybox.synchronisation,
+}
+
+_DAEMON_OF_PROCESS = {
+    "chronyd": "chrony",
+    "ntpd": "ntpd",
+    "busybox": "busybox ntpd",
+    "systemd-timesyn": "systemd-timesyncd",
+    "phc2sys": "phc2sys",
+}
+
+
+def steering_daemon(record: Record) -> TimeDaemon | None:
+    """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
+    section = record.section("time_services")
+    steering = [d for d in time_daemons(section) if d.steers_now] or _without_unit(section.get("processes") or [])
+    return min(steering, key=lambda d: d.daemon != "chrony", default=None)
+
+
+def _without_unit(processes: Sequence[Mapping[str, Any]]) -> list[TimeDaemon]:
+    """Daemons that run without a known unit, started by hand or in a container."""
+    return [
+        TimeDaemon(_DAEMON_OF_PROCESS[p["comm"]], f"{p['comm']} (pid {p['pid']})", True, False, True, "a process")
+        for p in processes
+        if p["comm"] in _DAEMON_OF_PROCESS and not leaves_clock_alone(p)
+    ]
+
+
+def synchronisation(record: Record) -> Synchronisation:
+    """What the daemon that steers the clock says of itself.
+
+    Raises MissingEvidenceError where none runs, it did not answer, or its answer can't be read.
+    """
+    daemon = steering_daemon(record)
+    if daemon is None:
+        raise MissingEvidenceError("no time daemon steers this clock")
+    kind = daemon.daemon
+    if kind == "timemaster":  # it starts chronyd or ntpd as its own child (timemaster(8), ntp_program)
+        processes = record.section("time_services").get("processes") or []
+        kind = "ntpd" if any(p["comm"] == "ntpd" for p in processes) else "chrony"
+    try:
+        return _ASK[kind](record, daemon)
+    except ValueError as error:
+        raise MissingEvidenceError(f"the answer of {daemon.unit} can't be read: {error}") from error
+
+
+def without_daemon(record: Record, what: str) -> Finding | None:
+    """The finding of a check of a daemon's ``what`` (sources, state) where none steers the clock; None where one does."""
+    if steering_daemon(record) is not None:
+        return None
+    idle = [d for d in time_daemons(record.section("time_services")) if d.active]
+    leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
+    return Finding(
+        "skipped",
+        f"no time daemon steers this clock{leaves_alone}, so there is no {what} to judge",
+        "It follows from what time_service found.",
+        "Mend what time_service says, and check again.",
+        cause="no time daemon runs",
+    )
+
+
+def ask(record: Record, what: str) -> Synchronisation | Finding:
+    """What the daemon says, or the finding of a check of its ``what`` where there is none to ask or it can't be asked."""
+    if missing := without_daemon(record, what):
+        return missing
+    try:
+        return synchronisation(record)
+    except CannotBeAskedError as silent:
+        return Finding(
+            "inconclusive",
+            f"could not tell: {silent}",
+            "Whether this daemon keeps the clock in sync is not known.",
+            "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
+            "(gate_advisory_checks).",
+            cause="the daemon can't be asked",
+        )

@@ -1,0 +1,16 @@
+"""BusyBox's ntpd: it answers no query, writes no state, and logs only while it steps (networking/ntpd.c)."""
+
+from __future__ import annotations
+
+from ..record import MissingEvidenceError, Record
+from ..time_daemons import TimeDaemon
+from .model import Synchronisation
+
+
+class CannotBeAskedError(MissingEvidenceError):
+    """The daemon has no way to tell, so no evidence of it can be had."""
+
+
+def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:  # noqa: ARG001 - each daemon's has the same form
+    """Raise CannotBeAskedError."""
+    raise CannotBeAskedError(f"BusyBox's ntpd ({daemon.unit}) has no way to ask it for its sources or its state")

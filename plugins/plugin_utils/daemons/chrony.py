@@ -1,0 +1,82 @@
+"""chronyd: ``chronyc tracking`` and ``sources`` as chronyc(1) describes them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import ip_address
+
+from ..chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
+from ..ntp_packet import NS
+from ..record import MissingEvidenceError, Record
+from ..time_daemons import TimeDaemon
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
+
+ADVICE = Advice(
+    "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
+    "Give chronyd servers that answer, and step the clock (chronyc makestep): the gate does both, as does playbook "
+    "skewgate.preflight.remediate.",
+    "Take `local` out of chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
+)
+
+_STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candidate", "x": "falseticker"}
+
+
+def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
+    """What chronyd says of itself. ``tracking``'s system time is > 0, ``sources``' offset < 0 where the clock is slow."""
+    tracking = parse_tracking(record.chronyc("tracking"))
+    sources = parse_sources(record.chronyc("sources"))
+    polls = [2.0**s.poll for s in sources if s.state == "*"]
+    return Synchronisation(
+        daemon="chronyd",
+        unit=daemon.unit,
+        claims=tracking.leap != "Not synchronised" and 0 < tracking.stratum < 16,
+        claim=f"{tracking.leap}, stratum {tracking.stratum}",
+        peers=(*map(_peer, sources), *_unresolved(record, sources)),
+        advice=ADVICE,
+        stratum=tracking.stratum,
+        refid=tracking.refid,
+        own_clock=tracking.refid == LOCAL_REFID,
+        last_update_age_s=_age_s(record, tracking),
+        stale_after_s=STALE_AFTER_INTERVALS * max([tracking.update_interval_s, *polls]),
+        offset_s=0.0 - tracking.system_time_s,
+        max_error_s=tracking.root_dispersion_s + tracking.root_delay_s / 2,
+        sets_maxerror=True,
+    )
+
+
+def _age_s(record: Record, tracking: Tracking) -> float | None:
+    """chronyd steps its reference time along with the clock, so both are of one clock; 0 means never."""
+    if tracking.ref_time_s == 0 or tracking.refid == LOCAL_REFID:
+        return None
+    return float(record.section("collected")["wall_ns"]) / NS - tracking.ref_time_s
+
+
+def _peer(source: Source) -> Peer:
+    state = _STATES.get(source.state) or ("unusable" if source.reach else "unreachable")
+    return Peer(
+        name=source.name,
+        state=state,
+        stratum=source.stratum or None,
+        reach=source.reach,
+        offset_s=source.adjusted_offset_s if source.last_rx_s is not None else None,
+        last_rx_s=source.last_rx_s,
+    )
+
+
+def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
+    """The names that chronyd could not resolve yet: only ``sources -a`` has them, among all others and by name."""
+    with suppress(MissingEvidenceError):
+        rows = parse_sources(record.chronyc("sources_all"))
+        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not _is_address(r.name)]
+        missing = len(rows) - len(sources)
+        if missing == len(names):
+            return [Peer(name, "unresolved", reach=0) for name in names]
+        # Some of them are resolved and silent, and which ones is not told.
+        return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * max(0, missing)
+    return []
+
+
+def _is_address(name: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(name))
+    return False

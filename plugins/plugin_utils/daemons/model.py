@@ -1,0 +1,119 @@
+"""What any time daemon says of its synchronisation, in one form: seconds everywhere, and positive offsets mean *ahead*."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..record import MissingEvidenceError, Record
+
+PeerState = Literal["selected", "candidate", "falseticker", "unreachable", "unusable", "unresolved", "unknown"]
+
+STALE_AFTER_INTERVALS = 8
+"""ClockBound distrusts chronyd when its last update is older than eight of its intervals; held for every daemon here."""
+
+KERNEL_UNSYNCHRONISED_S = 16.0
+"""NTP_PHASE_LIMIT of the kernel's include/linux/timex.h: with this maxerror the clock counts as unsynchronised."""
+
+KERNEL_GROWTH = 500e-6
+"""By so much a second the kernel grows maxerror while no daemon sets it (MAXFREQ; kernel/time/ntp.c, second_overflow)."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A source of the daemon. ``offset_s`` > 0: the node is ahead of it; ``reach`` is the register of its last eight polls."""
+
+    name: str
+    state: PeerState
+    stratum: int | None = None
+    reach: int | None = None
+    refid: str | None = None
+    offset_s: float | None = None
+    last_rx_s: float | None = None
+
+    @property
+    def selected(self) -> bool:
+        """Whether the daemon follows it."""
+        return self.state == "selected"
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has answered one of its last polls, as far as the daemon tells."""
+        return self.state not in ("unreachable", "unresolved") and self.reach != 0
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about it, in the daemon's own terms."""
+
+    servers: str
+    step: str
+    own_clock: str = ""
+
+
+@dataclass(frozen=True)
+class Synchronisation:
+    """What the daemon claims, in ``claim`` in its own words, and what it shows beside that.
+
+    Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s`` (None: no
+    figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this clock's future.
+    ``sets_maxerror``: each of its updates sets the kernel's maxerror.
+    """
+
+    daemon: str
+    unit: str
+    claims: bool
+    claim: str
+    peers: tuple[Peer, ...]
+    advice: Advice
+    stratum: int | None = None
+    refid: str | None = None
+    own_clock: bool = False
+    last_update_age_s: float | None = None
+    stale_after_s: float | None = None
+    offset_s: float | None = None
+    max_error_s: float | None = None
+    sets_maxerror: bool = False
+
+    @property
+    def bound_s(self) -> float | None:
+        """How far off the clock may be by the daemon's own figures; None where it has none."""
+        if self.offset_s is None and self.max_error_s is None:
+            return None
+        return abs(self.offset_s or 0.0) + (self.max_error_s or 0.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The kernel's own view, from adjtimex(2): ``offset_s`` > 0 as everywhere (ahead), what is still to be slewed away."""
+
+    max_error_s: float
+    offset_s: float
+
+    @property
+    def synchronised(self) -> bool:
+        """What timedatectl shows as NTPSynchronized (systemd, src/basic/time-util.c, ntp_synced)."""
+        return self.max_error_s < KERNEL_UNSYNCHRONISED_S
+
+    @property
+    def set_at_most_ago_s(self) -> float | None:
+        """How long ago a daemon set maxerror, at most: exact where it sets it to 0; None where nothing can be told."""
+        return self.max_error_s / KERNEL_GROWTH if self.synchronised else None
+
+
+def kernel(record: Record) -> Kernel | None:
+    """The kernel's view, or None where adjtimex(2) told nothing."""
+    adjtimex = (record.evidence.get("clock") or {}).get("adjtimex") or {}
+    if "maxerror_us" not in adjtimex:
+        return None
+    return Kernel(adjtimex["maxerror_us"] / 1e6, 0.0 - (adjtimex.get("offset_us") or 0) / 1e6)
+
+
+def answer(record: Record, section: str, command: str, argv: str) -> str:
+    """What ``argv`` printed on the node; raises MissingEvidenceError where it did not work."""
+    given: Mapping[str, Any] = (record.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
+    if given.get("error") or given["rc"] != 0:
+        reason = given.get("error") or (given["stderr"] or given["stdout"]).strip() or f"rc {given['rc']}"
+        raise MissingEvidenceError(f"{argv} did not answer: {reason}")
+    return str(given["stdout"])

@@ -1,0 +1,137 @@
+"""OpenNTPD: ``ntpctl -s all``, as its ntpd.c (show_status_msg, show_peer_msg) prints it.
+
+Times are milliseconds, and offsets *server minus node* (client.c). It tells no reach and no root distance.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..record import Record
+from ..time_daemons import TimeDaemon
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+
+ADVICE = Advice(
+    "Name servers that answer this node in OpenNTPD's ntpd.conf (/etc/openntpd/ntpd.conf) and restart {unit}, or change the "
+    "node to chrony: the gate does it.",
+    "OpenNTPD steps the clock only as it starts: systemctl restart {unit}, with -s among its options before version 6.8. Or "
+    "change the node to chrony: the gate does it.",
+)
+
+_POLLS_TO_AN_UPDATE = 8
+"""client.c, client_update: a peer's clock filter waits for eight good replies."""
+
+_TRUST_OF_THE_SILENT = 2
+"""ntpd.h, TRUSTLEVEL_PATHETIC: a peer begins with it, gains one by each reply and loses half by each that is missing."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One peer or sensor; ``selected`` is ntpctl's mark ``*``. Offset, delay and jitter are None where it is not valid."""
+
+    name: str
+    selected: bool
+    trust: int
+    stratum: int | None
+    poll_s: float
+    offset_s: float | None
+    delay_s: float | None
+    jitter_s: float | None
+
+    @property
+    def works(self) -> bool:
+        """Whether it is valid and its last query went well: it stays valid for hours after its server has gone."""
+        return self.offset_s is not None and self.poll_s < _POLL_AFTER_AN_ERROR_S
+
+
+@dataclass(frozen=True)
+class Status:
+    """``ntpctl -s all``; ``offset_s`` is what is still to be slewed away (positive: ahead), told while unsynced."""
+
+    synced: bool
+    stratum: int | None
+    offset_s: float | None
+    constraint_offset_s: float | None
+    rows: tuple[Row, ...]
+
+
+_POLL_AFTER_AN_ERROR_S = 3000
+"""util.c, error_interval: longer than any other, after a query that was refused or whose reply was no good."""
+
+_HEAD = re.compile(r"^  ?([* ]) +(\d+) +(\d+) +(\d+|-) +(-?\d+)s +(\d+)s +(.*)$")
+
+
+def parse_status(text: str) -> Status:
+    """Parse the status line and the tables of peers and sensors, for example
+
+    ``4/4 peers valid, constraint offset 0s, clock synced, stratum 3``, an empty line, ``peer``, the table's head, and for
+    each peer ``185.19.184.35 from pool 0.pool.ntp.org`` and below it `` *  1 10  2   23s   34s        41.650ms   190.744ms
+    227.001ms`` or ``    1  2  -    3s    5s             ---- peer not valid ----``.
+
+    Raises ValueError where it is not that.
+    """
+    state = re.search(r"clock (synced|unsynced)(?:, stratum (\d+))?(?:, clock offset is (-?[\d.]+)ms)?", text)
+    if not state:
+        raise ValueError(f"ntpctl -s all: neither 'clock synced' nor 'clock unsynced' in {text[:80]!r}")
+    constraint = re.search(r"constraint offset (-?\d+)s", text)
+    rows, name = [], ""
+    for line in text[state.end() :].splitlines():
+        if head := _HEAD.match(line):
+            rows.append(_row(name, head))
+        elif line and not line.startswith(" "):
+            name = line.strip()
+    return Status(
+        synced=state[1] == "synced",
+        stratum=int(state[2]) if state[2] else None,
+        offset_s=0.0 - float(state[3]) / 1000 if state[3] else None,
+        constraint_offset_s=float(constraint[1]) if constraint else None,
+        rows=tuple(rows),
+    )
+
+
+def _row(name: str, head: re.Match[str]) -> Row:
+    times = [float(value) / 1000 for value in re.findall(r"(-?\d+\.\d+)ms", head[7])]
+    offset_s, delay_s, jitter_s = (*times, None, None, None)[:3]
+    return Row(
+        name=name,
+        selected=head[1] == "*",
+        trust=int(head[3]),
+        stratum=None if head[4] == "-" else int(head[4]),
+        poll_s=float(head[6]),
+        offset_s=None if offset_s is None else 0.0 - offset_s,
+        delay_s=delay_s,
+        jitter_s=jitter_s,
+    )
+
+
+def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
+    """What OpenNTPD says of itself; the age of its last update is the kernel's: each update sets maxerror to 0."""
+    status = parse_status(answer(record, "openntpd", "all", "ntpctl -s all"))
+    valid = [row for row in status.rows if row.works]
+    # It follows the median of its valid peers (ntp.c, priv_adjtime), and marks the one that gave it, but no IPv6 peer.
+    marked = [row for row in valid if row.selected] or valid
+    in_kernel = kernel(record)
+    first = marked[0] if status.synced and marked else None
+    return Synchronisation(
+        daemon="openntpd",
+        unit=daemon.unit,
+        claims=status.synced,
+        claim=f"clock synced, stratum {status.stratum}" if status.synced else "clock unsynced",
+        peers=tuple(_peer(row, row in marked) for row in status.rows),
+        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step))),
+        stratum=status.stratum,
+        last_update_age_s=in_kernel.set_at_most_ago_s if in_kernel and status.synced else None,
+        stale_after_s=STALE_AFTER_INTERVALS * _POLLS_TO_AN_UPDATE * max((row.poll_s for row in valid), default=30.0),
+        offset_s=first.offset_s if first else status.offset_s,
+        max_error_s=(first.delay_s or 0.0) / 2 + (first.jitter_s or 0.0) if first else None,
+        sets_maxerror=True,
+    )
+
+
+def _peer(row: Row, followed: bool) -> Peer:
+    state: PeerState = "selected" if followed else "candidate"
+    if not row.works:
+        silent: PeerState = "unusable" if row.offset_s is None and row.trust > _TRUST_OF_THE_SILENT else "unreachable"
+        state = "unresolved" if row.name.startswith("not resolved") else silent
+    return Peer(row.name, state, stratum=row.stratum, offset_s=row.offset_s)

@@ -1,0 +1,68 @@
+"""linuxptp: ``pmc``'s TIME_STATUS_NP and PORT_DATA_SET of ptp4l, as pmc(8) and linuxptp's pmc.c describe them.
+
+``master_offset`` is node minus master in nanoseconds (ptp4l(8)). phc2sys, which carries ptp4l's time from the network card
+to the system clock, can't be asked.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..record import Record
+from ..time_daemons import TimeDaemon
+from .model import Advice, Peer, PeerState, Synchronisation, answer
+
+ADVICE = Advice(
+    "See that a grandmaster's Announce and Sync messages reach this port (UDP 319 and 320, multicast, the same domain), or "
+    "change the node to chrony: the gate does it.",
+    "See in journalctl -u {unit} why the offset stays, and restart it: first_step_threshold makes it step as it starts.",
+    "Give ptp4l `clientOnly 1` (before linuxptp 4.0: slaveOnly), so that a node never becomes the grandmaster.",
+)
+
+# IEEE 1588, portState. UNCALIBRATED: it has chosen a master and does not follow it yet.
+_STATES: dict[str, PeerState] = {"SLAVE": "selected", "UNCALIBRATED": "candidate", "PASSIVE": "candidate"}
+
+
+def parse_management(text: str, message: str) -> list[dict[str, str]]:
+    """Parse each RESPONSE to a GET of ``message``, for example
+
+    ``sending: GET TIME_STATUS_NP``, ``3cecef.fffe.7a7020-0 seq 0 RESPONSE MANAGEMENT TIME_STATUS_NP`` and below it
+    ``master_offset  10``, ``gmPresent  true``, ``gmIdentity  3c2c30.ffff.670e00``, each further in.
+
+    ``identity`` is who answered. Raises ValueError where there is no such response.
+    """
+    responses: list[dict[str, str]] = []
+    for line in text.splitlines():
+        if head := re.match(r"\s*([0-9a-f]{6}\.[0-9a-f]{4}\.[0-9a-f]{6}-\d+) seq \d+ (\S+) MANAGEMENT (\S+)", line):
+            responses.append({"identity": head[1], "of": f"{head[2]} {head[3]}"})
+        elif responses and len(words := line.split(None, 1)) == 2:
+            responses[-1][words[0]] = words[1].strip()
+    found = [response for response in responses if response["of"] == f"RESPONSE {message}"]
+    if not found:
+        raise ValueError(f"pmc: no response to GET {message} in {text[:80]!r}")
+    return found
+
+
+def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
+    """What ptp4l says of itself; of several ports that one counts which follows a master."""
+    status = parse_management(answer(record, "ptp", "time_status", "pmc 'GET TIME_STATUS_NP'"), "TIME_STATUS_NP")[0]
+    ports = parse_management(answer(record, "ptp", "port_data_set", "pmc 'GET PORT_DATA_SET'"), "PORT_DATA_SET")
+    states = [port.get("portState", "unknown") for port in ports]
+    present = status.get("gmPresent") == "true"
+    master = status.get("gmIdentity", "unknown")
+    follows = present and "SLAVE" in states
+    return Synchronisation(
+        daemon="ptp4l",
+        unit=daemon.unit,
+        claims=follows,
+        claim=f"gmPresent {status.get('gmPresent')}, portState {', '.join(states)}",
+        peers=tuple(
+            Peer(f"grandmaster {master}", _STATES.get(state, "unreachable"), refid=master)
+            for state in states
+            if present or state in _STATES
+        ),
+        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step, ADVICE.own_clock))),
+        refid=master,
+        own_clock=not present and bool({"MASTER", "GRAND_MASTER"} & set(states)),
+        offset_s=int(status["master_offset"]) / 1e9 if follows and "master_offset" in status else None,
+    )

@@ -1,0 +1,200 @@
+"""systemd-timesyncd: ``timedatectl show-timesync --all``, as systemd's timedatectl.c prints it.
+
+It is an SNTP client: it follows one server at a time and keeps no account of the others. ``timedatectl``'s
+NTPSynchronized=yes is not asked: it is the kernel's word and stays for hours after the last update.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+from ..ntp_packet import NS
+from ..record import Record
+from ..time_daemons import TimeDaemon
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+
+ADVICE = Advice(
+    "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "
+    "or change the node to chrony: the gate does it.",
+    "systemctl restart {unit}: it steps the clock at its first answer. Or change the node to chrony: the gate does it.",
+)
+
+_CONFIGURED = ("LinkNTPServers", "SystemNTPServers", "RuntimeNTPServers")
+_UNIT_S = {
+    "y": 31557600.0,
+    "month": 2629800.0,
+    "w": 604800.0,
+    "d": 86400.0,
+    "h": 3600.0,
+    "min": 60.0,
+    "s": 1.0,
+    "ms": 1e-3,
+    "us": 1e-6,
+}
+"""Of systemd's time-util.c, format_timespan."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """The server's last reply. ``received`` is text: whole seconds of the node's clock and zone, before the correction."""
+
+    leap: int
+    stratum: int
+    refid: str
+    root_delay_s: float
+    root_dispersion_s: float
+    jitter_s: float
+    received: str
+    ignored: bool
+
+
+@dataclass(frozen=True)
+class Timesync:
+    """``timedatectl show-timesync --all``; ``message`` is None before the first reply."""
+
+    server_name: str
+    server_address: str
+    configured: tuple[str, ...]
+    poll_interval_s: float | None
+    message: Message | None
+
+
+def parse_timesync(text: str) -> Timesync:
+    """Parse the properties, for example
+
+    ``SystemNTPServers=``, ``FallbackNTPServers=0.debian.pool.ntp.org 1.debian.pool.ntp.org``,
+    ``ServerName=0.debian.pool.ntp.org``, ``ServerAddress=104.131.155.175``, ``PollIntervalUSec=8min 32s`` and ``NTPMessage={
+    Leap=0, Version=4, Mode=4, Stratum=2, Precision=-30, RootDelay=4.165ms, RootDispersion=3.982ms, Reference=AB400749,
+    OriginateTimestamp=Fri 2023-02-03 19:41:30 EST, ..., Ignored=no, PacketCount=115, Jitter=126.318ms }``.
+
+    Raises ValueError where it is not that.
+    """
+    properties = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    if "ServerName" not in properties:
+        raise ValueError(f"timedatectl show-timesync: no ServerName in {text[:80]!r}")
+    configured = [name for key in _CONFIGURED for name in properties.get(key, "").split()]
+    poll = properties.get("PollIntervalUSec", "").strip()
+    message = properties.get("NTPMessage", "").strip()
+    return Timesync(
+        server_name=properties["ServerName"].strip(),
+        server_address=properties.get("ServerAddress", "").strip(),
+        configured=tuple(configured or properties.get("FallbackNTPServers", "").split()),
+        poll_interval_s=parse_timespan(poll) if poll else None,
+        message=_message(message) if message else None,
+    )
+
+
+def _message(text: str) -> Message:
+    # Before version 253 the comma after Ignored is missing.
+    fields = dict(re.findall(r"(\w+)=(.*?)(?=,? \w+=|\s*}$)", text))
+    try:
+        return Message(
+            leap=int(fields["Leap"]),
+            stratum=int(fields["Stratum"]),
+            refid=fields["Reference"],
+            root_delay_s=parse_timespan(fields["RootDelay"]),
+            root_dispersion_s=parse_timespan(fields["RootDispersion"]),
+            jitter_s=parse_timespan(fields["Jitter"]),
+            received=fields["DestinationTimestamp"],
+            ignored=fields["Ignored"] == "yes",
+        )
+    except KeyError as missing:
+        raise ValueError(f"timedatectl show-timesync: no field {missing} in NTPMessage={text!r}") from None
+
+
+def parse_timespan(text: str) -> float:
+    """Parse ``8min 32s``, ``4.165ms`` or ``0``, in seconds; raises ValueError where it is none."""
+    words = text.split()
+    if words == ["0"]:
+        return 0.0
+    parts = [re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]+)", word) for word in words]
+    if not words or not all(part and part[2] in _UNIT_S for part in parts):
+        raise ValueError(f"expected a time span: {text!r}")
+    return sum(float(part[1]) * _UNIT_S[part[2]] for part in parts if part)
+
+
+def parse_timestamp(text: str, zone_name: str = "") -> float:
+    """Parse ``Fri 2023-02-03 19:41:30 EST`` to Unix seconds, in the zone that it names by offset or in the named one.
+
+    Raises ValueError where it is no timestamp or its zone can't be told.
+    """
+    match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)", text.strip())
+    if not match:
+        raise ValueError(f"expected a timestamp: {text!r}")
+    return datetime.fromisoformat(match[1]).replace(tzinfo=_zone(match[2], zone_name)).timestamp()
+
+
+def _zone(abbreviation: str, name: str) -> tzinfo:
+    if abbreviation in ("UTC", "GMT"):
+        return UTC
+    if match := re.fullmatch(r"([+-])(\d\d)(\d\d)?", abbreviation):
+        offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+        return timezone(offset if match[1] == "+" else -offset)
+    try:
+        return ZoneInfo(name)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"the zone {abbreviation!r} ({name!r}) is not known here") from error
+
+
+def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
+    """What timesyncd says of itself.
+
+    It claims to be synchronised by having accepted a server's reply: it refuses leap 3, stratum 0 and 16 and a root distance
+    above RootDistanceMaxSec (timesyncd-manager.c). What it still has to slew away is in the kernel.
+    """
+    timesync = parse_timesync(answer(record, "timesyncd", "timesync", "timedatectl show-timesync"))
+    message = timesync.message
+    in_kernel = kernel(record)
+    age_s = _age_s(record, message, in_kernel.set_at_most_ago_s if in_kernel else None)
+    stale_after_s = STALE_AFTER_INTERVALS * timesync.poll_interval_s if timesync.poll_interval_s else None
+    # An ignored reply (a spike) is one that did not fit the others; the clock was set by those before it.
+    claims = message is not None and message.leap != 3 and 0 < message.stratum < 16
+    return Synchronisation(
+        daemon="systemd-timesyncd",
+        unit=daemon.unit,
+        claims=claims,
+        claim=f"leap {message.leap}, stratum {message.stratum}" if message else "no reply from a server yet",
+        peers=_peers(timesync, lost=age_s is not None and stale_after_s is not None and age_s > stale_after_s),
+        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step))),
+        # Its own stratum, as ntpd and chronyd tell theirs: one more than the server's.
+        stratum=message.stratum + 1 if message else None,
+        refid=message.refid if message else None,
+        last_update_age_s=age_s,
+        stale_after_s=stale_after_s,
+        offset_s=in_kernel.offset_s if in_kernel else None,
+        max_error_s=message.root_dispersion_s + message.root_delay_s / 2 + message.jitter_s if message else None,
+        sets_maxerror=True,
+    )
+
+
+def _age_s(record: Record, message: Message | None, by_kernel_s: float | None) -> float | None:
+    """Each accepted reply sets the kernel's maxerror to 0, which tells the age whatever the clock did since.
+
+    The reply's own timestamp is of the clock as it was before the correction: only where the kernel tells nothing.
+    """
+    if message is None or by_kernel_s is not None:
+        return by_kernel_s if message else None
+    timedatectl: Mapping[str, str] = record.section("time_services").get("timedatectl") or {}
+    try:
+        received_s = parse_timestamp(message.received, timedatectl.get("Timezone", ""))
+    except ValueError:
+        return None
+    return float(record.section("collected")["wall_ns"]) / NS - received_s
+
+
+def _peers(timesync: Timesync, lost: bool) -> tuple[Peer, ...]:
+    """The server in use, or those that it would try. ``lost``: eight polls without a reply, which others call reach 0."""
+    if not timesync.server_name:
+        return tuple(Peer(name, "unreachable") for name in timesync.configured)
+    message = timesync.message
+    state: PeerState = (
+        "unresolved" if not timesync.server_address else "selected" if message and not lost else "unreachable"
+    )
+    name = timesync.server_name
+    if timesync.server_address not in ("", name):
+        name += f" ({timesync.server_address})"
+    return (Peer(name, state, stratum=message.stratum if message else None, refid=message.refid if message else None),)

@@ -1,0 +1,89 @@
+"""Sections of the evidence from recorded answers, one daemon each, with the unit that runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.unit.plugin_utils.builders import NS, TRUE_NS, time_services, unit
+
+SAMPLES = Path(__file__).parents[1] / "samples/daemons"
+
+
+def sample(name: str) -> str:
+    return (SAMPLES / f"{name}.txt").read_text()
+
+
+def ran(text: str, rc: int = 0) -> dict[str, Any]:
+    return {"rc": rc, "stdout": text, "stderr": ""}
+
+
+def kernel(age_s: float, offset_us: float = 0.0) -> dict[str, Any]:
+    """A kernel whose maxerror a daemon set to 0 so long ago."""
+    adjtimex = {"state": 0, "status": 1, "maxerror_us": min(500 * age_s, 16_000_000), "offset_us": offset_us}
+    return {"adjtimex": adjtimex}
+
+
+def ntpd(rv: str, peers: str, unit_name: str = "ntpsec.service") -> dict[str, Any]:
+    return {
+        "chrony": None,
+        "time_services": time_services(unit(unit_name)),
+        "ntpd": {"present": True, "commands": {"rv": ran(rv), "peers": ran(peers)}},
+    }
+
+
+def openntpd(text: str, age_s: float = 100.0) -> dict[str, Any]:
+    return {
+        "chrony": None,
+        "clock": kernel(age_s),
+        "time_services": time_services(unit("openntpd.service")),
+        "openntpd": {"present": True, "commands": {"all": ran(text)}},
+    }
+
+
+def timesyncd(text: str, age_s: float = 30.0, offset_us: float = 0.0) -> dict[str, Any]:
+    """Its reply's timestamp is moved to where the records of these tests are in time."""
+    recorded = "Sun 2026-11-22 12:11:32 UTC"
+    assert TRUE_NS // NS == 1_795_336_536
+    return {
+        "chrony": None,
+        "clock": kernel(age_s, offset_us),
+        "time_services": time_services(unit("systemd-timesyncd.service")),
+        "timesyncd": {
+            "present": True,
+            "commands": {"timesync": ran(text.replace(recorded, "Sun 2026-11-22 08:35:06 UTC"))},
+        },
+    }
+
+
+def ptp(time_status: str, port_data_set: str) -> dict[str, Any]:
+    answers = {"time_status": ran(time_status), "port_data_set": ran(port_data_set)}
+    return {
+        "chrony": None,
+        "time_services": time_services(unit("ptp4l@eth0.service"), unit("phc2sys@eth0.service")),
+        "ptp": {"present": True, "commands": answers},
+    }
+
+
+NTPSEC = ntpd(sample("ntpsec_synchronised.rv"), sample("ntpsec_synchronised.peers"))
+NTPSEC_LOST = ntpd(sample("ntpsec_lost.rv"), sample("ntpsec_lost.peers"))
+NTPSEC_STARTING = ntpd(sample("ntpsec_starting.rv"), sample("ntpsec_starting.peers"))
+NTP = ntpd(sample("ntp_synchronised.rv"), sample("ntp_synchronised.peers"), "ntp.service")
+NTP_LOST = ntpd(sample("ntp_lost.rv"), sample("ntp_lost.peers"), "ntp.service")
+OPENNTPD = openntpd(sample("openntpd_synchronised.all"))
+OPENNTPD_LOST = openntpd(sample("openntpd_lost.all"), age_s=3000.0)
+OPENNTPD_STARTING = openntpd(sample("openntpd_starting.all"))
+TIMESYNCD = timesyncd(sample("timesyncd_synchronised.timesync"))
+TIMESYNCD_LOST = timesyncd(sample("timesyncd_lost.timesync"), age_s=1000.0)
+TIMESYNCD_NO_REPLY = timesyncd(sample("timesyncd_noreply.timesync"))
+TIMESYNCD_UNRESOLVED = timesyncd(sample("timesyncd_unresolved.timesync"))
+PTP = ptp(sample("ptp_slave.time_status"), sample("ptp_slave.port_data_set"))
+PTP_LOST = ptp(sample("ptp_lost.time_status"), sample("ptp_lost.port_data_set"))
+PTP_LISTENING = ptp(sample("ptp_listening.time_status"), sample("ptp_listening.port_data_set"))
+BUSYBOX = {
+    "chrony": None,
+    "time_services": {
+        **time_services(unit("ntpd"), manager="openrc"),
+        "processes": [{"pid": 731, "comm": "ntpd", "cmdline": "/usr/sbin/ntpd -N -p pool.ntp.org"}],
+    },
+}
