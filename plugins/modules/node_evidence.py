@@ -23,8 +23,10 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, clock_movers, github_apps]
-    default: [clock, time_services, chrony, ntp, nts, api_date, join_state, boot, clock_movers, github_apps]
+    choices: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
+      github_apps]
+    default: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
+      github_apps]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -182,6 +184,22 @@ evidence:
       description: Version, configuration as text with all it includes, C(chronyd -p), C(chronyc -c) output by command.
       type: dict
       returned: when asked for
+    ntpd:
+      description: Of ntp.org's ntpd and NTPsec, configuration as text with all it includes, C(ntpq -c rv), C(ntpq -pn).
+      type: dict
+      returned: when asked for
+    openntpd:
+      description: Of OpenNTPD, configuration as text, C(ntpctl -s all).
+      type: dict
+      returned: when asked for
+    timesyncd:
+      description: Of systemd-timesyncd, configuration as text with its drop-ins, C(timedatectl show-timesync --all).
+      type: dict
+      returned: when asked for
+    ptp:
+      description: Of linuxptp, configuration as text, C(pmc GET TIME_STATUS_NP) and C(PORT_DATA_SET).
+      type: dict
+      returned: when asked for
     ntp:
       description: Raw NTP exchanges by server, with the clock readings around each.
       type: dict
@@ -227,8 +245,12 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     github_app,
     join_state,
     ntp,
+    ntpd,
     nts,
+    openntpd,
+    ptp,
     time_services,
+    timesyncd,
 )
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import outcome, start
 
@@ -236,6 +258,10 @@ SECTIONS = [
     "clock",
     "time_services",
     "chrony",
+    "ntpd",
+    "openntpd",
+    "timesyncd",
+    "ptp",
     "ntp",
     "nts",
     "api_date",
@@ -303,6 +329,10 @@ def collect(params: dict) -> dict:
         ),
         "api_date": (lambda: api_date.collect(params["apis"], timeout_s), api_date.bound_s(timeout_s)),
         "chrony": (lambda: chrony.collect(busy_s), busy_s + 3),
+        "ntpd": (lambda: ntpd.collect(busy_s), busy_s + 3),
+        "openntpd": (lambda: openntpd.collect(busy_s), busy_s + 3),
+        "timesyncd": (lambda: timesyncd.collect(busy_s), busy_s + 3),
+        "ptp": (lambda: ptp.collect(busy_s), busy_s + 3),
         "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
         "boot": (lambda: boot.collect(busy_s), busy_s + 3),
         "nts": (lambda: nts.collect(timeout_s), nts.bound_s(timeout_s)),

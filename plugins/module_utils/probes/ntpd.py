@@ -1,0 +1,65 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""ntpd of ntp.org and of NTPsec: its configuration as text, and what ntpq says."""
+
+from __future__ import annotations
+
+import os
+
+from .background import gather
+from .config_files import first_existing, fragments, read_files
+from .processes import option, time_daemons, whose, working_directory
+from .run import run
+
+# DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
+CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")
+LETTERS = "46aAbc:dD:f:gGhi:I:k:l:LmMnNp:P:qr:Rs:t:u:U:vVw:xzZ"  # both's: ntp.org's ntpd-opts.def, getopt's in NTPsec's ntpd.c
+COMMANDS = {"rv": ("-c", "rv"), "peers": ("-pn",)}
+
+
+def collect(timeout_s: float) -> dict:
+    """The section ``ntpd``: nothing is run on a node that has no ntpd."""
+    processes, another_runs = whose(time_daemons(), "ntpd")
+    path = configuration(processes)
+    # BusyBox reads /etc/ntp.conf as well, and what another's ntpd follows says nothing of this one.
+    present = bool(processes) or (path is not None and not another_runs)
+    tasks = {name: _asker(["ntpq", *arguments], timeout_s) for name, arguments in COMMANDS.items()}
+    return {
+        "present": present,
+        "config": read_configuration(path),
+        "commands": gather(tasks, timeout_s + 1) if present else {},
+    }
+
+
+def _asker(argv: list, timeout_s: float):
+    return lambda: run(argv, timeout_s)
+
+
+def configuration(processes: list):
+    """The path that the running ntpd was given, else the distribution's; None if there is none."""
+    for process in processes:
+        path = option(process["argv"], LETTERS, "c", ("configfile",))
+        if path:
+            return os.path.join(working_directory(process["pid"]), path)
+    return first_existing(CONFIGURATIONS)
+
+
+def read_configuration(path) -> dict:
+    """The file at ``path`` and all that it draws in: ``{"path", "files", "unread"}``.
+
+    Follows ``includefile`` of a file or, in NTPsec, of a folder's *.conf; NTPsec then reads those in ``ntp.d`` beside the file
+    (ntp.conf(5) and ntp_config.c of NTPsec). What ``keys`` and ``crypto`` name is never read.
+    """
+    directory = os.path.dirname(path or "/")
+
+    def drawn_in(_path: str, text: str) -> list:
+        found = []
+        for line in text.splitlines():
+            words = line.split("#")[0].split()
+            if len(words) > 1 and words[0] == "includefile":
+                named = os.path.join(directory, words[1].strip("\"'"))
+                found += fragments([named], ".conf") if os.path.isdir(named) else [named]
+        return found
+
+    ntp_d = fragments([os.path.join(directory, "ntp.d")], ".conf")
+    return {"path": path, **read_files([path, *ntp_d] if path else [], drawn_in)}

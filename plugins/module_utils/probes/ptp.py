@@ -1,0 +1,54 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""linuxptp (ptp4l, phc2sys, timemaster): the configuration as text, and what pmc says of ptp4l."""
+
+from __future__ import annotations
+
+import os
+
+from .background import gather
+from .config_files import read_files
+from .processes import option, time_daemons, working_directory
+from .run import run
+
+PTP4L = ("/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf")
+TIMEMASTER = ("/etc/linuxptp/timemaster.conf", "/etc/timemaster.conf")
+# getopt's in ptp4l.c, phc2sys.c and timemaster.c of linuxptp 3.1 to 4.2.
+LETTERS = {
+    "ptp4l": "AEP246HSLf:i:p:sl:mqvh",
+    "phc2sys": "arc:d:f:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvh",
+    "timemaster": "f:nl:mqvh",
+}
+COMMANDS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DATA_SET"}
+
+
+def collect(timeout_s: float) -> dict:
+    """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only where ptp4l runs."""
+    processes = [process for process in time_daemons() if process["comm"] in LETTERS]
+    paths = configurations(processes)
+    # ptp4l's own file tells pmc the domain and the socket: with another domain than 0, ptp4l answers nobody else.
+    own = next((given(process) for process in processes if process["comm"] == "ptp4l"), None)
+    base = ["pmc", "-u", "-b", "0", *(["-f", own] if own else [])]
+    tasks = {name: _asker([*base, question], timeout_s) for name, question in COMMANDS.items()}
+    runs = any(process["comm"] == "ptp4l" for process in processes)
+    return {
+        "present": bool(processes or paths),
+        "config": {"path": paths[0] if paths else None, **read_files(paths, lambda _path, _text: [])},
+        "commands": gather(tasks, timeout_s + 1) if runs else {},
+    }
+
+
+def _asker(argv: list, timeout_s: float):
+    return lambda: run(argv, timeout_s)
+
+
+def given(process: dict):
+    """The configuration that a process was started with; None without one."""
+    path = option(process["argv"], LETTERS[process["comm"]], "f")
+    return os.path.join(working_directory(process["pid"]), path) if path else None
+
+
+def configurations(processes: list) -> list:
+    """The files that the running programs were given, else the distributions'."""
+    paths = [path for path in map(given, processes) if path]
+    return list(dict.fromkeys(paths or filter(os.path.exists, (*PTP4L, *TIMEMASTER))))

@@ -1,0 +1,36 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""systemd-timesyncd: its configuration as text, and what timedatectl says of it."""
+
+from __future__ import annotations
+
+import os
+
+from .config_files import first_existing, fragments, read_files
+from .processes import time_daemons
+from .run import run
+
+# In the order in which systemd searches them (systemd.unit(5); timesyncd.conf(5)).
+FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")
+PROGRAM = "systemd-timesyncd"
+
+
+def collect(timeout_s: float) -> dict:
+    """The section ``timesyncd``; ``present``: it is installed.
+
+    timedatectl is asked only where timesyncd runs: the question goes over D-Bus, which starts it where it is enabled.
+    """
+    runs = any(process["comm"] == "systemd-timesyn" for process in time_daemons())
+    return {
+        "present": runs or first_existing(os.path.join(folder, PROGRAM) for folder in FOLDERS) is not None,
+        "config": read_configuration(),
+        "commands": {"timesync": run(["timedatectl", "show-timesync", "--all"], timeout_s)} if runs else {},
+    }
+
+
+def read_configuration(root: str = "") -> dict:
+    """The first timesyncd.conf, then the drop-ins of all folders by name: ``{"path", "files", "unread"}``."""
+    folders = [root + folder for folder in FOLDERS]
+    path = first_existing(f"{folder}/timesyncd.conf" for folder in folders)
+    drop_ins = fragments([f"{folder}/timesyncd.conf.d" for folder in folders], ".conf")
+    return {"path": path, **read_files([path, *drop_ins] if path else drop_ins, lambda _path, _text: [])}
