@@ -24,6 +24,9 @@ DAEMON_OF_UNIT = {
     "ptp4l": "ptp4l",
     "phc2sys": "phc2sys",
     "timemaster": "timemaster",
+    "ptpd": "ptpd",
+    "ptpd2": "ptpd",
+    "htpdate": "htpdate",
 }
 """Units that steer the system clock, by any of their names without suffix and instance."""
 

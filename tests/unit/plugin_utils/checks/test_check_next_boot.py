@@ -430,6 +430,11 @@ def test_a_manager_that_is_not_known_is_inconclusive():
             {"chrony": {"config": {"path": None, "files": [], "unread": []}}}, "no file was found", id="chrony.conf"
         ),
         pytest.param(
+            {"daemons": (unit("htpdate.service"),), "processes": ()},
+            "whether htpdate steps the clock",
+            id="a daemon's habit",
+        ),
+        pytest.param(
             {"daemons": (NTPD,), "processes": (), "ntpd": ntp_conf("")},
             "command line of ntpd.service",
             id="ntpd's options",
