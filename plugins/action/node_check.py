@@ -17,7 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ..plugin_utils.checks import discover
+from ..plugin_utils.checks import discover, sections_of
 from ..plugin_utils.checks.github_app_token import NODE_CLOCK, NOW, TRUE_TIME
 from ..plugin_utils.github_answers import classify, rate_limit_s
 from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
@@ -134,7 +134,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self, settings: Mapping[str, Any], policy: Policy, apps: list[GithubApp], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
         """Everything known of the node: schema of evidence.json's ``nodes[NAME]``."""
-        needed = {section for name in policy.checks for section in discover()[name].NEEDS} - {"collected"}
+        needed = {section for name in policy.checks for section in sections_of(discover()[name])} - {"collected"}
         # No check judges it; whoever reads the evidence later wants to know whether the node had joined by then.
         sections = needed | {"join_state"}
         arguments = {

@@ -2,6 +2,9 @@
 
 A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``MENDED_BY_CHRONY`` (whether the role can help
 where it does not pass) and ``judge(record, policy) -> Finding``, a pure function. A new file here is a new check.
+
+A check that reads one or the other section, by what the node runs, names those in ``READS``: they are taken too, and the check
+is judged without those that are missing.
 """
 
 from __future__ import annotations
@@ -32,3 +35,8 @@ def discover() -> dict[str, Check]:
     """All checks by name, ``reachable`` first: the others have nothing to say of a node that was not reached."""
     names = sorted((m.name for m in pkgutil.iter_modules(__path__)), key=lambda name: (name != "reachable", name))
     return {name: cast(Check, importlib.import_module(f"{__name__}.{name}")) for name in names}
+
+
+def sections_of(check: Check) -> set[str]:
+    """The sections of the evidence that are to be taken for a check."""
+    return {*check.NEEDS, *getattr(check, "READS", ())}

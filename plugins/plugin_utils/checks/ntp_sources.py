@@ -26,7 +26,7 @@ from ..policy import Policy
 from ..record import Record
 
 NEEDS = ("collected", "time_services")
-READS = ("clock", "chrony", "ntpd", "openntpd", "timesyncd", "ptp")
+READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 MENDED_BY_CHRONY = True
 
 _WHY = (
