@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .chronyc import parse_sources
+from .daemons import synchronisation
 from .interval import Interval, agree
 from .record import Record
 from .skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
@@ -208,12 +208,12 @@ def _members_as_servers(records: Mapping[str, Record]) -> Iterator[FleetFinding]
 
 
 def _servers(record: Record) -> set[str]:
-    """Names and addresses of the NTP servers that a node was compared with, and of those that its chronyd has as sources."""
+    """Names and addresses of the NTP servers that a node was compared with, and of its time daemon's sources."""
     found: set[str] = set()
     # What a node did not show, or showed in a form that is not known, is told by its own checks.
     with contextlib.suppress(Exception):
         for entry in record.section("ntp")["servers"]:
             found |= {entry["server"], *entry["addresses"]}
     with contextlib.suppress(Exception):
-        found |= {source.name for source in parse_sources(record.chronyc("sources"))}
+        found |= {peer.name for peer in synchronisation(record).peers}
     return found
