@@ -33,8 +33,8 @@ class FirstCorrection:
 
 _PTP = FirstCorrection(0.00002, "it steps the clock at first (first_step_threshold)")
 _FIXED = {
-    "systemd-timesyncd": FirstCorrection(0.4, "it steps the clock where it is more than 0.4 s off"),
-    "busybox ntpd": FirstCorrection(1.0, "it steps the clock where it is more than 1 s off"),
+    "systemd-timesyncd": FirstCorrection(0.4, "it steps the clock beyond 0.4 s"),
+    "busybox ntpd": FirstCorrection(1.0, "it steps the clock beyond 1 s"),
     "ntpd-rs": FirstCorrection(0.01, "it steps the clock at its start (startup-step-panic-threshold)"),
     "phc2sys": _PTP,
     "ptp4l": _PTP,
@@ -74,9 +74,7 @@ def _of_chrony(record: Record) -> FirstCorrection:
         with contextlib.suppress(ValueError):
             threshold_s, updates = (float(word) for word in directive.arguments)
             if updates and threshold_s > 0:
-                when = "at any update" if updates < 0 else f"in its first {updates:g} updates"
-                words = f"it steps the clock {when} where it is more than {threshold_s:g} s off ({directive.text})"
-                return FirstCorrection(threshold_s, words)
+                return FirstCorrection(threshold_s, f"it steps the clock beyond {threshold_s:g} s ({directive.text})")
     if directive := config.last("initstepslew"):
         with contextlib.suppress(ValueError, IndexError):
             threshold_s = float(directive.arguments[0])
@@ -95,17 +93,17 @@ def _of_ntpd(argv: Sequence[str], config: Sequence[Sequence[str]]) -> FirstCorre
     step_s = tinker.get("step", 600.0 if _option(argv, "x", "--slew") else 0.128)
     panic_s = tinker.get("panic", 1000.0)
     gives_up_s = NEVER if panic_s == 0 or _option(argv, "g", "--panicgate") else panic_s
-    words = f"it steps the clock where it is more than {step_s:g} s off" if step_s else "it only slews the clock"
+    words = f"it steps the clock beyond {step_s:g} s" if step_s else "it only slews the clock"
     if gives_up_s < NEVER:
-        words += f", and exits where it is more than {gives_up_s:g} s off (no -g)"
+        words += f", and exits beyond {gives_up_s:g} s (no -g)"
     return FirstCorrection(step_s or NEVER, words, gives_up_s)
 
 
 def _of_openntpd(argv: Sequence[str], config: Sequence[Sequence[str]]) -> FirstCorrection:
     if _option(argv, "s", "-s"):
-        return FirstCorrection(180.0, "it steps the clock where it is more than 180 s off (-s)")
+        return FirstCorrection(180.0, "it steps the clock beyond 180 s (-s)")
     if any(words[0] in ("constraint", "constraints") or "trusted" in words for words in config):
-        return FirstCorrection(60.0, "it steps the clock forward where it is more than 60 s behind (automatic mode)")
+        return FirstCorrection(60.0, "it steps the clock forward beyond 60 s (automatic mode)")
     return FirstCorrection(NEVER, "it only slews the clock: no -s")
 
 

@@ -78,9 +78,13 @@ class _Rtc:
 
 @dataclass(frozen=True)
 class _Wait:
-    """What waits for the first synchronisation. ``proof``: the units after which the clock is known to be synchronised."""
+    """What waits for the first synchronisation; ``mend`` is what to do where nothing does.
+
+    ``proof``: the units after which the clock is known to be synchronised.
+    """
 
     words: str
+    mend: str
     proof: frozenset[str] = frozenset()
 
 
@@ -122,7 +126,7 @@ def judge(record: Record, policy: Policy) -> Finding:
             "fail",
             f"at the next boot {', '.join(unordered)} may start before the clock is set: {rtc.words}; {wait.words}",
             _WHY,
-            f"{_order_remedy(daemon, unordered)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
+            f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
             seen,
             f"RTC {rtc.state}, and nothing waits",
         )
@@ -132,7 +136,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     elif unordered:
         notes.append(f"{', '.join(unordered)} may start before that")
     if manager == "systemd" and (not wait.proof or unordered):
-        notes.append(f"what would help: {_order_remedy(daemon, unordered)}")
+        notes.append(f"what would help: {_order_remedy(wait, unordered, units)}")
     if manager == "systemd" and not cluster:
         notes.append(f"no cluster unit is installed yet: the join has to order it after {TARGET}")
     return Finding("pass", "; ".join(note.rstrip(".") for note in notes), seen=seen)
@@ -268,38 +272,44 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
 
 def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
     """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
+    own = {"chrony": "chrony-wait", "timemaster": "chrony-wait", "ntpd": "ntp-wait", "ntpsec": "ntpsec-wait"}
+    mend = f"systemctl enable {own.get(daemon.daemon, 'systemd-time-wait-sync')}.service."
     told, proof = [], set()
     for name in ("chrony-wait.service", "ntp-wait.service", "ntpsec-wait.service", "systemd-time-wait-sync.service"):
         unit = units.get(name)
         if unit is None or not _enabled(unit):
             continue
-        if problem := _cannot_prove(unit, daemon, record):
+        problem, remedy = _cannot_prove(unit, daemon, record)
+        if problem:
             told.append(f"{name} is enabled, but {problem}")
+            mend = remedy or mend
             continue
         told.append(f"{name} waits for the synchronisation")
         proof |= {name, TARGET} if TARGET in unit["before"] else {name}
-    return _Wait("; ".join(told) or "nothing waits for the synchronisation", frozenset(proof))
+    return _Wait("; ".join(told) or "nothing waits for the synchronisation", mend, frozenset(proof))
 
 
-def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> str:
-    """Why an enabled wait waits for nothing with this daemon; empty where it proves the synchronisation."""
+def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:
+    """Why an enabled wait waits for nothing with this daemon, and what would mend it; empty where it proves."""
     name = unit["unit"]
-    chrony = daemon.daemon in ("chrony", "timemaster")
-    config = chrony_config(record) if chrony else None
+    another = (f"{daemon.unit} steers the clock", "")
+    config = chrony_config(record) if daemon.daemon in ("chrony", "timemaster") else None
     if name == "chrony-wait.service":
         if config is None:
-            return f"{daemon.unit} steers the clock"
+            return another
         port = config.last("cmdport")
         # Without -h chronyc takes chronyd's socket, which is there whatever the port.
-        by_port = " -h " in unit["exec_start"] or not unit["exec_start"]
-        return "`cmdport 0` keeps it from asking chronyd" if port and port.arguments == ("0",) and by_port else ""
+        if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
+            return "`cmdport 0` keeps it from asking chronyd", f"Take `cmdport 0` out ({port.file}:{port.line})."
+        return "", ""
     if name in ("ntp-wait.service", "ntpsec-wait.service"):
-        return "" if daemon.daemon in ("ntpd", "ntpsec") else f"{daemon.unit} steers the clock"
+        return ("", "") if daemon.daemon in ("ntpd", "ntpsec") else another
     if config is not None and not config.all("rtcsync"):
         return (
-            "without `rtcsync` chronyd never tells the kernel: it waits for ever, and what comes after it never starts"
+            "without `rtcsync` chronyd never tells the kernel: it waits for ever, and what comes after it never starts",
+            "Put `rtcsync` into chrony.conf.",
         )
-    return ""
+    return "", ""
 
 
 def _after(unit: str, proof: frozenset[str], units: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -334,12 +344,9 @@ def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manage
     return lines or ["no cluster unit is installed yet"]
 
 
-def _order_remedy(daemon: TimeDaemon, cluster: Sequence[str]) -> str:
-    wait = {
-        "chrony": "chrony-wait.service",
-        "timemaster": "chrony-wait.service",
-        "ntpd": "ntp-wait.service",
-        "ntpsec": "ntpsec-wait.service",
-    }.get(daemon.daemon, "systemd-time-wait-sync.service")
-    drop_in = f"a drop-in with `[Unit] Wants={TARGET} After={TARGET}` for {', '.join(cluster)}" if cluster else ""
-    return f"systemctl enable {wait}{' and ' + drop_in if drop_in else ''}."
+def _order_remedy(wait: _Wait, unordered: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> str:
+    """What makes the units start after a proof: a wait that works, and the order of those that lack it."""
+    steps = [] if wait.proof else [wait.mend]
+    if lacking := [unit for unit in unordered if TARGET not in units[unit]["after"]]:
+        steps.append(f"Order {', '.join(lacking)} by a drop-in with `[Unit] Wants={TARGET} After={TARGET}`.")
+    return " ".join(steps)
