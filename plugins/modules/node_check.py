@@ -118,7 +118,7 @@ options:
     default: []
   limit_profiles:
     description: Limits that are not shipped, by name, each with C(behind_s) and C(ahead_s), or with C(between_s) for one between
-      two machines, and, if it has one, C(source).
+      two machines, and, for the report, C(breaks) (what happens beyond) and C(source).
     type: dict
     default: {}
   cluster_ca_file:

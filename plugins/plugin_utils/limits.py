@@ -17,16 +17,17 @@ from .interval import Interval
 
 CLUSTER_CA = "cluster CA"
 
-_KEYS = ("behind_s", "ahead_s", "between_s", "source")
+_KEYS = ("behind_s", "ahead_s", "between_s", "breaks", "source")
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The skews (positive: ahead) that something bears; infinite on a side without a limit."""
+    """The skews (positive: ahead) that something bears; infinite on a side without a limit. ``breaks``: what happens beyond."""
 
     name: str
     skew_s: Interval
     source: str = ""
+    breaks: str = ""
 
     def outcome(self, skew_s: Interval) -> Outcome:
         """A limit holds where the whole interval is inside it, and is broken where the whole interval is outside."""
@@ -64,7 +65,7 @@ def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
         raise ValueError(f"limit {name}: {expected}, found {dict(row)!r}")
     either_s = seconds["between_s"] / 2 if "between_s" in seconds else math.inf
     allowed = Interval(-seconds.get("behind_s", either_s), seconds.get("ahead_s", either_s))
-    return Limit(name, allowed, str(row.get("source", "")))
+    return Limit(name, allowed, str(row.get("source", "")), str(row.get("breaks", "")))
 
 
 def read_cluster_ca(path: str) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class _Row:
     source: str
     skew_s: Interval
     worst_case: str = ""
+    breaks: str = ""
 
     @property
     def left_ahead_s(self) -> float:
@@ -215,7 +216,9 @@ def _explain(state: str, worst: list[_Row], skew_s: Interval) -> tuple[str, str,
         causes.append(f"{_VERB[state]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
         kinds = {row.kind for row in by_clock}
         whys += [_WHY_CLIENT] if "client" in kinds else []
-        whys += [f"{row.name} does not bear such a clock: {row.source}." for row in by_clock if row.kind == "limit"]
+        whys += [
+            f"{row.name}: {row.breaks or 'it does not bear such a clock'}." for row in by_clock if row.kind == "limit"
+        ]
         whys += [_WHY_CA] if "cluster_ca" in kinds else []
         remedies.append(_REMEDY)
     if no_leeway:
@@ -259,7 +262,7 @@ def _client_row(profile: ClientProfile, skew_s: Interval) -> _Row:
 
 def _limit_row(limit: Limit, skew_s: Interval) -> _Row:
     kind: Literal["limit", "cluster_ca"] = "cluster_ca" if limit.name == CLUSTER_CA else "limit"
-    return _Row(limit.name, kind, limit.skew_s, limit.outcome(skew_s), limit.source, skew_s)
+    return _Row(limit.name, kind, limit.skew_s, limit.outcome(skew_s), limit.source, skew_s, breaks=limit.breaks)
 
 
 def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:

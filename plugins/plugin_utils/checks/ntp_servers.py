@@ -45,7 +45,7 @@ _SHORT: Mapping[Kind, str] = {
     "refused": "refused",
     "silent": "no reply",
     "other": "could not be asked",
-    "strange": "no NTP server answers there",
+    "strange": "no NTP server there",
     "kiss": "kiss-o'-death",
     "bad_time": "no good time of its own",
 }
@@ -76,6 +76,15 @@ _ASK_LESS = (
     "Wait some minutes and check again; {0} limits how often it is asked, so for many nodes behind one address use servers of "
     "your own."
 )
+
+
+_OF_ALL: Mapping[Kind, str] = {
+    "unreachable": "no route to the NTP servers",
+    "refused": "NTP refused: nothing listens on UDP 123",
+    "other": "the NTP servers could not be asked",
+    "strange": "what answers is no NTP server",
+    "bad_time": "the NTP servers have no good time of their own",
+}
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -144,6 +153,8 @@ def _cause(kinds: Mapping[str, Kind], codes: set[str], *, tcp_works: bool | None
         return "DNS does not work" if dns_works is False else "the NTP servers' names are not resolved"
     if set(kinds.values()) == {"kiss"}:
         return f"kiss-o'-death {', '.join(sorted(codes))}"
+    if len(set(kinds.values())) == 1:
+        return _OF_ALL[next(iter(kinds.values()))]
     return f"no usable NTP server: {', '.join(sorted({_SHORT[kind] for kind in kinds.values()}))}"
 
 

@@ -256,9 +256,10 @@ def test_the_cause_is_the_same_on_every_node_with_it(skew_s, settings, cause):
     assert judge(skew_s, settings).cause == cause
 
 
-def test_a_limit_that_is_broken_says_whose_it_is():
-    finding = judge(0.3, {"limits": ["ceph"]})
-    assert "mon_clock_drift_allowed" in finding.why
+def test_a_limit_that_is_broken_says_what_breaks():
+    finding = judge(0.3, {"limits": ["ceph"], "max_skew_s": 0.1})
+    assert finding.why.startswith("ceph: its monitors report MON_CLOCK_SKEW.")
+    assert finding.why.endswith("gate_max_skew_s: it does not bear such a clock.")
     assert "401" not in finding.why
     assert "skewgate.preflight.remediate" in finding.remedy
 
