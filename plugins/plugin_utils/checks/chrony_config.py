@@ -23,11 +23,10 @@ from typing import Any
 
 from ..chrony_config import read_config
 from ..chrony_rules import RULES
+from ..daemons import steering_daemon, without_daemon
 from ..finding import Finding
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
-from ..time_daemons import time_daemons
-from ..without_chrony import without_chrony
 
 NEEDS = ("time_services", "chrony")
 MENDED_BY_CHRONY = True
@@ -37,11 +36,11 @@ __doc__ = (__doc__ or "") + "".join(f"  {rule.id}  {rule.severity:7}  {rule.name
 
 def judge(record: Record, policy: Policy) -> Finding:
     """Run every rule over the configuration of the chronyd that steers the clock."""
-    daemons = [d for d in time_daemons(record.section("time_services")) if d.active]
-    if not any(d.daemon == "chrony" and d.steers_now for d in daemons):
-        units = ", ".join(d.unit for d in daemons)
-        missing = None if daemons else without_chrony(record, "configuration")
-        return missing or Finding("pass", f"chrony does not steer this clock ({units} runs): nothing to lint")
+    if missing := without_daemon(record, "configuration"):
+        return missing
+    steering = steering_daemon(record)
+    if steering and steering.daemon != "chrony":
+        return Finding("pass", f"chrony does not steer this clock ({steering.unit} runs): nothing to lint")
     config = read_config(record.section("chrony"))
     if not config.files:
         raise MissingEvidenceError(_nothing_read(config.path, config.unread))

@@ -8,9 +8,9 @@ from typing import Any
 from ..finding import Finding
 from ..record import MissingEvidenceError, Record
 from ..time_daemons import TimeDaemon, leaves_clock_alone, time_daemons
-from . import busybox, chrony, ntpd, openntpd, ptp, timesyncd
-from .busybox import CannotBeAskedError
+from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
+from .silent import CannotBeAskedError
 
 __all__ = [
     "CannotBeAskedError",
@@ -30,7 +30,6 @@ _ASK = {
     "systemd-timesyncd": timesyncd.synchronisation,
     "ptp4l": ptp.synchronisation,
     "phc2sys": ptp.synchronisation,
-    "busybox ntpd": busybox.synchronisation,
 }
 
 _DAEMON_OF_PROCESS = {
@@ -71,7 +70,7 @@ def synchronisation(record: Record) -> Synchronisation:
         processes = record.section("time_services").get("processes") or []
         kind = "ntpd" if any(p["comm"] == "ntpd" for p in processes) else "chrony"
     try:
-        return _ASK[kind](record, daemon)
+        return _ASK.get(kind, silent.synchronisation)(record, daemon)
     except ValueError as error:
         raise MissingEvidenceError(f"the answer of {daemon.unit} can't be read: {error}") from error
 

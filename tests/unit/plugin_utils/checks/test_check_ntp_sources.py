@@ -169,7 +169,7 @@ def test_the_remedy_speaks_of_the_daemon_at_hand():
 def test_a_daemon_that_cannot_be_asked_is_inconclusive_and_says_what_to_do():
     finding = judge(**recorded.BUSYBOX)
     assert (finding.state, finding.cause) == ("inconclusive", "the daemon can't be asked")
-    assert finding.summary.startswith("could not tell: BusyBox's ntpd (ntpd) has no way to ask it")
+    assert finding.summary.startswith("could not tell: busybox ntpd (ntpd) has no way to ask it")
     assert "gate_advisory_checks" in finding.remedy
 
 

@@ -176,8 +176,13 @@ def test_a_timesyncd_without_configuration_has_no_source():
 
 
 def test_busyboxs_ntpd_cannot_be_asked():
-    with pytest.raises(CannotBeAskedError, match=r"BusyBox's ntpd \(ntpd\) has no way to ask it"):
+    with pytest.raises(CannotBeAskedError, match=r"busybox ntpd \(ntpd\) has no way to ask it"):
         of(**recorded.BUSYBOX)
+
+
+def test_a_daemon_of_which_nothing_is_known_cannot_be_asked_either():
+    with pytest.raises(CannotBeAskedError, match=r"htpdate \(htpdate.service\) has no way"):
+        of(time_services=time_services(unit("htpdate.service")))
 
 
 def test_of_two_daemons_chrony_is_asked():

@@ -1,4 +1,7 @@
-"""BusyBox's ntpd: it answers no query, writes no state, and logs only while it steps (networking/ntpd.c)."""
+"""Daemons that answer no query: BusyBox's ntpd (networking/ntpd.c), htpdate and ptpd.
+
+BusyBox's logs a line where it steps the clock, and nothing tells of it later.
+"""
 
 from __future__ import annotations
 
@@ -13,4 +16,4 @@ class CannotBeAskedError(MissingEvidenceError):
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:  # noqa: ARG001 - each daemon's has the same form
     """Raise CannotBeAskedError."""
-    raise CannotBeAskedError(f"BusyBox's ntpd ({daemon.unit}) has no way to ask it for its sources or its state")
+    raise CannotBeAskedError(f"{daemon.daemon} ({daemon.unit}) has no way to ask it for its sources or its state")
