@@ -37,7 +37,8 @@ from ..record import MissingEvidenceError, Record
 from ..stray_daemons import stray_daemons
 from ..time_daemons import TimeDaemon, time_daemons
 
-NEEDS = ("time_services", "clock", "boot", "chrony")
+NEEDS = ("time_services", "clock", "boot")
+READS = ("chrony", "ntpd", "openntpd")
 MENDED_BY_CHRONY = True
 
 CLUSTER = (
