@@ -30,7 +30,6 @@ CLUSTER = (
 TIME = (
     *SERVICES,
     "ntp-wait.service",
-    "ntpsec-wait.service",
     "fake-hwclock.service",
     "fake-hwclock-load.service",
     "time-set.target",

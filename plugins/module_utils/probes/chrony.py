@@ -36,7 +36,7 @@ COMMANDS = {
 
 def collect(timeout_s: float) -> dict:
     """The section ``chrony``; a command that cannot be run is ``{"error"}``."""
-    defaults = read_files([path for path in DEFAULTS if os.path.exists(path)], lambda _path, _text: [])["files"]
+    defaults = default_files()
     path, directory = configuration(time_daemons(), defaults)
     tasks = {name: _asker(["chronyc", "-c", *arguments], timeout_s) for name, arguments in COMMANDS.items()}
     tasks["version"] = lambda: _version(timeout_s)
@@ -62,6 +62,11 @@ def _version(timeout_s: float):
     """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None where chronyd is not installed."""
     words = run(["chronyd", "-v"], timeout_s).get("stdout", "").split()
     return words[words.index("version") + 1] if "version" in words[:-1] else None
+
+
+def default_files() -> list:
+    """The files of DEFAULTS that are there, ``[{"path", "text"}]``."""
+    return read_files([path for path in DEFAULTS if os.path.exists(path)], lambda _path, _text: [])["files"]
 
 
 def configuration(processes: list, defaults: list = ()) -> tuple:

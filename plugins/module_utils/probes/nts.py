@@ -11,7 +11,7 @@ import os
 import ssl
 
 from .background import gather
-from .chrony import configuration, read_configuration
+from .chrony import configuration, default_files, read_configuration
 from .https import HttpsError, connect_at_any_time, tls_context
 from .ntp import resolve
 from .processes import time_daemons
@@ -23,7 +23,7 @@ MAX_SERVERS = 16
 
 def collect(timeout_s: float) -> dict:
     """The section ``nts``: every server in a thread of its own."""
-    path, directory = configuration(time_daemons())
+    path, directory = configuration(time_daemons(), default_files())
     lines = directives(read_configuration(path, directory)["files"])
     servers = nts_servers(lines)[:MAX_SERVERS]
     asked = gather({server: _asker(server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1)

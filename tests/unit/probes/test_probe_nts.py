@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
 
 Collect = Callable[..., list[dict]]
 
@@ -18,7 +18,9 @@ Collect = Callable[..., list[dict]]
 @pytest.fixture
 def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collect:
     """``collect("server ... nts", ..., timeout_s=1)``: the servers' entries with these lines as chrony's configuration."""
-    monkeypatch.setattr(nts, "configuration", lambda _processes: (str(tmp_path / "chrony.conf"), str(tmp_path)))
+    monkeypatch.setattr(
+        nts, "configuration", lambda _processes, _defaults: (str(tmp_path / "chrony.conf"), str(tmp_path))
+    )
 
     def ask(*lines: str, timeout_s: float = 2) -> list[dict]:
         (tmp_path / "chrony.conf").write_text("\n".join(lines) + "\n")
@@ -228,8 +230,16 @@ def test_only_servers_with_nts_are_asked_and_each_once(collect):
 
 
 def test_without_a_configuration_nobody_is_asked(monkeypatch):
-    monkeypatch.setattr(nts, "configuration", lambda _processes: (None, "/"))
+    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
     assert nts.collect(1) == {"servers": []}
+
+
+def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_path: Path, monkeypatch):
+    (tmp_path / "own.conf").write_text("server a.invalid nts\n")
+    (tmp_path / "chrony").write_text(f'DAEMON_OPTS="-F 1 -f {tmp_path}/own.conf"\n')
+    monkeypatch.setattr(nts, "time_daemons", list)
+    monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "chrony"),))
+    assert [entry["server"] for entry in nts.collect(1)["servers"]] == ["a.invalid"]
 
 
 def test_each_set_of_certificates_is_its_own(collect, serve_ke, authority, another_authority, tmp_path: Path):
