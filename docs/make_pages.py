@@ -11,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules im
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "checks"
-LABELS = {"Passes where": "What passes", "What to do": "What to do", "Source": "Source"}
+LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
 
 
@@ -27,9 +27,7 @@ def sections(docstring: str) -> dict[str, str]:
         text = paragraph
         if label:
             section = LABELS[label]
-            if section != "What passes":
-                text = paragraph.removeprefix(label).removeprefix(":").strip()
-                text = text[:1].upper() + text[1:]
+            text = paragraph.removeprefix(label).strip() if label.endswith(":") else paragraph
         found[section] = f"{found.get(section, '')}\n\n{text}".strip()
     if missing := [heading for heading in ("Why", *LABELS.values()) if not found.get(heading)]:
         raise ValueError(f"{question!r}: nothing on {', '.join(missing)}; docs/adding-a-check.md tells the form")
@@ -45,13 +43,14 @@ def page(name: str, check: Check) -> str:
         else "The gate changes nothing for this check."
     )
     evidence = ", ".join(f"`{section}`" for section in check.NEEDS) or "nothing but whether there is any"
+    to_do = found["What to do"]
     parts = [
         f"<!-- Made by `make docs` from plugins/plugin_utils/checks/{name}.py -->",
         f"# {name}",
         f"**{found['Question']}**",
         f"## Why\n\n{found['Why']}",
         f"## What passes\n\n{found['What passes']}",
-        f"## What to do\n\n{found['What to do']}\n\n{mending}",
+        f"## What to do\n\n{to_do[0].upper()}{to_do[1:]}\n\n{mending}",
     ]
     source = found["Source"]
     if name == "chrony_config":

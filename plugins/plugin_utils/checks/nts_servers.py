@@ -9,6 +9,9 @@ Passes where one such server can be set up, where chrony has others that it may 
 node: none is configured, or another daemon steers the clock. Fails where none can be. A certificate that is not valid at the
 node's time accuses the clock only where it is valid at the true time, by the measured skew.
 
+What to do: what the finding asks the network team for (TCP port 4460 to these servers), or give the daemon servers whose NTS
+works; a certificate that only a wrong clock refuses is mended with the clock.
+
 Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode.
 """
 
