@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.action import node_check
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+
+from tests.unit.plugin_utils.builders import CONTROLLER, NS, TRUE_NS, not_sent, policy, record
+
+
+class App:
+    """Notes for when it was asked to sign."""
+
+    name = "deploy"
+    depth = "jwt"
+
+    def sign(self, profile: Any, now_s: float, life_s: int | None = None) -> str:  # noqa: ARG002 - as GithubApp.sign
+        return str(now_s)
+
+    def request(self, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"attempts": attempts}
+
+
+@pytest.mark.parametrize("controller_off_s", [0.0, -612.0, 3600.0])
+@pytest.mark.parametrize("node_skew_s", [0.0, -300.0])
+def test_jwts_of_the_nodes_clock_and_of_the_true_time_do_not_depend_on_the_controllers_clock(
+    monkeypatch: pytest.MonkeyPatch, controller_off_s: float, node_skew_s: float
+):
+    settings = policy()
+    taken = record(node_skew_s, of_policy=settings, github_apps=[{"name": "deploy", "attempts": [not_sent()]}])
+    taken["controller"] = {key: value + round(controller_off_s * NS) for key, value in CONTROLLER.items()}
+    true_now_s = TRUE_NS / NS + 5
+    monkeypatch.setattr(node_check.time, "time", lambda: true_now_s + controller_off_s)
+    asked: list[dict[str, Any]] = []
+    action = node_check.ActionModule.__new__(node_check.ActionModule)
+
+    action._try_both_clocks({}, Policy.from_json(settings), [App()], taken, asked.extend)
+
+    (request,) = asked
+    signed_for_s = {attempt["label"]: float(attempt["jwt"]) for attempt in request["attempts"]}
+    bracket_s = 2.0  # of the builders' controller: what is signed may be that much too early, and never too late
+    assert true_now_s - bracket_s - 0.01 <= signed_for_s["true_time"] <= true_now_s + 0.01
+    assert true_now_s + node_skew_s - bracket_s - 0.01 <= signed_for_s["node_clock"] <= true_now_s + node_skew_s + 0.01
