@@ -190,16 +190,19 @@ def _with(*flags: str):
 # Which arguments make each of them move the clock, by its manual.
 MOVERS = {
     "ntpdate": lambda arguments: not _flags(arguments) & {"q", "d"},  # -q only asks, -d only tries
+    "ntpdate-debian": lambda arguments: not _flags(arguments) & {"q", "d"},
     "ntpd": _with("q", "--quit"),
     "sntp": _with("s", "S", "--step", "--slew"),
     "ntpdig": _with("s", "S", "--step", "--slew"),
     "rdate": lambda arguments: "p" not in _flags(arguments) or "s" in _flags(arguments),
     "htpdate": _with("a", "s", "D"),
+    "tlsdate": lambda arguments: not _flags(arguments) & {"n", "--dont-set-clock"},
     "chronyd": _with("q"),  # -Q only prints
-    "chronyc": lambda arguments: bool({"makestep", "burst"} & set(" ".join(arguments).split())),
+    "chronyc": lambda arguments: "makestep" in " ".join(arguments).split(),
     "hwclock": _with("s", "--hctosys"),
     "date": lambda arguments: any(re.match(r"-[uR]*s|--set", argument) for argument in arguments),
     "timedatectl": lambda arguments: "set-time" in arguments,
+    "vmware-toolbox-cmd": lambda arguments: arguments[:2] == ["timesync", "enable"],
 }
 
 

@@ -18,7 +18,9 @@ MOVING = [
     "htpdate -s www.example",
     "chronyd -q 'server pool.ntp.org iburst'",
     "chronyc makestep",
-    "chronyc -a 'burst 4/4'",
+    "ntpdate-debian -s",
+    "tlsdate -H a.example",
+    "vmware-toolbox-cmd timesync enable",
     "hwclock --hctosys",
     "hwclock -s",
     "date -s @1700000000",
@@ -28,6 +30,9 @@ MOVING = [
 ]
 STILL = [
     "ntpdate -q pool.ntp.org",
+    "chronyc -a 'burst 4/4'",
+    "tlsdate -n -H a.example",
+    "vmware-toolbox-cmd timesync status",
     "ntpd -p /run/ntpd.pid -g",
     "sntp pool.ntp.org",
     "rdate -p time.example",
