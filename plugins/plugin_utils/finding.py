@@ -13,8 +13,8 @@ State = Literal["pass", "fail", "inconclusive", "skipped"]
 class Finding:
     """A check's answer: one line of what was seen, why it matters, what to do next, and the readings behind it.
 
-    ``why`` and ``remedy`` are empty only where the state is ``pass``. ``cause`` is the finding in a few words that are the
-    same on every node with the same cause: nodes are grouped by it.
+    ``why``, ``remedy`` and ``cause`` are empty only where the state is ``pass``. ``cause`` is the finding in a few words that
+    are the same on every node with the same cause: nodes are grouped by it.
     """
 
     state: State
@@ -25,6 +25,6 @@ class Finding:
     cause: str = ""
 
     def __post_init__(self) -> None:
-        """A finding that does not say why or what to do leaves its reader alone."""
-        if self.state != "pass" and not (self.why and self.remedy):
-            raise ValueError(f"a finding that is {self.state} says why and what to do: {self.summary!r}")
+        """A finding that does not say why, or what to do, leaves its reader alone; one without a cause, among many nodes."""
+        if self.state != "pass" and not (self.why and self.remedy and self.cause):
+            raise ValueError(f"a finding that is {self.state} says why, what to do, and its cause: {self.summary!r}")

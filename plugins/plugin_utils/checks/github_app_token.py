@@ -50,6 +50,7 @@ _WHY = {
     "unclear": "GitHub gave no answer that tells whether the credential works.",
     "not_sent": _NOT_TRIED,
 }
+_CAUSE = {"clock": "clock", "not_sent": "no JWT was sent", "certificate_time": "a certificate's times"}
 _STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _MEND_CLOCK = "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
@@ -85,6 +86,7 @@ def judge(record: Record, policy: Policy) -> Finding:
             "no GitHub App was given to check",
             "Nothing proves that the cluster's credentials will work on this node.",
             "Name them in gate_github_apps, or leave github_app_token out of gate_checks.",
+            cause="no GitHub App given",
         )
     findings = [_judge_app(app, taken.get(app["name"]) or {}, record, policy) for app in policy.github_apps]
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
@@ -95,6 +97,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         " ".join(dict.fromkeys(f.why for f in told)),
         " ".join(dict.fromkeys(f.remedy for f in told)),
         {"apps": [f.seen for f in findings]},
+        cause="; ".join(f.cause for f in told if f.cause),
     )
 
 
@@ -120,7 +123,15 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         "node_clock": _show(attempts.get(NODE_CLOCK) or attempts.get(NOW), node),
         "true_time": _show(attempts.get(TRUE_TIME), true_time),
     }
-    return Finding(blame.state, summary, blame.why, blame.remedy, seen)
+    return Finding(blame.state, summary, blame.why, blame.remedy, seen, _cause(app["name"], blame, node))
+
+
+def _cause(name: str, blame: Blame, node: Answer) -> str:
+    """In words that are the same on every node: an answer's meaning is, but for those that tell the node's times."""
+    if blame.state == "pass":
+        return ""
+    answer = _CAUSE.get(node.kind) or node.meaning
+    return f"{name}: {', '.join(dict.fromkeys(word for word in (blame.cause, answer) if word))}"
 
 
 def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:

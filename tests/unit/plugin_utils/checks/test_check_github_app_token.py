@@ -191,6 +191,22 @@ def test_a_token_that_could_not_be_revoked_is_told_and_refuses_nothing(revoked, 
     assert ("1 installation token(s) could not be revoked" in finding.summary) == told
 
 
+@pytest.mark.parametrize(
+    ("attempts", "cause"),
+    [
+        ([clock("node_clock"), accepted("true_time")], "deploy: clock"),
+        ([bad_key("now")], "deploy: not the clock, the signature does not fit: not the private key of this App"),
+        ([no_access("now")], "deploy: not the clock, the App has no such installation"),
+        ([not_sent()], "deploy: no JWT was sent"),
+        ([unreachable("now")], "deploy: no answer (connect)"),
+        ([accepted("now")], ""),
+    ],
+    ids=["clock", "key", "installation", "not sent", "network", "pass"],
+)
+def test_nodes_with_the_same_answer_have_the_same_cause(attempts, cause):
+    assert judge(*attempts).cause == cause
+
+
 def test_an_app_that_the_evidence_lacks_is_inconclusive():
     finding = judge(accepted("now"), apps=[app(), app("other")])
     assert finding.state == "inconclusive"
