@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from .background import gather
 from .config_files import first_existing, fragments, read_files
@@ -14,6 +15,8 @@ from .run import run
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
 CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")
 LETTERS = "46aAbc:dD:f:gGhi:I:k:l:LmMnNp:P:qr:Rs:t:u:U:vVw:xzZ"  # both's: ntp.org's ntpd-opts.def, getopt's in NTPsec's ntpd.c
+# What ntp.org's autokey protects its private key with (ntp.conf(5), crypto).
+PASSWORD = re.compile(r"(?m)^(\s*crypto\b.*?\spw\s+)\S+")
 COMMANDS = {"rv": ("-c", "rv"), "peers": ("-pn",)}
 
 
@@ -62,4 +65,7 @@ def read_configuration(path) -> dict:
         return found
 
     ntp_d = fragments([os.path.join(directory, "ntp.d")], ".conf")
-    return {"path": path, **read_files([path, *ntp_d] if path else [], drawn_in)}
+    read = read_files([path, *ntp_d] if path else [], drawn_in)
+    for file in read["files"]:
+        file["text"] = PASSWORD.sub(r"\1[redacted]", file["text"])
+    return {"path": path, **read}

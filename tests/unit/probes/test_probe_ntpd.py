@@ -54,6 +54,15 @@ def test_files_and_folders_are_included_and_ntp_d_comes_last_as_ntpsec_does_it(t
     assert [entry["path"] for entry in configuration["unread"]] == [f"{tmp_path}/missing.conf"]
 
 
+def test_the_password_of_a_private_key_is_not_in_the_evidence(tmp_path: Path):
+    main = write(
+        tmp_path / "ntp.conf", "crypto host a.example pw s3cret ident x\n  crypto pw s3cret\nserver pw.example\n"
+    )
+    assert ntpd.read_configuration(str(main))["files"][0]["text"] == (
+        "crypto host a.example pw [redacted] ident x\n  crypto pw [redacted]\nserver pw.example\n"
+    )
+
+
 def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
     # Debian's start script gives its own first, so that the administrator's counts.
     debian = running(
