@@ -12,12 +12,12 @@ time, a file that was changed since the start. Where chrony does not steer the c
 The time that a slew takes is |System time| / maxslewrate (83333 ppm by default, on Linux 100000 ppm at the most): the least
 that it can be.
 
-What to do: restart chronyd, or reload its sources (`chronyc reload sources`), as the finding says, and see that what it left
-out is mended.
+What to do: run the command that the finding names: restart chronyd, or `chronyc reload sources`, `onoffline` or `makestep`. Names
+without an address want DNS mended; servers that wait for NTS want TCP 4460 opened (see nts_servers).
 
 Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
-authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file), sources.c
-(update_sel_options, SRC_SelectSource), the same in 4.0, 4.3 and 4.6.1 in what is read here.
+authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file) and sources.c
+(update_sel_options, SRC_SelectSource), read in 4.0, 4.3 and 4.6.1, and tried with each.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from ..chronyc import (
     parse_sources,
     parse_tracking,
 )
+from ..daemons import without_daemon
 from ..finding import Finding, State
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
@@ -92,16 +93,10 @@ class _Running:
 
 def judge(record: Record, policy: Policy) -> Finding:
     """Hold what chronyc shows against the files."""
-    daemons = [daemon for daemon in time_daemons(record.section("time_services")) if daemon.steers_now]
-    if not daemons:
-        return Finding(
-            "skipped",
-            "no time daemon runs, so there is no configuration in use",
-            "It follows from what time_service found.",
-            "Mend what time_service says, and check again.",
-            cause="no time daemon runs",
-        )
-    unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony"), None)
+    if missing := without_daemon(record, "configuration in use"):
+        return missing
+    daemons = time_daemons(record.section("time_services"))
+    unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
         return Finding("pass", "chrony does not steer this clock: there is no configuration of it in use")
     section = record.section("chrony")
