@@ -177,7 +177,7 @@ evidence:
       type: dict
       returned: when asked for
     time_services:
-      description: Units and processes that may steer the clock, and C(timedatectl show).
+      description: Units (OpenRC's services too) and processes that may steer the clock, and C(timedatectl show).
       type: dict
       returned: when asked for
     chrony:

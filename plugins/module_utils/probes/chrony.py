@@ -10,7 +10,7 @@ import shlex
 
 from .background import gather
 from .config_files import first_existing, fragments, read_files
-from .processes import option, time_daemons, working_directory
+from .processes import not_contained, option, time_daemons, working_directory
 from .run import installed, run
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
@@ -74,7 +74,7 @@ def configuration(processes: list, defaults: list = ()) -> tuple:
 
     ``defaults`` are the files of DEFAULTS: they tell what chronyd would be started with where it does not run.
     """
-    for process in processes:
+    for process in not_contained(processes):
         # With -x a chronyd serves time and leaves the clock alone.
         if process["comm"] == "chronyd" and option(process["argv"], LETTERS, "x") is None:
             path = option(process["argv"], LETTERS, "f")

@@ -31,10 +31,12 @@ TIME_DAEMONS = {
 
 
 def time_daemons(proc: str = "/proc") -> list:
-    """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup"}]``, by pid.
+    """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid.
 
-    ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it.
+    ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it
+    runs in a container of this node, so that its paths and its commands are not the node's.
     """
+    own_processes = _link(f"{proc}/self/ns/pid")
     found = []
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
@@ -47,9 +49,21 @@ def time_daemons(proc: str = "/proc") -> list:
         if comm in TIME_DAEMONS or "ntpd" in argv[:2]:
             place = f"{proc}/{pid}"
             found.append(
-                {"pid": pid, "comm": comm, "argv": argv, "exe": _link(f"{place}/exe"), "cgroup": _cgroup(place)}
+                {
+                    "pid": pid,
+                    "comm": comm,
+                    "argv": argv,
+                    "exe": _link(f"{place}/exe"),
+                    "cgroup": _cgroup(place),
+                    "contained": _link(f"{place}/ns/pid") not in (None, own_processes),
+                }
             )
     return found
+
+
+def not_contained(processes: list) -> list:
+    """The processes of the node itself."""
+    return [process for process in processes if not process["contained"]]
 
 
 def _cgroup(place: str):
@@ -92,8 +106,8 @@ def ntpds(processes: list) -> dict:
 
 
 def whose(processes: list, daemon: str) -> tuple:
-    """The processes of ``daemon``, one of those that ``ntpds`` tells apart, and whether another's ntpd runs."""
-    found = ntpds(processes)
+    """The node's processes of ``daemon``, one of those that ``ntpds`` tells apart, and whether another's ntpd runs."""
+    found = ntpds(not_contained(processes))
     own = found.pop(daemon)
     return own, any(found.values())
 

@@ -8,7 +8,7 @@ import os
 
 from .background import gather
 from .config_files import read_files
-from .processes import option, time_daemons, working_directory
+from .processes import not_contained, option, time_daemons, working_directory
 from .run import run
 
 PTP4L = ("/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf")
@@ -24,7 +24,7 @@ COMMANDS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DATA
 
 def collect(timeout_s: float) -> dict:
     """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only where ptp4l runs."""
-    processes = [process for process in time_daemons() if process["comm"] in LETTERS]
+    processes = [process for process in not_contained(time_daemons()) if process["comm"] in LETTERS]
     paths = configurations(processes)
     # ptp4l's own file tells pmc the domain and the socket: with another domain than 0, ptp4l answers nobody else.
     own = next((given(process) for process in processes if process["comm"] == "ptp4l"), None)

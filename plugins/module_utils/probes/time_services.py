@@ -83,7 +83,10 @@ def collect(timeout_s: float) -> dict:
     return {
         "manager": manager,
         "processes": [
-            {**{key: process[key] for key in ("pid", "comm", "exe", "cgroup")}, "cmdline": " ".join(process["argv"])}
+            {
+                **{key: process[key] for key in ("pid", "comm", "exe", "cgroup", "contained")},
+                "cmdline": " ".join(process["argv"]),
+            }
             for process in time_daemons()
         ],
         **asked,

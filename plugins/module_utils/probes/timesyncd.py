@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from .config_files import first_existing, fragments, read_files
-from .processes import time_daemons
+from .processes import not_contained, time_daemons
 from .run import run
 
 # In the order in which systemd searches them (systemd.unit(5); timesyncd.conf(5)).
@@ -20,7 +20,7 @@ def collect(timeout_s: float) -> dict:
 
     timedatectl is asked only where timesyncd runs: the question goes over D-Bus, which starts it where it is enabled.
     """
-    runs = any(process["comm"] == "systemd-timesyn" for process in time_daemons())
+    runs = any(process["comm"] == "systemd-timesyn" for process in not_contained(time_daemons()))
     return {
         "present": runs or first_existing(os.path.join(folder, PROGRAM) for folder in FOLDERS) is not None,
         "config": read_configuration(),

@@ -111,7 +111,7 @@ def test_the_number_of_files_is_bounded(tmp_path: Path):
 
 def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
     def started(*argv: str) -> list[dict]:
-        return [{"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", *argv]}]
+        return [{"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", *argv], "contained": False}]
 
     here = str(Path.cwd())
     assert chrony.configuration(started("-F", "1", "-f", "/srv/c.conf")) == ("/srv/c.conf", here)
@@ -145,7 +145,7 @@ def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
     assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), text)]
     assert taken["config"]["path"] == (path or str(own))
     running = [
-        {"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", "-F", "1"]}
+        {"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", "-F", "1"], "contained": False}
     ]  # started before they were written
     assert chrony.configuration(running, taken["defaults"])[0] == str(own)
 

@@ -22,7 +22,7 @@ def names(configuration: dict, below: Path) -> list[str]:
 
 
 def running(*argv: str, comm: str = "ntpd", exe: str | None = None) -> dict:
-    return {"pid": os.getpid(), "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None}
+    return {"pid": os.getpid(), "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
 
 
 def test_files_and_folders_are_included_and_ntp_d_comes_last_as_ntpsec_does_it(tmp_path: Path):

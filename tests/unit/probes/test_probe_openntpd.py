@@ -11,7 +11,14 @@ from tests.unit.probes.boxed import Box, unpacked, wait_for
 
 
 def running(*argv: str, comm: str = "ntpd", pid: int = 0) -> dict:
-    return {"pid": pid or os.getpid(), "comm": comm, "argv": list(argv), "exe": None, "cgroup": None}
+    return {
+        "pid": pid or os.getpid(),
+        "comm": comm,
+        "argv": list(argv),
+        "exe": None,
+        "cgroup": None,
+        "contained": False,
+    }
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import doctest
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,14 @@ def test_the_docstrings_example_holds():
 def test_what_can_move_a_clock_is_found(tmp_path: Path, comm: str, argv: list[str]):
     add_process(tmp_path, 7, comm, *argv, exe=f"/usr/sbin/{comm}", cgroup="0::/system.slice/x.service\n")
     assert processes.time_daemons(str(tmp_path)) == [
-        {"pid": 7, "comm": comm, "argv": argv, "exe": f"/usr/sbin/{comm}", "cgroup": "/system.slice/x.service"}
+        {
+            "pid": 7,
+            "comm": comm,
+            "argv": argv,
+            "exe": f"/usr/sbin/{comm}",
+            "cgroup": "/system.slice/x.service",
+            "contained": False,
+        }
     ]
 
 
@@ -58,7 +67,7 @@ def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_i
     (tmp_path / "4").mkdir()  # it ended between the listing and the reading
 
     assert processes.time_daemons(str(tmp_path)) == [
-        {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None}
+        {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None, "contained": False}
     ]
 
 
@@ -76,7 +85,7 @@ def test_the_cgroup_is_that_of_version_2_or_systemds_own(text: str, path: str | 
 
 
 def ntpd(pid: int, *argv: str, comm: str = "ntpd", exe: str | None = "/usr/sbin/ntpd") -> dict:
-    return {"pid": pid, "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None}
+    return {"pid": pid, "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +111,25 @@ def test_the_programs_called_ntpd_are_told_apart(running: list[dict], whose: str
     assert processes.ntpds(running) == {**expected, whose: running}
     for daemon in expected:
         assert processes.whose(running, daemon) == ((running, False) if daemon == whose else ([], True))
+
+
+def test_a_containers_daemon_is_seen_and_told_from_the_nodes_own(tmp_path: Path):
+    daemon = tmp_path / "chronyd"
+    daemon.symlink_to("/bin/sleep")  # a process is known by the name that it was started under
+    with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", daemon, "30"]) as unshare:
+        try:
+            deadline_s = time.monotonic() + 5
+            found: list = []
+            while not found and time.monotonic() < deadline_s and unshare.poll() is None:
+                found = [entry for entry in processes.time_daemons() if entry["argv"][0] == str(daemon)]
+            if unshare.poll() is not None:
+                pytest.skip("a PID namespace takes root")
+        finally:
+            unshare.kill()
+
+    assert [entry["contained"] for entry in found] == [True]
+    assert processes.not_contained(found) == []
+    assert processes.whose([ntpd(1, "ntpd", "-g") | {"contained": True}], "ntpd") == ([], False)
 
 
 def test_options_are_read_as_the_program_reads_them():

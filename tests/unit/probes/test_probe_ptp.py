@@ -11,7 +11,7 @@ from tests.unit.probes.boxed import Box, unpacked, wait_for
 
 
 def running(*argv: str) -> dict:
-    return {"pid": os.getpid(), "comm": argv[0], "argv": list(argv), "exe": None, "cgroup": None}
+    return {"pid": os.getpid(), "comm": argv[0], "argv": list(argv), "exe": None, "cgroup": None, "contained": False}
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_timesyncd_that_runs_is_asked(node: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        timesyncd, "time_daemons", lambda: [{"pid": 7, "comm": "systemd-timesyn", "argv": ["systemd-timesyncd"]}]
+        timesyncd,
+        "time_daemons",
+        lambda: [{"pid": 7, "comm": "systemd-timesyn", "argv": ["systemd-timesyncd"], "contained": False}],
     )
     taken = timesyncd.collect(5)
     assert taken["present"] is True
