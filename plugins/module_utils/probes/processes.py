@@ -16,6 +16,7 @@ TIME_DAEMONS = {
     "ntp-daemon",  # ntpd-rs
     "ntpdate",
     "sntp",
+    "sntpc",
     "systemd-timesyn",
     "ptp4l",
     "phc2sys",

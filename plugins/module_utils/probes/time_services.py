@@ -13,7 +13,7 @@ from .processes import time_daemons
 from .run import installed, run
 from .systemd import is_manager, show
 
-# Names in the packages of Debian 11 to 13, Ubuntu 22.04 to 26.04, RHEL 8 to 10, SUSE, Amazon Linux, Alpine and Flatcar.
+# As the packages of Debian, Ubuntu, Red Hat, SUSE, Arch, Alpine and Flatcar name their services.
 SERVICES = (
     "chrony",
     "chronyd",
@@ -29,6 +29,7 @@ SERVICES = (
     "ntpdate",
     "ntp-client",
     "sntp",
+    "sntpc",
     "rdate",
     "htpdate",
     "systemd-timesyncd",
