@@ -209,10 +209,13 @@ def _identity(sample: NtpSample) -> frozenset[int]:
 def _date_reference(api: Mapping[str, Any]) -> Reference:
     """The API's ``Date`` D has whole seconds: node minus API lies in ``[t_send - D - 1, t_recv - D]``; answers intersect.
 
+    Behind one name there may be several machines whose clocks are apart: where no instant fits all answers, the interval
+    is the one that holds each of them.
+
     A verified certificate is what ties the answer to the API's host; without it anybody could have given the Date.
     """
     name = f"date {api['url']}"
-    low, high = float("-inf"), float("inf")
+    fits: list[Interval] = []
     problem = "not asked"
     for answer in api.get("answers") or []:
         if answer.get("error"):
@@ -230,13 +233,16 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
         date_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         sent_s = answer["t_send_wall_ns"] / NS
         received_s = sent_s + (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
-        low, high = max(low, sent_s - date_s - 1), min(high, received_s - date_s)
-    if low == float("-inf"):
+        fits.append(Interval(sent_s - date_s - 1, received_s - date_s))
+    if not fits:
         return Reference(name, None, problem)
+    low, high = max(fit.low for fit in fits), min(fit.high for fit in fits)
+    detail = f"{len(fits)} answers of whole seconds"
     if low > high:
-        return Reference(name, None, "its answers contradict each other (several machines with different clocks?)")
+        detail += f", of machines whose clocks are at least {low - high:.3f} s apart"
+        low, high = min(fit.low for fit in fits), max(fit.high for fit in fits)
     host = frozenset({f"host {urlsplit(api['url']).hostname}"})
-    return Reference(name, Interval(low, high), "whole seconds", identity=host)
+    return Reference(name, Interval(low, high), detail, identity=host)
 
 
 def _wall_jump_s(evidence: Mapping[str, Any]) -> float:

@@ -126,17 +126,21 @@ def test_several_answers_narrow_each_other():
         pytest.param([date_answer(verified=False)], "the certificate could not be verified", id="unverified"),
         pytest.param([date_answer(date=None)], "the answer had no Date", id="no Date"),
         pytest.param([date_answer(date="soon")], "the Date could not be read: 'soon'", id="no date in Date"),
-        pytest.param(
-            [date_answer(), date_answer(date="Sun, 22 Nov 2026 08:36:00 GMT")],
-            "its answers contradict each other (several machines with different clocks?)",
-            id="two clocks",
-        ),
         pytest.param([], "not asked", id="not asked"),
     ],
 )
 def test_an_api_without_a_usable_date_is_no_reference_and_says_why(answers, detail):
     found = reference(of_references(apis=[date_api(*answers)]), "date https://api.github.lab")
     assert (found.skew_s, found.detail) == (None, detail)
+
+
+def test_machines_of_one_name_whose_clocks_are_apart_give_an_interval_that_holds_each_of_them():
+    one = date_answer(after_s=0.70)
+    ahead = date_answer(after_s=0.55, date=date_answer(after_s=0.76)["date"])
+    found = reference(of_references(apis=[date_api(one, ahead)]), "date https://api.github.lab")
+    assert found.detail == "2 answers of whole seconds, of machines whose clocks are at least 0.130 s apart"
+    assert found.skew_s.low <= -0.2
+    assert found.skew_s.high >= 0
 
 
 def test_an_unusable_answer_does_not_spoil_a_usable_one():
