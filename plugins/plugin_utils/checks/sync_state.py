@@ -5,7 +5,7 @@ slewed, at stratum 16, and where `local` makes the daemon follow the node's own 
 for hours after the daemon has died. So no claim is believed alone.
 
 Passes where the daemon claims to be synchronised, and
-- it does not follow its own clock, and that is not before 2020
+- it does not follow its own clock, and neither that nor its sources are before 2020
 - its last update is no older than eight of its update intervals, nor in this clock's future
 - its own bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`
 - the kernel's maxerror is below 16 s, and has not grown for longer than those eight intervals
@@ -27,6 +27,7 @@ stratum Checkmk's (chrony plugin), 0.128 s RFC 5905's step threshold, below whic
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..daemons import Synchronisation, ask
@@ -84,8 +85,12 @@ def judge(record: Record, policy: Policy) -> Finding:
     if not sync.claims:
         yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
         return fail(f"{sync.daemon} is not synchronised ({sync.claim}){yes}", "not synchronised")
-    if min(wall_s, wall_s - (age_s or 0.0)) < _EPOCH_FLOOR_S:
-        return fail(f"{who} its time is before 2020: the clock was never set", "clock before 2020")
+    if wall_s < _EPOCH_FLOOR_S:
+        return fail(f"{who} this clock shows the year {_year(wall_s)}: it was never set", "clock before 2020")
+    if (updated_s := wall_s - (sync.offset_s or 0.0) - (age_s or 0.0)) < _EPOCH_FLOOR_S:
+        return fail(
+            f"{who} it follows its sources to the year {_year(updated_s)}", "sources before 2020", sync.advice.servers
+        )
     if age_s is not None and stale_after_s is not None and age_s > stale_after_s:
         return fail(f"{who} its last update is {age_s:.0f} s old", "last update too old", sync.advice.servers)
     if age_s is not None and -age_s > _took_s(record) + policy.max_clock_error_s:
@@ -173,6 +178,10 @@ def _timedatectl(record: Record) -> Mapping[str, Any]:
 
 def _timedatectl_says_yes(record: Record) -> bool:
     return _timedatectl(record).get("NTPSynchronized") == "yes"
+
+
+def _year(unix_s: float) -> int:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=unix_s)).year
 
 
 def _took_s(record: Record) -> float:

@@ -22,7 +22,11 @@ _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candid
 
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
-    """What chronyd says of itself. ``tracking``'s system time is > 0, ``sources``' offset < 0 where the clock is slow."""
+    """What chronyd says of itself.
+
+    ``tracking``'s system time is > 0, ``sources``' offset < 0 where the clock is slow; the second is of the clock as it will be
+    when the first is slewed away.
+    """
     tracking = parse_tracking(record.chronyc("tracking"))
     sources = parse_sources(record.chronyc("sources"))
     polls = [2.0**s.poll for s in sources if s.state == "*"]
@@ -31,7 +35,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         unit=daemon.unit,
         claims=tracking.leap != "Not synchronised" and 0 < tracking.stratum < 16,
         claim=f"{tracking.leap}, stratum {tracking.stratum}",
-        peers=(*map(_peer, sources), *_unresolved(record, sources)),
+        peers=(*(_peer(s, tracking) for s in sources), *_unresolved(record, sources)),
         advice=ADVICE,
         stratum=tracking.stratum,
         refid=tracking.refid,
@@ -45,20 +49,23 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:
-    """chronyd steps its reference time along with the clock, so both are of one clock; 0 means never."""
+    """The last update's, by the corrected clock: chronyd's reference time is of that and not of the node's, which it has yet
+    to slew there (reference.c, REF_GetTrackingReport). 0 means never.
+    """
     if tracking.ref_time_s == 0 or tracking.refid == LOCAL_REFID:
         return None
-    return float(record.section("collected")["wall_ns"]) / NS - tracking.ref_time_s
+    corrected_s = float(record.section("collected")["wall_ns"]) / NS + tracking.system_time_s
+    return corrected_s - tracking.ref_time_s
 
 
-def _peer(source: Source) -> Peer:
+def _peer(source: Source, tracking: Tracking) -> Peer:
     state = _STATES.get(source.state) or ("unusable" if source.reach else "unreachable")
     return Peer(
         name=source.name,
         state=state,
         stratum=source.stratum or None,
         reach=source.reach,
-        offset_s=source.adjusted_offset_s if source.last_rx_s is not None else None,
+        offset_s=source.adjusted_offset_s - tracking.system_time_s if source.last_rx_s is not None else None,
         last_rx_s=source.last_rx_s,
     )
 

@@ -200,6 +200,6 @@ def test_a_finding_shows_each_source():
     seen = of_sources(source(), source("10.77.0.9", "?", 0)).seen
     assert (seen["daemon"], seen["unit"], seen["refid"]) == ("chronyd", "chrony.service", "0A4D0001")
     assert seen["sources"] == [
-        {"name": "10.77.0.1", "state": "selected", "stratum": 2, "reach": "377", "offset_s": 0.000001},
+        {"name": "10.77.0.1", "state": "selected", "stratum": 2, "reach": "377", "offset_s": pytest.approx(-0.000009)},
         {"name": "10.77.0.9", "state": "unreachable", "stratum": 2, "reach": "0", "offset_s": None},
     ]

@@ -128,11 +128,22 @@ def test_the_limit_of_the_error_is_a_setting():
 
 def test_a_clock_of_1980_was_never_set():
     years_s = -46 * 365.25 * 86400
-    finding = judge(skew_s=years_s)
+    finding = judge(skew_s=years_s, chrony=chrony(tracking(skew_s=years_s)))
     assert (finding.state, finding.cause) == ("fail", "clock before 2020")
-    # A server of 1980 is followed as any other: then only the last update's date tells.
-    finding = of_tracking(skew_s=years_s)
-    assert (finding.state, finding.cause) == ("fail", "clock before 2020")
+    assert finding.summary == SAYS + "this clock shows the year 1980: it was never set"
+
+
+def test_sources_of_1980_are_not_followed_there():
+    finding = of_tracking(skew_s=-46 * 365.25 * 86400, system_time_s=-46 * 365.25 * 86400)
+    assert (finding.state, finding.cause) == ("fail", "sources before 2020")
+    assert finding.summary == SAYS + "it follows its sources to the year 1980"
+
+
+def test_the_age_is_that_of_the_corrected_clock():
+    """A node that is 612 s behind has its last update 612 s ahead of its own clock, and not in its future."""
+    finding = judge(skew_s=-612.0, chrony=chrony(tracking(skew_s=0.0, system_time_s=612.0)))
+    assert finding.cause == "a large correction is still to be made"
+    assert finding.seen["last_update_age_s"] == 16.0
 
 
 # The kernel

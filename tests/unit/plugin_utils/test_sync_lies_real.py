@@ -1,0 +1,216 @@
+"""Each way in which a real chronyd says "Normal" and is wrong: shown by it, taken by the product's probes, told by the checks.
+
+It runs with -x on loopback and moves no clock. So where the node's clock is to be wrong, the servers' time is moved instead: a
+server is a chronyd whose reference clock tells it any offset that a test likes.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from socket import AF_UNIX, SOCK_DGRAM, socket
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, clock, ntp
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+
+from tests.unit.plugin_utils import test_config_in_use_real as real
+from tests.unit.plugin_utils.builders import policy, record
+from tests.unit.plugin_utils.daemons import recorded
+
+chrony_tree = real.chrony_tree
+node = real.node
+FOLLOW = "server 127.0.0.1 port {} iburst minpoll -2 maxpoll 0\n"
+
+
+@pytest.fixture
+def serve(chrony_tree: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """``serve(text)`` starts a server, ``serve(ahead_s=5.0)`` one whose clock is so much ahead; both return its port.
+
+    ``serve.stop()`` stops them all.
+    """
+    with ExitStack() as daemons:
+
+        def start(text: str = "local stratum 5\n", ahead_s: float | None = None, delay_s: float = 0.0001) -> int:
+            port = real.free_port()
+            folder = tmp_path / f"s{port}"
+            folder.mkdir(mode=0o700)
+            if ahead_s is not None:
+                text = f"refclock SOCK {folder}/ref refid LAB poll 0 filter 1 delay {delay_s}\n"
+            daemons.enter_context(real.running(chrony_tree, folder, f"{text}allow\nport {port}\n"))
+            if ahead_s is not None:
+                over = threading.Event()
+                feeder = threading.Thread(target=feed, args=(folder / "ref", ahead_s, over), daemon=True)
+                feeder.start()
+                daemons.callback(lambda: (over.set(), feeder.join()))
+            return port
+
+        start.stop = daemons.close
+        yield start
+
+
+def feed(path: Path, ahead_s: float, over: threading.Event) -> None:
+    """Samples of chrony's `struct sock_sample` (refclock_sock.c): true time is so much ahead of this machine's clock."""
+    with socket(AF_UNIX, SOCK_DGRAM) as sender:
+        while not over.wait(0.1):
+            seconds, ns = divmod(time.time_ns(), 1_000_000_000)
+            with suppress(OSError):
+                sender.sendto(struct.pack("@qqdiiii", seconds, ns // 1000, ahead_s, 0, 0, 0, 0x534F434B), str(path))
+
+
+def take(references: list[int] | None = None, wall_moved_s: float = 0.0, **sections: Any) -> Record:
+    """The node's record: what the probes show of it now, and three exchanges with each port of ``references``."""
+    wall_ns, mono_ns = clock.read_clocks()
+    exchanges = [ntp.collect(["127.0.0.1"], port, samples=3, timeout_s=2)["servers"][0] for port in references or []]
+    taken = {
+        # This machine's kernel says 16 s: no daemon steers its clock. A node's kernel knows of a daemon's update.
+        "clock": recorded.kernel(1.0),
+        "chrony": chrony.collect(5),
+        "ntp": {"servers": [{**e, "server": f"ntp{number}.example"} for number, e in enumerate(exchanges)]},
+        "api_date": {"apis": []},
+        **sections,
+    }
+    collected = {"wall_ns": wall_ns + round(wall_moved_s * 1e9), "mono_ns": mono_ns, "end_mono_ns": time.monotonic_ns()}
+    return Record({**record(**taken, collected=collected), "controller": None})
+
+
+def state(taken: Record) -> Finding:
+    return sync_state.judge(taken, Policy.from_json(policy()))
+
+
+def sources(taken: Record) -> Finding:
+    return ntp_sources.judge(taken, Policy.from_json(policy()))
+
+
+def tracking(running: real.Node) -> list[str]:
+    return running.chronyc("-c", "-n", "tracking").split(",")
+
+
+def test_a_chronyd_that_tells_the_truth_passes(node, serve):
+    port = serve()
+    node(FOLLOW.format(port)).wait_until_selected()
+    taken = take([port])
+    finding = state(taken)
+    assert finding.state == "pass", finding.summary
+    assert sources(taken).summary == "chronyd follows 127.0.0.1, of 1 in all"
+
+
+def test_it_calls_its_own_clock_normal(node):
+    running = node("local stratum 5\n")
+    assert tracking(running)[-1].strip() == "Normal"
+    taken = take()
+    finding = state(taken)
+    assert (finding.state, finding.cause) == ("fail", "follows its own clock")
+    assert finding.summary.startswith(
+        "chronyd says it is synchronised (Normal, stratum 5), but follows the node's own clock"
+    )
+    assert (
+        sources(taken).summary
+        == "chronyd has no source: none is configured; it follows the node's own clock (7F7F0101)"
+    )
+
+
+def test_it_says_normal_at_stratum_16(node, serve):
+    node(FOLLOW.format(serve("local stratum 15\n"))).wait_until_selected()
+    finding = state(take())
+    assert (finding.state, finding.cause) == ("fail", "not synchronised")
+    assert finding.summary.startswith("chronyd is not synchronised (Normal, stratum 16)")
+
+
+def test_a_distant_stratum_is_noted(node, serve):
+    node(FOLLOW.format(serve("local stratum 12\n"))).wait_until_selected()
+    finding = state(take())
+    assert finding.state == "pass", finding.summary
+    assert finding.summary.endswith("stratum 13 is far from a reference clock")
+
+
+def test_it_says_normal_after_it_has_lost_every_source(node, serve):
+    running = node(FOLLOW.format(serve()))
+    running.wait_until_selected()
+    serve.stop()
+    real.eventually("the reach stays", lambda: running.chronyc("-c", "-n", "sources").split(",")[5] == "0")
+    assert sources(take()).cause == "no source answers"
+    real.eventually("the update stays fresh", lambda: state(take()).state == "fail")
+    assert tracking(running)[-1].strip() == "Normal"
+    finding = state(take())
+    assert finding.cause == "last update too old"
+    assert finding.remedy.startswith("Configure NTP servers that answer this node")
+
+
+def test_names_that_do_not_resolve_are_sources_all_the_same(node):
+    node("server nowhere.invalid iburst\n")
+    taken = take()
+    assert sources(taken).summary == "no name of chronyd's sources resolves (nowhere.invalid)"
+    assert state(taken).cause == "not synchronised"
+
+
+def test_its_last_update_lies_in_the_future_of_a_clock_that_was_set_back(node, serve):
+    node(FOLLOW.format(serve())).wait_until_selected()
+    finding = state(take(wall_moved_s=-3600.0))
+    assert (finding.state, finding.cause) == ("fail", "last update in the future")
+
+
+def test_it_follows_a_server_to_1980(node, serve):
+    running = node(FOLLOW.format(serve(ahead_s=-46 * 365.25 * 86400)))
+    running.wait_until_selected()
+    real.eventually("not 1980", lambda: 0 < float(tracking(running)[3]) < 400_000_000)
+    assert tracking(running)[-1].strip() == "Normal"
+    finding = state(take())
+    assert (finding.state, finding.cause) == ("fail", "sources before 2020")
+    assert finding.summary.endswith("but it follows its sources to the year 1980")
+
+
+@pytest.mark.parametrize(("ahead_s", "offset_s"), [(5.0, -5.0), (-5.0, 5.0)])
+def test_it_says_normal_while_it_still_slews_seconds_away(node, serve, ahead_s: float, offset_s: float):
+    """This is what the sign of the system time means: where the servers are ahead, the node is behind."""
+    port = serve(ahead_s=ahead_s)
+    running = node(FOLLOW.format(port))
+    real.eventually("no correction", lambda: abs(float(tracking(running)[4])) > 4)
+    assert tracking(running)[-1].strip() == "Normal"
+    taken = take([port])
+    finding = state(taken)
+    assert (finding.state, finding.cause) == ("fail", "a large correction is still to be made")
+    assert finding.seen["offset_s"] == pytest.approx(offset_s, abs=0.6)
+    # The references say the same, and sources' own sign too.
+    assert taken.skew.skew_s.middle == pytest.approx(offset_s, abs=0.1)
+    assert sources(taken).seen["sources"][0]["offset_s"] == pytest.approx(offset_s, abs=0.6)
+
+
+def test_it_says_normal_with_a_root_distance_of_seconds(node, serve):
+    running = node(FOLLOW.format(serve(ahead_s=0.0, delay_s=4.0)))
+    running.wait_until_selected()
+    assert tracking(running)[-1].strip() == "Normal"
+    finding = state(take())
+    assert (finding.state, finding.cause) == ("fail", "root distance too large")
+
+
+def test_the_kernel_knows_nothing_of_its_synchronisation(node, serve):
+    """So it is where something sets the clock behind its back; here because of -x."""
+    kernel = clock.collect()
+    if kernel["adjtimex"].get("maxerror_us", 0) < 16_000_000:
+        pytest.skip("a time daemon steers this machine's clock")
+    node(FOLLOW.format(serve())).wait_until_selected()
+    finding = state(take(clock=kernel))
+    assert (finding.state, finding.cause) == ("fail", "the kernel contradicts it")
+    assert "its maxerror is 16 s" in finding.summary
+
+
+@pytest.mark.parametrize(("ahead_s", "shown"), [(5.0, "5.000 s behind"), (-5.0, "5.000 s ahead")])
+def test_it_bounds_its_error_by_a_millisecond_and_the_references_show_seconds(node, serve, ahead_s: float, shown: str):
+    """Its only server is as wrong as the node; three others are right."""
+    node(FOLLOW.format(serve())).wait_until_selected()
+    right = [serve(ahead_s=ahead_s) for _ in range(3)]
+    for port in right:
+        real.eventually("no time yet", lambda port=port: take([port]).skew.skew_s is not None)
+    finding = state(take(right))
+    assert (finding.state, finding.cause) == ("fail", "the references contradict it")
+    assert finding.summary.startswith("chronyd says it is synchronised (Normal, stratum 6) and at most 0.00")
+    assert f"show {shown}" in finding.summary
