@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from inspect import cleandoc
 from pathlib import Path
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +43,9 @@ def page(name: str, check: Check) -> str:
         if check.MENDED_BY_CHRONY
         else "The gate changes nothing for this check."
     )
-    evidence = ", ".join(f"`{section}`" for section in check.NEEDS) or "nothing but whether there is any"
+    evidence = f"Needs of the node's evidence: {_listed(check.NEEDS) or 'nothing but that there is any'}."
+    if reads := sections_of(check) - set(check.NEEDS):
+        evidence += f" Reads, by what the node runs: {_listed(sorted(reads))}."
     to_do = found["What to do"]
     parts = [
         f"<!-- Made by `make docs` from plugins/plugin_utils/checks/{name}.py -->",
@@ -56,8 +59,12 @@ def page(name: str, check: Check) -> str:
     if name == "chrony_config":
         source = source.partition("\n\nRules:")[0]  # the list for the terminal; here it is a table
         parts.append(f"## Rules\n\n{_rules()}")
-    parts += [f"## Evidence\n\nReads of the node's evidence: {evidence}.", f"## Source\n\n{source}"]
+    parts += [f"## Evidence\n\n{evidence}", f"## Source\n\n{source}"]
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _rules() -> str:
