@@ -95,10 +95,12 @@ def judge(record: Record, policy: Policy) -> Finding:
     """Hold what chronyc shows against the files."""
     if missing := without_daemon(record, "configuration in use"):
         return missing
-    daemons = time_daemons(record.section("time_services"))
+    services = record.section("time_services")
+    daemons = time_daemons(services)
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
         return Finding("pass", "chrony does not steer this clock: there is no configuration of it in use")
+    restart = f"rc-service {unit} restart" if services.get("manager") == "openrc" else f"systemctl restart {unit}"
     section = record.section("chrony")
     config = read_config(section)
     if config.path not in config.files:
@@ -107,12 +109,12 @@ def judge(record: Record, policy: Policy) -> Finding:
     tracking = parse_tracking(record.chronyc("tracking"))
     rewritten = _rewritten(section)
     found = [
-        *_not_running(config, running, unit),
-        *_not_written(config, running, rewritten, unit),
+        *_not_running(config, running, restart),
+        *_not_written(config, running, rewritten, restart),
         *_without_address(running),
         *_offline(config, record),
         *_authentication(config, running, record),
-        *_step(config, tracking, policy, unit),
+        *_step(config, tracking, policy, restart),
     ]
     seen = {
         "written": {f"{s.directive.file}:{s.directive.line}": s.directive.text for s in config.sources},
@@ -149,7 +151,7 @@ def _rewritten(section: Any) -> list[str]:
     ]
 
 
-def _not_running(config: ChronyConfig, running: _Running, unit: str) -> Iterator[_Fault]:
+def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Iterator[_Fault]:
     known = {*running.names, *running.name_of}
     dropped = [
         problem
@@ -174,7 +176,7 @@ def _not_running(config: ChronyConfig, running: _Running, unit: str) -> Iterator
                 "Run `chronyc reload sources`; if it is still not listed by `chronyc -N sources -a`, see that chronyd's user can "
                 "read the file."
                 if reloaded
-                else f"systemctl restart {unit}",
+                else restart,
                 _CHANGED,
             )
     refclocks = [source for source in config.sources if source.kind == "refclock"]
@@ -182,21 +184,22 @@ def _not_running(config: ChronyConfig, running: _Running, unit: str) -> Iterator
         yield _Fault(
             f"reference clocks: {len(refclocks)} written, {running.refclocks} running",
             "Reference clocks are only set up when chronyd starts.",
-            f"systemctl restart {unit}",
+            restart,
             _CHANGED,
         )
 
 
-def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], unit: str) -> Iterator[_Fault | str]:
+def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], restart: str) -> Iterator[_Fault | str]:
     written = {source.name for source in config.sources} | {
         p.directive.arguments[0] for p in config.dropped if p.directive.arguments
     }
     extra = [name for name in running.names if name not in written]
-    if extra and not config.unread and rewritten:
+    unread = [path for path, error in config.unread.items() if "No such file" not in error]
+    if extra and rewritten and not unread:
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
             "chronyd goes on with what it read when it started.",
-            f"systemctl restart {unit}",
+            restart,
             _CHANGED,
         )
     elif extra:
@@ -301,7 +304,7 @@ def _why_keyless(row: Authentication) -> str:
     )
 
 
-def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, unit: str) -> Iterator[_Fault | str]:
+def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, restart: str) -> Iterator[_Fault | str]:
     """An update that finds the clock beyond makestep's threshold steps it; so what is beyond it now will only be slewed."""
     off_s = abs(tracking.system_time_s)
     if tracking.leap == "Not synchronised":
@@ -315,7 +318,7 @@ def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, unit: str) -
         yield _Fault(
             f"makestep says {threshold_s:g} s, but chronyd does not step the clock ({reason}): it is {slew}",
             "chronyd steps the clock in the first updates after its start only; afterwards, whatever the offset, it slews.",
-            f"Run `chronyc makestep` once its sources are right, or systemctl restart {unit}.",
+            f"Run `chronyc makestep` once its sources are right, or {restart}.",
             "makestep used up" if spent else _CHANGED,
         )
     elif off_s > policy.max_clock_error_s:

@@ -77,6 +77,12 @@ def test_a_server_that_was_written_after_the_start_does_not_run():
     assert finding.remedy == "systemctl restart chrony.service"
 
 
+def test_on_openrc_chronyd_is_restarted_its_way():
+    section = chrony(config="server 10.77.0.1\nserver d.example\n")
+    finding = judge(chrony=section, time_services=time_services(unit("chronyd"), manager="openrc"))
+    assert (finding.state, finding.remedy) == ("fail", "rc-service chronyd restart")
+
+
 def test_a_sources_file_that_was_not_reloaded_does_not_run():
     finding = of(WITH_DHCP, *RUNNING, dhcp="server 10.0.0.5 iburst\n")
     assert (finding.state, finding.cause) == ("fail", "changed since start")
