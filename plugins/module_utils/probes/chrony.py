@@ -7,13 +7,14 @@ from __future__ import annotations
 import glob
 import os
 import shlex
+import stat
 
 from .background import gather
 from .config_files import first_existing, fragments, read_files
 from .processes import not_contained, option, time_daemons, working_directory
 from .run import installed, run
 
-CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
 # Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
@@ -43,10 +44,13 @@ def collect(timeout_s: float) -> dict:
     # Prints what chronyd makes of the file and ends; it needs no privilege and touches nothing.
     tasks["printed"] = lambda: run(["chronyd", "-p", "-f", path], timeout_s) if path else None
     answers = gather(tasks, timeout_s + 1)
+    config = read_configuration(path, directory)
     return {
         "present": installed("chronyd") or installed("chronyc"),
         "version": answers.pop("version"),
-        "config": read_configuration(path, directory),
+        "config": config,
+        "keyfile": key_file(config["files"], directory),
+        "fips": _fips(),
         "defaults": defaults,
         "started_s": started_s(),
         "printed": answers.pop("printed"),
@@ -62,6 +66,27 @@ def _version(timeout_s: float):
     """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None where chronyd is not installed."""
     words = run(["chronyd", "-v"], timeout_s).get("stdout", "").split()
     return words[words.index("version") + 1] if "version" in words[:-1] else None
+
+
+def key_file(files: list, directory: str = "/"):
+    """The key file's permissions, ``{"path", "mode": "0640"}``; it is never read. None where there is none."""
+    named = [line.split() for file in files for line in file["text"].splitlines()]
+    paths = [words[1] for words in named if len(words) > 1 and words[0].lower() == "keyfile"]
+    if not paths:
+        return None
+    path = os.path.join(directory, paths[-1])
+    try:
+        return {"path": path, "mode": f"{stat.S_IMODE(os.stat(path).st_mode):04o}"}
+    except OSError:
+        return None
+
+
+def _fips() -> bool:
+    try:
+        with open("/proc/sys/crypto/fips_enabled") as file:
+            return file.read().strip() == "1"
+    except OSError:  # a kernel without it
+        return False
 
 
 def default_files() -> list:

@@ -76,6 +76,18 @@ def test_a_folder_of_sources_that_is_not_there_is_named(tmp_path: Path):
     assert read(main)["unread"] == []
 
 
+def test_the_key_files_permissions_are_told_and_it_is_not_read(tmp_path: Path):
+    (tmp_path / "chrony.keys").write_text("1 MD5 sesame")
+    (tmp_path / "chrony.keys").chmod(0o644)
+    (tmp_path / "chrony.conf").write_text("keyfile /elsewhere\nkeyfile chrony.keys\n")
+    read = chrony.read_configuration(str(tmp_path / "chrony.conf"), str(tmp_path))
+    told = chrony.key_file(read["files"], str(tmp_path))
+    assert told == {"path": str(tmp_path / "chrony.keys"), "mode": "0644"}
+    (tmp_path / "chrony.keys").unlink()
+    assert chrony.key_file(read["files"], str(tmp_path)) is None
+    assert chrony.key_file([]) is None
+
+
 def test_files_that_include_each_other_are_read_once(tmp_path: Path):
     first = write(tmp_path / "a.conf", f"include {tmp_path}/b.conf\n")
     write(tmp_path / "b.conf", f"include {tmp_path}/a.conf\n")
