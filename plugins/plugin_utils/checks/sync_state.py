@@ -102,26 +102,29 @@ def judge(record: Record, policy: Policy) -> Finding:
             "a large correction is still to be made" if correcting else "root distance too large",
         )
     if in_kernel and (contradiction := _kernel_contradicts(sync, in_kernel)):
-        return fail(f"{who} {contradiction}", "the kernel contradicts it")
+        remedy = (
+            f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
+            f"sets it (clock_movers), and restart {sync.unit}."
+        )
+        return fail(f"{who} {contradiction}", "the kernel contradicts it", remedy)
     if contradiction := _references_contradict(sync, record, policy):
         bound = "" if sync.bound_s is None else f" and at most {sync.bound_s:.6f} s off"
         says = f"{sync.daemon} says it is synchronised ({sync.claim}){bound}"
         return fail(f"{says}, but {contradiction}", "the references contradict it")
-    return Finding("pass", _describe(sync), seen=seen)
+    return Finding("pass", _describe(sync, record), seen=seen)
 
 
 def _kernel_contradicts(sync: Synchronisation, in_kernel: Kernel) -> str:
     """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
 
-    Setting the clock puts it to 16 s (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the daemon's back. ntpd sets it
-    only with the kernel's discipline, which -x turns off, and ptp4l never does, so they are not held to it.
+    Setting the clock puts it to 16 s until the next update (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the
+    daemon's back. After a step of its own chronyd sets it at once (reference.c), after `chronyc makestep` it does not. ntpd
+    sets it only with the kernel's discipline, which -x turns off, and ptp4l never does: they are not held to it.
     """
     if not sync.sets_maxerror:
         return ""
     if not in_kernel.synchronised:
-        return (
-            f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something else set the clock since)"
-        )
+        return f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since)"
     since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
     if sync.stale_after_s is not None and since_s > sync.stale_after_s:
         return f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
@@ -141,18 +144,23 @@ def _references_contradict(sync: Synchronisation, record: Record, policy: Policy
     leeway_s = max_error_s + slewed_s + min(_STEP_THRESHOLD_S, policy.max_clock_error_s)
     if skew_s.overlaps(Interval(offset_s - leeway_s, offset_s + leeway_s)):
         return ""
-    agreeing = [r for r in record.skew.references if r.skew_s and r.name not in record.skew.falsetickers]
     side = "ahead" if skew_s.middle > 0 else "behind"
-    return f"{len(agreeing)} references show {abs(skew_s.middle):.3f} s {side} (±{skew_s.bound:.3f})"
+    return f"{_agreeing(record)} references show {abs(skew_s.middle):.3f} s {side} (±{skew_s.bound:.3f})"
 
 
-def _describe(sync: Synchronisation) -> str:
+def _agreeing(record: Record) -> int:
+    """How many references bear the measured skew."""
+    return sum(1 for r in record.skew.references if r.skew_s and r.name not in record.skew.falsetickers)
+
+
+def _describe(sync: Synchronisation, record: Record) -> str:
     """What a pass rests on."""
     when = "" if sync.last_update_age_s is None else f" {sync.last_update_age_s:.0f} s ago"
     bound = "" if sync.bound_s is None else f", at most {sync.bound_s:.6f} s off by its own figures"
     far = sync.stratum is not None and sync.stratum >= _DISTANT_STRATUM
     note = f"; stratum {sync.stratum} is far from a reference clock" if far else ""
-    return f"{sync.daemon} synchronised{when}{bound}{note}"
+    confirmed = f"borne out by {_agreeing(record)} references" if record.skew.skew_s else "no reference bears it out"
+    return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}"
 
 
 def _with_timedatectls_yes(finding: Finding, record: Record, in_kernel: Kernel | None) -> Finding:
