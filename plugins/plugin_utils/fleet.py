@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .daemons import synchronisation
+from .daemons import Peer, synchronisation
 from .interval import Interval, agree
 from .record import Record
 from .skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
@@ -40,11 +40,12 @@ def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
     estimates = {name: record.skew for name, record in records.items()}
     skews = {name: estimate.skew_s for name, estimate in estimates.items() if estimate.skew_s is not None}
     controller_s = _controller_skew(estimates)
+    peers = {name: _peers(record) for name, record in records.items()}
     findings = [
         *_off_together(skews, controller_s),
         *_controller_off(controller_s, list(skews)),
-        *_bad_servers(estimates),
-        *_members_as_servers(records),
+        *_bad_servers(records, peers),
+        *_members_as_servers(records, peers),
     ]
     return {
         "spread_s": spread(skews),
@@ -136,20 +137,15 @@ def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iter
     )
 
 
-def _bad_servers(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
+def _bad_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
     """NTP servers that are of no use to two nodes or more; servers with the same fault on the same nodes are told together."""
     asked: dict[str, int] = defaultdict(int)
     faults: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for node, estimate in estimates.items():
-        for reference in estimate.references:
-            server = reference.name.removeprefix("ntp ")
-            if server == reference.name or reference.detail == "not asked":
-                continue
+    for node, record in records.items():
+        for server, (fault, reason) in {**_by_daemon(record, peers[node]), **_by_exchange(record)}.items():
             asked[server] += 1
-            if reference.skew_s is None:
-                faults["no usable time", server][node] = reference.detail
-            elif reference.name in estimate.falsetickers:
-                faults["a wrong time", server][node] = "their other references contradict it"
+            if fault:
+                faults[fault, server][node] = reason
     together: dict[tuple[str, tuple[str, ...], int], list[str]] = defaultdict(list)
     for (fault, server), nodes in faults.items():
         if len(nodes) > 1:
@@ -171,6 +167,38 @@ def _bad_servers(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding
         )
 
 
+Answers = dict[str, tuple[str, str]]
+"""A node's servers by name, with what is wrong with each (a key of ``_SERVER_REMEDY``; empty for nothing) and by what sign."""
+
+
+def _by_exchange(record: Record) -> Answers:
+    """By the node's own exchanges with each server of ``gate_ntp_servers``."""
+    found: Answers = {}
+    for reference in record.skew.references:
+        server = reference.name.removeprefix("ntp ")
+        if server == reference.name or reference.detail == "not asked":
+            continue
+        if reference.skew_s is None:
+            found[server] = "no usable time", reference.detail
+        elif reference.name in record.skew.falsetickers:
+            found[server] = "a wrong time", "their other references contradict it"
+        else:
+            found[server] = "", ""
+    return found
+
+
+def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
+    """By what the node's time daemon says of its sources, under the names that ``gate_ntp_servers`` has for their addresses."""
+    names = {address: server for server, addresses in _asked(record).items() for address in addresses}
+    found: Answers = {}
+    for peer in peers:
+        fault = ("", "") if peer.answers else ("no usable time", "their time daemon gets no answer")
+        if peer.state == "falseticker":
+            fault = "a wrong time", "their time daemon's other sources contradict it"
+        found[names.get(peer.name, peer.name)] = fault
+    return found
+
+
 _SERVER_REMEDY = {
     "no usable time": (
         "Other nodes are served, so the server works: look for what these nodes share on the way to it (subnet, firewall, route, "
@@ -180,26 +208,31 @@ _SERVER_REMEDY = {
     "a wrong time": (
         "Other nodes find its time right: see whether it is several machines behind one name, and whether the way to it from "
         "these nodes is slower in one direction.",
-        "It is the same from everywhere: have the server mended, or take it out of gate_ntp_servers.",
+        "It is the same from everywhere: have the server mended, or take it out of the nodes' configuration and of "
+        "gate_ntp_servers.",
     ),
 }
 """By the fault: where some nodes have it, and where all that asked have it. That tells a server's fault from the network's."""
 
 
-def _members_as_servers(records: Mapping[str, Record]) -> Iterator[FleetFinding]:
+def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
     """Nodes that other nodes take their time from or are compared with, where the records tell the nodes' addresses."""
     members = {address: name for name, record in records.items() for address in (name, record.data.get("address"))}
     members.pop(None, None)
-    followers: dict[str, list[str]] = defaultdict(list)
+    serving: set[str] = set()
+    served: list[str] = []
     for name, record in records.items():
-        served_by = {members[server] for server in _servers(record) if server in members}
-        for member in served_by:
-            followers[member].append(name)
-    if followers:
-        served = sorted({name for names in followers.values() for name in names})
+        asked = _asked(record)
+        servers = {*asked, *(address for addresses in asked.values() for address in addresses)}
+        if found := {
+            members[server] for server in servers.union(peer.name for peer in peers[name]) if server in members
+        }:
+            serving |= found
+            served.append(name)
+    if served:
         yield FleetFinding(
             "fleet_members_as_servers",
-            f"{listed(sorted(followers))} of this fleet {'is a source' if len(followers) == 1 else 'are sources'} of time for "
+            f"{listed(sorted(serving))} of this fleet {'is a source' if len(serving) == 1 else 'are sources'} of time for "
             f"{len(served)} of its nodes",
             "A node that is compared with another of the fleet is compared with what is to be judged: off together, they agree.",
             "Name NTP servers outside the fleet in gate_ntp_servers, and let these nodes follow them too.",
@@ -207,13 +240,18 @@ def _members_as_servers(records: Mapping[str, Record]) -> Iterator[FleetFinding]
         )
 
 
-def _servers(record: Record) -> set[str]:
-    """Names and addresses of the NTP servers that a node was compared with, and of its time daemon's sources."""
-    found: set[str] = set()
-    # What a node did not show, or showed in a form that is not known, is told by its own checks.
+# What a node did not show, or showed in a form that is not known, is told by its own checks.
+
+
+def _asked(record: Record) -> dict[str, list[str]]:
+    """The servers that a node was compared with, and their addresses."""
     with contextlib.suppress(Exception):
-        for entry in record.section("ntp")["servers"]:
-            found |= {entry["server"], *entry["addresses"]}
+        return {entry["server"]: entry["addresses"] for entry in record.section("ntp")["servers"]}
+    return {}
+
+
+def _peers(record: Record) -> tuple[Peer, ...]:
+    """The sources of the node's time daemon."""
     with contextlib.suppress(Exception):
-        found |= {peer.name for peer in synchronisation(record).peers}
-    return found
+        return synchronisation(record).peers
+    return ()

@@ -175,7 +175,34 @@ def test_a_server_with_a_wrong_time_is_told_as_such():
     nodes = {name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"}
     finding = told(**nodes)["ntp_server_shared"]
     assert finding["summary"].startswith("all 2 nodes that asked got a wrong time from 10.77.0.2: ")
-    assert "take it out of gate_ntp_servers" in finding["remedy"]
+    assert "take it out of the nodes' configuration" in finding["remedy"]
+
+
+def following(*sources: str) -> dict[str, Any]:
+    return record(chrony=chrony(None, source(), *sources))
+
+
+def test_a_source_of_the_daemons_that_no_longer_answers_is_told_too():
+    nodes = {"a": following(), "b": following(source("10.1.1.1", "?", 0)), "c": following(source("10.1.1.1", "?", 0))}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"] == (
+        "all 2 nodes that asked got no usable time from 10.1.1.1: their time daemon gets no answer"
+    )
+
+
+def test_a_falseticker_of_the_daemons_is_told_by_those_who_say_so():
+    nodes = {name: following(source("10.1.1.1", "x" if name in "bc" else "+")) for name in "abc"}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"].startswith(
+        "2 of 3 nodes that asked (b, c) got a wrong time from 10.1.1.1: their time daemon's"
+    )
+
+
+def test_what_a_node_found_itself_counts_before_what_its_daemon_says():
+    entries = [ntp_server(name, ntp_sample()) for name in ("ntp1.example.net", *SERVERS[1:])]
+    entries[0]["addresses"] = ["10.77.0.1"]
+    nodes = {n: record(ntp={"servers": entries}, chrony=chrony(None, source("10.77.0.1", "?", 0))) for n in "ab"}
+    assert told(**nodes) == {}
 
 
 def test_what_is_bad_for_one_node_only_is_that_nodes_own():
