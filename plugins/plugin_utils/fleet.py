@@ -203,8 +203,8 @@ _SERVER_REMEDY = {
     "no usable time": (
         "Other nodes are served, so the server works: look for what these nodes share on the way to it (subnet, firewall, route, "
         "the server's own access list).",
-        "It is the same from everywhere. Where it is one server of several, look at the server first; where it is all of them, at "
-        "what every node passes on the way to them (UDP 123).",
+        "It is the same from everywhere. Where it is one server of several, look at the server first; where it is all of them, "
+        "at what every node passes on the way to them (UDP 123).",
     ),
     "a wrong time": (
         "Other nodes find its time right: see whether it is several machines behind one name, and whether the way to it from "
