@@ -65,14 +65,25 @@ def synchronisation(record: Record) -> Synchronisation:
     daemon = steering_daemon(record)
     if daemon is None:
         raise MissingEvidenceError("no time daemon steers this clock")
-    kind = daemon.daemon
-    if kind == "timemaster":  # it starts chronyd or ntpd as its own child (timemaster(8), ntp_program)
-        processes = record.section("time_services").get("processes") or []
-        kind = "ntpd" if any(p["comm"] == "ntpd" for p in processes) else "chrony"
+    kind = _kind(record, daemon)
     try:
         return _ASK.get(kind, silent.synchronisation)(record, daemon)
     except ValueError as error:
         raise MissingEvidenceError(f"the answer of {daemon.unit} can't be read: {error}") from error
+
+
+def _kind(record: Record, daemon: TimeDaemon) -> str:
+    """Which daemon is to be asked: not always that which the unit is called after."""
+    if daemon.daemon == "timemaster":  # it starts chronyd or ntpd as its own child (timemaster(8), ntp_program)
+        processes = record.section("time_services").get("processes") or []
+        return "ntpd" if any(p["comm"] == "ntpd" for p in processes) else "chrony"
+    if daemon.daemon == "ntpd" and not _present(record, "ntpd") and _present(record, "openntpd"):
+        return "openntpd"  # Gentoo calls OpenNTPD's service ntpd
+    return daemon.daemon
+
+
+def _present(record: Record, section: str) -> bool:
+    return bool((record.evidence.get(section) or {}).get("present"))
 
 
 def without_daemon(record: Record, what: str) -> Finding | None:

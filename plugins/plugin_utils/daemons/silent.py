@@ -1,6 +1,5 @@
-"""Daemons that answer no query: BusyBox's ntpd (networking/ntpd.c), htpdate and ptpd.
-
-BusyBox's logs a line where it steps the clock, and nothing tells of it later.
+"""Daemons that can't be asked: BusyBox's ntpd, which answers no query and writes no state (networking/ntpd.c), and all others
+that have no file here.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from .model import Synchronisation
 
 
 class CannotBeAskedError(MissingEvidenceError):
-    """The daemon has no way to tell, so no evidence of it can be had."""
+    """There is no way to ask the daemon, or none that is known here: what it would say can't be judged."""
 
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:  # noqa: ARG001 - each daemon's has the same form
     """Raise CannotBeAskedError."""
-    raise CannotBeAskedError(f"{daemon.daemon} ({daemon.unit}) has no way to ask it for its sources or its state")
+    why = "has no way to ask it" if daemon.daemon == "busybox ntpd" else "is none that can be asked here"
+    raise CannotBeAskedError(f"{daemon.daemon} ({daemon.unit}) {why} for its sources or its state")

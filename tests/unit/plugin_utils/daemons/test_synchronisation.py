@@ -181,7 +181,7 @@ def test_busyboxs_ntpd_cannot_be_asked():
 
 
 def test_a_daemon_of_which_nothing_is_known_cannot_be_asked_either():
-    with pytest.raises(CannotBeAskedError, match=r"htpdate \(htpdate.service\) has no way"):
+    with pytest.raises(CannotBeAskedError, match=r"htpdate \(htpdate.service\) is none that can be asked"):
         of(time_services=time_services(unit("htpdate.service")))
 
 
@@ -208,6 +208,12 @@ def test_timemasters_child_is_asked(child, daemon):
     }
     sync = of(**{**recorded.NTPSEC, "chrony": chrony(), "time_services": services})
     assert (sync.daemon, sync.unit) == (daemon, "timemaster.service")
+
+
+def test_an_openntpd_that_is_called_ntpd_is_asked_as_one():
+    gentoo = {**recorded.OPENNTPD, "time_services": time_services(unit("ntpd"), manager="openrc")}
+    sync = of(**gentoo, ntpd={"present": False, "config": {}, "commands": {}})
+    assert (sync.daemon, sync.unit) == ("openntpd", "ntpd")
 
 
 # What is missing is missing evidence
