@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from ..finding import Finding
 from ..record import MissingEvidenceError, Record
-from ..time_daemons import TimeDaemon, leaves_clock_alone, time_daemons
+from ..stray_daemons import stray_daemons
+from ..time_daemons import TimeDaemon, time_daemons
 from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
 from .silent import CannotBeAskedError
@@ -32,29 +30,14 @@ _ASK = {
     "phc2sys": ptp.synchronisation,
 }
 
-_DAEMON_OF_PROCESS = {
-    "chronyd": "chrony",
-    "ntpd": "ntpd",
-    "busybox": "busybox ntpd",
-    "systemd-timesyn": "systemd-timesyncd",
-    "phc2sys": "phc2sys",
-}
-
 
 def steering_daemon(record: Record) -> TimeDaemon | None:
     """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
     section = record.section("time_services")
-    steering = [d for d in time_daemons(section) if d.steers_now] or _without_unit(section.get("processes") or [])
+    known = time_daemons(section)
+    steering = [d for d in known if d.steers_now]
+    steering = steering or [TimeDaemon(s.daemon, s.name, True, False, True, "") for s in stray_daemons(section, known)]
     return min(steering, key=lambda d: d.daemon != "chrony", default=None)
-
-
-def _without_unit(processes: Sequence[Mapping[str, Any]]) -> list[TimeDaemon]:
-    """Daemons that run without a known unit, started by hand or in a container."""
-    return [
-        TimeDaemon(_DAEMON_OF_PROCESS[p["comm"]], f"{p['comm']} (pid {p['pid']})", True, False, True, "a process")
-        for p in processes
-        if p["comm"] in _DAEMON_OF_PROCESS and not leaves_clock_alone(p)
-    ]
 
 
 def synchronisation(record: Record) -> Synchronisation:

@@ -197,7 +197,7 @@ def test_a_daemon_that_leaves_the_clock_alone_is_not_asked():
 
 def test_a_daemon_without_a_unit_is_asked_too():
     by_hand = {**time_services(), "processes": [{"pid": 4000, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd"}]}
-    assert of(time_services=by_hand).unit == "chronyd (pid 4000)"
+    assert of(time_services=by_hand).unit.startswith("chronyd (pid 4000, ")
 
 
 @pytest.mark.parametrize(("child", "daemon"), [("chronyd", "chronyd"), ("ntpd", "ntpd")])
