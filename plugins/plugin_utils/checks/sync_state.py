@@ -91,11 +91,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         return fail(
             f"{who} it follows its sources to the year {_year(updated_s)}", "sources before 2020", sync.advice.servers
         )
-    if age_s is not None and stale_after_s is not None and age_s > stale_after_s:
+    if age_s is not None and stale_after_s is not None and not age_s <= stale_after_s:
         return fail(f"{who} its last update is {age_s:.0f} s old", "last update too old", sync.advice.servers)
     if age_s is not None and -age_s > _took_s(record) + policy.max_clock_error_s:
         return fail(f"{who} its last update lies {-age_s:.0f} s in this clock's future", "last update in the future")
-    if sync.bound_s is not None and sync.bound_s > policy.max_clock_error_s:
+    if sync.bound_s is not None and not sync.bound_s <= policy.max_clock_error_s:  # nan is within no limit
         correcting = abs(sync.offset_s or 0.0) > policy.max_clock_error_s
         return fail(
             f"{who} by its own figures the clock may be {sync.bound_s:.3f} s off (limit {policy.max_clock_error_s} s)",

@@ -96,6 +96,7 @@ JUDGED = {
         "the clock may be 1.250 s off",
         "root distance too large",
     ),
+    "no number": ({"root_delay_s": float("nan")}, "fail", "the clock may be nan s off", "root distance too large"),
     "at the limit": (
         {"system_time_s": 0.0, "root_delay_s": 1.5, "root_dispersion_s": 0.25},
         "pass",

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import (
     CannotBeAskedError,
     steering_daemon,
     synchronisation,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, chrony, record, source, time_services, tracking, unit
+from tests.unit.plugin_utils.builders import CHRONY_UNIT, chrony, policy, record, source, time_services, tracking, unit
 from tests.unit.plugin_utils.daemons import recorded
 
 
@@ -245,3 +251,37 @@ def test_an_openntpd_that_is_called_ntpd_is_asked_as_one():
 def test_what_did_not_answer_is_missing_evidence(sections, reason):
     with pytest.raises(MissingEvidenceError, match=reason):
         of(**sections)
+
+
+EVERY = {name: sections for name, sections in vars(recorded).items() if name.isupper() and isinstance(sections, dict)}
+
+
+@pytest.mark.parametrize("skew_s", [0.0, 5.0, -612.0])
+@pytest.mark.parametrize("sections", EVERY.values(), ids=EVERY)
+def test_every_finding_that_is_no_pass_has_cause_why_and_remedy(sections, skew_s):
+    taken = Record(record(skew_s, **sections))
+    for check in (ntp_sources, sync_state):
+        finding = check.judge(taken, Policy.from_json(policy()))
+        assert finding.seen or finding.state != "fail"
+        assert finding.state == "pass" or all((finding.cause, finding.why, finding.remedy)), finding
+
+
+ANSWERS = [
+    (section, command, answer["stdout"], sections)
+    for sections in EVERY.values()
+    for section in ("ntpd", "openntpd", "timesyncd", "ptp")
+    for command, answer in (sections.get(section) or {"commands": {}})["commands"].items()
+]
+
+
+@given(data=st.data())
+def test_a_garbled_answer_is_judged_or_is_missing_evidence(data):
+    section, command, text, sections = data.draw(st.sampled_from(ANSWERS), label="answer")
+    start = data.draw(st.integers(0, len(text)), label="start")
+    junk = data.draw(st.text("0123456789.-+=,: msx\n*", max_size=8), label="junk")
+    garbled = text[:start] + junk + text[start + data.draw(st.integers(0, 12), label="length") :]
+    commands = {**sections[section]["commands"], command: recorded.ran(garbled)}
+    taken = Record(record(**{**sections, section: {"present": True, "commands": commands}}))
+    for check in (ntp_sources, sync_state):
+        with suppress(MissingEvidenceError):
+            assert check.judge(taken, Policy.from_json(policy())).summary
