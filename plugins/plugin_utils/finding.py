@@ -14,7 +14,8 @@ class Finding:
     """A check's answer: one line of what was seen, why it matters, what to do next, and the readings behind it.
 
     ``why``, ``remedy`` and ``cause`` are empty only where the state is ``pass``. ``cause`` is the finding in a few words that
-    are the same on every node with the same cause: nodes are grouped by it.
+    are the same on every node with the same cause: nodes are grouped by it. ``beyond_chrony``: although the role ``chrony`` mends
+    what this check asks for, it does not mend this.
     """
 
     state: State
@@ -23,6 +24,7 @@ class Finding:
     remedy: str = ""
     seen: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
+    beyond_chrony: bool = False
 
     def __post_init__(self) -> None:
         """A finding that does not say why, or what to do, leaves its reader alone; one without a cause, among many nodes."""

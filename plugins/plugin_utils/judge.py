@@ -24,7 +24,7 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
         {
             "check": name,
             "required": name not in policy.advisory_checks,
-            **_as_json(_judge(checks[name], record, policy)),
+            **_as_json(checks[name], _judge(checks[name], record, policy)),
         }
         for name in checks
         if name in policy.checks or name == "reachable"
@@ -45,9 +45,7 @@ def chrony_can_help(report: Mapping[str, Any]) -> bool:
     """Whether the role ``chrony`` answers one of the findings that refuse this node."""
     if any(f["check"] == "reachable" and f["state"] != "pass" for f in report["findings"]):
         return False
-    return any(
-        f["required"] and f["state"] != "pass" and discover()[f["check"]].MENDED_BY_CHRONY for f in report["findings"]
-    )
+    return any(f["required"] and f["mended_by_chrony"] for f in report["findings"])
 
 
 def _judge(check: Check, record: Record, policy: Policy) -> Finding:
@@ -82,8 +80,9 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
         )
 
 
-def _as_json(finding: Finding) -> dict[str, Any]:
+def _as_json(check: Check, finding: Finding) -> dict[str, Any]:
     return {
+        "mended_by_chrony": finding.state != "pass" and check.MENDED_BY_CHRONY and not finding.beyond_chrony,
         "state": finding.state,
         "cause": finding.cause,
         "summary": finding.summary,

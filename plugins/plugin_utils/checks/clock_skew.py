@@ -26,13 +26,13 @@ Source: the clients' code, named one by one in client_profiles.yml; limits.yml; 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
 from ..drift import Drift, measured_drift
-from ..finding import Finding
+from ..finding import Finding, State
 from ..interval import Interval
 from ..limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..ntp_packet import NS
@@ -186,8 +186,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f" (by the others it is {_describe(estimate.controller_skew_s)}, and was not believed)"
     if state == "pass":
         return Finding("pass", summary, seen=seen)
-    cause, why, remedy = _explain(state, worst, skew_s)
-    return Finding(state, summary, why, remedy, seen, cause)
+    return _explain(state, worst, skew_s, summary, seen)
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
@@ -206,8 +205,10 @@ def _unknown(estimate: SkewEstimate) -> Finding:
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 
 
-def _explain(state: str, worst: list[_Row], skew_s: Interval) -> tuple[str, str, str]:
-    """Cause, why and remedy: the clock, unless what it is held against bears no clock at all."""
+def _explain(
+    state: State, worst: list[_Row], skew_s: Interval, summary: str, seen: Mapping[str, Any]
+) -> Finding:
+    """Blame the clock, unless what it is held against bears no clock at all."""
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
     by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
@@ -230,7 +231,9 @@ def _explain(state: str, worst: list[_Row], skew_s: Interval) -> tuple[str, str,
         causes.append("the cluster CA is not valid now")
         whys.append(_WHY_CA)
         remedies.append(_REMEDY_CA)
-    return "; ".join(causes), " ".join(whys), " ".join(remedies)
+    return Finding(
+        state, summary, " ".join(whys), " ".join(remedies), seen, "; ".join(causes), beyond_chrony=not by_clock
+    )
 
 
 def _describe(skew_s: Interval) -> str:

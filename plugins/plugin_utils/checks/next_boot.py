@@ -130,6 +130,8 @@ def judge(record: Record, policy: Policy) -> Finding:
             f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
             seen,
             f"RTC {rtc.state}, and nothing waits",
+            # The role enables chrony-wait; the cluster's units are not its own.
+            beyond_chrony=any(TARGET not in units[unit]["after"] for unit in unordered),
         )
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
     if not wait.proof:

@@ -19,6 +19,7 @@ def finding(
         "state": state,
         "cause": cause,
         "required": required,
+        "mended_by_chrony": False,
         "summary": summary,
         **told,
         "seen": {},

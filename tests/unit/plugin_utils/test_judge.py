@@ -263,6 +263,7 @@ def test_of_a_node_that_was_not_reached_only_that_is_judged():
         pytest.param(record(chrony=chrony(tracking(system_time_s=5.0))), True, id="a slewing chronyd"),
         pytest.param(record(ntp=None), True, id="an unknown skew"),
         pytest.param(record(), False, id="a good node"),
+        pytest.param(record(of_policy=policy(clients=["zuul"])), False, id="a client that bears no clock"),
         pytest.param(record(github_apps=NO_SUCH_KEY), False, id="a wrong credential"),
         pytest.param(unreached(), False, id="unreachable"),
         pytest.param({**record(), "evidence": {}, "module_error": "no python"}, False, id="the module failed"),
