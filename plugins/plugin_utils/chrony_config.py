@@ -254,7 +254,10 @@ class _Reader:
                         self._walk(found)
 
     def _walk_sources(self, path: str) -> None:
-        """As load_source_file does: it leaves out what it can't use, and ends at a line without a newline."""
+        """As load_source_file does: it leaves out what it can't use, and (4.3, 4.6; not 4.0) ends at a line without a newline.
+
+        What 4.1 and 4.2 do was not tried: they are taken to use such a line, and config_in_use tells what really runs.
+        """
         if path in self.walked:
             return
         self.walked.append(path)
@@ -267,7 +270,7 @@ class _Reader:
                 return
             if directive is None:
                 continue
-            if line == len(lines):  # what follows the last newline
+            if line == len(lines) and (self.version is None or self.version >= (4, 3)):  # what follows the last newline
                 self.dropped.append(Problem(directive, "no newline ends it"))
             elif directive.name not in _SOURCES:
                 self.dropped.append(Problem(directive, "a .sources file may only have server, pool and peer lines"))

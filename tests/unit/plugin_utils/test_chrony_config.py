@@ -139,6 +139,14 @@ def test_lines_that_chronyd_drops_from_a_sources_file_are_told(text, dropped):
     assert len(config.sources) == (dropped is None)
 
 
+@pytest.mark.parametrize(("version", "dropped"), [("4.0", 0), ("4.3", 1), ("4.6.1", 1), (None, 1)])
+def test_a_line_without_a_newline_is_dropped_by_the_versions_that_do_so(version, dropped):
+    config = read("sourcedir /etc/chrony/sources.d\n", {SOURCES: "server a"}, version=version)
+
+    assert len(config.dropped) == dropped
+    assert len(config.sources) == 1 - dropped
+
+
 def test_a_sources_file_is_read_on_after_a_bad_line_and_not_after_one_that_is_too_long():
     config = read(
         "sourcedir /etc/chrony/sources.d\n",
