@@ -4,11 +4,32 @@ import json
 
 import pytest
 
+TIME_CHECKS = [
+    "chrony_config",
+    "clock_movers",
+    "clock_skew",
+    "config_in_use",
+    "next_boot",
+    "ntp_servers",
+    "ntp_sources",
+    "nts_servers",
+    "sync_state",
+    "time_service",
+]
+
 SETTINGS = {
     "clients": "{{ gate_clients | default(['argocd']) }}",
+    "limits": "{{ gate_limits | default([]) }}",
+    "limit_profiles": "{{ gate_limit_profiles | default({}) }}",
+    "accepted_rules": "{{ gate_accepted_rules | default([]) }}",
     "ntp_servers": "{{ gate_ntp_servers }}",
-    "checks": ["clock_skew", "ntp_servers", "ntp_sources", "sync_state", "time_service"],
+    "checks": TIME_CHECKS,
 }
+
+
+def pytest_generate_tests(metafunc):
+    if "check" in metafunc.fixturenames:
+        metafunc.parametrize("check", TIME_CHECKS)
 
 
 @pytest.fixture(scope="module")

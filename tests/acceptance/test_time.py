@@ -28,10 +28,6 @@ def test_time_sync_target_waits_for_chrony_at_boot(host):
     assert host.service("chrony-wait").is_enabled
 
 
-def test_no_other_time_daemon_is_there_to_fight_it(findings):
-    assert findings["time_service"]["state"] == "pass", findings["time_service"]["summary"]
-
-
 def test_chronyd_accepts_its_configuration(host):
     path = "/etc/chrony/chrony.conf" if host.file("/etc/chrony/chrony.conf").exists else "/etc/chrony.conf"
     answer = host.run("chronyd -p -f %s", path)
@@ -43,18 +39,9 @@ def test_chronyd_runs_with_the_servers_that_were_given(host, servers):
     assert set(servers) <= running
 
 
-def test_the_given_servers_answer_from_the_node(findings):
-    assert findings["ntp_servers"]["state"] == "pass", findings["ntp_servers"]["summary"]
+def test_the_time_check_passes(findings, check):
+    assert findings[check]["state"] == "pass", findings[check]["summary"]
 
 
-def test_chronyd_follows_one_of_them(findings):
-    assert findings["ntp_sources"]["state"] == "pass", findings["ntp_sources"]["summary"]
-
-
-def test_the_clock_is_synchronised_and_shows_it(host, findings):
-    assert findings["sync_state"]["state"] == "pass", findings["sync_state"]["summary"]
+def test_chronyd_says_that_it_is_synchronised(host):
     assert chronyc(host, "tracking")[0][13] == "Normal"
-
-
-def test_the_skew_is_within_every_clients_budget(findings):
-    assert findings["clock_skew"]["state"] == "pass", findings["clock_skew"]["summary"]
