@@ -147,6 +147,12 @@ class ChronyConfig:
         """The line that counts where the last one of a directive wins."""
         return next(reversed(self.all(name)), None)
 
+    @property
+    def authselectmode(self) -> str:
+        """How authenticated sources are selected beside others: require, prefer, mix (the default) or ignore."""
+        directive = self.last("authselectmode")
+        return directive.arguments[0].lower() if directive and directive.arguments else "mix"
+
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
     """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``defaults``, ``fips``, ``keyfile``.

@@ -105,9 +105,7 @@ def _above(name: str, limit: float) -> Callable[[ChronyConfig], list[Place]]:
 def selectable(config: ChronyConfig) -> list[Source]:
     """The sources that chronyd may select: without `noselect`, of one's own or by `authselectmode` (chrony.conf(5))."""
     candidates = [source for source in config.sources if "noselect" not in source.options]
-    directive = config.last("authselectmode")
-    mode = (directive.arguments[:1] or ("mix",))[0].lower() if directive else "mix"
-    any_authenticated = any(source.authenticated for source in candidates)
+    mode, any_authenticated = config.authselectmode, any(source.authenticated for source in candidates)
     if mode == "require" or (mode == "prefer" and any_authenticated):
         return [source for source in candidates if source.authenticated or source.kind == "refclock"]
     return candidates
@@ -254,8 +252,7 @@ def _keys_readable(config: ChronyConfig) -> list[Place]:
 
 
 def _nts_and_plain(config: ChronyConfig) -> list[Place]:
-    directive = config.last("authselectmode")
-    if directive and directive.arguments[:1] != ("mix",):
+    if config.authselectmode != "mix":
         return []
     sources = [s for s in selectable(config) if s.kind != "refclock"]
     nts = [s for s in sources if "nts" in s.options]
@@ -528,8 +525,9 @@ _RULES = (
         "warning",
         "By default (authselectmode mix) the NTS servers become required beside plain ones: with TCP 4460 blocked the clock is "
         "never set, although plain servers answer.",
-        "Use NTS for all servers or for none; `authselectmode prefer` or `ignore` says which shall win.",
-        f"{_DOC}, authselectmode",
+        "Use NTS for all servers or for none; or say what is meant: `authselectmode prefer` never uses the plain ones, `ignore` "
+        "uses all alike and gives up what NTS protects from.",
+        f"{_DOC}, authselectmode; sources.c, update_sel_options",
         _nts_and_plain,
     ),
     Rule(

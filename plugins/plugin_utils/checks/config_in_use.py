@@ -267,8 +267,7 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
     required = [running.label(row.name) for row in selection if "R" in row.effective and row.state != "W"]
     absent = [source for source in needed if source.name in running.unresolved]
     waited_for = dict.fromkeys([*required, *keyless, *(source.name for source in absent)])
-    mode = config.last("authselectmode")
-    if shut_out and waited_for and not (mode and mode.arguments[:1] == ("require",)):
+    if shut_out and waited_for and config.authselectmode != "require":
         waits = ", ".join(f"{label} ({keyless[label]})" if label in keyless else label for label in waited_for)
         yield _Fault(
             f"{', '.join(shut_out)} would do, but chronyd waits for {waits}",

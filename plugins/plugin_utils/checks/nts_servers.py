@@ -12,7 +12,7 @@ node's time accuses the clock only where it is valid at the true time, by the me
 What to do: what the finding asks the network team for (TCP port 4460 to these servers), or give the daemon servers whose NTS
 works; a certificate that only a wrong clock refuses is mended with the clock.
 
-Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode.
+Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode; chrony's sources.c.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..chrony_config import read_config
+from ..chrony_rules import selectable
 from ..finding import Finding
 from ..interval import Interval
 from ..ntp_packet import NS
@@ -125,12 +126,13 @@ def _certificate_cause(server: Mapping[str, Any], record: Record) -> str:
 
 
 def _others(record: Record) -> Sequence[str]:
-    """Sources without NTS that chronyd may select: under `mix` and `require` only those with a key (chrony.conf(5))."""
+    """Sources without NTS by which chronyd may set the clock: beside NTS a plain server only under `authselectmode ignore`.
+
+    Under `mix` a key or a reference clock does as well as NTS (chrony's sources.c, update_sel_options).
+    """
     config = read_config(record.section("chrony"))
-    directive = config.last("authselectmode")
-    plain_too = directive is not None and directive.arguments[:1] in (("prefer",), ("ignore",))
-    others = [s for s in config.sources if not {"nts", "noselect", "offline"} & set(s.options)]
-    return [s.name for s in others if plain_too or s.authenticated]
+    others = [s for s in selectable(config) if not {"nts", "offline"} & set(s.options)]
+    return [s.name for s in others if config.authselectmode != "mix" or s.authenticated or s.kind == "refclock"]
 
 
 def _detail(server: Mapping[str, Any]) -> str:

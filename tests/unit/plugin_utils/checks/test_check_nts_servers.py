@@ -150,19 +150,28 @@ def test_without_a_known_skew_neither_is_accused():
     ("lines", "state"),
     [
         pytest.param("server c.example iburst\n", "fail", id="plain ones, not selected under mix"),
-        pytest.param("server c.example iburst\nauthselectmode prefer\n", "pass", id="plain ones, prefer"),
+        pytest.param(
+            "server c.example iburst\nauthselectmode prefer\n", "fail", id="plain ones, not used under prefer"
+        ),
         pytest.param("server c.example iburst\nauthselectmode ignore\n", "pass", id="plain ones, ignore"),
         pytest.param("server c.example iburst\nauthselectmode require\n", "fail", id="plain ones, require"),
         pytest.param(
             "server c.example noselect\nauthselectmode ignore\n", "fail", id="plain ones that are only watched"
         ),
         pytest.param("server c.example iburst key 1\n", "pass", id="one with a key"),
+        pytest.param("server c.example iburst key 1\nauthselectmode prefer\n", "pass", id="one with a key, prefer"),
     ],
 )
 def test_other_sources_count_where_chronyd_may_select_them(lines, state):
     finding = judge(BLOCKED, config=NTS_CONFIG + lines)
     assert finding.state == state
     assert ("c.example without" in finding.summary) == (state == "pass")
+
+
+@pytest.mark.parametrize("mode", ["mix", "prefer", "require", "ignore"])
+def test_a_reference_clock_does_without_nts(mode):
+    finding = judge(BLOCKED, config=f"{NTS_CONFIG}refclock PHC /dev/ptp_kvm poll 2\nauthselectmode {mode}\n")
+    assert (finding.state, "PHC /dev/ptp_kvm without" in finding.summary) == ("pass", True)
 
 
 def test_on_a_node_that_another_daemon_steers_nts_is_not_asked_for():
