@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import time
 from email.utils import mktime_tz, parsedate_tz
+from functools import partial
 from urllib.parse import urlsplit
 
 from .background import gather
@@ -20,17 +21,15 @@ PLACING_S = 3.5
 
 def collect(apis: list, timeout_s: float) -> dict:
     """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``."""
-    asked = gather({api["url"]: _asker(api, timeout_s) for api in apis}, bound_s(timeout_s) - 1)
+    asked = gather(
+        {api["url"]: partial(_ask, api["url"], api.get("ca_pem"), timeout_s) for api in apis}, bound_s(timeout_s) - 1
+    )
     return {"apis": [{"url": url, **_answered(answer)} for url, answer in asked.items()]}
 
 
 def bound_s(timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: two connections, then the first and the last request on one of its own each."""
-    return 6 * timeout_s + PLACING_S + 2
-
-
-def _asker(api: dict, timeout_s: float):
-    return lambda: _ask(api["url"], api.get("ca_pem"), timeout_s)
+    """How long ``collect`` lasts at most: two connections, and a last request that is placed late and on a new one."""
+    return 4 * timeout_s + PLACING_S + 2
 
 
 def _answered(answer: dict) -> dict:
@@ -90,9 +89,8 @@ def _wait_s(answers: list):
         lasted_s = (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
         low_s, high_s = max(low_s, sent_s - 1), min(high_s, sent_s + lasted_s)
         round_trip_s = min(round_trip_s, lasted_s)
-    if (
-        high_s - low_s <= round_trip_s
-    ):  # as narrow as it gets, or answers of several clocks, which contradict each other
+    # As narrow as it gets, or answers of several clocks, which contradict each other.
+    if high_s - low_s <= round_trip_s:
         return None
     now_s = time.time()
     return max(0.0, next_request_s(low_s, high_s, round_trip_s, now_s) - now_s)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .background import gather
+from .config_files import text_or_none
 from .systemd import commands, is_manager, show
 from .time_services import SERVICES
 
@@ -54,11 +55,11 @@ FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last
 def collect(timeout_s: float) -> dict:
     """The section ``boot``; ``units`` is empty where systemd does not run and ``{"error"}`` where the question failed."""
     asked = gather({"units": lambda: _units(timeout_s) if is_manager() else []}, timeout_s + 1)
-    uptime = _text("/proc/uptime")
+    uptime = text_or_none("/proc/uptime")
     return {
         "units": asked["units"],
         "uptime_s": float(uptime.split()[0]) if uptime else None,
-        "fake_hwclock": _text(FAKE_HWCLOCK),
+        "fake_hwclock": text_or_none(FAKE_HWCLOCK),
     }
 
 
@@ -82,11 +83,3 @@ def _unit(properties: dict) -> dict:
         # Of the last start; None where it was not started since boot.
         "condition_met": properties.get("ConditionResult") == "yes" if tried else None,
     }
-
-
-def _text(path: str):
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(1000).strip()
-    except OSError:
-        return None

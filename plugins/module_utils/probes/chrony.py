@@ -9,15 +9,15 @@ import os
 import shlex
 import stat
 
-from .background import gather
-from .config_files import first_existing, fragments, read_files
+from .config_files import first_existing, fragments, read_files, text_or_none
 from .processes import not_contained, option, time_daemons, working_directory
-from .run import installed, run
+from .run import installed, run_all
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
 # Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
+DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
 LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
@@ -31,7 +31,6 @@ COMMANDS = {
     "activity": ("-n", "activity"),
     "authdata": ("-n", "authdata"),
     "selectdata": ("-n", "selectdata"),
-    "serverstats": ("-n", "serverstats"),
 }
 
 
@@ -39,39 +38,49 @@ def collect(timeout_s: float) -> dict:
     """The section ``chrony``; a command that cannot be run is ``{"error"}``."""
     defaults = default_files()
     path, directory = configuration(time_daemons(), defaults)
-    tasks = {name: _asker(["chronyc", "-c", *arguments], timeout_s) for name, arguments in COMMANDS.items()}
-    tasks["version"] = lambda: _version(timeout_s)
-    # Prints what chronyd makes of the file and ends; it needs no privilege and touches nothing.
-    tasks["printed"] = lambda: run(["chronyd", "-p", "-f", path], timeout_s) if path else None
-    answers = gather(tasks, timeout_s + 1)
+    commands = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
+    commands["version"] = ["chronyd", "-v"]
+    if path:
+        # Prints what chronyd makes of the file and ends; it needs no privilege and touches nothing.
+        commands["printed"] = ["chronyd", "-p", "-f", path]
+    answers = run_all(commands, timeout_s)
     config = read_configuration(path, directory)
     return {
         "present": installed("chronyd") or installed("chronyc"),
-        "version": answers.pop("version"),
+        "version": _version(answers.pop("version")),
         "config": config,
         "keyfile": key_file(config["files"], directory),
-        "fips": _fips(),
+        "fips": text_or_none("/proc/sys/crypto/fips_enabled") == "1",
         "defaults": defaults,
         "started_s": started_s(),
-        "printed": answers.pop("printed"),
+        "printed": answers.pop("printed", None),
         "commands": answers,
     }
 
 
-def _asker(argv: list, timeout_s: float):
-    return lambda: run(argv, timeout_s)
-
-
-def _version(timeout_s: float):
+def _version(answer: dict):
     """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None where chronyd is not installed."""
-    words = run(["chronyd", "-v"], timeout_s).get("stdout", "").split()
+    words = answer.get("stdout", "").split()
     return words[words.index("version") + 1] if "version" in words[:-1] else None
+
+
+def directives(files: list) -> list:
+    """The lines of chrony's files as lists of words, the first in lower case; comments are left out.
+
+    A comment is a line that begins with one of ``!;#%`` (chrony.conf(5)).
+    """
+    found = []
+    for file in files:
+        for line in file["text"].splitlines():
+            words = line.split()
+            if words and words[0][0] not in "!;#%":
+                found.append([words[0].lower(), *words[1:]])
+    return found
 
 
 def key_file(files: list, directory: str = "/"):
     """The key file's permissions, ``{"path", "mode": "0640"}``; it is never read. None where there is none."""
-    named = [line.split() for file in files for line in file["text"].splitlines()]
-    paths = [words[1] for words in named if len(words) > 1 and words[0].lower() == "keyfile"]
+    paths = [words[1] for words in directives(files) if words[0] == "keyfile" and len(words) > 1]
     if not paths:
         return None
     path = os.path.join(directory, paths[-1])
@@ -81,17 +90,13 @@ def key_file(files: list, directory: str = "/"):
         return None
 
 
-def _fips() -> bool:
-    try:
-        with open("/proc/sys/crypto/fips_enabled") as file:
-            return file.read().strip() == "1"
-    except OSError:  # a kernel without it
-        return False
-
-
 def default_files() -> list:
-    """The files of DEFAULTS that are there, ``[{"path", "text"}]``."""
-    return read_files([path for path in DEFAULTS if os.path.exists(path)], lambda _path, _text: [])["files"]
+    """The files of DEFAULTS that are there, ``[{"path", "text", "mtime_s"}]``; of their lines those of DEFAULTS_SHOWN."""
+    files = read_files([path for path in DEFAULTS if os.path.exists(path)])["files"]
+    for file in files:
+        lines = file["text"].splitlines(keepends=True)
+        file["text"] = "".join(line for line in lines if line.partition("=")[0].strip() in DEFAULTS_SHOWN)
+    return files
 
 
 def configuration(processes: list, defaults: list = ()) -> tuple:
@@ -151,17 +156,15 @@ def read_configuration(path, directory: str = "/") -> dict:
     """
     directories: dict = {}
 
-    def drawn_in(_path: str, text: str) -> list:
+    def drawn_in(text: str) -> list:
         found = []
-        for line in text.splitlines():
-            words = line.split()
-            directive = words[0].lower() if words else ""
-            if directive == "include" and len(words) > 1:
-                pattern = os.path.join(directory, words[1])
+        for directive, *words in directives([{"text": text}]):
+            if directive == "include" and words:
+                pattern = os.path.join(directory, words[0])
                 # Without a match the pattern itself is tried, and found missing, as chronyd does.
                 found += sorted(glob.glob(pattern)) or [pattern]
             elif directive in SUFFIXES:
-                folders = [os.path.join(directory, word) for word in words[1:]]
+                folders = [os.path.join(directory, word) for word in words]
                 directories.update((folder, os.path.isdir(folder)) for folder in folders)
                 found += fragments(folders, SUFFIXES[directive])
         return found

@@ -11,10 +11,10 @@ MAX_FILE_BYTES = 256 * 1024
 MAX_FILES = 64
 
 
-def read_files(paths: list, drawn_in) -> dict:
+def read_files(paths: list, drawn_in=None) -> dict:
     """The files at ``paths`` and all that they draw in: ``{"files": [{"path", "text", "mtime_s"}], "unread": [...]}``.
 
-    ``drawn_in(path, text)`` gives the paths that a file's text names; they are read right after it. None is read twice.
+    ``drawn_in(text)`` gives the paths that a file's text names; they are read right after it. None is read twice.
     ``unread`` is ``[{"path", "error"}]``. Key files are never read: what names them is not followed.
     """
     files: list = []
@@ -29,12 +29,13 @@ def read_files(paths: list, drawn_in) -> dict:
         try:
             if len(files) == MAX_FILES:
                 raise ValueError(f"the configuration has more than {MAX_FILES} files")
-            text = read_text(current)
+            text, mtime_s = read_text(current), os.stat(current).st_mtime
         except (OSError, ValueError) as error:
             unread.append({"path": current, "error": str(error)})
             continue
-        files.append({"path": current, "text": text, "mtime_s": os.stat(current).st_mtime})
-        waiting[:0] = drawn_in(current, text)
+        files.append({"path": current, "text": text, "mtime_s": mtime_s})
+        if drawn_in:
+            waiting[:0] = drawn_in(text)
     return {"files": files, "unread": unread}
 
 
@@ -50,6 +51,15 @@ def fragments(directories: list, suffix: str) -> list:
 def first_existing(paths):
     """The first of ``paths`` that is there, or None."""
     return next(filter(os.path.exists, paths), None)
+
+
+def text_or_none(path: str):
+    """What a small file shows, of /proc or /sys for instance; None where it may not be read or is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(4096).strip()
+    except OSError:
+        return None
 
 
 def read_text(path: str) -> str:

@@ -41,7 +41,7 @@ SECRET_FORMS = re.compile(
 def collect(apps: list, timeout_s: float) -> list:
     """The section ``github_apps``: each App in a thread of its own, its attempts in order."""
     asked = gather(
-        {number: _asker(app, timeout_s) for number, app in enumerate(apps)},
+        {number: functools.partial(_ask, app, timeout_s) for number, app in enumerate(apps)},
         bound_s(apps, timeout_s) - 1,
     )
     return [{"name": app["name"], "attempts": [], **asked[number]} for number, app in enumerate(apps)]
@@ -51,10 +51,6 @@ def bound_s(apps: list, timeout_s: float) -> float:
     """How long ``collect`` lasts at most: a token must not outlive the run because nobody waited for its revocation."""
     exchanges = max((len(app["attempts"]) * (1 + len(app["repositories"]) + 2 * USE_TRIES) for app in apps), default=0)
     return exchanges * (2 * timeout_s + USE_SPACING_S) + 2
-
-
-def _asker(app: dict, timeout_s: float):
-    return lambda: _ask(app, timeout_s)
 
 
 def _ask(app: dict, timeout_s: float) -> dict:

@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import time
+from functools import partial
 
 from .background import describe, gather
 from .clock import read_clocks
@@ -42,7 +43,7 @@ def collect(servers: list, port: int, samples: int, timeout_s: float) -> dict:
     Beside each ``error`` stands its ``kind``: dns of a server, refused, unreachable, silent or other of a sample.
     """
     asked = gather(
-        {server: _asker(server, port, samples, timeout_s) for server in servers},
+        {server: partial(_ask, server, port, samples, timeout_s) for server in servers},
         bound_s(samples, timeout_s) - 1,
     )
     return {
@@ -59,16 +60,13 @@ def _exchanges_bound_s(samples: int, timeout_s: float) -> float:
     return samples * (min(timeout_s, MAX_WAIT_S) + SPACING_S) + 1
 
 
-def _asker(server: str, port: int, samples: int, timeout_s: float):
-    return lambda: _ask(server, port, samples, timeout_s)
-
-
 def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
-    resolved = gather({"found": lambda: resolve(server, port)}, timeout_s)["found"]
+    resolved = gather({"found": partial(resolve, server, port)}, timeout_s)["found"]
     if "error" in resolved:
         return {"error": resolved["error"], "kind": "dns"}
+    wait_s = min(timeout_s, MAX_WAIT_S)
     exchanges = gather(
-        {address: _exchanger(target, samples, timeout_s) for address, target in resolved.items()},
+        {address: partial(_exchange_all, target, samples, wait_s) for address, target in resolved.items()},
         _exchanges_bound_s(samples, timeout_s),
     )
     taken: list = []
@@ -82,10 +80,6 @@ def resolve(server: str, port: int) -> dict:
     """{address: (family, socket address)}; raises OSError where the name cannot be resolved."""
     found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
     return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}
-
-
-def _exchanger(target: tuple, samples: int, timeout_s: float):
-    return lambda: _exchange_all(target, samples, min(timeout_s, MAX_WAIT_S))
 
 
 def _exchange_all(target: tuple, samples: int, wait_s: float) -> list:

@@ -7,17 +7,16 @@ from __future__ import annotations
 import os
 import re
 
-from .background import gather
 from .config_files import first_existing, fragments, read_files
 from .processes import option, time_daemons, whose, working_directory
-from .run import run
+from .run import run_all
 
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
 CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")
 LETTERS = "46aAbc:dD:f:gGhi:I:k:l:LmMnNp:P:qr:Rs:t:u:U:vVw:xzZ"  # both's: ntp.org's ntpd-opts.def, getopt's in NTPsec's ntpd.c
 # What ntp.org's autokey protects its private key with (ntp.conf(5), crypto).
 PASSWORD = re.compile(r"(?m)^(\s*crypto\b.*?\spw\s+)\S+")
-COMMANDS = {"rv": ("-c", "rv"), "peers": ("-pn",)}
+COMMANDS = {"rv": ["ntpq", "-c", "rv"], "peers": ["ntpq", "-pn"]}
 
 
 def collect(timeout_s: float) -> dict:
@@ -26,16 +25,11 @@ def collect(timeout_s: float) -> dict:
     path = configuration(processes)
     # BusyBox reads /etc/ntp.conf as well, and what another's ntpd follows says nothing of this one.
     present = bool(processes) or (path is not None and not another_runs)
-    tasks = {name: _asker(["ntpq", *arguments], timeout_s) for name, arguments in COMMANDS.items()}
     return {
         "present": present,
         "config": read_configuration(path),
-        "commands": gather(tasks, timeout_s + 1) if present else {},
+        "commands": run_all(COMMANDS, timeout_s) if present else {},
     }
-
-
-def _asker(argv: list, timeout_s: float):
-    return lambda: run(argv, timeout_s)
 
 
 def configuration(processes: list):
@@ -55,7 +49,7 @@ def read_configuration(path) -> dict:
     """
     directory = os.path.dirname(path or "/")
 
-    def drawn_in(_path: str, text: str) -> list:
+    def drawn_in(text: str) -> list:
         found = []
         for line in text.splitlines():
             words = line.split("#")[0].split()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import ssl
+from functools import partial
 
 from .background import gather
-from .chrony import configuration, default_files, read_configuration
+from .chrony import configuration, default_files, directives, read_configuration
 from .https import HttpsError, connect_at_any_time, tls_context
 from .ntp import resolve
 from .processes import time_daemons
@@ -26,7 +27,9 @@ def collect(timeout_s: float) -> dict:
     path, directory = configuration(time_daemons(), default_files())
     lines = directives(read_configuration(path, directory)["files"])
     servers = nts_servers(lines)[:MAX_SERVERS]
-    asked = gather({server: _asker(server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1)
+    asked = gather(
+        {server: partial(_ask, server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1
+    )
     return {"servers": [_entry(server, asked[server]) for server in servers]}
 
 
@@ -49,20 +52,6 @@ def _entry(server: tuple, found: dict) -> dict:
     }
 
 
-def directives(files: list) -> list:
-    """The lines of chrony's files as lists of words, the first in lower case; comments are left out.
-
-    A comment is a line that begins with one of ``!;#%`` (chrony.conf(5)).
-    """
-    found = []
-    for file in files:
-        for line in file["text"].splitlines():
-            words = line.split()
-            if words and words[0][0] not in "!;#%":
-                found.append([words[0].lower(), *words[1:]])
-    return found
-
-
 def nts_servers(lines: list) -> list:
     """Who is authenticated with NTS, once each: ``(name, port, set of trusted certificates)``.
 
@@ -75,7 +64,7 @@ def nts_servers(lines: list) -> list:
         options = [word.lower() for word in words[1:]]
         if directive in ("server", "pool") and "nts" in options:
             port = _value(options, "ntsport", str(PORT))
-            found[words[0], int(port) if port.isdigit() else PORT, _value(options, "certset", "0")] = True
+            found[words[0], int(port) if port.isdecimal() else PORT, _value(options, "certset", "0")] = True
     return list(found)
 
 
@@ -83,13 +72,9 @@ def _value(options: list, name: str, default: str) -> str:
     return options[options.index(name) + 1] if name in options[:-1] else default
 
 
-def _asker(server: tuple, lines: list, directory: str, timeout_s: float):
-    return lambda: _ask(server, lines, directory, timeout_s)
-
-
 def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
     name, port, certset = server
-    resolved = gather({"found": lambda: resolve(name, port)}, timeout_s)["found"]
+    resolved = gather({"found": partial(resolve, name, port)}, timeout_s)["found"]
     if "error" in resolved:
         return {"error": {"phase": "dns", "message": f"{name}: {resolved['error']}"}}
     found: dict = {"addresses": list(resolved)}
@@ -97,9 +82,7 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
     try:
         pem, system = trusted(lines, certset, directory)
         # chronyd knows of no proxy.
-        connection, refusal = connect_at_any_time(
-            url, lambda check_time: _context(pem, system, check_time), timeout_s, proxied=False
-        )
+        connection, refusal = connect_at_any_time(url, partial(_context, pem, system), timeout_s, proxied=False)
     except HttpsError as error:
         refused = "alert no application protocol" in error.message  # RFC 7301, section 3.2
         return {**found, "error": {**error.as_json(), **({"phase": "alpn"} if refused else {})}}

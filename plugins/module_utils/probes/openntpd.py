@@ -22,7 +22,7 @@ def collect(timeout_s: float) -> dict:
     return {
         "present": present,
         # It includes nothing (ntpd.conf(5)), and has no keys.
-        "config": {"path": path, **read_files([path] if path else [], lambda _path, _text: [])},
+        "config": {"path": path, **read_files([path] if path else [])},
         "commands": {"all": run(["ntpctl", "-s", "all"], timeout_s)} if present else {},
     }
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import os
 
-from .background import gather
 from .config_files import read_files
 from .processes import not_contained, option, time_daemons, working_directory
-from .run import run
+from .run import run_all
 
 PTP4L = ("/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf")
 TIMEMASTER = ("/etc/linuxptp/timemaster.conf", "/etc/timemaster.conf")
@@ -19,7 +18,7 @@ LETTERS = {
     "phc2sys": "arc:d:f:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvh",
     "timemaster": "f:nl:mqvh",
 }
-COMMANDS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DATA_SET"}
+QUESTIONS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DATA_SET"}
 
 
 def collect(timeout_s: float) -> dict:
@@ -28,18 +27,14 @@ def collect(timeout_s: float) -> dict:
     paths = configurations(processes)
     # ptp4l's own file tells pmc the domain and the socket: with another domain than 0, ptp4l answers nobody else.
     own = next((given(process) for process in processes if process["comm"] == "ptp4l"), None)
-    base = ["pmc", "-u", "-b", "0", *(["-f", own] if own else [])]
-    tasks = {name: _asker([*base, question], timeout_s) for name, question in COMMANDS.items()}
+    pmc = ["pmc", "-u", "-b", "0", *(["-f", own] if own else [])]
+    commands = {name: [*pmc, question] for name, question in QUESTIONS.items()}
     runs = any(process["comm"] == "ptp4l" for process in processes)
     return {
         "present": bool(processes or paths),
-        "config": {"path": paths[0] if paths else None, **read_files(paths, lambda _path, _text: [])},
-        "commands": gather(tasks, timeout_s + 1) if runs else {},
+        "config": {"path": paths[0] if paths else None, **read_files(paths)},
+        "commands": run_all(commands, timeout_s) if runs else {},
     }
-
-
-def _asker(argv: list, timeout_s: float):
-    return lambda: run(argv, timeout_s)
 
 
 def given(process: dict):

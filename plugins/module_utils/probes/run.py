@@ -7,6 +7,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
+
+from .background import gather
 
 # An unprivileged user's PATH may lack the sbin folders, where chronyd is.
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
@@ -38,6 +41,11 @@ def run(argv: list, timeout_s: float) -> dict:
     except OSError as error:
         return {"error": f"{' '.join(argv[:2])}: {error}"}
     return {"rc": ended.returncode, "stdout": _text(ended.stdout), "stderr": _text(ended.stderr)}
+
+
+def run_all(commands: dict, timeout_s: float) -> dict:
+    """Runs commands side by side: {name: argv} to {name: what ``run`` gives}."""
+    return gather({name: partial(run, argv, timeout_s) for name, argv in commands.items()}, timeout_s + 1)
 
 
 def _text(output: bytes) -> str:

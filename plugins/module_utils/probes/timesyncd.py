@@ -33,4 +33,4 @@ def read_configuration(root: str = "") -> dict:
     folders = [root + folder for folder in FOLDERS]
     path = first_existing(f"{folder}/timesyncd.conf" for folder in folders)
     drop_ins = fragments([f"{folder}/timesyncd.conf.d" for folder in folders], ".conf")
-    return {"path": path, **read_files([path, *drop_ins] if path else drop_ins, lambda _path, _text: [])}
+    return {"path": path, **read_files([path, *drop_ins] if path else drop_ins)}

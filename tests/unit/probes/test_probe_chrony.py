@@ -134,16 +134,21 @@ def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
 
 
 @pytest.mark.parametrize(
-    ("text", "path"),
+    ("text", "shown", "path"),
     [
-        ('DAEMON_OPTS="-F 1"\n', None),
-        ("# OPTIONS='-f /srv/old.conf'\nOPTIONS=\"-F 2 -f /srv/c.conf\"  # of Red Hat\n", "/srv/c.conf"),
-        ("CFGFILE=/etc/chrony/chrony.conf\nARGS=-f/srv/c.conf\n", "/srv/c.conf"),
-        ('OPTIONS="-f /srv/c.conf \\\n-F 2"\n', "/srv/c.conf"),
+        ('DAEMON_OPTS="-F 1"\n', 'DAEMON_OPTS="-F 1"\n', None),
+        (
+            "# OPTIONS='-f /srv/old.conf'\nOPTIONS=\"-F 2 -f /srv/c.conf\"  # of Red Hat\n",
+            'OPTIONS="-F 2 -f /srv/c.conf"  # of Red Hat\n',
+            "/srv/c.conf",
+        ),
+        ("CFGFILE=/etc/chrony/chrony.conf\nARGS=-f/srv/c.conf\n", "ARGS=-f/srv/c.conf\n", "/srv/c.conf"),
+        ('OPTIONS="-f /srv/c.conf \\\n-F 2"\n', 'OPTIONS="-f /srv/c.conf \\\n', "/srv/c.conf"),
+        ("http_proxy=http://user:sesame@proxy\nGNUTLS_FORCE_FIPS_MODE=0\n", "GNUTLS_FORCE_FIPS_MODE=0\n", None),
     ],
 )
 def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
-    text: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, shown: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     options = write(tmp_path / "default/chrony", text)
     own = write(tmp_path / "chrony.conf", "")
@@ -154,7 +159,7 @@ def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
 
     taken = chrony.collect(5)
 
-    assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), text)]
+    assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), shown)]
     assert taken["config"]["path"] == (path or str(own))
     running = [
         {"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", "-F", "1"], "contained": False}
