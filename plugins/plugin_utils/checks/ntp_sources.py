@@ -42,9 +42,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     daemon, peers = sync.daemon, sync.peers
     seen = {"daemon": daemon, "unit": sync.unit, "sources": [_seen(peer) for peer in peers], "refid": sync.refid}
 
-    def fail(summary: str, cause: str) -> Finding:
+    def fail(summary: str, cause: str, first: str = "") -> Finding:
         own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
-        return Finding("fail", summary + own, _WHY, sync.advice.servers, seen, cause)
+        return Finding("fail", summary + own, _WHY, first + sync.advice.servers, seen, cause)
 
     if not peers:
         return fail(f"{daemon} has no source: none is configured", "no source configured")
@@ -55,8 +55,12 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     selected = [peer for peer in peers if peer.selected]
     if not selected:
         states = ", ".join(f"{peer.name}: {peer.state}" for peer in peers)
-        return fail(f"{daemon} has selected no source ({states})", "no source selected")
-    if not any(peer.answers for peer in selected):
+        return fail(
+            f"{daemon} has selected no source ({states})",
+            "no source selected",
+            "A daemon that was just started needs some minutes: check again. If it stays so: ",
+        )
+    if not sync.follows:
         return fail(
             f"the selected source {_names(selected)} no longer answers (reach 0)", "the selected source is silent"
         )

@@ -11,7 +11,8 @@ Passes where the daemon claims to be synchronised, and
 - the kernel's maxerror is below 16 s, and has not grown for longer than those eight intervals
 - the references' skew does not contradict that bound by more than 0.128 s or `gate_max_clock_error_s`
 
-A stratum of 10 and more passes with a note.
+A stratum of 10 and more passes with a note. Inconclusive where the age of the last update or the kernel's maxerror is not told.
+A daemon that does not claim to be synchronised fails; it is skipped where that follows from what ntp_sources found.
 
 Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; inconclusive for BusyBox's ntpd,
 which can't be asked. Whether the skew is one that the clients can stand is what clock_skew asks.
@@ -36,14 +37,14 @@ from ..finding import Finding
 from ..interval import Interval
 from ..ntp_packet import NS
 from ..policy import Policy
-from ..record import Record
+from ..record import MissingEvidenceError, Record
 from ..skew import as_json
 
 NEEDS = ("collected", "clock", "time_services")
 READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 MENDED_BY_CHRONY = True
 
-_WHY = "The node says that it is synchronised, or will be, but what it shows does not bear it out."
+_WHY = "The node says that it is synchronised, but what it shows does not bear it out."
 _EPOCH_FLOOR_S = 1_577_836_800
 """2020-01-01: before this software was written, so a clock that shows less was never set (1970, 1980, a firmware's date)."""
 _DISTANT_STRATUM = 10
@@ -83,8 +84,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         which = f"follows the node's own clock ({sync.refid})"
         return fail(f"{who if sync.claims else sync.daemon} {which}", "follows its own clock", sync.advice.own_clock)
     if not sync.claims:
-        yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
-        return fail(f"{sync.daemon} is not synchronised ({sync.claim}){yes}", "not synchronised")
+        return _unsynchronised(sync, record, seen)
     if wall_s < _EPOCH_FLOOR_S:
         return fail(f"{who} this clock shows the year {_year(wall_s)}: it was never set", "clock before 2020")
     if (updated_s := wall_s - (sync.offset_s or 0.0) - (age_s or 0.0)) < _EPOCH_FLOOR_S:
@@ -111,7 +111,41 @@ def judge(record: Record, policy: Policy) -> Finding:
         bound = "" if sync.bound_s is None else f" and at most {sync.bound_s:.6f} s off"
         says = f"{sync.daemon} says it is synchronised ({sync.claim}){bound}"
         return fail(f"{says}, but {contradiction}", "the references contradict it")
+    if missing := _not_told(sync, in_kernel):
+        raise MissingEvidenceError(f"{sync.daemon} says it is synchronised ({sync.claim}), but {missing}")
     return Finding("pass", _describe(sync, record), seen=seen)
+
+
+def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, Any]) -> Finding:
+    """No claim to hold anything against: the daemon's own word, which follows from its sources where it has none to follow."""
+    yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
+    summary = f"{sync.daemon} is not synchronised ({sync.claim}){yes}"
+    if not sync.follows:
+        return Finding(
+            "skipped",
+            summary,
+            "It follows from what ntp_sources found.",
+            "Mend what ntp_sources says, and check again.",
+            seen,
+            "not synchronised",
+        )
+    return Finding(
+        "fail",
+        summary,
+        "Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes.",
+        f"Check again in some minutes. If it stays so: {sync.advice.step}",
+        seen,
+        "not synchronised",
+    )
+
+
+def _not_told(sync: Synchronisation, in_kernel: Kernel | None) -> str:
+    """What a claim counts for nothing without; empty where it is there."""
+    if sync.sets_maxerror and in_kernel is None:
+        return "adjtimex(2) did not tell the kernel's maxerror"
+    if sync.tells_age and (sync.last_update_age_s is None or sync.stale_after_s is None):
+        return "the age of its last update is not told"
+    return ""
 
 
 def _kernel_contradicts(sync: Synchronisation, in_kernel: Kernel) -> str:

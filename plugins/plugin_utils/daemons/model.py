@@ -58,7 +58,8 @@ class Synchronisation:
 
     Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s`` (None: no
     figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this clock's future.
-    ``sets_maxerror``: each of its updates sets the kernel's maxerror.
+    ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its sources, so that it
+    counts only with the age of its last update.
     """
 
     daemon: str
@@ -75,6 +76,12 @@ class Synchronisation:
     offset_s: float | None = None
     max_error_s: float | None = None
     sets_maxerror: bool = False
+    tells_age: bool = True
+
+    @property
+    def follows(self) -> tuple[Peer, ...]:
+        """The sources that it has selected and that still answer."""
+        return tuple(peer for peer in self.peers if peer.selected and peer.answers)
 
     @property
     def bound_s(self) -> float | None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
 
 from tests.unit.plugin_utils.builders import (
+    answer,
     chrony,
     ntp_sample,
     ntp_server,
@@ -171,8 +172,24 @@ def test_the_kernels_maxerror_is_to_bear_the_claim_out(maxerror_us, state, summa
     assert finding.cause == ("" if state == "pass" else "the kernel contradicts it")
 
 
-def test_a_kernel_that_told_nothing_contradicts_nothing():
-    assert judge(clock={"adjtimex": {"error": "no libc"}}).state == "pass"
+NO_KERNEL = {"adjtimex": {"error": "no libc"}}
+
+
+@pytest.mark.parametrize("daemon", [{}, recorded.TIMESYNCD, recorded.OPENNTPD])
+def test_a_kernel_that_told_nothing_bears_nothing_out(daemon):
+    with pytest.raises(MissingEvidenceError, match="adjtimex"):
+        judge(**{**daemon, "clock": NO_KERNEL})
+
+
+def test_a_claim_without_the_age_of_the_last_update_is_not_believed():
+    never = recorded.NTPSEC["ntpd"]["commands"]["rv"]["stdout"].replace("reftime=", "reftime=00000000.00000000 ")
+    ntpd = recorded.NTPSEC["ntpd"]
+    with pytest.raises(MissingEvidenceError, match="the age of its last update is not told"):
+        judge(**{**recorded.NTPSEC, "ntpd": {**ntpd, "commands": {**ntpd["commands"], "rv": answer(never)}}})
+
+
+def test_a_port_that_is_no_more_slave_when_its_master_is_silent_needs_no_age():
+    assert judge(**{**recorded.PTP, "clock": NO_KERNEL}).state == "pass"
 
 
 def test_an_ntpd_may_leave_the_kernels_maxerror_alone():
@@ -247,19 +264,19 @@ DAEMONS = {
     ),
     "NTPsec, just started": (
         recorded.NTPSEC_STARTING,
-        "fail",
+        "skipped",
         "ntpsec is not synchronised (leap 11, stratum 16, sync_unspec)",
         "not synchronised",
     ),
     "timesyncd, no reply": (
         recorded.TIMESYNCD_NO_REPLY,
-        "fail",
+        "skipped",
         "systemd-timesyncd is not synchronised (no reply from a server yet)",
         "not synchronised",
     ),
     "PTP, lost": (
         recorded.PTP_LOST,
-        "fail",
+        "skipped",
         "ptp4l is not synchronised (gmPresent true, portState LISTENING)",
         "not synchronised",
     ),
@@ -303,8 +320,29 @@ def test_the_remedy_speaks_of_the_daemon_at_hand():
     assert "check again after chronyd's next update" in judge(clock=kernel).remedy
     assert "chronyc makestep" in of_tracking(system_time_s=5.0).remedy
     assert "Take `local` out" in of_tracking(refid="7F7F0101").remedy
-    assert "ntpd -gq" in judge(**recorded.NTPSEC_STARTING).remedy
-    assert "systemctl restart systemd-timesyncd.service" in judge(**recorded.TIMESYNCD_NO_REPLY).remedy
+    assert "ntpd -gq" in judge(skew_s=5.0, **recorded.NTPSEC).remedy
+    assert "systemctl restart systemd-timesyncd.service" in judge(skew_s=5.0, **recorded.TIMESYNCD).remedy
+
+
+def test_a_daemon_that_has_just_chosen_a_source_is_given_some_minutes():
+    finding = of_tracking(leap="Not synchronised", stratum=0, refid="00000000")
+    assert finding.state == "fail"
+    assert finding.remedy.startswith("Check again in some minutes.")
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"chrony": chrony(tracking(leap="Not synchronised", stratum=0, refid="00000000"), source(state="?", reach=0))},
+        recorded.NTPSEC_STARTING,
+        recorded.TIMESYNCD_NO_REPLY,
+        recorded.PTP_LOST,
+    ],
+)
+def test_what_follows_from_its_sources_is_told_once(sections):
+    skipped, by_sources = judge(**sections), ntp_sources.judge(Record(record(**sections)), Policy.from_json(policy()))
+    assert (skipped.state, by_sources.state) == ("skipped", "fail")
+    assert "ntp_sources" in skipped.remedy
 
 
 def test_a_daemon_that_cannot_be_asked_is_inconclusive():
