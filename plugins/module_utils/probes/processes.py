@@ -29,10 +29,13 @@ TIME_DAEMONS = {
     "vmware-guestd",
     "VBoxService",
 }
+MAX_BYTES = 16 * 1024
 
 
 def time_daemons(proc: str = "/proc") -> list:
     """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid.
+
+    An ordinary user's process is none, whatever its name: it may not set the clock, and root would read the file that it names.
 
     ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it
     runs in a container of this node, so that its paths and its commands are not the node's.
@@ -43,6 +46,8 @@ def time_daemons(proc: str = "/proc") -> list:
         try:
             comm = _read(f"{proc}/{pid}/comm").rstrip("\n")
             if comm not in TIME_DAEMONS and comm != "busybox":
+                continue
+            if not _is_systems(_read(f"{proc}/{pid}/status")):
                 continue
             argv = _read(f"{proc}/{pid}/cmdline").rstrip("\0").split("\0")
         except OSError:  # it has ended meanwhile
@@ -60,6 +65,15 @@ def time_daemons(proc: str = "/proc") -> list:
                 }
             )
     return found
+
+
+def _is_systems(status: str) -> bool:
+    """Whether root or a system's account started a process, or who asks; it is the real user that counts (proc(5)).
+
+    login.defs(5), UID_MIN; systemd's docs/UIDS-GIDS.md on those of DynamicUser=, which are from 61184 on.
+    """
+    uid = int(status.partition("\nUid:")[2].split(None, 1)[0])
+    return uid < 1000 or 61184 <= uid <= 65519 or uid == os.getuid()
 
 
 def not_contained(processes: list) -> list:
@@ -140,5 +154,5 @@ def _link(path: str):
 
 
 def _read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    with open(path, "rb", buffering=0) as file:  # there are thousands on a large machine
+        return file.read(MAX_BYTES).decode("utf-8", "replace")

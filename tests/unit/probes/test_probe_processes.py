@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -11,11 +12,14 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import p
 CHRONYD = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"
 
 
-def add_process(proc: Path, pid: int, comm: str, *argv: str, exe: str | None = None, cgroup: str | None = None) -> None:
+def add_process(
+    proc: Path, pid: int, comm: str, *argv: str, exe: str | None = None, cgroup: str | None = None, uids: str = "0\t0"
+) -> None:
     """A process as /proc shows it; without ``exe`` as another user's."""
     folder = proc / str(pid)
     folder.mkdir()
     (folder / "comm").write_text(f"{comm}\n")
+    (folder / "status").write_text(f"Name:\t{comm}\nUmask:\t0022\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n")
     (folder / "cmdline").write_text("\0".join(argv) + "\0")
     if exe:
         (folder / "exe").symlink_to(exe)
@@ -71,6 +75,18 @@ def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_i
     ]
 
 
+def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    add_process(tmp_path, 1, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t1000")
+    add_process(tmp_path, 2, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t0")  # a set-user-ID program
+    add_process(tmp_path, 3, "chronyd", "/usr/sbin/chronyd", uids="101\t101")
+    add_process(tmp_path, 4, "systemd-timesyn", "systemd-timesyncd", uids="62803\t62803")  # of DynamicUser=
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [3, 4]
+
+    monkeypatch.setattr(os, "getuid", lambda: 1000)  # who reads what he may read himself
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
@@ -118,9 +134,10 @@ def test_a_containers_daemon_is_seen_and_told_from_the_nodes_own(tmp_path: Path)
     daemon.symlink_to("/bin/sleep")  # a process is known by the name that it was started under
     with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", daemon, "30"]) as unshare:
         try:
-            deadline_s = time.monotonic() + 5
+            deadline_s = time.monotonic() + 20
             found: list = []
             while not found and time.monotonic() < deadline_s and unshare.poll() is None:
+                time.sleep(0.02)
                 found = [entry for entry in processes.time_daemons() if entry["argv"][0] == str(daemon)]
             if unshare.poll() is not None:
                 pytest.skip("a PID namespace takes root")
