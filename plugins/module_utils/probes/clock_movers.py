@@ -10,6 +10,7 @@ import re
 import shlex
 
 from .background import gather
+from .config_files import text_or_none
 from .run import installed, run
 from .systemd import commands, is_manager, show
 
@@ -19,6 +20,7 @@ SCRIPTS = ("/etc/cron.hourly/*", "/etc/cron.daily/*", "/etc/cron.weekly/*", "/et
 MAX_FILES = 500
 MAX_FILE_BYTES = 256 * 1024
 MAX_TEXT = 200
+MAX_FOUND = 100
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
 # Words that a command may follow.
@@ -46,16 +48,20 @@ DMI = {
 
 
 def collect(timeout_s: float) -> dict:
-    """The section ``clock_movers``; ``timers`` is ``{"error"}`` where the question failed."""
+    """The section ``clock_movers``; ``timers`` is ``{"error"}`` where the question failed.
+
+    ``error`` beside them: the crontabs could not be read to their end, and ``cron`` is not there.
+    """
     asked = gather(
         {
+            "cron": cron,
             "timers": lambda: _timers(timeout_s / 2) if is_manager() else [],
             "hypervisor": lambda: _hypervisor(timeout_s / 2),
         },
         timeout_s + 1,
     )
     return {
-        **cron(),
+        **asked["cron"],
         "timers": asked["timers"],
         "virtualization": asked["hypervisor"].get("virtualization"),
         "vmware_timesync": asked["hypervisor"].get("vmware_timesync"),
@@ -81,7 +87,7 @@ def cron(root: str = "") -> dict:
             command = line if patterns is SCRIPTS else cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
             for text in moving_commands(command):
                 found.append({"path": path[len(root) :], "line": number, "text": text})
-    return {"cron": found, "unread": unread + _unreadable_folders(root)}
+    return {"cron": found[:MAX_FOUND], "unread": unread + _unreadable_folders(root)}
 
 
 def _files(patterns: tuple, root: str) -> list:
@@ -134,7 +140,11 @@ def moving_commands(line: str) -> list:
     []
     >>> moving_commands("flock -n /run/lock su -c 'chronyc -a makestep; true' root")
     ['chronyc -a makestep']
+    >>> moving_commands('date -s "$(curl -H "Token: $KEY" h)"')
+    ['date -s $']
     """
+    if not MOVERS_NAMES.search(line):  # shlex is slow
+        return []
     reader = shlex.shlex(line.replace("`", ";"), posix=True, punctuation_chars=";&|()")
     reader.whitespace_split = True
     try:
@@ -148,7 +158,8 @@ def moving_commands(line: str) -> list:
             command = []
         else:
             command.append(word)
-    return [text[:MAX_TEXT] for text in found]
+    # A command in quotes, $(...) or `...` as replaced above, is no word of this one.
+    return [re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found]
 
 
 def _moving(words: list) -> list:
@@ -204,6 +215,7 @@ MOVERS = {
     "timedatectl": lambda arguments: "set-time" in arguments,
     "vmware-toolbox-cmd": lambda arguments: arguments[:2] == ["timesync", "enable"],
 }
+MOVERS_NAMES = re.compile("|".join(map(re.escape, MOVERS)))
 
 
 def _timers(timeout_s: float):
@@ -242,13 +254,5 @@ def _virtualization(timeout_s: float):
     """What runs this node, in systemd-detect-virt(1)'s words ("none" for iron); None where nothing tells."""
     if installed("systemd-detect-virt"):
         return run(["systemd-detect-virt"], timeout_s).get("stdout", "").strip() or None  # "none" comes with rc 1
-    shown = f"{_text(f'{DMI_ID}/sys_vendor')} {_text(f'{DMI_ID}/product_name')}"
+    shown = f"{text_or_none(f'{DMI_ID}/sys_vendor')} {text_or_none(f'{DMI_ID}/product_name')}"
     return next((name for part, name in DMI.items() if part in shown), None)
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read(200).strip()
-    except OSError:
-        return ""

@@ -86,6 +86,8 @@ def test_a_command_that_moves_the_clock_is_found_wherever_it_stands(command: str
         'flock -n /run/lock sh -c "{}"',
         "out=$({})",
         "x=`{}`",
+        "{} \"$(curl -H 'Authorization: sesame' example.net)\"",
+        '{} "`curl -H sesame example.net`"',
         "echo `{}` | logger",
         "{} # sesame",
     ):
@@ -237,6 +239,18 @@ def test_a_systemctl_that_fails_is_recorded_and_the_rest_is_taken(commands: Path
     taken = clock_movers.collect(5)
     assert taken["timers"] == {"error": "systemctl show: Failed to connect to bus"}
     assert (taken["cron"], taken["virtualization"], taken["vmware_timesync"]) == ([], "none", None)
+
+
+def test_crontabs_that_cannot_be_read_to_their_end_are_an_error_and_the_rest_is_taken(commands: Path, monkeypatch):
+    def fail() -> dict:
+        raise LookupError("no such thing")
+
+    monkeypatch.setattr(clock_movers, "cron", fail)
+    taken = clock_movers.collect(5)
+    assert taken["error"] == "LookupError: no such thing"
+    assert "cron" not in taken
+    assert (commands / "calls").exists()
+    assert [timer["unit"] for timer in taken["timers"]] == ["ntpdate.timer"]
 
 
 def test_without_systemd_there_are_no_timers(commands: Path, monkeypatch: pytest.MonkeyPatch):
