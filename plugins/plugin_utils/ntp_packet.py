@@ -74,12 +74,16 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
         raise NtpError(
             "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"
         )
+    # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
+    precision_s = 2.0**packet.precision
     root_distance_s = packet.root_delay / 2 + packet.root_dispersion
     if root_distance_s > MAX_ROOT_DISTANCE_S:
         raise NtpError(
             "bad_time",
             f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable",
         )
+    if precision_s > MAX_ROOT_DISTANCE_S:  # its interval would agree with any other's
+        raise NtpError("bad_time", f"the server's precision is {precision_s:.3f} s")
     if reply[40:48] == bytes(8):
         raise NtpError("bad_time", "the server gave no transmit timestamp")
 
@@ -87,8 +91,6 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
     t2, t3 = _unix_ns(reply[32:40], t1), _unix_ns(reply[40:48], t1)
     delay_s = ((t4 - t1) - (t3 - t2)) / NS
-    # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
-    precision_s = 2.0**packet.precision
     if (t3 - t2) / NS < -precision_s or delay_s < -max(precision_s, 0.001):
         raise NtpError(
             "bad_time",
