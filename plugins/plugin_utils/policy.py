@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -165,7 +166,7 @@ def _limit_s(settings: Mapping[str, Any], key: str, problems: list[str]) -> floa
     if given in (None, ""):
         return None
     with contextlib.suppress(TypeError, ValueError):
-        if float(given) > 0:  # nan is not
+        if 0 < float(given) < math.inf:  # nan is not
             return float(given)
-    problems.append(f"gate_{key}: expected more than 0 s, found {given!r}")
+    problems.append(f"gate_{key}: expected a number of seconds above 0, found {given!r}")
     return None
