@@ -29,6 +29,7 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
         for name in checks
         if name in policy.checks or name == "reachable"
     ]
+    findings += [_not_known(name, policy) for name in policy.checks if name not in checks]
     required = [f["state"] for f in findings if f["required"]]
     judged = [f for f in findings if f["required"] and f["check"] != "reachable"]
     admitted = bool(judged) and all(state == "pass" for state in required)
@@ -78,6 +79,21 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
             cause=f"the check itself failed: {type(error).__name__}",
         )
+
+
+def _not_known(name: str, policy: Policy) -> dict[str, Any]:
+    """A check that another version of skewgate asked for: what it would have refused must not pass here."""
+    return {
+        "check": name,
+        "required": name not in policy.advisory_checks,
+        "mended_by_chrony": False,
+        "state": "inconclusive",
+        "cause": "this version has no such check",
+        "summary": f"this version of skewgate has no check called {name!r}",
+        "why": "The evidence was taken to be judged by it, and what is not judged is no pass.",
+        "remedy": "Judge it with the version that took the evidence, or check the node again with this one.",
+        "seen": {},
+    }
 
 
 def _as_json(check: Check, finding: Finding) -> dict[str, Any]:

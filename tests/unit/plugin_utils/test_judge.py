@@ -176,6 +176,12 @@ def test_a_node_of_which_nothing_required_was_judged_is_refused(settings):
     assert (report["verdict"], report["cause"]) == ("refuse", "not_judged")
 
 
+def test_a_check_that_this_version_does_not_know_refuses_what_was_to_be_judged_by_it():
+    report = judge_record(record(of_policy=policy(checks=[*CHECKS, "leap_seconds"])))
+    assert (report["verdict"], report["cause"]) == ("refuse", "not_judged")
+    assert by_check(report)["leap_seconds"]["state"] == "inconclusive"
+
+
 def test_reachable_is_judged_though_it_was_not_asked_for():
     report = judge_record(record(of_policy=policy(checks=["clock_skew"])))
     assert list(states(report)) == ["reachable", "clock_skew"]
