@@ -68,7 +68,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _rules() -> str:
-    """The rules as a table. `error` refuses a node, `warning` is told in the summary."""
+    """The rules as a table. `error` and `unknown` refuse a node, `warning` is told in the summary."""
     rows = [("rule", "severity", "matches", "why", "remedy", "source"), ("---",) * 6]
     rows += [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

@@ -1,8 +1,8 @@
 """What may be wrong or weak in chrony's configuration: one rule each, with its reason, its remedy and its source.
 
 A rule's ``find`` is a pure function from the configuration to the places where the rule matches. ``error`` is for what is
-wrong for certain, and refuses a node; what may be meant so, or only weakens the clock, is a ``warning``. An ID never changes
-its meaning: CHR0xx is about reading the files, CHR1xx the sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS.
+wrong for certain, and refuses a node, as ``unknown`` does, which is for what could not be looked at; what may be meant so, or
+only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from .chrony_config import ChronyConfig, Directive, Source
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "unknown", "warning"]
 
 ENOUGH_SOURCES = 3
 DEFAULT_MAX_DISTANCE_S = 3.0
@@ -279,7 +279,7 @@ _RULES = (
     Rule(
         "CHR002",
         "unread-file",
-        "warning",
+        "unknown",
         "A file that could not be read here may hold anything, and was not looked at.",
         "Check the node as root (`become`), and see that the file can be read.",
         "skewgate's own",

@@ -4,8 +4,8 @@ chronyd starts with much that keeps no time: a server that is only watched, a li
 word, more `minsources` than there are servers. And it tells nobody that a configuration is weak: one server, no `makestep`, no
 `rtcsync`. All files that it reads are looked at, DHCP's too, by rules with an ID each, with file and line.
 
-Passes where no rule of severity `error` matches. Warnings are named in the summary and refuse nothing. A rule in
-`gate_accepted_rules` is shown and never refuses. Where another daemon steers the clock there is nothing to look at.
+Passes where no rule of severity `error` or `unknown` matches: an error fails; a file that could not be read makes it
+inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses. Where another daemon steers the clock there is nothing to look at.
 
 Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony_config.py.
 
@@ -56,23 +56,23 @@ def judge(record: Record, policy: Policy) -> Finding:
             "why": rule.why,
             "remedy": rule.remedy,
         }
-        for rule in sorted(RULES.values(), key=lambda rule: rule.severity)  # "error" before "warning"
+        for rule in sorted(RULES.values(), key=lambda rule: rule.severity)  # error, unknown, warning
         for place in rule.find(config)
     ]
     seen = {"files": list(config.files), "unread": dict(config.unread), "rules": found}
-    errors = [row for row in found if row["severity"] == "error" and not row["accepted"]]
-    notes = [row for row in found if row not in errors and not row["accepted"]]
+    refusing = [row for row in found if row["severity"] != "warning" and not row["accepted"]]
+    notes = [row for row in found if row["severity"] == "warning" and not row["accepted"]]
     accepted = [row for row in found if row["accepted"]]
     also = _also("warnings", notes) + _also("accepted", accepted)
-    if not errors:
+    if not refusing:
         return Finding("pass", f"nothing wrong in {len(config.files)} file(s) that chronyd reads{also}", seen=seen)
     return Finding(
-        "fail",
-        "; ".join(f"{row['id']} {row['name']} at {_place(row)}" for row in errors) + also,
-        " ".join(dict.fromkeys(str(row["why"]) for row in errors)),
-        "; ".join(dict.fromkeys(f"{row['id']}: {row['remedy']}" for row in errors)),
+        "fail" if any(row["severity"] == "error" for row in refusing) else "inconclusive",
+        "; ".join(f"{row['id']} {row['name']} at {_place(row)}" for row in refusing) + also,
+        " ".join(dict.fromkeys(str(row["why"]) for row in refusing)),
+        "; ".join(dict.fromkeys(f"{row['id']}: {row['remedy']}" for row in refusing)),
         seen,
-        ", ".join(sorted({f"{row['id']} {row['name']}" for row in errors})),
+        ", ".join(sorted({f"{row['id']} {row['name']}" for row in refusing})),
     )
 
 

@@ -54,6 +54,13 @@ def test_a_weak_one_passes_and_names_what_is_weak():
     }
 
 
+def test_a_file_that_could_not_be_read_is_no_pass_and_no_failure_unless_it_is_accepted():
+    config = files(MAIN, (MAIN, GOOD), unread="[Errno 13] Permission denied")
+    finding = judge(config)
+    assert (finding.state, finding.cause) == ("inconclusive", "CHR002 unread-file")
+    assert judge(config, accepted=("CHR002",)).state == "pass"
+
+
 def test_a_wrong_one_fails_with_the_place_and_the_remedy_of_each_error_first():
     sources = "/etc/chrony/sources.d/ntp.sources"
     config = files(MAIN, (MAIN, f"{GOOD}local\nminsources 7\nsourcedir /etc/chrony/sources.d\n"), (sources, "server d"))
