@@ -2,7 +2,8 @@
 
 A rule's ``find`` is a pure function from the configuration to the places where the rule matches. ``error`` is for what is
 wrong for certain, and refuses a node, as ``unknown`` does, which is for what could not be looked at; what may be meant so, or
-only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS.
+only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the
+sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ word, more `minsources` than there are servers. And it tells nobody that a confi
 `rtcsync`. All files that it reads are looked at, DHCP's too, by rules with an ID each, with file and line.
 
 Passes where no rule of severity `error` or `unknown` matches: an error fails; a file that could not be read makes it
-inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses. Where another daemon steers the clock there is nothing to look at.
+inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses.
+Where another daemon steers the clock there is nothing to look at.
 
 Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony_config.py.
 
