@@ -34,7 +34,7 @@ def run(argv: list, timeout_s: float) -> dict:
             capture_output=True,
             timeout=timeout_s,
             check=False,
-            env={**os.environ, "PATH": PATH, "LC_ALL": "C"},
+            env={**os.environ, "PATH": PATH, "LC_ALL": "C", "TZ": "UTC"},
         )
     except subprocess.TimeoutExpired:
         return {"error": f"{' '.join(argv[:2])} did not end within {timeout_s:g} s"}

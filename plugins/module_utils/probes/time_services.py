@@ -1,16 +1,20 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What may steer the clock: units, processes, and what timedatectl says of them."""
+"""What may steer the clock: units and processes.
+
+timedatectl is not asked: ``timedatectl show`` makes D-Bus start systemd-timedated (systemd's src/timedate/timedatectl.c), and
+whether it would say NTPSynchronized=yes stands in the section ``clock``, in adjtimex's maxerror.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
+from functools import partial
 
 from .background import gather
 from .config_files import read_text
 from .processes import time_daemons
-from .run import installed, run
 from .systemd import is_manager, show
 
 # As the packages of Debian, Ubuntu, Red Hat, SUSE, Arch, Alpine and Flatcar name their services.
@@ -70,17 +74,8 @@ OPENRC_STATES = {
 
 
 def collect(timeout_s: float) -> dict:
-    """The section ``time_services``; ``units`` and ``timedatectl`` are ``{"error"}`` where the question failed."""
+    """The section ``time_services``; ``units`` is ``{"error"}`` where the question failed."""
     manager = "systemd" if is_manager() else "openrc" if os.path.isdir("/run/openrc") else "other"
-    asked = gather(
-        {
-            "units": lambda: _units(manager, timeout_s),
-            "timedatectl": lambda: (
-                _timedatectl(timeout_s) if manager == "systemd" and installed("timedatectl") else None
-            ),
-        },
-        timeout_s + 1,
-    )
     return {
         "manager": manager,
         "processes": [
@@ -90,7 +85,7 @@ def collect(timeout_s: float) -> dict:
             }
             for process in time_daemons()
         ],
-        **asked,
+        **gather({"units": partial(_units, manager, timeout_s)}, timeout_s + 1),
     }
 
 
@@ -161,14 +156,3 @@ def _openrc_pid(name: str, root: str):
                     return None
                 return pid if os.path.exists(f"{root}/proc/{pid}") else None
     return 0
-
-
-def _timedatectl(timeout_s: float) -> dict:
-    answer = run(["timedatectl", "show"], timeout_s)
-    if answer.get("rc") != 0:
-        return {"error": answer.get("error") or f"timedatectl show: {answer['stderr'].strip()}"}
-    return _key_values(answer["stdout"])
-
-
-def _key_values(text: str) -> dict:
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -73,7 +73,6 @@ def judge(record: Record, policy: Policy) -> Finding:
         "last_update_age_s": _rounded(age_s, 1),
         "stale_after_s": stale_after_s,
         "kernel": record.section("clock").get("adjtimex"),
-        "timedatectl": _timedatectl(record),
         "skew_s": as_json(record.skew.skew_s),
     }
 
@@ -208,18 +207,14 @@ def _with_timedatectls_yes(finding: Finding, record: Record, in_kernel: Kernel |
         f"{finding.summary}; timedatectl says NTPSynchronized=yes all the same{last}",
         f"{finding.why} The kernel stays synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
         finding.remedy,
-        {"kernel": record.section("clock").get("adjtimex"), "timedatectl": _timedatectl(record)},
+        {"kernel": record.section("clock").get("adjtimex")},
         finding.cause,
     )
 
 
-def _timedatectl(record: Record) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = record.section("time_services").get("timedatectl") or {}
-    return told
-
-
 def _timedatectl_says_yes(record: Record) -> bool:
-    return _timedatectl(record).get("NTPSynchronized") == "yes"
+    in_kernel = kernel(record)
+    return record.section("time_services").get("manager") == "systemd" and bool(in_kernel and in_kernel.synchronised)
 
 
 def _year(unix_s: float) -> int:

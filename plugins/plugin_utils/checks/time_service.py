@@ -45,7 +45,6 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         "manager": manager,
         "daemons": [asdict(d) for d in daemons],
         "processes": processes,
-        "timedatectl": section.get("timedatectl"),
         "competing": [],
     }
     if not steering:

@@ -7,10 +7,8 @@ NTPSynchronized=yes is not asked: it is the kernel's word and stays for hours af
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime
 
 from ..ntp_packet import NS
 from ..record import Record
@@ -40,7 +38,7 @@ _UNIT_S = {
 
 @dataclass(frozen=True)
 class Message:
-    """The server's last reply. ``received`` is text: whole seconds of the node's clock and zone, before the correction."""
+    """The server's last reply. ``received`` is text: whole seconds of the node's clock, before the correction."""
 
     leap: int
     stratum: int
@@ -117,27 +115,15 @@ def parse_timespan(text: str) -> float:
     return sum(float(part[1]) * _UNIT_S[part[2]] for part in parts if part)
 
 
-def parse_timestamp(text: str, zone_name: str = "") -> float:
-    """Parse ``Fri 2023-02-03 19:41:30 EST`` to Unix seconds, in the zone that it names by offset or in the named one.
+def parse_timestamp(text: str) -> float:
+    """Parse ``Fri 2023-02-03 19:41:30 UTC``, the zone in which timedatectl is run, to Unix seconds.
 
-    Raises ValueError where it is no timestamp or its zone can't be told.
+    Raises ValueError where it is no such timestamp.
     """
-    match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)", text.strip())
+    match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", text.strip())
     if not match:
-        raise ValueError(f"expected a timestamp: {text!r}")
-    return datetime.fromisoformat(match[1]).replace(tzinfo=_zone(match[2], zone_name)).timestamp()
-
-
-def _zone(abbreviation: str, name: str) -> tzinfo:
-    if abbreviation in ("UTC", "GMT"):
-        return UTC
-    if match := re.fullmatch(r"([+-])(\d\d)(\d\d)?", abbreviation):
-        offset = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
-        return timezone(offset if match[1] == "+" else -offset)
-    try:
-        return ZoneInfo(name)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"the zone {abbreviation!r} ({name!r}) is not known here") from error
+        raise ValueError(f"expected a timestamp in UTC: {text!r}")
+    return datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp()
 
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
@@ -178,9 +164,8 @@ def _age_s(record: Record, message: Message | None, by_kernel_s: float | None) -
     """
     if message is None or by_kernel_s is not None:
         return by_kernel_s if message else None
-    timedatectl: Mapping[str, str] = record.section("time_services").get("timedatectl") or {}
     try:
-        received_s = parse_timestamp(message.received, timedatectl.get("Timezone", ""))
+        received_s = parse_timestamp(message.received)
     except ValueError:
         return None
     return float(record.section("collected")["wall_ns"]) / NS - received_s

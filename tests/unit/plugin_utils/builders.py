@@ -147,7 +147,7 @@ CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"]
 
 
 def time_services(*units: dict[str, Any], manager: str = "systemd") -> dict[str, Any]:
-    return {"manager": manager, "units": list(units), "processes": [], "timedatectl": {"NTPSynchronized": "yes"}}
+    return {"manager": manager, "units": list(units), "processes": []}
 
 
 def tracking(

@@ -51,7 +51,7 @@ class Box:
         inside = ["unshare", "--net", "--mount", "--", "sh", "-c", "ip link set lo up && exec sleep 600"]
         self.first = self._popen([*NO_CLOCK, *inside])
         self.enter = [*NO_CLOCK, "nsenter", "--net", "--mount", f"--target={self.first.pid}", "--"]
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 20
         while self.first.poll() is None and b"sleep" not in Path(f"/proc/{self.first.pid}/cmdline").read_bytes():
             assert time.monotonic() < deadline_s, "the box did not come up"
             time.sleep(0.02)
@@ -96,4 +96,4 @@ def wait_for(what: Callable[[], bool], why: str, timeout_s: float = 20) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < deadline_s, why
-        time.sleep(0.2)
+        time.sleep(0.05)

@@ -40,6 +40,7 @@ def test_a_missing_command_is_recorded():
     assert run(["no-such-command-here"], 1) == {"error": "no-such-command-here is not installed"}
 
 
-def test_a_commands_output_is_that_of_the_c_locale(monkeypatch):
+def test_a_commands_output_is_that_of_the_c_locale_and_of_utc(monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
-    assert run(["sh", "-c", 'printf %s "$LC_ALL"'], 5)["stdout"] == "C"
+    monkeypatch.setenv("TZ", "America/New_York")
+    assert run(["sh", "-c", 'echo "$LC_ALL"; date +%Z'], 5)["stdout"] == "C\nUTC\n"

@@ -363,8 +363,8 @@ def test_without_a_daemon_timedatectls_yes_is_named_as_what_it_is():
 
 
 def test_without_a_daemon_and_without_a_claim_it_is_skipped():
-    services = {**time_services(), "timedatectl": {"NTPSynchronized": "no"}}
-    finding = judge(time_services=services)
+    unsynchronised = {"adjtimex": {"maxerror_us": 16_000_000, "offset_us": 0}}
+    finding = judge(time_services=time_services(), clock=unsynchronised)
     assert finding.summary == "no time daemon steers this clock, so there is no state to judge"
 
 
