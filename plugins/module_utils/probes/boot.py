@@ -46,6 +46,7 @@ LISTS = {
     "Requires": "requires",
     "Wants": "wants",
     "BindsTo": "binds_to",
+    "WantedBy": "wanted_by",
 }
 TEXTS = {"LoadState": "load_state", "ActiveState": "active_state", "UnitFileState": "unit_file_state"}
 

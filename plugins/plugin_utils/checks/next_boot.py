@@ -176,9 +176,12 @@ def _boot_units(record: Record) -> dict[str, Mapping[str, Any]]:
 
 def _starts(daemon: TimeDaemon, units: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether it starts at the next boot. A unit whose condition was not met at this boot (timesyncd beside chrony) does not."""
-    if not daemon.active and units.get(daemon.unit, {}).get("condition_met") is False:
+    unit = units.get(daemon.unit, {})
+    if not daemon.active and unit.get("condition_met") is False:
         return False
-    return daemon.enabled and not daemon.state.endswith("enabled-runtime")  # that is forgotten at a reboot
+    if daemon.state.endswith("enabled-runtime"):  # that is forgotten at a reboot
+        return False
+    return daemon.enabled or _wanted(unit)
 
 
 def _wrong_daemon_starts(
@@ -329,7 +332,13 @@ def _after(unit: str, proof: frozenset[str], units: Mapping[str, Mapping[str, An
 
 
 def _enabled(unit: Mapping[str, Any]) -> bool:
-    return unit["unit_file_state"] in ("enabled", "static", "generated")
+    return unit["unit_file_state"] in ("enabled", "static", "generated") or _wanted(unit)
+
+
+def _wanted(unit: Mapping[str, Any]) -> bool:
+    """Whether a target starts it by a link in /usr, for which systemd calls it disabled: Flatcar's timesyncd is so."""
+    targets = [name for name in unit.get("wanted_by") or [] if name.endswith(".target")]
+    return unit.get("unit_file_state") == "disabled" and bool(targets)
 
 
 def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manager: str) -> list[str]:

@@ -30,6 +30,7 @@ Names=chrony-wait.service
 Requires=chrony.service sysinit.target
 Wants=time-sync.target
 Before=multi-user.target time-sync.target
+WantedBy=multi-user.target
 After=chrony.service basic.target
 LoadState=loaded
 ActiveState=active
@@ -89,6 +90,7 @@ def test_the_order_of_the_next_boot_is_asked_in_one_command(systemctl: Path):
         "requires": ["chrony.service", "sysinit.target"],
         "wants": ["time-sync.target"],
         "binds_to": [],
+        "wanted_by": ["multi-user.target"],
         "exec_start": "/usr/bin/chronyc -h 127.0.0.1,::1 waitsync 0 0.1 0.0 1",
         "condition_met": True,
     }

@@ -479,3 +479,15 @@ def test_it_passes_only_where_one_daemon_starts_and_a_kubelet_finds_the_right_ti
         assert proved or (present and -90 < ahead_s < 34)
     else:
         assert finding.cause
+
+
+def test_a_daemon_that_a_target_wants_by_a_link_in_usr_starts_though_systemd_calls_it_disabled():
+    timesyncd = unit("systemd-timesyncd.service", enabled="disabled", main_pid=402)
+    process = {"pid": 402, "comm": "systemd-timesyn", "cmdline": "/usr/lib/systemd/systemd-timesyncd", "cgroup": None}
+    by_link = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=["sysinit.target"])
+    by_hand = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=[])
+
+    def of(*units: dict[str, Any]) -> str:
+        return judge(*units, daemons=(timesyncd,), processes=(process,)).state
+
+    assert (of(by_link), of(by_hand), of()) == ("pass", "fail", "fail")
