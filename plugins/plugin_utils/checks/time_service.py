@@ -5,8 +5,8 @@ signatures. Two daemons steer the same clock against each other. Whether the rig
 what next_boot asks.
 
 Passes where exactly one of chrony, ntpd, ntpsec, openntpd, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l and timemaster runs
-and steers. What timemaster starts is one with it. `chronyd -x`, `phc2sys -E ntpshm`, and a ptp4l that steers its network card
-alone are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has
+and steers. What timemaster starts is one with it. `chronyd -x`, `phc2sys -E ntpshm`, and a ptp4l that steers its network card's
+clock (its default) are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has
 one clock for all containers.
 
 What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
@@ -18,6 +18,7 @@ other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -29,7 +30,10 @@ from ..stray_daemons import StrayDaemon, may_be_of, stray_daemons
 from ..time_daemons import TimeDaemon, time_daemons
 
 NEEDS = ("time_services",)
+READS = ("ptp",)
 MENDED_BY_CHRONY = True
+
+_WHY_NOTHING = "Nothing steers this clock: it drifts until GitHub, the API server or etcd refuses what it dates."
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -61,17 +65,25 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             seen,
             f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
         )
+    if keep.daemon == "ptp4l" and not _software_time_stamps(record):
+        return Finding(
+            "fail",
+            f"{_name(keep)} steers the network card's clock, and nothing carries that over to the system clock",
+            _WHY_NOTHING,
+            "Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock.",
+            seen,
+            "ptp4l without phc2sys",
+        )
     note = " (it belongs to no known unit)" if isinstance(keep, StrayDaemon) else ""
     return Finding("pass", f"{_name(keep)} steers the clock, and no other time daemon does{note}", seen=seen)
 
 
 def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Mapping[str, Any]) -> Finding:
-    why = "Nothing steers this clock: it drifts until GitHub, the API server or etcd refuses what it dates."
     if not daemons:
         return Finding(
             "fail",
             "no time daemon runs on this node (none is installed)",
-            why,
+            _WHY_NOTHING,
             "Install and configure chrony: the gate does it, or playbook skewgate.preflight.remediate.",
             seen,
             "no time daemon installed",
@@ -81,7 +93,7 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
         return Finding(
             "fail",
             f"no time daemon steers this clock ({states})",
-            why,
+            _WHY_NOTHING,
             f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: mend "
             "the time of the container's host.",
             seen,
@@ -95,11 +107,20 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
     return Finding(
         "fail",
         f"no time daemon runs on this node (installed: {states})",
-        why,
+        _WHY_NOTHING,
         f"{start}; where it does not stay up, its log tells why: {log}",
         seen,
         "the time daemon does not run",
     )
+
+
+def _software_time_stamps(record: Record) -> bool:
+    """Whether ptp4l steers the system clock itself: by its option -S, or `time_stamping software` in its file (ptp4l(8))."""
+    processes = record.section("time_services").get("processes") or []
+    if any(p["comm"] == "ptp4l" and "-S" in str(p["cmdline"]).split() for p in processes):
+        return True
+    texts = [file["text"] for file in record.section("ptp")["config"]["files"]]
+    return any(re.search(r"^\s*time_stamping\s+software", text, re.MULTILINE) for text in texts)
 
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:

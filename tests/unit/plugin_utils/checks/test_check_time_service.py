@@ -291,3 +291,23 @@ def test_it_passes_where_exactly_one_steers_whoever_it_is(active, strays, enable
     finding = judge(*units, processes=processes)
     assert (finding.state == "pass") == (len(active) + len(strays) == 1)
     assert finding.state == "pass" or finding.cause
+
+
+@pytest.mark.parametrize(
+    ("options", "config", "state"),
+    [
+        pytest.param("", "", "fail", id="it stamps in the card by default"),
+        pytest.param("", "[global]\ntime_stamping hardware\n", "fail", id="it stamps in the card"),
+        pytest.param("", "[global]\ntime_stamping\tsoftware\n", "pass", id="software time stamps by its file"),
+        pytest.param(" -S", "", "pass", id="software time stamps by its option"),
+    ],
+)
+def test_a_ptp4l_alone_moves_the_system_clock_only_with_software_time_stamps(options, config, state):
+    services = {
+        **time_services(unit("ptp4l@eth0.service", main_pid=510)),
+        "processes": [process("ptp4l", None, f"/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0{options}", pid=510)],
+    }
+    ptp = {"present": True, "config": {"files": [{"path": "/etc/linuxptp/ptp4l.conf", "text": config}]}}
+    finding = time_service.judge(Record(record(time_services=services, ptp=ptp)), Policy.from_json(policy()))
+    assert finding.state == state
+    assert ("phc2sys" in finding.remedy) == (state == "fail")
