@@ -152,8 +152,11 @@ RETURN = r"""
 evidence:
   description:
     - What the node showed. Names that end in C(_ns) are nanoseconds, of C(time.time_ns()) (wall) or
-      C(time.monotonic_ns()) (mono).
+      C(time.monotonic_ns()) (mono); those that end in C(_s) are seconds, of Unix time where they are a point in time.
     - A section that was not asked for is absent; one that failed as a whole has nothing but C(error).
+    - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) where it could not be run or did not end in time.
+    - Configuration is C(path), where it begins, and C(files), each with C(path), C(text) and C(mtime_s), in the order in which
+      the daemon reads them; C(unread) has C(path) and C(error) of those that could not be read. Keys and passwords are not in it.
   returned: always
   type: dict
   contains:
@@ -163,7 +166,7 @@ evidence:
       returned: always
       sample: skewgate/evidence/1
     collected:
-      description: The clocks before anything else was done, and who did it.
+      description: The clocks before anything else was done, when the end was reached, and who did it.
       type: dict
       returned: always
       sample:
@@ -173,59 +176,108 @@ evidence:
         python: 3.11.2
         euid: 0
     clock:
-      description: The kernel's clock state (read-only adjtimex), its clocksource, the hardware clock.
+      description:
+        - C(adjtimex) is the kernel's clock discipline, read only, with C(state), C(status), C(offset_us), C(freq_ppm),
+          C(maxerror_us), C(esterror_us) and C(tai_s), or C(error). C(clocksource) is its name.
+        - C(rtc) is the hardware clock, with C(present), C(since_epoch_s) by its own reading as UTC, C(wall_s_at_read) of the
+          system's clock, and C(local_time), whether /etc/adjtime says that it keeps local time.
       type: dict
       returned: when asked for
     time_services:
-      description: Units (OpenRC's services too) and processes that may steer the clock, and C(timedatectl show).
+      description:
+        - C(manager) is systemd, openrc or other. C(units) are those that may steer the clock and are there, each with
+          C(unit), C(names) (aliases), C(load_state), C(active_state), C(sub_state), C(unit_file_state) and C(main_pid);
+          OpenRC's services are told in the same words.
+        - C(processes) are the time daemons that run, each with C(pid), C(comm), C(cmdline), C(exe) (the program's path),
+          C(cgroup) and C(contained), whether it runs in a container. Those of ordinary users are left out.
       type: dict
       returned: when asked for
     chrony:
-      description: Version, configuration as text with all it includes, C(chronyd -p), C(chronyc -c) output by command.
+      description:
+        - C(present) tells whether chronyd or chronyc is installed, C(version) which. C(config) is the configuration of the
+          chronyd that runs, else of the one that would; its C(sources_dirs) are the folders of confdir and sourcedir, each
+          with C(path) and C(exists). C(defaults) are the files in which the distribution keeps chronyd's options, of their
+          lines only these.
+        - C(keyfile) is the C(path) and the C(mode) of the key file, which is not read. C(fips) is the kernel's FIPS mode.
+          C(started_s) is when chronyd was started, by the clock of its PID file.
+        - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are those of C(chronyc -c),
+          C(tracking), C(sources), C(sources_all) (C(-N sources -a)), C(sources_named) (C(-N sources)), C(sourcestats),
+          C(activity), C(authdata) and C(selectdata).
       type: dict
       returned: when asked for
     ntpd:
-      description: Of ntp.org's ntpd and NTPsec, configuration as text with all it includes, C(ntpq -c rv), C(ntpq -pn).
+      description: Of ntp.org's ntpd and NTPsec, C(present), C(config), and C(commands) with C(rv) (C(ntpq -c rv)) and C(peers)
+        (C(ntpq -pn)), which are run only where it is present.
       type: dict
       returned: when asked for
     openntpd:
-      description: Of OpenNTPD, configuration as text, C(ntpctl -s all).
+      description: C(present), C(config), and C(commands) with C(all) (C(ntpctl -s all)), which is run only where it is present.
       type: dict
       returned: when asked for
     timesyncd:
-      description: Of systemd-timesyncd, configuration as text with its drop-ins, C(timedatectl show-timesync --all).
+      description: Of systemd-timesyncd, C(present), C(config) with its drop-ins, and C(commands) with C(timesync)
+        (C(timedatectl show-timesync --all)), which is run only where timesyncd runs.
       type: dict
       returned: when asked for
     ptp:
-      description: Of linuxptp, configuration as text, C(pmc GET TIME_STATUS_NP) and C(PORT_DATA_SET).
+      description: Of linuxptp, C(present), C(config), and C(commands) with C(time_status) and C(port_data_set), pmc's
+        C(GET TIME_STATUS_NP) and C(GET PORT_DATA_SET), which are run only where ptp4l runs.
       type: dict
       returned: when asked for
     ntp:
-      description: Raw NTP exchanges by server, with the clock readings around each.
-      type: dict
-      returned: when asked for
-    api_date:
-      description: HTTP C(Date) by API, with the clock readings around each.
-      type: dict
-      returned: when asked for
-    boot:
-      description: How systemd orders what sets the clock and what relies on it, the uptime, fake-hwclock's saved time.
+      description:
+        - C(servers), each with C(server), its C(addresses), C(samples), and C(error) with C(kind) dns where its name could
+          not be resolved.
+        - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and C(reply_hex); or C(address),
+          C(t1_wall_ns), C(error) and its C(kind), which is refused, unreachable, silent or other.
       type: dict
       returned: when asked for
     nts:
-      description: How far the key establishment (TCP 4460) of each server was reached that chrony authenticates with NTS.
+      description:
+        - C(servers) that chrony is told to authenticate with NTS, each with C(server), C(port), C(addresses), and how far its
+          key establishment was reached. C(error) is null or has C(phase) (dns, connect, tls or alpn), C(message) and, of a
+          certificate, C(kind); C(alpn) is the protocol that the server chose.
+        - C(certificate_time_error) says why its certificate is not valid at this node's time, else it is null; C(certificate)
+          then has C(not_before_s) and C(not_after_s).
       type: dict
       returned: when asked for
-    clock_movers:
-      description: Commands in cron and systemd's timers that move the clock, the virtualization, VMware's time synchronisation.
+    api_date:
+      description:
+        - C(apis), each with C(url), C(certificate_time_error) as in the section C(nts), and C(answers).
+        - An answer has C(t_send_wall_ns), C(t_send_mono_ns), C(t_recv_mono_ns), C(status), C(date) and C(verified); or
+          C(error) with C(phase) (url, dns, connect, proxy, tls or reply), C(message) and, of a certificate, C(kind).
       type: dict
       returned: when asked for
     join_state:
-      description: Which traces of a joined cluster are there. Null is what may not be seen without root.
+      description: C(paths) tells which traces of a joined cluster are there. Null is what may not be seen without root.
+      type: dict
+      returned: when asked for
+    boot:
+      description:
+        - C(units) of systemd that set the clock or rely on it, each with C(unit), C(names), C(load_state), C(active_state),
+          C(unit_file_state), C(after), C(before), C(requires), C(wants), C(binds_to), C(exec_start) (of a cluster's unit the
+          program alone) and C(condition_met) at the last start, null where there was none since the boot.
+        - C(uptime_s), and C(fake_hwclock), the time that fake-hwclock has saved.
+      type: dict
+      returned: when asked for
+    clock_movers:
+      description:
+        - C(cron) are the commands in crontabs that move the clock, with C(path), C(line) and C(text), what stands beside them
+          left out; C(unread) are crontabs that could not be read, with C(path) and C(error).
+        - C(timers) of systemd that do, with C(unit), C(activates) and C(exec). C(virtualization) is systemd-detect-virt's
+          word, and C(vmware_timesync) the answer of C(vmware-toolbox-cmd timesync status), null elsewhere.
       type: dict
       returned: when asked for
     github_apps:
-      description: By App and attempt, each request's answer. No token is in it; bodies are redacted, those of success left out.
+      description:
+        - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s), C(sent),
+          C(not_sent_because) and C(steps); C(error) beside them where the rest could not be asked.
+        - A step has C(step) (installation, token, repository or revoke), C(method), C(url), C(status), C(message),
+          C(documentation_url), C(headers), C(body), C(node_wall_s) when it was sent, C(duration_s), C(repository), C(proxy)
+          and C(error) with C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
+          C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an installation; C(tries) of what waits for
+          a fresh token.
+        - No token is in it; bodies are redacted, those of success left out.
       type: list
       elements: dict
       returned: when asked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def test_all_sections_are_taken_in_one_call_though_every_reference_is_dead(run_m
     assert evidence["ntp"]["servers"][1]["error"]
     assert evidence["api_date"]["apis"][0]["answers"][0]["error"]["phase"] == "tls"
     assert evidence["github_apps"][0]["attempts"][0]["steps"][0]["error"]["phase"] == "tls"
+    assert_documented(evidence)
 
 
 def test_only_the_sections_asked_for_are_taken_in_check_mode_too(run_module: Run):
@@ -99,8 +101,9 @@ def test_only_the_sections_asked_for_are_taken_in_check_mode_too(run_module: Run
     assert set(result["evidence"]) == {"schema", "collected", "clock", "join_state"}
 
 
-def test_lists_that_are_empty_ask_nobody(run_module: Run):
-    evidence = result_of(run_module({"sections": ["ntp", "api_date", "github_apps"]}))["evidence"]
+def test_lists_that_are_empty_ask_nobody():
+    defaults = {name: option.get("default") for name, option in node_evidence.ARGUMENTS.items()}
+    evidence = node_evidence.collect({**defaults, "sections": ["ntp", "api_date", "github_apps"]})
     assert (evidence["ntp"], evidence["api_date"], evidence["github_apps"]) == ({"servers": []}, {"apis": []}, [])
 
 
@@ -156,4 +159,20 @@ def test_the_documentation_names_every_option():
     for name, option in node_evidence.ARGUMENTS.items():
         assert documented[name].get("default") == option.get("default"), name
     yaml.safe_load(node_evidence.EXAMPLES)
-    yaml.safe_load(node_evidence.RETURN)
+
+
+def keys(evidence: Any) -> set[str]:
+    """Every key of a section, except those that are paths."""
+    if isinstance(evidence, dict):
+        return {key for key in evidence if not key.startswith("/")}.union(*map(keys, evidence.values()))
+    return set().union(*map(keys, evidence)) if isinstance(evidence, list) else set()
+
+
+def assert_documented(evidence: dict[str, Any]) -> None:
+    (documented,) = yaml.safe_load(node_evidence.RETURN).values()
+    assert set(documented["contains"]) == {"schema", "collected", *node_evidence.SECTIONS}
+    for_all = set(re.findall(r"C\(([a-z_]+)\)", str(documented["description"])))
+    for name, section in evidence.items():
+        own = documented["contains"][name]
+        named = {*re.findall(r"C\(([a-z0-9_]+)\)", str(own["description"])), *own.get("sample", ())}
+        assert keys(section) - for_all - named == set(), name
