@@ -6,8 +6,8 @@ what next_boot asks.
 
 Passes where exactly one of chrony, ntpd, ntpsec, openntpd, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l and timemaster runs
 and steers. What timemaster starts is one with it. `chronyd -x`, `phc2sys -E ntpshm`, and a ptp4l that steers its network card's
-clock (its default) are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has
-one clock for all containers.
+clock (its default) are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other:
+the kernel has one clock for all containers.
 
 What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
 chrony, or playbook skewgate.preflight.remediate.
