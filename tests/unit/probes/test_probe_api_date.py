@@ -45,8 +45,18 @@ def dated() -> type[Dated]:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(api_date, "REQUESTS", 2)  # between two it waits for the API's next second
+def _once(monkeypatch):
+    monkeypatch.setattr(api_date, "REQUESTS", 1)  # between two it waits for a part of a second
+
+
+@pytest.fixture
+def _twice(_once, monkeypatch):
+    monkeypatch.setattr(api_date, "REQUESTS", 2)
+
+
+@pytest.fixture
+def _five_times(_once, monkeypatch):
+    monkeypatch.setattr(api_date, "REQUESTS", 5)
 
 
 def collect_one(url: str, ca_pem: str | None, timeout_s: float = 2) -> dict:
@@ -60,6 +70,7 @@ def error_of(taken: dict) -> dict:
     return answer["error"]
 
 
+@pytest.mark.usefixtures("_twice")
 def test_the_date_is_read_more_than_once_over_one_connection(authority, serve_https, dated):
     url = serve_https(dated, authority.server_context()) + "/zen?a=b"
     before_ns = time.time_ns()
@@ -100,34 +111,26 @@ def interval(answers: list[dict]) -> tuple[float, float]:
     return low, high
 
 
-@pytest.mark.parametrize("offset_s", [0.137, -0.62, 612.9])
-def test_five_requests_split_the_second(authority, serve_https, dated, monkeypatch, offset_s):
-    monkeypatch.setattr(api_date, "REQUESTS", 5)
-    begun_s = time.monotonic()
-    taken = collect_one(serve_https(behind(dated, offset_s), authority.server_context()), authority.pem)
-    assert time.monotonic() - begun_s < 4.5
+@pytest.mark.usefixtures("_five_times")
+def test_five_requests_split_the_second_and_fewer_do_on_a_slow_network(authority, serve_https, dated):
+    slow = type("Slow", (dated,), {"do_HEAD": lambda self: (time.sleep(0.6), dated.do_HEAD(self))})
+    offsets_s = (0.137, -0.62, 612.9, 0.3)
+    servers = [behind(dated, offset_s) for offset_s in offsets_s[:3]] + [behind(slow, 0.3)]
+    apis = [{"url": serve_https(server, authority.server_context()), "ca_pem": authority.pem} for server in servers]
+    taken = [api["answers"] for api in api_date.collect(apis, 5)["apis"]]
 
-    low, high = interval(taken["answers"])
-    assert len(taken["answers"]) == 5
-    assert low <= offset_s <= high
-    assert high - low < 0.15  # one answer alone leaves a second
-
-
-def test_a_slow_network_ends_the_requests_once_they_tell_no_more(authority, serve_https, dated, monkeypatch):
-    monkeypatch.setattr(api_date, "REQUESTS", 5)
-    answer_at_once = dated.do_HEAD
-
-    def answer_late(self) -> None:
-        time.sleep(0.6)
-        answer_at_once(self)
-
-    monkeypatch.setattr(dated, "do_HEAD", answer_late)
-    taken = collect_one(serve_https(behind(dated, 0.3), authority.server_context()), authority.pem)
-    low, high = interval(taken["answers"])
-    assert low <= 0.3 <= high
-    assert len(taken["answers"]) < 5
+    for offset_s, answers in zip(offsets_s, taken, strict=True):
+        low, high = interval(answers)
+        assert low <= offset_s <= high
+        assert answers[-1]["t_send_mono_ns"] - answers[0]["t_send_mono_ns"] < (api_date.PLACING_S + 0.5) * 1e9
+    for answers in taken[:3]:
+        low, high = interval(answers)
+        assert len(answers) >= 4  # of five, where this machine is not too busy to place them
+        assert high - low < 0.3  # one answer alone leaves a second
+    assert 2 <= len(taken[3]) < 5
 
 
+@pytest.mark.usefixtures("_twice")
 @pytest.mark.parametrize(("header", "value"), [("X-RateLimit-Remaining", "0"), ("Retry-After", "60")])
 def test_an_api_that_asks_to_be_left_alone_is_asked_once(authority, serve_https, dated, header, value):
     class Limited(dated):
@@ -140,6 +143,7 @@ def test_an_api_that_asks_to_be_left_alone_is_asked_once(authority, serve_https,
     assert taken["answers"][0]["date"]
 
 
+@pytest.mark.usefixtures("_twice")
 @pytest.mark.parametrize("date", ["", "yesterday", "Sun, 22 Nov 99999 12:00:00 GMT"])
 def test_an_answer_without_a_date_that_can_be_read_is_the_last(authority, serve_https, dated, monkeypatch, date):
     monkeypatch.setattr(dated, "date_time_string", lambda _self: date)
@@ -147,8 +151,8 @@ def test_an_answer_without_a_date_that_can_be_read_is_the_last(authority, serve_
     assert [answer["date"] for answer in taken["answers"]] == [date]
 
 
+@pytest.mark.usefixtures("_five_times")
 def test_several_machines_with_clocks_of_their_own_are_not_asked_further(authority, serve_https, dated, monkeypatch):
-    monkeypatch.setattr(api_date, "REQUESTS", 5)
     offsets = iter([0.0, 20.0])
     monkeypatch.setattr(
         dated, "date_time_string", lambda _self: email.utils.formatdate(time.time() - next(offsets), usegmt=True)
@@ -186,6 +190,7 @@ def test_a_placed_request_halves_what_is_open_down_to_the_round_trip(
     assert left_high_s - left_low_s <= width_s / 2 + round_trip_s / 2 + 1e-6
 
 
+@pytest.mark.usefixtures("_twice")
 def test_a_server_that_closes_after_each_answer_is_connected_to_again(authority, serve_https, dated):
     dated.protocol_version = "HTTP/1.0"
     taken = collect_one(serve_https(dated, authority.server_context()), authority.pem)
@@ -201,7 +206,7 @@ def test_a_certificate_that_is_out_of_date_by_this_clock_does_not_hide_the_date(
 ):
     taken = collect_one(serve_https(dated, authority.server_context(days=days)), authority.pem)
     assert says in taken["certificate_time_error"]
-    assert [answer["verified"] for answer in taken["answers"]] == [True, True]
+    assert [answer["verified"] for answer in taken["answers"]] == [True]
     assert all(answer["date"] for answer in taken["answers"])
 
 
@@ -256,7 +261,7 @@ def test_a_resolver_that_hangs_is_dns(authority, monkeypatch):
     taken = collect_one("https://slow.example/", authority.pem, 0.3)
     hanging.set()
     assert error_of(taken) == {"phase": "dns", "message": "no answer within 0.3 s"}
-    assert time.monotonic() - begun_s < 1.5
+    assert time.monotonic() - begun_s < 5
 
 
 def test_a_closed_port_is_connect(authority, serve_tcp):
@@ -286,7 +291,7 @@ def test_a_server_that_is_silent_after_the_tcp_handshake_is_tls(authority, serve
     begun_s = time.monotonic()
     error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem, 0.3))
     assert error == {"phase": "tls", "message": "no answer within 0.3 s"}
-    assert time.monotonic() - begun_s < 2
+    assert time.monotonic() - begun_s < 4
 
 
 def test_a_server_that_does_not_speak_tls_is_tls(authority, serve_tcp):
@@ -309,7 +314,7 @@ def test_a_server_that_does_not_end_its_answer_is_reply(authority, serve_tcp, tr
     begun_s = time.monotonic()
     error = error_of(collect_one(f"https://127.0.0.1:{serve_tcp(talk).port}/", authority.pem, 0.4))
     assert error == {"phase": "reply", "message": "no answer within 0.4 s"}
-    assert time.monotonic() - begun_s < 2.5
+    assert time.monotonic() - begun_s < 4
 
 
 def test_a_connection_cut_before_the_answer_is_reply(authority, serve_tcp):
@@ -326,12 +331,11 @@ def test_a_connection_cut_before_the_answer_is_reply(authority, serve_tcp):
 def test_a_dead_api_does_not_delay_the_others(authority, serve_https, serve_tcp, dated):
     dead = f"https://127.0.0.1:{serve_tcp(lambda _: time.sleep(5)).port}/"
     good = serve_https(dated, authority.server_context())
-    begun_s = time.monotonic()
     taken = api_date.collect([{"url": url, "ca_pem": authority.pem} for url in (dead, good)], 1)["apis"]
-    assert time.monotonic() - begun_s < 2.5
+    ended_s = time.monotonic()
     assert [entry["url"] for entry in taken] == [dead, good]
-    assert [answer["status"] for answer in taken[1]["answers"]] == [200, 200]
-    assert taken[1]["answers"][0]["t_recv_mono_ns"] / 1e9 < begun_s + 1
+    assert error_of(taken[0])["phase"] == "tls"
+    assert taken[1]["answers"][0]["t_recv_mono_ns"] / 1e9 < ended_s - 0.3  # it did not wait for the dead one's end
 
 
 def test_a_dead_address_leaves_time_for_the_next(authority, serve_https, dated, monkeypatch):
@@ -349,7 +353,7 @@ def test_a_dead_address_leaves_time_for_the_next(authority, serve_https, dated, 
         taken = collect_one(url, authority.pem, 1)
         for client in waiting:
             client.close()
-    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert [answer["status"] for answer in taken["answers"]] == [200]
 
 
 def port_of(url: str) -> int:
@@ -361,11 +365,11 @@ def test_the_environments_proxy_is_used_and_tls_is_with_the_api(authority, serve
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:p%40ss@127.0.0.1:{proxy.port}")
         taken = collect_one("https://localhost/zen", authority.pem)
 
-    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert [answer["status"] for answer in taken["answers"]] == [200]
     (asked,) = proxy.asked
     assert asked.startswith("CONNECT localhost:443 ")
     assert f"Proxy-Authorization: Basic {base64.b64encode(b'user:p@ss').decode()}" in asked
-    assert [headers["Host"] for *_, headers in dated.seen] == ["localhost"] * 2
+    assert [headers["Host"] for *_, headers in dated.seen] == ["localhost"]
     assert "Proxy-Authorization" not in dated.seen[0][3]
 
 
@@ -376,7 +380,7 @@ def test_no_proxy_is_heeded(authority, serve_https, dated, monkeypatch, named):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", named.format(port=port_of(url)))
         taken = collect_one(url, authority.pem)
-    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert [answer["status"] for answer in taken["answers"]] == [200]
     assert proxy.asked == []
 
 
@@ -386,7 +390,7 @@ def test_the_proxy_is_used_for_a_host_that_no_proxy_does_not_name(authority, ser
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1:1,example.net")
         taken = collect_one(url, authority.pem)
-    assert [answer["status"] for answer in taken["answers"]] == [200, 200]
+    assert [answer["status"] for answer in taken["answers"]] == [200]
     assert proxy.lines == [f"CONNECT 127.0.0.1:{port_of(url)} HTTP/1.{'1' if sys.version_info >= (3, 12) else '0'}"]
 
 

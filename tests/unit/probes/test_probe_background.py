@@ -23,7 +23,7 @@ def test_one_task_that_never_ends_and_one_that_fails_do_not_cost_the_others():
         "failing": {"error": "LookupError: no such thing"},
         "good": 7,
     }
-    assert lasted_s < 1
+    assert lasted_s < 5
 
 
 def test_a_command_is_run_with_its_output_and_return_code():

