@@ -23,7 +23,10 @@ def start(function, *arguments) -> Future:
         except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
             future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError as error:  # no more threads are allowed
+        future.set_exception(error)
     return future
 
 

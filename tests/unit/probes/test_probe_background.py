@@ -26,6 +26,23 @@ def test_one_task_that_never_ends_and_one_that_fails_do_not_cost_the_others():
     assert lasted_s < 5
 
 
+def test_a_task_for_which_there_is_no_thread_does_not_cost_the_others(monkeypatch):
+    started: list[threading.Thread] = []
+    really_start = threading.Thread.start
+
+    def start_one(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        really_start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    assert gather({"first": lambda: 7, "second": lambda: 8}, bound_s=5) == {
+        "first": 7,
+        "second": {"error": "RuntimeError: can't start new thread"},
+    }
+
+
 def test_a_command_is_run_with_its_output_and_return_code():
     assert run(["sh", "-c", "echo out; echo err >&2; exit 3"], 5) == {"rc": 3, "stdout": "out\n", "stderr": "err\n"}
 
