@@ -12,8 +12,8 @@ time, a file that was changed since the start. Where chrony does not steer the c
 The time that a slew takes is |System time| / maxslewrate (83333 ppm by default, on Linux 100000 ppm at the most): the least
 that it can be.
 
-What to do: run the command that the finding names: restart chronyd, or `chronyc reload sources`, `onoffline` or `makestep`. Names
-without an address want DNS mended; servers that wait for NTS want TCP 4460 opened (see nts_servers).
+What to do: run the command that the finding names: restart chronyd, or `chronyc reload sources`, `onoffline` or `makestep`.
+Servers that wait for NTS want TCP 4460 opened (see nts_servers).
 
 Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
 authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file) and sources.c
@@ -206,18 +206,13 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         yield f"in no file that was read, and gone after a restart: {', '.join(extra)}"
 
 
-def _without_address(running: _Running) -> Iterator[_Fault | str]:
-    names = ", ".join(running.unresolved)
-    if running.unresolved and set(running.unresolved) == set(running.names) and not running.refclocks:
-        yield _Fault(
-            f"none of chronyd's sources has an address: {names}",
-            "chronyd asks no server as long as it finds no address for its name.",
-            f"Mend the node's name resolution (`getent ahosts {running.unresolved[0]}`), or write addresses; then "
-            "`chronyc refresh` makes chronyd resolve at once.",
-            "names unresolved",
+def _without_address(running: _Running) -> Iterator[str]:
+    """Names that give chronyd no source; where none gives one, ntp_sources fails."""
+    if running.unresolved:
+        yield (
+            "without an address (not resolved, or only to one that another source has): "
+            f"{', '.join(running.unresolved)}"
         )
-    elif running.unresolved:
-        yield f"without an address (not resolved, or only to one that another source has): {names}"
 
 
 def _offline(config: ChronyConfig, record: Record) -> Iterator[_Fault | str]:

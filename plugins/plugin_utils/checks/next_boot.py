@@ -204,6 +204,15 @@ def _wrong_daemon_starts(
             {"at_boot": [f"{daemon.unit} does not start", *(f"{d.unit} starts" for d in others)]},
             "the time daemon is not enabled",
         )
+    if others and all(d.steers_now for d in others):
+        return Finding(
+            "skipped",
+            f"{names} would start beside {daemon.unit} at the next boot, as both run now",
+            "It follows from what time_service found.",
+            "Mend what time_service says (its command also keeps them from starting), and check again.",
+            {"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
+            "several time daemons",
+        )
     if others:
         return Finding(
             "fail",

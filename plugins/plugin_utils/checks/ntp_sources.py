@@ -3,7 +3,8 @@
 A daemon that is installed, enabled and active may still have nothing to follow: no server configured, names that don't
 resolve, none that answers, none that it trusts. The node's own clock (chrony's `local`, ntpd's LOCL) is no source.
 
-Passes where a source is selected and has answered one of its last eight polls.
+Passes where a source is selected and has answered one of its last eight polls. Skipped where its sources are servers that
+ntp_servers asked too, and that answered neither.
 
 Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, each by its own tool; inconclusive for BusyBox's ntpd,
 which can't be asked. Whether what the daemon then claims is true is what sync_state asks.
@@ -19,6 +20,7 @@ stands in plugin_utils/daemons.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..daemons import Peer, ask
 from ..finding import Finding
@@ -49,9 +51,15 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if not peers:
         return fail(f"{daemon} has no source: none is configured", "no source configured")
     if all(peer.state == "unresolved" for peer in peers):
-        return fail(f"no name of {daemon}'s sources resolves ({_names(peers)})", "names of sources don't resolve")
+        unresolved = fail(
+            f"no name of {daemon}'s sources resolves ({_names(peers)})",
+            "names of sources don't resolve",
+            "See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
+        )
+        return _told_once(unresolved, record, peers)
     if not any(peer.answers for peer in peers):
-        return fail(f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
+        silent = fail(f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
+        return _told_once(silent, record, peers)
     selected = [peer for peer in peers if peer.selected]
     if not selected:
         states = ", ".join(f"{peer.name}: {peer.state}" for peer in peers)
@@ -74,6 +82,21 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         if those
     ]
     return Finding("pass", f"{daemon} follows {_names(selected)}, of {len(peers)} in all{''.join(notes)}", seen=seen)
+
+
+def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Finding:
+    """Skipped where the daemon's sources are among the servers that ntp_servers asked, and none of these answered it either."""
+    servers = (record.evidence.get("ntp") or {}).get("servers") or []
+    asked = {name for server in servers for name in (server["server"], *(server.get("addresses") or []))}
+    answered = any(r.skew_s for r in record.skew.references if r.name.startswith("ntp "))
+    if answered or not asked.issuperset(peer.name for peer in peers):
+        return finding
+    return replace(
+        finding,
+        state="skipped",
+        why="It follows from what ntp_servers found: these servers answer nobody on this node.",
+        remedy="Mend what ntp_servers says, and check again.",
+    )
 
 
 def _names(peers: Iterable[Peer]) -> str:

@@ -14,8 +14,8 @@ Passes where the daemon claims to be synchronised, and
 A stratum of 10 and more passes with a note. Inconclusive where the age of the last update or the kernel's maxerror is not told.
 A daemon that does not claim to be synchronised fails; it is skipped where that follows from what ntp_sources found.
 
-Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; inconclusive for BusyBox's ntpd,
-which can't be asked. Whether the skew is one that the clients can stand is what clock_skew asks.
+Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; skipped for one that can't be asked,
+as ntp_sources tells. Whether the skew is one that the clients can stand is what clock_skew asks.
 
 What to do: give the daemon servers that answer and let it step the clock (`chronyc makestep`; the finding has the words for each
 daemon); the gate does both, with chrony. Where the references contradict it, see which is wrong before stepping: clock_skew names
@@ -56,9 +56,9 @@ _FASTEST_SLEW = 0.1
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge the claim by all that stands beside it, the plainest contradiction first."""
     in_kernel = kernel(record)
-    sync = ask(record, "state")
+    sync = _asked(record, in_kernel)
     if isinstance(sync, Finding):
-        return _with_timedatectls_yes(sync, record, in_kernel)
+        return sync
     wall_s = record.section("collected")["wall_ns"] / NS
     age_s, stale_after_s = sync.last_update_age_s, sync.stale_after_s
     who = f"{sync.daemon} says it is synchronised ({sync.claim}), but"
@@ -113,6 +113,27 @@ def judge(record: Record, policy: Policy) -> Finding:
     if missing := _not_told(sync, in_kernel):
         raise MissingEvidenceError(f"{sync.daemon} says it is synchronised ({sync.claim}), but {missing}")
     return Finding("pass", _describe(sync, record), seen=seen)
+
+
+def _asked(record: Record, in_kernel: Kernel | None) -> Synchronisation | Finding:
+    """What the daemon says. Where it can't be asked or does not answer, ntp_sources, which asks the same, says what to do."""
+    try:
+        sync = ask(record, "state")
+    except MissingEvidenceError as missing:
+        summary = cause = f"could not tell: {missing}"
+    else:
+        if isinstance(sync, Synchronisation):
+            return sync
+        if sync.state == "skipped":
+            return _with_timedatectls_yes(sync, record, in_kernel)
+        summary, cause = sync.summary, sync.cause
+    return Finding(
+        "skipped",
+        summary,
+        "It follows from what ntp_sources found: the daemon told nothing.",
+        "Mend what ntp_sources says, and check again.",
+        cause=cause,
+    )
 
 
 def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, Any]) -> Finding:
@@ -197,8 +218,8 @@ def _describe(sync: Synchronisation, record: Record) -> str:
 
 
 def _with_timedatectls_yes(finding: Finding, record: Record, in_kernel: Kernel | None) -> Finding:
-    """Where no daemon steers the clock, or it can't be asked, timedatectl's yes is the lie that is left to name."""
-    if finding.state != "skipped" or not _timedatectl_says_yes(record):
+    """Where no daemon steers the clock, timedatectl's yes is the lie that is left to name."""
+    if not _timedatectl_says_yes(record):
         return finding
     ago_s = in_kernel.set_at_most_ago_s if in_kernel else None
     last = f", and the last update may be {ago_s / 3600:.1f} h old" if ago_s is not None else ""

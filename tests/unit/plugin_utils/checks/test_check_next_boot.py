@@ -491,3 +491,10 @@ def test_a_daemon_that_a_target_wants_by_a_link_in_usr_starts_though_systemd_cal
         return judge(*units, daemons=(timesyncd,), processes=(process,)).state
 
     assert (of(by_link), of(by_hand), of()) == ("pass", "fail", "fail")
+
+
+def test_daemons_that_run_together_now_are_told_by_time_service():
+    together = judge(daemons=(CHRONY_UNIT, NTPD))
+    assert (together.state, "time_service" in together.why) == ("skipped", True)
+    third = judge(daemons=(CHRONY_UNIT, NTPD, unit("openntpd.service", "inactive")))
+    assert third.state == "fail"

@@ -5,7 +5,18 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import n
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
 
-from tests.unit.plugin_utils.builders import chrony, policy, record, source, time_services, tracking, unit
+from tests.unit.plugin_utils.builders import (
+    chrony,
+    ntp_sample,
+    ntp_server,
+    policy,
+    record,
+    silent_sample,
+    source,
+    time_services,
+    tracking,
+    unit,
+)
 from tests.unit.plugin_utils.daemons import recorded
 
 
@@ -203,3 +214,15 @@ def test_a_finding_shows_each_source():
         {"name": "10.77.0.1", "state": "selected", "stratum": 2, "reach": "377", "offset_s": pytest.approx(-0.000009)},
         {"name": "10.77.0.9", "state": "unreachable", "stratum": 2, "reach": "0", "offset_s": None},
     ]
+
+
+def of_servers(*servers, sources=("10.77.0.1", "10.77.0.2")):
+    return judge(chrony=chrony(None, *[source(name, "?", 0) for name in sources]), ntp={"servers": list(servers)})
+
+
+def test_servers_that_answer_nobody_on_the_node_are_told_by_ntp_servers():
+    silent = [ntp_server(name, silent_sample()) for name in ("10.77.0.1", "10.77.0.2", "10.77.0.3")]
+    assert of_servers(*silent).state == "skipped"
+    assert of_servers(*silent, sources=["10.77.0.9"]).state == "fail"
+    assert of_servers(*silent, ntp_server("10.77.0.4", ntp_sample())).state == "fail"
+    assert of_servers().state == "fail"

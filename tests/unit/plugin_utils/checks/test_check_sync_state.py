@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
 
@@ -345,8 +346,14 @@ def test_what_follows_from_its_sources_is_told_once(sections):
     assert "ntp_sources" in skipped.remedy
 
 
-def test_a_daemon_that_cannot_be_asked_is_inconclusive():
-    assert judge(**recorded.BUSYBOX).state == "inconclusive"
+MUTE = {"chrony": chrony(tracking={"rc": 1, "stdout": "506 Cannot talk to daemon\n", "stderr": ""})}
+
+
+@pytest.mark.parametrize("sections", [recorded.BUSYBOX, MUTE])
+def test_that_a_daemon_does_not_answer_is_told_once(sections):
+    told = judge_record(record(of_policy=policy(checks=["ntp_sources", "sync_state"]), **sections))["findings"]
+    assert [f["state"] for f in told if f["check"] != "reachable"] == ["inconclusive", "skipped"]
+    assert told[1]["summary"] == told[2]["summary"]
 
 
 # No daemon
