@@ -205,9 +205,7 @@ def _unknown(estimate: SkewEstimate) -> Finding:
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 
 
-def _explain(
-    state: State, worst: list[_Row], skew_s: Interval, summary: str, seen: Mapping[str, Any]
-) -> Finding:
+def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, seen: Mapping[str, Any]) -> Finding:
     """Blame the clock, unless what it is held against bears no clock at all."""
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
