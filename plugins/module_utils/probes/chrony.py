@@ -41,7 +41,8 @@ def collect(timeout_s: float) -> dict:
     commands = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
     commands["version"] = ["chronyd", "-v"]
     if path:
-        # Prints what chronyd makes of the file and ends; it needs no privilege and touches nothing.
+        # Prints what chronyd makes of the file and ends, without privilege and touching nothing; before 4.0 it knows no -p,
+        # prints its help and ends (chrony's main.c).
         commands["printed"] = ["chronyd", "-p", "-f", path]
     answers = run_all(commands, timeout_s)
     config = read_configuration(path, directory)
