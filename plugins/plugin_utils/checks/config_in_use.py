@@ -37,10 +37,10 @@ from ..chronyc import (
     parse_tracking,
 )
 from ..daemons import without_daemon
+from ..daemons.units import time_daemons
 from ..finding import Finding, State
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
-from ..time_daemons import time_daemons
 
 NEEDS = ("time_services", "chrony")
 MENDED_BY_CHRONY = True

@@ -29,13 +29,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..daemons.first_correction import FirstCorrection, chrony_config, first_correction
+from ..daemons.strays import stray_daemons
+from ..daemons.units import TimeDaemon, time_daemons
 from ..finding import Finding
-from ..first_correction import FirstCorrection, chrony_config, first_correction
 from ..interval import Interval
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
-from ..stray_daemons import stray_daemons
-from ..time_daemons import TimeDaemon, time_daemons
 
 NEEDS = ("time_services", "clock", "boot")
 READS = ("chrony", "ntpd", "openntpd")

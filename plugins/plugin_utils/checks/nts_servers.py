@@ -22,12 +22,12 @@ from typing import Any
 
 from ..chrony_config import read_config
 from ..chrony_rules import selectable
+from ..daemons.units import time_daemons
 from ..finding import Finding
 from ..interval import Interval
 from ..ntp_packet import NS
 from ..policy import Policy
 from ..record import Record
-from ..time_daemons import time_daemons
 from ..wording import listed
 
 NEEDS = ("collected", "nts", "chrony", "time_services")

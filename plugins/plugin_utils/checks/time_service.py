@@ -23,11 +23,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from ..daemons.strays import StrayDaemon, may_be_of, stray_daemons
+from ..daemons.units import TimeDaemon, time_daemons
 from ..finding import Finding
 from ..policy import Policy
 from ..record import Record
-from ..stray_daemons import StrayDaemon, may_be_of, stray_daemons
-from ..time_daemons import TimeDaemon, time_daemons
 
 NEEDS = ("time_services",)
 READS = ("ptp",)

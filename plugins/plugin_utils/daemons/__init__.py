@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ..finding import Finding
 from ..record import MissingEvidenceError, Record
-from ..stray_daemons import stray_daemons
-from ..time_daemons import TimeDaemon, time_daemons
 from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
 from .silent import CannotBeAskedError
+from .strays import stray_daemons
+from .units import TimeDaemon, time_daemons
 
 __all__ = [
     "CannotBeAskedError",

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from ..chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
 from ..ntp_packet import NS
 from ..record import MissingEvidenceError, Record
-from ..time_daemons import TimeDaemon
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
+from .units import TimeDaemon
 
 ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",

@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass, replace
 
 from ..record import Record
-from ..time_daemons import TimeDaemon
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer
+from .units import TimeDaemon
 
 ADVICE = Advice(
     "Name servers that answer this node in ntpd's ntp.conf (/etc/ntpsec/ntp.conf, /etc/ntp.conf) and restart {unit}, or "

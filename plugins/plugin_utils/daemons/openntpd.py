@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from ..record import Record
-from ..time_daemons import TimeDaemon
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+from .units import TimeDaemon
 
 ADVICE = Advice(
     "Name servers that answer this node in OpenNTPD's ntpd.conf (/etc/openntpd/ntpd.conf) and restart {unit}, or change the "

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from ..record import Record
-from ..time_daemons import TimeDaemon
 from .model import Advice, Peer, PeerState, Synchronisation, answer
+from .units import TimeDaemon
 
 ADVICE = Advice(
     "See that a grandmaster's Announce and Sync messages reach this port (UDP 319 and 320, multicast, the same domain), or "

@@ -5,8 +5,8 @@ that have no file here.
 from __future__ import annotations
 
 from ..record import MissingEvidenceError, Record
-from ..time_daemons import TimeDaemon
 from .model import Synchronisation
+from .units import TimeDaemon
 
 
 class CannotBeAskedError(MissingEvidenceError):

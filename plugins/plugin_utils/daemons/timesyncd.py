@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from ..ntp_packet import NS
 from ..record import Record
-from ..time_daemons import TimeDaemon
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+from .units import TimeDaemon
 
 ADVICE = Advice(
     "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "

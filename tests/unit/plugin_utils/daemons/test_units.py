@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.units import time_daemons
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.time_daemons import time_daemons
 
 from tests.unit.plugin_utils.builders import CHRONY_UNIT, time_services, unit
 

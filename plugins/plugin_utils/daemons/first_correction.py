@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .chrony_config import ChronyConfig, read_config
-from .record import MissingEvidenceError, Record
-from .stray_daemons import may_be_of
-from .time_daemons import TimeDaemon
+from ..chrony_config import ChronyConfig, read_config
+from ..record import MissingEvidenceError, Record
+from .strays import may_be_of
+from .units import TimeDaemon
 
 NEVER = math.inf
 

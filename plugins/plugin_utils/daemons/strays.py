@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .time_daemons import TimeDaemon, leaves_clock_alone
+from .units import TimeDaemon, leaves_clock_alone
 
 _DAEMON_OF_PROCESS = {
     "chronyd": "chrony",
