@@ -44,13 +44,17 @@ class Record:
             raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}")
         return section
 
-    def chronyc(self, command: str) -> str:
-        """What ``chronyc -c COMMAND`` printed; raises MissingEvidenceError where it did not work."""
-        answer = (self.section("chrony").get("commands") or {}).get(command) or {"error": "not asked"}
+    def answer(self, section: str, command: str, called: str) -> str:
+        """What a section's ``command`` printed; raises MissingEvidenceError, which calls it so, where it did not work."""
+        answer = (self.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
         if answer.get("error") or answer["rc"] != 0:
             reason = answer.get("error") or (answer["stderr"] or answer["stdout"]).strip() or f"rc {answer['rc']}"
-            raise MissingEvidenceError(f"chronyc {command} did not answer: {reason}")
+            raise MissingEvidenceError(f"{called} did not answer: {reason}")
         return str(answer["stdout"])
+
+    def chronyc(self, command: str) -> str:
+        """What ``chronyc -c COMMAND`` printed; raises MissingEvidenceError where it did not work."""
+        return self.answer("chrony", command, f"chronyc {command}")
 
     @cached_property
     def skew(self) -> SkewEstimate:

@@ -22,12 +22,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..chrony_config import read_config
 from ..chrony_rules import RULES
 from ..daemons import steering_daemon, without_daemon
+from ..daemons.chrony import chrony_configuration
 from ..finding import Finding
 from ..policy import Policy
-from ..record import MissingEvidenceError, Record
+from ..record import Record
 
 NEEDS = ("time_services", "chrony")
 MENDED_BY_CHRONY = True
@@ -42,9 +42,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     steering = steering_daemon(record)
     if steering and steering.daemon != "chrony":
         return Finding("pass", f"chrony does not steer this clock ({steering.unit} runs): nothing to lint")
-    config = read_config(record.section("chrony"))
-    if not config.files:
-        raise MissingEvidenceError(_nothing_read(config.path, config.unread))
+    config = chrony_configuration(record)
     found = [
         {
             "id": rule.id,
@@ -84,9 +82,3 @@ def _also(what: str, rows: list[dict[str, Any]]) -> str:
 
 def _place(row: dict[str, Any]) -> str:
     return f"{row['file']}:{row['line']} ({row['text']})" if row["line"] else f"{row['file']} ({row['text']})"
-
-
-def _nothing_read(path: str | None, unread: Any) -> str:
-    if path is None:
-        return "chronyd runs, and no configuration file of it was found"
-    return f"{path} was not read: {unread.get(path, 'it is not in the evidence')}"

@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..chrony_config import ChronyConfig, Source, read_config
+from ..chrony_config import ChronyConfig, Source
 from ..chronyc import (
     Authentication,
     Tracking,
@@ -37,6 +37,7 @@ from ..chronyc import (
     parse_tracking,
 )
 from ..daemons import without_daemon
+from ..daemons.chrony import chrony_configuration
 from ..daemons.units import time_daemons
 from ..finding import Finding, State
 from ..policy import Policy
@@ -102,9 +103,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         return Finding("pass", "chrony does not steer this clock: there is no configuration of it in use")
     restart = f"rc-service {unit} restart" if services.get("manager") == "openrc" else f"systemctl restart {unit}"
     section = record.section("chrony")
-    config = read_config(section)
-    if config.path not in config.files:
-        raise MissingEvidenceError(f"chrony's configuration could not be read ({config.path or 'none was found'})")
+    config = chrony_configuration(record)
     running = _Running.of(record)
     tracking = parse_tracking(record.chronyc("tracking"))
     rewritten = _rewritten(section)

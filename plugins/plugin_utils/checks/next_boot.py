@@ -29,7 +29,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..daemons.first_correction import FirstCorrection, chrony_config, first_correction
+from ..daemons.chrony import chrony_configuration
+from ..daemons.first_correction import FirstCorrection, first_correction
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
 from ..finding import Finding
@@ -308,7 +309,7 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     """Why an enabled wait waits for nothing with this daemon, and what would mend it; empty where it proves."""
     name = unit["unit"]
     another = (f"{daemon.unit} steers the clock", "")
-    config = chrony_config(record) if daemon.daemon in ("chrony", "timemaster") else None
+    config = chrony_configuration(record) if daemon.daemon in ("chrony", "timemaster") else None
     if name == "chrony-wait.service":
         if config is None:
             return another

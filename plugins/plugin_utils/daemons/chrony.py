@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from ipaddress import ip_address
 
+from ..chrony_config import ChronyConfig, read_config
 from ..chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
 from ..ntp_packet import NS
 from ..record import MissingEvidenceError, Record
@@ -46,6 +47,17 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         max_error_s=tracking.root_dispersion_s + tracking.root_delay_s / 2,
         sets_maxerror=True,
     )
+
+
+def chrony_configuration(record: Record) -> ChronyConfig:
+    """What chronyd reads; raises MissingEvidenceError where its first file was not shown."""
+    config = read_config({"config": {}, **record.section("chrony")})
+    if config.files:
+        return config
+    if config.path is None:
+        raise MissingEvidenceError("no configuration file of chronyd was found")
+    why = config.unread.get(config.path, "it is not in the evidence")
+    raise MissingEvidenceError(f"{config.path} was not read: {why}")
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..chrony_config import ChronyConfig, read_config
 from ..record import MissingEvidenceError, Record
+from .chrony import chrony_configuration
 from .strays import may_be_of
 from .units import TimeDaemon
 
@@ -59,17 +59,8 @@ def first_correction(daemon: TimeDaemon, record: Record) -> FirstCorrection:
     return _FIXED[daemon.daemon]
 
 
-def chrony_config(record: Record) -> ChronyConfig:
-    """What chronyd reads; raises MissingEvidenceError where no file of it was shown."""
-    section = record.section("chrony")
-    config = read_config({"config": {}, **section})
-    if not config.files:
-        raise MissingEvidenceError(f"chrony's configuration could not be read ({config.path or 'no file was found'})")
-    return config
-
-
 def _of_chrony(record: Record) -> FirstCorrection:
-    config = chrony_config(record)
+    config = chrony_configuration(record)
     if directive := config.last("makestep"):
         with contextlib.suppress(ValueError):
             threshold_s, updates = (float(word) for word in directive.arguments)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from ..record import MissingEvidenceError, Record
+from ..record import Record
 
 PeerState = Literal["selected", "candidate", "falseticker", "unreachable", "unusable", "unresolved", "unknown"]
 
@@ -115,12 +114,3 @@ def kernel(record: Record) -> Kernel | None:
     if "maxerror_us" not in adjtimex:
         return None
     return Kernel(adjtimex["maxerror_us"] / 1e6, 0.0 - (adjtimex.get("offset_us") or 0) / 1e6)
-
-
-def answer(record: Record, section: str, command: str, argv: str) -> str:
-    """What ``argv`` printed on the node; raises MissingEvidenceError where it did not work."""
-    given: Mapping[str, Any] = (record.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
-    if given.get("error") or given["rc"] != 0:
-        reason = given.get("error") or (given["stderr"] or given["stdout"]).strip() or f"rc {given['rc']}"
-        raise MissingEvidenceError(f"{argv} did not answer: {reason}")
-    return str(given["stdout"])

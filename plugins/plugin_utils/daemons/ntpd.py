@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ..record import Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
 from .units import TimeDaemon
 
 ADVICE = Advice(
@@ -147,8 +147,8 @@ def _is_own_clock(refid: str, source: str) -> bool:
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What ntpd says of itself."""
-    system = parse_system_variables(answer(record, "ntpd", "rv", "ntpq -c rv"))
-    rows = parse_associations(answer(record, "ntpd", "peers", "ntpq -pn"))
+    system = parse_system_variables(record.answer("ntpd", "rv", "ntpq -c rv"))
+    rows = parse_associations(record.answer("ntpd", "peers", "ntpq -pn"))
     # A pool's line (type p) stands for the servers that its name gives; alone, the name has given none yet.
     servers = [r.peer for r in rows if r.kind != "p"]
     pools = [replace(r.peer, state="unresolved") for r in rows if r.kind == "p"]

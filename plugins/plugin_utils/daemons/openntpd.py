@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ..record import Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 from .units import TimeDaemon
 
 ADVICE = Advice(
@@ -107,7 +107,7 @@ def _row(name: str, head: re.Match[str]) -> Row:
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What OpenNTPD says of itself; the age of its last update is the kernel's: each update sets maxerror to 0."""
-    status = parse_status(answer(record, "openntpd", "all", "ntpctl -s all"))
+    status = parse_status(record.answer("openntpd", "all", "ntpctl -s all"))
     valid = [row for row in status.rows if row.works]
     # It follows the median of its valid peers (ntp.c, priv_adjtime), and marks the one that gave it, but no IPv6 peer.
     marked = [row for row in valid if row.selected] or valid

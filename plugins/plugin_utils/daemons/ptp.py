@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ..record import Record
-from .model import Advice, Peer, PeerState, Synchronisation, answer
+from .model import Advice, Peer, PeerState, Synchronisation
 from .units import TimeDaemon
 
 ADVICE = Advice(
@@ -45,8 +45,8 @@ def parse_management(text: str, message: str) -> list[dict[str, str]]:
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What ptp4l says of itself; of several ports that one counts which follows a master."""
-    status = parse_management(answer(record, "ptp", "time_status", "pmc 'GET TIME_STATUS_NP'"), "TIME_STATUS_NP")[0]
-    ports = parse_management(answer(record, "ptp", "port_data_set", "pmc 'GET PORT_DATA_SET'"), "PORT_DATA_SET")
+    status = parse_management(record.answer("ptp", "time_status", "pmc 'GET TIME_STATUS_NP'"), "TIME_STATUS_NP")[0]
+    ports = parse_management(record.answer("ptp", "port_data_set", "pmc 'GET PORT_DATA_SET'"), "PORT_DATA_SET")
     states = [port.get("portState", "unknown") for port in ports]
     present = status.get("gmPresent") == "true"
     master = status.get("gmIdentity", "unknown")

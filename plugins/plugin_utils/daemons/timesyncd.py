@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from ..ntp_packet import NS
 from ..record import Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, answer, kernel
+from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 from .units import TimeDaemon
 
 ADVICE = Advice(
@@ -132,7 +132,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     It claims to be synchronised by having accepted a server's reply: it refuses leap 3, stratum 0 and 16 and a root distance
     above RootDistanceMaxSec (timesyncd-manager.c). What it still has to slew away is in the kernel.
     """
-    timesync = parse_timesync(answer(record, "timesyncd", "timesync", "timedatectl show-timesync"))
+    timesync = parse_timesync(record.answer("timesyncd", "timesync", "timedatectl show-timesync"))
     message = timesync.message
     in_kernel = kernel(record)
     age_s = _age_s(record, message, in_kernel.set_at_most_ago_s if in_kernel else None)

@@ -99,7 +99,7 @@ def test_where_no_daemon_runs_it_follows_from_what_time_service_found():
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        pytest.param(files(None), "no configuration file of it was found", id="none found"),
+        pytest.param(files(None), "no configuration file of chronyd was found", id="none found"),
         pytest.param(files(MAIN, error="[Errno 13] Permission denied"), "Permission denied", id="not to be read"),
     ],
 )

@@ -427,7 +427,7 @@ def test_a_manager_that_is_not_known_is_inconclusive():
         pytest.param({"boot": {"units": {"error": "systemctl: no answer"}}}, "systemctl: no answer", id="systemd"),
         pytest.param({"clock": rtc(since_epoch_s=None)}, "there is an RTC, but it could not be read", id="the RTC"),
         pytest.param(
-            {"chrony": {"config": {"path": None, "files": [], "unread": []}}}, "no file was found", id="chrony.conf"
+            {"chrony": {"config": {"path": None, "files": [], "unread": []}}}, "no configuration file", id="chrony.conf"
         ),
         pytest.param(
             {"daemons": (unit("htpdate.service"),), "processes": ()},
