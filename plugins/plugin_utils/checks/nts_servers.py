@@ -27,7 +27,7 @@ from ..finding import Finding
 from ..interval import Interval
 from ..ntp_packet import NS
 from ..policy import Policy
-from ..record import Record
+from ..record import MissingEvidenceError, Record
 from ..wording import listed
 
 NEEDS = ("collected", "nts", "chrony", "time_services")
@@ -63,12 +63,17 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     """Judge each key establishment that was tried."""
     servers = record.section("nts")["servers"]
     seen = {"servers": servers}
-    if not servers:
-        return Finding("pass", "no server is authenticated with NTS", seen=seen)
     active = [d for d in time_daemons(record.section("time_services")) if d.active]
     if active and all(d.daemon != "chrony" for d in active):
         unit = ", ".join(d.unit for d in active)
         return Finding("pass", f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen)
+    if not servers:
+        sources = read_config({"config": {}, **record.section("chrony")}).sources
+        if written := [s.name for s in sources if s.kind != "peer" and "nts" in s.options]:
+            raise MissingEvidenceError(
+                f"{listed(written)} with `nts` in chrony's configuration, and no server was asked"
+            )
+        return Finding("pass", "no server is authenticated with NTS", seen=seen)
     bad = [(server, cause) for server in servers if (cause := _cause(server, record))]
     seen["problems"] = {server["server"]: cause for server, cause in bad}
     told = "; ".join(f"{server['server']}: {cause} ({_detail(server)})" for server, cause in bad)

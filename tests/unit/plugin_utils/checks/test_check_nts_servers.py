@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
 
 from tests.unit.plugin_utils.builders import NS, TRUE_NS, chrony, policy, record, time_services, unit
 
@@ -50,6 +50,12 @@ YEAR_S = 365 * 86400
 def test_a_node_without_nts_passes():
     finding = judge(config="server ntp.example iburst\n")
     assert (finding.state, finding.summary) == ("pass", "no server is authenticated with NTS")
+
+
+def test_a_server_that_was_not_asked_is_missing_evidence():
+    with pytest.raises(MissingEvidenceError, match=r"a.example, b.example"):
+        judge()
+    assert judge(time_services=time_services(unit("systemd-timesyncd.service"))).state == "pass"
 
 
 def test_servers_that_set_it_up_pass():
