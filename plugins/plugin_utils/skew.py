@@ -116,6 +116,8 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
     except ValueError as error:
         shared = "".join(f"; {', '.join(names)} share one vote" for names in shared_votes(found))
         return unknown("the references disagree", f"{error}{shared}", controller_skew_s)
+    if set(agreement.agreeing) <= {CONTROLLER}:
+        return unknown("the references disagree", "only the controller's clock is left of them", controller_skew_s)
     return SkewEstimate(
         agreement.interval, found, agreement.falsetickers, ntp_samples=samples, controller_skew_s=controller_skew_s
     )

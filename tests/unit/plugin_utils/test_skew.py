@@ -198,6 +198,12 @@ def test_the_controller_alone_proves_nothing():
     )
 
 
+def test_a_server_that_stands_twice_leaves_no_majority_to_the_controller():
+    twice = [ntp_server("a", ntp_sample(-600.0))] * 2
+    as_wrong = {name: at_ns - 600 * NS for name, at_ns in CONTROLLER.items()}
+    assert of_references(*twice, skew_s=-600.0, controller=as_wrong).skew_s is None
+
+
 def test_one_other_reference_that_agrees_with_the_controller_is_enough():
     assert of_references(ntp_server("a", ntp_sample(0.25)), skew_s=0.25).skew_s.middle == pytest.approx(0.25)
 
