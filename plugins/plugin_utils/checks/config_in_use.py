@@ -175,7 +175,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
                 "Run `chronyc reload sources`; if it is still not listed by `chronyc -N sources -a`, see that chronyd's user can "
                 "read the file."
                 if reloaded
-                else restart,
+                else f"Run `{restart}`.",
                 _CHANGED,
             )
     refclocks = [source for source in config.sources if source.kind == "refclock"]
@@ -183,7 +183,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
         yield _Fault(
             f"reference clocks: {len(refclocks)} written, {running.refclocks} running",
             "Reference clocks are only set up when chronyd starts.",
-            restart,
+            f"Run `{restart}`.",
             _CHANGED,
         )
 
@@ -198,7 +198,7 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
             "chronyd goes on with what it read when it started.",
-            restart,
+            f"Run `{restart}`.",
             _CHANGED,
         )
     elif extra:
@@ -311,7 +311,7 @@ def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, restart: str
         yield _Fault(
             f"makestep says {threshold_s:g} s, but chronyd does not step the clock ({reason}): it is {slew}",
             "chronyd steps the clock in the first updates after its start only; afterwards, whatever the offset, it slews.",
-            f"Run `chronyc makestep` once its sources are right, or {restart}.",
+            f"Run `chronyc makestep` once its sources are right, or `{restart}`.",
             "makestep used up" if spent else _CHANGED,
         )
     elif off_s > policy.max_clock_error_s:

@@ -74,13 +74,13 @@ def test_a_server_that_was_written_after_the_start_does_not_run():
     finding = of(THREE + "server d.example\n", *RUNNING)
     assert (finding.state, finding.cause) == ("fail", "changed since start")
     assert finding.summary == f"written but not running: d.example ({MAIN}:5)"
-    assert finding.remedy == "systemctl restart chrony.service"
+    assert finding.remedy == "Run `systemctl restart chrony.service`."
 
 
 def test_on_openrc_chronyd_is_restarted_its_way():
     section = chrony(config="server 10.77.0.1\nserver d.example\n")
     finding = judge(chrony=section, time_services=time_services(unit("chronyd"), manager="openrc"))
-    assert (finding.state, finding.remedy) == ("fail", "rc-service chronyd restart")
+    assert (finding.state, finding.remedy) == ("fail", "Run `rc-service chronyd restart`.")
 
 
 def test_a_sources_file_that_was_not_reloaded_does_not_run():
