@@ -152,11 +152,12 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def fleet_lines(fleet: Mapping[str, Any]) -> list[str]:
-    """The measurements of all nodes together, a line each."""
+    """The measurements of all nodes together, a line each. A controller that may be right is not worth one."""
     lines = []
     if apart := fleet["spread_s"]:
         who = f" ({apart['ahead']} ahead of {apart['behind']})" if apart["ahead"] else ""
         lines.append(f"largest difference between two nodes: {span_text(apart, sign='-')}{who}")
-    if controller_s := fleet["controller_skew_s"]:
+    controller_s = fleet["controller_skew_s"]
+    if controller_s and not controller_s["low"] <= 0 <= controller_s["high"]:
         lines.append(f"the controller's own clock, by the nodes' references: {span_text(controller_s)}")
     return lines

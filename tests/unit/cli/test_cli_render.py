@@ -195,7 +195,7 @@ def test_many_admitted_nodes_share_a_row(number: int, rows: int) -> None:
 
 FLEET = {
     "spread_s": {"low": 657.0004, "high": 657.0009, "ahead": "node3", "behind": "node2"},
-    "controller_skew_s": {"low": -0.5, "high": 1.25},
+    "controller_skew_s": {"low": 1.0, "high": 2.25},
     "findings": [
         {"id": "controller_clock", "summary": "it is off", "why": "why so", "remedy": "mend it", "nodes": ["a", "b"]}
     ],
@@ -208,12 +208,18 @@ def test_what_all_nodes_tell_together_is_told_once() -> None:
         "",
         "All nodes together:",
         "  largest difference between two nodes: 657.000 s to 657.001 s (node3 ahead of node2)",
-        "  the controller's own clock, by the nodes' references: -0.500 s to +1.250 s",
+        "  the controller's own clock, by the nodes' references: +1.000 s to +2.250 s",
         "  controller_clock",
         "    seen  it is off",
         "    why   why so",
         "    next  mend it",
     ]
+
+
+def test_a_controller_whose_clock_may_be_right_is_not_mentioned() -> None:
+    fleet = {**FLEET, "controller_skew_s": {"low": -1.4, "high": 0.1}}
+    lines = render.fleet({**report(a=admitted(), b=refused()), "fleet": fleet}, 100)
+    assert not any("controller's own clock" in line for line in lines)
 
 
 @pytest.mark.parametrize(
