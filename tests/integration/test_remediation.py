@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.conftest import Run, Runner
 from tests.lab import TRIO, Lab, NodeSpec
+from tests.lab.ntp import SERVERS
 
 pytestmark = pytest.mark.lab
 
@@ -105,6 +106,29 @@ def test_a_node_that_no_server_answers_is_not_touched(
     assert run.status == 4
     assert "Nothing was changed" in run.report["nodes"]["node2"]["remediation"]["message"]
     assert lab.ssh("node2", STATE, check=False).stdout == before
+
+
+def test_a_node_that_has_joined_is_not_stepped_unless_told_to_and_gets_only_servers_that_answer(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
+) -> None:
+    lab_node(AHEAD)
+    lab.ssh("node3", "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf")
+    before = lab.ssh("node3", STATE).stdout
+    settings: dict[str, object] = {"gate_ntp_servers": [*SERVERS.values(), "10.77.0.9"]}
+
+    run = skewgate("gate", "-l", "node3", extra=settings)
+    message = run.report["nodes"]["node3"]["remediation"]["message"]
+    assert message.startswith("Nothing was changed. The node has joined a cluster (/etc/kubernetes/kubelet.conf)")
+    assert "chronyd's slew would take 0.1 hours" in message
+    assert lab.ssh("node3", STATE).stdout == before
+    low_s, _high_s = lab.skew_s("node3")
+    assert low_s > 40
+
+    run = skewgate("gate", "-l", "node3", extra={**settings, "chrony_step_joined": True})
+    assert run.report["nodes"]["node3"]["verdict"] == "admit"
+    written = lab.ssh("node3", "cat /etc/chrony/chrony.conf").stdout
+    assert re.findall(r"^server (\S+)", written, re.MULTILINE) == list(SERVERS.values())
+    assert "# 10.77.0.9 was left out" in written
 
 
 @pytest.mark.parametrize(
