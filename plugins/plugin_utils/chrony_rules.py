@@ -398,7 +398,7 @@ _RULES = (
         "CHR201",
         "no-makestep",
         "warning",
-        "A clock that is far off is only slewed: an hour takes ten hours.",
+        "A clock that is far off is only slewed: an hour takes twelve hours.",
         "Add `makestep 1 3`.",
         f"{_DOC}, makestep",
         _no_makestep,

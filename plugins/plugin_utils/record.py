@@ -16,7 +16,10 @@ class MissingEvidenceError(Exception):
 
 @dataclass(frozen=True)
 class Record:
-    """Wraps the plain JSON of one node. Keys: evidence, controller, policy, unreachable, module_error, collected_at."""
+    """Wraps the plain JSON of one node.
+
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; address and earlier where a report has them.
+    """
 
     data: Mapping[str, Any]
 
@@ -53,8 +56,9 @@ class Record:
         return str(answer["stdout"])
 
     def chronyc(self, command: str) -> str:
-        """What ``chronyc -c COMMAND`` printed; raises MissingEvidenceError where it did not work."""
-        return self.answer("chrony", command, f"chronyc {command}")
+        """What chronyc printed, by the probe's name of the command; raises MissingEvidenceError where it did not work."""
+        called = {"sources_all": "-N sources -a", "sources_named": "-N sources"}.get(command, command)
+        return self.answer("chrony", command, f"chronyc {called}")
 
     @cached_property
     def skew(self) -> SkewEstimate:

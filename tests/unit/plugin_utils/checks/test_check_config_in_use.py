@@ -360,7 +360,9 @@ def test_without_a_daemon_that_runs_it_is_skipped():
     ("changes", "message"),
     [
         pytest.param(
-            {"sources_all": answer("Unrecognized", 1)}, "sources_all did not answer", id="a chronyc before 4.0"
+            {"sources_all": answer("Unrecognized", 1)},
+            "chronyc -N sources -a did not answer",
+            id="a chronyc before 4.0",
         ),
         pytest.param({"sources_all": answer(source("?"))}, "did not tell the names", id="no names"),
         pytest.param({"activity": {"error": "timed out"}}, "activity did not answer: timed out", id="no activity"),
