@@ -111,7 +111,9 @@ def test_what_the_role_writes_has_no_error(servers: list[str], expected: list[st
     variables = {
         **yaml.safe_load((role / "defaults/main.yml").read_text()),
         **yaml.safe_load((role / "vars/Debian.yml").read_text()),
-        "chrony_servers": servers,
+        "chrony_servers": [*servers, "silent"],
+        "__chrony_good": servers,
+        "__chrony_left_out": ["silent"],
     }
     template = (role / "templates/chrony.conf.j2").read_text()
     text = (
