@@ -128,7 +128,9 @@ class Namespace:
 
         def answers() -> bool:
             with self.socket(socket.SOCK_STREAM) as tcp:
-                tcp.settimeout(1)
+                # Not to be impatient: each connection that is given up leaves a slow guest's sshd one more process to start,
+                # until it greets nobody any more.
+                tcp.settimeout(15)
                 tcp.connect((address, port))
                 return tcp.recv(64).startswith(expect) if expect else True
 
