@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.lab.host import NO_CLOCK, LabError, command
 
 BRIDGE = "br0"
+BRIDGE_MAC = "02:77:00:00:00:01"
 #: The GitHub API and NTP servers' addresses, and one (.9) at which no NTP server ever answers.
 ADDRESSES = ("10.77.0.1", "10.77.0.2", "10.77.0.3", "10.77.0.9")
 GATEWAY = ADDRESSES[0]
@@ -52,7 +53,11 @@ class Namespace:
         self._ip("netns", "add", self.name)
         # The alias, which tells whose it is, comes last: what lacks it is half made, and made anew.
         self._ip("-n", self.name, "link", "set", "lo", "up")
-        self._ip(*f"-n {self.name} link add {BRIDGE} type bridge forward_delay 0 stp_state 0".split())
+        # A bridge without an address of its own takes the lowest of its taps: with each tap that came or went, the nodes would
+        # have the wrong one of their servers, until they ask again.
+        self._ip(
+            *f"-n {self.name} link add {BRIDGE} address {BRIDGE_MAC} type bridge forward_delay 0 stp_state 0".split()
+        )
         for address in ADDRESSES:
             self._ip("-n", self.name, "address", "add", f"{address}/24", "dev", BRIDGE)
         self._ip("-n", self.name, "link", "set", BRIDGE, "up")
