@@ -89,7 +89,7 @@ def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run
 def skewgate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """``skewgate COMMAND`` on the lab's inventory; keyword ``extra`` is a dict of variables, ``args`` further words."""
 
-    def run(command: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 400) -> Run:
+    def run(command: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 900) -> Run:
         folder = tmp_path_factory.mktemp(command)
         argv = [str(BIN / "skewgate"), command, "-i", str(INVENTORY), "--report-dir", str(folder), *args]
         if extra:
@@ -104,7 +104,7 @@ def skewgate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
 def playbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
     """``ansible-playbook skewgate.preflight.NAME`` on the lab's inventory, with further words and variables likewise."""
 
-    def run(name: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 400) -> Run:
+    def run(name: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 900) -> Run:
         folder = tmp_path_factory.mktemp(name)
         (folder / "extra.json").write_text(json.dumps({"gate_report_dir": str(folder), **(extra or {})}))
         argv = [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), f"skewgate.preflight.{name}"]

@@ -25,7 +25,7 @@ def test_the_default_scenario_passes_on_a_node_without_ntp(lab: Lab, lab_node: C
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout
     for action in ("converge", "idempotence", "verify"):
