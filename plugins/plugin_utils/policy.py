@@ -54,8 +54,7 @@ class Policy:
         known = list(known_checks)
         problems = []
         for key in ("checks", "advisory_checks"):
-            unknown = [name for name in settings.get(key) or [] if name not in known]
-            problems += [f"gate_{key}: no check is called {name!r}; known: {', '.join(known)}" for name in unknown]
+            problems += _unknown(f"gate_{key}: no check is called", settings.get(key) or [], known)
         checks = tuple(settings.get("checks") or known)
         advisory = tuple(settings.get("advisory_checks") or ())
         if set(checks) == {"reachable"}:
@@ -65,35 +64,19 @@ class Policy:
         profiles = dict(settings.get("client_profiles") or {})
         clients = tuple(settings.get("clients") or ())
         try:
-            catalogue = {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in profiles.items()}}
+            problems += _unknown("gate_clients: no client profile is called", clients, sorted(_all_profiles(profiles)))
         except ValueError as error:
             problems.append(f"gate_client_profiles: {error}")
-        else:
-            problems += [
-                f"gate_clients: no client profile is called {name!r}; known: {', '.join(sorted(catalogue))}"
-                for name in clients
-                if name not in catalogue
-            ]
         if not clients:
             problems.append("gate_clients: name the GitHub App clients that the cluster will run, for example [argocd]")
         limit_profiles = dict(settings.get("limit_profiles") or {})
         limits = tuple(settings.get("limits") or ())
         try:
-            all_limits = _all_limits(limit_profiles)
+            problems += _unknown("gate_limits: no limit is called", limits, sorted(_all_limits(limit_profiles)))
         except ValueError as error:
             problems.append(f"gate_limit_profiles: {error}")
-        else:
-            problems += [
-                f"gate_limits: no limit is called {name!r}; known: {', '.join(sorted(all_limits))}"
-                for name in limits
-                if name not in all_limits
-            ]
         accepted_rules = tuple(settings.get("accepted_rules") or ())
-        problems += [
-            f"gate_accepted_rules: no rule has the ID {rule!r}; known: {', '.join(RULES)}"
-            for rule in accepted_rules
-            if rule not in RULES
-        ]
+        problems += _unknown("gate_accepted_rules: no rule has the ID", accepted_rules, RULES)
         max_clock_error_s = _limit_s(settings, "max_clock_error_s", problems) or 1.0
         max_skew_s = _limit_s(settings, "max_skew_s", problems)
         if problems:
@@ -137,12 +120,13 @@ class Policy:
     @property
     def catalogue(self) -> dict[str, ClientProfile]:
         """All profiles: the shipped ones and the user's, which win."""
-        return {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in self.client_profiles.items()}}
+        return _all_profiles(self.client_profiles)
 
     @property
     def profiles(self) -> list[ClientProfile]:
         """The profiles of the named clients."""
-        return [self.catalogue[name] for name in self.clients]
+        catalogue = self.catalogue
+        return [catalogue[name] for name in self.clients]
 
     @property
     def all_limits(self) -> dict[str, Limit]:
@@ -153,6 +137,17 @@ class Policy:
     def signing_profile(self) -> ClientProfile:
         """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
         return narrowest(self.profiles)
+
+
+def _unknown(told: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A problem for each name that is not known, with those that are."""
+    choices = list(known)
+    return [f"{told} {name!r}; known: {', '.join(choices)}" for name in names if name not in choices]
+
+
+def _all_profiles(own: Mapping[str, Mapping[str, Any]]) -> dict[str, ClientProfile]:
+    """Raises ValueError with what is wrong with one of one's own."""
+    return {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in own.items()}}
 
 
 def _all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:

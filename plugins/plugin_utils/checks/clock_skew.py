@@ -242,7 +242,8 @@ def _describe(skew_s: Interval) -> str:
 def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
     """All that counts, clients first."""
     rows = [_client_row(profile, skew_s) for profile in policy.profiles]
-    rows += [_limit_row(policy.all_limits[name], skew_s) for name in policy.limits]
+    all_limits = policy.all_limits
+    rows += [_limit_row(all_limits[name], skew_s) for name in policy.limits]
     if policy.cluster_ca:
         rows.append(_limit_row(cluster_ca_limit(policy.cluster_ca, true_time_s), skew_s))
     if policy.max_skew_s is not None:
