@@ -30,3 +30,17 @@ class Finding:
         """A finding that does not say why, or what to do, leaves its reader alone; one without a cause, among many nodes."""
         if self.state != "pass" and not (self.why and self.remedy and self.cause):
             raise ValueError(f"a finding that is {self.state} says why, what to do, and its cause: {self.summary!r}")
+
+
+def follows_from(
+    check: str, summary: str, cause: str, seen: Mapping[str, Any] | None = None, because: str = ""
+) -> Finding:
+    """A finding that is skipped, as another check of the same node already tells what is to be mended."""
+    return Finding(
+        "skipped",
+        summary,
+        f"It follows from what {check} found{because and f': {because}'}.",
+        f"Mend what {check} says, and check again.",
+        seen or {},
+        cause,
+    )

@@ -33,7 +33,7 @@ from ..daemons.chrony import chrony_configuration
 from ..daemons.first_correction import FirstCorrection, first_correction
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
-from ..finding import Finding
+from ..finding import Finding, follows_from
 from ..interval import Interval
 from ..policy import Policy
 from ..record import MissingEvidenceError, Record
@@ -150,13 +150,11 @@ def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
     """Nothing that systemd or OpenRC would start again steers the clock."""
     strays = stray_daemons(record.section("time_services"), daemons)
     if not strays:
-        return Finding(
-            "skipped",
+        return follows_from(
+            "time_service",
             "no time daemon steers the clock, so the next boot can't be judged",
-            "It follows from what time_service found.",
-            "Mend what time_service says, and check again.",
-            {"at_boot": []},
             "no time daemon steers the clock",
+            {"at_boot": []},
         )
     return Finding(
         "fail",

@@ -28,12 +28,13 @@ stratum Checkmk's (chrony plugin), 0.128 s RFC 5905's step threshold, below whic
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..daemons import Synchronisation, ask
 from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
-from ..finding import Finding
+from ..finding import Finding, follows_from
 from ..interval import Interval
 from ..ntp_packet import NS
 from ..policy import Policy
@@ -55,10 +56,10 @@ _FASTEST_SLEW = 0.1
 
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge the claim by all that stands beside it, the plainest contradiction first."""
-    in_kernel = kernel(record)
-    sync = _asked(record, in_kernel)
+    sync = _asked(record)
     if isinstance(sync, Finding):
         return sync
+    in_kernel = kernel(record)
     wall_s = record.section("collected")["wall_ns"] / NS
     age_s, stale_after_s = sync.last_update_age_s, sync.stale_after_s
     who = f"{sync.daemon} says it is synchronised ({sync.claim}), but"
@@ -115,7 +116,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     return Finding("pass", _describe(sync, record), seen=seen)
 
 
-def _asked(record: Record, in_kernel: Kernel | None) -> Synchronisation | Finding:
+def _asked(record: Record) -> Synchronisation | Finding:
     """What the daemon says. Where it can't be asked or does not answer, ntp_sources, which asks the same, says what to do."""
     try:
         sync = ask(record, "state")
@@ -125,15 +126,9 @@ def _asked(record: Record, in_kernel: Kernel | None) -> Synchronisation | Findin
         if isinstance(sync, Synchronisation):
             return sync
         if sync.state == "skipped":
-            return _with_timedatectls_yes(sync, record, in_kernel)
+            return _with_timedatectls_yes(sync, record)
         summary, cause = sync.summary, sync.cause
-    return Finding(
-        "skipped",
-        summary,
-        "It follows from what ntp_sources found: the daemon told nothing.",
-        "Mend what ntp_sources says, and check again.",
-        cause=cause,
-    )
+    return follows_from("ntp_sources", summary, cause, because="the daemon told nothing")
 
 
 def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, Any]) -> Finding:
@@ -141,14 +136,7 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
     summary = f"{sync.daemon} is not synchronised ({sync.claim}){yes}"
     if not sync.follows:
-        return Finding(
-            "skipped",
-            summary,
-            "It follows from what ntp_sources found.",
-            "Mend what ntp_sources says, and check again.",
-            seen,
-            "not synchronised",
-        )
+        return follows_from("ntp_sources", summary, "not synchronised", seen)
     return Finding(
         "fail",
         summary,
@@ -217,19 +205,18 @@ def _describe(sync: Synchronisation, record: Record) -> str:
     return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}"
 
 
-def _with_timedatectls_yes(finding: Finding, record: Record, in_kernel: Kernel | None) -> Finding:
+def _with_timedatectls_yes(finding: Finding, record: Record) -> Finding:
     """Where no daemon steers the clock, timedatectl's yes is the lie that is left to name."""
     if not _timedatectl_says_yes(record):
         return finding
+    in_kernel = kernel(record)
     ago_s = in_kernel.set_at_most_ago_s if in_kernel else None
     last = f", and the last update may be {ago_s / 3600:.1f} h old" if ago_s is not None else ""
-    return Finding(
-        finding.state,
-        f"{finding.summary}; timedatectl says NTPSynchronized=yes all the same{last}",
-        f"{finding.why} The kernel stays synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
-        finding.remedy,
-        {"kernel": record.section("clock").get("adjtimex")},
-        finding.cause,
+    return replace(
+        finding,
+        summary=f"{finding.summary}; timedatectl says NTPSynchronized=yes all the same{last}",
+        why=f"{finding.why} The kernel stays synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
+        seen={"kernel": record.section("clock").get("adjtimex")},
     )
 
 

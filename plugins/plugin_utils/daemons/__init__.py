@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..finding import Finding
+from ..finding import Finding, follows_from
 from ..record import MissingEvidenceError, Record
 from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
@@ -75,12 +75,10 @@ def without_daemon(record: Record, what: str) -> Finding | None:
         return None
     idle = [d for d in time_daemons(record.section("time_services")) if d.active]
     leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
-    return Finding(
-        "skipped",
+    return follows_from(
+        "time_service",
         f"no time daemon steers this clock{leaves_alone}, so there is no {what} to judge",
-        "It follows from what time_service found.",
-        "Mend what time_service says, and check again.",
-        cause="no time daemon runs",
+        "no time daemon runs",
     )
 
 
