@@ -271,18 +271,8 @@ def test_a_closed_port_is_connect(authority, serve_tcp):
     assert error == {"phase": "connect", "message": f"127.0.0.1 port {server.port}: Connection refused"}
 
 
-def test_a_host_that_drops_packets_is_connect(authority):
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        # With its queue full, Linux drops further SYNs, as a firewall does.
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        error = error_of(collect_one(f"https://127.0.0.1:{full.getsockname()[1]}/", authority.pem, 0.3))
-        for client in waiting:
-            client.close()
+def test_a_host_that_drops_packets_is_connect(authority, dropping_port):
+    error = error_of(collect_one(f"https://127.0.0.1:{dropping_port}/", authority.pem, 0.3))
     assert error["phase"] == "connect"
 
 

@@ -174,24 +174,13 @@ def test_a_closed_port_is_connect(collect, serve_tcp):
     assert found["addresses"] == ["127.0.0.1"]
 
 
-def test_a_firewall_that_drops_is_connect_and_delays_nobody(collect, trust, serve_ke, authority):
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        # With its queue full, Linux drops further SYNs, as a firewall does.
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        blocked = full.getsockname()[1]
-        begun_s = time.monotonic()
-        found = collect(
-            trust,
-            *(f"server 127.0.0.1 nts ntsport {port}" for port in (blocked, serve_ke(authority.server_context()))),
-            timeout_s=0.5,
-        )
-        for client in waiting:
-            client.close()
+def test_a_firewall_that_drops_is_connect_and_delays_nobody(collect, trust, serve_ke, authority, dropping_port):
+    begun_s = time.monotonic()
+    found = collect(
+        trust,
+        *(f"server 127.0.0.1 nts ntsport {port}" for port in (dropping_port, serve_ke(authority.server_context()))),
+        timeout_s=0.5,
+    )
     assert time.monotonic() - begun_s < 5
     assert found[0]["error"]["phase"] == "connect"
     assert found[1]["error"] is None
