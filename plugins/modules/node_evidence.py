@@ -24,9 +24,9 @@ options:
     type: list
     elements: str
     choices: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
-      github_apps]
+      platform, github_apps]
     default: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
-      github_apps]
+      platform, github_apps]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -268,6 +268,15 @@ evidence:
           word, and C(vmware_timesync) the answer of C(vmware-toolbox-cmd timesync status), null elsewhere.
       type: dict
       returned: when asked for
+    platform:
+      description:
+        - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID), C(VARIANT_ID) and C(PRETTY_NAME), those that are
+          there. C(selinux) is enforcing, permissive or null.
+        - C(read_only) says why files or packages can't be changed (C(ostree), /usr is read-only, /etc is read-only), else it is
+          null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
+          transactional-update.
+      type: dict
+      returned: when asked for
     github_apps:
       description:
         - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s), C(sent),
@@ -294,6 +303,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     chrony,
     clock,
     clock_movers,
+    distribution,
     github_app,
     join_state,
     ntp,
@@ -320,6 +330,7 @@ SECTIONS = [
     "join_state",
     "boot",
     "clock_movers",
+    "platform",
     "github_apps",
 ]
 
@@ -390,6 +401,7 @@ def collect(params: dict) -> dict:
         "nts": (lambda: nts.collect(timeout_s), nts.bound_s(timeout_s)),
         "clock_movers": (lambda: clock_movers.collect(busy_s), busy_s + 3),
         "join_state": (join_state.collect, busy_s),
+        "platform": (distribution.collect, busy_s),
     }
     started = {}
     for section, (probe, bound_s) in probes.items():

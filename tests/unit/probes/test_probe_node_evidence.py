@@ -174,5 +174,5 @@ def assert_documented(evidence: dict[str, Any]) -> None:
     for_all = set(re.findall(r"C\(([a-z_]+)\)", str(documented["description"])))
     for name, section in evidence.items():
         own = documented["contains"][name]
-        named = {*re.findall(r"C\(([a-z0-9_]+)\)", str(own["description"])), *own.get("sample", ())}
+        named = {*re.findall(r"C\(([A-Za-z0-9_]+)\)", str(own["description"])), *own.get("sample", ())}
         assert keys(section) - for_all - named == set(), name

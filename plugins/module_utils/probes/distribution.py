@@ -1,0 +1,66 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which distribution the node runs, and whether packages and files can be changed there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from .config_files import text_or_none
+from .run import installed
+
+OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")  # os-release(5): the first that is there
+SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "VARIANT_ID", "PRETTY_NAME")
+PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactional-update")
+
+
+def collect(root: str = "") -> dict:
+    """The section ``platform``: ``{"os_release", "selinux", "read_only", "package_managers"}``."""
+    texts = (text_or_none(root + path) for path in OS_RELEASE)
+    return {
+        "os_release": os_release(next((text for text in texts if text is not None), "")),
+        "selinux": {"1": "enforcing", "0": "permissive"}.get(text_or_none(root + "/sys/fs/selinux/enforce")),
+        "read_only": read_only(root),
+        "package_managers": [command for command in PACKAGE_MANAGERS if installed(command)],
+    }
+
+
+def os_release(text: str) -> dict:
+    """The assignments of SHOWN that are there; a line that is none is passed over (os-release(5)).
+
+    >>> os_release('# comment\\nID="rocky"\\nID_LIKE=\\'rhel centos\\'\\nBUG_REPORT_URL="https://example.com"\\nit"s')
+    {'ID': 'rocky', 'ID_LIKE': 'rhel centos'}
+    """
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        if equals and name in SHOWN:
+            try:
+                found[name] = " ".join(shlex.split(value))
+            except ValueError:  # a quotation without an end
+                continue
+    return found
+
+
+def read_only(root: str = ""):
+    """Why files or packages can not be changed, what is worse first; None where they can.
+
+    ``/run/ostree-booted`` is there where ostree or bootc made the image: packages come with the next one, and /etc is
+    writable (ostree's documentation, "Adapting existing mainstream distributions").
+    """
+    if _is_mounted_read_only(root + "/etc"):
+        return "/etc is read-only"
+    if os.path.exists(root + "/run/ostree-booted"):
+        return "ostree"
+    if _is_mounted_read_only(root + "/usr"):
+        return "/usr is read-only"
+    return None
+
+
+def _is_mounted_read_only(path: str) -> bool:
+    """Of a filesystem that the kernel made read-only after an error too (statvfs(3))."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
