@@ -40,6 +40,11 @@ options:
     description: The UDP port of the NTP servers.
     type: int
     default: 123
+  nts_servers:
+    description: Names of servers with which NTS is tried, at TCP port 4460, beside those of chrony's configuration.
+    type: list
+    elements: str
+    default: []
   apis:
     description: APIs whose HTTP C(Date) is read, each once by its URL. No credential is sent to them.
     type: list
@@ -234,11 +239,12 @@ evidence:
       returned: when asked for
     nts:
       description:
-        - C(servers) that chrony is told to authenticate with NTS, each with C(server), C(port), C(addresses), and how far its
-          key establishment was reached. C(error) is null or has C(phase) (dns, connect, tls or alpn), C(message) and, of a
-          certificate, C(kind); C(alpn) is the protocol that the server chose.
-        - C(certificate_time_error) says why its certificate is not valid at this node's time, else it is null; C(certificate)
-          then has C(not_before_s) and C(not_after_s).
+        - C(servers) that chrony is told to authenticate with NTS (C(configured)), and those of O(nts_servers); each with
+          C(server), C(port), C(certset), C(addresses), and how far its key establishment was reached. C(error) is null or has
+          C(phase) (dns, connect, tls or alpn), C(message) and, of a certificate, C(kind); C(alpn) is the protocol that the
+          server chose.
+        - C(certificate_time_error) says why its certificate is not valid at this node's time, else it is null. C(certificate)
+          has C(not_before_s) and C(not_after_s), null where none was seen.
       type: dict
       returned: when asked for
     api_date:
@@ -270,8 +276,7 @@ evidence:
       returned: when asked for
     platform:
       description:
-        - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID), C(VARIANT_ID) and C(PRETTY_NAME), those that are
-          there. C(selinux) is enforcing, permissive or null.
+        - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID) and C(PRETTY_NAME), those that are there. C(selinux) is enforcing, permissive or null.
         - C(read_only) says why files or packages can't be changed (C(ostree), /usr is read-only, /etc is read-only), else it is
           null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
           transactional-update.
@@ -361,6 +366,7 @@ ARGUMENTS = {
     "ntp_servers": {"type": "list", "elements": "str", "default": []},
     "ntp_samples": {"type": "int", "default": 4},
     "ntp_port": {"type": "int", "default": 123},
+    "nts_servers": {"type": "list", "elements": "str", "default": []},
     "apis": {
         "type": "list",
         "elements": "dict",
@@ -398,7 +404,7 @@ def collect(params: dict) -> dict:
         "ptp": (lambda: ptp.collect(busy_s), busy_s + 3),
         "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
         "boot": (lambda: boot.collect(busy_s), busy_s + 3),
-        "nts": (lambda: nts.collect(timeout_s), nts.bound_s(timeout_s)),
+        "nts": (lambda: nts.collect(timeout_s, params["nts_servers"]), nts.bound_s(timeout_s)),
         "clock_movers": (lambda: clock_movers.collect(busy_s), busy_s + 3),
         "join_state": (join_state.collect, busy_s),
         "platform": (distribution.collect, busy_s),

@@ -11,7 +11,7 @@ from .config_files import text_or_none
 from .run import installed
 
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")  # os-release(5): the first that is there
-SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "VARIANT_ID", "PRETTY_NAME")
+SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "PRETTY_NAME")
 PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactional-update")
 
 
