@@ -135,10 +135,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Everything known of the node: schema of evidence.json's ``nodes[NAME]``."""
         needed = {section for name in policy.checks for section in sections_of(discover()[name])} - {"collected"}
-        # No check judges it; whoever reads the evidence later wants to know whether the node had joined by then.
-        sections = needed | {"join_state"}
+        # No check judges these; remediation, and whoever reads the evidence later, want to know whether the node had joined by
+        # then and what it runs, and which servers could be authenticated.
+        sections = needed | {"join_state", "platform"} | ({"nts"} if settings.get("nts_servers") else set())
         arguments = {
             "ntp_servers": settings["ntp_servers"],
+            "nts_servers": settings.get("nts_servers") or [],
             "apis": self._apis(apps),
             "timeout_s": settings.get("timeout_s") or 5,
         }

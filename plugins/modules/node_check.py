@@ -40,6 +40,12 @@ options:
     type: list
     elements: str
     required: true
+  nts_servers:
+    description: Servers with which NTS is tried from the node, beside those of its chrony. What came of it stands in the
+      evidence, and the role C(skewgate.preflight.chrony) chooses by it; no finding does.
+    type: list
+    elements: str
+    default: []
   github_apps:
     description: The GitHub Apps to check. Keys stay on the controller.
     type: list

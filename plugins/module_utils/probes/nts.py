@@ -1,6 +1,6 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the node reaches the key establishment of the servers for which chrony is told to use NTS (RFC 8915).
+"""Whether the node reaches the key establishment (RFC 8915) of the servers with NTS: chrony's, and those it might be given.
 
 Connected, handshaken, closed: no cookie is asked for, and nothing is said beyond TLS.
 """
@@ -22,15 +22,20 @@ PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport
 MAX_SERVERS = 16
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``nts``: every server in a thread of its own."""
+def collect(timeout_s: float, candidates: list) -> dict:
+    """The section ``nts``: every server in a thread of its own.
+
+    ``candidates`` are names, tried as `server NAME nts` would be: at the default port, with the certificates of set 0.
+    """
     path, directory = configuration(time_daemons(), default_files())
     lines = directives(read_configuration(path, directory)["files"])
-    servers = nts_servers(lines)[:MAX_SERVERS]
+    configured = nts_servers(lines)
+    others = nts_servers([["server", name, "nts"] for name in candidates])
+    servers = list(dict.fromkeys(configured[:MAX_SERVERS] + others[:MAX_SERVERS]))
     asked = gather(
         {server: partial(_ask, server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1
     )
-    return {"servers": [_entry(server, asked[server]) for server in servers]}
+    return {"servers": [_entry(server, asked[server], server in configured) for server in servers]}
 
 
 def bound_s(timeout_s: float) -> float:
@@ -38,16 +43,19 @@ def bound_s(timeout_s: float) -> float:
     return 3 * timeout_s + 2
 
 
-def _entry(server: tuple, found: dict) -> dict:
+def _entry(server: tuple, found: dict, configured: bool) -> dict:
     if isinstance(found.get("error"), str):  # of gather
         found = {"error": {"phase": "tls", "message": found["error"]}}
     return {
         "server": server[0],
         "port": server[1],
+        "certset": server[2],
+        "configured": configured,
         "addresses": [],
         "error": None,
         "alpn": None,
         "certificate_time_error": None,
+        "certificate": None,
         **found,
     }
 
@@ -87,9 +95,8 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
         refused = "alert no application protocol" in error.message  # RFC 7301, section 3.2
         return {**found, "error": {**error.as_json(), **({"phase": "alpn"} if refused else {})}}
     chosen = connection.alpn
-    found.update(alpn=chosen, certificate_time_error=refusal)
-    if refusal:
-        found["certificate"] = connection.certificate_validity()
+    # Its times are told where they hold here too: on a clock that is behind, an expired certificate seems valid.
+    found.update(alpn=chosen, certificate_time_error=refusal, certificate=connection.certificate_validity())
     connection.close()
     if chosen != ALPN:
         found["error"] = {"phase": "alpn", "message": f"the server chose {chosen or 'no protocol'}; expected {ALPN}"}

@@ -3,7 +3,7 @@
 A server with `nts` in chrony's configuration gives no time before keys were established with it over TLS, on a port of its
 own: TCP 4460. Where that port is blocked, chronyd waits for ever, and under the default `authselectmode mix` it takes no plain
 server in its place. The node tries the key establishment itself: name, connection, TLS with the certificates that chrony is
-told to trust, and the protocol ntske/1.
+told to trust, and the protocol ntske/1. Servers that the role `chrony` might write are tried beside them, and not judged here.
 
 Passes where one such server can be set up, where chrony has others that it may select, and where NTS does not concern this
 node: none is configured, or another daemon steers the clock. Fails where none can be. A certificate that is not valid at the
@@ -36,6 +36,9 @@ MENDED_BY_CHRONY = False
 _WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
 _MEND_CLOCK = "Mend the clock (clock_skew says how far it is off), and check again."
 
+BY_THE_CLOCK = "certificate not valid at the node's time: the clock"
+"""The cause that goes away with the skew."""
+
 _REMEDY = {
     "TCP 4460 blocked": (
         "Ask the network team for TCP from this node to {0}, and for UDP from this node to the NTP port of the same servers "
@@ -48,7 +51,7 @@ _REMEDY = {
         "Give chrony the CA of {0} with `ntstrustedcerts`, or see who answers in its place: the certificate is of no CA that the "
         "node trusts, or of another name."
     ),
-    "certificate not valid at the node's time: the clock": _MEND_CLOCK,
+    BY_THE_CLOCK: _MEND_CLOCK,
     "certificate not valid at the true time": "Have the certificate of {0} renewed by whoever runs it.",
     "certificate not valid at the node's time": (
         "Have the clock measured first (clock_skew); if it is right, the certificates of {0} are to be renewed: "
@@ -61,8 +64,9 @@ _REMEDY = {
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge each key establishment that was tried."""
-    servers = record.section("nts")["servers"]
-    seen = {"servers": servers}
+    # Beside them stand those that remediation would write; what chrony was not told says nothing of this node.
+    servers = [server for server in record.section("nts")["servers"] if server.get("configured", True)]
+    seen: dict[str, Any] = {"servers": servers}
     active = [d for d in time_daemons(record.section("time_services")) if d.active]
     if active and all(d.daemon != "chrony" for d in active):
         unit = ", ".join(d.unit for d in active)
@@ -74,9 +78,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
                 f"{listed(written)} with `nts` in chrony's configuration, and no server was asked"
             )
         return Finding("pass", "no server is authenticated with NTS", seen=seen)
-    bad = [(server, cause) for server in servers if (cause := _cause(server, record))]
+    bad = [(server, cause) for server in servers if (cause := cause_of(server, record))]
     seen["problems"] = {server["server"]: cause for server, cause in bad}
-    told = "; ".join(f"{server['server']}: {cause} ({_detail(server)})" for server, cause in bad)
+    told = "; ".join(f"{server['server']}: {cause} ({detail_of(server)})" for server, cause in bad)
     good = f"{len(servers) - len(bad)} of {len(servers)} servers set up NTS with this node"
     if not bad:
         return Finding("pass", good, seen=seen)
@@ -93,11 +97,11 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     return Finding("fail", f"{good} ({told})", _WHY, " ".join(remedies), seen, f"NTS: {', '.join(sorted(causes))}")
 
 
-def _cause(server: Mapping[str, Any], record: Record) -> str:
-    """A key of ``_REMEDY``, or nothing where keys could be established."""
+def cause_of(server: Mapping[str, Any], record: Record) -> str:
+    """Why no keys could be established with an entry of the section ``nts`` (a key of ``_REMEDY``); nothing where they could."""
     error = server["error"]
     if error is None:
-        return _certificate_cause(server, record) if server["certificate_time_error"] else ""
+        return _certificate_cause(server, record)
     if error["phase"] == "dns":
         return "name not resolved"
     if error["phase"] == "alpn":
@@ -117,17 +121,17 @@ def _connect_cause(message: str) -> str:
 def _certificate_cause(server: Mapping[str, Any], record: Record) -> str:
     """Clock or certificate: by whether it is valid at the true time, the node's less its skew."""
     shown, skew_s = server.get("certificate"), record.skew.skew_s
-    unsure = "certificate not valid at the node's time"
+    unsure = "certificate not valid at the node's time" if server["certificate_time_error"] else ""
     if shown is None or skew_s is None:
         return unsure
     valid_s = Interval(shown["not_before_s"], shown["not_after_s"])
     node_s = record.section("collected")["wall_ns"] / NS
     true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
-    if valid_s.low <= node_s <= valid_s.high:
-        return unsure  # another of its chain is not
-    if valid_s.contains(true_s):
-        return f"{unsure}: the clock"
-    return unsure if valid_s.overlaps(true_s) else "certificate not valid at the true time"
+    if not valid_s.overlaps(true_s):
+        return "certificate not valid at the true time"
+    if not unsure or valid_s.low <= node_s <= valid_s.high or not valid_s.contains(true_s):
+        return unsure  # another of its chain is not valid, or the skew is not known well enough
+    return BY_THE_CLOCK
 
 
 def _others(record: Record) -> Sequence[str]:
@@ -140,8 +144,10 @@ def _others(record: Record) -> Sequence[str]:
     return [s.name for s in others if config.authselectmode != "mix" or s.authenticated or s.kind == "refclock"]
 
 
-def _detail(server: Mapping[str, Any]) -> str:
-    return str(server["error"]["message"] if server["error"] else server["certificate_time_error"])
+def detail_of(server: Mapping[str, Any]) -> str:
+    """What was said where no keys could be established."""
+    told = server["error"]["message"] if server["error"] else server["certificate_time_error"]
+    return str(told or "the node's clock takes it for valid")
 
 
 def _address(server: Mapping[str, Any]) -> str:

@@ -42,3 +42,23 @@ def test_jwts_of_the_nodes_clock_and_of_the_true_time_do_not_depend_on_the_contr
     bracket_s = 2.0  # of the builders' controller: what is signed may be that much too early, and never too late
     assert true_now_s - bracket_s - 0.01 <= signed_for_s["true_time"] <= true_now_s + 0.01
     assert true_now_s + node_skew_s - bracket_s - 0.01 <= signed_for_s["node_clock"] <= true_now_s + node_skew_s + 0.01
+
+
+@pytest.mark.parametrize(("wanted", "taken"), [([], False), (["nts.example.net"], True)])
+def test_servers_wanted_with_nts_are_tried_though_no_check_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, wanted: list[str], taken: bool
+):
+    asked: list[dict[str, Any]] = []
+
+    def execute(module_args: dict[str, Any], **_others: Any) -> dict[str, Any]:
+        asked.append(module_args)
+        return {"evidence": record()["evidence"]}
+
+    action = node_check.ActionModule.__new__(node_check.ActionModule)
+    monkeypatch.setattr(action, "_execute_module", execute, raising=False)
+    settings = {"ntp_servers": ["ntp.example.net"], "nts_servers": wanted}
+    action._take_record(settings, Policy.from_json(policy(checks=["clock_skew"])), [], {})
+
+    (arguments,) = asked
+    assert arguments["nts_servers"] == wanted
+    assert set(arguments["sections"]) == {"ntp", "api_date", "join_state", "platform", *(["nts"] if taken else [])}

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,14 @@ Collect = Callable[..., list[dict]]
 
 @pytest.fixture
 def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collect:
-    """``collect("server ... nts", ..., timeout_s=1)``: the servers' entries with these lines as chrony's configuration."""
+    """``collect("server ... nts", ..., candidates=[])``: the servers' entries with these lines as chrony's configuration."""
     monkeypatch.setattr(
         nts, "configuration", lambda _processes, _defaults: (str(tmp_path / "chrony.conf"), str(tmp_path))
     )
 
-    def ask(*lines: str, timeout_s: float = 2) -> list[dict]:
+    def ask(*lines: str, candidates: Sequence[str] = (), timeout_s: float = 2) -> list[dict]:
         (tmp_path / "chrony.conf").write_text("\n".join(lines) + "\n")
-        return nts.collect(timeout_s)["servers"]
+        return nts.collect(timeout_s, list(candidates))["servers"]
 
     return ask
 
@@ -64,9 +64,13 @@ def test_a_server_that_sets_up_nts_is_reached(collect, trust, serve_ke, authorit
     port = serve_ke(authority.server_context())
     (found,) = collect(trust, f"server localhost iburst nts ntsport {port}")
     assert "127.0.0.1" in found.pop("addresses")
+    certificate = found.pop("certificate")
+    assert certificate["not_before_s"] < time.time() < certificate["not_after_s"]
     assert found == {
         "server": "localhost",
         "port": port,
+        "certset": "0",
+        "configured": True,
         "error": None,
         "alpn": "ntske/1",
         "certificate_time_error": None,
@@ -219,9 +223,43 @@ def test_only_servers_with_nts_are_asked_and_each_once(collect):
     assert [(entry["server"], entry["port"]) for entry in found] == [("a.invalid", 4460), ("b.invalid", 4461)]
 
 
+def test_candidates_are_tried_beside_those_of_the_configuration_as_they_would_be_written(
+    collect, trust, serve_ke, authority, monkeypatch
+):
+    monkeypatch.setattr(nts, "PORT", serve_ke(authority.server_context()))
+    found = collect(trust, "server a.invalid nts ntsport 1", candidates=["localhost", "a.invalid", "localhost"])
+    assert [(entry["server"], entry["configured"], entry["alpn"]) for entry in found] == [
+        ("a.invalid", True, None),
+        ("localhost", False, "ntske/1"),
+        ("a.invalid", False, None),
+    ]
+
+
+def test_a_candidate_that_is_configured_is_asked_once(collect):
+    found = collect(
+        "pool a.invalid iburst nts", "server b.invalid nts certset 1", candidates=["a.invalid", "b.invalid"]
+    )
+    assert [(entry["server"], entry["certset"], entry["configured"]) for entry in found] == [
+        ("a.invalid", "0", True),
+        ("b.invalid", "1", True),
+        ("b.invalid", "0", False),
+    ]
+
+
+def test_candidates_are_tried_though_the_configuration_names_many(collect):
+    many = [f"server {n}.invalid nts" for n in range(nts.MAX_SERVERS + 1)]
+    assert collect(*many, candidates=["a.invalid"])[-1]["server"] == "a.invalid"
+
+
+def test_candidates_are_tried_where_there_is_no_configuration_yet(monkeypatch):
+    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
+    (found,) = nts.collect(1, ["a.invalid"])["servers"]
+    assert (found["server"], found["configured"], found["error"]["phase"]) == ("a.invalid", False, "dns")
+
+
 def test_without_a_configuration_nobody_is_asked(monkeypatch):
     monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
-    assert nts.collect(1) == {"servers": []}
+    assert nts.collect(1, []) == {"servers": []}
 
 
 def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_path: Path, monkeypatch):
@@ -229,7 +267,7 @@ def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_pat
     (tmp_path / "chrony").write_text(f'DAEMON_OPTS="-F 1 -f {tmp_path}/own.conf"\n')
     monkeypatch.setattr(nts, "time_daemons", list)
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "chrony"),))
-    assert [entry["server"] for entry in nts.collect(1)["servers"]] == ["a.invalid"]
+    assert [entry["server"] for entry in nts.collect(1, [])["servers"]] == ["a.invalid"]
 
 
 def test_each_set_of_certificates_is_its_own(collect, serve_ke, authority, another_authority, tmp_path: Path):

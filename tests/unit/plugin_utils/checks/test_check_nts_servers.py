@@ -147,6 +147,19 @@ def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server,
     assert ("Mend the clock" in finding.remedy) == cause.endswith("the clock")
 
 
+def test_a_certificate_that_only_a_clock_behind_takes_for_valid_is_told():
+    times = {"not_before_s": NOW_S - YEAR_S, "not_after_s": NOW_S - 3600}
+    finding = judge(nts(certificate=times), skew_s=-7200.0)
+    assert (finding.state, finding.cause) == ("fail", "NTS: certificate not valid at the true time")
+    assert judge(nts(certificate={**times, "not_after_s": NOW_S + 3600}), skew_s=-7200.0).state == "pass"
+
+
+def test_servers_that_chrony_was_not_told_are_not_judged():
+    candidate = {**BLOCKED, "configured": False}
+    assert judge(candidate, nts("b.example", configured=True)).summary == "1 of 1 servers set up NTS with this node"
+    assert judge(candidate, config="server ntp.example iburst\n").summary == "no server is authenticated with NTS"
+
+
 def test_without_a_known_skew_neither_is_accused():
     nobody = {"ntp": {"servers": []}, "api_date": {"apis": []}}
     assert judge(outdated(-YEAR_S, -3600), **nobody).cause == "NTS: certificate not valid at the node's time"
