@@ -114,9 +114,8 @@ _KNOWN: Mapping[str, tuple[Distribution, str]] = {
     "sle-micro": (_SUSE, "0"),
     "sl-micro": (_SUSE, "0"),
     "opensuse-microos": (_SUSE, "0"),
-    "opensuse-leap-micro": (_SUSE, "0"),
 }
-_TRANSACTIONAL = ("suse-microos", "sle-micro", "sl-micro", "opensuse-microos", "opensuse-leap-micro")
+_TRANSACTIONAL = ("suse-microos", "sle-micro", "sl-micro", "opensuse-microos")
 
 EXPECTED = (
     "The role knows Debian 11 and later, Ubuntu 22.04 and later, RHEL 8 and later with Rocky Linux, AlmaLinux, Oracle Linux and "
@@ -157,8 +156,8 @@ def distribution(platform: Mapping[str, Any]) -> Distribution:
         raise UnknownDistributionError(f"This node runs {name}, which the role does not know.", EXPECTED, BY_HAND)
     layout, oldest = _KNOWN[identity]
     version = release.get("VERSION_ID")  # rolling releases and Debian's testing have none
-    if version is not None and _numbers(version) < _numbers(oldest):
-        found = f"This node runs {name}, whose chrony is older than 4.0 or was never looked at."
+    if _is_before(version, oldest):
+        found = f"This node runs {name}, which is older than what the role knows."
         raise UnknownDistributionError(found, EXPECTED, BY_HAND)
     if platform["read_only"] == "/etc is read-only":
         raise UnknownDistributionError(
@@ -171,9 +170,7 @@ def distribution(platform: Mapping[str, Any]) -> Distribution:
     return replace(
         layout,
         name=name,
-        options=""
-        if layout is _RED_HAT and _is_before(version, "9") and identity not in ("fedora", "rhcos")
-        else layout.options,
+        options="" if layout is _RED_HAT and _is_before(version, "9") else layout.options,
         wait_unit=None if _lacks_wait(identity, version) else layout.wait_unit,
         installs=not why_not,
         why_not=why_not,
