@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from tests.lab import Lab
 from tests.lab.github_api import Control
 from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
+from tests.lab.network import group_lives
 
 BIN = Path(sys.executable).parent
 INVENTORY = REPOSITORY / "inventories/lab"
@@ -83,6 +89,66 @@ def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run
         run.report = json.loads((report_dir / "report.json").read_text())
         run.evidence = json.loads((report_dir / "evidence.json").read_text())
     return run
+
+
+class Controller:
+    """A command that runs in the lab's network, as on a machine of its own, with all that it starts."""
+
+    def __init__(self, lab: Lab, argv: list[str]) -> None:
+        # Ansible's workers and ssh's masters leave the process group, and can not leave the namespace of processes.
+        alone = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"]
+        self.process = subprocess.Popen(
+            lab.namespace.argv([*alone, *argv]),
+            cwd=REPOSITORY,
+            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        """Kill the command, its workers and the ssh connections that it made, and return when they are gone.
+
+        What it started on a node may run on there.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        while group_lives(self.process.pid):  # the namespace's first process ends last
+            time.sleep(0.02)
+
+
+def run_until(
+    lab: Lab, argv: list[str], pattern: str, act: Callable[[Controller], object], *, timeout_s: float = 300
+) -> Run:
+    r"""Run ansible-playbook in the lab's network, and call ``act`` once, when a line matches; then let it go on to its end.
+
+    ``pattern`` is searched in each line as it is printed, with the line of its task before it:
+    ``r"TASK \[.*Prove"`` acts when that task begins, ``r"TASK \[.*Prove.*\nok: \[node3\]"`` when the node is done with it.
+    What runs after ``timeout_s`` is killed. AssertionError when it was, or when no line matched.
+    """
+    controller = Controller(lab, argv)
+    late = threading.Event()
+    timer = threading.Timer(timeout_s, lambda: (late.set(), controller.kill()))
+    timer.start()
+    printed, task, acted = [], "", False
+    try:
+        assert controller.process.stdout is not None
+        for line in controller.process.stdout:
+            printed.append(line)
+            task = line if line.startswith(("TASK [", "RUNNING HANDLER [")) else task
+            if not acted and re.search(pattern, line if line is task else task + line):
+                acted = True
+                act(controller)
+        status = controller.process.wait()
+    finally:
+        timer.cancel()
+        controller.kill()
+    output = "".join(printed)
+    assert not late.is_set(), f"it did not end within {timeout_s:g} s:\n{output}"
+    assert acted, f"no line matched {pattern!r}:\n{output}"
+    return Run(status, output)
 
 
 @pytest.fixture(scope="module")

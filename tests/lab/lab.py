@@ -94,6 +94,39 @@ class Lab:
             self._require_up()
             self._boot([spec])
 
+    def cut_power(self, name: str) -> None:
+        """Let a node die at once and keep its disk, for `reboot_node`."""
+        with self._locked():
+            self._known(name).cut_power()
+
+    def reboot_node(self, name: str, skew_s: float) -> None:
+        """Cut a node's power, boot it from its own disk with a clock that is off by so much, and return when it has booted.
+
+        Nothing of its configuration is written anew. It may have booted with failed units: what a test broke stays broken.
+        Connections to it from before are ended, as keepalives would end them.
+        """
+        with self._locked():
+            node = self._known(name)
+            spec = node.rebooted(skew_s)
+            node.cut_power()
+            self.namespace.end_connections(spec.ip)
+            say(f"booting {name} from its own disk")
+            node.boot(spec, self._image(spec))
+            self.namespace.wait_for_tcp(spec.ip, 22, node.process, 120, expect=b"SSH-")
+            # A chrony-wait may keep the boot from its end for minutes.
+            self.ssh(name, "timeout 60 systemctl is-system-running --wait", 120, check=False)
+            node.ready_file.touch()
+
+    def cut_connection(self, name: str) -> None:
+        """Lose all packets to and from a node, in silence: what is connected hangs, and the node gets no NTP."""
+        with self._locked():
+            self._known(name).cut_connection()
+
+    def restore_connection(self, name: str) -> None:
+        """Undo `cut_connection`: what TCP still holds on to goes on after its next retry."""
+        with self._locked():
+            self._known(name).restore_connection()
+
     def is_up(self, nodes: Sequence[NodeSpec] = TRIO) -> bool:
         """Whether every server, and each of these nodes as specified, runs."""
         servers = [*(server.process for server in self.ntp_servers), self.refclock, self.github]
@@ -216,6 +249,13 @@ class Lab:
 
     def _node(self, name: str) -> Node:
         return Node(self.namespace, self.state_dir, name)
+
+    def _known(self, name: str) -> Node:
+        """A node that was booted; LabError when there is none of that name."""
+        self._require_up()
+        node = self._node(name)
+        node.address()
+        return node
 
     def _chronyd(self) -> Path:
         with _lock(self.cache_dir / "cache.lock"):

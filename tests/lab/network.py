@@ -102,6 +102,21 @@ class Namespace:
         if any(link["ifname"] == tap for link in json.loads(command(["ip", "-json", "-n", self.name, "link"]))):
             self._ip("-n", self.name, "link", "delete", tap)
 
+    def cut(self, tap: str, address: str, mac: str) -> None:
+        """Let every packet to and from a tap be lost, in silence: whoever is connected hangs."""
+        # Else the bridge asks who has the address, and tells connecting clients that there is no such host.
+        self._ip(*f"-n {self.name} neighbour replace {address} lladdr {mac} nud permanent dev {BRIDGE}".split())
+        self._ip("-n", self.name, "link", "set", tap, "nomaster")
+
+    def join(self, tap: str, address: str) -> None:
+        """Undo `cut`."""
+        self._ip("-n", self.name, "link", "set", tap, "master", BRIDGE)
+        self._ip("-n", self.name, "neighbour", "flush", "to", address, "dev", BRIDGE, "nud", "permanent")
+
+    def end_connections(self, address: str) -> None:
+        """End the namespace's TCP connections to an address: whoever holds one gets an error at once."""
+        command(self.argv(["ss", "--kill", "--no-header", "--tcp", "dst", address]))
+
     def argv(self, argv: list[str]) -> list[str]:
         """The command that runs argv inside the namespace."""
         return ["ip", "netns", "exec", self.name, *argv]
@@ -189,7 +204,7 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
             deadline = time.monotonic() + 10
-            while _group_lives(pid):
+            while group_lives(pid):
                 if time.monotonic() > deadline:
                     raise LabError(f"{self.name} (process group {pid}) does not end after KILL")
                 time.sleep(0.02)
@@ -223,7 +238,8 @@ def _start_time(pid: int) -> str | None:
     return None if stat is None or stat[0] == "Z" else stat[19]
 
 
-def _group_lives(group: int) -> bool:
+def group_lives(group: int) -> bool:
+    """Whether a process of the process group has not ended."""
     _reap()
     stats = (_stat(pid) for pid in _all_pids())
     return any(stat is not None and stat[0] != "Z" and int(stat[2]) == group for stat in stats)

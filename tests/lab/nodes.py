@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.lab.host import MEMORY_DIR, LabError
@@ -65,11 +65,13 @@ class Node:
         return str(json.loads(self.booted_file.read_text())["ip"])
 
     def boot(self, spec: NodeSpec, image: Path) -> None:
-        """Start the guest on a disk that is as the image; `stop` it first. It takes some 8 s until it can be used."""
+        """Start the guest: after `stop` on a disk that is as the image, after `cut_power` on the one that it had.
+
+        It takes some 8 s until it can be used.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.namespace.add_tap(self.tap)
         ntp = [f"node.ntp={','.join(spec.ntp)}"] if spec.ntp else []
-        last_octet = int(spec.ip.rpartition(".")[2])
         self.process.start(
             [
                 "linux.uml",
@@ -79,7 +81,7 @@ class Node:
                 f"ubd0={self.folder}/cow,{image}",
                 "root=/dev/ubda",
                 "rw",
-                f"eth0=tuntap,{self.tap},02:77:00:00:00:{last_octet:02x}",
+                f"eth0=tuntap,{self.tap},{_mac(spec.ip)}",
                 "con=null",
                 "con0=null,fd:2",
                 "ssl=null",
@@ -100,11 +102,34 @@ class Node:
         )
         self.booted_file.write_text(_booted(spec, image))
 
+    def cut_connection(self) -> None:
+        """Lose all packets to and from the node."""
+        self.namespace.cut(self.tap, self.address(), _mac(self.address()))
+
+    def restore_connection(self) -> None:
+        """Undo `cut_connection`; nothing when the node is not cut off."""
+        self.namespace.join(self.tap, self.address())
+
+    def rebooted(self, skew_s: float) -> NodeSpec:
+        """What the node is when it boots once more: given no servers, it keeps its time daemon's configuration."""
+        booted = json.loads(self.booted_file.read_text())
+        del booted["image"]
+        return replace(NodeSpec(**booted), skew_s=skew_s, ntp=())
+
+    def cut_power(self) -> None:
+        """Kill the guest: of its disk is left what it had synced."""
+        self.process.stop()
+        self.ready_file.unlink(missing_ok=True)
+        self.namespace.delete_tap(self.tap)
+
     def stop(self) -> None:
         """Kill the guest and forget its disk."""
-        self.process.stop()
-        self.namespace.delete_tap(self.tap)
+        self.cut_power()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _mac(ip: str) -> str:
+    return f"02:77:00:00:00:{int(ip.rpartition('.')[2]):02x}"
 
 
 def _booted(spec: NodeSpec, image: Path) -> str:

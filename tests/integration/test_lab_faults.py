@@ -1,0 +1,107 @@
+"""The faults that the lab can make, shown by what they do: power cuts, wrong RTCs, lost packets, a killed controller."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import BIN, INVENTORY, Controller, run_until
+from tests.lab import TRIO, Lab, LabError, NodeSpec
+
+pytestmark = pytest.mark.lab
+
+# Its chrony has no server that answers, so whatever its clock is at boot, it stays.
+UNHELPED = TRIO[2]
+CONF = "/etc/chrony/chrony.conf"
+
+
+def test_a_node_whose_power_was_cut_keeps_what_it_synced_and_boots_with_the_time_of_its_rtc(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]
+) -> None:
+    name = lab_node(UNHELPED).name
+    lab.ssh(name, f"echo '# from before' >> {CONF} && sync")
+
+    lab.cut_power(name)
+    assert lab.processes()[name] is None
+    with pytest.raises(LabError):
+        lab.ssh(name, "true", timeout_s=5)
+
+    lab.reboot_node(name, -7200)
+    low_s, high_s = lab.skew_s(name)
+    assert low_s - 1 < -7200 < high_s + 1
+    # The chrony.conf that this test wrote: nothing has given the node another one.
+    assert lab.ssh(name, f"tail -n 1 {CONF}").stdout == "# from before\n"
+
+
+def test_a_connection_that_is_cut_hangs_and_goes_on_when_it_is_restored(trio: Lab) -> None:
+    name = TRIO[1].name
+    counting = "for i in $(seq 30); do echo $i; sleep 0.2; done"
+    argv = trio.namespace.argv(trio.ssh_argv(name, counting))
+    with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as open_before:
+        assert open_before.stdout is not None
+        assert open_before.stdout.readline() == "1\n"
+        trio.cut_connection(name)
+        try:
+            with pytest.raises(LabError, match="did not end within 5 s"):
+                trio.ssh(name, "true", timeout_s=5)
+            assert trio.ssh(TRIO[0].name, "echo there").stdout == "there\n"
+            assert open_before.poll() is None
+        finally:
+            trio.restore_connection(name)
+        assert open_before.stdout.read().splitlines()[-1] == "30"
+    assert trio.ssh(name, "echo back").stdout == "back\n"
+
+
+@pytest.fixture
+def play(trio: Lab, tmp_path: Path) -> list[str]:
+    """A play of two tasks on node2, each of which leaves a file there in a folder of the test's; the second takes 6 s."""
+    trio.namespace.end_connections(TRIO[1].ip)  # which an earlier run left for a later one
+    tasks = [
+        {"name": "First", "ansible.builtin.command": f"mkdir /run/{tmp_path.name} /run/{tmp_path.name}/first"},
+        {"name": "Last", "ansible.builtin.shell": f"sleep 6; touch /run/{tmp_path.name}/last"},
+    ]
+    play = {"hosts": TRIO[1].name, "gather_facts": False, "tasks": tasks}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    return [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), str(tmp_path / "play.yml")]
+
+
+def done_on_node(lab: Lab, play: list[str]) -> list[str]:
+    """Which of the play's tasks the node did."""
+    return lab.ssh(TRIO[1].name, f"ls /run/{Path(play[-1]).parent.name}").stdout.split()
+
+
+def test_a_controller_that_is_killed_at_a_task_leaves_nothing_of_itself(trio: Lab, play: list[str]) -> None:
+    def kill(controller: Controller) -> None:
+        time.sleep(2)  # the task is under way on the node
+        controller.kill()
+
+    run = run_until(trio, play, r"TASK \[Last", kill)
+
+    assert run.status == -signal.SIGKILL
+    assert run.output.count("changed: [node2]") == 1
+    assert "PLAY RECAP" not in run.output
+    connections = ["ss", "-H", "-t", "-n", "state", "established", "dst", TRIO[1].ip]
+    assert trio.run(connections, capture_output=True, text=True).stdout == ""
+
+
+def test_a_run_acts_when_a_node_is_done_with_a_task_and_then_ends_as_it_would(trio: Lab, play: list[str]) -> None:
+    seen = []
+    pattern = r"TASK \[First.*\nchanged: \[node2\]"
+    run = run_until(trio, play, pattern, lambda _: seen.append(done_on_node(trio, play)))
+    assert seen == [["first"]]
+    assert run.status == 0
+    assert done_on_node(trio, play) == ["first", "last"]
+
+
+def test_a_run_at_which_nothing_matched_or_that_does_not_end_is_a_failure(trio: Lab, play: list[str]) -> None:
+    with pytest.raises(AssertionError, match="no line matched 'Second'"):
+        run_until(trio, [*play, "--list-tasks"], "Second", lambda _: None)
+    with pytest.raises(AssertionError, match="did not end within 10 s"):
+        run_until(trio, play, "First", lambda _: trio.cut_connection(TRIO[1].name), timeout_s=10)
+    trio.restore_connection(TRIO[1].name)
