@@ -10,7 +10,8 @@ import pytest
 
 PLUGINS = Path(__file__).parents[3] / "plugins"
 OURS = "ansible_collections.skewgate.preflight.plugins.module_utils."
-NODE_CODE = [*sorted((PLUGINS / "module_utils").rglob("*.py")), PLUGINS / "modules" / "node_evidence.py"]
+MODULES = [PLUGINS / "modules" / "node_evidence.py", PLUGINS / "modules" / "node_mend.py"]
+NODE_CODE = [*sorted((PLUGINS / "module_utils").rglob("*.py")), *MODULES]
 
 
 def test_there_is_node_code():

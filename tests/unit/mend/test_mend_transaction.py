@@ -1,0 +1,200 @@
+"""What node_mend does to a node, and that it can be taken back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.mend.files import MendError
+from ansible_collections.skewgate.preflight.plugins.module_utils.mend.transaction import (
+    Node,
+    applied,
+    begun,
+    confirmed,
+    described,
+    undone,
+)
+
+from tests.unit.mend.conftest import Bookkeeping, chronyd, fails, file, params, tree, unit
+
+SERVER = "server ntp1.example.com iburst\nmakestep 1 3\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "etc/chrony/chrony.conf"
+    path.write_text("server dead.example.com\n")
+    path.chmod(0o640)
+    return path
+
+
+@pytest.fixture
+def plan(config: Path) -> dict:
+    """chronyd in place of systemd-timesyncd, with a server that answers."""
+    return params(
+        files=[file(config, SERVER), file(config.parent / "conf.d/50-site.conf", "rtcsync\n")],
+        chronyd=chronyd(config),
+        enable=["chrony.service"],
+        disable=["systemd-timesyncd.service"],
+        packages={"installed": ["chrony"]},
+    )
+
+
+def test_a_node_is_mended_by_few_commands_and_the_other_daemon_stops_last(
+    node: Node, systemd: Bookkeeping, plan: dict, config: Path
+):
+    result = applied(node, plan, check_mode=False)
+    assert systemd.told == [
+        "enable chrony.service",
+        "restart chrony.service",
+        "wait for chrony.service",
+        "disable --now systemd-timesyncd.service",
+    ]
+    assert (config.read_text(), config.stat().st_mode & 0o777) == (SERVER, 0o644)
+    assert result["changes"] == [
+        f"changed {config}",
+        f"created {config.parent}/conf.d/50-site.conf",
+        "enabled chrony.service",
+        "started chrony.service",
+        "stopped and disabled systemd-timesyncd.service",
+    ]
+    assert result["diff"][0] == {
+        "before": "server dead.example.com\n",
+        "after": SERVER,
+        "before_header": str(config),
+        "after_header": str(config),
+    }
+    assert (result["backup_state"], result["packages"]) == ("open", {"installed": ["chrony"]})
+
+
+def test_undone_the_node_is_what_it_was(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
+    before, units_before = tree(tmp_path), json.loads(json.dumps(systemd.units))
+    applied(node, plan, check_mode=False)
+    result = undone(node, params(backup_id=None), check_mode=False)
+    assert tree(tmp_path) == before
+    assert systemd.units == units_before
+    assert result["backup_state"] == "undone"
+
+
+def test_undone_again_nothing_is_done(node: Node, systemd: Bookkeeping, plan: dict):
+    applied(node, plan, check_mode=False)
+    undone(node, params(), check_mode=False)
+    systemd.told.clear()
+    assert undone(node, params(), check_mode=False)["changed"] is False
+    assert systemd.told == []
+    with pytest.raises(MendError, match=r"nothing to undo.*backups there: 20261122T152134Z \(undone\)"):
+        undone(node, params(backup_id=None), check_mode=False)
+    assert undone(node, params(backup_id=None, missing_ok=True), check_mode=False)["backup"] is None
+
+
+@pytest.mark.parametrize("with_begun", [False, True], ids=["at once", "after begun"])
+def test_check_mode_tells_what_the_run_then_tells_and_writes_nothing(
+    with_begun: bool, node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
+):
+    before = tree(tmp_path)
+    foreseen = applied(node, plan, check_mode=True)
+    assert (tree(tmp_path), systemd.told, (tmp_path / "var").exists()) == (before, [], False)
+    if with_begun:
+        begun(node, plan, check_mode=False)
+    done = applied(node, plan, check_mode=False)
+    assert [done[key] for key in ("changed", "changes", "diff")] == [
+        foreseen[key] for key in ("changed", "changes", "diff")
+    ]
+    undo_foreseen = undone(node, params(), check_mode=True)
+    undo_done = undone(node, params(), check_mode=False)
+    assert [undo_done[key] for key in ("changed", "changes", "diff")] == [
+        undo_foreseen[key] for key in ("changed", "changes", "diff")
+    ]
+
+
+def test_check_mode_foresees_what_an_installation_in_between_does_not_change(
+    node: Node, systemd: Bookkeeping, tmp_path: Path
+):
+    config = tmp_path / "etc/chrony/chrony.conf"
+    plan = params(
+        files=[file(config, SERVER)],
+        chronyd=chronyd(config),
+        enable=["chrony.service"],
+        disable=["systemd-timesyncd.service"],
+    )
+    del systemd.units["chrony.service"]
+    foreseen = applied(node, plan, check_mode=True)
+    begun(node, plan, check_mode=False)
+    # Debian's package comes with a configuration, starts its daemon, and removes the other's package.
+    config.write_text("pool 2.debian.pool.ntp.org\n")
+    systemd.units = {"chrony.service": unit("enabled", "active")}
+    done = applied(node, plan, check_mode=False)
+    assert (done["changes"], done["diff"]) == (foreseen["changes"], foreseen["diff"])
+
+
+def test_what_is_as_it_is_wanted_is_left_alone(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
+    applied(node, plan, check_mode=False)
+    confirmed(node, params(), check_mode=False)
+    before, told = tree(tmp_path), list(systemd.told)
+    again = {**plan, "backup_id": "20261122T170000Z", "chronyd": {**plan["chronyd"], "restart": False}}
+    assert applied(node, again, check_mode=False)["changed"] is False
+    assert (tree(tmp_path), systemd.told) == (before, told)
+    assert described(node, params(backup_id=None), check_mode=False)["backup_id"] == plan["backup_id"]
+
+
+def test_chronyd_that_does_not_live_has_the_former_state_restored(
+    node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
+):
+    before, units_before = tree(tmp_path), json.loads(json.dumps(systemd.units))
+    systemd.answers = False
+    with pytest.raises(
+        MendError, match=r"^The former state was restored\. What failed: .*Could not open socket"
+    ) as raised:
+        applied(node, plan, check_mode=False)
+    assert tree(tmp_path) == before
+    assert systemd.units == units_before
+    assert raised.value.backup_id == plan["backup_id"]
+    assert described(node, params(), check_mode=False)["backup_state"] == "undone"
+
+
+def test_a_unit_that_cannot_be_put_back_does_not_stop_the_rest(
+    node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
+):
+    before = tree(tmp_path)
+    applied(node, plan, check_mode=False)
+    systemd.failing["disable chrony.service"] = fails("systemctl disable chrony.service: Access denied.")
+    with pytest.raises(MendError, match=r"not restored in full: .*Access denied"):
+        undone(node, params(), check_mode=False)
+    assert tree(tmp_path) == before
+    assert systemd.units["systemd-timesyncd.service"] == unit("enabled", "active")
+    systemd.failing.clear()
+    assert undone(node, params(), check_mode=False)["changes"] == ["disabled chrony.service"]
+
+
+def test_an_interrupted_run_s_backup_is_continued_and_keeps_the_first_state(
+    node: Node, plan: dict, config: Path, tmp_path: Path
+):
+    before = tree(tmp_path)
+    first = applied(node, plan, check_mode=False)  # its connection was cut: nobody confirmed it
+    more = file(config.parent / "conf.d/60-more.conf", "minsources 1\n")
+    second = applied(
+        node, {**plan, "backup_id": "20261122T160000Z", "files": [file(config, "pool a\n"), more]}, check_mode=False
+    )
+    assert second["backup"] == first["backup"]
+    undone(node, params(backup_id=None), check_mode=False)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("later", "continued"), [("20261123T152133Z", True), ("20261123T152134Z", False)], ids=["a day less 1 s", "a day"]
+)
+def test_an_old_open_backup_is_not_continued(later: str, continued: bool, node: Node, plan: dict):
+    begun(node, plan, check_mode=False)
+    assert (begun(node, {**plan, "backup_id": later}, check_mode=False)["backup_id"] != later) is continued
+
+
+def test_a_unit_that_is_not_installed_is_told_before_anything_is_changed(
+    node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
+):
+    before = tree(tmp_path)
+    del systemd.units["chrony.service"]
+    with pytest.raises(MendError, match=r"^Nothing was changed\. systemd does not know chrony\.service"):
+        applied(node, plan, check_mode=False)
+    assert tree(tmp_path) == before
+    assert node.backups.all() == []
