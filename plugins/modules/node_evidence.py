@@ -255,7 +255,10 @@ evidence:
       type: dict
       returned: when asked for
     join_state:
-      description: C(paths) tells which traces of a joined cluster are there. Null is what may not be seen without root.
+      description:
+        - C(paths) tells which traces of a joined cluster are there. Null is what may not be seen without root.
+        - C(processes) are the names of what runs that works in a cluster or is its workload. A kubelet whose kubeconfig is not
+          there has not joined.
       type: dict
       returned: when asked for
     boot:

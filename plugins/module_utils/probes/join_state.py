@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 
+from .processes import called
+
 PATHS = (
     "/etc/kubernetes/kubelet.conf",
     "/etc/kubernetes/manifests/kube-apiserver.yaml",
@@ -21,10 +23,57 @@ PATHS = (
     "/var/snap/microk8s/current/credentials/kubelet.config",
 )
 
+# As in /proc/PID/comm, which holds 15 characters. What is not here on purpose: k3s-agent and rke2 retry for ever before they
+# have joined (with a wrong clock, for its sake), and afterwards their paths and their containers tell.
+PROCESSES = {
+    "etcd",
+    "kube-apiserver",
+    "k3s-server",  # etcd, API server and kubelet in one (k3s, cmd/server)
+    "kubelite",  # the same of MicroK8s ("Configuring MicroK8s services", daemon-kubelite)
+    "containerd-shim",  # one for each container or pod, docker's too (containerd, core/runtime/v2/README.md)
+    "conmon",  # the same of CRI-O and Podman
+    "conmonrs",
+    # Those whose limits for the clock are known (plugin_utils/limits.yml).
+    "cockroach",
+    "ceph-mon",
+    "pd-server",
+    "tikv-server",
+}
 
-def collect(root: str = "") -> dict:
-    """The section ``join_state``: ``{"paths": {path: bool}}``, None where it may not be seen without root."""
-    return {"paths": {path: _exists(root + path) for path in PATHS}}
+
+def collect(root: str = "", proc: str = "/proc") -> dict:
+    """The section ``join_state``: ``{"paths": {path: bool}, "processes": [name]}``.
+
+    A path is None where it may not be seen without root.
+    """
+    return {"paths": {path: _exists(root + path) for path in PATHS}, "processes": _processes(proc)}
+
+
+def _processes(proc: str) -> list:
+    """What runs that works in a cluster, or is its workload.
+
+    systemd starts kubelet before the node has joined, over and over again: kubeadm's unit names a kubeconfig that is not there
+    yet (kubernetes/release, 10-kubeadm.conf). It counts once its kubeconfig is there.
+    """
+    found = set()
+    for pid, comm, argv in called({*PROCESSES, "kubelet"}, proc):
+        if comm != "kubelet":
+            found.add(comm)
+        else:
+            kubeconfig = _value(argv, "--kubeconfig")
+            # In a container its paths are that container's.
+            if kubeconfig and _exists(f"{proc}/{pid}/root{os.path.abspath(kubeconfig)}") is not False:
+                found.add(comm)
+    return sorted(found)
+
+
+def _value(argv: list, option: str):
+    """The value of a long option, as ``--option=value`` or ``--option value``; None without it."""
+    for word, following in zip(argv, [*argv[1:], ""]):
+        name, equals, value = word.partition("=")
+        if name == option:
+            return value if equals else following
+    return None
 
 
 def _exists(path: str):

@@ -42,14 +42,10 @@ def time_daemons(proc: str = "/proc") -> list:
     """
     own_processes = _link(f"{proc}/self/ns/pid")
     found = []
-    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+    for pid, comm, argv in called({*TIME_DAEMONS, "busybox"}, proc):
         try:
-            comm = _read(f"{proc}/{pid}/comm").rstrip("\n")
-            if comm not in TIME_DAEMONS and comm != "busybox":
-                continue
             if not _is_systems(_read(f"{proc}/{pid}/status")):
                 continue
-            argv = _read(f"{proc}/{pid}/cmdline").rstrip("\0").split("\0")
         except OSError:  # it has ended meanwhile
             continue
         if comm in TIME_DAEMONS or "ntpd" in argv[:2]:
@@ -65,6 +61,17 @@ def time_daemons(proc: str = "/proc") -> list:
                 }
             )
     return found
+
+
+def called(names, proc: str = "/proc"):
+    """The processes that are called one of ``names`` (their comm), whoever's they are: ``(pid, comm, argv)``, by pid."""
+    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+        try:
+            comm = _read(f"{proc}/{pid}/comm").rstrip("\n")
+            if comm in names:
+                yield pid, comm, _read(f"{proc}/{pid}/cmdline").rstrip("\0").split("\0")
+        except OSError:  # it has ended meanwhile
+            continue
 
 
 def _is_systems(status: str) -> bool:
