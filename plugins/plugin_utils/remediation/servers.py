@@ -7,7 +7,8 @@ server and pool), as the evidence has the samples of each address:
   and the nearest one says whether it is a falseticker.
 - A `server` is one address: the first, in the resolver's order, to which the node has a route. It is replaced where it turns out
   bad, but only once in some half hour. So a name of which another address contradicts the majority is left out; where another one
-  is silent the name is written as a small `pool`, of which chronyd takes the addresses that answer.
+  is silent the name is written as a small `pool`, of which chronyd takes the addresses that answer (seen with chrony 4.3: with
+  the silent address first, such a pool was selected within seconds, and the `server` was still waiting).
 - A `pool` is up to `maxsources` addresses, and chronyd tries twice as many and keeps those that answer. Silent ones do no harm;
   it is left out where not more of its addresses agree with the majority than contradict it.
 
