@@ -23,7 +23,8 @@ author:
 options:
   state:
     description:
-      - V(begun) saves the state of O(files) and units, for the packages that are installed next.
+      - V(begun) saves the state of O(files) and units, for the packages that are installed next, and sets the clock by
+        O(step_s).
       - V(applied) does the transaction, beginning with the backup where V(begun) has not written it.
       - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc).
       - V(undone) puts everything back that the backup has. It may be repeated, and completed where it was interrupted.
@@ -101,6 +102,11 @@ options:
     description: What packages are changed beside this; it is kept in the backup and returned as it is.
     type: dict
     default: {}
+  step_s:
+    description:
+      - With O(state=begun), add so many seconds to the node's clock before packages are installed. By a clock that is far off, apt
+        takes no Release file, and TLS no certificate.
+    type: float
   rtc:
     description: With O(state=confirmed), set the RTC by the node's clock.
     type: bool
@@ -226,6 +232,7 @@ ARGUMENTS = {
     "enable": {"type": "list", "elements": "str", "default": []},
     "disable": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "dict", "default": {}},
+    "step_s": {"type": "float"},
     "rtc": {"type": "bool", "default": False},
     "missing_ok": {"type": "bool", "default": False},
 }

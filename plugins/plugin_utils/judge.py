@@ -98,7 +98,10 @@ def _not_known(name: str, policy: Policy) -> dict[str, Any]:
 
 def _as_json(check: Check, finding: Finding) -> dict[str, Any]:
     return {
-        "mended_by_chrony": finding.state != "pass" and check.MENDED_BY_CHRONY and not finding.beyond_chrony,
+        # What was skipped follows from another finding, and is mended with that.
+        "mended_by_chrony": finding.state in ("fail", "inconclusive")
+        and check.MENDED_BY_CHRONY
+        and not finding.beyond_chrony,
         "state": finding.state,
         "cause": finding.cause,
         "summary": finding.summary,

@@ -73,14 +73,14 @@ def read(path: str):
         return file.read()
 
 
-def staged(path: str, suffix: str = "new") -> str:
+def staged(path: str) -> str:
     """Where what is to be at ``path`` is staged: a hidden name, which no daemon's ``*.conf`` matches.
 
     >>> staged("/etc/chrony/chrony.conf")
     '/etc/chrony/.chrony.conf.skewgate-new'
     """
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.skewgate-{suffix}")
+    return os.path.join(folder, f".{name}.skewgate-new")
 
 
 def stage(path: str, data: bytes, record: dict) -> None:

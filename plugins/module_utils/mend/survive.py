@@ -3,8 +3,8 @@
 """Work that a cut connection does not stop half-way.
 
 When an ssh connection with a terminal breaks, the kernel sends SIGHUP to what runs in it; sudo with ``use_pty``, its default
-since 1.9.14, then ends its command by SIGHUP, SIGTERM and, two seconds later, SIGKILL (sudo's src/exec_monitor.c and
-terminate_command() in src/signal.c), which none can ignore. A process in a session of its own gets none of these.
+since 1.9.14, then ends its command by SIGHUP, SIGTERM and, two seconds later, SIGKILL (terminate_command() in its
+src/exec.c), which none can ignore. A process in a session of its own gets none of these.
 """
 
 from __future__ import annotations

@@ -175,16 +175,20 @@ class Wanted:
 
 
 def begun(node: Node, params: dict, check_mode: bool) -> dict:
-    """Writes the backup, and changes nothing else."""
+    """Writes the backup, and sets the clock where that is asked: a repository is not believed by a clock that is far off."""
     with _unless(check_mode, node.lock):
         backup = node.backups.to_continue(params["backup_id"])
         wanted = Wanted(node, params)
-        if backup and not backup.lacks(wanted.files, wanted.units_now):
-            return _result(backup)
-        if not check_mode:
-            backup = _saved(node, backup, wanted, params)
-        backup_id = backup.id if backup else params["backup_id"]
-        return _result(backup, [f"saved the node's state as the backup {backup_id}"])
+        changes = []
+        if backup is None or backup.lacks(wanted.files, wanted.units_now):
+            if not check_mode:
+                backup = _saved(node, backup, wanted, params)
+            changes.append(f"saved the node's state as the backup {backup.id if backup else params['backup_id']}")
+        if params["step_s"]:
+            changes.append("set the clock")
+            if not check_mode:
+                time.clock_settime(time.CLOCK_REALTIME, time.time() + params["step_s"])
+        return _result(backup, changes)
 
 
 def applied(node: Node, params: dict, check_mode: bool) -> dict:
@@ -196,7 +200,8 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
         to_enable, to_disable = enabling(wanted.units_now, wanted.enable), disabling(wanted.units_now, wanted.disable)
         if not (to_write or to_enable or to_disable or wanted.restart):
             return _result(backup)
-        changes, diff, notes = wanted.changes(backup), wanted.diff(backup), []  # type: ignore[var-annotated]
+        changes, diff = wanted.changes(backup), wanted.diff(backup)
+        notes: list = []
         if check_mode:
             return _result(backup, changes, diff)
         backup = _staged(node, backup, wanted, params, to_write=to_write, notes=notes)
@@ -431,31 +436,23 @@ def _staged(node: Node, backup, wanted: Wanted, params: dict, *, to_write: list,
 def validate(config: str, data_of: dict, notes: list) -> None:
     """Has ``chronyd -p`` read the configuration with the files that are staged; MendError with what it says.
 
-    A fragment that the main file draws in is read after it, as by an ``include``; the main file as it would be.
+    The main file, staged or as it is, and the staged fragments that it draws in; what else it draws in is read as it is.
+    A copy elsewhere would not do: Debian's AppArmor profile lets chronyd read its own folder alone.
     """
     text = (data_of[config] if config in data_of else files.read(config) or b"").decode("utf-8", "replace")
     fragments = [path for path in data_of if path != config and draws_in(text, path)]
     if not installed("chronyd") or not (fragments or config in data_of):
         return
-    read = files.staged(config)
-    if fragments:
-        read = files.staged(config, "check")
-        includes = "".join(f"include {files.staged(path)}\n" for path in fragments)
-        with open(read, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n{includes}")
-    try:
-        answer = run(["chronyd", "-p", "-f", read], TIMEOUT_S)
-    finally:
-        if fragments:
-            files.remove(read)
+    read = [files.staged(path) if path in data_of else path for path in [config, *fragments]]
+    answer = run(["chronyd", "-p", *(f"include {path}" for path in read)], TIMEOUT_S)
     said = answer.get("error") or answer["stderr"].strip()
     if "invalid option" in said:
         notes.append(
             "The configuration was not tried with chronyd -p, which this chronyd, older than 4.0, does not have."
         )
     elif answer.get("rc") != 0:
-        for path in [config, *fragments]:
-            said = said.replace(files.staged(path), path).replace(files.staged(path, "check"), path)
+        for path in data_of:
+            said = said.replace(files.staged(path), path)
         raise MendError(f"chronyd refuses the new configuration: {said}. Correct it and run again.")
 
 

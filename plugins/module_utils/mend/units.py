@@ -59,12 +59,20 @@ def enabling(states: dict, units: list) -> list:
 
 
 def disabling(states: dict, units: list) -> list:
-    """The commands that have ``units`` neither run nor start at boot. A mask is left: systemctl disables no masked unit."""
+    """The commands that have ``units`` neither run nor start at boot.
+
+    A masked unit stays masked, as it can't be disabled. Of SysV scripts ``disable --now`` stops none (verb_enable() in systemd's
+    src/systemctl/systemctl-enable.c).
+    """
     there = [unit for unit in units if states[unit]["load_state"] != "not-found"]
-    masked = [unit for unit in there if _mask(states[unit])]
+    native = [
+        unit for unit in there if states[unit]["unit_file_state"] not in ("generated", "masked", "masked-runtime")
+    ]
+    scripts = [unit for unit in there if states[unit]["unit_file_state"] == "generated"]
     commands = [
-        ("disable --now", [u for u in there if u not in masked and (_enabled(states[u]) or _runs(states[u]))]),
-        ("stop", [unit for unit in masked if _runs(states[unit])]),
+        ("disable --now", [unit for unit in native if _enabled(states[unit]) or _runs(states[unit])]),
+        ("disable", [unit for unit in scripts if _enabled(states[unit])]),
+        ("stop", [unit for unit in there if unit not in native and _runs(states[unit])]),
     ]
     return [command for command in commands if command[1]]
 
@@ -153,7 +161,8 @@ class Systemd:
         argv = ["systemctl", *verb.split(), *units]
         answer = run(argv, COMMAND_TIMEOUT_S)
         if answer.get("rc") != 0:
-            raise MendError(_failure(argv, answer))
+            why = [self.last_words(unit) for unit in units[:1] if verb in ("start", "restart")]
+            raise MendError(" ".join([_failure(argv, answer), *why]))
 
     def wait_for_chronyd(self, unit: str, timeout_s: float = 10) -> None:
         """Returns when chronyd answers and its unit is active; MendError with the end of its journal where it does not."""
@@ -172,10 +181,10 @@ class Systemd:
             raise MendError(f"{unit} did not stay active. {self.last_words(unit)}")
 
     def last_words(self, unit: str) -> str:
-        """The end of what ``systemctl status`` tells of a unit, its journal."""
-        argv = ["systemctl", "status", "--no-pager", "--full", "--lines=8", unit]
-        shown = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().splitlines()
-        return f"{' '.join(argv[:2])} {unit}: " + " | ".join(line.strip() for line in shown[-8:] if line.strip())
+        """The end of what ``systemctl status`` tells of a unit: after an empty line, its journal."""
+        argv = ["systemctl", "status", "--no-pager", "--full", "--lines=6", unit]
+        told = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().rpartition("\n\n")[2]
+        return f"systemctl status {unit}: {' | '.join(line.strip() for line in told.splitlines()) or 'nothing'}."
 
     def _wanted(self, unit: str) -> bool:
         name = glob.escape(os.path.splitext(unit)[0])
@@ -215,4 +224,4 @@ def parse(text: str, units: list, wanted) -> dict:
 
 def _failure(argv: list, answer: dict) -> str:
     said = answer.get("error") or answer["stderr"].strip() or answer["stdout"].strip() or f"exit code {answer['rc']}"
-    return f"{' '.join(argv)}: {said[-2000:]}"
+    return f"{' '.join(argv)}: {said[-2000:].rstrip('.')}."

@@ -15,8 +15,8 @@ without being ordered after a wait that proves the synchronisation; where the RT
 `time-sync.target` alone proves nothing: Debian's and SUSE's chrony.service comes before it and has not synchronised yet. It
 takes chrony-wait (which needs chronyd's command port: not with `cmdport 0`), systemd-time-wait-sync, or ntp-wait.
 
-What to do: enable the daemon, let it step the clock at its start, set the RTC by the right clock (the gate does these with
-chrony, and enables chrony-wait), and order kubelet after the wait: `Wants=` and `After=time-sync.target` in a drop-in.
+What to do: enable the daemon, let it step the clock at its start, set the RTC by the right clock, enable chrony-wait, and order
+kubelet after it: `Wants=` and `After=time-sync.target` in a drop-in. The gate does all of these with chrony.
 
 Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source; chrony's chrony-wait.service;
 chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`); hwclock(8), adjtime; fake-hwclock(8).
@@ -131,8 +131,6 @@ def judge(record: Record, policy: Policy) -> Finding:
             f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
             seen,
             f"RTC {rtc.state}, and nothing waits",
-            # The role enables chrony-wait; the cluster's units are not its own.
-            beyond_chrony=any(TARGET not in units[unit]["after"] for unit in unordered),
         )
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
     if not wait.proof:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import jinja2
 import pytest
-import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_config import ChronyConfig, read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.config_text import main_file
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.distributions import distribution
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.servers import Choice
 
 from tests.unit.probes import conftest as probes
 
@@ -102,24 +103,28 @@ def test_what_the_package_here_ships_is_the_sample_and_is_accepted_by_its_chrony
 
 
 @pytest.mark.parametrize(
+    "release",
+    [
+        {"ID": "debian", "VERSION_ID": "12"},
+        {"ID": "rocky", "VERSION_ID": "9.4"},
+        {"ID": "sles", "VERSION_ID": "15.6"},
+        {"ID": "amzn", "VERSION_ID": "2023"},
+    ],
+    ids=lambda release: release["ID"],
+)
+@pytest.mark.parametrize(
     ("servers", "expected"),
     [(["a", "b", "c"], []), (["a", "b"], ["CHR105 warning"]), (["a"], ["CHR104 warning"])],
     ids=["three servers", "two servers", "one server"],
 )
-def test_what_the_role_writes_has_no_error(servers: list[str], expected: list[str]):
-    role = CHECKOUT / "roles/chrony"
-    variables = {
-        **yaml.safe_load((role / "defaults/main.yml").read_text()),
-        **yaml.safe_load((role / "vars/Debian.yml").read_text()),
-        "chrony_servers": [*servers, "silent"],
-        "__chrony_good": servers,
-        "__chrony_left_out": ["silent"],
-    }
-    template = (role / "templates/chrony.conf.j2").read_text()
-    text = (
-        jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined).from_string(template).render(variables)
+def test_what_the_role_writes_has_no_error(servers: list[str], expected: list[str], release: dict[str, str]):
+    platform = {"os_release": release, "selinux": None, "read_only": None, "package_managers": []}
+    choice = Choice(
+        tuple(f"server {name} iburst" for name in servers), tuple(servers), {"silent": "it did not\nanswer"}
     )
-    assert matched(read({"/etc/chrony/chrony.conf": text}, "/etc/chrony/chrony.conf")) == expected
+    layout = distribution(platform)
+    text = main_file(choice, layout, makestep="1 3", confdirs=["/etc/chrony.d"], not_read={"/etc/bad": "a reason"})
+    assert matched(read({layout.conf: text}, layout.conf)) == expected
 
 
 @pytest.mark.parametrize(

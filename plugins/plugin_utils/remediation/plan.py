@@ -1,0 +1,532 @@
+"""What is to be changed on a node so that the findings that refuse it are answered, and nothing else.
+
+Pure: from the node's record, the report of it and the role's settings to a plan, which the role carries out. Check mode shows
+the same plan, so that it foretells what a run does. A plan refuses rather than guesses: then nothing is changed, and it says why.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..checks.next_boot import CLUSTER, TARGET
+from ..chrony_config import ChronyConfig, read_config
+from ..chrony_rules import RULES, selectable
+from ..daemons.strays import stray_daemons
+from ..daemons.units import TimeDaemon, time_daemons
+from ..policy import Policy, SettingsError
+from ..record import MissingEvidenceError, Record
+from ..wording import listed
+from .config_text import FRAGMENT, fragment, main_file, order_drop_in, order_drop_in_path, wait_unit
+from .distributions import UnknownDistributionError, distribution
+from .join import Correction, correction, joined
+from .owners import Owner, extends, owner_of
+from .servers import Choice, Wanted, choose
+
+WAIT = "chrony-wait.service"
+PTP = ("ptp4l", "phc2sys", "timemaster")
+APT_NEEDS_RIGHT_TIME_S = 5.0
+"""Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
+(apt.conf(5), Acquire::Max-FutureTime), and TLS a certificate that is not valid yet."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The role's settings (``chrony_*`` without the prefix); ``host`` is the node's name in the inventory."""
+
+    host: str
+    wanted: Wanted
+    makestep: str = "1 3"
+    extra_lines: tuple[str, ...] = ()
+    order_units: tuple[str, ...] = ()
+    step_joined: tuple[str, ...] = ()
+    joined_step_limit_s: float = 5.0
+    joined_slew_limit_s: float = 60.0
+    take_over: bool = False
+    package_file: str | None = None
+
+    @property
+    def threshold_s(self) -> float:
+        """The offset beyond which chronyd steps."""
+        return float(self.makestep.split()[0])
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> Settings:
+        """Raises SettingsError with all that is wrong with them."""
+        problems = []
+        words = str(given["makestep"]).split()
+        if len(words) != 2 or not _is_number(words[0]) or not words[1].lstrip("-").isdigit():
+            problems.append(
+                f"chrony_makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {given['makestep']!r}"
+            )
+        wanted = Wanted(
+            tuple(given.get("servers") or ()),
+            tuple(given.get("pools") or ()),
+            tuple(given.get("nts_servers") or ()),
+            str(given["source_options"]),
+            int(given["at_least"]),
+        )
+        if not (wanted.servers or wanted.pools or wanted.nts_servers):
+            problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
+        if not isinstance(given.get("step_joined") or [], list):
+            problems.append(
+                "chrony_step_joined: expected a list of nodes' names, so that no other node is stepped by it"
+            )
+        if problems:
+            raise SettingsError(problems)
+        return cls(
+            host=given["host"],
+            wanted=wanted,
+            makestep=" ".join(words),
+            extra_lines=tuple(given.get("extra_lines") or ()),
+            order_units=tuple(given.get("order_units") or ()),
+            step_joined=tuple(given.get("step_joined") or ()),
+            joined_step_limit_s=float(given["joined_step_limit_s"]),
+            joined_slew_limit_s=float(given["joined_slew_limit_s"]),
+            take_over=bool(given.get("take_over")),
+            package_file=given.get("package_file"),
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is changed, and the findings that it answers as ``CHECK: CAUSE``; none where it keeps them answered."""
+
+    what: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``install``: None, or ``{"manager", "package", "start", "step_s"}``. ``node``: the arguments of the module node_mend.
+
+    ``wait_s``: how long a slew takes, by which the proof waits longer. A plan with a ``refusal`` changes nothing.
+    """
+
+    refusal: str | None = None
+    warnings: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    install: Mapping[str, Any] | None = None
+    node: Mapping[str, Any] = field(default_factory=dict)
+    wait_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return asdict(self)
+
+
+class RefusedError(Exception):
+    """The node can't be mended, or not without being told to; the text says why and what to do."""
+
+
+def make_plan(record: Record, report: Mapping[str, Any], settings: Settings) -> Plan:
+    """The plan for one node, from its record and the entry that ``judge_record`` made of it."""
+    planner = _Planner(record, report, settings)
+    try:
+        return planner.plan()
+    except RefusedError as refused:
+        return Plan(refusal=str(refused), warnings=tuple(planner.warnings))
+    except MissingEvidenceError as missing:
+        return Plan(refusal=f"The node did not show what a plan rests on: {missing}. Check it again as root.")
+
+
+class _Planner:
+    """Collects the changes while it goes through what may be at fault."""
+
+    def __init__(self, record: Record, report: Mapping[str, Any], settings: Settings) -> None:
+        self.record = record
+        self.settings = settings
+        self.findings = {f["check"]: f for f in report["findings"]}
+        self.to_mend = {name: f for name, f in self.findings.items() if f["required"] and f["mended_by_chrony"]}
+        self.report = report
+        self.policy = Policy.from_json(record.data["policy"])
+        self.warnings: list[str] = []
+        self.changes: list[Change] = []
+
+    def plan(self) -> Plan:
+        if not self.to_mend:
+            return Plan()
+        if self.record.section("time_services").get("manager") != "systemd":
+            raise RefusedError(
+                "The role changes units of systemd alone, which does not run here. Mend this node by hand."
+            )
+        try:
+            self.platform = distribution(self.record.section("platform"))
+        except UnknownDistributionError as unknown:
+            raise RefusedError(str(unknown)) from unknown
+        daemons = time_daemons(self.record.section("time_services"))
+        self._refuse_what_is_no_units_fault(daemons)
+        if units := self._other_daemon_is_fine(daemons):
+            return self._only_units(*units)
+        return self._with_chrony(daemons)
+
+    # What the role can't or must not mend.
+
+    def _refuse_what_is_no_units_fault(self, daemons: Sequence[TimeDaemon]) -> None:
+        services = self.record.section("time_services")
+        at_fault = [f"{stray.name}: {stray.stop}" for stray in stray_daemons(services, daemons)]
+        if at_fault:
+            raise RefusedError(
+                f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
+            )
+        if ptp := [d.unit for d in daemons if d.daemon in PTP and (d.active or d.enabled)]:
+            said = self.findings.get("time_service", {}).get("remedy") or "Mend PTP by hand."
+            raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which chrony would fight. {said}")
+        if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
+            raise RefusedError(
+                f"{idle[0].unit} is told to leave the clock alone ({idle[0].leaves_clock_alone}), as in a container. Take that "
+                f"option away ({self.platform.options_variable}), or mend the time of the container's host."
+            )
+
+    # A daemon other than chrony that works: only the units are at fault.
+
+    def _other_daemon_is_fine(self, daemons: Sequence[TimeDaemon]) -> tuple[TimeDaemon, list[TimeDaemon]] | None:
+        if not {*self.to_mend} <= {"time_service", "next_boot"}:
+            return None
+        steering = [d for d in daemons if d.steers_now]
+        if not steering or any(d.daemon == "chrony" for d in steering):
+            return None
+        others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled)]
+        return (steering[0], others) if others or not steering[0].enabled else None
+
+    def _only_units(self, keep: TimeDaemon, others: Sequence[TimeDaemon]) -> Plan:
+        enable = [] if keep.enabled else [keep.unit]
+        if enable:
+            self._change(f"enable {keep.unit}", "next_boot")
+        self._disable(others)
+        node = {"enable": enable, "disable": [d.unit for d in others]}
+        return self._finish(None, node, Correction("slew", "no daemon is started", None))
+
+    # chrony, installed or to be.
+
+    def _with_chrony(self, daemons: Sequence[TimeDaemon]) -> Plan:
+        choice = choose(self.record, self.report, self.settings.wanted)
+        self.warnings += choice.warnings
+        if choice.refusal:
+            raise RefusedError(choice.refusal)
+        step = self._step()
+        chrony = next((d for d in daemons if d.daemon == "chrony"), None)
+        others = [d for d in daemons if d.daemon != "chrony" and (d.active or d.enabled) and not d.leaves_clock_alone]
+        install = self._install(chrony, others, step)
+        files, config_path = self._configuration(chrony, choice)
+        unit = chrony.unit if chrony else self.platform.unit
+        restart = bool(files) or chrony is None or not chrony.active or bool(self._failing(*_CLOCK))
+        if restart:
+            verb = "restart" if chrony and chrony.active else "start"
+            words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
+            self._change(f"{verb} {unit}, {words}", "time_service", *_CLOCK)
+        enable = [] if chrony and chrony.enabled else [unit]
+        if enable:
+            self._change(f"enable {unit}", "time_service", "next_boot")
+        self._disable(others)
+        if files or install or self.findings.get("next_boot", {}).get("state") != "pass":
+            files += self._wait(unit, enable) + self._order()
+        node = {
+            "files": files,
+            "chronyd": {
+                "unit": unit,
+                "config": config_path,
+                "restart": restart,
+                "step": step.kind == "step",
+                "options_variable": self.platform.options_variable,
+                "options": self._options(),
+            },
+            "enable": enable,
+            "disable": [d.unit for d in others],
+            "rtc": self._rtc(bool(files)),
+        }
+        return self._finish(install, node, step)
+
+    def _step(self) -> Correction:
+        said = correction(
+            self.record.skew.skew_s,
+            joined(self.record.section("join_state")),
+            threshold_s=self.settings.threshold_s,
+            forward_limit_s=self.settings.joined_step_limit_s,
+            slew_limit_s=self.settings.joined_slew_limit_s,
+            told_by_name=self.settings.host in self.settings.step_joined,
+        )
+        if said.kind == "refuse":
+            raise RefusedError(said.why)
+        return said
+
+    def _install(
+        self, chrony: TimeDaemon | None, others: Sequence[TimeDaemon], step: Correction
+    ) -> dict[str, Any] | None:
+        if chrony:
+            return None
+        if not self.platform.installs:
+            raise RefusedError(self.platform.why_not)
+        replaced = [d.unit for d in others] if self.platform.replaces else []
+        beside = f" in place of {listed(replaced)}" if replaced else ""
+        self._change(f"install {self.platform.package}{beside}", "time_service")
+        skew_s = self.record.skew.skew_s
+        off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
+        if off and skew_s:
+            self._change("set the clock, so that the package's repository is believed", "clock_skew")
+        return {
+            "manager": self.platform.manager,
+            "package": self.platform.package,
+            "file": self.settings.package_file,
+            # Debian's package starts chronyd with Debian's own configuration, which steps.
+            "start": step.kind == "step",
+            "step_s": -skew_s.middle if off and skew_s else None,
+            "replaces": [d.daemon for d in others] if self.platform.replaces else [],
+        }
+
+    def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], str]:
+        """The files to write, none where chrony's configuration is not at fault, and the path of its first one."""
+        section = self.record.evidence.get("chrony") or {}
+        in_use = (section.get("config") or {}).get("path") if chrony else None
+        # /usr belongs to the packages: what stands in /etc goes before it.
+        path = in_use if in_use and not in_use.startswith("/usr/") else self.platform.conf
+        config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
+        if chrony and self._is_fine(config, chrony, choice):
+            return [], path
+        answered = (
+            "time_service",
+            "chrony_config",
+            "ntp_sources",
+            "config_in_use",
+            "clock_skew",
+            "sync_state",
+            "next_boot",
+        )
+        owner = self._owner(path) if chrony else None
+        if owner and not self.settings.take_over:
+            file = self._extend(owner, config, choice)
+            self._change(f"write {file['path']}, beside what {owner.name} configures", *answered)
+        else:
+            confdirs, sourcedirs, not_read = self._folders(chrony, config, choice)
+            content = main_file(
+                choice,
+                self.platform,
+                makestep=self.settings.makestep,
+                extra=self.settings.extra_lines,
+                confdirs=confdirs,
+                sourcedirs=sourcedirs,
+                not_read=not_read,
+            )
+            file = {"path": path, "content": content, "mode": "0644"}
+            self._change(f"write {path}", *answered)
+        self._lint(path, file, section)
+        return [file], path
+
+    def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
+        """Whether chrony's configuration may stay as it is, whatever it looks like."""
+        if self._failing("chrony_config", "ntp_sources"):
+            return False
+        if _at_fault(self.findings.get("config_in_use"), "dropped", "NTS", "required") or _at_fault(
+            self.findings.get("next_boot"), "no step"
+        ):
+            return False
+        names = [s.name for s in selectable(config) if s.kind != "refclock"]
+        good = sum(name in choice.good for name in names)
+        if not chrony.steers_now:
+            # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
+            return not _errors(config, self.policy) and good >= min(self.settings.wanted.at_least, len(choice.good))
+        # A clock that is off although its daemon calls itself synchronised has the wrong servers.
+        misled = self._failing("clock_skew") and not self._failing("sync_state", "config_in_use")
+        return not misled or (bool(names) and good == len(names))
+
+    def _owner(self, path: str) -> Owner | None:
+        return next((o for o in (owner_of(p, text) for p, text in self._files("chrony") if p == path) if o), None)
+
+    def _extend(self, owner: Owner, config: ChronyConfig, choice: Choice) -> dict[str, str]:
+        """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""
+        servers = listed([*choice.good])
+        told = (
+            f"{config.path} is written by {owner.name}, which {'would overwrite it' if owner.again else 'wrote it'}. "
+            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_take_over=true."
+        )
+        folder = extends(config, (self.record.section("chrony")["config"]).get("sources_dirs") or [])
+        if folder is None:
+            raise RefusedError(f"{told} It names no folder that could be added to.")
+        errors = _errors(config, self.policy, but=("CHR101", "CHR102", "CHR108"))
+        if errors or any(s.authenticated for s in config.sources):
+            what = (
+                f"What is wrong stands in it ({', '.join(errors)})"
+                if errors
+                else "Its NTS servers go before any added ones"
+            )
+            raise RefusedError(f"{told} {what}.")
+        suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
+        lacking = (
+            []
+            if suffix == ".sources"
+            else [
+                line
+                for line, missing in ((f"makestep {self.settings.makestep}", "makestep"), ("rtcsync", "rtcsync"))
+                if not config.all(missing)
+            ]
+        )
+        extra = () if suffix == ".sources" else self.settings.extra_lines
+        return {
+            "path": f"{folder.path}/{FRAGMENT}{suffix}",
+            "content": fragment(choice, lacking, extra),
+            "mode": "0644",
+        }
+
+    def _folders(
+        self, chrony: TimeDaemon | None, config: ChronyConfig, choice: Choice
+    ) -> tuple[list[str], list[str], dict[str, str]]:
+        """The folders that the new file draws in, and those that it leaves out as what is at fault stands there."""
+        confdirs = [self.platform.confdir] if self.platform.confdir else []
+        # What a package ships in its sourcedir is not seen yet: Ubuntu's are NTS pools, beside which plain servers starve.
+        sourcedirs = [self.platform.sourcedir] if self.platform.sourcedir and chrony else []
+        bad = _places(config, self.policy) | {
+            problem.directive.file: "a line that chronyd drops" for problem in config.dropped
+        }
+        if not any(" nts" in line for line in choice.lines):
+            bad |= {
+                s.directive.file: "NTS servers, without which plain ones starve"
+                for s in config.sources
+                if s.authenticated
+            }
+        not_read = {}
+        for folder in [*confdirs, *sourcedirs]:
+            why = [f"{path} has {what}" for path, what in bad.items() if path.startswith(f"{folder}/")]
+            if why:
+                not_read[folder] = "; ".join(why)
+        if not_read:
+            self.warnings += [f"{folder} is no longer read: {why}" for folder, why in not_read.items()]
+        return [f for f in confdirs if f not in not_read], [f for f in sourcedirs if f not in not_read], not_read
+
+    def _lint(self, path: str, file: Mapping[str, str], section: Mapping[str, Any]) -> None:
+        """Hold what would be written against the rules, as it would be read on the node."""
+        texts = dict(self._files("chrony")) | {file["path"]: file["content"]}
+        config = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
+        version = section.get("version") if section.get("present") else None
+        if errors := _errors(read_config({"config": config, "version": version}), self.policy):
+            raise RefusedError(
+                f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
+                "chrony_source_options and chrony_extra_lines."
+            )
+
+    def _order(self) -> list[dict[str, str]]:
+        """Drop-ins for what starts pods and does not wait for the clock yet, and for what one names."""
+        units = self._boot_units()
+        unordered = [
+            name
+            for name in units
+            if name in CLUSTER and units[name]["load_state"] == "loaded" and TARGET not in units[name]["after"]
+        ]
+        named = [name for name in self.settings.order_units if TARGET not in units.get(name, {"after": ()})["after"]]
+        names = list(dict.fromkeys([*unordered, *named]))
+        for name in names:
+            self._change(f"order {name} after {TARGET}", "next_boot")
+        return [{"path": order_drop_in_path(name), "content": order_drop_in(), "mode": "0644"} for name in names]
+
+    def _wait(self, unit: str, enable: list[str]) -> list[dict[str, str]]:
+        """Let ``time-sync.target`` wait for the clock: adds to ``enable``, and gives the unit's file where there is none."""
+        units = self._boot_units()
+        if WAIT in units and units[WAIT]["unit_file_state"] == "enabled":
+            return []
+        enable.append(WAIT)
+        self._change(f"enable {WAIT}, so that {TARGET} waits for the clock", "next_boot")
+        there = self.platform.wait_unit or (WAIT in units and units[WAIT]["load_state"] == "loaded")
+        return [] if there else [{"path": f"/etc/systemd/system/{WAIT}", "content": wait_unit(unit), "mode": "0644"}]
+
+    def _boot_units(self) -> dict[str, Mapping[str, Any]]:
+        shown = self.record.section("boot")["units"]
+        return {unit["unit"]: unit for unit in ([] if "error" in shown else shown)}
+
+    def _rtc(self, written: bool) -> bool:
+        there = bool((self.record.section("clock").get("rtc") or {}).get("present"))
+        if there and (written or self._failing("clock_skew", "next_boot")):
+            self._change("set the RTC by the proved clock", "next_boot", "clock_skew")
+            return True
+        return False
+
+    def _disable(self, others: Iterable[TimeDaemon]) -> None:
+        for daemon in others:
+            self._refuse_fight(daemon)
+            self._change(f"stop and disable {daemon.unit}", "time_service", "next_boot")
+
+    def _refuse_fight(self, daemon: TimeDaemon) -> None:
+        """Another tool that configures this daemon would bring it back at its next run."""
+        section = {"ntpsec": "ntpd", "systemd-timesyncd": "timesyncd"}.get(daemon.daemon, daemon.daemon)
+        for path, text in self._files(section):
+            owner = owner_of(path, text)
+            if owner and owner.again and not self.settings.take_over:
+                servers = listed([*self.settings.wanted.servers, *self.settings.wanted.pools])
+                raise RefusedError(
+                    f"{daemon.unit} would be stopped, but {owner.name} wrote {path} and brings it back at its next run. "
+                    f"{owner.how.replace('{servers}', servers)} Or take {owner.name} off this node, and set "
+                    "chrony_take_over=true."
+                )
+
+    def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
+        told = {answer for change in self.changes for answer in change.answers}
+        rest = [a for name in self.to_mend if (a := self._answer(name)) not in told]
+        if rest and not self.changes:
+            raise RefusedError(
+                f"The role knows no change that answers {'; '.join(rest)}. Next: "
+                f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_mend.values()))}"
+            )
+        if rest:
+            self.changes.append(Change("prove the node's time anew", tuple(rest)))
+        wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
+        return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
+
+    # Small things.
+
+    def _change(self, what: str, *checks: str) -> None:
+        self.changes.append(Change(what, tuple(self._answer(name) for name in checks if name in self.to_mend)))
+
+    def _answer(self, name: str) -> str:
+        return f"{name}: {self.to_mend[name]['cause']}"
+
+    def _failing(self, *names: str) -> list[str]:
+        return [name for name in names if self.findings.get(name, {}).get("state") in ("fail", "inconclusive")]
+
+    def _files(self, section: str) -> list[tuple[str, str]]:
+        taken = self.record.evidence.get(section) or {}
+        return [(file["path"], file["text"]) for file in (taken.get("config") or {}).get("files") or []]
+
+    def _options(self) -> str:
+        """The options that chronyd is started with by the distribution's file; of several lines the last counts."""
+        found = self.platform.options
+        for file in (self.record.evidence.get("chrony") or {}).get("defaults") or []:
+            for line in file["text"].splitlines():
+                name, equals, value = line.strip().partition("=")
+                if equals and name == self.platform.options_variable:
+                    found = " ".join(shlex.split(value, comments=True))
+        return found
+
+
+_CLOCK = ("clock_skew", "sync_state", "config_in_use", "github_app_token")
+"""What a daemon that starts anew may answer: its offset, its claim, what it runs with."""
+
+
+def _at_fault(finding: Mapping[str, Any] | None, *words: str) -> bool:
+    return bool(finding) and finding["state"] != "pass" and any(word in finding["cause"] for word in words)  # type: ignore[index]
+
+
+def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:
+    """The rules that refuse this configuration, as ``CHR101 no-source``."""
+    return [
+        f"{rule.id} {rule.name}"
+        for rule in RULES.values()
+        if rule.severity != "warning" and rule.id not in {*policy.accepted_rules, *but} and list(rule.find(config))
+    ]
+
+
+def _places(config: ChronyConfig, policy: Policy) -> dict[str, str]:
+    """The files in which a rule finds an error, each with the rule."""
+    return {
+        place.file: f"{rule.id} {rule.name}"
+        for rule in RULES.values()
+        if rule.severity != "warning" and rule.id not in policy.accepted_rules
+        for place in rule.find(config)
+    }
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

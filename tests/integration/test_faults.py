@@ -1,0 +1,294 @@
+"""What goes wrong while a node is mended: what it has afterwards, and what the next run does.
+
+Each test makes the real fault on a node of the lab. Whatever it is, the node ends with the configuration that it had or with
+the new one, whole; chronyd runs where it ran; and once the fault is gone, one more run mends the node and `--tags undo` takes it
+back to the very first state.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import BIN, INVENTORY, Controller, Run, Runner, run_until
+from tests.lab import TRIO, Lab, NodeSpec
+from tests.lab.ntp import SERVERS
+
+pytestmark = [pytest.mark.lab, pytest.mark.nightly]
+
+FRESH, DEAD = TRIO[1], TRIO[2]
+"""Without a time daemon, 612 s behind; with a chrony whose only server is dead, 45 s ahead."""
+
+CONF = "/etc/chrony/chrony.conf"
+
+FILES = (
+    "find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum; find /etc -xdev -type l -printf '%p -> %l\\n' | sort; "
+    "find /etc -xdev -printf '%m %u %p\\n' | sort -k 3"
+)
+UNITS = "systemctl is-enabled chrony chrony-wait systemd-timesyncd; systemctl is-active chrony systemd-timesyncd"
+
+
+class Node:
+    """A node that a test mends, as a user would see it."""
+
+    def __init__(self, lab: Lab, spec: NodeSpec, playbook: Runner, folder: Path) -> None:
+        self.lab, self.name, self.playbook, self.folder = lab, spec.name, playbook, folder
+        self.before = self.state()
+
+    def state(self) -> str:
+        """All files of /etc, and the units that remediation may change."""
+        return self.run(f"{FILES}; {UNITS}")
+
+    def run(self, command: str) -> str:
+        return self.lab.ssh(self.name, command, 120, check=False).stdout
+
+    def remediate(self, **extra: Any) -> Run:
+        return self.playbook("remediate", "-l", self.name, extra=extra)
+
+    def argv(self, **extra: Any) -> list[str]:
+        """``ansible-playbook`` of the remediation, to be interrupted."""
+        (self.folder / "extra.json").write_text(json.dumps(extra))
+        words = [
+            "-i",
+            str(INVENTORY),
+            "skewgate.preflight.remediate",
+            "-l",
+            self.name,
+            "-e",
+            f"@{self.folder}/extra.json",
+        ]
+        return [str(BIN / "ansible-playbook"), *words]
+
+    def skew_s(self) -> float:
+        low_s, high_s = self.lab.skew_s(self.name)
+        return max(abs(low_s), abs(high_s))
+
+    def is_as_before(self) -> None:
+        assert self.state() == self.before
+
+    def has_a_working_configuration(self) -> None:
+        """The former one or the new one, which chronyd accepts and runs with."""
+        assert self.run(f"chronyd -p -f {CONF} > /dev/null 2>&1; echo $?") == "0\n"
+        assert self.run("systemctl is-active chrony") == "active\n"
+        leftovers = self.run("find /etc -name '.*skewgate*'")
+        assert leftovers == "", leftovers
+
+    def is_mended_by_the_next_run_and_can_be_taken_back(self) -> None:
+        run = self.remediate()
+        assert run.status == 0, run.output
+        assert self.skew_s() < 0.5
+        assert self.run("find /etc -name '.*skewgate*'") == ""
+        undone = self.playbook("remediate", "-l", self.name, "--tags", "undo")
+        assert undone.status == 0, undone.output
+        self.is_as_before()
+
+
+@pytest.fixture
+def mended(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, tmp_path: Path
+) -> Iterator[Callable[[NodeSpec], Node]]:
+    """Boots a node anew; what a test did to the lab's servers and connections is mended after it."""
+
+    def make(spec: NodeSpec) -> Node:
+        lab_node(spec)
+        lab.namespace.end_connections(spec.ip)
+        return Node(lab, spec, playbook, tmp_path)
+
+    yield make
+    lab.up([])
+
+
+def test_the_package_is_missing(mended: Callable[[NodeSpec], Node]) -> None:
+    node = mended(FRESH)
+    node.run("sed -i 's/^Package: chrony$/Package: nothing/' /srv/debs/Packages && apt-get update -q")
+    run = node.remediate()
+    assert run.status == 2
+    assert "The former state was restored" in run.output
+    assert "No package matching 'chrony' is available" in run.output
+    node.is_as_before()
+    node.run("sed -i 's/^Package: nothing$/Package: chrony/' /srv/debs/Packages && apt-get update -q")
+    assert node.remediate().status == 0
+    assert node.skew_s() < 0.5
+
+
+def test_the_repository_is_down(mended: Callable[[NodeSpec], Node]) -> None:
+    node = mended(FRESH)
+    nowhere = "deb http://10.77.0.9/debian stable main"
+    node.run(f"cp /etc/apt/sources.list /root/; rm -r /var/lib/apt/lists; echo '{nowhere}' > /etc/apt/sources.list")
+    node.before = node.state()
+    run = node.remediate()
+    assert run.status == 2
+    assert "The former state was restored" in run.output
+    node.is_as_before()
+    node.run("cp /root/sources.list /etc/apt/sources.list; apt-get update -q")
+    assert node.remediate().status == 0
+    assert node.skew_s() < 0.5
+
+
+FULL = (  # a file system of its own, with what was there, and full
+    "cp -a {0}/. /root/full && mount -t tmpfs -o size=64k tmpfs {0} && cp -a /root/full/. {0}; "
+    "head -c 1M /dev/zero > {0}/filler; true"
+)
+
+CAN_NOT_BE_WRITTEN = {
+    "the disk is full where the configuration is": (
+        f"mkdir /root/full; {FULL.format('/etc/chrony')}",
+        "rm /etc/chrony/filler",
+        "No space left on device",
+    ),
+    "the disk is full where the backup is": (
+        f"mkdir -p /root/full /var/lib/skewgate; {FULL.format('/var/lib/skewgate')}",
+        "rm /var/lib/skewgate/filler",
+        "No space left on device",
+    ),
+    "the whole disk is full": (
+        "fallocate -l $(df --output=avail -B1 / | tail -n 1) /filler; head -c 10M /dev/zero > /filler2; true",
+        "rm /filler /filler2",
+        "No space left on device",
+    ),
+    "/etc is read-only": (
+        "mount --bind /etc /etc && mount -o remount,bind,ro /etc",
+        "umount /etc",
+        "/etc is read-only",
+    ),
+    "the configuration's folder is read-only": (
+        "mount --bind /etc/chrony /etc/chrony && mount -o remount,bind,ro /etc/chrony",
+        "umount /etc/chrony",
+        "Read-only file system",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "end", "told"), CAN_NOT_BE_WRITTEN.values(), ids=CAN_NOT_BE_WRITTEN)
+def test_nothing_can_be_written(make: str, end: str, told: str, mended: Callable[[NodeSpec], Node]) -> None:
+    node = mended(DEAD)
+    node.run(make)
+    node.before = node.state()
+    run = node.remediate()
+    assert run.status == 2
+    assert told in run.output
+    node.is_as_before()
+    node.run(end)
+    node.before = node.state()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+NOT_ACCEPTED = {
+    "the rules refuse it": ("minsources 9", "Nothing was changed", "CHR108"),
+    "chronyd refuses it": ("makestep 1", "Nothing was changed", "makestep"),
+    "chronyd does not start with it": (
+        "user nobody-of-that-name",
+        "The former state was restored",
+        "nobody-of-that-name",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "outcome", "told"), NOT_ACCEPTED.values(), ids=NOT_ACCEPTED)
+def test_the_configuration_is_no_good(line: str, outcome: str, told: str, mended: Callable[[NodeSpec], Node]) -> None:
+    node = mended(DEAD)
+    run = node.remediate(chrony_extra_lines=[line])
+    assert run.status == 2
+    assert outcome in run.output
+    assert told in run.output
+    node.is_as_before()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+def test_the_servers_vanish_between_their_choice_and_the_proof(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(DEAD)
+
+    def stop_servers(_controller: Controller) -> None:
+        for server in lab.ntp_servers:
+            server.process.stop()
+
+    run = run_until(
+        lab, node.argv(chrony_proof_timeout_s=5), r"TASK \[.*Change what the findings ask for", stop_servers
+    )
+    assert run.status == 2
+    assert "The former state was restored" in run.output
+    assert "none of" in run.output
+    node.is_as_before()
+    lab.up([])
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+def test_most_servers_lie_alike(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(DEAD)
+    liars = [f"10.77.0.{n}" for n in (4, 5, 6, 7)]
+    with lab.liars(-500, liars):
+        run = node.remediate(gate_ntp_servers=[*SERVERS.values(), *liars], chrony_proof_timeout_s=20)
+        written = node.run(f"grep -E '^(server|pool)' {CONF}")
+        assert not any(liar in written for liar in liars), run.output
+        if run.status == 0:
+            assert node.skew_s() < 0.5
+        else:
+            node.is_as_before()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+POINTS = {
+    "before the change": r"TASK \[.*Change what the findings ask for",
+    "after the change": r"TASK \[.*Wait until the node's time is proved",
+    "after the proof": r"TASK \[.*Set the RTC by the proved clock",
+}
+INSTALLING = {
+    "before the backup": r"TASK \[.*Back up what installing chrony replaces",
+    "before the installation": r"TASK \[.*Install chrony with apt",
+    "after the installation": r"TASK \[.*Change what the findings ask for",
+}
+
+
+@pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
+def test_the_controller_is_killed(point: str, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(DEAD)
+    run_until(lab, node.argv(), point, lambda controller: controller.kill())
+    node.has_a_working_configuration()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+@pytest.mark.parametrize("point", INSTALLING.values(), ids=INSTALLING)
+def test_the_controller_is_killed_while_chrony_is_installed(
+    point: str, mended: Callable[[NodeSpec], Node], lab: Lab
+) -> None:
+    node = mended(FRESH)
+    run_until(lab, node.argv(), point, lambda controller: controller.kill())
+    run = node.remediate()
+    assert run.status == 0, run.output
+    node.has_a_working_configuration()
+    assert node.skew_s() < 0.5
+
+
+@pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
+def test_the_connection_is_cut(point: str, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(DEAD)
+
+    def cut(controller: Controller) -> None:
+        lab.cut_connection(node.name)
+        controller.kill()  # rather than wait for its timeouts
+
+    run_until(lab, node.argv(), point, cut)
+    lab.restore_connection(node.name)
+    node.has_a_working_configuration()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()
+
+
+@pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
+@pytest.mark.parametrize("after_s", [0, 1.5, 3], ids=lambda s: f"{s} s later")
+def test_the_node_is_reset(point: str, after_s: float, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(DEAD)
+
+    def reset(controller: Controller) -> None:
+        # The task has the node at work for some seconds: somewhere in the midst of them.
+        node.run(f"sleep {after_s}")
+        lab.cut_power(node.name)
+        controller.kill()
+
+    run_until(lab, node.argv(), point, reset)
+    lab.reboot_node(node.name, 45)
+    node.has_a_working_configuration()
+    node.is_mended_by_the_next_run_and_can_be_taken_back()

@@ -1,0 +1,510 @@
+"""What the role would change, by what the checks found: only that, each change with the findings that it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import SettingsError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan, Settings, make_plan
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.plugin_utils.builders import (
+    CHRONY_UNIT,
+    answer,
+    chrony,
+    ntp_sample,
+    ntp_server,
+    policy,
+    record,
+    silent_sample,
+    source,
+    time_services,
+    tracking,
+    unit,
+)
+
+SERVERS = ["10.77.0.1", "10.77.0.2", "10.77.0.3"]
+CONF = "/etc/chrony/chrony.conf"
+DEBIAN = {"ID": "debian", "VERSION_ID": "12", "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)"}
+ROCKY = {"ID": "rocky", "ID_LIKE": "rhel centos fedora", "VERSION_ID": "9.4", "PRETTY_NAME": "Rocky Linux 9.4"}
+CHECKS = [
+    "chrony_config",
+    "clock_skew",
+    "config_in_use",
+    "next_boot",
+    "ntp_servers",
+    "ntp_sources",
+    "sync_state",
+    "time_service",
+]
+STOPPED = unit("chrony.service", "inactive", "disabled")
+TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)
+NTPSEC = unit("ntpsec.service", main_pid=403)
+GOOD_CONFIG = (
+    "".join(f"server {s} iburst\n" for s in SERVERS) + "makestep 1 3\nrtcsync\ndriftfile /var/lib/chrony/chrony.drift\n"
+)
+DEAD_CONFIG = GOOD_CONFIG.replace("10.77.0.1", "10.77.0.9").replace(
+    "server 10.77.0.2 iburst\nserver 10.77.0.3 iburst\n", ""
+)
+
+
+def platform(release: dict[str, str] = DEBIAN, **changes: Any) -> dict[str, Any]:
+    managers = ["apt-get"] if release["ID"] == "debian" else ["dnf"]
+    return {"os_release": release, "selinux": None, "read_only": None, "package_managers": managers, **changes}
+
+
+def boot_unit(name: str, after: tuple[str, ...] = (), enabled: str = "enabled") -> dict[str, Any]:
+    return {
+        "unit": name,
+        "names": [name],
+        "load_state": "loaded",
+        "active_state": "inactive",
+        "unit_file_state": enabled,
+        **{key: [] for key in ("before", "requires", "wants", "binds_to", "wanted_by")},
+        "after": list(after),
+        "exec_start": "",
+        "condition_met": None,
+    }
+
+
+def running(
+    *names: str, config: str = GOOD_CONFIG, synchronised: bool = True, skew_s: float = 0.0, **more: Any
+) -> dict[str, Any]:
+    """chronyd with a configuration, which it follows or can't."""
+    reach = 0o377 if synchronised else 0
+    rows = [
+        source(name, state="*" if reach and n == 0 else "+" if reach else "?", reach=reach)
+        for n, name in enumerate(names)
+    ]
+    told = tracking(skew_s=skew_s) if synchronised else tracking(leap="Not synchronised", stratum=0, refid="00000000")
+    return {**chrony(told, *rows, config=config, **more), "defaults": [], "started_s": None}
+
+
+def dead(skew_s: float = 0.0) -> dict[str, Any]:
+    return running("10.77.0.9", config=DEAD_CONFIG, synchronised=False, skew_s=skew_s)
+
+
+CHRONYD_X = {"pid": 731, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd -x", "cgroup": "/system.slice/chrony.service"}
+BY_HAND = {"pid": 99, "comm": "ntpd", "cmdline": "ntpd -g", "cgroup": "/user.slice", "contained": False, "exe": None}
+
+
+def booting(*units: dict[str, Any]) -> dict[str, Any]:
+    return {"units": list(units), "uptime_s": 9.0, "fake_hwclock": None}
+
+
+def measured(
+    skew_s: float = 0.0, *, joined: tuple[str, ...] = (), rtc: bool = False, **sections: Any
+) -> dict[str, Any]:
+    clock = {
+        **record()["evidence"]["clock"],
+        "rtc": {"present": rtc, "since_epoch_s": None, "wall_s_at_read": 0.0, "local_time": False},
+    }
+    if rtc:
+        wall_s = record(skew_s)["evidence"]["collected"]["wall_ns"] / 1e9
+        clock["rtc"] |= {"since_epoch_s": int(wall_s - skew_s), "wall_s_at_read": wall_s}
+    return record(
+        skew_s,
+        of_policy=policy(checks=CHECKS, github_apps=[]),
+        **{
+            "platform": platform(),
+            "join_state": {"paths": dict.fromkeys(joined, True), "processes": []},
+            "clock": clock,
+            "chrony": running(*SERVERS, skew_s=skew_s),
+            **sections,
+        },
+    )
+
+
+def settings(**changes: Any) -> Settings:
+    given = {
+        "host": "node3",
+        "servers": SERVERS,
+        "source_options": "iburst",
+        "at_least": 3,
+        "makestep": "1 3",
+        "joined_step_limit_s": 5,
+        "joined_slew_limit_s": 60,
+    }
+    return Settings.read({**given, **changes})
+
+
+def plan(data: dict[str, Any], **changes: Any) -> Plan:
+    taken = Record(data)
+    return make_plan(taken, judge_record(taken), settings(**changes))
+
+
+def whats(made: Plan) -> list[str]:
+    assert made.refusal is None, made.refusal
+    return [change.what for change in made.changes]
+
+
+START = "start chrony.service, so that it steps the clock"
+RESTART = "restart chrony.service, so that it steps the clock"
+WRITE = f"write {CONF}"
+WAIT = "enable chrony-wait.service, so that time-sync.target waits for the clock"
+
+EMPTY = {
+    "chrony": {"present": False, "version": None, "config": {"path": None, "files": [], "unread": []}, "commands": {}}
+}
+
+SCENARIOS = {
+    "a node that passes": (measured(), []),
+    "a node that passes with a configuration of its own": (
+        measured(chrony=running(*SERVERS, config=GOOD_CONFIG + "minsources 2\nlog tracking\n")),
+        [],
+    ),
+    "chrony is not installed": (
+        measured(-612, time_services=time_services(), **EMPTY),
+        [
+            "install chrony",
+            "set the clock, so that the package's repository is believed",
+            WRITE,
+            START,
+            "enable chrony.service",
+            WAIT,
+        ],
+    ),
+    "chrony is not installed, and another daemon is, whose servers are dead": (
+        measured(
+            -2,
+            time_services=time_services(TIMESYNCD),
+            **EMPTY,
+            timesyncd={
+                "present": True,
+                "config": {"files": []},
+                "commands": {"timesync": answer("Server=\nPacketCount=0\n")},
+            },
+        ),
+        [
+            "install chrony in place of systemd-timesyncd.service",
+            WRITE,
+            START,
+            "enable chrony.service",
+            "stop and disable systemd-timesyncd.service",
+            WAIT,
+        ],
+    ),
+    "chrony is installed and does not run; its servers are the ones": (
+        measured(-612, time_services=time_services(STOPPED), chrony=running(config=GOOD_CONFIG)),
+        [START, "enable chrony.service", WAIT],
+    ),
+    "chrony does not run, and has other servers": (
+        measured(-612, time_services=time_services(STOPPED), chrony=running(config=DEAD_CONFIG)),
+        [WRITE, START, "enable chrony.service", WAIT],
+    ),
+    "chrony runs with dead servers": (measured(45, chrony=dead(45)), [WRITE, RESTART, WAIT]),
+    "chrony runs well, and is not enabled": (
+        measured(time_services=time_services({**CHRONY_UNIT, "unit_file_state": "disabled"})),
+        ["enable chrony.service", WAIT],
+    ),
+    "another daemon runs beside a chrony that is fine": (
+        measured(time_services=time_services(CHRONY_UNIT, NTPSEC)),
+        ["stop and disable ntpsec.service", WAIT],
+    ),
+    "chrony has used up its steps": (
+        measured(
+            45,
+            chrony=running(
+                *SERVERS,
+                skew_s=45,
+                tracking=answer(tracking(skew_s=45, system_time_s=-45.0)),
+            ),
+        ),
+        [RESTART],
+    ),
+    "chrony reads no server": (
+        measured(45, chrony=running(config="makestep 1 3\nrtcsync\n", synchronised=False)),
+        [WRITE, RESTART, WAIT],
+    ),
+    "kubelet would start before the clock is set, without an RTC": (
+        measured(
+            boot={
+                "units": [boot_unit("chrony.service"), boot_unit("kubelet.service")],
+                "uptime_s": 9.0,
+                "fake_hwclock": None,
+            }
+        ),
+        [WAIT, "order kubelet.service after time-sync.target"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), SCENARIOS.values(), ids=SCENARIOS)
+def test_it_plans_what_failed_and_nothing_else(data: dict[str, Any], expected: list[str]):
+    assert whats(plan(data)) == expected
+
+
+@pytest.mark.parametrize(
+    "data", [data for data, changes in SCENARIOS.values() if changes], ids=[n for n, (_d, c) in SCENARIOS.items() if c]
+)
+def test_every_finding_that_it_can_mend_is_answered_by_a_change(data: dict[str, Any]):
+    report = judge_record(data)
+    to_mend = {f"{f['check']}: {f['cause']}" for f in report["findings"] if f["mended_by_chrony"]}
+    assert {answered for change in plan(data).changes for answered in change.answers} == to_mend
+
+
+def test_a_change_tells_which_finding_it_answers():
+    written = plan(SCENARIOS["chrony runs with dead servers"][0]).changes[0]
+    assert "ntp_sources: no source answers" in written.answers
+
+
+def test_the_configuration_has_the_servers_that_answer_and_nothing_that_the_rules_refuse():
+    servers = {
+        "servers": [*(ntp_server(s, ntp_sample(45.0)) for s in SERVERS), ntp_server("10.77.0.9", silent_sample(45.0))]
+    }
+    made = plan(
+        measured(45, chrony=dead(45), ntp=servers), servers=[*SERVERS, "10.77.0.9"], extra_lines=["log tracking"]
+    )
+    (file,) = made.node["files"][:1]
+    assert file["path"] == CONF
+    lines = file["content"].splitlines()
+    assert [line for line in lines if line.startswith("server")] == [f"server {s} iburst" for s in SERVERS]
+    assert any(line.startswith("# 10.77.0.9 was left out") for line in lines)
+    assert {
+        "makestep 1 3",
+        "rtcsync",
+        "log tracking",
+        "confdir /etc/chrony/conf.d",
+        "sourcedir /etc/chrony/sources.d",
+    } <= set(lines)
+    assert not made.warnings
+
+
+def test_fewer_servers_than_wanted_are_a_warning_and_none_is_a_refusal():
+    def of(*answering: str) -> Plan:
+        names = [ntp_server(s, ntp_sample(45.0) if s in answering else silent_sample(45.0)) for s in SERVERS]
+        return plan(measured(45, chrony=dead(45), ntp={"servers": names}))
+
+    assert not of(*SERVERS).warnings
+    assert of(*SERVERS[:2]).warnings
+    refused = of()
+    assert refused.refusal
+    assert not refused.changes
+
+
+def test_a_folder_with_what_is_at_fault_is_no_longer_read_and_its_files_stay():
+    broken = {"path": "/etc/chrony/sources.d/site.sources", "text": "server 10.77.0.1 iburst bogus\n"}
+    section = dead(45)
+    main = {"path": CONF, "text": DEAD_CONFIG + "confdir /etc/chrony/conf.d\nsourcedir /etc/chrony/sources.d\n"}
+    section["config"] = {"path": CONF, "files": [main, broken], "unread": []}
+    made = plan(measured(45, chrony=section))
+    (file,) = made.node["files"]
+    assert "confdir /etc/chrony/conf.d\n" in file["content"]
+    assert "\nsourcedir" not in file["content"]
+    assert "# /etc/chrony/sources.d is not read: /etc/chrony/sources.d/site.sources has" in file["content"]
+
+
+def test_nts_pools_of_the_distribution_do_not_starve_plain_servers():
+    nts = {
+        "path": "/etc/chrony/sources.d/ubuntu-ntp-pools.sources",
+        "text": "pool 1.ntp.ubuntu.com iburst nts prefer\n",
+    }
+    section = dead(45)
+    main = {"path": CONF, "text": DEAD_CONFIG + "sourcedir /etc/chrony/sources.d\n"}
+    section["config"] = {"path": CONF, "files": [main, nts], "unread": []}
+    (file,) = plan(measured(45, chrony=section)).node["files"]
+    assert "\nsourcedir" not in file["content"]
+
+
+TIMESYNC_ROLE = "#\n# Ansible managed\n#\n# system_role:timesync\n\nserver 10.77.0.9 iburst\nmakestep 1.0 3\nrtcsync\n"
+
+
+def test_a_file_that_another_tool_writes_is_refused_with_what_to_set_there():
+    made = plan(measured(45, chrony=running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)))
+    assert made.refusal
+    assert "linux-system-roles.timesync" in made.refusal
+    assert "timesync_ntp_servers" in made.refusal
+    assert "10.77.0.1" in made.refusal
+
+
+def test_or_extended_where_it_names_a_folder_for_that():
+    section = running("10.77.0.9", config=TIMESYNC_ROLE + "confdir /etc/chrony/conf.d\n", synchronised=False, skew_s=45)
+    section["config"]["sources_dirs"] = [{"path": "/etc/chrony/conf.d", "exists": True}]
+    made = plan(measured(45, chrony=section))
+    assert (
+        whats(made)[0]
+        == "write /etc/chrony/conf.d/50-skewgate.conf, beside what linux-system-roles.timesync configures"
+    )
+    (file,) = made.node["files"]
+    assert [line for line in file["content"].splitlines() if not line.startswith("#")] == [
+        f"server {s} iburst" for s in SERVERS
+    ]
+
+
+def test_or_overwritten_when_told_to():
+    section = running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)
+    assert whats(plan(measured(45, chrony=section), take_over=True))[0] == WRITE
+
+
+JOINED = ("/etc/kubernetes/kubelet.conf",)
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "changes", "step"),
+    [
+        pytest.param(45.0, {}, None, id="ahead by 45 s: a slew would take nine minutes"),
+        pytest.param(-612.0, {}, None, id="behind by more than the limit"),
+        pytest.param(3.0, {}, False, id="ahead by 3 s: slewed within a minute"),
+        pytest.param(-3.0, {}, True, id="behind by 3 s: a small step forward"),
+        pytest.param(45.0, {"step_joined": ["node3"]}, True, id="ahead by 45 s, and told to by name"),
+        pytest.param(45.0, {"step_joined": ["node4"]}, None, id="told to for another node"),
+    ],
+)
+def test_a_joined_node_is_never_stepped_back_and_never_far_unless_told_by_name(
+    skew_s: float, changes: dict[str, Any], step: bool | None
+):
+    made = plan(measured(skew_s, joined=JOINED, chrony=dead(skew_s)), **changes)
+    if step is None:
+        assert made.refusal
+        assert "/etc/kubernetes/kubelet.conf" in made.refusal
+    else:
+        assert made.refusal is None
+        assert made.node["chronyd"]["step"] is step
+
+
+def test_a_joined_node_without_chrony_is_not_stepped_by_the_packages_first_start():
+    made = plan(measured(3.0, joined=JOINED, time_services=time_services(), **EMPTY))
+    assert made.install
+    assert made.install["start"] is False
+    assert made.install["step_s"] is None
+    assert made.wait_s > 30
+
+
+def test_the_clock_is_set_before_a_package_is_installed_on_a_node_that_is_far_off():
+    made = plan(measured(-612, time_services=time_services(), **EMPTY))
+    assert made.install
+    assert made.install["step_s"] == pytest.approx(612, abs=0.1)
+
+
+def test_red_hats_names_are_used_there():
+    made = plan(measured(-612, platform=platform(ROCKY), time_services=time_services(), **EMPTY))
+    assert made.install
+    assert made.install["manager"] == "dnf"
+    assert made.node["chronyd"]["unit"] == "chronyd.service"
+    (file,) = made.node["files"]
+    assert file["path"] == "/etc/chrony.conf"
+    assert "driftfile /var/lib/chrony/drift\n" in file["content"]
+
+
+def test_debian_11_gets_the_wait_that_its_package_lacks():
+    bullseye = {**DEBIAN, "VERSION_ID": "11"}
+    made = plan(measured(-612, platform=platform(bullseye), time_services=time_services(), **EMPTY))
+    assert [file["path"] for file in made.node["files"]] == [CONF, "/etc/systemd/system/chrony-wait.service"]
+
+
+def test_the_rtc_is_set_where_there_is_one():
+    assert not plan(measured(45, chrony=dead(45))).node["rtc"]
+    made = plan(measured(45, rtc=True, chrony=dead(45)))
+    assert made.node["rtc"]
+    assert whats(made)[-1] == "set the RTC by the proved clock"
+
+
+def test_units_that_one_names_are_ordered_before_they_are_installed():
+    made = plan(measured(45, chrony=dead(45)), order_units=["kubelet.service"])
+    assert made.node["files"][-1]["path"] == "/etc/systemd/system/kubelet.service.d/50-skewgate-time-sync.conf"
+
+
+REFUSED = {
+    "an unknown distribution": (measured(45, chrony=dead(45), platform=platform({"ID": "templeos"})), "does not know"),
+    "OpenRC": (
+        measured(45, chrony=dead(45), time_services=time_services(CHRONY_UNIT, manager="openrc")),
+        "systemd alone",
+    ),
+    "a node that may not be written to": (
+        measured(45, chrony=dead(45), platform=platform(read_only="/etc is read-only")),
+        "/etc is read-only",
+    ),
+    "no evidence of the distribution": (measured(45, chrony=dead(45), platform=None), "'platform'"),
+    "chronyd that leaves the clock alone": (
+        measured(
+            45,
+            chrony=dead(45),
+            time_services={
+                **time_services(CHRONY_UNIT),
+                "processes": [
+                    {
+                        "pid": 731,
+                        "comm": "chronyd",
+                        "cmdline": "/usr/sbin/chronyd -x",
+                        "cgroup": "/system.slice/chrony.service",
+                    }
+                ],
+            },
+        ),
+        "leave the clock alone",
+    ),
+    "a daemon that no unit starts": (
+        measured(
+            45,
+            time_services={
+                **time_services(),
+                "processes": [
+                    {
+                        "pid": 99,
+                        "comm": "ntpd",
+                        "cmdline": "ntpd -g",
+                        "cgroup": "/user.slice",
+                        "contained": False,
+                        "exe": None,
+                    }
+                ],
+            },
+            **EMPTY,
+        ),
+        "kill 99",
+    ),
+    "PTP": (measured(45, time_services=time_services(unit("ptp4l.service", main_pid=9)), **EMPTY), "PTP"),
+}
+
+
+@pytest.mark.parametrize(("data", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_it_can_not_mend_it_refuses_with_the_reason_and_plans_nothing(data: dict[str, Any], why: str):
+    made = plan(data)
+    assert made.refusal
+    assert why in made.refusal
+    assert not made.changes
+    assert not made.node
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"makestep": "now and then"}, "chrony_makestep"),
+        ({"servers": []}, "chrony_servers"),
+        ({"step_joined": True}, "chrony_step_joined"),
+    ],
+)
+def test_wrong_settings_are_told_before_anything(changes: dict[str, Any], told: str):
+    with pytest.raises(SettingsError, match=told):
+        settings(**changes)
+
+
+def test_lines_of_ones_own_that_the_rules_refuse_are_never_written():
+    made = plan(measured(45, chrony=dead(45)), extra_lines=["minsources 9"])
+    assert made.refusal
+    assert "CHR108" in made.refusal
+
+
+@given(
+    skew_s=st.floats(-5000, 5000),
+    units=st.lists(
+        st.sampled_from([CHRONY_UNIT, STOPPED, TIMESYNCD, NTPSEC]), max_size=3, unique_by=lambda u: u["unit"]
+    ),
+    config=st.sampled_from([GOOD_CONFIG, DEAD_CONFIG, "", "bogus\n", TIMESYNC_ROLE]),
+    joined=st.booleans(),
+)
+def test_any_node_gets_a_plan_or_a_reason_and_never_half_of_each(
+    skew_s: float, units: list[dict[str, Any]], config: str, joined: bool
+):
+    section = running("10.77.0.9", config=config, synchronised=False, skew_s=skew_s) if units else EMPTY["chrony"]
+    data = measured(skew_s, joined=JOINED if joined else (), time_services=time_services(*units), chrony=section)
+    made = plan(data)
+    assert not (made.refusal and (made.changes or made.node))
+    if joined and skew_s > 1.1 and not made.refusal and made.node.get("chronyd"):
+        assert not made.node["chronyd"]["step"]
+    for file in made.node.get("files", []):
+        assert file["content"].endswith("\n")
