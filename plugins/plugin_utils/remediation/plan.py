@@ -344,14 +344,10 @@ class _Planner:
         folder = extends(config, (self.record.section("chrony")["config"]).get("sources_dirs") or [])
         if folder is None:
             raise RefusedError(f"{told} It names no folder that could be added to.")
-        errors = _errors(config, self.policy, but=("CHR101", "CHR102", "CHR108"))
-        if errors or any(s.authenticated for s in config.sources):
-            what = (
-                f"What is wrong stands in it ({', '.join(errors)})"
-                if errors
-                else "Its NTS servers go before any added ones"
-            )
-            raise RefusedError(f"{told} {what}.")
+        if errors := _errors(config, self.policy, but=("CHR101", "CHR102", "CHR108")):
+            raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
+        if any(s.authenticated for s in config.sources) or any(line.endswith(" nts") for line in choice.lines):
+            raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
         suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
         lacking = (
             []

@@ -96,6 +96,7 @@ def params(**given) -> dict:
         "packages": {},
         "rtc": False,
         "missing_ok": False,
+        "step_s": None,
         **given,
     }
 
