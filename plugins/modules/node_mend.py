@@ -104,8 +104,8 @@ options:
     default: {}
   step_s:
     description:
-      - With O(state=begun), add so many seconds to the node's clock before packages are installed. By a clock that is far off, apt
-        takes no Release file, and TLS no certificate.
+      - With O(state=begun), add so many seconds to the node's clock before packages are installed. By a clock that is far off,
+        apt takes no Release file, and TLS no certificate.
     type: float
   rtc:
     description: With O(state=confirmed), set the RTC by the node's clock.
