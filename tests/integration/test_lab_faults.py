@@ -1,4 +1,4 @@
-"""The faults that the lab can make, shown by what they do: power cuts, wrong RTCs, lost packets, a killed controller."""
+"""The faults that the lab can make, shown by what they do: power cuts, wrong RTCs, lost packets, lies, a killed controller."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.ntp_packet import decode_sample
 
-from tests.integration.conftest import BIN, INVENTORY, Controller, run_until
+from tests.integration.conftest import BIN, INVENTORY, Controller, run_in, run_until
 from tests.lab import TRIO, Lab, LabError, NodeSpec
 
 pytestmark = pytest.mark.lab
@@ -58,22 +61,58 @@ def test_a_connection_that_is_cut_hangs_and_goes_on_when_it_is_restored(trio: La
     assert trio.ssh(name, "echo back").stdout == "back\n"
 
 
+def skews_told(lab: Lab, node: str, servers: list[str], folder: Path) -> dict[str, Interval]:
+    """The node's skew as each server tells it in an exchange, which the product's module makes on the node."""
+    ask = json.dumps({"sections": ["ntp"], "ntp_servers": servers, "ntp_samples": 2, "ntp_port": 123, "timeout_s": 5})
+    words = ["-i", str(INVENTORY), node, "-m", "skewgate.preflight.node_evidence", "-a", ask, "--tree", str(folder)]
+    run = run_in(lab, folder, [str(BIN / "ansible"), *words], timeout_s=120)
+    assert run.status == 0, run.output
+    taken = json.loads((folder / node).read_text())["evidence"]["ntp"]["servers"]
+    return {entry["server"]: decode_sample(entry["samples"][-1]).skew_s for entry in taken}
+
+
+def test_servers_that_lie_agree_on_their_time_and_an_honest_one_tells_the_true_one(trio: Lab, tmp_path: Path) -> None:
+    name, skew_s = TRIO[1].name, TRIO[1].skew_s
+    lying, honest = ["10.77.0.4", "10.77.0.5"], "10.77.0.1"
+    with trio.liars(600, lying):
+        told = skews_told(trio, name, [*lying, honest], tmp_path)
+    assert all(told[server].low < skew_s - 600 < told[server].high for server in lying), told
+    assert told[honest].low < skew_s < told[honest].high
+
+
+def test_most_of_chronyds_servers_lying_it_follows_the_lie(lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]) -> None:
+    lying = ("10.77.0.4", "10.77.0.5", "10.77.0.6")
+    with lab.liars(-300, lying):
+        name = lab_node(replace(UNHELPED, ntp=(*lying, "10.77.0.1"))).name
+        lab.wait_synchronised(name)
+        assert lab.ssh(name, "chronyc -c -n sources | grep ',[*],' | cut -d, -f3").stdout.strip() in lying
+        low_s, high_s = lab.skew_s(name)
+    assert low_s - 1 < -300 < high_s + 1
+    assert lab.ssh(name, "ping -c 1 -W 1 10.77.0.4", check=False).returncode != 0
+
+
 @pytest.fixture
 def play(trio: Lab, tmp_path: Path) -> list[str]:
     """A play of two tasks on node2, each of which leaves a file there in a folder of the test's; the second takes 6 s."""
     trio.namespace.end_connections(TRIO[1].ip)  # which an earlier run left for a later one
+    folder = folder_on_node(tmp_path)
     tasks = [
-        {"name": "First", "ansible.builtin.command": f"mkdir /run/{tmp_path.name} /run/{tmp_path.name}/first"},
-        {"name": "Last", "ansible.builtin.shell": f"sleep 6; touch /run/{tmp_path.name}/last"},
+        {"name": "First", "ansible.builtin.command": f"mkdir {folder} {folder}/first"},
+        {"name": "Last", "ansible.builtin.shell": f"sleep 6; touch {folder}/last"},
     ]
     play = {"hosts": TRIO[1].name, "gather_facts": False, "tasks": tasks}
     (tmp_path / "play.yml").write_text(json.dumps([play]))
     return [str(BIN / "ansible-playbook"), "-i", str(INVENTORY), str(tmp_path / "play.yml")]
 
 
+def folder_on_node(tmp_path: Path) -> str:
+    """A name that is no other run's, since the node may be that of an earlier one."""
+    return f"/run/{tmp_path.parent.name}-{tmp_path.name}"
+
+
 def done_on_node(lab: Lab, play: list[str]) -> list[str]:
     """Which of the play's tasks the node did."""
-    return lab.ssh(TRIO[1].name, f"ls /run/{Path(play[-1]).parent.name}").stdout.split()
+    return lab.ssh(TRIO[1].name, f"ls {folder_on_node(Path(play[-1]).parent)}").stdout.split()
 
 
 def test_a_controller_that_is_killed_at_a_task_leaves_nothing_of_itself(trio: Lab, play: list[str]) -> None:

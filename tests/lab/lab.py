@@ -17,7 +17,7 @@ from tests.lab.host import LabError, install_packages, require_machine, say, unp
 from tests.lab.image import build_image, image_path, make_keys
 from tests.lab.network import GATEWAY, Namespace, Process
 from tests.lab.nodes import TRIO, Node, NodeSpec
-from tests.lab.ntp import SERVERS, NtpServer
+from tests.lab.ntp import SERVERS, NtpServer, wait_for_ntp
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATE_DIR = REPOSITORY / "build/lab"
@@ -126,6 +126,26 @@ class Lab:
         """Undo `cut_connection`: what TCP still holds on to goes on after its next retry."""
         with self._locked():
             self._known(name).restore_connection()
+
+    @contextlib.contextmanager
+    def liars(self, offset_s: float, addresses: Sequence[str]) -> Iterator[None]:
+        """While the block runs, NTP servers at these addresses (10.77.0.4 to .8 are free) agree on a time that is so much ahead.
+
+        Afterwards nothing answers there, as at a dead server's address.
+        """
+        self._require_up()
+        process = Process(self.namespace, self.state_dir / "ntp", f"liars-{addresses[0]}")
+        for address in addresses:
+            self.namespace.add_address(address)
+        try:
+            process.start([sys.executable, "-m", "tests.lab.liar", f"{offset_s:g}", *addresses], cwd=REPOSITORY)
+            for address in addresses:
+                wait_for_ntp(process, address)
+            yield
+        finally:
+            process.stop()
+            for address in addresses:
+                self.namespace.delete_address(address)
 
     def is_up(self, nodes: Sequence[NodeSpec] = TRIO) -> bool:
         """Whether every server, and each of these nodes as specified, runs."""

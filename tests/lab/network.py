@@ -59,7 +59,7 @@ class Namespace:
             *f"-n {self.name} link add {BRIDGE} address {BRIDGE_MAC} type bridge forward_delay 0 stp_state 0".split()
         )
         for address in ADDRESSES:
-            self._ip("-n", self.name, "address", "add", f"{address}/24", "dev", BRIDGE)
+            self.add_address(address)
         self._ip("-n", self.name, "link", "set", BRIDGE, "up")
         self._ip("-n", self.name, "link", "set", BRIDGE, "alias", str(self.owner))
 
@@ -91,6 +91,14 @@ class Namespace:
     def pids(self) -> set[int]:
         """Every process in the namespace."""
         return {int(pid) for pid in command(["ip", "netns", "pids", self.name]).split()}
+
+    def add_address(self, address: str) -> None:
+        """Give the bridge a further address."""
+        self._ip("-n", self.name, "address", "replace", f"{address}/24", "dev", BRIDGE)
+
+    def delete_address(self, address: str) -> None:
+        """Take an address from the bridge."""
+        self._ip("-n", self.name, "address", "delete", f"{address}/24", "dev", BRIDGE)
 
     def add_tap(self, tap: str) -> None:
         """Make a tap device on the bridge."""

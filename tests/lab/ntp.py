@@ -5,11 +5,10 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from tests.lab.liar import NTP_PORT
 from tests.lab.network import Namespace, Process
 
 SERVERS = {"ntp1": "10.77.0.1", "ntp2": "10.77.0.2", "ntp3": "10.77.0.3"}
-
-NTP_PORT = 123
 
 
 class NtpServer:
@@ -43,13 +42,18 @@ class NtpServer:
 
     def wait(self) -> None:
         """Return when the server answers as a synchronised one."""
-        with self.process.namespace.socket(socket.SOCK_DGRAM) as udp:
-            udp.settimeout(0.5)
-            udp.connect((self.address, NTP_PORT))
+        wait_for_ntp(self.process, self.address)
 
-            def answers() -> bool:
-                udp.send(bytes([4 << 3 | 3]) + bytes(47))  # version 4, client (RFC 5905, figure 8)
-                reply = udp.recv(512)
-                return len(reply) >= 48 and 1 <= reply[1] < 16
 
-            self.process.wait_until(answers, f"no synchronised NTP server answers at {self.address}", 30)
+def wait_for_ntp(process: Process, address: str) -> None:
+    """Return when the process answers at the address as a synchronised NTP server."""
+    with process.namespace.socket(socket.SOCK_DGRAM) as udp:
+        udp.settimeout(0.5)
+        udp.connect((address, NTP_PORT))
+
+        def answers() -> bool:
+            udp.send(bytes([4 << 3 | 3]) + bytes(47))  # version 4, client (RFC 5905, figure 8)
+            reply = udp.recv(512)
+            return len(reply) >= 48 and 1 <= reply[1] < 16
+
+        process.wait_until(answers, f"no synchronised NTP server answers at {address}", 30)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
 
-Answer = Callable[[bytes], list[bytes]]
+from tests.lab.liar import Answer, ScriptedServer
 
 
 def answer_well(request: bytes) -> list[bytes]:
@@ -23,32 +22,12 @@ def answer_well(request: bytes) -> list[bytes]:
     return [bytes([0x24, 2]) + bytes(22) + request[40:48] + b"\xee" * 16]
 
 
-class Server:
-    """A UDP server at a loopback address that answers each request with the packets of a function."""
-
-    def __init__(self, answer: Answer, address: str, port: int) -> None:
-        self.requests: list[bytes] = []
-        self.answer = answer
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((address, port))
-        self.port = self.udp.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                request, client = self.udp.recvfrom(1024)
-                self.requests.append(request)
-                for packet in self.answer(request):
-                    self.udp.sendto(packet, client)
-
-
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    servers: list[ScriptedServer] = []
 
-    def start(answer: Answer, address: str = "127.0.0.1", port: int = 0) -> Server:
-        servers.append(Server(answer, address, port))
+    def start(answer: Answer, address: str = "127.0.0.1", port: int = 0) -> ScriptedServer:
+        servers.append(ScriptedServer(answer, address, port))
         return servers[-1]
 
     yield start
@@ -56,7 +35,7 @@ def serve() -> Iterator[Callable[..., Server]]:
         server.udp.close()
 
 
-def collect_one(server: Server, samples: int = 4, timeout_s: float = 1) -> dict:
+def collect_one(server: ScriptedServer, samples: int = 4, timeout_s: float = 1) -> dict:
     (taken,) = ntp.collect(["127.0.0.1"], server.port, samples, timeout_s)["servers"]
     return taken
 
