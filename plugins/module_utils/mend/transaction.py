@@ -508,8 +508,9 @@ def _to_undo(node: Node, params: dict):
     else:
         found, what = next((backup for backup in backups.all() if backup.state != "undone"), None), "nothing to undo"
     if found is None and not params["missing_ok"]:
-        known = ", ".join(f"{backup.id} ({backup.state})" for backup in backups.all()) or "none"
-        raise MendError(f"There is {what} in {backups.folder}; backups there: {known}. Give one of these as backup_id.")
+        known = ", ".join(f"{backup.id} ({backup.state})" for backup in backups.all())
+        there = f"backups there: {known}. Give one of these as backup_id." if known else "no backup is there."
+        raise MendError(f"There is {what} in {backups.folder}; {there}")
     return found
 
 

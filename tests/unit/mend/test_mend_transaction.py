@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -198,3 +201,60 @@ def test_a_unit_that_is_not_installed_is_told_before_anything_is_changed(
         applied(node, plan, check_mode=False)
     assert tree(tmp_path) == before
     assert node.backups.all() == []
+
+
+def shut_down() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("stop", [shut_down, interrupt])
+def test_stopped_in_its_midst_it_puts_back_what_it_has_done(
+    stop: Callable[[], None], node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
+):
+    before, units_before = tree(tmp_path), json.loads(json.dumps(systemd.units))
+    systemd.failing["restart chrony.service"] = stop
+    with pytest.raises(MendError, match=r"^The former state was restored\."):
+        applied(node, plan, check_mode=False)
+    assert tree(tmp_path) == before
+    assert systemd.units == units_before
+
+
+def test_a_unit_that_failed_too_often_may_start_again(node: Node, systemd: Bookkeeping, plan: dict):
+    systemd.units["chrony.service"] = unit("enabled", "failed")
+    applied(node, plan, check_mode=False)
+    assert systemd.told[:2] == ["reset-failed chrony.service", "restart chrony.service"]
+
+
+def test_a_unit_cannot_be_wanted_both_ways(node: Node, plan: dict):
+    with pytest.raises(MendError, match=r"chrony\.service is to run and to be disabled"):
+        applied(node, {**plan, "disable": ["chrony.service"]}, check_mode=False)
+
+
+def test_what_could_not_be_undone_is_undone_later(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
+    before = tree(tmp_path)
+    systemd.answers = False
+    systemd.failing["disable chrony.service"] = fails("systemctl disable chrony.service: Access denied.")
+    with pytest.raises(
+        MendError, match=r"stay active.*not restored in full: .*Access denied\. Run node_mend with state=undone"
+    ):
+        applied(node, plan, check_mode=False)
+    systemd.failing.clear()
+    undone(node, params(), check_mode=False)
+    assert tree(tmp_path) == before
+    assert systemd.units["chrony.service"] == unit("disabled", "inactive")
+
+
+def test_a_backup_id_is_a_time(node: Node, plan: dict):
+    with pytest.raises(MendError, match=r"backup_id is 'today'; expected a time in UTC like 20261122T152134Z\."):
+        applied(node, {**plan, "backup_id": "today"}, check_mode=False)
+
+
+def test_a_closed_backup_takes_no_more(node: Node, plan: dict):
+    begun(node, plan, check_mode=False)
+    confirmed(node, params(), check_mode=False)
+    with pytest.raises(MendError, match=r"The backup 20261122T152134Z is confirmed and takes no more"):
+        applied(node, plan, check_mode=False)
