@@ -53,9 +53,10 @@ class Backup:
         record = self.manifest["files"][path]
         return files.read(self._saved(path)) if record["existed"] and "link" not in record else None
 
-    def lacks(self, paths, units) -> bool:
-        """Whether one of these files and units is not in it."""
-        return not (set(paths) <= set(self.manifest["files"]) and set(units) <= set(self.manifest["units"]))
+    def lacks(self, paths, units, packages) -> bool:
+        """Whether one of these files, units and facts about packages is not in it."""
+        wanted = {"files": paths, "units": units, "packages": packages}
+        return any(set(names) - set(self.manifest[kind]) for kind, names in wanted.items())
 
     def add(self, paths, units: dict, packages: dict) -> None:
         """Saves files and units' states, and has them on the disk. What is in it already stays as it is."""

@@ -35,7 +35,8 @@ df -i counts its inodes).'
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         next_step = NEXT_STEPS.get(error.errno or 0)
-        return f"{error.filename}: {error.strerror}." + (f" {next_step}." if next_step else "")
+        what = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+        return f"{what} {next_step}." if next_step else what
     return f"{type(error).__name__}: {error}."
 
 

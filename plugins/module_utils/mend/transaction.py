@@ -180,7 +180,7 @@ def begun(node: Node, params: dict, check_mode: bool) -> dict:
         backup = node.backups.to_continue(params["backup_id"])
         wanted = Wanted(node, params)
         changes = []
-        if backup is None or backup.lacks(wanted.files, wanted.units_now):
+        if backup is None or backup.lacks(wanted.files, wanted.units_now, params["packages"]):
             if not check_mode:
                 backup = _saved(node, backup, wanted, params)
             changes.append(f"saved the node's state as the backup {backup.id if backup else params['backup_id']}")
@@ -233,8 +233,9 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
     """Takes the node back to the state in the backup."""
     with _unless(check_mode, node.lock):
         backup = _to_undo(node, params)
-        if backup is None or backup.state == "undone":
+        if backup is None:
             return _result(backup)
+        # Of one that is undone, only what has changed since: packages put back may have brought files and started units.
         changes, diff = _back(node, backup)
         notes: list = []
         if not check_mode:
@@ -257,8 +258,10 @@ def described(node: Node, params: dict, check_mode: bool) -> dict:
 def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
     """Sets the RTC by the clock, which is proved, and closes the backup."""
     with _unless(check_mode, node.lock):
-        backup = node.backups.get(params["backup_id"]) if params["backup_id"] else None
-        backup = backup or next((backup for backup in node.backups.all() if backup.state == "open"), None)
+        if params["backup_id"]:
+            backup = _by_id(node, params["backup_id"])
+        else:
+            backup = next((backup for backup in node.backups.all() if backup.state == "open"), None)
         changes: list = []
         notes: list = []
         if params["rtc"] and any(os.path.exists(node.root + path) for path in ("/sys/class/rtc/rtc0", "/dev/rtc0")):
@@ -327,7 +330,7 @@ def restore(node: Node, backup: Backup, notes: list) -> list:
     put_back(late)
     files.remove_folders(backup.manifest["folders"])
     if not problems:
-        attempt(lambda: backup.update(state="undone"))
+        attempt(lambda: backup.update(state="undone", restarted=None))
     return problems
 
 
@@ -490,7 +493,9 @@ def _restored(node: Node, backup: Backup, error: BaseException) -> MendError:
 def _nothing_changed(backup, error: BaseException) -> MendError:
     text = f"Nothing was changed. {reason(error)}"
     if backup:
-        text += f" The backup {backup.id} of an interrupted run is still open: state=undone takes the node back to it."
+        text += (
+            f" The backup {backup.id}, which was there before, is still open: state=undone takes the node back to it."
+        )
     return _about(backup, text)
 
 
@@ -501,17 +506,26 @@ def _about(backup, text: str) -> MendError:
 
 
 def _to_undo(node: Node, params: dict):
-    """The backup by its id, or the newest that is not undone."""
-    backups = node.backups
+    """The backup by its id, or the newest that is not undone; None where there is none and that is all right."""
     if params["backup_id"]:
-        found, what = backups.get(params["backup_id"]), f"no backup {params['backup_id']}"
-    else:
-        found, what = next((backup for backup in backups.all() if backup.state != "undone"), None), "nothing to undo"
-    if found is None and not params["missing_ok"]:
-        known = ", ".join(f"{backup.id} ({backup.state})" for backup in backups.all())
-        there = f"backups there: {known}. Give one of these as backup_id." if known else "no backup is there."
-        raise MendError(f"There is {what} in {backups.folder}; {there}")
-    return found
+        return _by_id(node, params["backup_id"], params["missing_ok"])
+    found = next((backup for backup in node.backups.all() if backup.state != "undone"), None)
+    if found or params["missing_ok"]:
+        return found
+    raise _no_backup(node, "nothing to undo")
+
+
+def _by_id(node: Node, backup_id: str, missing_ok: bool = False):
+    found = node.backups.get(backup_id)
+    if found or missing_ok:
+        return found
+    raise _no_backup(node, f"no backup {backup_id}")
+
+
+def _no_backup(node: Node, what: str) -> MendError:
+    known = ", ".join(f"{backup.id} ({backup.state})" for backup in node.backups.all())
+    there = f"backups there: {known}. Give one of these as backup_id." if known else "no backup is there."
+    return MendError(f"There is {what} in {node.backups.folder}; {there}")
 
 
 def _result(backup, changes=(), diff=(), notes=()) -> dict:

@@ -111,6 +111,28 @@ def test_check_mode_tells_what_the_run_then_tells_and_writes_nothing(
     ]
 
 
+def test_packages_put_back_in_between_do_not_keep_the_former_state_from_being_restored(
+    node: Node, systemd: Bookkeeping, plan: dict, config: Path, tmp_path: Path
+):
+    """As the role does it: node_mend fails and restores; Debian's packages are changed back; node_mend undoes what that did."""
+    before = tree(tmp_path)
+    systemd.units = {"systemd-timesyncd.service": unit("disabled", "inactive")}
+    begun(node, plan, check_mode=False)
+    systemd.units = {"chrony.service": unit("enabled", "active")}
+    systemd.answers = False
+    with pytest.raises(MendError, match="former state was restored") as raised:
+        applied(node, plan, check_mode=False)
+    systemd.units = {"systemd-timesyncd.service": unit("enabled", "active")}
+    config.unlink()  # by apt-get purge, though it was there before the package was
+    result = undone(node, params(backup_id=raised.value.backup_id), check_mode=False)
+    assert result["changes"] == [
+        f"put {config} back",
+        "disabled systemd-timesyncd.service",
+        "stopped systemd-timesyncd.service",
+    ]
+    assert tree(tmp_path) == before
+
+
 def test_check_mode_foresees_what_an_installation_in_between_does_not_change(
     node: Node, systemd: Bookkeeping, tmp_path: Path
 ):
@@ -251,6 +273,13 @@ def test_what_could_not_be_undone_is_undone_later(node: Node, systemd: Bookkeepi
 def test_a_backup_id_is_a_time(node: Node, plan: dict):
     with pytest.raises(MendError, match=r"backup_id is 'today'; expected a time in UTC like 20261122T152134Z\."):
         applied(node, {**plan, "backup_id": "today"}, check_mode=False)
+
+
+def test_a_backup_that_is_not_there_is_told_with_those_that_are(node: Node, plan: dict):
+    begun(node, plan, check_mode=False)
+    for act in (undone, described, confirmed):
+        with pytest.raises(MendError, match=r"no backup 20261122T000000Z in .*there: 20261122T152134Z \(open\)"):
+            act(node, params(backup_id="20261122T000000Z"), check_mode=False)
 
 
 def test_a_closed_backup_takes_no_more(node: Node, plan: dict):
