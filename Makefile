@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs lab lab-down lint test test-slow molecule bench clean
+.PHONY: help venv demo docs lab lab-down lint test test-slow test-nightly molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,10 +41,13 @@ lint: $(READY) ## ruff, mypy and ansible-lint
 	ansible-lint
 
 test: $(READY) ## Unit, integration and lab tests; the lab comes up for them and goes down again
-	pytest -m "not slow"
+	@python -m tests.both "not slow and not nightly"
 
 test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, nodes whose packages change twice
-	pytest -m slow
+	pytest -m "slow and not nightly"
+
+test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=3 runs three, which the commit picks
+	pytest -m nightly $(if $(SAMPLE),--sample $(SAMPLE))
 
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py

@@ -1,14 +1,58 @@
-"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other."""
+"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other.
+
+A test that uses one of them gets the marker `lab`. And ``--sample N``: of the tests that were chosen, run N, which the
+commit picks.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.lab import Lab, LabUnavailable, NodeSpec
+
+SAMPLE = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--sample", type=int, metavar="N", help="run N of the tests, the same for each run of a commit")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "lab" in getattr(item, "fixturenames", ()):
+        item.add_marker("lab")
+
+
+@pytest.hookimpl(trylast=True)  # of what -m and -k left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    count = config.getoption("--sample")
+    if count is None:
+        return
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=config.rootpath, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if not head:
+        raise pytest.UsageError(f"--sample picks by the commit, and {config.rootpath} is no checkout of one")
+
+    def drawn(item: pytest.Item) -> bytes:
+        return hashlib.sha256(f"{head} {item.nodeid}".encode()).digest()
+
+    picked = set(sorted(items, key=drawn)[:count])
+    left = [item for item in items if item not in picked]
+    config.stash[SAMPLE] = f"sample: {len(picked)} of {len(items)}, picked by the commit {head[:12]}"
+    items[:] = [item for item in items if item in picked]
+    config.hook.pytest_deselected(items=left)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    if SAMPLE not in config.stash:
+        return []
+    return [config.stash[SAMPLE], *(f"  {item.nodeid}" for item in items)]
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 #: What the lab's own commands come from, and the libraries of the chronyd that is unpacked and not installed.
@@ -27,6 +30,10 @@ MEMORY_DIR = Path("/dev/shm")
 #: Prefix of every command that runs someone else's code for the lab: without CAP_SYS_TIME, which root's programs get
 #: through the bounding set, the kernel lets nothing under it set this machine's clock.
 NO_CLOCK = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
+
+
+#: Held while apt's lists are read or renewed: an `apt-get update` beside them would fail either.
+APT_LOCK = Path(__file__).resolve().parents[2] / "build/apt.lock"
 
 
 class LabError(Exception):
@@ -64,6 +71,15 @@ def command(argv: list[str], *, timeout_s: float = 60) -> str:
     return done.stdout
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file's lock, so that two who do the same take their turns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def require_machine() -> None:
     """LabUnavailable unless this machine and user can run user-mode Linux guests on a network of their own."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
@@ -93,7 +109,8 @@ def install_packages() -> None:
         return
     say(f"installing Debian packages with apt-get: {' '.join(missing)}")
     install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
-    command(["sh", "-c", f"{install} {' '.join(missing)}"], timeout_s=600)
+    with locked(APT_LOCK):
+        command(["sh", "-c", f"{install} {' '.join(missing)}"], timeout_s=600)
 
 
 def unpack_chronyd(folder: Path) -> Path:
@@ -106,8 +123,13 @@ def unpack_chronyd(folder: Path) -> Path:
 
 def unpack_package(name: str, folder: Path) -> Path:
     """`folder`, with what Debian's package of that name holds; nothing of it is installed."""
-    if folder.exists():
-        return folder
+    with locked(APT_LOCK):
+        if not folder.exists():
+            _unpack(name, folder)
+    return folder
+
+
+def _unpack(name: str, folder: Path) -> None:
     say(f"downloading Debian's {name} package, to unpack and not to install it")
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -122,4 +144,3 @@ def unpack_package(name: str, folder: Path) -> Path:
     (deb,) = partial.glob(f"{name}_*.deb")
     command(["dpkg-deb", "-x", str(deb), str(partial)])
     partial.rename(folder)
-    return folder

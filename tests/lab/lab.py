@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab.host import LabError, install_packages, require_machine, say, unpack_chronyd
+from tests.lab.host import LabError, install_packages, locked, require_machine, say, unpack_chronyd
 from tests.lab.image import build_image, image_path, make_keys
 from tests.lab.network import GATEWAY, Namespace, Process
 from tests.lab.nodes import TRIO, Node, NodeSpec
@@ -278,11 +277,11 @@ class Lab:
         return node
 
     def _chronyd(self) -> Path:
-        with _lock(self.cache_dir / "cache.lock"):
+        with locked(self.cache_dir / "cache.lock"):
             return unpack_chronyd(self.cache_dir / "chrony")
 
     def _image(self, spec: NodeSpec) -> Path:
-        with _lock(self.cache_dir / "cache.lock"):
+        with locked(self.cache_dir / "cache.lock"):
             return build_image(self.cache_dir / "images", self.ssh_dir, spec.release, spec.variant)
 
     def _image_path(self, spec: NodeSpec) -> Path:
@@ -294,13 +293,4 @@ class Lab:
             raise LabError("the lab is down; bring it up first: `make lab`")
 
     def _locked(self) -> contextlib.AbstractContextManager[None]:
-        return _lock(self.state_dir / "lab.lock")
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold the file's lock, so that two lab commands at once take their turns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        return locked(self.state_dir / "lab.lock")

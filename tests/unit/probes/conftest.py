@@ -7,7 +7,6 @@ import ipaddress
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,21 +19,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.lab.host import unpack_package
+
 CHECKOUT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session")
 def chrony_tree() -> Path:
     """The package chrony, unpacked and not installed: installed, it would steer this machine's clock."""
-    tree = CHECKOUT / "build" / "chrony"
-    if not (tree / "usr/sbin/chronyd").exists():
-        if shutil.which("apt-get") is None:
-            pytest.skip("chronyd is unpacked from Debian's package, and here is no apt-get")
-        tree.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", "chrony"], cwd=tree, check=True, timeout=120)
-        package = next(tree.glob("chrony_*.deb"))
-        subprocess.run(["dpkg-deb", "-x", package, tree], check=True, timeout=60)
-    return tree
+    if shutil.which("apt-get") is None:
+        pytest.skip("chronyd is unpacked from Debian's package, and here is no apt-get")
+    return unpack_package("chrony", CHECKOUT / "build/chrony")
 
 
 class Authority:
