@@ -318,9 +318,7 @@ class _Planner:
         """Whether chrony's configuration may stay as it is, whatever it looks like."""
         if self._failing("chrony_config", "ntp_sources"):
             return False
-        if _at_fault(self.findings.get("config_in_use"), "dropped", "NTS", "required") or _at_fault(
-            self.findings.get("next_boot"), "no step"
-        ):
+        if self._caused("config_in_use", "dropped", "NTS", "required") or self._caused("next_boot", "no step"):
             return False
         names = [s.name for s in selectable(config) if s.kind != "refclock"]
         good = sum(name in choice.good for name in names)
@@ -476,7 +474,12 @@ class _Planner:
         return f"{name}: {self.to_mend[name]['cause']}"
 
     def _failing(self, *names: str) -> list[str]:
-        return [name for name in names if self.findings.get(name, {}).get("state") in ("fail", "inconclusive")]
+        """Those that are to be mended: what is advisory, or beyond chrony, is no reason to touch a node."""
+        return [name for name in names if name in self.to_mend]
+
+    def _caused(self, name: str, *words: str) -> list[str]:
+        """The check's name where it is to be mended for one of these causes."""
+        return [n for n in self._failing(name) if any(word in self.to_mend[n]["cause"] for word in words)]
 
     def _files(self, section: str) -> list[tuple[str, str]]:
         taken = self.record.evidence.get(section) or {}
@@ -493,12 +496,8 @@ class _Planner:
         return found
 
 
-_CLOCK = ("clock_skew", "sync_state", "config_in_use", "github_app_token")
+_CLOCK = ("clock_skew", "sync_state", "config_in_use")
 """What a daemon that starts anew may answer: its offset, its claim, what it runs with."""
-
-
-def _at_fault(finding: Mapping[str, Any] | None, *words: str) -> bool:
-    return bool(finding) and finding["state"] != "pass" and any(word in finding["cause"] for word in words)  # type: ignore[index]
 
 
 def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:

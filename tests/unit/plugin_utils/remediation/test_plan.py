@@ -508,3 +508,24 @@ def test_any_node_gets_a_plan_or_a_reason_and_never_half_of_each(
         assert not made.node["chronyd"]["step"]
     for file in made.node.get("files", []):
         assert file["content"].endswith("\n")
+
+
+# What is no reason to touch a node.
+
+NOT_ENABLED = time_services({**CHRONY_UNIT, "unit_file_state": "disabled"})
+JUST_ENABLE = ["enable chrony.service", WAIT]
+
+
+def test_a_refusal_of_github_that_is_not_the_clocks_restarts_no_daemon():
+    data = measured(time_services=NOT_ENABLED, github_apps=[{"name": "deploy", "attempts": []}])
+    data["policy"] = policy(checks=[*CHECKS, "github_app_token"])
+    assert judge_record(data)["verdict"] == "refuse"
+    assert whats(plan(data)) == JUST_ENABLE
+
+
+def test_what_is_advisory_is_not_mended():
+    data = measured(45, time_services=NOT_ENABLED, chrony=running(*SERVERS, skew_s=45))
+    data["policy"] = policy(
+        checks=CHECKS, advisory_checks=["clock_skew", "sync_state", "config_in_use"], github_apps=[]
+    )
+    assert whats(plan(data)) == JUST_ENABLE
