@@ -36,8 +36,8 @@ options:
     description:
       - The time of the run in UTC, C(20261122T152134Z) for instance, by which its backup is called.
       - An open backup that is less than a day older, an interrupted run's, is continued in its place.
-      - For O(state=undone) and O(state=described) the backup to take; without it, the newest that is not undone.
-      - For O(state=confirmed) the backup to close; without it, the newest that is open.
+      - For the other states the backup that this run made or continued. Without it, O(state=undone) and O(state=described) take
+        the newest that is not undone, and O(state=confirmed) the newest that is open.
     type: str
   files:
     description: The files to write. A folder that is missing is made. The owner of a file that is there stays.
@@ -112,7 +112,7 @@ options:
     type: bool
     default: false
   missing_ok:
-    description: With O(state=undone) and O(state=described), do not fail where there is no backup.
+    description: With O(state=undone), O(state=described) and O(state=confirmed), do not fail where there is no backup.
     type: bool
     default: false
 attributes:

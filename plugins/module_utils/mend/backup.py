@@ -33,8 +33,9 @@ def id_time(backup_id: str) -> datetime.datetime:
 class Backup:
     """One backup. ``manifest`` is what stands in its manifest.json:
 
-    ``{"schema", "id", "state": "open"|"confirmed"|"undone", "files": {path: what files.describe gives}, "folders": [those that
-    are made for files], "units": {unit: what units.Systemd.show gives}, "restarted": unit or None, "packages": {}}``
+    ``{"schema", "id", "runs": [its own id, and those of the runs that continued it], "state": "open"|"confirmed"|"undone",
+    "files": {path: what files.describe gives}, "folders": [those that are made for files], "units": {unit: what
+    units.Systemd.show gives}, "restarted": unit or None, "packages": {}}``
     """
 
     path: str
@@ -106,18 +107,20 @@ class Backups:
         return [backup for backup in map(self._load, names) if backup]
 
     def get(self, backup_id: str):
-        """The backup of that id, or None."""
+        """The backup that the run of that id made or continued, or None."""
         id_time(backup_id)
-        return self._load(backup_id)
+        return next((backup for backup in self.all() if backup_id in backup.manifest["runs"]), None)
 
-    def to_continue(self, backup_id: str):
+    def to_continue(self, backup_id: str, check_mode: bool):
         """The open backup that a run which begins now continues, or None: an interrupted run's, less than a day old.
 
-        It has the state from before that run's changes, so it is never begun anew.
+        It has the state from before that run's changes, so it is never begun anew. It is found by the id of this run, too.
         """
         now = id_time(backup_id)
         for backup in self.all():
             if backup.state == "open" and abs(now - id_time(backup.id)) < CONTINUED_FOR:
+                if backup_id not in backup.manifest["runs"] and not check_mode:
+                    backup.update(runs=[*backup.manifest["runs"], backup_id])
                 return backup
         closed = self.get(backup_id)
         if closed:
@@ -129,8 +132,15 @@ class Backups:
         path = os.path.join(self.folder, backup_id)
         shutil.rmtree(path, ignore_errors=True)  # of a run that was interrupted before it changed anything
         files.make_folders(files.missing_folders(os.path.join(path, "manifest.json")))
-        manifest: dict = {"schema": SCHEMA, "id": backup_id, "state": "open", "files": {}, "folders": [], "units": {}}
-        return Backup(path, {**manifest, "restarted": None, "packages": {}})
+        manifest: dict = {
+            "schema": SCHEMA,
+            "id": backup_id,
+            "runs": [backup_id],
+            "state": "open",
+            "files": {},
+            "folders": [],
+        }
+        return Backup(path, {**manifest, "units": {}, "restarted": None, "packages": {}})
 
     def _load(self, name: str):
         path = os.path.join(self.folder, name)

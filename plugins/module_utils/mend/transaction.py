@@ -126,7 +126,7 @@ class Wanted:
         value = re.sub(r'([\\"`$])', r"\\\1", " ".join([*options, *({"-R"} - set(options))]))
         return {
             environment: (f'{self.chronyd["options_variable"]}="{value}"\n'.encode(), "0644"),
-            drop_in: (b"[Service]\nEnvironmentFile=/run/skewgate-slew.env\n", "0644"),
+            drop_in: (b"[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n", "0644"),
         }
 
     def changed_files(self, former: dict) -> dict:
@@ -177,7 +177,7 @@ class Wanted:
 def begun(node: Node, params: dict, check_mode: bool) -> dict:
     """Writes the backup, and sets the clock where that is asked: a repository is not believed by a clock that is far off."""
     with _unless(check_mode, node.lock):
-        backup = node.backups.to_continue(params["backup_id"])
+        backup = node.backups.to_continue(params["backup_id"], check_mode)
         wanted = Wanted(node, params)
         changes = []
         if backup is None or backup.lacks(wanted.files, wanted.units_now, params["packages"]):
@@ -194,7 +194,7 @@ def begun(node: Node, params: dict, check_mode: bool) -> dict:
 def applied(node: Node, params: dict, check_mode: bool) -> dict:
     """The transaction."""
     with _unless(check_mode, node.lock):
-        backup = node.backups.to_continue(params["backup_id"])
+        backup = node.backups.to_continue(params["backup_id"], check_mode)
         wanted = Wanted(node, params)
         to_write = list(wanted.changed_files(wanted.files_now))
         to_enable, to_disable = enabling(wanted.units_now, wanted.enable), disabling(wanted.units_now, wanted.disable)
@@ -239,7 +239,7 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
         changes, diff = _back(node, backup)
         notes: list = []
         if not check_mode:
-            problems = restore(node, backup, notes)
+            problems = restore(node, backup, notes, "undone")
             if problems:
                 raise _about(
                     backup,
@@ -259,7 +259,7 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
     """Sets the RTC by the clock, which is proved, and closes the backup."""
     with _unless(check_mode, node.lock):
         if params["backup_id"]:
-            backup = _by_id(node, params["backup_id"])
+            backup = _by_id(node, params["backup_id"], params["missing_ok"])
         else:
             backup = next((backup for backup in node.backups.all() if backup.state == "open"), None)
         changes: list = []
@@ -291,8 +291,11 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
 STATES = {"begun": begun, "applied": applied, "undone": undone, "described": described, "confirmed": confirmed}
 
 
-def restore(node: Node, backup: Backup, notes: list) -> list:
-    """Puts all back that the backup has, whatever has become of it. What could not be, in words; all else is done."""
+def restore(node: Node, backup: Backup, notes: list, state: str) -> list:
+    """Puts all back that the backup has, whatever has become of it. What could not be, in words; all else is done.
+
+    ``state``: the backup's, once all is put back.
+    """
     problems: list = []
 
     def attempt(step, *arguments) -> None:
@@ -330,7 +333,7 @@ def restore(node: Node, backup: Backup, notes: list) -> list:
     put_back(late)
     files.remove_folders(backup.manifest["folders"])
     if not problems:
-        attempt(lambda: backup.update(state="undone", restarted=None))
+        attempt(lambda: backup.update(state=state, restarted=None))
     return problems
 
 
@@ -356,11 +359,16 @@ def _back(node: Node, backup: Backup) -> tuple:
 def _early_and_late(node: Node, backup: Backup) -> tuple:
     """The files to put back before the units are restarted, and those after it.
 
-    The slew's files are in /run: a joined node must not be stepped by the restart that undoes, either.
+    The slew's files are in /run: a joined node must not be stepped by the restart that undoes, either. And a unit that was
+    brought is disabled before its file goes: of a unit without a file, its links would stay.
     """
-    paths = list(backup.manifest["files"])
-    late = [path for path in paths if path.startswith(f"{node.root}/run/")]
-    return [path for path in paths if path not in late], late
+    files_were = backup.manifest["files"]
+    late = [
+        path
+        for path, was in files_were.items()
+        if path.startswith(f"{node.root}/run/") or (_has_units([path]) and not was["existed"])
+    ]
+    return [path for path in files_were if path not in late], late
 
 
 def _unit_commands(node: Node, backup: Backup) -> list:
@@ -480,7 +488,8 @@ def draws_in(text: str, path: str) -> bool:
 
 def _restored(node: Node, backup: Backup, error: BaseException) -> MendError:
     """Puts all back, and what to tell about it."""
-    problems = restore(node, backup, [])
+    # Packages are still to be put back, by who has changed them: until then there is something to undo.
+    problems = restore(node, backup, [], "open" if backup.manifest["packages"] else "undone")
     if problems:
         return _about(
             backup,

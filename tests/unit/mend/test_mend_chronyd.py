@@ -93,7 +93,7 @@ def test_a_joined_node_s_chronyd_starts_without_a_step_until_the_next_boot(
     result = applied(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
     assert (tmp_path / "run/skewgate-slew.env").read_text() == 'DAEMON_OPTS="-F 1 -R"\n'
     drop_in = tmp_path / "run/systemd/system/chrony.service.d/skewgate-slew.conf"
-    assert drop_in.read_text() == "[Service]\nEnvironmentFile=/run/skewgate-slew.env\n"
+    assert drop_in.read_text() == "[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n"
     assert running.told == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
     assert result["changes"][-1] == "restarted chrony.service with -R"
 

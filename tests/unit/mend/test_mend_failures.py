@@ -121,7 +121,7 @@ def test_what_is_no_file_is_told(etc: Path, tmp_path: Path):
 
 def worker_of(parent: int) -> int:
     """The child of a process, once there is one."""
-    for _ in range(500):
+    for _ in range(5000):
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         if children:
             return int(children[0])

@@ -19,7 +19,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.mend.transactio
     undone,
 )
 
-from tests.unit.mend.conftest import Bookkeeping, chronyd, fails, file, params, tree, unit
+from tests.unit.mend.conftest import ABSENT, Bookkeeping, chronyd, fails, file, params, tree, unit
 
 SERVER = "server ntp1.example.com iburst\nmakestep 1 3\n"
 
@@ -175,7 +175,33 @@ def test_chronyd_that_does_not_live_has_the_former_state_restored(
     assert tree(tmp_path) == before
     assert systemd.units == units_before
     assert raised.value.backup_id == plan["backup_id"]
+    # Packages are still to be put back: by hand, or by a next run that begins from the first state, too.
+    assert described(node, params(backup_id=None), check_mode=False)["packages"] == plan["packages"]
+    undone(node, params(), check_mode=False)
     assert described(node, params(), check_mode=False)["backup_state"] == "undone"
+
+
+def test_without_packages_there_is_nothing_left_to_undo_then(node: Node, systemd: Bookkeeping, plan: dict):
+    systemd.answers = False
+    with pytest.raises(MendError, match="former state was restored"):
+        applied(node, {**plan, "packages": {}}, check_mode=False)
+    assert described(node, params(), check_mode=False)["backup_state"] == "undone"
+
+
+def test_a_unit_that_was_brought_is_disabled_before_its_file_goes(node: Node, systemd: Bookkeeping, tmp_path: Path):
+    """Else the links of ``enable`` would stay: systemctl knows no unit to disable any more."""
+    unit_file = tmp_path / "etc/systemd/system/chrony-wait.service"
+    systemd.units["chrony-wait.service"] = ABSENT
+    wait = {"files": [file(unit_file, "[Service]\n")], "enable": ["chrony-wait.service"]}
+    begun(node, params(**wait), check_mode=False)
+    systemd.units["chrony-wait.service"] = unit("disabled", "inactive")
+    applied(node, params(**wait), check_mode=False)
+    there = []
+    systemd.failing["disable chrony-wait.service"] = lambda: there.append(unit_file.exists())
+    foreseen = undone(node, params(), check_mode=True)["changes"]
+    assert undone(node, params(), check_mode=False)["changes"] == foreseen
+    assert foreseen == ["disabled chrony-wait.service", f"removed {unit_file}"]
+    assert (there, unit_file.exists(), systemd.told[-1]) == ([True], False, "daemon-reload")
 
 
 def test_a_unit_that_cannot_be_put_back_does_not_stop_the_rest(
@@ -204,6 +230,20 @@ def test_an_interrupted_run_s_backup_is_continued_and_keeps_the_first_state(
     assert second["backup"] == first["backup"]
     undone(node, params(backup_id=None), check_mode=False)
     assert tree(tmp_path) == before
+
+
+def test_a_backup_is_found_by_the_runs_that_made_and_continued_it_and_by_no_other(node: Node, plan: dict):
+    """A run needs to remember nothing: it may have been cut off from the answer with the backup's id."""
+    applied(node, plan, check_mode=False)
+    again, other = "20261122T160000Z", "20261122T170000Z"
+    unchanged = {**plan, "chronyd": {**plan["chronyd"], "restart": False}}
+    applied(node, {**unchanged, "backup_id": other}, check_mode=True)
+    applied(node, {**unchanged, "backup_id": again}, check_mode=False)
+    assert confirmed(node, params(backup_id=again), check_mode=False)["backup_id"] == plan["backup_id"]
+    # That one is confirmed: a run that has changed nothing must neither undo nor close what others did.
+    applied(node, {**unchanged, "backup_id": other}, check_mode=False)
+    for act in (described, undone, confirmed):
+        assert act(node, params(backup_id=other, missing_ok=True), check_mode=False)["backup"] is None
 
 
 @pytest.mark.parametrize(
