@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..checks.next_boot import CLUSTER, TARGET
@@ -26,6 +26,7 @@ from .owners import Owner, extends, owner_of
 from .servers import Choice, Wanted, choose
 
 WAIT = "chrony-wait.service"
+_MASKED = "masked"
 PTP = ("ptp4l", "phc2sys", "timemaster")
 APT_NEEDS_RIGHT_TIME_S = 5.0
 """Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
@@ -207,19 +208,22 @@ class _Planner:
         if choice.refusal:
             raise RefusedError(choice.refusal)
         step = self._step()
-        chrony = next((d for d in daemons if d.daemon == "chrony"), None)
-        others = [d for d in daemons if d.daemon != "chrony" and (d.active or d.enabled) and not d.leaves_clock_alone]
+        chrony = self._chrony(daemons)
+        others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = self._install(chrony, others, step)
-        files, config_path = self._configuration(chrony, choice)
+        files, config = self._configuration(chrony, choice)
         unit = chrony.unit if chrony else self.platform.unit
         restart = bool(files) or chrony is None or not chrony.active or bool(self._failing(*_CLOCK))
         if restart:
+            if step.kind == "slew":
+                self._refuse_step(unit, config)
             verb = "restart" if chrony and chrony.active else "start"
             words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
             self._change(f"{verb} {unit}, {words}", "time_service", *_CLOCK)
         enable = [] if chrony and chrony.enabled else [unit]
         if enable:
-            self._change(f"enable {unit}", "time_service", "next_boot")
+            unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
+            self._change(f"{unmask}enable {unit}", "time_service", "next_boot")
         self._disable(others)
         if files or install or self.findings.get("next_boot", {}).get("state") != "pass":
             files += self._wait(unit, enable) + self._order()
@@ -227,7 +231,7 @@ class _Planner:
             "files": files,
             "chronyd": {
                 "unit": unit,
-                "config": config_path,
+                "config": config.path,
                 "restart": restart,
                 "step": step.kind == "step",
                 "options_variable": self.platform.options_variable,
@@ -238,6 +242,35 @@ class _Planner:
             "rtc": self._rtc(bool(files)),
         }
         return self._finish(install, node, step)
+
+    def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
+        """chronyd's unit, of several the one that runs (chronyd-restricted is another); a mask hides one that is installed."""
+        units = [d for d in daemons if d.daemon == "chrony"]
+        shown = self.record.section("time_services")["units"]
+        masked = any(u["load_state"] == "masked" and self.platform.unit in (u["unit"], *u["names"]) for u in shown)
+        if not units and masked and (self.record.evidence.get("chrony") or {}).get("present"):
+            return TimeDaemon("chrony", self.platform.unit, False, False, False, _MASKED)
+        return min(units, key=lambda d: (not d.active, not d.enabled), default=None)
+
+    def _refuse_step(self, unit: str, config: ChronyConfig) -> None:
+        """A joined node is slewed by -R, by the environment file; raises RefusedError where that does not keep it from a step."""
+        skew_s, makestep = self.record.skew.skew_s, config.last("makestep")
+        # chronyd(8): -R ignores makestep with a positive limit alone.
+        if makestep and skew_s and makestep.arguments[1:2] and makestep.arguments[1].startswith("-"):
+            threshold = makestep.arguments[0]
+            if not _is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
+                raise RefusedError(
+                    f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
+                    "number of updates chronyd's option -R does not hold it. Give it a positive one, for example `makestep 1 3` "
+                    "(chrony_makestep, chrony_extra_lines)."
+                )
+        starts = self._boot_units().get(unit, {}).get("exec_start") or ""
+        variable = self.platform.options_variable
+        if starts and f"${variable}" not in starts.replace("{", ""):
+            raise RefusedError(
+                f"This node has joined a cluster, and chronyd can't be kept from stepping its clock: {unit} runs `{starts}`, "
+                f"without the options in ${variable}. Add ${variable} to its ExecStart=."
+            )
 
     def _step(self) -> Correction:
         said = correction(
@@ -276,15 +309,15 @@ class _Planner:
             "replaces": [d.daemon for d in others] if self.platform.replaces else [],
         }
 
-    def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], str]:
-        """The files to write, none where chrony's configuration is not at fault, and the path of its first one."""
+    def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:
+        """The files to write, none where chrony's configuration is not at fault, and what chronyd reads then."""
         section = self.record.evidence.get("chrony") or {}
         in_use = (section.get("config") or {}).get("path") if chrony else None
         # /usr belongs to the packages: what stands in /etc goes before it.
         path = in_use if in_use and not in_use.startswith("/usr/") else self.platform.conf
         config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
         if chrony and self._is_fine(config, chrony, choice):
-            return [], path
+            return [], replace(config, path=path)
         answered = (
             "time_service",
             "chrony_config",
@@ -311,8 +344,7 @@ class _Planner:
             )
             file = {"path": path, "content": content, "mode": "0644"}
             self._change(f"write {path}", *answered)
-        self._lint(path, file, section)
-        return [file], path
+        return [file], self._lint(path, file, section)
 
     def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
         """Whether chrony's configuration may stay as it is, whatever it looks like."""
@@ -388,16 +420,18 @@ class _Planner:
             self.warnings += [f"{folder} is no longer read: {why}" for folder, why in not_read.items()]
         return [f for f in confdirs if f not in not_read], [f for f in sourcedirs if f not in not_read], not_read
 
-    def _lint(self, path: str, file: Mapping[str, str], section: Mapping[str, Any]) -> None:
+    def _lint(self, path: str, file: Mapping[str, str], section: Mapping[str, Any]) -> ChronyConfig:
         """Hold what would be written against the rules, as it would be read on the node."""
         texts = dict(self._files("chrony")) | {file["path"]: file["content"]}
-        config = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
+        files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
         version = section.get("version") if section.get("present") else None
-        if errors := _errors(read_config({"config": config, "version": version}), self.policy):
+        config = read_config({"config": files, "version": version})
+        if errors := _errors(config, self.policy):
             raise RefusedError(
                 f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
                 "chrony_source_options and chrony_extra_lines."
             )
+        return config
 
     def _order(self) -> list[dict[str, str]]:
         """Drop-ins for what starts pods and does not wait for the clock yet, and for what one names."""
@@ -486,14 +520,16 @@ class _Planner:
         return [(file["path"], file["text"]) for file in (taken.get("config") or {}).get("files") or []]
 
     def _options(self) -> str:
-        """The options that chronyd is started with by the distribution's file; of several lines the last counts."""
+        """What chronyd is started with by the distribution's file, of several lines the last, but without -s: by it chronyd sets
+        the clock by the RTC at its start (chronyd(8)).
+        """
         found = self.platform.options
         for file in (self.record.evidence.get("chrony") or {}).get("defaults") or []:
             for line in file["text"].splitlines():
                 name, equals, value = line.strip().partition("=")
                 if equals and name == self.platform.options_variable:
                     found = " ".join(shlex.split(value, comments=True))
-        return found
+        return " ".join(word for word in found.split() if word != "-s")
 
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")

@@ -366,6 +366,38 @@ def test_a_joined_node_is_never_stepped_back_and_never_far_unless_told_by_name(
         assert made.node["chronyd"]["step"] is step
 
 
+@pytest.mark.parametrize(
+    ("config", "changes"),
+    [
+        pytest.param(DEAD_CONFIG, {"makestep": "1 -1"}, id="the setting"),
+        pytest.param(DEAD_CONFIG, {"extra_lines": ["makestep 0.1 -1"]}, id="a further line"),
+        pytest.param(GOOD_CONFIG.replace("makestep 1 3", "makestep 1.0 -1"), {}, id="the configuration that stays"),
+    ],
+)
+def test_a_joined_node_is_not_slewed_where_makestep_has_no_limit(config: str, changes: dict[str, Any]):
+    section = dead(3.0) if config == DEAD_CONFIG else running(*SERVERS, config=config, skew_s=3.0)
+    data = measured(3.0, joined=JOINED, chrony=section)
+    data["policy"] = policy(checks=CHECKS, github_apps=[], max_skew_s=0.5)
+    made = plan(data, **changes)
+    assert made.refusal
+    assert "-R does not hold it" in made.refusal
+    assert "makestep" in made.refusal
+
+
+def test_a_joined_node_is_not_slewed_where_its_unit_takes_no_option_of_the_environment_file():
+    started = {**boot_unit("chrony.service"), "exec_start": "/usr/sbin/chronyd -F 1 -f /srv/chrony.conf"}
+    made = plan(measured(3.0, joined=JOINED, chrony=dead(3.0), boot=booting(started)))
+    assert made.refusal
+    assert "$DAEMON_OPTS" in made.refusal
+    started = {**boot_unit("chrony.service"), "exec_start": "/usr/sbin/chronyd $DAEMON_OPTS"}
+    assert not plan(measured(3.0, joined=JOINED, chrony=dead(3.0), boot=booting(started))).refusal
+
+
+def test_a_joined_node_is_not_stepped_by_the_rtc_at_chronyds_start():
+    section = {**dead(3.0), "defaults": [{"path": "/etc/default/chrony", "text": 'DAEMON_OPTS="-F 1 -s"\n'}]}
+    assert plan(measured(3.0, joined=JOINED, chrony=section)).node["chronyd"]["options"] == "-F 1"
+
+
 def test_a_joined_node_without_chrony_is_not_stepped_by_the_packages_first_start():
     made = plan(measured(3.0, joined=JOINED, time_services=time_services(), **EMPTY))
     assert made.install
@@ -529,3 +561,28 @@ def test_what_is_advisory_is_not_mended():
         checks=CHECKS, advisory_checks=["clock_skew", "sync_state", "config_in_use"], github_apps=[]
     )
     assert whats(plan(data)) == JUST_ENABLE
+
+
+# Which unit it is.
+
+
+def test_of_chronyds_units_the_one_that_runs_is_mended():
+    """Fedora and RHEL ship both; one conflicts with the other."""
+    idle, restricted = unit("chronyd.service", "inactive", "disabled"), unit("chronyd-restricted.service")
+    made = plan(measured(45, platform=platform(ROCKY), time_services=time_services(idle, restricted), chrony=dead(45)))
+    assert made.node["chronyd"]["unit"] == "chronyd-restricted.service"
+    assert not made.node["enable"] or made.node["enable"] == ["chrony-wait.service"]
+
+
+def test_a_second_unit_of_chronyd_does_not_start_at_the_next_boot():
+    second = unit("chronyd-restricted.service", "inactive")
+    boot = booting(boot_unit("chrony.service"), boot_unit("chronyd-restricted.service"))
+    made = plan(measured(time_services=time_services(CHRONY_UNIT, second), boot=boot))
+    assert whats(made)[0] == "stop and disable chronyd-restricted.service"
+
+
+def test_a_chrony_that_is_masked_is_not_installed_again_so_that_undoing_does_not_remove_it():
+    masked = unit("chrony.service", "inactive", "masked", load_state="masked")
+    made = plan(measured(-612, time_services=time_services(masked), chrony=running(config=GOOD_CONFIG)))
+    assert made.install is None
+    assert whats(made) == [START, "unmask and enable chrony.service", WAIT]
