@@ -19,7 +19,7 @@ from ..daemons.units import TimeDaemon, time_daemons
 from ..policy import Policy, SettingsError
 from ..record import MissingEvidenceError, Record
 from ..wording import listed
-from .config_text import FRAGMENT, fragment, main_file, order_drop_in, order_drop_in_path, wait_unit
+from .config_text import FRAGMENT, HEADER, fragment, main_file, order_drop_in, order_drop_in_path, wait_unit
 from .distributions import UnknownDistributionError, distribution
 from .join import Correction, correction, joined
 from .owners import Owner, extends, owner_of
@@ -27,6 +27,8 @@ from .servers import Choice, Wanted, choose
 
 WAIT = "chrony-wait.service"
 _MASKED = "masked"
+_SERVES = "CHR302"
+"""The rule that finds what lets other machines in (`allow`)."""
 PTP = ("ptp4l", "phc2sys", "timemaster")
 APT_NEEDS_RIGHT_TIME_S = 5.0
 """Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
@@ -313,11 +315,21 @@ class _Planner:
         """The files to write, none where chrony's configuration is not at fault, and what chronyd reads then."""
         section = self.record.evidence.get("chrony") or {}
         in_use = (section.get("config") or {}).get("path") if chrony else None
-        # /usr belongs to the packages: what stands in /etc goes before it.
-        path = in_use if in_use and not in_use.startswith("/usr/") else self.platform.conf
+        # SUSE's own file, before which /etc/chrony.conf goes where it is there.
+        path = in_use if in_use and not in_use.startswith("/usr/etc/") else self.platform.conf
         config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
         if chrony and self._is_fine(config, chrony, choice):
             return [], replace(config, path=path)
+        if path.startswith(("/usr/", "/run/", "/var/run/")):
+            raise RefusedError(
+                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
+                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
+            )
+        if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
+            raise RefusedError(
+                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Mend that, or take the "
+                "file out of chrony's configuration."
+            )
         answered = (
             "time_service",
             "chrony_config",
@@ -333,9 +345,12 @@ class _Planner:
             self._change(f"write {file['path']}, beside what {owner.name} configures", *answered)
         else:
             confdirs, sourcedirs, not_read = self._folders(chrony, config, choice)
+            keyfile = config.last("keyfile")
             content = main_file(
                 choice,
-                self.platform,
+                replace(self.platform, keyfile=keyfile.arguments[0])
+                if keyfile and keyfile.arguments
+                else self.platform,
                 makestep=self.settings.makestep,
                 extra=self.settings.extra_lines,
                 confdirs=confdirs,
@@ -344,7 +359,31 @@ class _Planner:
             )
             file = {"path": path, "content": content, "mode": "0644"}
             self._change(f"write {path}", *answered)
-        return [file], self._lint(path, file, section)
+        new = self._lint(path, file, section)
+        self._account_for_the_rest(config, new)
+        return [file], new
+
+    def _account_for_the_rest(self, config: ChronyConfig, new: ChronyConfig) -> None:
+        """Tell which lines and files are no longer in effect; raises RefusedError where something else may rest on a line."""
+        ours = {path for path, text in self._files("chrony") if HEADER in text}
+        kept = {directive.text for directive in new.directives}
+        gone = [d for d in config.directives if d.text not in kept and d.file not in ours]
+        needed = {place.text: "other machines take their time here" for place in RULES[_SERVES].find(config)}
+        needed |= {s.directive.text: "it is a source of its own" for s in config.sources if s.kind == "refclock"}
+        if not all(s.authenticated for s in new.sources if s.kind != "refclock"):
+            needed |= {s.directive.text: "it is authenticated" for s in config.sources if "key" in s.options}
+        missed = [f"`{d.text}` ({d.file}:{d.line}): {needed[d.text]}" for d in gone if d.text in needed]
+        if missed and not self.settings.take_over:
+            raise RefusedError(
+                f"{new.path} would be replaced, and this would be gone: {listed(missed)}. Put the line into chrony_extra_lines "
+                "(of a server, its key into chrony_source_options) to keep it; with chrony_take_over=true it goes."
+            )
+        lines = [f"{d.text} ({d.file})" for d in gone if d.name not in _REPLACED and d.file in new.files]
+        files = [file for file in config.files if file not in (*new.files, *ours)]
+        if lines:
+            self.warnings.append(f"no longer in effect, unless chrony_extra_lines has it: {'; '.join(lines)}")
+        if files:
+            self.warnings.append(f"no longer read by chronyd: {', '.join(files)}")
 
     def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
         """Whether chrony's configuration may stay as it is, whatever it looks like."""
@@ -431,6 +470,9 @@ class _Planner:
                 f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
                 "chrony_source_options and chrony_extra_lines."
             )
+        socket, port = config.last("bindcmdaddress"), config.last("cmdport")
+        if socket and socket.arguments == ("/",) and port and port.arguments == ("0",):
+            raise RefusedError(f"With `{port.text}` and `{socket.text}` nothing can ask chronyd. Take one of them out.")
         return config
 
     def _order(self) -> list[dict[str, str]]:
@@ -534,6 +576,12 @@ class _Planner:
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")
 """What a daemon that starts anew may answer: its offset, its claim, what it runs with."""
+
+_REPLACED = (
+    *("server", "pool", "peer", "makestep", "rtcsync", "driftfile", "keyfile", "confdir", "sourcedir", "include"),
+    *("dumpdir", "leapseclist", "leapsectz", "logdir", "maxupdateskew", "ntsdumpdir"),
+)
+"""Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
 
 
 def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:

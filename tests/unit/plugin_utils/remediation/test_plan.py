@@ -586,3 +586,85 @@ def test_a_chrony_that_is_masked_is_not_installed_again_so_that_undoing_does_not
     made = plan(measured(-612, time_services=time_services(masked), chrony=running(config=GOOD_CONFIG)))
     assert made.install is None
     assert whats(made) == [START, "unmask and enable chrony.service", WAIT]
+
+
+# What a configuration that is replaced had beside its servers.
+
+
+def replacing(config: str, *files: dict[str, str], path: str = CONF, **changes: Any) -> Plan:
+    section = running("10.77.0.9", config="", synchronised=False, skew_s=45)
+    section["config"] = {"path": path, "files": [{"path": path, "text": config}, *files], "unread": []}
+    return plan(measured(45, chrony=section), **changes)
+
+
+NEEDED = {
+    "a reference clock": "refclock PHC /dev/ptp0 poll 2",
+    "clients of this node": "allow 10.0.0.0/8",
+    "a server with a key": "server 10.77.0.9 iburst key 7",
+}
+
+
+@pytest.mark.parametrize("line", NEEDED.values(), ids=NEEDED)
+def test_a_line_that_is_missed_is_not_replaced_without_being_told_to(line: str):
+    made = replacing(f"{DEAD_CONFIG}{line}\n")
+    assert made.refusal
+    assert line in made.refusal
+    assert whats(replacing(f"{DEAD_CONFIG}{line}\n", take_over=True))[0] == WRITE
+    if not line.startswith("server"):
+        assert whats(replacing(f"{DEAD_CONFIG}{line}\n", extra_lines=[line]))[0] == WRITE
+
+
+def test_a_server_with_a_key_is_replaced_by_servers_with_one_and_their_key_file_stays():
+    config = DEAD_CONFIG + "server 10.77.0.9 iburst key 7\nkeyfile /etc/ntp/keys\n"
+    (file,) = replacing(config, source_options="iburst key 7").node["files"]
+    assert "keyfile /etc/ntp/keys\n" in file["content"]
+
+
+def test_other_lines_that_go_are_told_and_those_of_every_distribution_are_not():
+    site = {"path": "/etc/chrony/site/more.conf", "text": "hwtimestamp eth1\n"}
+    shipped = "leapsectz right/UTC\nlogdir /var/log/chrony\nmaxupdateskew 100.0\nntsdumpdir /var/lib/chrony\n"
+    made = replacing(DEAD_CONFIG + shipped + "minsources 1\ninclude /etc/chrony/site/*.conf\n", site)
+    lines, files = made.warnings
+    assert lines == f"no longer in effect, unless chrony_extra_lines has it: minsources 1 ({CONF})"
+    assert files == "no longer read by chronyd: /etc/chrony/site/more.conf"
+    assert not replacing(DEAD_CONFIG + shipped).warnings
+
+
+def test_files_with_servers_that_are_no_longer_read_are_told():
+    dhcp = {"path": "/run/chrony-dhcp/eth0.sources", "text": "server 10.0.0.1 iburst\n"}
+    (told,) = replacing(DEAD_CONFIG + "sourcedir /run/chrony-dhcp\n", dhcp).warnings
+    assert "/run/chrony-dhcp/eth0.sources" in told
+
+
+def test_of_a_file_of_this_role_the_settings_decide():
+    ours = (
+        f"# Written by the Ansible role skewgate.preflight.chrony\n{DEAD_CONFIG}refclock PHC /dev/ptp0\nlog tracking\n"
+    )
+    made = replacing(ours)
+    assert whats(made)[0] == WRITE
+    assert not made.warnings
+
+
+def test_a_file_that_could_not_be_read_is_not_replaced():
+    section = dead(45)
+    section["config"]["unread"] = [{"path": "/etc/chrony/conf.d/site.conf", "error": "Input/output error"}]
+    made = plan(measured(45, chrony=section))
+    assert made.refusal
+    assert "/etc/chrony/conf.d/site.conf could not be read (Input/output error)" in made.refusal
+
+
+@pytest.mark.parametrize("path", ["/run/cloud/chrony.conf", "/usr/share/site/chrony.conf"])
+def test_a_file_that_chronyd_is_told_to_read_and_that_is_not_the_nodes_own_is_refused(path: str):
+    made = replacing(DEAD_CONFIG, path=path)
+    assert made.refusal
+    assert path in made.refusal
+
+
+def test_the_vendors_file_of_suse_is_left_and_etc_goes_before_it():
+    assert replacing(DEAD_CONFIG, path="/usr/etc/chrony.conf").node["files"][0]["path"] == CONF
+
+
+def test_a_chronyd_that_chronyc_could_not_ask_is_never_written():
+    made = replacing(DEAD_CONFIG, extra_lines=["cmdport 0", "bindcmdaddress /"])
+    assert made.refusal
+    assert "bindcmdaddress /" in made.refusal
