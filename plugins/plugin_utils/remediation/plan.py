@@ -16,6 +16,7 @@ from ..chrony_config import ChronyConfig, read_config
 from ..chrony_rules import RULES, selectable
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
+from ..ntp_packet import NS
 from ..policy import Policy, SettingsError
 from ..record import MissingEvidenceError, Record
 from ..wording import listed
@@ -27,6 +28,10 @@ from .servers import Choice, Wanted, choose
 
 WAIT = "chrony-wait.service"
 _MASKED = "masked"
+_RTC = ("RTC off", "RTC in local time", "an RTC, but it could not be read")
+"""Causes of next_boot that end when the RTC is set."""
+STARTS_WITHIN_S = 60.0
+"""So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
 _SERVES = "CHR302"
 """The rule that finds what lets other machines in (`allow`)."""
 PTP = ("ptp4l", "phc2sys", "timemaster")
@@ -103,7 +108,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """``install``: None, or ``{"manager", "package", "start", "step_s"}``. ``node``: the arguments of the module node_mend.
+    """``install``: None, or what ``_install`` gives. ``node``: the arguments of the module node_mend.
 
     ``wait_s``: how long a slew takes, by which the proof waits longer. A plan with a ``refusal`` changes nothing.
     """
@@ -191,15 +196,16 @@ class _Planner:
         steering = [d for d in daemons if d.steers_now]
         if not steering or any(d.daemon == "chrony" for d in steering):
             return None
-        others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled)]
-        return (steering[0], others) if others or not steering[0].enabled else None
+        others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled) and not d.leaves_clock_alone]
+        return (steering[0], others) if others or not steering[0].enabled or self._caused("next_boot", *_RTC) else None
 
     def _only_units(self, keep: TimeDaemon, others: Sequence[TimeDaemon]) -> Plan:
         enable = [] if keep.enabled else [keep.unit]
         if enable:
-            self._change(f"enable {keep.unit}", "next_boot")
+            self._change(f"enable {keep.unit}", *self._caused("next_boot", "not enabled"))
         self._disable(others)
-        node = {"enable": enable, "disable": [d.unit for d in others]}
+        rtc = bool(self._caused("next_boot", *_RTC)) and self._rtc(written=False)
+        node = {"enable": enable, "disable": [d.unit for d in others], "rtc": rtc}
         return self._finish(None, node, Correction("slew", "no daemon is started", None))
 
     # chrony, installed or to be.
@@ -209,8 +215,11 @@ class _Planner:
         self.warnings += choice.warnings
         if choice.refusal:
             raise RefusedError(choice.refusal)
-        step = self._step()
         chrony = self._chrony(daemons)
+        if chrony and (since_s := self._just_started(chrony, choice)) is not None:
+            self._change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_mend)
+            return self._finish(None, {"enable": [], "disable": []}, Correction("slew", "nothing is started", None))
+        step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = self._install(chrony, others, step)
         files, config = self._configuration(chrony, choice)
@@ -219,13 +228,16 @@ class _Planner:
         if restart:
             if step.kind == "slew":
                 self._refuse_step(unit, config)
-            verb = "restart" if chrony and chrony.active else "start"
+            running = bool(chrony and chrony.active)
             words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
-            self._change(f"{verb} {unit}, {words}", "time_service", *_CLOCK)
+            first = (
+                [] if running else ["time_service", *self._caused("next_boot", "gives up", "could not tell: whether")]
+            )
+            self._change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
         enable = [] if chrony and chrony.enabled else [unit]
         if enable:
             unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
-            self._change(f"{unmask}enable {unit}", "time_service", "next_boot")
+            self._change(f"{unmask}enable {unit}", *self._caused("next_boot", "not enabled"))
         self._disable(others)
         if files or install or self.findings.get("next_boot", {}).get("state") != "pass":
             files += self._wait(unit, enable) + self._order()
@@ -244,6 +256,18 @@ class _Planner:
             "rtc": self._rtc(bool(files)),
         }
         return self._finish(install, node, step)
+
+    def _just_started(self, chrony: TimeDaemon, choice: Choice) -> float | None:
+        """How long ago, in seconds, where all that is at fault is that chronyd needs time: its servers are good."""
+        section = self.record.evidence.get("chrony") or {}
+        config = read_config({"config": {}, **section})
+        names = [source.name for source in config.sources]
+        waits = [*self._caused("ntp_sources", "no source"), *self._caused("sync_state", "not synchronised")]
+        steps = self._failing("clock_skew") if config.last("makestep") else []
+        if not (chrony.active and waits and set(names) <= set(choice.good) and {*self.to_mend} == {*waits, *steps}):
+            return None
+        since_s = self.record.section("collected")["wall_ns"] / NS - (section.get("started_s") or 0)
+        return since_s if names and 0 <= since_s < STARTS_WITHIN_S else None
 
     def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
         """chronyd's unit, of several the one that runs (chronyd-restricted is another); a mask hides one that is installed."""
@@ -309,6 +333,8 @@ class _Planner:
             "start": step.kind == "step",
             "step_s": -skew_s.middle if off and skew_s else None,
             "replaces": [d.daemon for d in others] if self.platform.replaces else [],
+            # An earlier installation may have left keys, which are not backed up and so must not be purged.
+            "purge": not (self.record.section("chrony").get("config") or {}).get("path"),
         }
 
     def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:
@@ -330,15 +356,11 @@ class _Planner:
                 f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Mend that, or take the "
                 "file out of chrony's configuration."
             )
-        answered = (
-            "time_service",
-            "chrony_config",
-            "ntp_sources",
-            "config_in_use",
-            "clock_skew",
-            "sync_state",
-            "next_boot",
-        )
+        answered = [
+            *(["time_service"] if chrony and not chrony.active else []),
+            *("chrony_config", "ntp_sources", "config_in_use", "clock_skew", "sync_state"),
+            *self._caused("next_boot", "no step"),
+        ]
         owner = self._owner(path) if chrony else None
         if owner and not self.settings.take_over:
             file = self._extend(owner, config, choice)
@@ -486,7 +508,7 @@ class _Planner:
         named = [name for name in self.settings.order_units if TARGET not in units.get(name, {"after": ()})["after"]]
         names = list(dict.fromkeys([*unordered, *named]))
         for name in names:
-            self._change(f"order {name} after {TARGET}", "next_boot")
+            self._change(f"order {name} after {TARGET}", *self._caused("next_boot", "nothing waits"))
         return [{"path": order_drop_in_path(name), "content": order_drop_in(), "mode": "0644"} for name in names]
 
     def _wait(self, unit: str, enable: list[str]) -> list[dict[str, str]]:
@@ -495,7 +517,9 @@ class _Planner:
         if WAIT in units and units[WAIT]["unit_file_state"] == "enabled":
             return []
         enable.append(WAIT)
-        self._change(f"enable {WAIT}, so that {TARGET} waits for the clock", "next_boot")
+        self._change(
+            f"enable {WAIT}, so that {TARGET} waits for the clock", *self._caused("next_boot", "nothing waits")
+        )
         there = self.platform.wait_unit or (WAIT in units and units[WAIT]["load_state"] == "loaded")
         return [] if there else [{"path": f"/etc/systemd/system/{WAIT}", "content": wait_unit(unit), "mode": "0644"}]
 
@@ -506,14 +530,18 @@ class _Planner:
     def _rtc(self, written: bool) -> bool:
         there = bool((self.record.section("clock").get("rtc") or {}).get("present"))
         if there and (written or self._failing("clock_skew", "next_boot")):
-            self._change("set the RTC by the proved clock", "next_boot", "clock_skew")
+            self._change("set the RTC by the proved clock", *self._caused("next_boot", *_RTC))
             return True
         return False
 
     def _disable(self, others: Iterable[TimeDaemon]) -> None:
         for daemon in others:
             self._refuse_fight(daemon)
-            self._change(f"stop and disable {daemon.unit}", "time_service", "next_boot")
+            answered = [
+                *self._caused("time_service", "several"),
+                *self._caused("next_boot", "several", "not enabled", "gives up"),
+            ]
+            self._change(f"stop and disable {daemon.unit}", *answered)
 
     def _refuse_fight(self, daemon: TimeDaemon) -> None:
         """Another tool that configures this daemon would bring it back at its next run."""
@@ -531,13 +559,13 @@ class _Planner:
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
         told = {answer for change in self.changes for answer in change.answers}
         rest = [a for name in self.to_mend if (a := self._answer(name)) not in told]
-        if rest and not self.changes:
+        if not told:
             raise RefusedError(
                 f"The role knows no change that answers {'; '.join(rest)}. Next: "
                 f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_mend.values()))}"
             )
         if rest:
-            self.changes.append(Change("prove the node's time anew", tuple(rest)))
+            self.warnings.append(f"no change answers {'; '.join(rest)}")
         wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
         return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
 

@@ -668,3 +668,73 @@ def test_a_chronyd_that_chronyc_could_not_ask_is_never_written():
     made = replacing(DEAD_CONFIG, extra_lines=["cmdport 0", "bindcmdaddress /"])
     assert made.refusal
     assert "bindcmdaddress /" in made.refusal
+
+
+# A change claims no finding that it does not answer, and none is made that answers nothing.
+
+
+def answers(made: Plan) -> dict[str, list[str]]:
+    """The checks that each change answers."""
+    assert made.refusal is None, made.refusal
+    return {change.what: [answer.partition(":")[0] for answer in change.answers] for change in made.changes}
+
+
+def test_two_daemons_are_answered_by_stopping_one_and_dead_servers_by_the_configuration():
+    told = answers(plan(measured(45, time_services=time_services(CHRONY_UNIT, NTPSEC), chrony=dead(45))))
+    assert told == {
+        WRITE: ["ntp_sources", "clock_skew"],
+        RESTART: ["clock_skew"],
+        "stop and disable ntpsec.service": ["time_service"],
+        WAIT: [],
+    }
+
+
+def test_a_daemon_that_is_not_enabled_is_answered_by_enabling_it():
+    assert answers(plan(measured(time_services=NOT_ENABLED))) == {JUST_ENABLE[0]: ["next_boot"], WAIT: []}
+
+
+def test_an_rtc_that_is_right_from_now_on_answers_the_next_boot_and_not_the_clock():
+    told = answers(plan(measured(45, rtc=True, chrony=dead(45))))
+    assert told["set the RTC by the proved clock"] == []
+
+
+def off_rtc() -> dict[str, Any]:
+    data = measured(rtc=True)
+    clock = data["evidence"]["clock"]
+    clock["rtc"]["since_epoch_s"] -= 3600
+    data["evidence"]["boot"] = booting(boot_unit("systemd-timesyncd.service"), boot_unit("kubelet.service"))
+    return data
+
+
+def test_another_daemon_that_works_is_not_replaced_for_an_rtc_that_is_off():
+    timesync = (
+        "Server=10.77.0.1\nServerName=10.77.0.1\nPacketCount=9\nNTPMessage={ Leap=0, Version=4, Mode=4, Stratum=2 }\n"
+    )
+    data = off_rtc()
+    data["evidence"] |= {
+        "time_services": time_services(TIMESYNCD),
+        "timesyncd": {"present": True, "config": {"files": []}, "commands": {"timesync": answer(timesync)}},
+        **EMPTY,
+    }
+    report = judge_record(data)
+    report["findings"] = [f for f in report["findings"] if f["check"] in ("time_service", "next_boot")]
+    made = make_plan(Record(data), report, settings())
+    assert answers(made) == {"set the RTC by the proved clock": ["next_boot"]}
+    assert made.install is None
+    assert made.node["rtc"]
+
+
+def test_a_boot_that_could_not_be_looked_at_changes_nothing():
+    made = plan(measured(boot={"units": {"error": "Connection timed out"}, "uptime_s": 9.0, "fake_hwclock": None}))
+    assert made.refusal
+    assert "Connection timed out" in made.refusal
+    assert not made.changes
+
+
+def test_a_chronyd_that_was_just_started_with_good_servers_is_waited_for():
+    section = running(*SERVERS, synchronised=False)
+    started = record()["evidence"]["collected"]["wall_ns"] / 1e9 - 12
+    made = plan(measured(chrony={**section, "started_s": started}))
+    assert answers(made) == {"wait for chrony.service, which was started 12 s ago": ["ntp_sources"]}
+    assert made.node == {"enable": [], "disable": []}
+    assert whats(plan(measured(chrony={**section, "started_s": started - 300})))[0] == WRITE
