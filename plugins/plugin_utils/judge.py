@@ -78,6 +78,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             "A check that failed is no pass. The evidence may have a form that this version does not know.",
             "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
             cause=f"the check itself failed: {type(error).__name__}",
+            beyond_chrony=True,
         )
 
 

@@ -251,6 +251,7 @@ def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
     assert by_check(report)["time_service"]["summary"] == "the check itself failed: ZeroDivisionError: division by zero"
     assert by_check(report)["time_service"]["cause"] == "the check itself failed: ZeroDivisionError"
     assert report["cause"] == "not_judged"
+    assert not chrony_can_help(report)
 
 
 def test_of_a_node_that_was_not_reached_only_that_is_judged():
