@@ -412,6 +412,14 @@ def test_the_clock_is_set_before_a_package_is_installed_on_a_node_that_is_far_of
     assert made.install["step_s"] == pytest.approx(612, abs=0.1)
 
 
+def test_what_an_earlier_installation_has_left_is_not_purged_when_all_is_undone():
+    left = {**EMPTY["chrony"], "config": {"path": CONF, "files": [], "unread": []}}
+    for section, purge in ((EMPTY["chrony"], True), (left, False)):
+        install = plan(measured(-612, time_services=time_services(), chrony=section)).install
+        assert install
+        assert install["purge"] is purge
+
+
 def test_red_hats_names_are_used_there():
     made = plan(measured(-612, platform=platform(ROCKY), time_services=time_services(), **EMPTY))
     assert made.install
