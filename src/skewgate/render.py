@@ -70,7 +70,10 @@ def reason(node: Node) -> str:
     if node["verdict"] == "admit":
         before = node.get("before")
         if before and before["verdict"] != "admit":
-            return f"mended; the skew was {skew_text(before['skew_s'])}"
+            # What comes after the comma of a change says why.
+            changes = [c["what"].partition(",")[0] for c in (node.get("remediation") or {}).get("changes") or []]
+            done = f" ({clean('; '.join(changes))})" if changes else ""
+            return f"mended{done}; the skew was {skew_text(before['skew_s'])}"
         return ""
     findings, _ = blocking(node)
     if not findings:

@@ -68,6 +68,9 @@ def test_what_was_skipped_beside_an_answer_is_not_counted() -> None:
 def test_a_mended_node_says_what_was_mended() -> None:
     before = {key: refused()[key] for key in ("verdict", "judged_at", "cause", "skew_s", "findings")}
     assert render.reason(admitted(before=before)) == "mended; the skew was -612.004 s ± 0.012"
+    changes = [{"what": "start chrony.service, so that it steps the clock", "answers": ["time_service: none"]}]
+    mended = admitted(before=before, remediation={"attempted": True, "succeeded": True, "changes": changes})
+    assert render.reason(mended) == "mended (start chrony.service); the skew was -612.004 s ± 0.012"
 
 
 def test_a_long_reason_wraps_and_loses_nothing_in_100_columns() -> None:
