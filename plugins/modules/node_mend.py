@@ -35,9 +35,10 @@ options:
   backup_id:
     description:
       - The time of the run in UTC, C(20261122T152134Z) for instance, by which its backup is called.
-      - An open backup that is less than a day older, an interrupted run's, is continued in its place.
+      - An open backup that is less than a day older, an interrupted run's, is continued in its place, unless someone has edited
+        a file since that it wrote.
       - For the other states the backup that this run made or continued. Without it, O(state=undone) and O(state=described) take
-        the newest that is not undone, and O(state=confirmed) the newest that is open.
+        the newest but for those that runs undid themselves, and O(state=confirmed) the newest that is open.
     type: str
   files:
     description: The files to write. A folder that is missing is made. The owner of a file that is there stays.

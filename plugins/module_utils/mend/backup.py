@@ -9,6 +9,7 @@ sort by age. A folder without a manifest is a backup that was interrupted before
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import shutil
@@ -34,8 +35,9 @@ class Backup:
     """One backup. ``manifest`` is what stands in its manifest.json:
 
     ``{"schema", "id", "runs": [its own id, and those of the runs that continued it], "state": "open"|"confirmed"|"undone",
-    "files": {path: what files.describe gives}, "folders": [those that are made for files], "units": {unit: what
-    units.Systemd.show gives}, "restarted": unit or None, "packages": {}}``
+    "files": {path: what files.describe gives}, "written": {path: [SHA-256 of each content that a run wrote there]}, "folders":
+    [those that are made for files], "units": {unit: what units.Systemd.show gives}, "restarted": unit or None, "packages": {},
+    "by_hand": whether it was undone by hand}``
     """
 
     path: str
@@ -53,6 +55,18 @@ class Backup:
         """The bytes of a file as they were, or None where there was no file."""
         record = self.manifest["files"][path]
         return files.read(self._saved(path)) if record["existed"] and "link" not in record else None
+
+    def note_written(self, data_of: dict) -> None:
+        """Has on the disk what is about to be written, {path: bytes}."""
+        written = self.manifest["written"]
+        self.update(written={**written, **{path: [*written.get(path, []), _digest(data_of[path])] for path in data_of}})
+
+    def is_as_left(self) -> bool:
+        """Whether each file that a run wrote is as that run, or the state before it, has it: nobody else's since."""
+        return all(
+            _digest(files.read(path)) in (*digests, _digest(self.saved(path)))
+            for path, digests in self.manifest["written"].items()
+        )
 
     def lacks(self, paths, units, packages) -> bool:
         """Whether one of these files, units and facts about packages is not in it."""
@@ -92,6 +106,10 @@ class Backup:
         return os.path.join(self.path, "files") + path
 
 
+def _digest(data):
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
 @dataclass(frozen=True)
 class Backups:
     """The backups in a folder, /var/lib/skewgate/backups."""
@@ -114,11 +132,12 @@ class Backups:
     def to_continue(self, backup_id: str, check_mode: bool):
         """The open backup that a run which begins now continues, or None: an interrupted run's, less than a day old.
 
-        It has the state from before that run's changes, so it is never begun anew. It is found by the id of this run, too.
+        It has the state from before that run's changes, so it is never begun anew. It is found by the id of this run, too. Where
+        someone has edited what that run wrote, it is not continued: undoing this run would take them back beyond their edit.
         """
         now = id_time(backup_id)
         for backup in self.all():
-            if backup.state == "open" and abs(now - id_time(backup.id)) < CONTINUED_FOR:
+            if backup.state == "open" and abs(now - id_time(backup.id)) < CONTINUED_FOR and backup.is_as_left():
                 if backup_id not in backup.manifest["runs"] and not check_mode:
                     backup.update(runs=[*backup.manifest["runs"], backup_id])
                 return backup
@@ -138,9 +157,14 @@ class Backups:
             "runs": [backup_id],
             "state": "open",
             "files": {},
+            "written": {},
             "folders": [],
+            "units": {},
+            "restarted": None,
+            "packages": {},
+            "by_hand": False,
         }
-        return Backup(path, {**manifest, "units": {}, "restarted": None, "packages": {}})
+        return Backup(path, manifest)
 
     def _load(self, name: str):
         path = os.path.join(self.folder, name)

@@ -239,7 +239,7 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
         changes, diff = _back(node, backup)
         notes: list = []
         if not check_mode:
-            problems = restore(node, backup, notes, "undone")
+            problems = restore(node, backup, notes, state="undone", by_hand=not params["backup_id"])
             if problems:
                 raise _about(
                     backup,
@@ -291,10 +291,10 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
 STATES = {"begun": begun, "applied": applied, "undone": undone, "described": described, "confirmed": confirmed}
 
 
-def restore(node: Node, backup: Backup, notes: list, state: str) -> list:
+def restore(node: Node, backup: Backup, notes: list, **closed) -> list:
     """Puts all back that the backup has, whatever has become of it. What could not be, in words; all else is done.
 
-    ``state``: the backup's, once all is put back.
+    ``closed``: what the manifest says once all is put back.
     """
     problems: list = []
 
@@ -333,7 +333,7 @@ def restore(node: Node, backup: Backup, notes: list, state: str) -> list:
     put_back(late)
     files.remove_folders(backup.manifest["folders"])
     if not problems:
-        attempt(lambda: backup.update(state=state, restarted=None))
+        attempt(lambda: backup.update(restarted=None, **closed))
     return problems
 
 
@@ -364,9 +364,7 @@ def _early_and_late(node: Node, backup: Backup) -> tuple:
     """
     files_were = backup.manifest["files"]
     late = [
-        path
-        for path, was in files_were.items()
-        if path.startswith(f"{node.root}/run/") or (_has_units([path]) and not was["existed"])
+        path for path, was in files_were.items() if _in_run(node, path) or (_has_units([path]) and not was["existed"])
     ]
     return [path for path in files_were if path not in late], late
 
@@ -430,9 +428,11 @@ def _staged(node: Node, backup, wanted: Wanted, params: dict, *, to_write: list,
                     files.stage(
                         path, data, {**{key: record[key] for key in ("uid", "gid") if key in record}, "mode": mode}
                     )
+            data_of = {path: wanted.files[path][0] for path in to_write if wanted.files[path][0] is not None}
             if wanted.chronyd:
-                data_of = {path: wanted.files[path][0] for path in to_write if wanted.files[path][0] is not None}
                 validate(wanted.chronyd["config"], data_of, notes)
+            # The next boot empties /run.
+            backup.note_written({path: data_of[path] for path in data_of if not _in_run(node, path)})
     except BaseException as error:
         for path in to_write:
             with suppress(OSError):  # on a file system that is mounted read-only, by now
@@ -489,7 +489,7 @@ def draws_in(text: str, path: str) -> bool:
 def _restored(node: Node, backup: Backup, error: BaseException) -> MendError:
     """Puts all back, and what to tell about it."""
     # Packages are still to be put back, by who has changed them: until then there is something to undo.
-    problems = restore(node, backup, [], "open" if backup.manifest["packages"] else "undone")
+    problems = restore(node, backup, [], state="open" if backup.manifest["packages"] else "undone")
     if problems:
         return _about(
             backup,
@@ -515,10 +515,13 @@ def _about(backup, text: str) -> MendError:
 
 
 def _to_undo(node: Node, params: dict):
-    """The backup by its id, or the newest that is not undone; None where there is none and that is all right."""
+    """The backup by its id, or the newest but those that runs undid themselves; None where there is none and there may be none.
+
+    One that was undone by hand is taken again: to undo twice is not to undo what an earlier run did.
+    """
     if params["backup_id"]:
         return _by_id(node, params["backup_id"], params["missing_ok"])
-    found = next((backup for backup in node.backups.all() if backup.state != "undone"), None)
+    found = next((b for b in node.backups.all() if b.state != "undone" or b.manifest["by_hand"]), None)
     if found or params["missing_ok"]:
         return found
     raise _no_backup(node, "nothing to undo")
@@ -566,6 +569,10 @@ def _run(node: Node, commands: list) -> None:
 
 def _has_units(paths: list) -> bool:
     return any("/systemd/system/" in path for path in paths)
+
+
+def _in_run(node: Node, path: str) -> bool:
+    return path.startswith(f"{node.root}/run/")
 
 
 def _is_missing(state: dict) -> bool:

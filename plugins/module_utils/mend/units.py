@@ -30,6 +30,8 @@ DONE = {  # what a command did, in words
     "enable --runtime": "enabled until the next boot",
     "disable": "disabled",
     "disable --now": "stopped and disabled",
+    "disable --runtime": "disabled",
+    "disable --runtime --now": "stopped and disabled",
     "mask": "masked",
     "mask --runtime": "masked until the next boot",
     "start": "started",
@@ -69,8 +71,11 @@ def disabling(states: dict, units: list) -> list:
         unit for unit in there if states[unit]["unit_file_state"] not in ("generated", "masked", "masked-runtime")
     ]
     scripts = [unit for unit in there if states[unit]["unit_file_state"] == "generated"]
+    # Of links in /run, ``disable`` alone leaves them.
+    runtime = [unit for unit in native if _enabled(states[unit]) == "enabled-runtime"]
     commands = [
-        ("disable --now", [unit for unit in native if _enabled(states[unit]) or _runs(states[unit])]),
+        ("disable --runtime --now", runtime),
+        ("disable --now", [u for u in native if u not in runtime and (_enabled(states[u]) or _runs(states[u]))]),
         ("disable", [unit for unit in scripts if _enabled(states[unit])]),
         ("stop", [unit for unit in there if unit not in native and _runs(states[unit])]),
     ]
@@ -100,7 +105,8 @@ def restoring(now: dict, former: dict, restarted) -> list:
     commands = [
         ("unmask", undone(_mask, "masked")),
         ("unmask --runtime", undone(_mask, "masked-runtime")),
-        ("disable", undone(_enabled, "enabled") + undone(_enabled, "enabled-runtime")),
+        ("disable", undone(_enabled, "enabled")),
+        ("disable --runtime", undone(_enabled, "enabled-runtime")),
         ("enable", changed(_enabled, "enabled")),
         ("enable --runtime", changed(_enabled, "enabled-runtime")),
         # systemd refuses to start what has failed too often.

@@ -254,6 +254,42 @@ def test_an_old_open_backup_is_not_continued(later: str, continued: bool, node: 
     assert (begun(node, {**plan, "backup_id": later}, check_mode=False)["backup_id"] != later) is continued
 
 
+def test_an_operator_s_edit_after_an_interrupted_run_is_not_undone_with_the_next(node: Node, plan: dict, config: Path):
+    applied(node, plan, check_mode=False)
+    config.write_text("server mine.example.com\n")
+    later = {**plan, "backup_id": "20261122T160000Z"}
+    foreseen = applied(node, later, check_mode=True)
+    done = applied(node, later, check_mode=False)
+    assert (done["backup_id"], done["diff"]) == (later["backup_id"], foreseen["diff"])
+    undone(node, params(backup_id=later["backup_id"]), check_mode=False)
+    assert config.read_text() == "server mine.example.com\n"
+
+
+@pytest.mark.parametrize("left", ["server dead.example.com\n", "server one\n", "server two\n"])
+def test_what_any_attempt_has_left_is_no_operator_s_edit(left: str, node: Node, plan: dict, config: Path):
+    """A kill may come before, between and after the renaming of each attempt."""
+    for text in ("server one\n", "server two\n"):
+        applied(node, {**plan, "files": [file(config, text)]}, check_mode=False)
+    config.write_text(left)
+    again = applied(node, {**plan, "backup_id": "20261122T160000Z"}, check_mode=False)
+    assert again["backup_id"] == plan["backup_id"]
+
+
+def test_undoing_by_hand_twice_is_undoing_once(node: Node, plan: dict, config: Path):
+    for at, text in (("20261120T000000Z", "server a\n"), ("20261121T000000Z", "server b\n")):
+        applied(node, {**plan, "backup_id": at, "files": [file(config, text)]}, check_mode=False)
+        confirmed(node, params(backup_id=at), check_mode=False)
+    failed = "20261122T000000Z"
+    applied(node, {**plan, "backup_id": failed, "files": [file(config, "server c\n")]}, check_mode=False)
+    undone(node, params(backup_id=failed), check_mode=False)  # by the run itself, whose proof failed
+    assert undone(node, params(backup_id=None), check_mode=False)["backup_id"] == "20261121T000000Z"
+    assert config.read_text() == "server a\n"
+    again = undone(node, params(backup_id=None), check_mode=False)
+    assert (again["backup_id"], again["changed"]) == ("20261121T000000Z", False)
+    undone(node, params(backup_id="20261120T000000Z"), check_mode=False)
+    assert config.read_text() == "server dead.example.com\n"
+
+
 def test_a_unit_that_is_not_installed_is_told_before_anything_is_changed(
     node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
 ):

@@ -45,6 +45,7 @@ def test_enabling(state: dict, commands: list):
     [
         (unit("enabled", "active"), ["disable --now"]),
         (unit("enabled", "failed"), ["disable --now"]),
+        (unit("enabled-runtime", "active"), ["disable --runtime --now"]),  # else its link in /run stays
         (unit("static", "active"), ["disable --now"]),
         (unit("disabled", "inactive"), []),
         (unit("masked", "inactive"), []),
@@ -67,7 +68,7 @@ def test_disabling(state: dict, commands: list):
         (unit("disabled", "failed"), unit("enabled", "active"), ["enable", "reset-failed", "start"]),
         (unit("enabled", "active"), unit("enabled", "activating"), []),
         (unit("enabled", "active"), unit("enabled-runtime", "active"), ["disable", "enable --runtime"]),
-        (unit("enabled-runtime", "active"), unit("enabled", "active"), ["disable", "enable"]),
+        (unit("enabled-runtime", "active"), unit("enabled", "active"), ["disable --runtime", "enable"]),
         (unit("enabled", "active"), masked_over(False), ["disable", "stop", "mask"]),
         (unit("enabled", "active"), masked_over(True), ["stop", "mask"]),
         # A masked unit may have run; masked again before it is started, it could not be.
