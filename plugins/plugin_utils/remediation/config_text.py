@@ -45,9 +45,9 @@ def main_file(
     )
 
 
-def fragment(choice: Choice, lacking: Sequence[str], extra: Sequence[str] = ()) -> str:
-    """A file of a ``confdir`` or ``sourcedir``: the servers, and the directives that the rest lacks (none in a sourcedir)."""
-    return _text(f"# {HEADER}, beside what others configure.", *_sources(choice), *lacking, *extra)
+def fragment(choice: Choice, lines: Sequence[str]) -> str:
+    """A file of a ``confdir`` or ``sourcedir``: the servers, and further lines (none in a sourcedir)."""
+    return _text(f"# {HEADER}, beside what others configure.", *_sources(choice), *lines)
 
 
 def order_drop_in() -> str:

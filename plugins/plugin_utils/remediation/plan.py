@@ -154,6 +154,12 @@ class _Planner:
         self.changes: list[Change] = []
 
     def plan(self) -> Plan:
+        skew_s = self.record.skew.skew_s
+        if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_mend.pop("clock_skew", None):
+            unclear = f"{self.findings['clock_skew']['summary']}: setting it does not help, nearer servers do (chrony_servers)"
+            if not self.to_mend:
+                raise RefusedError(f"The clock may be right, but is not measured well enough to tell. It is {unclear}.")
+            self.warnings.append(unclear)
         if not self.to_mend:
             return Plan()
         if self.record.section("time_services").get("manager") != "systemd":
@@ -197,10 +203,11 @@ class _Planner:
         if not steering or any(d.daemon == "chrony" for d in steering):
             return None
         others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled) and not d.leaves_clock_alone]
-        return (steering[0], others) if others or not steering[0].enabled or self._caused("next_boot", *_RTC) else None
+        at_fault = others or not steering[0].enabled or self._caused("next_boot", "not enabled", *_RTC)
+        return (steering[0], others) if at_fault else None
 
     def _only_units(self, keep: TimeDaemon, others: Sequence[TimeDaemon]) -> Plan:
-        enable = [] if keep.enabled else [keep.unit]
+        enable = [] if keep.enabled and not self._caused("next_boot", "not enabled") else [keep.unit]
         if enable:
             self._change(f"enable {keep.unit}", *self._caused("next_boot", "not enabled"))
         self._disable(others)
@@ -234,7 +241,8 @@ class _Planner:
                 [] if running else ["time_service", *self._caused("next_boot", "gives up", "could not tell: whether")]
             )
             self._change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
-        enable = [] if chrony and chrony.enabled else [unit]
+        # One that is enabled in /run alone is not enabled at the next boot.
+        enable = [] if chrony and chrony.enabled and not self._caused("next_boot", "not enabled") else [unit]
         if enable:
             unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
             self._change(f"{unmask}enable {unit}", *self._caused("next_boot", "not enabled"))
@@ -329,8 +337,8 @@ class _Planner:
             "manager": self.platform.manager,
             "package": self.platform.package,
             "file": self.settings.package_file,
-            # Debian's package starts chronyd with Debian's own configuration, which steps.
-            "start": step.kind == "step",
+            # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
+            "start": not joined(self.record.section("join_state")),
             "step_s": -skew_s.middle if off and skew_s else None,
             "replaces": [d.daemon for d in others] if self.platform.replaces else [],
             # An earlier installation may have left keys, which are not backed up and so must not be purged.
@@ -439,22 +447,15 @@ class _Planner:
             raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
         if any(s.authenticated for s in config.sources) or any(line.endswith(" nts") for line in choice.lines):
             raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
+        ours = (f"makestep {self.settings.makestep}", "rtcsync")
+        lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
+        if lines and folder.kind == "sourcedir":
+            if self._caused("next_boot", "no step"):
+                raise RefusedError(f"{told} Of the folders that it names, {folder.path} takes servers alone.")
+            self.warnings.append(f"not written, as {folder.path} takes servers alone: {'; '.join(lines)}")
+            lines = []
         suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
-        lacking = (
-            []
-            if suffix == ".sources"
-            else [
-                line
-                for line, missing in ((f"makestep {self.settings.makestep}", "makestep"), ("rtcsync", "rtcsync"))
-                if not config.all(missing)
-            ]
-        )
-        extra = () if suffix == ".sources" else self.settings.extra_lines
-        return {
-            "path": f"{folder.path}/{FRAGMENT}{suffix}",
-            "content": fragment(choice, lacking, extra),
-            "mode": "0644",
-        }
+        return {"path": f"{folder.path}/{FRAGMENT}{suffix}", "content": fragment(choice, lines), "mode": "0644"}
 
     def _folders(
         self, chrony: TimeDaemon | None, config: ChronyConfig, choice: Choice

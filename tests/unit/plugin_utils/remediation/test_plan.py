@@ -746,3 +746,44 @@ def test_a_chronyd_that_was_just_started_with_good_servers_is_waited_for():
     assert answers(made) == {"wait for chrony.service, which was started 12 s ago": ["ntp_sources"]}
     assert made.node == {"enable": [], "disable": []}
     assert whats(plan(measured(chrony={**section, "started_s": started - 300})))[0] == WRITE
+
+
+def test_a_clock_that_can_not_be_told_from_the_true_time_is_not_set():
+    """Servers that are far away measure no better after a restart."""
+    far = {"servers": [ntp_server(s, ntp_sample(there_s=0.1, back_s=0.1)) for s in SERVERS]}
+    data = measured(ntp=far)
+    data["policy"] = policy(checks=CHECKS, github_apps=[], max_skew_s=0.05)
+    made = plan(data)
+    assert made.refusal
+    assert "nearer servers" in made.refusal
+    data["evidence"]["time_services"] = NOT_ENABLED
+    assert whats(plan(data)) == JUST_ENABLE
+
+
+def test_a_unit_that_is_enabled_until_the_next_boot_alone_is_enabled():
+    runtime = time_services({**CHRONY_UNIT, "unit_file_state": "enabled-runtime"})
+    boot = booting(boot_unit("chrony.service", enabled="enabled-runtime"))
+    assert whats(plan(measured(time_services=runtime, boot=boot)))[0] == "enable chrony.service"
+
+
+def test_the_package_does_not_start_chronyd_on_a_joined_node_even_where_a_step_forward_is_allowed():
+    made = plan(measured(-3.0, joined=JOINED, time_services=time_services(), **EMPTY))
+    assert made.install
+    assert made.node["chronyd"]["step"] is True
+    assert made.install["start"] is False
+
+
+def beside_another_tool(config: str) -> Plan:
+    section = running("10.77.0.9", config=config, synchronised=False, skew_s=45)
+    section["config"]["sources_dirs"] = [{"path": "/etc/chrony/sources.d", "exists": True}]
+    return plan(measured(45, chrony=section), extra_lines=["log tracking"])
+
+
+def test_a_folder_of_servers_takes_no_other_line():
+    config = TIMESYNC_ROLE + "sourcedir /etc/chrony/sources.d\n"
+    made = beside_another_tool(config)
+    assert made.node["files"][0]["path"] == "/etc/chrony/sources.d/50-skewgate.sources"
+    assert made.warnings == ("not written, as /etc/chrony/sources.d takes servers alone: log tracking",)
+    made = beside_another_tool(config.replace("makestep 1.0 3\n", ""))
+    assert made.refusal
+    assert "takes servers alone" in made.refusal
