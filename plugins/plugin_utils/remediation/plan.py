@@ -225,7 +225,8 @@ class _Planner:
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
             self._change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_mend)
-            return self._finish(None, {"enable": [], "disable": []}, Correction("slew", "nothing is started", None))
+            node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
+            return self._finish(None, node, Correction("slew", "nothing is started", None))
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = self._install(chrony, others, step)
@@ -266,7 +267,10 @@ class _Planner:
         return self._finish(install, node, step)
 
     def _just_started(self, chrony: TimeDaemon, choice: Choice) -> float | None:
-        """How long ago, in seconds, where all that is at fault is that chronyd needs time: its servers are good."""
+        """How long ago, in seconds, where all that is at fault is that chronyd needs time: its servers are good.
+
+        Not with a configuration of this role: that may be of a run that was interrupted, and is gone through again.
+        """
         section = self.record.evidence.get("chrony") or {}
         config = read_config({"config": {}, **section})
         names = [source.name for source in config.sources]
@@ -275,7 +279,8 @@ class _Planner:
         if not (chrony.active and waits and set(names) <= set(choice.good) and {*self.to_mend} == {*waits, *steps}):
             return None
         since_s = self.record.section("collected")["wall_ns"] / NS - (section.get("started_s") or 0)
-        return since_s if names and 0 <= since_s < STARTS_WITHIN_S else None
+        ours = any(HEADER in text for _path, text in self._files("chrony"))
+        return since_s if names and not ours and 0 <= since_s < STARTS_WITHIN_S else None
 
     def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
         """chronyd's unit, of several the one that runs (chronyd-restricted is another); a mask hides one that is installed."""

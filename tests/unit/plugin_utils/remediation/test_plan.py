@@ -744,8 +744,11 @@ def test_a_chronyd_that_was_just_started_with_good_servers_is_waited_for():
     started = record()["evidence"]["collected"]["wall_ns"] / 1e9 - 12
     made = plan(measured(chrony={**section, "started_s": started}))
     assert answers(made) == {"wait for chrony.service, which was started 12 s ago": ["ntp_sources"]}
-    assert made.node == {"enable": [], "disable": []}
+    assert made.node == {"enable": [], "disable": [], "rtc": False}
     assert whats(plan(measured(chrony={**section, "started_s": started - 300})))[0] == WRITE
+    ours = "# Written by the Ansible role skewgate.preflight.chrony\n" + GOOD_CONFIG
+    of_an_interrupted_run = running(*SERVERS, config=ours, synchronised=False) | {"started_s": started}
+    assert whats(plan(measured(chrony=of_an_interrupted_run)))[0] == WRITE
 
 
 def test_a_clock_that_can_not_be_told_from_the_true_time_is_not_set():
