@@ -154,6 +154,9 @@ class _Planner:
         self.changes: list[Change] = []
 
     def plan(self) -> Plan:
+        reachable = self.findings.get("reachable", {"state": "pass"})
+        if reachable["state"] != "pass":
+            raise RefusedError(f"{reachable['summary']}. {reachable['remedy']}")
         skew_s = self.record.skew.skew_s
         if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_mend.pop("clock_skew", None):
             unclear = f"{self.findings['clock_skew']['summary']}: setting it does not help, nearer servers do (chrony_servers)"

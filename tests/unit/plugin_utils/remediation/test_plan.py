@@ -458,6 +458,10 @@ REFUSED = {
         measured(45, chrony=dead(45), platform=platform(read_only="/etc is read-only")),
         "/etc is read-only",
     ),
+    "a node that showed nothing": (
+        {**measured(45), "evidence": {}, "module_error": "[Errno 28] No space left on device"},
+        "No space left on device",
+    ),
     "no evidence of the distribution": (measured(45, chrony=dead(45), platform=None), "'platform'"),
     "chronyd that leaves the clock alone": (
         measured(
