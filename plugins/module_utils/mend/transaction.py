@@ -204,6 +204,8 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
         notes: list = []
         if check_mode:
             return _result(backup, changes, diff)
+        # An interrupted run may have written units, and not had systemd read them.
+        to_load = wanted.files if backup else to_write
         backup = _staged(node, backup, wanted, params, to_write=to_write, notes=notes)
         try:
             with stopped_by_sigterm():
@@ -213,7 +215,7 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
                     else:
                         files.move_in(path)
                 node.relabel(to_write, notes)
-                if _has_units(to_write) and not to_enable:  # enable has systemd read its units anew
+                if _has_units(to_load) and not to_enable:  # enable has systemd read its units anew
                     node.systemd.systemctl("daemon-reload", [])
                 _run(node, to_enable)
                 if wanted.restart:
@@ -276,6 +278,8 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
         if check_mode:
             return _result(backup, changes, notes=notes)
         if changes:
+            if backup is None and params["backup_id"]:
+                backup = node.backups.create(params["backup_id"])
             if backup and backup.state == "open":
                 backup.add([f"{node.root}/etc/adjtime"], {}, {})
             answer = run(["hwclock", "--systohc", "--utc"], TIMEOUT_S)
@@ -310,7 +314,8 @@ def restore(node: Node, backup: Backup, notes: list, **closed) -> list:
             attempt(lambda path=path: files.remove(files.staged(path)))
             attempt(lambda path=path: changed.extend([path] * _put_back(backup, path)))
         node.relabel(changed, notes)
-        if _has_units(changed):
+        # Undoing that was interrupted may have put units back, and not had systemd read them.
+        if _has_units(changed if backup.state == "undone" else paths):
             attempt(node.systemd.systemctl, "daemon-reload", [])
 
     early, late = _early_and_late(node, backup)

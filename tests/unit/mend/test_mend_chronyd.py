@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.mend.files import MendError
-from ansible_collections.skewgate.preflight.plugins.module_utils.mend.transaction import Node, applied, undone
+from ansible_collections.skewgate.preflight.plugins.module_utils.mend.transaction import Node, applied, begun, undone
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import run as runner
 
 from tests.unit.mend.conftest import Bookkeeping, chronyd, file, params, tree, unit
@@ -120,6 +120,22 @@ def test_undoing_it_does_not_step_either(node: Node, running: Bookkeeping, main:
     undone(node, params(), check_mode=False)
     assert seen == [True]
     assert tree(tmp_path) == before
+    assert running.told[-1] == "daemon-reload"
+
+
+def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
+    node: Node, running: Bookkeeping, main: Path, tmp_path: Path
+):
+    """Else systemd would start chronyd by what it has read before, without -R, and a joined node would be stepped."""
+    begun(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
+    drop_in = tmp_path / "run/systemd/system/chrony.service.d/skewgate-slew.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n")
+    (tmp_path / "run/skewgate-slew.env").write_text('DAEMON_OPTS="-F 1 -R"\n')  # here it was killed
+    applied(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
+    assert running.told[:2] == ["daemon-reload", "restart chrony.service"]
+    drop_in.unlink()  # so far came an undoing that was killed
+    undone(node, params(), check_mode=False)
     assert running.told[-1] == "daemon-reload"
 
 

@@ -76,6 +76,16 @@ def test_an_rtc_in_local_time_is_in_local_time_again_when_undone(node: Node, hwc
     assert adjtime.read_text() == LOCAL
 
 
+@pytest.mark.usefixtures("hwclock")
+def test_an_rtc_that_was_all_that_was_changed_is_in_local_time_again_too(node: Node):
+    adjtime = Path(node.root) / "etc/adjtime"
+    adjtime.write_text(LOCAL)
+    done = confirmed(node, params(rtc=True, missing_ok=True), check_mode=False)
+    assert (adjtime.read_text(), done["backup_state"]) == (UTC, "confirmed")
+    undone(node, params(backup_id=None), check_mode=False)
+    assert adjtime.read_text() == LOCAL
+
+
 def test_without_hwclock_the_way_out_is_told(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "PATH", str(tmp_path / "bin"))
     done = confirmed(node, params(backup_id=None, rtc=True), check_mode=False)
