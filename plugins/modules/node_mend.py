@@ -26,7 +26,8 @@ options:
       - V(begun) saves the state of O(files) and units, for the packages that are installed next, and sets the clock by
         O(step_s).
       - V(applied) does the transaction, beginning with the backup where V(begun) has not written it.
-      - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc).
+      - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc). What that changes
+        is backed up, too.
       - V(undone) puts everything back that the backup has. It may be repeated, and completed where it was interrupted.
       - V(described) tells what V(undone) would undo, and changes nothing.
     type: str

@@ -118,7 +118,8 @@ class Wanted:
         """
         if not self.restart:
             return {}
-        drop_in = f"{root}/run/systemd/system/{self.restart}.d/skewgate-slew.conf"
+        # By its name the last of the unit's drop-ins, whichever folder these are in (systemd.unit(5)).
+        drop_in = f"{root}/run/systemd/system/{self.restart}.d/zz-skewgate-slew.conf"
         environment = f"{root}/run/skewgate-slew.env"
         if self.chronyd["step"]:
             return {drop_in: (None, None), environment: (None, None)}

@@ -92,7 +92,7 @@ def test_a_joined_node_s_chronyd_starts_without_a_step_until_the_next_boot(
 ):
     result = applied(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
     assert (tmp_path / "run/skewgate-slew.env").read_text() == 'DAEMON_OPTS="-F 1 -R"\n'
-    drop_in = tmp_path / "run/systemd/system/chrony.service.d/skewgate-slew.conf"
+    drop_in = tmp_path / "run/systemd/system/chrony.service.d/zz-skewgate-slew.conf"
     assert drop_in.read_text() == "[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n"
     assert running.told == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
     assert result["changes"][-1] == "restarted chrony.service with -R"
@@ -128,7 +128,7 @@ def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
 ):
     """Else systemd would start chronyd by what it has read before, without -R, and a joined node would be stepped."""
     begun(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
-    drop_in = tmp_path / "run/systemd/system/chrony.service.d/skewgate-slew.conf"
+    drop_in = tmp_path / "run/systemd/system/chrony.service.d/zz-skewgate-slew.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n")
     (tmp_path / "run/skewgate-slew.env").write_text('DAEMON_OPTS="-F 1 -R"\n')  # here it was killed
