@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -186,7 +187,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             record["unreachable"] = str(failure.message).strip()
             return None
         if "evidence" not in answer:
-            record["module_error"] = str(answer.get("msg") or "the module gave no answer").strip()
+            record["module_error"] = module_error(answer)
             return None
         evidence: dict[str, Any] = json.loads(json.dumps(answer["evidence"]))
         return evidence
@@ -252,6 +253,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             {"url": f"{url}/rate_limit", "ca_pem": ca_pem}
             for url, ca_pem in {app.api_url: app.ca_pem for app in apps}.items()
         ]
+
+
+def module_error(answer: Mapping[str, Any]) -> str:
+    """Why the module gave no evidence; of what Python printed, the operating system's word alone, which holds no secret."""
+    said = str(answer.get("msg") or "the module gave no answer").strip()
+    lines = str(answer.get("module_stderr") or "").strip().splitlines()
+    reason = re.fullmatch(r"\w+: \[Errno \d+\] (.+)", lines[-1]) if lines else None
+    return f"{said} ({reason[1]})" if reason else said
 
 
 def _taken(record: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -148,7 +148,7 @@ CAN_NOT_BE_WRITTEN = {
     "the whole disk is full": (
         "fallocate -l $(df --output=avail -B1 / | tail -n 1) /filler; head -c 10M /dev/zero > /filler2; true",
         "rm /filler /filler2",
-        "No space left on device",
+        "No usable temporary directory",
     ),
     "/etc is read-only": (
         "mount --bind /etc /etc && mount -o remount,bind,ro /etc",

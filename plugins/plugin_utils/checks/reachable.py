@@ -37,7 +37,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             "inconclusive",
             f"the evidence could not be taken: {record.module_error}",
             "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
-            "Nodes need Python 3.8 or later and, unless Ansible logs in as root, `become`; mend that and check again.",
+            "Nodes need Python 3.8 or later, room on the disk of /tmp (`df /tmp`) and, unless Ansible logs in as root, `become`; "
+            "mend that and check again.",
             {"module_error": record.module_error},
             cause=f"no evidence: {record.module_error.splitlines()[0]}",
         )

@@ -62,3 +62,21 @@ def test_servers_wanted_with_nts_are_tried_though_no_check_asks_for_it(
     (arguments,) = asked
     assert arguments["nts_servers"] == wanted
     assert set(arguments["sections"]) == {"ntp", "api_date", "join_state", "platform", *(["nts"] if taken else [])}
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (
+            "Traceback:\nFileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']\n",
+            "(No usable temporary",
+        ),
+        ("Traceback:\nValueError: eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n", "no json"),
+        ("", "no json"),
+    ],
+    ids=["the disk is full", "whatever else may stand there", "nothing"],
+)
+def test_a_module_that_could_not_run_tells_the_operating_systems_reason_and_no_more(stderr: str, told: str):
+    said = node_check.module_error({"msg": "no json", "module_stderr": stderr})
+    assert told in said
+    assert "eyJ" not in said
