@@ -232,7 +232,7 @@ class _Planner:
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
-        install = self._install(chrony, others, step)
+        install = self._install(chrony, daemons, others, step)
         files, config = self._configuration(chrony, choice)
         unit = chrony.unit if chrony else self.platform.unit
         restart = bool(files) or chrony is None or not chrony.active or bool(self._failing(*_CLOCK))
@@ -328,7 +328,7 @@ class _Planner:
         return said
 
     def _install(
-        self, chrony: TimeDaemon | None, others: Sequence[TimeDaemon], step: Correction
+        self, chrony: TimeDaemon | None, daemons: Sequence[TimeDaemon], others: Sequence[TimeDaemon], step: Correction
     ) -> dict[str, Any] | None:
         if chrony:
             return None
@@ -348,7 +348,9 @@ class _Planner:
             # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
             "start": not joined(self.record.section("join_state")),
             "step_s": -skew_s.middle if off and skew_s else None,
-            "replaces": [d.daemon for d in others] if self.platform.replaces else [],
+            # The package manager removes also those that neither run nor start: their states are saved too.
+            "replaces": [d.daemon for d in daemons if d != chrony] if self.platform.replaces else [],
+            "idle": [d.unit for d in daemons if d not in others],
             # An earlier installation may have left keys, which are not backed up and so must not be purged.
             "purge": not (self.record.section("chrony").get("config") or {}).get("path"),
         }

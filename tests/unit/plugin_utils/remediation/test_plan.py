@@ -794,3 +794,12 @@ def test_a_folder_of_servers_takes_no_other_line():
     made = beside_another_tool(config.replace("makestep 1.0 3\n", ""))
     assert made.refusal
     assert "takes servers alone" in made.refusal
+
+
+def test_a_daemon_that_the_package_replaces_is_known_to_undo_though_it_does_not_run():
+    idle = unit("systemd-timesyncd.service", "inactive", "disabled")
+    made = plan(measured(-612, time_services=time_services(idle), **EMPTY))
+    assert made.install
+    assert made.install["replaces"] == ["systemd-timesyncd"]
+    assert made.install["idle"] == ["systemd-timesyncd.service"]
+    assert made.node["disable"] == []
