@@ -109,7 +109,6 @@ _KNOWN: Mapping[str, tuple[Distribution, str]] = {
     "opensuse-tumbleweed": (_SUSE, "0"),
     "amzn": (_AMAZON, "2023"),
     # Images, whose versions are numbers of their own.
-    "rhcos": (_RED_HAT, "0"),
     "suse-microos": (_SUSE, "0"),
     "sle-micro": (_SUSE, "0"),
     "sl-micro": (_SUSE, "0"),
@@ -136,6 +135,10 @@ _REFUSED = {
     "bottlerocket": (
         "It has no packages, and its files come from its settings.",
         "Set settings.ntp.time-servers in its user data or by apiclient, then run the check again.",
+    ),
+    "rhcos": (
+        "Its files come from OpenShift's MachineConfigs, and its daemon marks a node Degraded where one was changed on the node.",
+        "Set the servers in the MachineConfig that writes /etc/chrony.conf, then run the check again.",
     ),
     "talos": (
         "It has no packages, and its files come from its machine configuration.",

@@ -118,7 +118,6 @@ def test_the_others_have_it(node: str):
     ("node", "managers", "read_only", "unit", "words"),
     [
         ("fedora-coreos", ("rpm-ostree",), "ostree", "chronyd.service", "rpm-ostree install chrony"),
-        ("rhcos", ("rpm-ostree",), "ostree", "chronyd.service", "rpm-ostree install chrony"),
         ("alma-9", ("dnf",), "ostree", "chronyd.service", "Put chrony into its image, and run"),
         ("sle-micro", ("zypper", "transactional-update"), "/usr is read-only", "chronyd.service", "pkg install chrony"),
         ("opensuse-16", ("zypper", "transactional-update"), "/usr is read-only", "chronyd.service", "install chrony"),
@@ -146,6 +145,11 @@ def test_an_ordinary_system_with_the_package_transactional_update_installs():
         (sample("alpine"), "Alpine Linux v3.22. OpenRC", "rc-update add chronyd"),
         (sample("flatcar"), "Flatcar Container Linux by Kinvolk 3227.2.4 (Oklo). It has no packages", "timesyncd.conf"),
         (sample("bottlerocket"), "Bottlerocket OS 1.47.0 (aws-k8s-1.34). It has no", "settings.ntp.time-servers"),
+        (
+            sample("rhcos"),
+            "Red Hat Enterprise Linux CoreOS 413.90.202212151724-0 (Plow). Its files come from OpenShift's MachineConfigs",
+            "in the MachineConfig",
+        ),
         (sample("talos"), "Talos (v1.13.7). It has no packages", "machine.time.servers"),
         (sample("amazon-linux-2"), "Amazon Linux 2, which is older", "by hand"),
         (sample("ubuntu-20.04"), "Ubuntu 20.04.6 LTS, which is older", "by hand"),
