@@ -90,7 +90,7 @@ WITHOUT_SERVERS = (
     "spec",
     [
         pytest.param(AHEAD, id="chrony was there"),
-        pytest.param(COMPETITOR, id="another daemon was there", marks=pytest.mark.slow),
+        pytest.param(COMPETITOR, id="another daemon was there", marks=pytest.mark.nightly),
     ],
 )
 def test_all_is_put_back_where_the_proof_fails(
