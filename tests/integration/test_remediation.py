@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -260,3 +262,52 @@ def test_the_layout_of_red_hats_family_is_mended_by_its_own_names(
     assert "driftfile /var/lib/chrony/drift\n" in written
     assert "No such file" in written
     assert written.endswith("enabled\n")
+
+
+@pytest.mark.nightly
+def test_chrony_comes_from_a_package_file_of_the_controller_where_no_repository_has_it(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, tmp_path: Path
+) -> None:
+    lab_node(BEHIND)
+    package = tmp_path / "chrony.deb"
+    package.write_bytes(base64.b64decode(lab.ssh("node2", "base64 /srv/debs/chrony_*.deb").stdout))
+    lab.ssh("node2", "sed -i 's/^Package: chrony$/Package: nothing/' /srv/debs/Packages && apt-get update -q")
+    run = skewgate("gate", "-l", "node2", extra={"chrony_package_file": str(package)})
+    assert run.report["nodes"]["node2"]["verdict"] == "admit", run.output
+    assert lab.ssh("node2", "ls /var/lib/skewgate/chrony.deb", check=False).stdout == ""
+
+
+# As linux-system-roles.timesync leaves it, with dead servers.
+TIMESYNC_ROLE = """\
+#
+# Ansible managed
+#
+# system_role:timesync
+
+server 10.77.0.9 iburst
+makestep 1.0 3
+rtcsync
+driftfile /var/lib/chrony/chrony.drift
+"""
+
+
+@pytest.mark.nightly
+def test_another_tools_file_is_left_alone_or_extended_but_never_fought_over(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
+) -> None:
+    lab_node(AHEAD)
+
+    def theirs(more: str) -> str:
+        lab.ssh("node3", f"cat > /etc/chrony/chrony.conf <<'EOF'\n{TIMESYNC_ROLE}{more}EOF\nsystemctl restart chrony")
+        return lab.ssh("node3", "sha256sum /etc/chrony/chrony.conf").stdout
+
+    before = theirs("")
+    run = skewgate("gate", "-l", "node3")
+    assert "timesync_ntp_servers" in run.report["nodes"]["node3"]["remediation"]["message"]
+    assert lab.ssh("node3", "sha256sum /etc/chrony/chrony.conf").stdout == before
+
+    before = theirs("confdir /etc/chrony/conf.d\n")
+    run = skewgate("gate", "-l", "node3")
+    assert run.report["nodes"]["node3"]["verdict"] == "admit", run.output
+    assert lab.ssh("node3", "sha256sum /etc/chrony/chrony.conf").stdout == before
+    assert "server 10.77.0.1 iburst" in lab.ssh("node3", "cat /etc/chrony/conf.d/50-skewgate.conf").stdout
