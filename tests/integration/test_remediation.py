@@ -243,7 +243,7 @@ mv /etc/chrony/chrony.conf /etc/chrony.conf; cp /etc/chrony/chrony.keys /etc/chr
 mkdir -p /etc/sysconfig; echo 'OPTIONS="-F 1"' > /etc/sysconfig/chronyd
 sed -e '/^Alias=/d' -e 's,/etc/default/chrony,/etc/sysconfig/chronyd,' -e 's,[$]DAEMON_OPTS,-f /etc/chrony.conf $OPTIONS,' \
   /lib/systemd/system/chrony.service > /etc/systemd/system/chronyd.service
-rm /lib/systemd/system/chrony.service
+rm /lib/systemd/system/chrony.service /etc/init.d/chrony /etc/rc?.d/*chrony
 rm /etc/os-release
 printf '%s\\n' 'ID="rocky"' 'VERSION_ID="9.4"' 'PRETTY_NAME="Rocky Linux 9.4"' > /etc/os-release
 systemctl daemon-reload; systemctl start chronyd
