@@ -258,10 +258,9 @@ def test_the_layout_of_red_hats_family_is_mended_by_its_own_names(
     lab.ssh("node3", LIKE_RED_HAT)
     run = skewgate("gate", "-l", "node3")
     assert run.report["nodes"]["node3"]["verdict"] == "admit", run.output
-    written = lab.ssh("node3", "cat /etc/chrony.conf; ls /etc/chrony 2>&1; systemctl is-enabled chronyd").stdout
-    assert "driftfile /var/lib/chrony/drift\n" in written
-    assert "No such file" in written
-    assert written.endswith("enabled\n")
+    assert "driftfile /var/lib/chrony/drift\n" in lab.ssh("node3", "cat /etc/chrony.conf").stdout
+    # Debian's unit makes the folder; nothing was written there.
+    assert lab.ssh("node3", "ls /etc/chrony; systemctl is-enabled chronyd").stdout == "enabled\n"
 
 
 @pytest.mark.nightly
