@@ -27,7 +27,8 @@ CONF = "/etc/chrony/chrony.conf"
 
 # But /etc/hosts, to which the lab adds the node's own line at each boot.
 FILES = (
-    "find /etc -xdev -type f ! -path /etc/hosts -print0 | sort -z | xargs -0 sha256sum; find /etc -xdev -type l -printf '%p -> %l\\n' | sort; "
+    "find /etc -xdev -type f ! -path /etc/hosts -print0 | sort -z | xargs -0 sha256sum; "
+    "find /etc -xdev -type l -printf '%p -> %l\\n' | sort; "
     "find /etc -xdev -printf '%m %u %p\\n' | sort -k 3"
 )
 UNITS = "systemctl is-enabled chrony chrony-wait systemd-timesyncd; systemctl is-active chrony systemd-timesyncd"
