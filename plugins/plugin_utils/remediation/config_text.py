@@ -8,7 +8,8 @@ from ..checks.next_boot import TARGET
 from .distributions import Distribution
 from .servers import Choice
 
-HEADER = "Written by the Ansible role skewgate.preflight.chrony"
+ROLE = "role skewgate.preflight.chrony"
+HEADER = f"Written by the Ansible {ROLE}"
 FRAGMENT = "50-skewgate"
 """The name, without its suffix, of what is put into a folder of other people's configuration."""
 

@@ -26,8 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..chrony_config import ChronyConfig
-
-_OURS = "role skewgate.preflight.chrony"
+from .config_text import ROLE
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ def owner_of(path: str, text: str) -> Owner | None:  # noqa: ARG001  (a rule may
     'cloud-init'
     """
     comments = [line for line in map(str.strip, text.splitlines()) if line.startswith(("#", "!", ";", "%"))]
-    if any(_OURS in comment for comment in comments):
+    if any(ROLE in comment for comment in comments):
         return None
     for rule in _RULES:
         if rule.tells(text):

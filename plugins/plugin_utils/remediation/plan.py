@@ -7,13 +7,13 @@ the same plan, so that it foretells what a run does. A plan refuses rather than 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..checks.next_boot import CLUSTER, TARGET
 from ..chrony_config import ChronyConfig, read_config
-from ..chrony_rules import RULES, selectable
+from ..chrony_rules import RULES, Place, Rule, selectable
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
 from ..ntp_packet import NS
@@ -623,23 +623,22 @@ _REPLACED = (
 """Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
 
 
+def _matches(config: ChronyConfig, policy: Policy) -> Iterator[tuple[Rule, Place]]:
+    """Each place where a rule refuses this configuration."""
+    for rule in RULES.values():
+        if rule.severity != "warning" and rule.id not in policy.accepted_rules:
+            yield from ((rule, place) for place in rule.find(config))
+
+
 def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:
     """The rules that refuse this configuration, as ``CHR101 no-source``."""
-    return [
-        f"{rule.id} {rule.name}"
-        for rule in RULES.values()
-        if rule.severity != "warning" and rule.id not in {*policy.accepted_rules, *but} and list(rule.find(config))
-    ]
+    names = (f"{rule.id} {rule.name}" for rule, _place in _matches(config, policy) if rule.id not in but)
+    return list(dict.fromkeys(names))
 
 
 def _places(config: ChronyConfig, policy: Policy) -> dict[str, str]:
     """The files in which a rule finds an error, each with the rule."""
-    return {
-        place.file: f"{rule.id} {rule.name}"
-        for rule in RULES.values()
-        if rule.severity != "warning" and rule.id not in policy.accepted_rules
-        for place in rule.find(config)
-    }
+    return {place.file: f"{rule.id} {rule.name}" for rule, place in _matches(config, policy)}
 
 
 def _is_number(text: str) -> bool:
