@@ -143,6 +143,24 @@ def unit(name: str, active: str = "active", enabled: str = "enabled", **changes:
     }
 
 
+def boot_unit(name: str, enabled: str = "enabled", after: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+    """A unit as the section ``boot`` has it."""
+    return {
+        "unit": name,
+        "names": [name],
+        "load_state": "loaded",
+        "active_state": "inactive",
+        "unit_file_state": enabled,
+        "after": list(after),
+        "before": [],
+        "requires": [],
+        "wants": [],
+        "exec_start": "",
+        "condition_met": None,
+        **changes,
+    }
+
+
 CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"])
 
 

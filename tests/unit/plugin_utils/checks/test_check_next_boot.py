@@ -9,27 +9,20 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import M
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, NS, chrony, policy, record, time_services, unit, wall_ns
+from tests.unit.plugin_utils.builders import (
+    CHRONY_UNIT,
+    NS,
+    boot_unit,
+    chrony,
+    policy,
+    record,
+    time_services,
+    unit,
+    wall_ns,
+)
 
 CONFIG = "server 10.77.0.1 iburst\nmakestep 1 3\nrtcsync\n"
 CHRONYD = {"pid": 731, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd -F 1", "cgroup": "/system.slice/chrony.service"}
-
-
-def boot_unit(name: str, enabled: str = "enabled", after: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
-    return {
-        "unit": name,
-        "names": [name],
-        "load_state": "loaded",
-        "active_state": "inactive",
-        "unit_file_state": enabled,
-        "after": list(after),
-        "before": [],
-        "requires": [],
-        "wants": [],
-        "exec_start": "",
-        "condition_met": None,
-        **changes,
-    }
 
 
 WAIT = boot_unit(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.unit.plugin_utils.builders import (
     CHRONY_UNIT,
     answer,
+    boot_unit,
     chrony,
     ntp_sample,
     ntp_server,
@@ -55,20 +56,6 @@ DEAD_CONFIG = GOOD_CONFIG.replace("10.77.0.1", "10.77.0.9").replace(
 def platform(release: dict[str, str] = DEBIAN, **changes: Any) -> dict[str, Any]:
     managers = ["apt-get"] if release["ID"] == "debian" else ["dnf"]
     return {"os_release": release, "selinux": None, "read_only": None, "package_managers": managers, **changes}
-
-
-def boot_unit(name: str, after: tuple[str, ...] = (), enabled: str = "enabled") -> dict[str, Any]:
-    return {
-        "unit": name,
-        "names": [name],
-        "load_state": "loaded",
-        "active_state": "inactive",
-        "unit_file_state": enabled,
-        **{key: [] for key in ("before", "requires", "wants", "binds_to", "wanted_by")},
-        "after": list(after),
-        "exec_start": "",
-        "condition_met": None,
-    }
 
 
 def running(
