@@ -10,7 +10,7 @@ import shlex
 import stat
 
 from .config_files import first_existing, fragments, read_files, text_or_none
-from .processes import not_contained, option, time_daemons, working_directory
+from .processes import CHRONYD_LETTERS, not_contained, option, time_daemons, working_directory
 from .run import installed, run_all
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
@@ -18,7 +18,6 @@ CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chron
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
-LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
@@ -107,13 +106,13 @@ def configuration(processes: list, defaults: list = ()) -> tuple:
     """
     for process in not_contained(processes):
         # With -x a chronyd serves time and leaves the clock alone.
-        if process["comm"] == "chronyd" and option(process["argv"], LETTERS, "x") is None:
-            path = option(process["argv"], LETTERS, "f")
+        if process["comm"] == "chronyd" and option(process["argv"], CHRONYD_LETTERS, "x") is None:
+            path = option(process["argv"], CHRONYD_LETTERS, "f")
             directory = working_directory(process["pid"]) if path else "/"
             break
     else:
         options = [word for file in defaults for word in _options(file["text"])]
-        path, directory = option(["chronyd", *options], LETTERS, "f"), "/"
+        path, directory = option(["chronyd", *options], CHRONYD_LETTERS, "f"), "/"
     return os.path.join(directory, path) if path else first_existing(CONFIGURATIONS), directory
 
 

@@ -29,6 +29,7 @@ TIME_DAEMONS = {
     "vmware-guestd",
     "VBoxService",
 }
+CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
 
 
@@ -36,6 +37,7 @@ def time_daemons(proc: str = "/proc") -> list:
     """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid.
 
     An ordinary user's process is none, whatever its name: it may not set the clock, and root would read the file that it names.
+    Nor is what prints and ends, has ended, or has no arguments yet: the probes run such commands themselves, side by side.
 
     ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it
     runs in a container of this node, so that its paths and its commands are not the node's.
@@ -44,9 +46,10 @@ def time_daemons(proc: str = "/proc") -> list:
     found = []
     for pid, comm, argv in called({*TIME_DAEMONS, "busybox"}, proc):
         try:
-            if not _is_systems(_read(f"{proc}/{pid}/status")):
-                continue
+            status = _read(f"{proc}/{pid}/status")
         except OSError:  # it has ended meanwhile
+            continue
+        if not _is_systems(status) or "\nState:\tZ" in status or argv == [""] or _prints_and_ends(comm, argv):
             continue
         if comm in TIME_DAEMONS or "ntpd" in argv[:2]:
             place = f"{proc}/{pid}"
@@ -81,6 +84,14 @@ def _is_systems(status: str) -> bool:
     """
     uid = int(status.partition("\nUid:")[2].split(None, 1)[0])
     return uid < 1000 or 61184 <= uid <= 65519 or uid == os.getuid()
+
+
+def _prints_and_ends(comm: str, argv: list) -> bool:
+    """Whether a chronyd does no more than that: its help, version, configuration or measurement (chronyd(8))."""
+    letters = {"h": ("help",), "v": ("version",), "p": (), "Q": ()}
+    return comm == "chronyd" and any(
+        option(argv, CHRONYD_LETTERS, letter, long) is not None for letter, long in letters.items()
+    )
 
 
 def not_contained(processes: list) -> list:

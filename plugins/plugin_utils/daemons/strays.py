@@ -27,6 +27,9 @@ _DAEMON_OF_PROCESS = {
 
 _CONTAINER = re.compile(r"kubepods|docker|libpod|containerd|crio|lxc|machine\.slice|buildkit")
 
+_STARTS_OTHERS = re.compile(r"(ssh|sshd|cron|crond|atd|getty|serial-getty|rc-local)(@.*)?\.service$")
+"""Units that only start what others ask for: stopping them would take away the way in, or other jobs."""
+
 
 @dataclass(frozen=True)
 class StrayDaemon:
@@ -48,8 +51,9 @@ class StrayDaemon:
         cgroup = self.cgroup or ""
         if _CONTAINER.search(cgroup):
             return f"remove the container of pid {self.pid} ({cgroup}), or let it run chronyd with -x"
-        if cgroup.endswith(".service"):
-            return f"systemctl disable --now {cgroup.rsplit('/', 1)[-1]}"
+        unit = cgroup.rsplit("/", 1)[-1]
+        if unit.endswith(".service") and not _STARTS_OTHERS.match(unit):
+            return f"systemctl disable --now {unit}"
         return f"kill {self.pid}, and take it out of what starts it"
 
 

@@ -140,13 +140,12 @@ def _leaves_clock_alone(daemon: str, unit: Mapping[str, Any], processes: Sequenc
 def leaves_clock_alone(process: Mapping[str, Any]) -> str:
     """Why this process moves no system clock, by its own command line; empty where it does, or may.
 
-    ``chronyd -x`` does not control the system clock, -Q and -p only print (chronyd(8)); ``phc2sys -E ntpshm`` hands its readings
-    to another daemon (phc2sys(8)).
+    ``chronyd -x`` does not control the system clock (chronyd(8)); ``phc2sys -E ntpshm`` hands its readings to another daemon
+    (phc2sys(8)).
     """
     argv = str(process["cmdline"]).split()[1:]
     if process["comm"] == "chronyd":
-        found = next((m for argument in argv if (m := re.match("-[46dhmnqrRsUv]*([xQp])", argument))), None)
-        return f"chronyd runs with -{found[1]}" if found else ""
+        return "chronyd runs with -x" if any(re.match("-[46dmnqrRsU]*x", word) for word in argv) else ""
     if process["comm"] == "phc2sys" and "ntpshm" in " ".join(argv):
         return "phc2sys only feeds another daemon (-E ntpshm)"
     return ""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -9,18 +10,31 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import processes
 
+from tests.unit.probes.boxed import wait_for
+
 CHRONYD = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"
 
 
 def add_process(
-    proc: Path, pid: int, comm: str, *argv: str, exe: str | None = None, cgroup: str | None = None, uids: str = "0\t0"
+    proc: Path,
+    pid: int,
+    comm: str,
+    *argv: str,
+    exe: str | None = None,
+    cgroup: str | None = None,
+    uids: str = "0\t0",
+    parent: int = 1,
+    state: str = "S (sleeping)",
 ) -> None:
     """A process as /proc shows it; without ``exe`` as another user's."""
     folder = proc / str(pid)
     folder.mkdir()
     (folder / "comm").write_text(f"{comm}\n")
-    (folder / "status").write_text(f"Name:\t{comm}\nUmask:\t0022\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n")
-    (folder / "cmdline").write_text("\0".join(argv) + "\0")
+    (folder / "status").write_text(
+        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nPid:\t{pid}\nPPid:\t{parent}\n"
+        f"Uid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+    )
+    (folder / "cmdline").write_text("".join(f"{word}\0" for word in argv))
     if exe:
         (folder / "exe").symlink_to(exe)
     if cgroup is not None:
@@ -73,6 +87,37 @@ def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_i
     assert processes.time_daemons(str(tmp_path)) == [
         {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None, "contained": False}
     ]
+
+
+def test_what_is_not_yet_or_no_longer_a_daemon_is_left_out(tmp_path: Path):
+    add_process(tmp_path, 1, "chronyd", "/usr/sbin/chronyd", "-F", "1")
+    add_process(tmp_path, 2, "chronyd", state="Z (zombie)")
+    add_process(tmp_path, 3, "chronyd")  # the kernel has named it and not yet given it its arguments
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-v"], ["--version"], ["-h"], ["-p", "-f", "/etc/chrony.conf"], ["-t5", "-Q", "server ntp.example iburst"]],
+)
+def test_a_chronyd_that_prints_and_ends_is_no_daemon(tmp_path: Path, options: list[str]):
+    """The probes run such themselves, side by side."""
+    add_process(tmp_path, 1, "chronyd", "chronyd", *options)
+    add_process(tmp_path, 2, "chronyd", "chronyd", "-x", "-f", "/srv/hpQv.conf")
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [2]
+
+
+def test_a_daemon_that_was_killed_and_not_yet_waited_for_is_none(tmp_path: Path):
+    shutil.copy("/bin/sleep", tmp_path / "chronyd")
+    process = subprocess.Popen([tmp_path / "chronyd", "60"])
+
+    def found() -> bool:
+        return process.pid in [daemon["pid"] for daemon in processes.time_daemons()]
+
+    wait_for(found, "it was not found while it ran")
+    process.kill()
+    wait_for(lambda: not found(), "it was found though it had been killed")
+    process.wait()
 
 
 def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

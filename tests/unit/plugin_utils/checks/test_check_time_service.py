@@ -195,6 +195,13 @@ FAILING = {
         "Keep chrony.service: kill 812, and take it out of what starts it",
         "several time daemons: chrony, ntpd",
     ),
+    "ntpd started by hand, over a connection that belongs to no session": (
+        [CHRONY_UNIT],
+        [process("ntpd", "/system.slice/ssh.service", "ntpd -d")],
+        "ntpd (pid 812, cgroup /system.slice/ssh.service)",
+        "Keep chrony.service: kill 812, and take it out of what starts it",
+        "several time daemons: chrony, ntpd",
+    ),
     "phc2sys in a unit of another name": (
         [CHRONY_UNIT],
         [process("phc2sys", "/system.slice/system-phc2sys.slice/phc2sys@eth0.service", "phc2sys -s eth0")],
