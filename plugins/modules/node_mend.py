@@ -23,8 +23,8 @@ author:
 options:
   state:
     description:
-      - V(begun) saves the state of O(files) and units, for the packages that are installed next, and sets the clock by
-        O(step_s).
+      - V(begun) saves the state of O(files) and units, for the packages that are installed next, masks the units of O(hold), and
+        sets the clock by O(step_s).
       - V(applied) does the transaction, beginning with the backup where V(begun) has not written it.
       - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc). What that changes
         is backed up, too.
@@ -109,12 +109,25 @@ options:
       - With O(state=begun), add so many seconds to the node's clock before packages are installed. By a clock that is far off,
         apt takes no Release file, and TLS no certificate.
     type: float
+  hold:
+    description:
+      - With O(state=begun), mask these units in C(/run), that is until the next boot, so that a package does not start them.
+      - Those of O(enable) are unmasked by O(state=applied), all by O(state=undone).
+    type: list
+    elements: str
+    default: []
   rtc:
     description: With O(state=confirmed), set the RTC by the node's clock.
     type: bool
     default: false
   missing_ok:
     description: With O(state=undone), O(state=described) and O(state=confirmed), do not fail where there is no backup.
+    type: bool
+    default: false
+  only_latest:
+    description:
+      - With O(state=undone), O(state=described) and O(state=confirmed), fail where a later run than O(backup_id) has gone on
+        with the backup. It is for a run to undo what it did itself, and not what another one has proved meanwhile.
     type: bool
     default: false
 attributes:
@@ -235,8 +248,10 @@ ARGUMENTS = {
     "disable": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "dict", "default": {}},
     "step_s": {"type": "float"},
+    "hold": {"type": "list", "elements": "str", "default": []},
     "rtc": {"type": "bool", "default": False},
     "missing_ok": {"type": "bool", "default": False},
+    "only_latest": {"type": "bool", "default": False},
 }
 
 

@@ -82,11 +82,11 @@ class Wanted:
     def __init__(self, node: Node, params: dict) -> None:
         """Reads the node."""
         chronyd = params["chronyd"]
-        asked = [*params["enable"], *params["disable"], *([chronyd["unit"]] if chronyd else [])]
+        asked = [*params["enable"], *params["disable"], *params["hold"], *([chronyd["unit"]] if chronyd else [])]
         shown = node.systemd.show(list(dict.fromkeys(asked)))
         self.units_now = dict(shown.values())
-        self.enable, self.disable = (
-            list(dict.fromkeys(shown[name][0] for name in params[option])) for option in ("enable", "disable")
+        self.enable, self.disable, self.hold = (
+            list(dict.fromkeys(shown[name][0] for name in params[option])) for option in ("enable", "disable", "hold")
         )
         self.chronyd = {**chronyd, "unit": shown[chronyd["unit"]][0]} if chronyd else None
         self.restart = self.chronyd["unit"] if self.chronyd and self.chronyd["restart"] else None
@@ -176,7 +176,9 @@ class Wanted:
 
 
 def begun(node: Node, params: dict, check_mode: bool) -> dict:
-    """Writes the backup, and sets the clock where that is asked: a repository is not believed by a clock that is far off."""
+    """Writes the backup, and readies the node for packages: units that must not be started with them are masked, and the clock
+    is set where that is asked, as a repository is not believed by one that is far off.
+    """
     with _unless(check_mode, node.lock):
         backup = node.backups.to_continue(params["backup_id"], check_mode)
         wanted = Wanted(node, params)
@@ -185,6 +187,13 @@ def begun(node: Node, params: dict, check_mode: bool) -> dict:
             if not check_mode:
                 backup = _saved(node, backup, wanted, params)
             changes.append(f"saved the node's state as the backup {backup.id if backup else params['backup_id']}")
+        # In /run, so that nothing of it is left after a boot, whatever comes in between.
+        to_mask = [u for u in wanted.hold if not wanted.units_now[u]["unit_file_state"].startswith("masked")]
+        if to_mask:
+            mask = [("mask --runtime", to_mask)]
+            changes += words(mask)
+            if not check_mode:
+                _run(node, mask)
         if params["step_s"]:
             changes.append("set the clock")
             if not check_mode:
@@ -262,7 +271,7 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
     """Sets the RTC by the clock, which is proved, and closes the backup."""
     with _unless(check_mode, node.lock):
         if params["backup_id"]:
-            backup = _by_id(node, params["backup_id"], params["missing_ok"])
+            backup = _by_id(node, params)
         else:
             backup = next((backup for backup in node.backups.all() if backup.state == "open"), None)
         changes: list = []
@@ -526,18 +535,24 @@ def _to_undo(node: Node, params: dict):
     One that was undone by hand is taken again: to undo twice is not to undo what an earlier run did.
     """
     if params["backup_id"]:
-        return _by_id(node, params["backup_id"], params["missing_ok"])
+        return _by_id(node, params)
     found = next((b for b in node.backups.all() if b.state != "undone" or b.manifest["by_hand"]), None)
     if found or params["missing_ok"]:
         return found
     raise _no_backup(node, "nothing to undo")
 
 
-def _by_id(node: Node, backup_id: str, missing_ok: bool = False):
-    found = node.backups.get(backup_id)
-    if found or missing_ok:
-        return found
-    raise _no_backup(node, f"no backup {backup_id}")
+def _by_id(node: Node, params: dict):
+    found = node.backups.get(params["backup_id"])
+    if found is None and not params["missing_ok"]:
+        raise _no_backup(node, f"no backup {params['backup_id']}")
+    latest = found.manifest["runs"][-1] if found else None
+    if params["only_latest"] and latest not in (None, params["backup_id"]):
+        raise MendError(
+            f"Another run, {latest}, has gone on with the backup {found.id} since, which is for that one to undo or to close. "
+            "Two controllers are at work on this node, or were: see how the other one ends."
+        )
+    return found
 
 
 def _no_backup(node: Node, what: str) -> MendError:

@@ -346,7 +346,7 @@ class _Planner:
             "package": self.platform.package,
             "file": self.settings.package_file,
             # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
-            "start": not joined(self.record.section("join_state")),
+            "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
             "step_s": -skew_s.middle if off and skew_s else None,
             # The package manager removes also those that neither run nor start: their states are saved too.
             "replaces": [d.daemon for d in daemons if d != chrony] if self.platform.replaces else [],

@@ -46,7 +46,7 @@ class Bookkeeping:
         if command in self.failing:
             self.failing[command]()
         for name in units:
-            state = self.units[name]
+            state = self.units.setdefault(name, dict(ABSENT))
             if verb in ("start", "restart"):
                 state["active_state"] = "active"
                 if name == "chrony.service" and "systemd-timesyncd.service" in self.units:  # its Conflicts=
@@ -55,7 +55,8 @@ class Bookkeeping:
                 state["active_state"] = "inactive"
             file_state = {"unmask": "disabled", "enable": "enabled", "mask": "masked", "disable": "disabled"}
             if verb.split(maxsplit=1)[0] in file_state:
-                self.units[name] = {**unit(file_state[verb.split(maxsplit=1)[0]], state["active_state"])}
+                runtime = "-runtime" if verb == "mask --runtime" else ""
+                self.units[name] = {**unit(file_state[verb.split(maxsplit=1)[0]] + runtime, state["active_state"])}
 
     def wait_for_chronyd(self, name: str) -> None:
         self.told.append(f"wait for {name}")
@@ -94,8 +95,10 @@ def params(**given) -> dict:
         "enable": [],
         "disable": [],
         "packages": {},
+        "hold": [],
         "rtc": False,
         "missing_ok": False,
+        "only_latest": False,
         "step_s": None,
         **given,
     }

@@ -254,6 +254,46 @@ def test_an_old_open_backup_is_not_continued(later: str, continued: bool, node: 
     assert (begun(node, {**plan, "backup_id": later}, check_mode=False)["backup_id"] != later) is continued
 
 
+def test_a_run_leaves_to_a_later_one_what_that_one_has_taken_over(node: Node, plan: dict, config: Path):
+    """Two controllers on one node: the one whose proof fails must not undo what the other has proved."""
+    later = "20261122T160000Z"
+    applied(node, plan, check_mode=False)
+    applied(node, {**plan, "backup_id": later}, check_mode=False)
+    for act in (described, confirmed, undone):
+        with pytest.raises(MendError, match=f"Another run, {later}, has gone on with the backup {plan['backup_id']}"):
+            act(node, params(only_latest=True), check_mode=False)
+    assert config.read_text() == SERVER
+    assert confirmed(node, params(backup_id=later, only_latest=True), check_mode=False)["backup_state"] == "confirmed"
+    with pytest.raises(MendError, match=f"Another run, {later}"):
+        undone(node, params(only_latest=True), check_mode=False)
+    # Someone who gives the name that the backup has on the node means it.
+    undone(node, params(), check_mode=False)
+    assert config.read_text() == "server dead.example.com\n"
+
+
+def test_a_package_is_kept_from_starting_its_unit_until_its_configuration_is_there(
+    node: Node, systemd: Bookkeeping, plan: dict
+):
+    del systemd.units["chrony.service"]
+    hold = {**plan, "hold": ["chrony.service"]}
+    foreseen = begun(node, hold, check_mode=True)["changes"]
+    assert systemd.told == []
+    done = begun(node, hold, check_mode=False)["changes"]
+    assert done == foreseen
+    assert done[-1] == "masked until the next boot chrony.service"
+    assert begun(node, hold, check_mode=False)["changes"] == []
+    applied(node, plan, check_mode=False)
+    assert systemd.units["chrony.service"] == unit("enabled", "active")
+
+
+def test_undone_nothing_is_held_any_more(node: Node, systemd: Bookkeeping, plan: dict):
+    """The installation failed."""
+    del systemd.units["chrony.service"]
+    begun(node, {**plan, "hold": ["chrony.service"]}, check_mode=False)
+    undone(node, params(), check_mode=False)
+    assert systemd.told[:2] == ["mask --runtime chrony.service", "unmask --runtime chrony.service"]
+
+
 def test_an_operator_s_edit_after_an_interrupted_run_is_not_undone_with_the_next(node: Node, plan: dict, config: Path):
     applied(node, plan, check_mode=False)
     config.write_text("server mine.example.com\n")
