@@ -284,6 +284,8 @@ evidence:
         - C(read_only) says why files or packages can't be changed (C(ostree), /usr is read-only, /etc is read-only), else it is
           null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
           transactional-update.
+        - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or half-configured, for instance; null where
+          it knows none), and whether it was C(interrupted); it is null without dpkg.
       type: dict
       returned: when asked for
     github_apps:

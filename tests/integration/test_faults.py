@@ -265,6 +265,55 @@ def test_the_controller_is_killed_while_chrony_is_installed(
     assert node.skew_s() < 0.5
 
 
+# A program that dpkg calls, made to wait for the power to be cut.
+DPKG_WAITS = {
+    "while it unpacks": ("/usr/bin/dpkg-deb", "--fsys-tarfile", '/usr/bin/dpkg-deb.real "$@" | head -c 90000;'),
+    "while it configures": ("/usr/sbin/adduser", "_chrony", ""),
+}
+
+
+@pytest.mark.parametrize(("program", "word", "first"), DPKG_WAITS.values(), ids=DPKG_WAITS)
+def test_the_node_is_reset_in_the_midst_of_dpkg(
+    program: str, word: str, first: str, mended: Callable[[NodeSpec], Node], lab: Lab
+) -> None:
+    node = mended(FRESH)
+    waits = f'case "$*" in *{word}*) {first} sync; touch /run/waits; sleep 600;; esac; exec {program}.real "$@"'
+    node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n%s\n' '{waits}' > {program}; chmod 755 {program}; sync")
+
+    def reset(controller: Controller) -> None:
+        assert node.run("for n in $(seq 300); do test -e /run/waits && echo it waits && break; sleep 0.2; done")
+        lab.cut_power(node.name)
+        controller.kill()
+
+    run_until(lab, node.argv(), r"TASK \[.*Install chrony with apt", reset)
+    lab.reboot_node(node.name, -612)
+    node.run(f"mv {program}.real {program}")
+    assert "dpkg was interrupted" in node.run("apt-get install -q -y chrony 2>&1")
+    run = node.remediate()
+    assert run.status == 0, run.output
+    assert "which was interrupted" in run.output
+    node.has_a_working_configuration()
+    assert node.skew_s() < 0.5
+    assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""
+    undone = node.playbook("remediate", "-l", node.name, "--tags", "undo")
+    assert undone.status == 0, undone.output
+    assert node.run("ls /usr/sbin/chronyd 2>/dev/null; dpkg --audit; dpkg-query -W chrony 2>/dev/null") == ""
+
+
+def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec], Node]) -> None:
+    node = mended(FRESH)
+    program, kill = "/usr/sbin/adduser", "pkill -9 -x dpkg"
+    node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n{kill}\n' > {program}; chmod 755 {program}")
+    run = node.remediate()
+    assert run.status == 2
+    assert "dpkg" in run.output
+    node.run(f"mv {program}.real {program}")
+    run = node.remediate()
+    assert run.status == 0, run.output
+    assert node.skew_s() < 0.5
+    assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""
+
+
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
 def test_the_connection_is_cut(point: str, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
     node = mended(DEAD)

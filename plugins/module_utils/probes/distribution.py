@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shlex
 
 from .config_files import text_or_none
@@ -12,17 +14,20 @@ from .run import installed
 
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")  # os-release(5): the first that is there
 SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "PRETTY_NAME")
+DPKG = "/var/lib/dpkg"
+CHRONYS_STATE = re.compile(r"^Package: chrony\nStatus: \S+ \S+ (\S+)$", re.MULTILINE)
 PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactional-update")
 
 
 def collect(root: str = "") -> dict:
-    """The section ``platform``: ``{"os_release", "selinux", "read_only", "package_managers"}``."""
+    """The section ``platform``: ``{"os_release", "selinux", "read_only", "package_managers", "dpkg"}``."""
     texts = (text_or_none(root + path) for path in OS_RELEASE)
     return {
         "os_release": os_release(next((text for text in texts if text is not None), "")),
         "selinux": {"1": "enforcing", "0": "permissive"}.get(text_or_none(root + "/sys/fs/selinux/enforce")),
         "read_only": read_only(root),
         "package_managers": [command for command in PACKAGE_MANAGERS if installed(command)],
+        "dpkg": dpkg(root),
     }
 
 
@@ -56,6 +61,26 @@ def read_only(root: str = ""):
     if _is_mounted_read_only(root + "/usr"):
         return "/usr is read-only"
     return None
+
+
+def dpkg(root: str = ""):
+    """How far dpkg has come with chrony, and whether it was cut off; None without dpkg.
+
+    ``{"chrony": the package's state (dpkg(1)), None where it knows none, "interrupted"}``. Cut off, it leaves numbered files in
+    ``updates``, of which the last has what is to come into ``status`` (dpkg's lib/dpkg/dbmodify.c); apt then refuses all work
+    (CheckUpdates in its apt-pkg/deb/debsystem.cc).
+    """
+    if not os.path.isfile(f"{root}{DPKG}/status"):
+        return None
+    updates = sorted(glob.glob(f"{glob.escape(root)}{DPKG}/updates/[0-9]*"))
+    states = []
+    for path in [f"{root}{DPKG}/status", *updates]:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                states += CHRONYS_STATE.findall(file.read())
+        except FileNotFoundError:  # dpkg is at work
+            continue
+    return {"chrony": states[-1] if states else None, "interrupted": bool(updates)}
 
 
 def _is_mounted_read_only(path: str) -> bool:

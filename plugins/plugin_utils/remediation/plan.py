@@ -35,6 +35,8 @@ STARTS_WITHIN_S = 60.0
 _SERVES = "CHR302"
 """The rule that finds what lets other machines in (`allow`)."""
 PTP = ("ptp4l", "phc2sys", "timemaster")
+_UNFINISHED = ("half-installed", "unpacked", "half-configured")
+"""dpkg's states of a package whose installation was cut off (dpkg(1))."""
 APT_NEEDS_RIGHT_TIME_S = 5.0
 """Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
 (apt.conf(5), Acquire::Max-FutureTime), and TLS a certificate that is not valid yet."""
@@ -330,17 +332,29 @@ class _Planner:
     def _install(
         self, chrony: TimeDaemon | None, daemons: Sequence[TimeDaemon], others: Sequence[TimeDaemon], step: Correction
     ) -> dict[str, Any] | None:
-        if chrony:
+        dpkg = self.record.section("platform").get("dpkg") or {}
+        unfinished = dpkg.get("chrony") in _UNFINISHED
+        if chrony and not unfinished:
             return None
         if not self.platform.installs:
             raise RefusedError(self.platform.why_not)
         replaced = [d.unit for d in others] if self.platform.replaces else []
-        beside = f" in place of {listed(replaced)}" if replaced else ""
-        self._change(f"install {self.platform.package}{beside}", "time_service")
+        what = f"install {self.platform.package}" + (f" in place of {listed(replaced)}" if replaced else "")
+        if unfinished:
+            what = f"finish the installation of {self.platform.package}, which was interrupted ({dpkg['chrony']})"
+        self._change(what, "time_service")
         skew_s = self.record.skew.skew_s
         off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
         if off and skew_s:
             self._change("set the clock, so that the package's repository is believed", "clock_skew")
+        undo = {
+            "manager": self.platform.manager,
+            "package": self.platform.package,
+            # The package manager removes also those that neither run nor start: their states are saved too.
+            "replaces": [d.daemon for d in daemons if d != chrony] if self.platform.replaces else [],
+            # An earlier installation may have left keys, which are not backed up and so must not be purged.
+            "purge": not (self.record.section("chrony").get("config") or {}).get("path"),
+        }
         return {
             "manager": self.platform.manager,
             "package": self.platform.package,
@@ -348,11 +362,10 @@ class _Planner:
             # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
             "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
             "step_s": -skew_s.middle if off and skew_s else None,
-            # The package manager removes also those that neither run nor start: their states are saved too.
-            "replaces": [d.daemon for d in daemons if d != chrony] if self.platform.replaces else [],
             "idle": [d.unit for d in daemons if d not in others],
-            # An earlier installation may have left keys, which are not backed up and so must not be purged.
-            "purge": not (self.record.section("chrony").get("config") or {}).get("path"),
+            "unfinished": unfinished or bool(dpkg.get("interrupted")),
+            # What someone else has begun stays. Of what a run of this role has begun, the backup knows.
+            "undo": {} if unfinished else undo,
         }
 
     def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:

@@ -107,3 +107,48 @@ def test_the_package_managers_are_those_that_are_installed(tmp_path: Path, monke
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(run, "PATH", str(tmp_path))
     assert distribution.collect()["package_managers"] == ["zypper", "transactional-update"]
+
+
+OF_DPKG = """\
+Package: adduser
+Status: install ok installed
+Priority: important
+
+Package: chrony
+Status: {}
+Priority: optional
+
+Package: chrony-doc
+Status: install ok installed
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "updates", "expected"),
+    [
+        (None, [], None),
+        ("", [], {"chrony": None, "interrupted": False}),
+        (OF_DPKG.format("install ok installed"), [], {"chrony": "installed", "interrupted": False}),
+        (OF_DPKG.format("deinstall ok config-files"), [], {"chrony": "config-files", "interrupted": False}),
+        (OF_DPKG.format("install ok unpacked"), [], {"chrony": "unpacked", "interrupted": False}),
+        # Cut off while it unpacked, and while it configured: as dpkg 1.21 left it.
+        (
+            "",
+            [OF_DPKG.format("install reinstreq half-installed")],
+            {"chrony": "half-installed", "interrupted": True},
+        ),
+        (
+            OF_DPKG.format("install ok unpacked"),
+            ["Package: adduser\nStatus: install ok installed\n", OF_DPKG.format("install ok half-configured")],
+            {"chrony": "half-configured", "interrupted": True},
+        ),
+    ],
+)
+def test_how_far_dpkg_has_come_with_chrony(node: Path, status: str | None, updates: list[str], expected: dict | None):
+    if status is not None:
+        (node / "var/lib/dpkg/updates").mkdir(parents=True)
+        (node / "var/lib/dpkg/status").write_text(status)
+        (node / "var/lib/dpkg/updates/tmp.i").write_text("#" * 80)  # dpkg keeps it ready to be written over
+    for number, text in enumerate(updates):
+        (node / f"var/lib/dpkg/updates/{number:04}").write_text(text)
+    assert distribution.dpkg(str(node)) == expected

@@ -399,12 +399,31 @@ def test_the_clock_is_set_before_a_package_is_installed_on_a_node_that_is_far_of
     assert made.install["step_s"] == pytest.approx(612, abs=0.1)
 
 
+@pytest.mark.parametrize("state", ["half-installed", "unpacked", "half-configured"])
+def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_someone_else_began_it(state: str):
+    cut_off = platform(dpkg={"chrony": state, "interrupted": True})
+    for services in (time_services(), time_services(STOPPED)):
+        made = plan(measured(-612, platform=cut_off, time_services=services, **EMPTY))
+        assert whats(made)[0] == f"finish the installation of chrony, which was interrupted ({state})"
+        assert made.install
+        assert (made.install["unfinished"], made.install["undo"]) == (True, {})
+
+
+def test_another_package_that_dpkg_was_cut_off_with_is_in_the_way_of_an_installation_alone():
+    cut_off = platform(dpkg={"chrony": None, "interrupted": True})
+    made = plan(measured(-612, platform=cut_off, time_services=time_services(), **EMPTY))
+    assert made.install
+    assert (made.install["unfinished"], made.install["undo"]["package"]) == (True, "chrony")
+    cut_off["dpkg"]["chrony"] = "installed"
+    assert plan(measured(-612, platform=cut_off, time_services=time_services(STOPPED))).install is None
+
+
 def test_what_an_earlier_installation_has_left_is_not_purged_when_all_is_undone():
     left = {**EMPTY["chrony"], "config": {"path": CONF, "files": [], "unread": []}}
     for section, purge in ((EMPTY["chrony"], True), (left, False)):
         install = plan(measured(-612, time_services=time_services(), chrony=section)).install
         assert install
-        assert install["purge"] is purge
+        assert install["undo"]["purge"] is purge
 
 
 def test_red_hats_names_are_used_there():
@@ -787,6 +806,6 @@ def test_a_daemon_that_the_package_replaces_is_known_to_undo_though_it_does_not_
     idle = unit("systemd-timesyncd.service", "inactive", "disabled")
     made = plan(measured(-612, time_services=time_services(idle), **EMPTY))
     assert made.install
-    assert made.install["replaces"] == ["systemd-timesyncd"]
+    assert made.install["undo"]["replaces"] == ["systemd-timesyncd"]
     assert made.install["idle"] == ["systemd-timesyncd.service"]
     assert made.node["disable"] == []
