@@ -297,7 +297,7 @@ def test_the_node_is_reset_in_the_midst_of_dpkg(
     assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""
     undone = node.playbook("remediate", "-l", node.name, "--tags", "undo")
     assert undone.status == 0, undone.output
-    assert node.run("ls /usr/sbin/chronyd 2>/dev/null; dpkg --audit; dpkg-query -W chrony 2>/dev/null") == ""
+    assert node.run("ls /usr/sbin/chronyd 2>/dev/null; dpkg --audit; dpkg-query -W -f '${Version}' chrony") == ""
 
 
 def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec], Node]) -> None:
@@ -306,7 +306,7 @@ def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec],
     node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n{kill}\n' > {program}; chmod 755 {program}")
     run = node.remediate()
     assert run.status == 2
-    assert "dpkg" in run.output
+    assert "What stopped it" in run.output
     node.run(f"mv {program}.real {program}")
     run = node.remediate()
     assert run.status == 0, run.output

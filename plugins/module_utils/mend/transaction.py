@@ -215,7 +215,7 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
         if check_mode:
             return _result(backup, changes, diff)
         # An interrupted run may have written units, and not had systemd read them.
-        to_load = wanted.files if backup else to_write
+        to_load = wanted.files if backup and len(backup.manifest["runs"]) > 1 else to_write
         backup = _staged(node, backup, wanted, params, to_write=to_write, notes=notes)
         try:
             with stopped_by_sigterm():
@@ -227,12 +227,15 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
                 node.relabel(to_write, notes)
                 if _has_units(to_load) and not to_enable:  # enable has systemd read its units anew
                     node.systemd.systemctl("daemon-reload", [])
-                _run(node, to_enable)
+                # It takes seconds on a small node, in which chronyd can take its first samples.
+                late = [] if _has_units(to_load) or not wanted.restart else [c for c in to_enable if c[0] == "enable"]
+                _run(node, [command for command in to_enable if command not in late])
                 if wanted.restart:
                     backup.update(restarted=wanted.restart)
                     if wanted.units_now[wanted.restart]["active_state"] == "failed":
                         node.systemd.systemctl("reset-failed", [wanted.restart])
                     node.systemd.systemctl("restart", [wanted.restart])
+                    _run(node, late)
                     node.systemd.wait_for_chronyd(wanted.restart)
                 # Last, so that at no moment nothing keeps the node's time.
                 _run(node, to_disable)

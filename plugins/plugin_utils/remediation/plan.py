@@ -362,7 +362,7 @@ class _Planner:
             # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
             "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
             "step_s": -skew_s.middle if off and skew_s else None,
-            "idle": [d.unit for d in daemons if d not in others],
+            "idle": [d.unit for d in daemons if d not in (chrony, *others)],
             "unfinished": unfinished or bool(dpkg.get("interrupted")),
             # What someone else has begun stays. Of what a run of this role has begun, the backup knows.
             "undo": {} if unfinished else undo,

@@ -49,8 +49,8 @@ def test_a_node_is_mended_by_few_commands_and_the_other_daemon_stops_last(
 ):
     result = applied(node, plan, check_mode=False)
     assert systemd.told == [
-        "enable chrony.service",
         "restart chrony.service",
+        "enable chrony.service",
         "wait for chrony.service",
         "disable --now systemd-timesyncd.service",
     ]
@@ -69,6 +69,17 @@ def test_a_node_is_mended_by_few_commands_and_the_other_daemon_stops_last(
         "after_header": str(config),
     }
     assert (result["backup_state"], result["packages"]) == ("open", {"installed": ["chrony"]})
+
+
+def test_what_chronyd_needs_for_its_start_comes_before_it(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
+    systemd.units["chrony.service"] = unit("masked", "inactive")
+    applied(node, plan, check_mode=False)
+    assert systemd.told[:2] == ["unmask chrony.service", "restart chrony.service"]
+    undone(node, params(), check_mode=False)
+    systemd.told.clear()
+    drop_in = file(tmp_path / "etc/systemd/system/chrony.service.d/50-site.conf", "[Service]\nNice=-10\n")
+    applied(node, {**plan, "backup_id": "20261122T160000Z", "files": [drop_in]}, check_mode=False)
+    assert systemd.told[:3] == ["unmask chrony.service", "enable chrony.service", "restart chrony.service"]
 
 
 def test_undone_the_node_is_what_it_was(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):

@@ -406,7 +406,7 @@ def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_s
         made = plan(measured(-612, platform=cut_off, time_services=services, **EMPTY))
         assert whats(made)[0] == f"finish the installation of chrony, which was interrupted ({state})"
         assert made.install
-        assert (made.install["unfinished"], made.install["undo"]) == (True, {})
+        assert (made.install["unfinished"], made.install["undo"], made.install["idle"]) == (True, {}, [])
 
 
 def test_another_package_that_dpkg_was_cut_off_with_is_in_the_way_of_an_installation_alone():
