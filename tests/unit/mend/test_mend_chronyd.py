@@ -132,7 +132,7 @@ def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n")
     (tmp_path / "run/skewgate-slew.env").write_text('DAEMON_OPTS="-F 1 -R"\n')  # here it was killed
-    applied(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
+    applied(node, params(backup_id="20261122T160000Z", chronyd=chronyd(main, **SLEW)), check_mode=False)
     assert running.told[:2] == ["daemon-reload", "restart chrony.service"]
     drop_in.unlink()  # so far came an undoing that was killed
     undone(node, params(), check_mode=False)
