@@ -13,7 +13,8 @@ from ansible.plugins.action import ActionBase
 
 from ..plugin_utils.policy import SettingsError
 from ..plugin_utils.record import Record
-from ..plugin_utils.remediation.plan import Settings, make_plan
+from ..plugin_utils.remediation.plan import make_plan
+from ..plugin_utils.remediation.settings import Settings
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

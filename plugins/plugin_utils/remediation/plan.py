@@ -7,24 +7,25 @@ the same plan, so that it foretells what a run does. A plan refuses rather than 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..checks.next_boot import CLUSTER, TARGET
 from ..chrony_config import ChronyConfig, read_config
-from ..chrony_rules import RULES, Place, Rule, selectable
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
 from ..ntp_packet import NS
-from ..policy import Policy, SettingsError
 from ..record import MissingEvidenceError, Record
 from ..wording import listed
-from .config_text import FRAGMENT, HEADER, fragment, main_file, order_drop_in, order_drop_in_path, wait_unit
+from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
+from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
 from .join import Correction, correction, joined
-from .owners import Owner, extends, owner_of
-from .servers import Choice, Wanted, choose
+from .owners import owner_of
+from .planned import Change, Planned, RefusedError
+from .servers import Choice, choose
+from .settings import Settings, is_number
 
 WAIT = "chrony-wait.service"
 _MASKED = "masked"
@@ -32,80 +33,12 @@ _RTC = ("RTC off", "RTC in local time", "an RTC, but it could not be read")
 """Causes of next_boot that end when the RTC is set."""
 STARTS_WITHIN_S = 60.0
 """So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
-_SERVES = "CHR302"
-"""The rule that finds what lets other machines in (`allow`)."""
 PTP = ("ptp4l", "phc2sys", "timemaster")
 _UNFINISHED = ("half-installed", "unpacked", "half-configured")
 """dpkg's states of a package whose installation was cut off (dpkg(1))."""
 APT_NEEDS_RIGHT_TIME_S = 5.0
 """Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
 (apt.conf(5), Acquire::Max-FutureTime), and TLS a certificate that is not valid yet."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The role's settings (``chrony_*`` without the prefix); ``host`` is the node's name in the inventory."""
-
-    host: str
-    wanted: Wanted
-    makestep: str = "1 3"
-    extra_lines: tuple[str, ...] = ()
-    order_units: tuple[str, ...] = ()
-    step_joined: tuple[str, ...] = ()
-    joined_step_limit_s: float = 5.0
-    joined_slew_limit_s: float = 60.0
-    take_over: bool = False
-    package_file: str | None = None
-
-    @property
-    def threshold_s(self) -> float:
-        """The offset beyond which chronyd steps."""
-        return float(self.makestep.split()[0])
-
-    @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Settings:
-        """Raises SettingsError with all that is wrong with them."""
-        problems = []
-        words = str(given["makestep"]).split()
-        if len(words) != 2 or not _is_number(words[0]) or not words[1].lstrip("-").isdigit():
-            problems.append(
-                f"chrony_makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {given['makestep']!r}"
-            )
-        wanted = Wanted(
-            tuple(given.get("servers") or ()),
-            tuple(given.get("pools") or ()),
-            tuple(given.get("nts_servers") or ()),
-            str(given["source_options"]),
-            int(given["at_least"]),
-        )
-        if not (wanted.servers or wanted.pools or wanted.nts_servers):
-            problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
-        if not isinstance(given.get("step_joined") or [], list):
-            problems.append(
-                "chrony_step_joined: expected a list of nodes' names, so that no other node is stepped by it"
-            )
-        if problems:
-            raise SettingsError(problems)
-        return cls(
-            host=given["host"],
-            wanted=wanted,
-            makestep=" ".join(words),
-            extra_lines=tuple(given.get("extra_lines") or ()),
-            order_units=tuple(given.get("order_units") or ()),
-            step_joined=tuple(given.get("step_joined") or ()),
-            joined_step_limit_s=float(given["joined_step_limit_s"]),
-            joined_slew_limit_s=float(given["joined_slew_limit_s"]),
-            take_over=bool(given.get("take_over")),
-            package_file=given.get("package_file"),
-        )
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that is changed, and the findings that it answers as ``CHECK: CAUSE``; none where it keeps them answered."""
-
-    what: str
-    answers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -127,10 +60,6 @@ class Plan:
         return asdict(self)
 
 
-class RefusedError(Exception):
-    """The node can't be mended, or not without being told to; the text says why and what to do."""
-
-
 def make_plan(record: Record, report: Mapping[str, Any], settings: Settings) -> Plan:
     """The plan for one node, from its record and the entry that ``judge_record`` made of it."""
     planner = _Planner(record, report, settings)
@@ -142,18 +71,12 @@ def make_plan(record: Record, report: Mapping[str, Any], settings: Settings) -> 
         return Plan(refusal=f"The node did not show what a plan rests on: {missing}. Check it again as root.")
 
 
-class _Planner:
+class _Planner(Planned):
     """Collects the changes while it goes through what may be at fault."""
 
     def __init__(self, record: Record, report: Mapping[str, Any], settings: Settings) -> None:
-        self.record = record
+        super().__init__(record, report)
         self.settings = settings
-        self.findings = {f["check"]: f for f in report["findings"]}
-        self.to_mend = {name: f for name, f in self.findings.items() if f["required"] and f["mended_by_chrony"]}
-        self.report = report
-        self.policy = Policy.from_json(record.data["policy"])
-        self.warnings: list[str] = []
-        self.changes: list[Change] = []
 
     def plan(self) -> Plan:
         reachable = self.findings.get("reachable", {"state": "pass"})
@@ -208,15 +131,15 @@ class _Planner:
         if not steering or any(d.daemon == "chrony" for d in steering):
             return None
         others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled) and not d.leaves_clock_alone]
-        at_fault = others or not steering[0].enabled or self._caused("next_boot", "not enabled", *_RTC)
+        at_fault = others or not steering[0].enabled or self.caused("next_boot", "not enabled", *_RTC)
         return (steering[0], others) if at_fault else None
 
     def _only_units(self, keep: TimeDaemon, others: Sequence[TimeDaemon]) -> Plan:
-        enable = [] if keep.enabled and not self._caused("next_boot", "not enabled") else [keep.unit]
+        enable = [] if keep.enabled and not self.caused("next_boot", "not enabled") else [keep.unit]
         if enable:
-            self._change(f"enable {keep.unit}", *self._caused("next_boot", "not enabled"))
+            self.change(f"enable {keep.unit}", *self.caused("next_boot", "not enabled"))
         self._disable(others)
-        rtc = bool(self._caused("next_boot", *_RTC)) and self._rtc(written=False)
+        rtc = bool(self.caused("next_boot", *_RTC)) and self._rtc(written=False)
         node = {"enable": enable, "disable": [d.unit for d in others], "rtc": rtc}
         return self._finish(None, node, Correction("slew", "no daemon is started", None))
 
@@ -229,29 +152,29 @@ class _Planner:
             raise RefusedError(choice.refusal)
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
-            self._change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_mend)
+            self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_mend)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = self._install(chrony, daemons, others, step)
-        files, config = self._configuration(chrony, choice)
+        files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
         unit = chrony.unit if chrony else self.platform.unit
-        restart = bool(files) or chrony is None or not chrony.active or bool(self._failing(*_CLOCK))
+        restart = bool(files) or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
         if restart:
             if step.kind == "slew":
                 self._refuse_step(unit, config)
             running = bool(chrony and chrony.active)
             words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
             first = (
-                [] if running else ["time_service", *self._caused("next_boot", "gives up", "could not tell: whether")]
+                [] if running else ["time_service", *self.caused("next_boot", "gives up", "could not tell: whether")]
             )
-            self._change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
+            self.change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
         # One that is enabled in /run alone is not enabled at the next boot.
-        enable = [] if chrony and chrony.enabled and not self._caused("next_boot", "not enabled") else [unit]
+        enable = [] if chrony and chrony.enabled and not self.caused("next_boot", "not enabled") else [unit]
         if enable:
             unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
-            self._change(f"{unmask}enable {unit}", *self._caused("next_boot", "not enabled"))
+            self.change(f"{unmask}enable {unit}", *self.caused("next_boot", "not enabled"))
         self._disable(others)
         if files or install or self.findings.get("next_boot", {}).get("state") != "pass":
             files += self._wait(unit, enable) + self._order()
@@ -279,12 +202,12 @@ class _Planner:
         section = self.record.evidence.get("chrony") or {}
         config = read_config({"config": {}, **section})
         names = [source.name for source in config.sources]
-        waits = [*self._caused("ntp_sources", "no source"), *self._caused("sync_state", "not synchronised")]
-        steps = self._failing("clock_skew") if config.last("makestep") else []
+        waits = [*self.caused("ntp_sources", "no source"), *self.caused("sync_state", "not synchronised")]
+        steps = self.failing("clock_skew") if config.last("makestep") else []
         if not (chrony.active and waits and set(names) <= set(choice.good) and {*self.to_mend} == {*waits, *steps}):
             return None
         since_s = self.record.section("collected")["wall_ns"] / NS - (section.get("started_s") or 0)
-        ours = any(HEADER in text for _path, text in self._files("chrony"))
+        ours = any(HEADER in text for _path, text in self.files("chrony"))
         return since_s if names and not ours and 0 <= since_s < STARTS_WITHIN_S else None
 
     def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
@@ -302,7 +225,7 @@ class _Planner:
         # chronyd(8): -R ignores makestep with a positive limit alone.
         if makestep and skew_s and makestep.arguments[1:2] and makestep.arguments[1].startswith("-"):
             threshold = makestep.arguments[0]
-            if not _is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
+            if not is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
                 raise RefusedError(
                     f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
                     "number of updates chronyd's option -R does not hold it. Give it a positive one, for example `makestep 1 3` "
@@ -342,11 +265,11 @@ class _Planner:
         what = f"install {self.platform.package}" + (f" in place of {listed(replaced)}" if replaced else "")
         if unfinished:
             what = f"finish the installation of {self.platform.package}, which was interrupted ({dpkg['chrony']})"
-        self._change(what, "time_service")
+        self.change(what, "time_service")
         skew_s = self.record.skew.skew_s
         off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
         if off and skew_s:
-            self._change("set the clock, so that the package's repository is believed", "clock_skew")
+            self.change("set the clock, so that the package's repository is believed", "clock_skew")
         undo = {
             "manager": self.platform.manager,
             "package": self.platform.package,
@@ -368,159 +291,6 @@ class _Planner:
             "undo": {} if unfinished else undo,
         }
 
-    def _configuration(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:
-        """The files to write, none where chrony's configuration is not at fault, and what chronyd reads then."""
-        section = self.record.evidence.get("chrony") or {}
-        in_use = (section.get("config") or {}).get("path") if chrony else None
-        # SUSE's own file, before which /etc/chrony.conf goes where it is there.
-        path = in_use if in_use and not in_use.startswith("/usr/etc/") else self.platform.conf
-        config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
-        if chrony and self._is_fine(config, chrony, choice):
-            return [], replace(config, path=path)
-        if path.startswith(("/usr/", "/run/", "/var/run/")):
-            raise RefusedError(
-                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
-                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
-            )
-        if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
-            raise RefusedError(
-                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Mend that, or take the "
-                "file out of chrony's configuration."
-            )
-        answered = [
-            *(["time_service"] if chrony and not chrony.active else []),
-            *("chrony_config", "ntp_sources", "config_in_use", "clock_skew", "sync_state"),
-            *self._caused("next_boot", "no step"),
-        ]
-        owner = self._owner(path) if chrony else None
-        if owner and not self.settings.take_over:
-            file = self._extend(owner, config, choice)
-            self._change(f"write {file['path']}, beside what {owner.name} configures", *answered)
-        else:
-            confdirs, sourcedirs, not_read = self._folders(chrony, config, choice)
-            keyfile = config.last("keyfile")
-            content = main_file(
-                choice,
-                replace(self.platform, keyfile=keyfile.arguments[0])
-                if keyfile and keyfile.arguments
-                else self.platform,
-                makestep=self.settings.makestep,
-                extra=self.settings.extra_lines,
-                confdirs=confdirs,
-                sourcedirs=sourcedirs,
-                not_read=not_read,
-            )
-            file = {"path": path, "content": content, "mode": "0644"}
-            self._change(f"write {path}", *answered)
-        new = self._lint(path, file, section)
-        self._account_for_the_rest(config, new)
-        return [file], new
-
-    def _account_for_the_rest(self, config: ChronyConfig, new: ChronyConfig) -> None:
-        """Tell which lines and files are no longer in effect; raises RefusedError where something else may rest on a line."""
-        ours = {path for path, text in self._files("chrony") if HEADER in text}
-        kept = {directive.text for directive in new.directives}
-        gone = [d for d in config.directives if d.text not in kept and d.file not in ours]
-        needed = {place.text: "other machines take their time here" for place in RULES[_SERVES].find(config)}
-        needed |= {s.directive.text: "it is a source of its own" for s in config.sources if s.kind == "refclock"}
-        if not all(s.authenticated for s in new.sources if s.kind != "refclock"):
-            needed |= {s.directive.text: "it is authenticated" for s in config.sources if "key" in s.options}
-        missed = [f"`{d.text}` ({d.file}:{d.line}): {needed[d.text]}" for d in gone if d.text in needed]
-        if missed and not self.settings.take_over:
-            raise RefusedError(
-                f"{new.path} would be replaced, and this would be gone: {listed(missed)}. Put the line into chrony_extra_lines "
-                "(of a server, its key into chrony_source_options) to keep it; with chrony_take_over=true it goes."
-            )
-        lines = [f"{d.text} ({d.file})" for d in gone if d.name not in _REPLACED and d.file in new.files]
-        files = [file for file in config.files if file not in (*new.files, *ours)]
-        if lines:
-            self.warnings.append(f"no longer in effect, unless chrony_extra_lines has it: {'; '.join(lines)}")
-        if files:
-            self.warnings.append(f"no longer read by chronyd: {', '.join(files)}")
-
-    def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
-        """Whether chrony's configuration may stay as it is, whatever it looks like."""
-        if self._failing("chrony_config", "ntp_sources"):
-            return False
-        if self._caused("config_in_use", "dropped", "NTS", "required") or self._caused("next_boot", "no step"):
-            return False
-        names = [s.name for s in selectable(config) if s.kind != "refclock"]
-        good = sum(name in choice.good for name in names)
-        if not chrony.steers_now:
-            # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
-            return not _errors(config, self.policy) and good >= min(self.settings.wanted.at_least, len(choice.good))
-        # A clock that is off although its daemon calls itself synchronised has the wrong servers.
-        misled = self._failing("clock_skew") and not self._failing("sync_state", "config_in_use")
-        return not misled or (bool(names) and good == len(names))
-
-    def _owner(self, path: str) -> Owner | None:
-        return next((o for o in (owner_of(p, text) for p, text in self._files("chrony") if p == path) if o), None)
-
-    def _extend(self, owner: Owner, config: ChronyConfig, choice: Choice) -> dict[str, str]:
-        """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""
-        servers = listed([*choice.good])
-        told = (
-            f"{config.path} is written by {owner.name}, which {'would overwrite it' if owner.again else 'wrote it'}. "
-            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_take_over=true."
-        )
-        folder = extends(config, (self.record.section("chrony")["config"]).get("sources_dirs") or [])
-        if folder is None:
-            raise RefusedError(f"{told} It names no folder that could be added to.")
-        if errors := _errors(config, self.policy, but=("CHR101", "CHR102", "CHR108")):
-            raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
-        if any(s.authenticated for s in config.sources) or any(line.endswith(" nts") for line in choice.lines):
-            raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
-        ours = (f"makestep {self.settings.makestep}", "rtcsync")
-        lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
-        if lines and folder.kind == "sourcedir":
-            if self._caused("next_boot", "no step"):
-                raise RefusedError(f"{told} Of the folders that it names, {folder.path} takes servers alone.")
-            self.warnings.append(f"not written, as {folder.path} takes servers alone: {'; '.join(lines)}")
-            lines = []
-        suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
-        return {"path": f"{folder.path}/{FRAGMENT}{suffix}", "content": fragment(choice, lines), "mode": "0644"}
-
-    def _folders(
-        self, chrony: TimeDaemon | None, config: ChronyConfig, choice: Choice
-    ) -> tuple[list[str], list[str], dict[str, str]]:
-        """The folders that the new file draws in, and those that it leaves out as what is at fault stands there."""
-        confdirs = [self.platform.confdir] if self.platform.confdir else []
-        # What a package ships in its sourcedir is not seen yet: Ubuntu's are NTS pools, beside which plain servers starve.
-        sourcedirs = [self.platform.sourcedir] if self.platform.sourcedir and chrony else []
-        bad = _places(config, self.policy) | {
-            problem.directive.file: "a line that chronyd drops" for problem in config.dropped
-        }
-        if not any(" nts" in line for line in choice.lines):
-            bad |= {
-                s.directive.file: "NTS servers, without which plain ones starve"
-                for s in config.sources
-                if s.authenticated
-            }
-        not_read = {}
-        for folder in [*confdirs, *sourcedirs]:
-            why = [f"{path} has {what}" for path, what in bad.items() if path.startswith(f"{folder}/")]
-            if why:
-                not_read[folder] = "; ".join(why)
-        if not_read:
-            self.warnings += [f"{folder} is no longer read: {why}" for folder, why in not_read.items()]
-        return [f for f in confdirs if f not in not_read], [f for f in sourcedirs if f not in not_read], not_read
-
-    def _lint(self, path: str, file: Mapping[str, str], section: Mapping[str, Any]) -> ChronyConfig:
-        """Hold what would be written against the rules, as it would be read on the node."""
-        texts = dict(self._files("chrony")) | {file["path"]: file["content"]}
-        files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
-        version = section.get("version") if section.get("present") else None
-        config = read_config({"config": files, "version": version})
-        if errors := _errors(config, self.policy):
-            raise RefusedError(
-                f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
-                "chrony_source_options and chrony_extra_lines."
-            )
-        socket, port = config.last("bindcmdaddress"), config.last("cmdport")
-        if socket and socket.arguments == ("/",) and port and port.arguments == ("0",):
-            raise RefusedError(f"With `{port.text}` and `{socket.text}` nothing can ask chronyd. Take one of them out.")
-        return config
-
     def _order(self) -> list[dict[str, str]]:
         """Drop-ins for what starts pods and does not wait for the clock yet, and for what one names."""
         units = self._boot_units()
@@ -532,7 +302,7 @@ class _Planner:
         named = [name for name in self.settings.order_units if TARGET not in units.get(name, {"after": ()})["after"]]
         names = list(dict.fromkeys([*unordered, *named]))
         for name in names:
-            self._change(f"order {name} after {TARGET}", *self._caused("next_boot", "nothing waits"))
+            self.change(f"order {name} after {TARGET}", *self.caused("next_boot", "nothing waits"))
         return [{"path": order_drop_in_path(name), "content": order_drop_in(), "mode": "0644"} for name in names]
 
     def _wait(self, unit: str, enable: list[str]) -> list[dict[str, str]]:
@@ -541,9 +311,7 @@ class _Planner:
         if WAIT in units and units[WAIT]["unit_file_state"] == "enabled":
             return []
         enable.append(WAIT)
-        self._change(
-            f"enable {WAIT}, so that {TARGET} waits for the clock", *self._caused("next_boot", "nothing waits")
-        )
+        self.change(f"enable {WAIT}, so that {TARGET} waits for the clock", *self.caused("next_boot", "nothing waits"))
         there = self.platform.wait_unit or (WAIT in units and units[WAIT]["load_state"] == "loaded")
         return [] if there else [{"path": f"/etc/systemd/system/{WAIT}", "content": wait_unit(unit), "mode": "0644"}]
 
@@ -553,8 +321,8 @@ class _Planner:
 
     def _rtc(self, written: bool) -> bool:
         there = bool((self.record.section("clock").get("rtc") or {}).get("present"))
-        if there and (written or self._failing("clock_skew", "next_boot")):
-            self._change("set the RTC by the proved clock", *self._caused("next_boot", *_RTC))
+        if there and (written or self.failing("clock_skew", "next_boot")):
+            self.change("set the RTC by the proved clock", *self.caused("next_boot", *_RTC))
             return True
         return False
 
@@ -562,15 +330,15 @@ class _Planner:
         for daemon in others:
             self._refuse_fight(daemon)
             answered = [
-                *self._caused("time_service", "several"),
-                *self._caused("next_boot", "several", "not enabled", "gives up"),
+                *self.caused("time_service", "several"),
+                *self.caused("next_boot", "several", "not enabled", "gives up"),
             ]
-            self._change(f"stop and disable {daemon.unit}", *answered)
+            self.change(f"stop and disable {daemon.unit}", *answered)
 
     def _refuse_fight(self, daemon: TimeDaemon) -> None:
         """Another tool that configures this daemon would bring it back at its next run."""
         section = {"ntpsec": "ntpd", "systemd-timesyncd": "timesyncd"}.get(daemon.daemon, daemon.daemon)
-        for path, text in self._files(section):
+        for path, text in self.files(section):
             owner = owner_of(path, text)
             if owner and owner.again and not self.settings.take_over:
                 servers = listed([*self.settings.wanted.servers, *self.settings.wanted.pools])
@@ -582,7 +350,7 @@ class _Planner:
 
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
         told = {answer for change in self.changes for answer in change.answers}
-        rest = [a for name in self.to_mend if (a := self._answer(name)) not in told]
+        rest = [a for name in self.to_mend if (a := self.answer(name)) not in told]
         if not told:
             raise RefusedError(
                 f"The role knows no change that answers {'; '.join(rest)}. Next: "
@@ -592,26 +360,6 @@ class _Planner:
             self.warnings.append(f"no change answers {'; '.join(rest)}")
         wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
         return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
-
-    # Small things.
-
-    def _change(self, what: str, *checks: str) -> None:
-        self.changes.append(Change(what, tuple(self._answer(name) for name in checks if name in self.to_mend)))
-
-    def _answer(self, name: str) -> str:
-        return f"{name}: {self.to_mend[name]['cause']}"
-
-    def _failing(self, *names: str) -> list[str]:
-        """Those that are to be mended: what is advisory, or beyond chrony, is no reason to touch a node."""
-        return [name for name in names if name in self.to_mend]
-
-    def _caused(self, name: str, *words: str) -> list[str]:
-        """The check's name where it is to be mended for one of these causes."""
-        return [n for n in self._failing(name) if any(word in self.to_mend[n]["cause"] for word in words)]
-
-    def _files(self, section: str) -> list[tuple[str, str]]:
-        taken = self.record.evidence.get(section) or {}
-        return [(file["path"], file["text"]) for file in (taken.get("config") or {}).get("files") or []]
 
     def _options(self) -> str:
         """What chronyd is started with by the distribution's file, of several lines the last, but without -s: by it chronyd sets
@@ -628,35 +376,3 @@ class _Planner:
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")
 """What a daemon that starts anew may answer: its offset, its claim, what it runs with."""
-
-_REPLACED = (
-    *("server", "pool", "peer", "makestep", "rtcsync", "driftfile", "keyfile", "confdir", "sourcedir", "include"),
-    *("dumpdir", "leapseclist", "leapsectz", "logdir", "maxupdateskew", "ntsdumpdir"),
-)
-"""Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
-
-
-def _matches(config: ChronyConfig, policy: Policy) -> Iterator[tuple[Rule, Place]]:
-    """Each place where a rule refuses this configuration."""
-    for rule in RULES.values():
-        if rule.severity != "warning" and rule.id not in policy.accepted_rules:
-            yield from ((rule, place) for place in rule.find(config))
-
-
-def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:
-    """The rules that refuse this configuration, as ``CHR101 no-source``."""
-    names = (f"{rule.id} {rule.name}" for rule, _place in _matches(config, policy) if rule.id not in but)
-    return list(dict.fromkeys(names))
-
-
-def _places(config: ChronyConfig, policy: Policy) -> dict[str, str]:
-    """The files in which a rule finds an error, each with the rule."""
-    return {place.file: f"{rule.id} {rule.name}" for rule, place in _matches(config, policy)}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -8,7 +8,8 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import SettingsError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan, Settings, make_plan
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan, make_plan
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.settings import Settings
 from hypothesis import given
 from hypothesis import strategies as st
 

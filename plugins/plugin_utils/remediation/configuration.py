@@ -1,0 +1,212 @@
+"""What chrony's configuration becomes: which file is written, and what must not be lost by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..chrony_config import ChronyConfig, read_config
+from ..chrony_rules import RULES, Place, Rule, selectable
+from ..daemons.units import TimeDaemon
+from ..policy import Policy
+from ..wording import listed
+from .config_text import FRAGMENT, HEADER, fragment, main_file
+from .distributions import Distribution
+from .owners import Owner, extends, owner_of
+from .planned import Planned, RefusedError
+from .servers import Choice
+from .settings import Settings
+
+_SERVES = "CHR302"
+"""The rule that finds what lets other machines in (`allow`)."""
+_REPLACED = (
+    *("server", "pool", "peer", "makestep", "rtcsync", "driftfile", "keyfile", "confdir", "sourcedir", "include"),
+    *("dumpdir", "leapseclist", "leapsectz", "logdir", "maxupdateskew", "ntsdumpdir"),
+)
+"""Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
+
+
+class Configuration:
+    """Chrony's files on one node."""
+
+    def __init__(self, planned: Planned, settings: Settings, platform: Distribution) -> None:
+        """``planned`` takes the changes and the warnings."""
+        self.planned, self.settings, self.platform = planned, settings, platform
+
+    def to_write(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:
+        """The files to write, none where chrony's configuration is not at fault, and what chronyd reads then."""
+        section = self.planned.record.evidence.get("chrony") or {}
+        in_use = (section.get("config") or {}).get("path") if chrony else None
+        # SUSE's own file, before which /etc/chrony.conf goes where it is there.
+        path = in_use if in_use and not in_use.startswith("/usr/etc/") else self.platform.conf
+        config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
+        if chrony and self._is_fine(config, chrony, choice):
+            return [], replace(config, path=path)
+        if path.startswith(("/usr/", "/run/", "/var/run/")):
+            raise RefusedError(
+                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
+                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
+            )
+        if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
+            raise RefusedError(
+                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Mend that, or take the "
+                "file out of chrony's configuration."
+            )
+        answered = [
+            *(["time_service"] if chrony and not chrony.active else []),
+            *("chrony_config", "ntp_sources", "config_in_use", "clock_skew", "sync_state"),
+            *self.planned.caused("next_boot", "no step"),
+        ]
+        owner = self._owner(path) if chrony else None
+        if owner and not self.settings.take_over:
+            file = self._extend(owner, config, choice)
+            self.planned.change(f"write {file['path']}, beside what {owner.name} configures", *answered)
+        else:
+            confdirs, sourcedirs, not_read = self._folders(chrony, config, choice)
+            keyfile = config.last("keyfile")
+            content = main_file(
+                choice,
+                replace(self.platform, keyfile=keyfile.arguments[0])
+                if keyfile and keyfile.arguments
+                else self.platform,
+                makestep=self.settings.makestep,
+                extra=self.settings.extra_lines,
+                confdirs=confdirs,
+                sourcedirs=sourcedirs,
+                not_read=not_read,
+            )
+            file = {"path": path, "content": content, "mode": "0644"}
+            self.planned.change(f"write {path}", *answered)
+        new = self._lint(path, file, section)
+        self._account_for_the_rest(config, new)
+        return [file], new
+
+    def _account_for_the_rest(self, config: ChronyConfig, new: ChronyConfig) -> None:
+        """Tell which lines and files are no longer in effect; raises RefusedError where something else may rest on a line."""
+        ours = {path for path, text in self.planned.files("chrony") if HEADER in text}
+        kept = {directive.text for directive in new.directives}
+        gone = [d for d in config.directives if d.text not in kept and d.file not in ours]
+        needed = {place.text: "other machines take their time here" for place in RULES[_SERVES].find(config)}
+        needed |= {s.directive.text: "it is a source of its own" for s in config.sources if s.kind == "refclock"}
+        if not all(s.authenticated for s in new.sources if s.kind != "refclock"):
+            needed |= {s.directive.text: "it is authenticated" for s in config.sources if "key" in s.options}
+        missed = [f"`{d.text}` ({d.file}:{d.line}): {needed[d.text]}" for d in gone if d.text in needed]
+        if missed and not self.settings.take_over:
+            raise RefusedError(
+                f"{new.path} would be replaced, and this would be gone: {listed(missed)}. Put the line into chrony_extra_lines "
+                "(of a server, its key into chrony_source_options) to keep it; with chrony_take_over=true it goes."
+            )
+        lines = [f"{d.text} ({d.file})" for d in gone if d.name not in _REPLACED and d.file in new.files]
+        files = [file for file in config.files if file not in (*new.files, *ours)]
+        if lines:
+            self.planned.warnings.append(f"no longer in effect, unless chrony_extra_lines has it: {'; '.join(lines)}")
+        if files:
+            self.planned.warnings.append(f"no longer read by chronyd: {', '.join(files)}")
+
+    def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
+        """Whether chrony's configuration may stay as it is, whatever it looks like."""
+        if self.planned.failing("chrony_config", "ntp_sources"):
+            return False
+        if self.planned.caused("config_in_use", "dropped", "NTS", "required") or self.planned.caused(
+            "next_boot", "no step"
+        ):
+            return False
+        names = [s.name for s in selectable(config) if s.kind != "refclock"]
+        good = sum(name in choice.good for name in names)
+        if not chrony.steers_now:
+            # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
+            return not _errors(config, self.planned.policy) and good >= min(
+                self.settings.wanted.at_least, len(choice.good)
+            )
+        # A clock that is off although its daemon calls itself synchronised has the wrong servers.
+        misled = self.planned.failing("clock_skew") and not self.planned.failing("sync_state", "config_in_use")
+        return not misled or (bool(names) and good == len(names))
+
+    def _owner(self, path: str) -> Owner | None:
+        return next(
+            (o for o in (owner_of(p, text) for p, text in self.planned.files("chrony") if p == path) if o), None
+        )
+
+    def _extend(self, owner: Owner, config: ChronyConfig, choice: Choice) -> dict[str, str]:
+        """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""
+        servers = listed([*choice.good])
+        told = (
+            f"{config.path} is written by {owner.name}, which {'would overwrite it' if owner.again else 'wrote it'}. "
+            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_take_over=true."
+        )
+        folder = extends(config, (self.planned.record.section("chrony")["config"]).get("sources_dirs") or [])
+        if folder is None:
+            raise RefusedError(f"{told} It names no folder that could be added to.")
+        if errors := _errors(config, self.planned.policy, but=("CHR101", "CHR102", "CHR108")):
+            raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
+        if any(s.authenticated for s in config.sources) or any(line.endswith(" nts") for line in choice.lines):
+            raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
+        ours = (f"makestep {self.settings.makestep}", "rtcsync")
+        lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
+        if lines and folder.kind == "sourcedir":
+            if self.planned.caused("next_boot", "no step"):
+                raise RefusedError(f"{told} Of the folders that it names, {folder.path} takes servers alone.")
+            self.planned.warnings.append(f"not written, as {folder.path} takes servers alone: {'; '.join(lines)}")
+            lines = []
+        suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
+        return {"path": f"{folder.path}/{FRAGMENT}{suffix}", "content": fragment(choice, lines), "mode": "0644"}
+
+    def _folders(
+        self, chrony: TimeDaemon | None, config: ChronyConfig, choice: Choice
+    ) -> tuple[list[str], list[str], dict[str, str]]:
+        """The folders that the new file draws in, and those that it leaves out as what is at fault stands there."""
+        confdirs = [self.platform.confdir] if self.platform.confdir else []
+        # What a package ships in its sourcedir is not seen yet: Ubuntu's are NTS pools, beside which plain servers starve.
+        sourcedirs = [self.platform.sourcedir] if self.platform.sourcedir and chrony else []
+        bad = _places(config, self.planned.policy) | {
+            problem.directive.file: "a line that chronyd drops" for problem in config.dropped
+        }
+        if not any(" nts" in line for line in choice.lines):
+            bad |= {
+                s.directive.file: "NTS servers, without which plain ones starve"
+                for s in config.sources
+                if s.authenticated
+            }
+        not_read = {}
+        for folder in [*confdirs, *sourcedirs]:
+            why = [f"{path} has {what}" for path, what in bad.items() if path.startswith(f"{folder}/")]
+            if why:
+                not_read[folder] = "; ".join(why)
+        if not_read:
+            self.planned.warnings += [f"{folder} is no longer read: {why}" for folder, why in not_read.items()]
+        return [f for f in confdirs if f not in not_read], [f for f in sourcedirs if f not in not_read], not_read
+
+    def _lint(self, path: str, file: Mapping[str, str], section: Mapping[str, Any]) -> ChronyConfig:
+        """Hold what would be written against the rules, as it would be read on the node."""
+        texts = dict(self.planned.files("chrony")) | {file["path"]: file["content"]}
+        files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
+        version = section.get("version") if section.get("present") else None
+        config = read_config({"config": files, "version": version})
+        if errors := _errors(config, self.planned.policy):
+            raise RefusedError(
+                f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
+                "chrony_source_options and chrony_extra_lines."
+            )
+        socket, port = config.last("bindcmdaddress"), config.last("cmdport")
+        if socket and socket.arguments == ("/",) and port and port.arguments == ("0",):
+            raise RefusedError(f"With `{port.text}` and `{socket.text}` nothing can ask chronyd. Take one of them out.")
+        return config
+
+
+def _matches(config: ChronyConfig, policy: Policy) -> Iterator[tuple[Rule, Place]]:
+    """Each place where a rule refuses this configuration."""
+    for rule in RULES.values():
+        if rule.severity != "warning" and rule.id not in policy.accepted_rules:
+            yield from ((rule, place) for place in rule.find(config))
+
+
+def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:
+    """The rules that refuse this configuration, as ``CHR101 no-source``."""
+    names = (f"{rule.id} {rule.name}" for rule, _place in _matches(config, policy) if rule.id not in but)
+    return list(dict.fromkeys(names))
+
+
+def _places(config: ChronyConfig, policy: Policy) -> dict[str, str]:
+    """The files in which a rule finds an error, each with the rule."""
+    return {place.file: f"{rule.id} {rule.name}" for rule, place in _matches(config, policy)}
