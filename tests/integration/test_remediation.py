@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -274,6 +276,30 @@ def test_chrony_comes_from_a_package_file_of_the_controller_where_no_repository_
     run = skewgate("gate", "-l", "node2", extra={"chrony_package_file": str(package)})
     assert run.report["nodes"]["node2"]["verdict"] == "admit", run.output
     assert lab.ssh("node2", "ls /var/lib/skewgate/chrony.deb", check=False).stdout == ""
+
+
+@pytest.mark.nightly
+def test_chrony_comes_by_the_proxy_that_the_installation_is_given(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, tmp_path: Path
+) -> None:
+    lab_node(BEHIND)
+    # A request to a proxy has the whole address, in which a server of files sees a path.
+    repository = tmp_path / "http:/debian.invalid/debs"
+    repository.mkdir(parents=True)
+    packages = base64.b64decode(lab.ssh("node2", "tar -C /srv/debs -c . | base64").stdout)
+    subprocess.run(["tar", "-x", "-C", repository], input=packages, check=True)
+    source = "deb [trusted=yes] http://debian.invalid/debs ./"
+    lists = "/var/lib/apt/lists"
+    lab.ssh("node2", f"echo '{source}' > /etc/apt/sources.list; rm -r {lists}/*; touch -d '2 days ago' {lists}")
+    server = [sys.executable, "-m", "http.server", "3128", "--bind", "10.77.0.1", "--directory", str(tmp_path)]
+    with (tmp_path / "requests").open("w") as log, subprocess.Popen(lab.namespace.argv(server), stderr=log) as proxy:
+        try:
+            environment = {"http_proxy": "http://10.77.0.1:3128"}
+            run = skewgate("gate", "-l", "node2", extra={"chrony_package_environment": environment})
+        finally:
+            proxy.terminate()
+    assert run.report["nodes"]["node2"]["verdict"] == "admit", run.output
+    assert re.search(r'"GET http://debian.invalid/debs/./chrony_\S+ HTTP/1.1" 200', (tmp_path / "requests").read_text())
 
 
 # As linux-system-roles.timesync leaves it, with dead servers.
