@@ -159,6 +159,11 @@ class _Planner(Planned):
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = self._install(chrony, daemons, others, step)
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
+        if install:
+            # What rpm puts beside a configuration file: the package's where another one was, and a changed one when the package
+            # is removed (RPM's documentation of %config(noreplace)).
+            suffixes = () if self.platform.manager == "apt" else (".rpmnew", ".rpmsave")
+            install["beside"] = [{**file, "path": file["path"] + suffix} for file in files for suffix in suffixes]
         unit = chrony.unit if chrony else self.platform.unit
         restart = bool(files) or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
         if restart:

@@ -437,6 +437,15 @@ def test_red_hats_names_are_used_there():
     assert "driftfile /var/lib/chrony/drift\n" in file["content"]
 
 
+def test_what_rpm_puts_beside_a_written_file_is_saved_to_be_undone():
+    made = plan(measured(-612, platform=platform(ROCKY), time_services=time_services(), **EMPTY))
+    assert made.install
+    assert [file["path"] for file in made.install["beside"]] == ["/etc/chrony.conf.rpmnew", "/etc/chrony.conf.rpmsave"]
+    on_debian = plan(measured(-612, time_services=time_services(), **EMPTY)).install
+    assert on_debian
+    assert on_debian["beside"] == []
+
+
 def test_debian_11_gets_the_wait_that_its_package_lacks():
     bullseye = {**DEBIAN, "VERSION_ID": "11"}
     made = plan(measured(-612, platform=platform(bullseye), time_services=time_services(), **EMPTY))
