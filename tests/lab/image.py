@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.lab import rpms
 from tests.lab.host import NO_CLOCK, LabError, command, say
 
-#: What a variant has installed on top of a node that has no time daemon at all.
+#: What a variant has installed on top of a node that has no time daemon at all. Bookworm has those of rpms.py, too.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "fresh": (),
     "chrony": ("chrony",),
@@ -89,7 +90,13 @@ FILES = Path(__file__).parent / "image"
 
 def recipe(ssh_dir: Path) -> str:
     """Name of the images that this recipe, with these SSH keys, makes."""
-    parts = [Path(__file__), FILES / "node-setup", FILES / "node-setup.service", *sorted(ssh_dir.glob("*.pub"))]
+    parts = [
+        Path(__file__),
+        FILES / "node-setup",
+        FILES / "node-setup.service",
+        *sorted(ssh_dir.glob("*.pub")),
+        *rpms.sources(),
+    ]
     return hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:16]
 
 
@@ -109,6 +116,7 @@ def image_path(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> P
     if release not in RELEASES:
         raise LabError(f"there is no release {release!r}; there are: {', '.join(RELEASES)}")
     there = [name for name, packages in VARIANTS.items() if set(packages) <= {*RELEASES[release]}]
+    there += rpms.LIKENESSES if release == "bookworm" else ()
     if variant not in there:
         raise LabError(f"{release} has no node variant {variant!r}; there are: {', '.join(there)}")
     return images_dir / recipe(ssh_dir) / release / f"{variant}.ext4"
@@ -129,7 +137,11 @@ def build_image(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> 
         say(f"building the nodes' tree of Debian {release} with mmdebstrap (about a minute)")
         _made_whole(tree, lambda partial: _build_tree(partial, ssh_dir, release))
     say(f"building the image of {release}'s variant {variant!r}")
-    _made_whole(path, lambda partial: _build_image(partial, tree, VARIANTS[variant]))
+    if variant in rpms.LIKENESSES:
+        like = rpms.LIKENESSES[variant]
+        _made_whole(path, lambda partial: _build_alike(partial, ssh_dir, release, like))
+    else:
+        _made_whole(path, lambda partial: _build_image(partial, tree, VARIANTS[variant]))
     return path
 
 
@@ -147,7 +159,7 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _build_tree(tree: Path, ssh_dir: Path, release: str) -> None:
+def _build_tree(tree: Path, ssh_dir: Path, release: str, more: tuple[str, ...] = ()) -> None:
     download = DOWNLOAD.format(daemons=" ".join(RELEASES[release]))
     excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
     command(
@@ -160,7 +172,7 @@ def _build_tree(tree: Path, ssh_dir: Path, release: str) -> None:
             *excluded,
             '--aptopt=APT::Install-Recommends "false"',
             '--aptopt=Acquire::Languages "none"',
-            f"--include={INCLUDE}",
+            f"--include={','.join([INCLUDE, *more])}",
             f"--customize-hook=chroot \"$1\" sh -ec '{download}'",
             release,
             str(tree),
@@ -205,10 +217,24 @@ def _build_image(path: Path, tree: Path, packages: tuple[str, ...]) -> None:
         _remove(source)
         command(["cp", "-a", str(tree), str(source)])
         _install(source, packages)
-    options = ["-q", "-t", "ext4", "-O", "^metadata_csum_seed", "-E", "lazy_itable_init=0,nodiscard", "-m", "0"]
-    command(["mke2fs", *options, "-d", str(source), str(path), "2G"], timeout_s=120)
+    _format(path, source)
     if source != tree:
         _remove(source)
+
+
+def _build_alike(path: Path, ssh_dir: Path, release: str, like: rpms.Likeness) -> None:
+    """From a tree of its own, so that no other image has its packages."""
+    tree = path.with_suffix(".tree")
+    _remove(tree)
+    _build_tree(tree, ssh_dir, release, (*like.packages, *rpms.PACKAGES))
+    rpms.make_alike(tree, like)
+    _format(path, tree)
+    _remove(tree)
+
+
+def _format(path: Path, tree: Path) -> None:
+    options = ["-q", "-t", "ext4", "-O", "^metadata_csum_seed", "-E", "lazy_itable_init=0,nodiscard", "-m", "0"]
+    command(["mke2fs", *options, "-d", str(tree), str(path), "2G"], timeout_s=120)
 
 
 def _install(tree: Path, packages: tuple[str, ...]) -> None:
