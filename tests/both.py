@@ -31,7 +31,8 @@ def interrupted(*_: object) -> None:
 
 def main(expression: str) -> int:
     """0 when both passed, else the status of one that did not; 130 when interrupted."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a job in the background is started with it ignored, and so would be what is started here.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     OTHERS_LOG.parent.mkdir(exist_ok=True)
     with OTHERS_LOG.open("wb") as log:
