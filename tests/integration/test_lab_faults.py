@@ -72,12 +72,14 @@ def skews_told(lab: Lab, node: str, servers: list[str], folder: Path) -> dict[st
 
 
 def test_servers_that_lie_agree_on_their_time_and_an_honest_one_tells_the_true_one(trio: Lab, tmp_path: Path) -> None:
-    name, skew_s = TRIO[1].name, TRIO[1].skew_s
+    name = TRIO[1].name
     lying, honest = ["10.77.0.4", "10.77.0.5"], "10.77.0.1"
     with trio.liars(600, lying):
         told = skews_told(trio, name, [*lying, honest], tmp_path)
-    assert all(told[server].low < skew_s - 600 < told[server].high for server in lying), told
-    assert told[honest].low < skew_s < told[honest].high
+    # As it is now: a guest without a time daemon drifts by milliseconds a minute on a loaded machine.
+    true_s = sum(trio.skew_s(name)) / 2
+    assert told[honest].middle == pytest.approx(true_s, abs=0.1)
+    assert [told[server].middle for server in lying] == pytest.approx([true_s - 600] * 2, abs=0.1)
 
 
 def test_most_of_chronyds_servers_lying_it_follows_the_lie(lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]) -> None:
