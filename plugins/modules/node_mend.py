@@ -126,8 +126,9 @@ options:
     default: false
   only_latest:
     description:
-      - With O(state=undone), O(state=described) and O(state=confirmed), fail where a later run than O(backup_id) has gone on
-        with the backup. It is for a run to undo what it did itself, and not what another one has proved meanwhile.
+      - With O(state=undone) and O(state=described), fail where a later run than O(backup_id) has gone on with the backup. It is
+        for a run to undo what it did itself, and not what another one has proved meanwhile.
+      - With O(state=confirmed), leave the backup to that run, and say so in RV(notes).
     type: bool
     default: false
 attributes:

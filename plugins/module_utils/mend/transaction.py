@@ -29,6 +29,10 @@ TIMEOUT_S = 60
 """For chronyd -p, restorecon and hwclock."""
 
 
+class TakenOverError(MendError):
+    """A later run has gone on with this run's backup."""
+
+
 @dataclass(frozen=True)
 class Node:
     """The node that is mended. ``root``: where /etc, /run and /sys are, for what is not named by the plan."""
@@ -274,7 +278,10 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
     """Sets the RTC by the clock, which is proved, and closes the backup."""
     with _unless(check_mode, node.lock):
         if params["backup_id"]:
-            backup = _by_id(node, params)
+            try:
+                backup = _by_id(node, params)
+            except TakenOverError as error:
+                return _result(None, notes=[reason(error)])
         else:
             backup = next((backup for backup in node.backups.all() if backup.state == "open"), None)
         changes: list = []
@@ -551,7 +558,7 @@ def _by_id(node: Node, params: dict):
         raise _no_backup(node, f"no backup {params['backup_id']}")
     latest = found.manifest["runs"][-1] if found else None
     if params["only_latest"] and latest not in (None, params["backup_id"]):
-        raise MendError(
+        raise TakenOverError(
             f"Another run, {latest}, has gone on with the backup {found.id} since, which is for that one to undo or to close. "
             "Two controllers are at work on this node, or were: see how the other one ends."
         )

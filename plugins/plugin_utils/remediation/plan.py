@@ -180,6 +180,8 @@ class _Planner(Planned):
         if enable:
             unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
             self.change(f"{unmask}enable {unit}", *self.caused("next_boot", "not enabled"))
+        if install and install["hold"] and not enable:
+            enable = [unit]  # it is unmasked with what is enabled
         self._disable(others)
         if files or install or self.findings.get("next_boot", {}).get("state") != "pass":
             files += self._wait(unit, enable) + self._order()
@@ -286,7 +288,6 @@ class _Planner(Planned):
         return {
             "manager": self.platform.manager,
             "package": self.platform.package,
-            "file": self.settings.package_file,
             # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
             "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
             "step_s": -skew_s.middle if off and skew_s else None,

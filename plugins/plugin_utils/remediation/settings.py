@@ -23,7 +23,6 @@ class Settings:
     joined_step_limit_s: float = 5.0
     joined_slew_limit_s: float = 60.0
     take_over: bool = False
-    package_file: str | None = None
 
     @property
     def threshold_s(self) -> float:
@@ -52,6 +51,9 @@ class Settings:
             problems.append(
                 "chrony_step_joined: expected a list of nodes' names, so that no other node is stepped by it"
             )
+        package = given.get("package_file")
+        if package is not None and package.rpartition("/")[2] in ("", ".", ".."):
+            problems.append(f"chrony_package_file: expected a package's file on the controller, found {package!r}")
         if problems:
             raise SettingsError(problems)
         return cls(
@@ -64,7 +66,6 @@ class Settings:
             joined_step_limit_s=float(given["joined_step_limit_s"]),
             joined_slew_limit_s=float(given["joined_slew_limit_s"]),
             take_over=bool(given.get("take_over")),
-            package_file=given.get("package_file"),
         )
 
 

@@ -410,6 +410,15 @@ def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_s
         assert (made.install["unfinished"], made.install["undo"], made.install["idle"]) == (True, {}, [])
 
 
+@pytest.mark.parametrize("chrony_unit", [STOPPED, CHRONY_UNIT, unit("chrony.service", "inactive", "enabled")])
+def test_a_unit_that_is_masked_while_its_package_comes_is_unmasked_again(chrony_unit: dict[str, Any]):
+    cut_off = platform(dpkg={"chrony": "half-configured", "interrupted": True})
+    made = plan(measured(-3.0, joined=JOINED, platform=cut_off, time_services=time_services(chrony_unit), **EMPTY))
+    assert made.install
+    assert made.install["hold"] == ["chrony.service"]
+    assert "chrony.service" in made.node["enable"]
+
+
 def test_another_package_that_dpkg_was_cut_off_with_is_in_the_way_of_an_installation_alone():
     cut_off = platform(dpkg={"chrony": None, "interrupted": True})
     made = plan(measured(-612, platform=cut_off, time_services=time_services(), **EMPTY))
