@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def own_lab(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lab]:
     """A second lab; the session's stands for the images, and for a neighbour that must not be touched."""
-    own = Lab(tmp_path_factory.mktemp("lab"), "skewgate-test", cache_dir=STATE_DIR)
+    own = Lab(tmp_path_factory.mktemp("lab"), cache_dir=STATE_DIR)
     own.up()
     yield own
     own.down()
@@ -168,17 +169,23 @@ def test_an_unknown_node_and_variant_are_answered_with_the_known_ones(own_lab: L
         own_lab.start_node(NodeSpec("node5", "10.77.0.15", variant="ntpd"))
 
 
-def test_a_lab_keeps_its_hands_off_anothers_namespace(own_lab: Lab, tmp_path: Path) -> None:
-    intruder = Lab(tmp_path, own_lab.namespace.name, cache_dir=STATE_DIR)
-    with pytest.raises(LabError, match=f"belongs to the lab in {own_lab.state_dir}"):
-        intruder.up()
-    with pytest.raises(LabError, match=f"belongs to the lab in {own_lab.state_dir}"):
-        intruder.down()
+def test_a_lab_is_made_anew_when_its_folder_was_removed_while_it_ran(own_lab: Lab, tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab", cache_dir=STATE_DIR)
+    lab.up([])
+    left_behind = processes_that_name(str(lab.state_dir))
+    assert left_behind
+    shutil.rmtree(lab.state_dir)
+
+    lab.up([])
+
+    assert lab.is_up([])
+    assert set(left_behind).isdisjoint(processes_that_name(str(lab.state_dir)))
+    lab.down()
     assert own_lab.is_up()
 
 
 def test_without_root_the_lab_says_that_it_takes_root(tmp_path: Path) -> None:
-    lab = Lab(tmp_path, "skewgate-test-user")
+    lab = Lab(tmp_path)
     if os.geteuid() != 0:
         with pytest.raises(LabUnavailable, match="run it as root"):
             lab.up()
@@ -224,7 +231,7 @@ def test_the_machines_last_namespace_takes_its_mount_along() -> None:
     cycle = """
 from pathlib import Path
 from tests.lab.network import Namespace
-namespace = Namespace("last", Path("/state"))
+namespace = Namespace("last", Path("/run/made"))
 namespace.create()
 print("/run/netns" in Path("/proc/self/mounts").read_text(), end=" ")
 namespace.delete()

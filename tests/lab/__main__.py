@@ -16,7 +16,6 @@ def main() -> int:
     """Do what the command line says; 0 done, 1 the lab failed, 2 usage, 3 (of status) not all is up."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Nodes with clocks of their own.")
     parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="the lab's folder (%(default)s)")
-    parser.add_argument("--namespace", default="skewgate-lab", help="the lab's network namespace (%(default)s)")
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("up", help="bring up the three nodes of the incident, NTP servers and a GitHub API")
     actions.add_parser("down", help="take everything down; the images stay")
@@ -24,12 +23,12 @@ def main() -> int:
     run = actions.add_parser("run", help="run a command inside the lab's network")
     run.add_argument("command", nargs="+", metavar="COMMAND")
     arguments = parser.parse_args()
-    lab = Lab(arguments.state_dir, arguments.namespace)
+    lab = Lab(arguments.state_dir)
     try:
         if arguments.action == "up":
             lab.up()
             say(f"up. Inventory: {INVENTORY}. To run a command inside the lab's network:")
-            say(f"  ip netns exec {arguments.namespace} .venv/bin/ansible -i {INVENTORY} all -m ping")
+            say(f"  ip netns exec {lab.namespace.name} .venv/bin/ansible -i {INVENTORY} all -m ping")
         elif arguments.action == "down":
             lab.down()
             say("down: no process, tap, namespace or mount is left")

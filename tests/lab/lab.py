@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -26,17 +27,17 @@ GITHUB_MODULE = "tests.lab.github_api"
 class Lab:
     """Nodes, NTP servers and a GitHub API in a network namespace, with all their state below one folder.
 
-    `cache_dir` keeps what outlives `down`: images, SSH keys and the unpacked chronyd (below `state_dir` by default). A
-    second lab on the same machine needs another folder and another namespace.
+    `cache_dir` keeps what outlives `down`: images, SSH keys and the unpacked chronyd (below `state_dir` by default). The
+    labs of several folders can run side by side.
     Commands raise LabUnavailable where the lab can not run, LabError where something went wrong.
     """
 
-    def __init__(
-        self, state_dir: Path = STATE_DIR, namespace: str = "skewgate-lab", cache_dir: Path | None = None
-    ) -> None:
+    def __init__(self, state_dir: Path = STATE_DIR, cache_dir: Path | None = None) -> None:
         self.state_dir = state_dir.resolve()
         self.cache_dir = (cache_dir or state_dir).resolve()
-        self.namespace = Namespace(namespace, self.state_dir)
+        # Of the folder, so that what a lab in another one left behind is in nobody's way.
+        folder = hashlib.sha1(str(self.state_dir).encode(), usedforsecurity=False).hexdigest()[:8]
+        self.namespace = Namespace(f"skewgate-lab-{folder}", self.state_dir / "namespace.made")
         self.ssh_dir = self.cache_dir / "ssh"
         self.ntp_servers = [NtpServer(self.namespace, self.state_dir, name) for name in SERVERS]
         self.refclock = Process(self.namespace, self.state_dir / "ntp", "refclock")
@@ -71,7 +72,6 @@ class Lab:
         """Leave no process, tap, namespace or mount; images and keys stay."""
         require_machine()
         with self._locked():
-            self.namespace.exists()  # refuses another lab's
             self._stop_everything()
 
     def start_node(self, spec: NodeSpec) -> None:

@@ -24,26 +24,16 @@ GATEWAY = ADDRESSES[0]
 
 
 class Namespace:
-    """A network namespace by name; `owner` is the state folder of the lab that it belongs to."""
+    """A network namespace by name; `made` is a file that is there while the namespace is whole."""
 
-    def __init__(self, name: str, owner: Path) -> None:
+    def __init__(self, name: str, made: Path) -> None:
         self.name = name
-        self.owner = owner
+        self.made = made
         self.path = Path("/run/netns") / name
 
     def exists(self) -> bool:
-        """Whether the namespace is there and this lab's; LabError when another lab made it."""
-        if not self._mounted():
-            return False
-        shown = command(["ip", "-json", "-n", self.name, "link", "show"])
-        aliases = [link.get("ifalias") for link in json.loads(shown) if link["ifname"] == BRIDGE]
-        if aliases not in ([], [None], [str(self.owner)]):
-            raise LabError(
-                f"the network namespace {self.name} belongs to the lab in {aliases[0]}; take that one down first "
-                f"(`make lab-down` in its checkout, or `ip netns pids {self.name} | xargs kill -9; "
-                f"ip netns delete {self.name}`)"
-            )
-        return aliases == [str(self.owner)]
+        """Whether the namespace is there and whole."""
+        return self.made.exists() and self._mounted()
 
     def create(self) -> None:
         """Make the namespace and its bridge; nothing when they are there."""
@@ -51,7 +41,6 @@ class Namespace:
             return
         self.delete()
         self._ip("netns", "add", self.name)
-        # The alias, which tells whose it is, comes last: what lacks it is half made, and made anew.
         self._ip("-n", self.name, "link", "set", "lo", "up")
         # A bridge without an address of its own takes the lowest of its taps: with each tap that came or went, the nodes would
         # have the wrong one of their servers, until they ask again.
@@ -61,10 +50,12 @@ class Namespace:
         for address in ADDRESSES:
             self.add_address(address)
         self._ip("-n", self.name, "link", "set", BRIDGE, "up")
-        self._ip("-n", self.name, "link", "set", BRIDGE, "alias", str(self.owner))
+        # Last: what was cut off before, or outlived the folder of its processes' state, is made anew.
+        self.made.touch()
 
     def delete(self) -> None:
         """End every process in the namespace (ssh's masters and the user's shells too), and remove it."""
+        self.made.unlink(missing_ok=True)
         if self._mounted():
             self.kill_all()
         if self.path.exists():
