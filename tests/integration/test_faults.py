@@ -84,9 +84,13 @@ class Node:
         assert run.status == 0, run.output
         assert self.skew_s() < 0.5
         assert self.run("find /etc -name '.*skewgate*'") == ""
+        self.take_back()
+        self.is_as_before()
+
+    def take_back(self) -> None:
+        """By hand, as a user would."""
         undone = self.playbook("remediate", "-l", self.name, "--tags", "undo")
         assert undone.status == 0, undone.output
-        self.is_as_before()
 
 
 @pytest.fixture
@@ -272,7 +276,11 @@ DPKG_WAITS = {
 }
 
 
-def reset_in_the_midst_of_dpkg(node: Node, lab: Lab, program: str, word: str, first: str) -> None:
+@pytest.fixture(params=DPKG_WAITS.values(), ids=DPKG_WAITS)
+def half_installed(request: pytest.FixtureRequest, mended: Callable[[NodeSpec], Node], lab: Lab) -> Node:
+    """A node that was reset in the midst of dpkg, and has booted again."""
+    program, word, first = request.param
+    node = mended(FRESH)
     waits = f'case "$*" in *{word}*) {first} sync; touch /run/waits; sleep 600;; esac; exec {program}.real "$@"'
     node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n%s\n' '{waits}' > {program}; chmod 755 {program}; sync")
 
@@ -285,6 +293,7 @@ def reset_in_the_midst_of_dpkg(node: Node, lab: Lab, program: str, word: str, fi
     lab.reboot_node(node.name, -612)
     node.run(f"mv {program}.real {program}")
     assert "dpkg was interrupted" in node.run("apt-get install -q -y chrony 2>&1")
+    return node
 
 
 def has_no_chrony(node: Node) -> bool:
@@ -293,31 +302,21 @@ def has_no_chrony(node: Node) -> bool:
     return node.run(f"{asked}; dpkg-query -W -f '${{Version}}' chrony 2>/dev/null") == ""
 
 
-@pytest.mark.parametrize("waits", DPKG_WAITS.values(), ids=DPKG_WAITS)
-def test_the_node_is_reset_in_the_midst_of_dpkg(
-    waits: tuple[str, str, str], mended: Callable[[NodeSpec], Node], lab: Lab
-) -> None:
-    node = mended(FRESH)
-    reset_in_the_midst_of_dpkg(node, lab, *waits)
+def test_the_node_is_reset_in_the_midst_of_dpkg(half_installed: Node) -> None:
+    node = half_installed
     run = node.remediate()
     assert run.status == 0, run.output
     assert "which was interrupted" in run.output
     node.has_a_working_configuration()
     assert node.skew_s() < 0.5
     assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""
-    undone = node.playbook("remediate", "-l", node.name, "--tags", "undo")
-    assert undone.status == 0, undone.output
+    node.take_back()
     assert has_no_chrony(node)
 
 
-@pytest.mark.parametrize("waits", DPKG_WAITS.values(), ids=DPKG_WAITS)
-def test_what_dpkg_left_half_done_is_undone(
-    waits: tuple[str, str, str], mended: Callable[[NodeSpec], Node], lab: Lab
-) -> None:
-    node = mended(FRESH)
-    reset_in_the_midst_of_dpkg(node, lab, *waits)
-    undone = node.playbook("remediate", "-l", node.name, "--tags", "undo")
-    assert undone.status == 0, undone.output
+def test_what_dpkg_left_half_done_is_undone(half_installed: Node) -> None:
+    node = half_installed
+    node.take_back()
     assert has_no_chrony(node)
 
 

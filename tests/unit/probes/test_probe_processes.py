@@ -23,7 +23,6 @@ def add_process(
     exe: str | None = None,
     cgroup: str | None = None,
     uids: str = "0\t0",
-    parent: int = 1,
     state: str = "S (sleeping)",
 ) -> None:
     """A process as /proc shows it; without ``exe`` as another user's."""
@@ -31,8 +30,7 @@ def add_process(
     folder.mkdir()
     (folder / "comm").write_text(f"{comm}\n")
     (folder / "status").write_text(
-        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nPid:\t{pid}\nPPid:\t{parent}\n"
-        f"Uid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
     )
     (folder / "cmdline").write_text("".join(f"{word}\0" for word in argv))
     if exe:
