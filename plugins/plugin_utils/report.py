@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,10 +91,21 @@ def refusing_findings(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def refusal(node: Mapping[str, Any]) -> str:
-    """Why a node is refused and what to do next, in a sentence or two."""
+    """Why a node is refused, what stopped its mending, and what to do next."""
     found = refusing_findings(node)
     reasons = "; ".join(f"{f['check']}: {f['summary']}" for f in found)
-    return f"Refused. {reasons}. Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}"
+    mending = "".join(f" Mending: {line}" for line in mending_lines([node]))
+    return f"Refused. {reasons}.{mending} Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}"
+
+
+def mending_lines(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What stopped the mending of the nodes of a group, a line for each reason."""
+    messages = Counter((node.get("remediation") or {}).get("message") for node in nodes)
+    return [
+        message if count == len(nodes) else f"{message} ({count} of them)"
+        for message, count in messages.items()
+        if message
+    ]
 
 
 def group_findings(report: Mapping[str, Any], group: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -135,6 +147,7 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"{len(names)} nodes: refuse ({listed(names)})")
             if skew_s := skew_range(report["nodes"][name] for name in names):
                 lines.append(f"  skew from {span_text(skew_s)}")
+        lines += [f"  mending: {line}" for line in mending_lines([report["nodes"][name] for name in names])]
         for finding in group_findings(report, group):
             lines += [
                 f"  {finding['check']} ({finding['state']}): {finding['summary']}",

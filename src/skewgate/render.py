@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
     FOLDED_FROM,
     fleet_lines,
     group_findings,
+    mending_lines,
     refusing_findings,
     skew_range,
 )
@@ -141,8 +141,8 @@ def refusals(report: Report, width: int) -> Iterator[str]:
         else:
             yield from _wrapped(width, f"{len(names)} nodes {verdict}: ", listed(names))
             yield f"  skew: {span(skew_range(nodes))}"
-        for message, told in _mendings(nodes).items():
-            yield from _wrapped(width, "  mending: ", message if told == len(nodes) else f"{message} ({told} of them)")
+        for line in mending_lines(nodes):
+            yield from _wrapped(width, "  mending: ", line)
         for finding in sorted(group_findings(report, group), key=lambda finding: finding["state"] != "fail"):
             yield f"  {clean(finding['check'])}: {finding['state']}"
             yield from _advice(width, finding)
@@ -175,12 +175,6 @@ def _wrapped(width: int, label: str, text: str) -> list[str]:
     return textwrap.wrap(
         clean(text), width, initial_indent=label, subsequent_indent=" " * len(label), break_long_words=False
     )
-
-
-def _mendings(nodes: list[Node]) -> Counter[str]:
-    """What became of the mending of these nodes, and on how many of them."""
-    messages = ((node.get("remediation") or {}).get("message") for node in nodes)
-    return Counter(message for message in messages if message)
 
 
 def outcome(report: Report) -> str:

@@ -145,6 +145,15 @@ def test_a_refusal_gives_the_reasons_and_each_remedy_once():
     assert said.index(" Next: ") < said.index("does not help with this")
 
 
+def test_what_stopped_the_mending_is_told_with_the_refusal():
+    stopped = {"attempted": True, "succeeded": False, "message": "Nothing was changed.", "changes": [], "backup": None}
+    report = judge_records({"a": {**record(45.0), "remediation": stopped}, "b": record(45.0)}, AT)
+    assert re.search(r" Mending: Nothing was changed\. Next: ", refusal(report["nodes"]["a"]))
+    assert "Mending" not in refusal(report["nodes"]["b"])
+    lines = summary_lines(report)
+    assert lines[lines.index("2 nodes: refuse (a, b)") + 2] == "  mending: Nothing was changed. (1 of them)"
+
+
 def test_the_fleet_is_told_in_lines():
     lines = summary_lines(judge_records({"good": GOOD, "gone": NOT_JUDGED, "bad": FAILED}, AT))
     assert lines[0] == "1 admitted, 1 refused for a failure, 1 refused because they could not be judged"
