@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.lab import rpms
 from tests.lab.host import NO_CLOCK, LabError, command, say
 
-#: What a variant has installed on top of a node that has no time daemon at all. Bookworm has those of rpms.py, too.
+#: What a variant has installed on top of a node that has no time daemon at all. Bookworm has those of rpms.py, too, and one
+#: with cloud-init.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "fresh": (),
     "chrony": ("chrony",),
@@ -19,6 +20,16 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "openntpd": ("openntpd",),
     "ntp": ("ntp",),
 }
+
+CLOUD_INIT = "cloud-init"
+#: No other module than the one for NTP: the lab itself gives its nodes their names, addresses and keys.
+CLOUD_CONFIG = """\
+datasource_list: [NoCloud, None]
+network: {config: disabled}
+cloud_init_modules: []
+cloud_config_modules: [ntp]
+cloud_final_modules: []
+"""
 
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 
@@ -116,7 +127,7 @@ def image_path(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> P
     if release not in RELEASES:
         raise LabError(f"there is no release {release!r}; there are: {', '.join(RELEASES)}")
     there = [name for name, packages in VARIANTS.items() if set(packages) <= {*RELEASES[release]}]
-    there += rpms.LIKENESSES if release == "bookworm" else ()
+    there += [*rpms.LIKENESSES, CLOUD_INIT] if release == "bookworm" else []
     if variant not in there:
         raise LabError(f"{release} has no node variant {variant!r}; there are: {', '.join(there)}")
     return images_dir / recipe(ssh_dir) / release / f"{variant}.ext4"
@@ -139,7 +150,10 @@ def build_image(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> 
     say(f"building the image of {release}'s variant {variant!r}")
     if variant in rpms.LIKENESSES:
         like = rpms.LIKENESSES[variant]
-        _made_whole(path, lambda partial: _build_alike(partial, ssh_dir, release, like))
+        more, change = (*like.packages, *rpms.PACKAGES), lambda tree: rpms.make_alike(tree, like)
+        _made_whole(path, lambda partial: _build_apart(partial, ssh_dir, release, more, change))
+    elif variant == CLOUD_INIT:
+        _made_whole(path, lambda partial: _build_apart(partial, ssh_dir, release, (CLOUD_INIT,), _configure_cloud_init))
     else:
         _made_whole(path, lambda partial: _build_image(partial, tree, VARIANTS[variant]))
     return path
@@ -222,14 +236,20 @@ def _build_image(path: Path, tree: Path, packages: tuple[str, ...]) -> None:
         _remove(source)
 
 
-def _build_alike(path: Path, ssh_dir: Path, release: str, like: rpms.Likeness) -> None:
+def _build_apart(
+    path: Path, ssh_dir: Path, release: str, more: tuple[str, ...], change: Callable[[Path], None]
+) -> None:
     """From a tree of its own, so that no other image has its packages."""
     tree = path.with_suffix(".tree")
     _remove(tree)
-    _build_tree(tree, ssh_dir, release, (*like.packages, *rpms.PACKAGES))
-    rpms.make_alike(tree, like)
+    _build_tree(tree, ssh_dir, release, more)
+    change(tree)
     _format(path, tree)
     _remove(tree)
+
+
+def _configure_cloud_init(tree: Path) -> None:
+    (tree / "etc/cloud/cloud.cfg.d/99-lab.cfg").write_text(CLOUD_CONFIG)
 
 
 def _format(path: Path, tree: Path) -> None:

@@ -132,7 +132,7 @@ class Configuration:
         """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""
         servers = listed([*choice.good])
         told = (
-            f"{config.path} is written by {owner.name}, which {'would overwrite it' if owner.again else 'wrote it'}. "
+            f"{config.path} was written by {owner.name}{', which would overwrite it' if owner.again else ''}. "
             f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_take_over=true."
         )
         folder = extends(config, (self.planned.record.section("chrony")["config"]).get("sources_dirs") or [])

@@ -72,8 +72,9 @@ _NTP_SERVERS = (
 _GEERLINGGUY = Owner("geerlingguy.ntp", _NTP_SERVERS.format(more="", name="geerlingguy.ntp"))
 _CLOUD_INIT = Owner(
     "cloud-init",
-    "Set servers: of ntp: to {servers} in the user data, or in /etc/cloud/cloud.cfg.d of this machine, which takes it with "
-    "`cloud-init single --name cc_ntp --frequency always`.",
+    # What the user data says is stronger than /etc/cloud/cloud.cfg.d, and weaker than --file.
+    "Set `ntp: {servers: [{servers}], pools: []}` in the user data, and on this machine in a file that it takes with "
+    "`cloud-init --file FILE single --name cc_ntp --frequency always`.",
     again=False,
 )
 
