@@ -285,7 +285,8 @@ evidence:
           null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
           transactional-update.
         - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or half-configured, for instance; null where
-          it knows none), and whether it was C(interrupted); it is null without dpkg.
+          it knows none), C(held_by), the C(pid) and C(name) of the process that is at work with dpkg or null, and whether it was
+          C(interrupted); it is null without dpkg.
       type: dict
       returned: when asked for
     github_apps:

@@ -8,6 +8,7 @@ back to the very first state.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import BIN, INVENTORY, Controller, Run, Runner, run_until
+from tests.integration.test_remediation import changed_tasks, told
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.lab.ntp import SERVERS
 
@@ -269,28 +271,38 @@ def test_the_controller_is_killed_while_chrony_is_installed(
     assert node.skew_s() < 0.5
 
 
-# A program that dpkg calls, made to wait for the power to be cut.
+# A program that dpkg calls, made to wait as long as /run/waits is there.
 DPKG_WAITS = {
     "while it unpacks": ("/usr/bin/dpkg-deb", "--fsys-tarfile", '/usr/bin/dpkg-deb.real "$@" | head -c 90000;'),
     "while it configures": ("/usr/sbin/adduser", "_chrony", ""),
 }
 
 
+UNTIL_IT_WAITS = "for n in $(seq 300); do test -e /run/waits && echo it waits && break; sleep 0.2; done"
+
+
+def let_wait(node: Node, program: str, word: str, first: str) -> None:
+    waits = f"{first} sync; touch /run/waits; while test -e /run/waits; do sleep 0.2; done"
+    wrapper = f'case "$*" in *{word}*) {waits};; esac; exec {program}.real "$@"'
+    node.run(
+        f"mv {program} {program}.real; printf '#!/bin/sh\n%s\n' '{wrapper}' > {program}; chmod 755 {program}; sync"
+    )
+
+
 @pytest.fixture(params=DPKG_WAITS.values(), ids=DPKG_WAITS)
 def half_installed(request: pytest.FixtureRequest, mended: Callable[[NodeSpec], Node], lab: Lab) -> Node:
     """A node that was reset in the midst of dpkg, and has booted again."""
-    program, word, first = request.param
     node = mended(FRESH)
-    waits = f'case "$*" in *{word}*) {first} sync; touch /run/waits; sleep 600;; esac; exec {program}.real "$@"'
-    node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n%s\n' '{waits}' > {program}; chmod 755 {program}; sync")
+    let_wait(node, *request.param)
 
     def reset(controller: Controller) -> None:
-        assert node.run("for n in $(seq 300); do test -e /run/waits && echo it waits && break; sleep 0.2; done")
+        assert node.run(UNTIL_IT_WAITS)
         lab.cut_power(node.name)
         controller.kill()
 
     run_until(lab, node.argv(), r"TASK \[.*Install chrony with apt", reset)
     lab.reboot_node(node.name, -612)
+    program = request.param[0]
     node.run(f"mv {program}.real {program}")
     assert "dpkg was interrupted" in node.run("apt-get install -q -y chrony 2>&1")
     return node
@@ -304,9 +316,13 @@ def has_no_chrony(node: Node) -> bool:
 
 def test_the_node_is_reset_in_the_midst_of_dpkg(half_installed: Node) -> None:
     node = half_installed
+    foretold = node.playbook("remediate", "-l", node.name, "--check")
+    assert foretold.status == 0, foretold.output
     run = node.remediate()
     assert run.status == 0, run.output
     assert "which was interrupted" in run.output
+    assert changed_tasks(run) == changed_tasks(foretold) != []
+    assert told(run) == told(foretold)
     node.has_a_working_configuration()
     assert node.skew_s() < 0.5
     assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""
@@ -332,6 +348,27 @@ def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec],
     run = node.remediate()
     assert run.status == 0, run.output
     assert node.skew_s() < 0.5
+
+
+def test_another_program_is_installing_chrony(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = mended(FRESH)
+    let_wait(node, *DPKG_WAITS["while it configures"])
+    node.run(f"setsid apt-get install -q -y chrony < /dev/null > /dev/null 2>&1 & {UNTIL_IT_WAITS}")
+    node.before = node.state()
+    run = node.remediate(chrony_package_lock_timeout_s=5)
+    assert run.status == 2
+    assert re.search(r"install chrony, once apt-get \(process \d+\) has released dpkg's lock", run.output), run.output
+    assert "Unable to acquire the dpkg frontend lock" in run.output, run.output
+    assert "The former state was restored" in run.output
+    node.is_as_before()
+
+    release = "(sleep 10; rm /run/waits) < /dev/null > /dev/null 2>&1 &"
+    run = run_until(lab, node.argv(), r"TASK \[.*Install chrony with apt", lambda _: node.run(release))
+    assert run.status == 0, run.output
+    node.has_a_working_configuration()
+    assert node.skew_s() < 0.5
+    node.take_back()
+    assert node.run("dpkg-query -W -f '${db:Status-Status}' chrony") == "installed", "it is another's"
 
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)

@@ -267,14 +267,17 @@ def test_the_layout_of_red_hats_family_is_mended_by_its_own_names(
 
 @pytest.mark.nightly
 def test_chrony_comes_from_a_package_file_of_the_controller_where_no_repository_has_it(
-    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, tmp_path: Path
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, tmp_path: Path
 ) -> None:
     lab_node(BEHIND)
     package = tmp_path / "chrony.deb"
     package.write_bytes(base64.b64decode(lab.ssh("node2", "base64 /srv/debs/chrony_*.deb").stdout))
     lab.ssh("node2", "sed -i 's/^Package: chrony$/Package: nothing/' /srv/debs/Packages && apt-get update -q")
-    run = skewgate("gate", "-l", "node2", extra={"chrony_package_file": str(package)})
-    assert run.report["nodes"]["node2"]["verdict"] == "admit", run.output
+    foretold = playbook("remediate", "-l", "node2", "--check", extra={"chrony_package_file": str(package)})
+    assert foretold.status == 0, foretold.output
+    run = playbook("remediate", "-l", "node2", extra={"chrony_package_file": str(package)})
+    assert run.status == 0, run.output
+    assert changed_tasks(run) == changed_tasks(foretold) != []
     assert lab.ssh("node2", "ls /var/lib/skewgate/chrony.deb", check=False).stdout == ""
 
 

@@ -134,7 +134,10 @@ def test_a_package_file_of_the_controller_is_installed_where_no_repository_has_i
     package = tmp_path / "chrony.rpm"
     package.write_bytes(base64.b64decode(node.run("base64 /srv/rpms/*/chrony-4*.rpm")))
     node.run("rm -r /srv/rpms/*/chrony-4*; createrepo_c -q /srv/rpms")
-    run = node.gate(chrony_package_file=str(package))
-    assert run.report["nodes"][node.name]["verdict"] == "admit", run.output
+    foretold = node.remediate("--check", chrony_package_file=str(package))
+    assert foretold.status == 0, foretold.output
+    run = node.remediate(chrony_package_file=str(package))
+    assert run.status == 0, run.output
+    assert changed_tasks(run) == changed_tasks(foretold) != []
     node.is_mended()
     assert node.run("ls /var/lib/skewgate/chrony.rpm") == ""

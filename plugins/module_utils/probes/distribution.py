@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import os
 import re
 import shlex
+import struct
 
 from .config_files import text_or_none
 from .run import installed
@@ -15,6 +17,7 @@ from .run import installed
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")  # os-release(5): the first that is there
 SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "PRETTY_NAME")
 DPKG = "/var/lib/dpkg"
+LOCKS = ("lock-frontend", "lock")  # apt's, for all that it does, and dpkg's own (dpkg(1), FILES)
 CHRONYS_STATE = re.compile(r"^Package: chrony\nStatus: \S+ \S+ (\S+)$", re.MULTILINE)
 PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactional-update")
 
@@ -64,14 +67,15 @@ def read_only(root: str = ""):
 
 
 def dpkg(root: str = ""):
-    """How far dpkg has come with chrony, and whether it was cut off; None without dpkg.
+    """How far dpkg has come with chrony, and whether it is at work or was cut off; None without dpkg.
 
-    ``{"chrony": the package's state (dpkg(1)), None where it knows none, "interrupted"}``. Cut off, it leaves numbered files in
-    ``updates``, of which the last has what is to come into ``status`` (dpkg's lib/dpkg/dbmodify.c); apt then refuses all work
-    (CheckUpdates in its apt-pkg/deb/debsystem.cc).
+    ``{"chrony": the package's state (dpkg(1)), None where it knows none, "held_by": who has dpkg's lock, "interrupted"}``. Cut
+    off, it leaves numbered files in ``updates``, of which the last has what is to come into ``status`` (dpkg's
+    lib/dpkg/dbmodify.c); apt then refuses all work (CheckUpdates in its apt-pkg/deb/debsystem.cc).
     """
     if not os.path.isfile(f"{root}{DPKG}/status"):
         return None
+    held_by = _dpkg_is_held_by(root)
     updates = sorted(glob.glob(f"{glob.escape(root)}{DPKG}/updates/[0-9]*"))
     states = []
     for path in [f"{root}{DPKG}/status", *updates]:
@@ -80,7 +84,33 @@ def dpkg(root: str = ""):
                 states += CHRONYS_STATE.findall(file.read())
         except FileNotFoundError:  # dpkg is at work
             continue
-    return {"chrony": states[-1] if states else None, "interrupted": bool(updates)}
+    held_by = held_by or _dpkg_is_held_by(root)  # it may have begun just now
+    return {
+        "chrony": states[-1] if states else None,
+        "held_by": held_by,
+        "interrupted": bool(updates) and held_by is None,
+    }
+
+
+def _dpkg_is_held_by(root: str):
+    holders = (lock_holder(f"{root}{DPKG}/{name}") for name in LOCKS)
+    return next((holder for holder in holders if holder), None)
+
+
+def lock_holder(path: str):
+    """``{"pid", "name"}`` of who has locked the file for itself; None when nobody has, or it can't be asked (fcntl(2), F_GETLK).
+
+    The process's number is 0 or less, and its name None, where it is not to be seen from here.
+    """
+    asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    try:
+        with open(path, "rb") as file:
+            held, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    except OSError:
+        return None
+    if held == fcntl.F_UNLCK:
+        return None
+    return {"pid": pid, "name": text_or_none(f"/proc/{pid}/comm")}
 
 
 def _is_mounted_read_only(path: str) -> bool:

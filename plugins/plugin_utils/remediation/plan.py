@@ -263,6 +263,7 @@ class _Planner(Planned):
         self, chrony: TimeDaemon | None, daemons: Sequence[TimeDaemon], others: Sequence[TimeDaemon], step: Correction
     ) -> dict[str, Any] | None:
         dpkg = self.record.section("platform").get("dpkg") or {}
+        held_by = dpkg.get("held_by")
         unfinished = dpkg.get("chrony") in _UNFINISHED
         if chrony and not unfinished:
             return None
@@ -270,8 +271,11 @@ class _Planner(Planned):
             raise RefusedError(self.platform.why_not)
         replaced = [d.unit for d in others] if self.platform.replaces else []
         what = f"install {self.platform.package}" + (f" in place of {listed(replaced)}" if replaced else "")
-        if unfinished:
+        if unfinished and not held_by:
             what = f"finish the installation of {self.platform.package}, which was interrupted ({dpkg['chrony']})"
+        if held_by:
+            at_work = f"{held_by['name'] or 'another process'} (process {held_by['pid']})"
+            what += f", once {at_work} has released dpkg's lock"
         self.change(what, "time_service")
         skew_s = self.record.skew.skew_s
         off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
@@ -292,7 +296,7 @@ class _Planner(Planned):
             "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
             "step_s": -skew_s.middle if off and skew_s else None,
             "idle": [d.unit for d in daemons if d not in (chrony, *others)],
-            "unfinished": unfinished or bool(dpkg.get("interrupted")),
+            "unfinished": not held_by and (unfinished or bool(dpkg.get("interrupted"))),
             # What someone else has begun stays. Of what a run of this role has begun, the backup knows.
             "undo": {} if unfinished else undo,
         }

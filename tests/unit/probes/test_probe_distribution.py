@@ -151,4 +151,27 @@ def test_how_far_dpkg_has_come_with_chrony(node: Path, status: str | None, updat
         (node / "var/lib/dpkg/updates/tmp.i").write_text("#" * 80)  # dpkg keeps it ready to be written over
     for number, text in enumerate(updates):
         (node / f"var/lib/dpkg/updates/{number:04}").write_text(text)
-    assert distribution.dpkg(str(node)) == expected
+    assert distribution.dpkg(str(node)) == (expected and {**expected, "held_by": None})
+
+
+@pytest.mark.parametrize("lock", ["lock-frontend", "lock"])
+def test_who_is_at_work_with_dpkg_is_told_by_its_lock(node: Path, lock: str):
+    dpkg = node / "var/lib/dpkg"
+    (dpkg / "updates").mkdir(parents=True)
+    (dpkg / "status").write_text(OF_DPKG.format("install ok unpacked"))
+    (dpkg / "updates/0000").write_text("")
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, dpkg / lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert distribution.dpkg(str(node)) == {
+            "chrony": "unpacked",
+            "held_by": {"pid": holder.pid, "name": Path(f"/proc/{holder.pid}/comm").read_text().strip()},
+            "interrupted": False,
+        }
+        holder.communicate(b"\n")
+    assert distribution.dpkg(str(node)) == {"chrony": "unpacked", "held_by": None, "interrupted": True}

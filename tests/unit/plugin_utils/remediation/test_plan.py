@@ -410,6 +410,15 @@ def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_s
         assert (made.install["unfinished"], made.install["undo"], made.install["idle"]) == (True, {}, [])
 
 
+@pytest.mark.parametrize("state", [None, "unpacked"])
+def test_where_another_program_is_at_work_with_dpkg_nothing_is_called_interrupted(state: str | None):
+    held = platform(dpkg={"chrony": state, "held_by": {"pid": 812, "name": "apt-get"}, "interrupted": False})
+    made = plan(measured(-612, platform=held, time_services=time_services(), **EMPTY))
+    assert whats(made)[0] == "install chrony, once apt-get (process 812) has released dpkg's lock"
+    assert made.install
+    assert (made.install["unfinished"], made.install["undo"] == {}) == (False, state is not None)
+
+
 @pytest.mark.parametrize("chrony_unit", [STOPPED, CHRONY_UNIT, unit("chrony.service", "inactive", "enabled")])
 def test_a_unit_that_is_masked_while_its_package_comes_is_unmasked_again(chrony_unit: dict[str, Any]):
     cut_off = platform(dpkg={"chrony": "half-configured", "interrupted": True})
