@@ -119,14 +119,13 @@ def test_what_is_no_file_is_told(etc: Path, tmp_path: Path):
         applied(Node(str(tmp_path / "state")), params(files=[file(etc / "conf.d", "x")]), check_mode=False)
 
 
-def worker_of(parent: int) -> int:
-    """The child of a process, once there is one."""
-    for _ in range(5000):
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        if children:
+def worker_of(parent: int) -> int | None:
+    """The child of a process, once there is one; None where both had ended before it was seen."""
+    while os.waitid(os.P_PID, parent, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if children := Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
             return int(children[0])
         time.sleep(0.002)
-    raise AssertionError("no child")
+    return None
 
 
 def killed_when(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
@@ -136,7 +135,8 @@ def killed_when(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
     while not reached() and process.poll() is None:
         assert time.monotonic() < end_mono_s
     with suppress(ProcessLookupError):
-        os.kill(worker, signal.SIGKILL)
+        if worker:
+            os.kill(worker, signal.SIGKILL)
     process.kill()
     process.communicate()
 
@@ -208,6 +208,7 @@ def test_a_cut_connection_does_not_stop_the_work(tmp_path: Path):
         in_own_session(work)
         os._exit(0)
     worker = worker_of(module)
+    assert worker, "it ended within its first moments"
     while os.getsid(worker) != worker:
         time.sleep(0.002)
     for killing in (signal.SIGHUP, signal.SIGTERM, signal.SIGKILL):
