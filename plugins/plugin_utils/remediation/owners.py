@@ -112,7 +112,7 @@ _RULES = (
     # Red Hat's file once said "In first three updates"; the module puts the number there.
     _Rule(
         Owner("puppet-chrony", "Set chrony::servers to {servers} in Puppet's data (Hiera), and let the agent run."),
-        (r"^# NTP servers\n(server|pool|peer) ", r"^# In first \d+ updates step the system clock instead of slew$"),
+        (r"^# In first \d+ updates step the system clock instead of slew$",),
     ),
     _Rule(
         Owner("puppetlabs-ntp", "Set ntp::servers to {servers} in Puppet's data (Hiera), and let the agent run."),
