@@ -90,9 +90,12 @@ class Node:
         self.is_as_before()
 
     def take_back(self) -> None:
-        """By hand, as a user would."""
-        undone = self.playbook("remediate", "-l", self.name, "--tags", "undo")
-        assert undone.status == 0, undone.output
+        """By hand, as a user would, who looks first at what it would change."""
+        undo = ("remediate", "-l", self.name, "--tags", "undo")
+        foretold = self.playbook(*undo, "--check")
+        undone = self.playbook(*undo)
+        assert (foretold.status, undone.status) == (0, 0), undone.output
+        assert changed_tasks(undone) == changed_tasks(foretold) != []
 
 
 @pytest.fixture

@@ -83,8 +83,10 @@ def test_the_gate_installs_chrony_and_undo_takes_it_back_without_a_repository(no
     assert run.report["nodes"][node.name]["verdict"] == "admit", run.output
     node.is_mended()
     node.run("mv /srv/rpms /srv/down")
+    foretold = node.remediate("--tags", "undo", "--check")
     undone = node.remediate("--tags", "undo")
     assert undone.status == 0, undone.output
+    assert changed_tasks(undone) == changed_tasks(foretold) != []
     assert node.state() == before
 
 
@@ -114,6 +116,21 @@ def test_the_package_can_not_be_had(make: str, end: str, said: dict[str, str], n
     assert said[node.manager] in message
     assert node.state() == before
     node.run(end)
+    assert node.remediate().status == 0
+    node.is_mended()
+
+
+@pytest.mark.parametrize("node", ["zypper"], indirect=True)
+def test_another_program_is_at_work_with_packages(node: Node) -> None:
+    before = node.state()
+    node.run("(sleep 600 | setsid zypper --non-interactive shell) < /dev/null > /dev/null 2>&1 &")
+    node.run("until test -s /run/zypp.pid; do sleep 0.2; done")
+    run = node.remediate(chrony_package_lock_timeout_s=5)
+    assert run.status == 2
+    assert "The former state was restored" in run.output
+    assert "System management is locked by the application with pid" in run.output
+    assert node.state() == before
+    node.run("(sleep 20; kill $(cat /run/zypp.pid)) < /dev/null > /dev/null 2>&1 &")
     assert node.remediate().status == 0
     node.is_mended()
 

@@ -271,7 +271,9 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
 def described(node: Node, params: dict, check_mode: bool) -> dict:
     """Tells what state=undone would undo."""
     with _unless(check_mode or not os.path.isdir(node.state_folder), node.lock):
-        return _result(_to_undo(node, params))
+        backup = _to_undo(node, params)
+        changes, _diff = _back(node, backup) if backup else ([], [])
+        return {**_result(backup, changes), "changed": False}
 
 
 def confirmed(node: Node, params: dict, check_mode: bool) -> dict:

@@ -115,7 +115,9 @@ def test_check_mode_tells_what_the_run_then_tells_and_writes_nothing(
     assert [done[key] for key in ("changed", "changes", "diff")] == [
         foreseen[key] for key in ("changed", "changes", "diff")
     ]
+    told = described(node, params(), check_mode=False)
     undo_foreseen = undone(node, params(), check_mode=True)
+    assert (told["changed"], told["changes"]) == (False, undo_foreseen["changes"])
     undo_done = undone(node, params(), check_mode=False)
     assert [undo_done[key] for key in ("changed", "changes", "diff")] == [
         undo_foreseen[key] for key in ("changed", "changes", "diff")
