@@ -211,8 +211,9 @@ evidence:
       type: dict
       returned: when asked for
     ntpd:
-      description: Of ntp.org's ntpd and NTPsec, C(present), C(config), and C(commands) with C(rv) (C(ntpq -c rv)) and C(peers)
-        (C(ntpq -pn)), which are run only where it is present.
+      description: Of ntp.org's ntpd and NTPsec, C(present), C(config), C(beside), the files that another ntpd would
+        read, each with C(path) and C(text), and C(commands) with C(rv) (C(ntpq -c rv)) and C(peers) (C(ntpq -pn)), which are
+        run only where it is present.
       type: dict
       returned: when asked for
     openntpd:

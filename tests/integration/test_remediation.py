@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.conftest import Run, Runner
 from tests.lab import TRIO, Lab, NodeSpec
+from tests.lab.lab import REPOSITORY
 from tests.lab.ntp import SERVERS
 
 pytestmark = pytest.mark.lab
@@ -263,6 +264,21 @@ def test_the_layout_of_red_hats_family_is_mended_by_its_own_names(
     assert "driftfile /var/lib/chrony/drift\n" in lab.ssh("node3", "cat /etc/chrony.conf").stdout
     # Debian's unit makes the folder; nothing was written there.
     assert lab.ssh("node3", "ls /etc/chrony; systemctl is-enabled chronyd").stdout == "enabled\n"
+
+
+@pytest.mark.nightly
+def test_a_daemon_that_kubespray_would_bring_back_is_not_replaced(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
+) -> None:
+    """kubespray's `ntp` is NTPsec on Debian 12, which does not read the file that kubespray writes."""
+    lab_node(NodeSpec("node2", "10.77.0.12", -612, "ntpsec", ("10.77.0.9",)))
+    kubesprays = (REPOSITORY / "tests/unit/plugin_utils/samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
+    lab.ssh("node2", f"cat > /etc/ntp.conf <<'EOF'\n{kubesprays}EOF")
+    run = skewgate("gate", "-l", "node2")
+    assert run.status == 4
+    message = run.report["nodes"]["node2"]["remediation"]["message"]
+    assert "ntpsec does not read that file: let kubespray bring chrony, by ntp_package: chrony." in message
+    assert lab.ssh("node2", "systemctl is-active ntpsec; ls /usr/sbin/chronyd", check=False).stdout == "active\n"
 
 
 @pytest.mark.nightly

@@ -25,9 +25,14 @@ def collect(timeout_s: float) -> dict:
     path = configuration(processes)
     # BusyBox reads /etc/ntp.conf as well, and what another's ntpd follows says nothing of this one.
     present = bool(processes) or (path is not None and not another_runs)
+    config = read_configuration(path)
+    read = [os.path.realpath(file["path"]) for file in config["files"]]
+    others = [path for path in CONFIGURATIONS if os.path.realpath(path) not in read]
     return {
         "present": present,
-        "config": read_configuration(path),
+        "config": config,
+        # Who writes a file that no ntpd here reads may bring the one that does: kubespray, where `ntp` stands for ntpsec.
+        "beside": _readable(others if present else [])["files"],
         "commands": run_all(COMMANDS, timeout_s) if present else {},
     }
 
@@ -59,7 +64,12 @@ def read_configuration(path) -> dict:
         return found
 
     ntp_d = fragments([os.path.join(directory, "ntp.d")], ".conf")
-    read = read_files([path, *ntp_d] if path else [], drawn_in)
+    return {"path": path, **_readable([path, *ntp_d] if path else [], drawn_in)}
+
+
+def _readable(paths: list, drawn_in=None) -> dict:
+    """As ``read_files``, without autokey's password."""
+    read = read_files(paths, drawn_in)
     for file in read["files"]:
         file["text"] = PASSWORD.sub(r"\1[redacted]", file["text"])
-    return {"path": path, **read}
+    return read

@@ -149,9 +149,11 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What ntpd says of itself."""
     system = parse_system_variables(record.answer("ntpd", "rv", "ntpq -c rv"))
     rows = parse_associations(record.answer("ntpd", "peers", "ntpq -pn"))
-    # A pool's line (type p) stands for the servers that its name gives; alone, the name has given none yet.
+    # A pool's line (type p) stands for the servers that its name gives; alone, the name has given none yet. ntp.org's ntpd has a
+    # server of it only once that one has answered (ntp_proto.c, POOL), so that the name may well resolve.
     servers = [r.peer for r in rows if r.kind != "p"]
-    pools = [replace(r.peer, state="unresolved") for r in rows if r.kind == "p"]
+    given: PeerState = "unresolved" if daemon.daemon == "ntpsec" else "unreachable"
+    pools = [replace(r.peer, state=given) for r in rows if r.kind == "p"]
     peers = [peer for peer in servers or pools if not _is_own_clock(peer.name, "")]
     polls = [r.poll_s for r in rows if r.peer.selected and r.poll_s]
     return Synchronisation(

@@ -34,11 +34,13 @@ class Owner:
     """A tool that writes a file: its ``name``, ``how`` one sets servers there, and whether it writes the file ``again``.
 
     ``how`` is a sentence with "{servers}" where they are to stand. ``again`` is false where the tool wrote once for this machine.
+    ``chrony`` are the settings by which it brings chrony, where it can bring another daemon.
     """
 
     name: str
     how: str
     again: bool = True
+    chrony: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ _ANSIBLE_HEADER = r"^#(?!.*MANAGED BLOCK).*\b[Aa]nsible\b.*\n(#.*\n)*\n"
 _NTP_SERVERS = (
     "Set ntp_servers to {{servers}}, each followed by iburst, with ntp_manage_config: true{more}, and run {name} again."
 )
-_GEERLINGGUY = Owner("geerlingguy.ntp", _NTP_SERVERS.format(more="", name="geerlingguy.ntp"))
+_GEERLINGGUY = Owner(
+    "geerlingguy.ntp",
+    _NTP_SERVERS.format(more="", name="geerlingguy.ntp"),
+    chrony="ntp_package: chrony, ntp_daemon: chrony and ntp_config_file: /etc/chrony/chrony.conf",
+)
 _CLOUD_INIT = Owner(
     "cloud-init",
     # What the user data says is stronger than /etc/cloud/cloud.cfg.d, and weaker than --file.
@@ -83,6 +89,7 @@ _RULES = (
         Owner(
             "linux-system-roles.timesync",
             "Set timesync_ntp_servers to {servers}, each an item with hostname: and iburst: true, and run that role again.",
+            chrony="timesync_ntp_provider: chrony",
         ),
         (r"^# system_role:timesync$",),
     ),
@@ -97,7 +104,11 @@ _RULES = (
     ),
     # Debian's ntp.conf has the first of these two lines, Red Hat's the second.
     _Rule(
-        Owner("kubespray", _NTP_SERVERS.format(more=" and ntp_enabled: true", name="kubespray")),
+        Owner(
+            "kubespray",
+            _NTP_SERVERS.format(more=" and ntp_enabled: true", name="kubespray"),
+            chrony="ntp_package: chrony",
+        ),
         (r"^# Specify one or more NTP servers\.\n# Use public servers from the pool\.ntp\.org project\.$",),
     ),
     # Its templates are the distributions' files, with this right under the last comment before the sources.

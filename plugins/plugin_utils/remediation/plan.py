@@ -6,6 +6,7 @@ the same plan, so that it foretells what a run does. A plan refuses rather than 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,7 +23,7 @@ from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
 from .join import Correction, correction, joined
-from .owners import owner_of
+from .owners import Owner, owner_of
 from .planned import Change, Planned, RefusedError
 from .servers import Choice, choose
 from .settings import Settings, is_number
@@ -348,15 +349,32 @@ class _Planner(Planned):
     def _refuse_fight(self, daemon: TimeDaemon) -> None:
         """Another tool that configures this daemon would bring it back at its next run."""
         section = {"ntpsec": "ntpd", "systemd-timesyncd": "timesyncd"}.get(daemon.daemon, daemon.daemon)
-        for path, text in self.files(section):
+        if self.settings.take_over:
+            return
+        read = self.files(section)
+        beside = (self.record.evidence.get(section) or {}).get("beside") or []
+        for path, text in [*read, *((file["path"], file["text"]) for file in beside)]:
             owner = owner_of(path, text)
-            if owner and owner.again and not self.settings.take_over:
-                servers = listed([*self.settings.wanted.servers, *self.settings.wanted.pools])
+            if owner and owner.again:
                 raise RefusedError(
                     f"{daemon.unit} would be stopped, but {owner.name} wrote {path} and brings it back at its next run. "
-                    f"{owner.how.replace('{servers}', servers)} Or take {owner.name} off this node, and set "
-                    "chrony_take_over=true."
+                    f"{self._in_the_tool(owner, daemon, text, (path, text) in read)} Or take {owner.name} off this node, and "
+                    "set chrony_take_over=true."
                 )
+
+    def _in_the_tool(self, owner: Owner, daemon: TimeDaemon, text: str, read: bool) -> str:
+        """What to set in the tool that brings a daemon; ``read``: whether that reads the tool's file, which has ``text``."""
+        servers = [*self.settings.wanted.servers, *self.settings.wanted.pools]
+        how = owner.how.replace("{servers}", listed(servers))
+        if not read:
+            bring = f": let {owner.name} bring chrony, by {owner.chrony}" if owner.chrony else ""
+            return f"{daemon.daemon} does not read that file{bring}. {how}"
+        there = [re.search(rf"^(server|pool)\s+{re.escape(name)}\s", text, re.MULTILINE) for name in servers]
+        if daemon.active and there and all(there):
+            return (
+                f"It names your servers, which {daemon.daemon} follows some minutes after its start: check again then."
+            )
+        return how
 
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
         told = {answer for change in self.changes for answer in change.answers}

@@ -82,8 +82,26 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_file_that_another_ntpd_would_read_stands_beside(bare: Path, monkeypatch: pytest.MonkeyPatch):
+    """As where a tool takes NTPsec for ntp.org's ntpd."""
+    own = write(bare / "ntpsec.conf", "server a.example\n")
+    other = write(bare / "ntp.conf", "server b.example\ncrypto pw secret\n")
+    monkeypatch.setattr(ntpd, "time_daemons", lambda: [running("/usr/sbin/ntpd", "-c", str(own))])
+    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(own), str(bare / "gone.conf"), str(other)))
+    taken = ntpd.collect(5)
+    assert names(taken["config"], bare) == ["ntpsec.conf"]
+    assert [(file["path"], file["text"]) for file in taken["beside"]] == [
+        (str(other), "server b.example\ncrypto pw [redacted]\n")
+    ]
+
+
 def test_where_no_ntpd_is_nothing_is_run(bare: Path):
-    assert ntpd.collect(5) == {"present": False, "config": {"path": None, "files": [], "unread": []}, "commands": {}}
+    assert ntpd.collect(5) == {
+        "present": False,
+        "config": {"path": None, "files": [], "unread": []},
+        "beside": [],
+        "commands": {},
+    }
     assert not (bare / "asked").exists()
 
 

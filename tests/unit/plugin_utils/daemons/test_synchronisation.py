@@ -146,10 +146,11 @@ def test_ntpds_own_clock_is_known_by_its_reference(refid):
     assert "127.127.1.0" not in [peer.name for peer in sync.peers]
 
 
-def test_a_pool_that_gave_no_server_is_a_name_that_does_not_resolve():
+@pytest.mark.parametrize(("unit", "state"), [("ntpsec.service", "unresolved"), ("ntp.service", "unreachable")])
+def test_a_pool_that_gave_no_server_does_not_resolve_or_with_ntp_org_does_not_answer(unit, state):
     lines = recorded.sample("ntpsec_starting.peers").splitlines(keepends=True)
-    sync = of(**recorded.ntpd(recorded.sample("ntpsec_starting.rv"), "".join([*lines[:2], lines[-1]])))
-    assert [(peer.name, peer.state) for peer in sync.peers] == [("pool.unresolved", "unresolved")]
+    sync = of(**recorded.ntpd(recorded.sample("ntpsec_starting.rv"), "".join([*lines[:2], lines[-1]]), unit))
+    assert [(peer.name, peer.state) for peer in sync.peers] == [("pool.unresolved", state)]
 
 
 # OpenNTPD and timesyncd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,6 +327,53 @@ def test_or_extended_where_it_names_a_folder_for_that():
 def test_or_overwritten_when_told_to():
     section = running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)
     assert whats(plan(measured(45, chrony=section), take_over=True))[0] == WRITE
+
+
+OF_KUBESPRAY = (Path(__file__).parents[1] / "samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
+
+
+def in_place_of_ntpsec(*, read: str = "", beside: str = "", **changes: Any) -> Plan:
+    section = {
+        "present": True,
+        "config": {
+            "path": "/etc/ntpsec/ntp.conf",
+            "files": [{"path": "/etc/ntpsec/ntp.conf", "text": read}],
+            "unread": [],
+        },
+        "beside": [{"path": "/etc/ntp.conf", "text": beside}],
+        "commands": {},
+    }
+    return plan(measured(-612, time_services=time_services(NTPSEC), ntpd=section, **EMPTY), **changes)
+
+
+def test_no_daemon_is_stopped_that_another_tool_would_bring_back():
+    refused = in_place_of_ntpsec(read=OF_KUBESPRAY).refusal
+    assert refused
+    assert refused.startswith(
+        "ntpsec.service would be stopped, but kubespray wrote /etc/ntpsec/ntp.conf and brings it back"
+    )
+    assert "Set ntp_servers to 10.77.0.1, 10.77.0.2, 10.77.0.3, each followed by iburst" in refused
+    assert (
+        whats(in_place_of_ntpsec(read=OF_KUBESPRAY, take_over=True))[0] == "install chrony in place of ntpsec.service"
+    )
+
+
+def test_nor_where_that_tool_wrote_a_file_that_the_daemon_does_not_read():
+    """kubespray's `ntp` on Debian 12 is NTPsec, which reads a file in another place."""
+    refused = in_place_of_ntpsec(beside=OF_KUBESPRAY).refusal
+    assert refused
+    assert "kubespray wrote /etc/ntp.conf" in refused
+    assert (
+        "ntpsec does not read that file: let kubespray bring chrony, by ntp_package: chrony. Set ntp_servers" in refused
+    )
+
+
+def test_a_tool_that_names_the_servers_already_is_not_told_to_do_so_again():
+    servers = "".join(f"server {server} iburst\n" for server in SERVERS)
+    refused = in_place_of_ntpsec(read=OF_KUBESPRAY + servers).refusal
+    assert refused
+    assert "It names your servers, which ntpsec follows some minutes after its start: check again then." in refused
+    assert "Set ntp_servers" not in refused
 
 
 JOINED = ("/etc/kubernetes/kubelet.conf",)
