@@ -123,17 +123,22 @@ def test_a_second_up_changes_nothing(own_lab: Lab) -> None:
 
 def test_up_repairs_what_died_and_only_that(own_lab: Lab) -> None:
     processes = own_lab.processes()
-    for name in (BEHIND.name, "ntp2"):
+    killed = (BEHIND.name, "ntp2")
+    for name in killed:
         pid = processes[name]
         assert pid is not None
         os.killpg(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while any(own_lab.processes()[name] for name in killed):
+        assert time.monotonic() < deadline, "what was killed lives on"
+        time.sleep(0.1)
     assert not own_lab.is_up()
 
     own_lab.up()
 
     repaired = own_lab.processes()
     assert own_lab.is_up()
-    assert {name for name in processes if repaired[name] != processes[name]} == {BEHIND.name, "ntp2"}
+    assert {name for name in processes if repaired[name] != processes[name]} == {*killed}
     # The repaired node is a new one: the step of the test above is gone with its disk.
     assert middle_s(own_lab, BEHIND) == pytest.approx(BEHIND.skew_s, abs=0.15)
 
@@ -141,7 +146,7 @@ def test_up_repairs_what_died_and_only_that(own_lab: Lab) -> None:
 def test_a_node_with_timesyncd_is_set_right_by_it(own_lab: Lab) -> None:
     own_lab.start_node(NodeSpec("node4", "10.77.0.14", 30, "timesyncd", ("10.77.0.2",)))
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while own_lab.ssh("node4", "timedatectl show -p NTPSynchronized --value").stdout.strip() != "yes":
         assert time.monotonic() < deadline, "systemd-timesyncd did not synchronise"
         time.sleep(0.5)
@@ -211,7 +216,6 @@ def test_down_leaves_nothing_and_the_hosts_clock_never_moved(own_lab: Lab, lab: 
     own_lab.down()
 
     assert processes_that_name(str(own_lab.state_dir)) == []
-    assert processes_that_name("10.77.0.1:443") == ([neighbour["api"]] if neighbour["api"] else [])
     assert not own_lab.namespace.path.exists()
     assert "tap-" not in subprocess.run(["ip", "link"], capture_output=True, text=True, check=True).stdout
     mounts = Path("/proc/self/mounts").read_text()
