@@ -276,7 +276,8 @@ def test_a_run_leaves_to_a_later_one_what_that_one_has_taken_over(node: Node, pl
         with pytest.raises(MendError, match=f"Another run, {later}, has gone on with the backup {plan['backup_id']}"):
             act(node, params(only_latest=True), check_mode=False)
     left = confirmed(node, params(only_latest=True), check_mode=False)
-    assert (left["backup"], left["notes"][0][:31]) == (None, f"Another run, {later}, h"[:31])
+    assert left["backup"] is None
+    assert left["notes"][0].startswith(f"Another run, {later}, has gone on with the backup {plan['backup_id']}")
     assert config.read_text() == SERVER
     assert confirmed(node, params(backup_id=later, only_latest=True), check_mode=False)["backup_state"] == "confirmed"
     with pytest.raises(MendError, match=f"Another run, {later}"):
