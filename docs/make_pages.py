@@ -8,7 +8,7 @@ from inspect import cleandoc
 from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "checks"
@@ -38,9 +38,9 @@ def sections(docstring: str) -> dict[str, str]:
 def page(name: str, check: Check) -> str:
     """One check's page."""
     found = sections(check.__doc__ or "")
-    mending = (
-        "The gate mends what the role `chrony` can, and proves it again."
-        if check.MENDED_BY_CHRONY
+    remediation = (
+        "The gate fixes what the role `chrony` can, and proves it again."
+        if check.REMEDIABLE
         else "The gate changes nothing for this check."
     )
     evidence = f"Needs of the node's evidence: {_listed(check.NEEDS) or 'nothing but that there is any'}."
@@ -53,7 +53,7 @@ def page(name: str, check: Check) -> str:
         f"**{found['Question']}**",
         f"## Why\n\n{found['Why']}",
         f"## What passes\n\n{found['What passes']}",
-        f"## What to do\n\n{to_do[0].upper()}{to_do[1:]}\n\n{mending}",
+        f"## What to do\n\n{to_do[0].upper()}{to_do[1:]}\n\n{remediation}",
     ]
     source = found["Source"]
     if name == "chrony_config":

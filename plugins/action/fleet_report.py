@@ -11,11 +11,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils.policy import Policy
-from ..plugin_utils.report import EVIDENCE_SCHEMA, judge_records, now, refusal, summary_lines
-from ..plugin_utils.reports import write_reports
-from ..plugin_utils.reports.evidence_json import NAME as EVIDENCE_NAME
-from ..plugin_utils.reports.evidence_json import earlier_readings
+from ..plugin_utils.formats import write_reports
+from ..plugin_utils.formats.evidence_json import NAME as EVIDENCE_NAME
+from ..plugin_utils.formats.evidence_json import earlier_readings
+from ..plugin_utils.model.policy import Policy
+from ..plugin_utils.verdict.report import EVIDENCE_SCHEMA, judge_records, now, refusal, summary_lines
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

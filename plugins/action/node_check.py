@@ -20,15 +20,15 @@ from ansible.utils.display import Display
 
 from ..plugin_utils.checks import discover, sections_of
 from ..plugin_utils.checks.github_app_token import NODE_CLOCK, NOW, TRUE_TIME
-from ..plugin_utils.github_answers import classify, rate_limit_s
-from ..plugin_utils.github_apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
-from ..plugin_utils.judge import chrony_can_help, judge_record
-from ..plugin_utils.limits import read_cluster_ca
-from ..plugin_utils.policy import Policy, SettingsError
-from ..plugin_utils.record import Record
-from ..plugin_utils.report import now, refusal
-from ..plugin_utils.skew import controller_bracket
-from ..plugin_utils.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE, MintThrottle, state_file
+from ..plugin_utils.clock.skew import controller_bracket
+from ..plugin_utils.github.answers import classify, rate_limit_s
+from ..plugin_utils.github.apps import TRUE_TIME_LIFE_S, GithubApp, read_github_apps
+from ..plugin_utils.github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE, MintThrottle, state_file
+from ..plugin_utils.model.limits import read_cluster_ca
+from ..plugin_utils.model.policy import Policy, SettingsError
+from ..plugin_utils.model.record import Record
+from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
+from ..plugin_utils.verdict.report import now, refusal
 
 NS = 1_000_000_000
 WAIT_STEP_S = 2
@@ -65,18 +65,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         deadline_s = time.monotonic() + float(settings.get("wait_s") or 0)
         while True:
             record = self._take_record(settings, policy, apps, task_vars or {})
-            report = judge_record(record)
-            if report["verdict"] == "admit" or time.monotonic() >= deadline_s:
+            judgement = judge_record(record)
+            if judgement["verdict"] == "admit" or time.monotonic() >= deadline_s:
                 break
             time.sleep(WAIT_STEP_S)
         result.update(
             changed=False,
-            msg="Admitted." if report["verdict"] == "admit" else refusal(report),
-            report=report,
+            msg="Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
+            judgement=judgement,
             record=record,
             phase=settings.get("phase"),
-            verdict=report["verdict"],
-            chrony_can_help=chrony_can_help(report),
+            verdict=judgement["verdict"],
+            chrony_can_help=chrony_can_help(judgement),
         )
         if record["unreachable"]:
             result.update(unreachable=True, msg=record["unreachable"])

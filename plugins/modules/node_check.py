@@ -187,12 +187,12 @@ verdict:
   description: V(admit) or V(refuse).
   type: str
   returned: always
-report:
+judgement:
   description: The node's entry of report.json, with its findings.
   type: dict
   returned: always
 record:
-  description: The node's entry of evidence.json, from which the report can be made again.
+  description: The node's entry of evidence.json, from which the judgement can be made again.
   type: dict
   returned: always
 chrony_can_help:

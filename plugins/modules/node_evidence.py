@@ -310,14 +310,13 @@ import platform
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import outcome, start
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     api_date,
     boot,
     chrony,
     clock,
     clock_movers,
-    distribution,
-    github_app,
     join_state,
     ntp,
     ntpd,
@@ -327,7 +326,8 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     time_services,
     timesyncd,
 )
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes.background import outcome, start
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps as github_app
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution
 
 SECTIONS = [
     "clock",

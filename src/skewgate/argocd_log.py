@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import yaml
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.wording import listed
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import listed
 from rich import box
 from rich.table import Table
 from rich.text import Text

@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.drift import earlier_reading
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import write_reports
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.drift import earlier_reading
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import listed
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
     EVIDENCE_SCHEMA,
     SCHEMA,
     judge_records,
     now,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.reports import write_reports
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.wording import listed
 from rich.console import Console
 
 from . import argocd_log, render
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (
         ("check", "check the nodes, change nothing"),
-        ("gate", "check the nodes, mend their clocks where that can help, check again"),
+        ("gate", "check the nodes, fix their clocks where that can help, check again"),
     ):
         command = commands.add_parser(
             name,
@@ -179,7 +179,7 @@ def run(args: argparse.Namespace, extra: list[str]) -> int:
     report = _report_of(run_id, report_dir)
     if ended.interrupted and report is None:
         raise SkewgateError(
-            "interrupted: nothing was judged, and a node that was being mended may be half-way.\n"
+            "interrupted: nothing was judged, and a node that was being fixed may be half-way.\n"
             f"Run `skewgate {args.command}` again: what was done is not done twice.",
             ExitCode.INTERNAL_ERROR,
         )
@@ -366,7 +366,7 @@ def admission(node: dict[str, Any] | None, max_age_s: float, at: datetime) -> tu
     if node is None:
         return ExitCode.NOT_JUDGED, "the report does not have this node"
     if node["verdict"] != "admit":
-        code = ExitCode.NOT_JUDGED if node["cause"] == "not_judged" else ExitCode.REFUSED
+        code = ExitCode.NOT_JUDGED if node["refused_because"] == "not_judged" else ExitCode.REFUSED
         return code, f"{render.verdict_text(node)}: {render.reason(node)}"
     age = at - _time(node["judged_at"])
     if age < -FUTURE_TOLERANCE:

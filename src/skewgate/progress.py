@@ -13,7 +13,7 @@ RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
 
 
 class Progress:
-    """Follows one run; ``gate`` says whether a refused node may still be mended.
+    """Follows one run; ``gate`` says whether a refused node may still be fixed.
 
     ``configuration_errors`` collects what the collection says is wrong with the settings, in the order seen;
     ``tasks_ran`` is true once any task gave a result.
@@ -43,12 +43,12 @@ class Progress:
         for error in errors:
             if error not in self.configuration_errors:
                 self.configuration_errors.append(error)
-        if data.get("resolved_action") == NODE_CHECK and result.get("report"):
-            return self._checked(host, result["report"], result.get("phase"))
+        if data.get("resolved_action") == NODE_CHECK and result.get("judgement"):
+            return self._checked(host, result["judgement"], result.get("phase"))
         if event["event"] == "runner_on_unreachable":
             return [clean(f"{host}: unreachable: {result.get('msg', 'no message')}")]
         if event["event"] == "runner_on_ok" and CHRONY_ROLE in (data.get("resolved_role"), data.get("role")):
-            return self._mending(host)
+            return self._remediating(host)
         return []
 
     def _checked(self, host: str, node: dict[str, Any], phase: str | None) -> list[str]:
@@ -62,9 +62,9 @@ class Progress:
             self._refused_at_first.add(host)
         return [clean(line)]
 
-    def _mending(self, host: str) -> list[str]:
+    def _remediating(self, host: str) -> list[str]:
         """Return a line, once, when the role begins on a node that the first check refused."""
         if host not in self._refused_at_first:
             return []
         self._refused_at_first.remove(host)
-        return [clean(f"{host}: mending its clock")]
+        return [clean(f"{host}: remediation its clock")]

@@ -7,15 +7,15 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import (
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import listed, span_text
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
     FOLDED_FROM,
     fleet_lines,
     group_findings,
-    mending_lines,
     refusing_findings,
+    remediation_lines,
     skew_range,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.wording import listed, span_text
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -62,7 +62,7 @@ def verdict_text(node: Node) -> str:
     """Return the node's verdict in one word, two where nothing could be proved."""
     if node["verdict"] == "admit":
         return "admitted"
-    return "not judged" if node.get("cause") == "not_judged" else "refused"
+    return "not judged" if node.get("refused_because") == "not_judged" else "refused"
 
 
 def reason(node: Node) -> str:
@@ -73,7 +73,7 @@ def reason(node: Node) -> str:
             # What comes after the comma of a change says why.
             changes = [c["what"].partition(",")[0] for c in (node.get("remediation") or {}).get("changes") or []]
             done = f" ({clean('; '.join(changes))})" if changes else ""
-            return f"mended{done}; the skew was {skew_text(before['skew_s'])}"
+            return f"fixed{done}; the skew was {skew_text(before['skew_s'])}"
         return ""
     findings, _ = blocking(node)
     if not findings:
@@ -115,8 +115,8 @@ def _rows(report: Report) -> list[tuple[list[str], str]]:
     nodes = report["nodes"]
     admitted = sorted(name for name, node in nodes.items() if node["verdict"] == "admit")
     if len(admitted) > FOLDED_FROM:
-        mended = sum(reason(nodes[name]) != "" for name in admitted)
-        rows = [(admitted, f"{mended} of them mended" if mended else "")]
+        fixed = sum(reason(nodes[name]) != "" for name in admitted)
+        rows = [(admitted, f"{fixed} of them fixed" if fixed else "")]
     else:
         rows = [([name], reason(nodes[name])) for name in admitted]
     rows += [(group["nodes"], group_reason(report, group)) for group in report["groups"]]
@@ -141,8 +141,8 @@ def refusals(report: Report, width: int) -> Iterator[str]:
         else:
             yield from _wrapped(width, f"{len(names)} nodes {verdict}: ", listed(names))
             yield f"  skew: {span(skew_range(nodes))}"
-        for line in mending_lines(nodes):
-            yield from _wrapped(width, "  mending: ", line)
+        for line in remediation_lines(nodes):
+            yield from _wrapped(width, "  remediation: ", line)
         for finding in sorted(group_findings(report, group), key=lambda finding: finding["state"] != "fail"):
             yield f"  {clean(finding['check'])}: {finding['state']}"
             yield from _advice(width, finding)
@@ -180,7 +180,7 @@ def _wrapped(width: int, label: str, text: str) -> list[str]:
 def outcome(report: Report) -> str:
     """Return the whole run in one sentence.
 
-    >>> outcome({"nodes": {"a": {"verdict": "admit"}, "b": {"verdict": "refuse", "cause": "failure"}}})
+    >>> outcome({"nodes": {"a": {"verdict": "admit"}, "b": {"verdict": "refuse", "refused_because": "failure"}}})
     '1 of 2 nodes admitted; refused: b.'
     """
     named: dict[str, list[str]] = {"admitted": [], "refused": [], "not judged": []}

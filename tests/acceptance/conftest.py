@@ -36,8 +36,8 @@ def pytest_generate_tests(metafunc):
 def findings(host):
     """The findings of the node's time checks, by the check's name."""
     answer = host.ansible("skewgate.preflight.node_check", json.dumps(SETTINGS), check=False, become=True)
-    assert "report" in answer, answer.get("msg")
-    return {finding["check"]: finding for finding in answer["report"]["findings"]}
+    assert "judgement" in answer, answer.get("msg")
+    return {finding["check"]: finding for finding in answer["judgement"]["findings"]}
 
 
 @pytest.fixture(scope="module")

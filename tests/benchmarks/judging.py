@@ -15,11 +15,15 @@ from typing import Any
 
 sys.path.insert(0, "collections")
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.fleet import judge_fleet
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.report import group_nodes, judge_records, summary_lines
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
+    group_nodes,
+    judge_records,
+    summary_lines,
+)
 
-SAMPLES = sorted(Path("tests/unit/plugin_utils/samples").glob("*.json"))
+SAMPLES = sorted(Path("tests/samples").glob("*.json"))
 
 
 def best_s(work: Callable[[], object], rounds: int = 5) -> float:

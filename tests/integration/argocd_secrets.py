@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github_apps import git_url_of
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import git_url_of
 
 NAMESPACE = "argocd"
 APP_ID, INSTALLATION_ID = "1001", "2002"

@@ -1,4 +1,4 @@
-"""Each ansible-core that the project names, on a node that has everything done to it: installed, mended, and taken back.
+"""Each ansible-core that the project names, on a node that has everything done to it: installed, fixed, and taken back.
 
 The version of the project's own .venv has all other tests.
 """
@@ -49,7 +49,7 @@ def ansible_playbook(request: pytest.FixtureRequest) -> Path:
     return venv / "bin/ansible-playbook"
 
 
-def test_a_node_is_mended_and_taken_back(
+def test_a_node_is_fixed_and_taken_back(
     ansible_playbook: Path, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], tmp_path: Path
 ) -> None:
     lab_node(FRESH)
@@ -63,9 +63,9 @@ def test_a_node_is_mended_and_taken_back(
     foretold = run("remediate", "--check", "--diff")
     assert foretold.status == 0, foretold.output
     assert "+server 10.77.0.1 iburst" in foretold.output
-    mended = run("gate")
-    assert mended.status == 0, mended.output
-    assert mended.report["nodes"][FRESH.name]["verdict"] == "admit"
+    fixed = run("gate")
+    assert fixed.status == 0, fixed.output
+    assert fixed.report["nodes"][FRESH.name]["verdict"] == "admit"
     undone = run("remediate", "--tags", "undo")
     assert undone.status == 0, undone.output
     assert lab.ssh(FRESH.name, "ls /usr/sbin/chronyd", check=False).stdout == ""

@@ -13,12 +13,12 @@ from typing import Any
 
 import jwt
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
+from tests.builders import app, policy
 from tests.lab import github_credentials
 from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
 from tests.lab.lab import REPOSITORY
-from tests.unit.plugin_utils.builders import app, policy
 
 DAY_S = 86400
 COLLECT = """
@@ -102,7 +102,7 @@ def test_a_clock_outside_the_certificates_times_is_to_blame(tmp_path: Path, chec
     assert finding["state"] == "fail"
     assert finding["seen"]["apps"][0]["cause"] == "clock"
     assert "the clock: TLS refused the certificate of 127.0.0.1:" in finding["summary"]
-    assert "Mend the clock" in finding["remedy"]
+    assert "Fix the clock" in finding["remedy"]
 
 
 @pytest.mark.parametrize("skew_s", [0, 3650 * DAY_S], ids=["clock right", "clock wrong too"])

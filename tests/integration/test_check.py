@@ -58,7 +58,7 @@ def test_the_good_node_is_admitted_with_a_skew_known_to_50_ms(checked: Run) -> N
 
 
 def test_the_node_behind_is_refused_and_the_clock_is_proved_to_be_the_sole_cause(checked: Run) -> None:
-    assert checked.report["nodes"]["node2"]["cause"] == "failure"
+    assert checked.report["nodes"]["node2"]["refused_because"] == "failure"
     assert {"clock_skew", "github_app_token", "time_service"} == checked.refusing("node2")
     assert checked.report["nodes"]["node2"]["skew_s"]["high"] == pytest.approx(-612, abs=2)
     app = checked.app("node2")

@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.client_profiles import ClientProfile, shipped_profiles
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import (
+    ClientProfile,
+    shipped_profiles,
+)
 
 from tests.lab.github_api import (
     APP_ID,

@@ -56,7 +56,7 @@ def test_the_node_is_refused_and_admitted_once_cloud_init_was_told_what_the_refu
 def test_a_file_that_was_taken_over_stays_the_roles_over_a_boot_with_cloud_init(
     node: Callable[[str], str], lab: Lab, skewgate: Runner
 ) -> None:
-    admitted = skewgate("gate", "-l", NODE.name, extra={"chrony_take_over": True})
+    admitted = skewgate("gate", "-l", NODE.name, extra={"chrony_overwrite_foreign_config": True})
     assert admitted.report["nodes"][NODE.name]["verdict"] == "admit", admitted.output
     of_the_role = node(f"cat {CONF}")
     assert "server 10.77.0.1 iburst" in of_the_role

@@ -1,7 +1,7 @@
-"""What goes wrong while a node is mended: what it has afterwards, and what the next run does.
+"""What goes wrong while a node is fixed: what it has afterwards, and what the next run does.
 
 Each test makes the real fault on a node of the lab. Whatever it is, the node ends with the configuration that it had or with
-the new one, whole; chronyd runs where it ran; and once the fault is gone, one more run mends the node and `--tags undo` takes it
+the new one, whole; chronyd runs where it ran; and once the fault is gone, one more run fixes the node and `--tags undo` takes it
 back to the very first state.
 """
 
@@ -37,7 +37,7 @@ UNITS = "systemctl is-enabled chrony chrony-wait systemd-timesyncd; systemctl is
 
 
 class Node:
-    """A node that a test mends, as a user would see it."""
+    """A node that a test fixes, as a user would see it."""
 
     def __init__(self, lab: Lab, spec: NodeSpec, playbook: Runner, folder: Path) -> None:
         self.lab, self.name, self.playbook, self.folder = lab, spec.name, playbook, folder
@@ -81,7 +81,7 @@ class Node:
         leftovers = self.run("find /etc -name '.*skewgate*'")
         assert leftovers == "", leftovers
 
-    def is_mended_by_the_next_run_and_can_be_taken_back(self) -> None:
+    def is_fixed_by_the_next_run_and_can_be_taken_back(self) -> None:
         run = self.remediate()
         assert run.status == 0, run.output
         assert self.skew_s() < 0.5
@@ -99,10 +99,10 @@ class Node:
 
 
 @pytest.fixture
-def mended(
+def fixed(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, tmp_path: Path
 ) -> Iterator[Callable[[NodeSpec], Node]]:
-    """Boots a node anew; what a test did to the lab's servers and connections is mended after it."""
+    """Boots a node anew; what a test did to the lab's servers and connections is fixed after it."""
 
     def make(spec: NodeSpec) -> Node:
         lab_node(spec)
@@ -113,8 +113,8 @@ def mended(
     lab.up([])
 
 
-def test_the_package_is_missing(mended: Callable[[NodeSpec], Node]) -> None:
-    node = mended(FRESH)
+def test_the_package_is_missing(fixed: Callable[[NodeSpec], Node]) -> None:
+    node = fixed(FRESH)
     node.run("sed -i 's/^Package: chrony$/Package: nothing/' /srv/debs/Packages && apt-get update -q")
     run = node.remediate()
     assert run.status == 2
@@ -126,8 +126,8 @@ def test_the_package_is_missing(mended: Callable[[NodeSpec], Node]) -> None:
     assert node.skew_s() < 0.5
 
 
-def test_the_repository_is_down(mended: Callable[[NodeSpec], Node]) -> None:
-    node = mended(FRESH)
+def test_the_repository_is_down(fixed: Callable[[NodeSpec], Node]) -> None:
+    node = fixed(FRESH)
     nowhere = "deb http://10.77.0.9/debian stable main"
     node.run(f"cp /etc/apt/sources.list /root/; rm -r /var/lib/apt/lists; echo '{nowhere}' > /etc/apt/sources.list")
     node.before = node.state()
@@ -175,8 +175,8 @@ CAN_NOT_BE_WRITTEN = {
 
 
 @pytest.mark.parametrize(("make", "end", "told"), CAN_NOT_BE_WRITTEN.values(), ids=CAN_NOT_BE_WRITTEN)
-def test_nothing_can_be_written(make: str, end: str, told: str, mended: Callable[[NodeSpec], Node]) -> None:
-    node = mended(DEAD)
+def test_nothing_can_be_written(make: str, end: str, told: str, fixed: Callable[[NodeSpec], Node]) -> None:
+    node = fixed(DEAD)
     node.run(make)
     node.before = node.state()
     run = node.remediate()
@@ -185,7 +185,7 @@ def test_nothing_can_be_written(make: str, end: str, told: str, mended: Callable
     node.is_as_before()
     node.run(end)
     node.before = node.state()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
 NOT_ACCEPTED = {
@@ -200,18 +200,18 @@ NOT_ACCEPTED = {
 
 
 @pytest.mark.parametrize(("line", "outcome", "told"), NOT_ACCEPTED.values(), ids=NOT_ACCEPTED)
-def test_the_configuration_is_no_good(line: str, outcome: str, told: str, mended: Callable[[NodeSpec], Node]) -> None:
-    node = mended(DEAD)
+def test_the_configuration_is_no_good(line: str, outcome: str, told: str, fixed: Callable[[NodeSpec], Node]) -> None:
+    node = fixed(DEAD)
     run = node.remediate(chrony_extra_lines=[line])
     assert run.status == 2
     assert outcome in run.output
     assert told in run.output
     node.is_as_before()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
-def test_the_servers_vanish_between_their_choice_and_the_proof(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(DEAD)
+def test_the_servers_vanish_between_their_choice_and_the_proof(fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(DEAD)
 
     def stop_servers(_controller: Controller) -> None:
         for server in lab.ntp_servers:
@@ -225,11 +225,11 @@ def test_the_servers_vanish_between_their_choice_and_the_proof(mended: Callable[
     assert "none of" in run.output
     node.is_as_before()
     lab.up([])
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
-def test_most_servers_lie_alike(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(DEAD)
+def test_most_servers_lie_alike(fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(DEAD)
     liars = [f"10.77.0.{n}" for n in (4, 5, 6, 7)]
     with lab.liars(-500, liars):
         run = node.remediate(gate_ntp_servers=[*SERVERS.values(), *liars], chrony_proof_timeout_s=20)
@@ -239,7 +239,7 @@ def test_most_servers_lie_alike(mended: Callable[[NodeSpec], Node], lab: Lab) ->
             assert node.skew_s() < 0.5
         else:
             node.is_as_before()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
 POINTS = {
@@ -255,18 +255,18 @@ INSTALLING = {
 
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
-def test_the_controller_is_killed(point: str, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(DEAD)
+def test_the_controller_is_killed(point: str, fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(DEAD)
     run_until(lab, node.argv(), point, lambda controller: controller.kill())
     node.has_a_working_configuration()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
 @pytest.mark.parametrize("point", INSTALLING.values(), ids=INSTALLING)
 def test_the_controller_is_killed_while_chrony_is_installed(
-    point: str, mended: Callable[[NodeSpec], Node], lab: Lab
+    point: str, fixed: Callable[[NodeSpec], Node], lab: Lab
 ) -> None:
-    node = mended(FRESH)
+    node = fixed(FRESH)
     run_until(lab, node.argv(), point, lambda controller: controller.kill())
     run = node.remediate()
     assert run.status == 0, run.output
@@ -293,9 +293,9 @@ def let_wait(node: Node, program: str, word: str, first: str) -> None:
 
 
 @pytest.fixture(params=DPKG_WAITS.values(), ids=DPKG_WAITS)
-def half_installed(request: pytest.FixtureRequest, mended: Callable[[NodeSpec], Node], lab: Lab) -> Node:
+def half_installed(request: pytest.FixtureRequest, fixed: Callable[[NodeSpec], Node], lab: Lab) -> Node:
     """A node that was reset in the midst of dpkg, and has booted again."""
-    node = mended(FRESH)
+    node = fixed(FRESH)
     let_wait(node, *request.param)
 
     def reset(controller: Controller) -> None:
@@ -339,8 +339,8 @@ def test_what_dpkg_left_half_done_is_undone(half_installed: Node) -> None:
     assert has_no_chrony(node)
 
 
-def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec], Node]) -> None:
-    node = mended(FRESH)
+def test_dpkg_dies_in_the_midst_of_the_installation(fixed: Callable[[NodeSpec], Node]) -> None:
+    node = fixed(FRESH)
     program, kill = "/usr/sbin/adduser", "pkill -9 -x dpkg"
     node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n{kill}\n' > {program}; chmod 755 {program}")
     run = node.remediate()
@@ -353,8 +353,8 @@ def test_dpkg_dies_in_the_midst_of_the_installation(mended: Callable[[NodeSpec],
     assert node.skew_s() < 0.5
 
 
-def test_another_program_is_installing_chrony(mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(FRESH)
+def test_another_program_is_installing_chrony(fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(FRESH)
     let_wait(node, *DPKG_WAITS["while it configures"])
     node.run(f"setsid apt-get install -q -y chrony < /dev/null > /dev/null 2>&1 & {UNTIL_IT_WAITS}")
     node.before = node.state()
@@ -375,8 +375,8 @@ def test_another_program_is_installing_chrony(mended: Callable[[NodeSpec], Node]
 
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
-def test_the_connection_is_cut(point: str, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(DEAD)
+def test_the_connection_is_cut(point: str, fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(DEAD)
 
     def cut(controller: Controller) -> None:
         lab.cut_connection(node.name)
@@ -385,13 +385,13 @@ def test_the_connection_is_cut(point: str, mended: Callable[[NodeSpec], Node], l
     run_until(lab, node.argv(), point, cut)
     lab.restore_connection(node.name)
     node.has_a_working_configuration()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()
 
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
 @pytest.mark.parametrize("after_s", [0, 1.5, 3], ids=lambda s: f"{s} s later")
-def test_the_node_is_reset(point: str, after_s: float, mended: Callable[[NodeSpec], Node], lab: Lab) -> None:
-    node = mended(DEAD)
+def test_the_node_is_reset(point: str, after_s: float, fixed: Callable[[NodeSpec], Node], lab: Lab) -> None:
+    node = fixed(DEAD)
 
     def reset(controller: Controller) -> None:
         # The task has the node at work for some seconds: somewhere in the midst of them.
@@ -402,4 +402,4 @@ def test_the_node_is_reset(point: str, after_s: float, mended: Callable[[NodeSpe
     run_until(lab, node.argv(), point, reset)
     lab.reboot_node(node.name, 45)
     node.has_a_working_configuration()
-    node.is_mended_by_the_next_run_and_can_be_taken_back()
+    node.is_fixed_by_the_next_run_and_can_be_taken_back()

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.builders import chrony, record, source, time_services
 from tests.integration.conftest import playbook_here
-from tests.unit.plugin_utils.builders import chrony, record, source, time_services
 
 PLAYBOOK = [
     {

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.interval import Interval
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.ntp_packet import decode_sample
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.ntp_packet import decode_sample
 
 from tests.integration.conftest import BIN, INVENTORY, Controller, run_in, run_until
 from tests.lab import TRIO, Lab, LabError, NodeSpec

@@ -38,7 +38,7 @@ def check_tokens(api: RunningApi, folder: Path, hosts: int) -> list[dict[str, An
         {
             "ansible.builtin.copy": {
                 "dest": f"{folder}/{{{{ inventory_hostname }}}}.json",
-                "content": "{{ node.report | to_json }}",
+                "content": "{{ node.judgement | to_json }}",
             },
             "delegate_to": "localhost",
         },

@@ -59,7 +59,7 @@ def test_a_kubelet_that_waits_for_no_time_is_refused_where_no_rtc_keeps_it(unord
     assert (finding["state"], finding["cause"]) == ("fail", "RTC absent, and nothing waits")
     assert "chrony-wait" in finding["remedy"]
     assert "After=time-sync.target" in finding["remedy"]
-    assert finding["mended_by_chrony"]
+    assert finding["remediable"]
 
 
 def test_jobs_that_set_the_clock_are_named_with_where_they_stand(unordered: Run, node: str) -> None:

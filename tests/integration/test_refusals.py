@@ -70,7 +70,7 @@ def test_a_node_that_can_not_be_reached_is_refused_and_stops_no_other(skewgate: 
     assert run.status == 3
     assert run.report["nodes"]["node1"]["verdict"] == "admit"
     node = run.report["nodes"]["node5"]
-    assert (node["verdict"], node["cause"]) == ("refuse", "not_judged")
+    assert (node["verdict"], node["refused_because"]) == ("refuse", "not_judged")
     assert run.finding("node5", "reachable")["state"] == "inconclusive"
     assert {f["state"] for f in node["findings"] if f["check"] != "reachable"} == {"skipped"}
 

@@ -1,4 +1,4 @@
-"""The gate and the role chrony on nodes that they may change: mended and proved, or all put back."""
+"""The gate and the role chrony on nodes that they may change: fixed and proved, or all put back."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def told(run: Run) -> list[str]:
     return re.findall(r'^        "(.*?)",?$', run.output[begin:], re.MULTILINE) + differences
 
 
-def test_the_migration_joins_the_mended_nodes_and_leaves_the_unreachable_one_out(
+def test_the_migration_joins_the_fixed_nodes_and_leaves_the_unreachable_one_out(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, more: list[str]
 ) -> None:
     lab.up([GOOD])
@@ -59,7 +59,7 @@ def test_the_migration_joins_the_mended_nodes_and_leaves_the_unreachable_one_out
 
     run = playbook("cluster_migration", *more, "-l", "node1,node2,node3,node5")
     assert run.report["summary"] == {"admitted": 3, "refused": 0, "not_judged": 1}
-    assert run.report["nodes"]["node2"]["before"]["cause"] == "failure"
+    assert run.report["nodes"]["node2"]["before"]["refused_because"] == "failure"
     remediation = run.report["nodes"]["node2"]["remediation"]
     assert remediation["succeeded"] is True
     assert remediation["changes"][0] == {
@@ -254,7 +254,7 @@ systemctl daemon-reload; systemctl start chronyd
 
 
 @pytest.mark.nightly
-def test_the_layout_of_red_hats_family_is_mended_by_its_own_names(
+def test_the_layout_of_red_hats_family_is_fixed_by_its_own_names(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
 ) -> None:
     lab_node(AHEAD)
@@ -272,7 +272,7 @@ def test_a_daemon_that_kubespray_would_bring_back_is_not_replaced(
 ) -> None:
     """kubespray's `ntp` is NTPsec on Debian 12, which does not read the file that kubespray writes."""
     lab_node(NodeSpec("node2", "10.77.0.12", -612, "ntpsec", ("10.77.0.9",)))
-    kubesprays = (REPOSITORY / "tests/unit/plugin_utils/samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
+    kubesprays = (REPOSITORY / "tests/samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
     lab.ssh("node2", f"cat > /etc/ntp.conf <<'EOF'\n{kubesprays}EOF")
     run = skewgate("gate", "-l", "node2")
     assert run.status == 4

@@ -53,7 +53,7 @@ class Node:
     def remediate(self, *args: str, **extra: Any) -> Run:
         return self.playbook("remediate", "-l", self.name, *args, extra=extra)
 
-    def is_mended(self) -> None:
+    def is_fixed(self) -> None:
         low_s, high_s = self.lab.skew_s(self.name)
         assert max(abs(low_s), abs(high_s)) < 0.5
         assert "server 10.77.0.1 iburst" in self.run("cat /etc/chrony.conf")
@@ -79,9 +79,9 @@ def test_the_gate_installs_chrony_and_undo_takes_it_back_without_a_repository(no
     node.run("echo '# of an earlier chrony' > /etc/chrony.conf.rpmsave")
     before = node.state()
     run = node.gate()
-    assert run.report["nodes"][node.name]["before"]["cause"] == "failure"
+    assert run.report["nodes"][node.name]["before"]["refused_because"] == "failure"
     assert run.report["nodes"][node.name]["verdict"] == "admit", run.output
-    node.is_mended()
+    node.is_fixed()
     node.run("mv /srv/rpms /srv/down")
     foretold = node.remediate("--tags", "undo", "--check")
     undone = node.remediate("--tags", "undo")
@@ -90,7 +90,7 @@ def test_the_gate_installs_chrony_and_undo_takes_it_back_without_a_repository(no
     assert node.state() == before
 
 
-# What is done, how it is mended, and what each package manager says. dnf asks a repository anew when its metadata_expire is over.
+# What is done, how it is fixed, and what each package manager says. dnf asks a repository anew when its metadata_expire is over.
 CAN_NOT_BE_HAD = {
     "the repository is down": (
         "mv /srv/rpms /srv/down",
@@ -117,7 +117,7 @@ def test_the_package_can_not_be_had(make: str, end: str, said: dict[str, str], n
     assert node.state() == before
     node.run(end)
     assert node.remediate().status == 0
-    node.is_mended()
+    node.is_fixed()
 
 
 @pytest.mark.parametrize("node", ["zypper"], indirect=True)
@@ -132,7 +132,7 @@ def test_another_program_is_at_work_with_packages(node: Node) -> None:
     assert node.state() == before
     node.run("(sleep 20; kill $(cat /run/zypp.pid)) < /dev/null > /dev/null 2>&1 &")
     assert node.remediate().status == 0
-    node.is_mended()
+    node.is_fixed()
 
 
 def test_check_mode_foretells_what_a_run_then_changes(node: Node) -> None:
@@ -156,5 +156,5 @@ def test_a_package_file_of_the_controller_is_installed_where_no_repository_has_i
     run = node.remediate(chrony_package_file=str(package))
     assert run.status == 0, run.output
     assert changed_tasks(run) == changed_tasks(foretold) != []
-    node.is_mended()
+    node.is_fixed()
     assert node.run("ls /var/lib/skewgate/chrony.rpm") == ""

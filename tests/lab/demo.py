@@ -36,13 +36,13 @@ def tell_incident(lab: Lab) -> None:
     began_s = time.monotonic()
     shutil.rmtree(DEMO_DIR, ignore_errors=True)
     tell("A new cluster's three nodes: node1 is in sync, node2 never had NTP, node3's only NTP server is dead.")
-    lab.down()  # nodes of an earlier use may be mended already
+    lab.down()  # nodes of an earlier use may be fixed already
     try:
         lab.up()
         lab.wait_synchronised("node1")
         tell("Check them; nothing is changed on any node.")
         run(lab, "check", DEMO_DIR / "before", expected=4)
-        tell("The gate: check, mend the clock where that helps, prove it, admit.")
+        tell("The gate: check, fix the clock where that helps, prove it, admit.")
         run(lab, "gate", DEMO_DIR / "after", expected=0)
     finally:
         lab.down()

@@ -10,8 +10,8 @@ from email.utils import mktime_tz, parsedate_tz
 from functools import partial
 from urllib.parse import urlsplit
 
-from .background import gather
-from .https import HttpsError, Reply, connect_at_any_time, tls_context
+from ..node.background import gather
+from ..node.https import HttpsError, Reply, connect_at_any_time, tls_context
 
 NS = 1_000_000_000
 REQUESTS = 5

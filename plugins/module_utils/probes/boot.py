@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from .background import gather
-from .config_files import text_or_none
-from .systemd import commands, is_manager, show
+from ..node.background import gather
+from ..node.files import text_or_none
+from ..node.systemd import commands, is_manager, show
 from .time_services import SERVICES
 
 # Each distribution of Kubernetes runs its kubelet, and the containers' runtime, under a unit of its own.

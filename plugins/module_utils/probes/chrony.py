@@ -9,9 +9,9 @@ import os
 import shlex
 import stat
 
-from .config_files import first_existing, fragments, read_files, text_or_none
-from .processes import CHRONYD_LETTERS, not_contained, option, time_daemons, working_directory
-from .run import installed, run_all
+from ..node.files import first_existing, fragments, read_files, text_or_none
+from ..node.processes import CHRONYD_LETTERS, not_contained, option, time_daemons, working_directory
+from ..node.run import installed, run_all
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
 # Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.

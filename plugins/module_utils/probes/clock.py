@@ -8,7 +8,7 @@ import ctypes
 import os
 import time
 
-from .background import describe
+from ..node.background import describe
 
 STA_NANO = 0x2000  # linux/timex.h: the offset is in nanoseconds
 

@@ -9,10 +9,10 @@ import os
 import re
 import shlex
 
-from .background import gather
-from .config_files import text_or_none
-from .run import installed, run
-from .systemd import commands, is_manager, show
+from ..node.background import gather
+from ..node.files import text_or_none
+from ..node.run import installed, run
+from ..node.systemd import commands, is_manager, show
 
 SYSTEM_CRONTABS = ("/etc/crontab", "/etc/cron.d/*")  # a user stands before the command
 USERS_CRONTABS = ("/var/spool/cron/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from .processes import called
+from ..node.processes import called
 
 PATHS = (
     "/etc/kubernetes/kubelet.conf",
@@ -33,7 +33,7 @@ PROCESSES = {
     "containerd-shim",  # one for each container or pod, docker's too (containerd, core/runtime/v2/README.md)
     "conmon",  # the same of CRI-O and Podman
     "conmonrs",
-    # Those whose limits for the clock are known (plugin_utils/limits.yml).
+    # Those whose limits for the clock are known (plugin_utils/model/limits.yml).
     "cockroach",
     "ceph-mon",
     "pd-server",

@@ -10,7 +10,7 @@ import socket
 import time
 from functools import partial
 
-from .background import describe, gather
+from ..node.background import describe, gather
 from .clock import read_clocks
 
 HEADER_BYTES = 48

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import re
 
-from .config_files import first_existing, fragments, read_files
-from .processes import option, time_daemons, whose, working_directory
-from .run import run_all
+from ..node.files import first_existing, fragments, read_files
+from ..node.processes import option, time_daemons, whose, working_directory
+from ..node.run import run_all
 
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
 CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")

@@ -11,11 +11,11 @@ import os
 import ssl
 from functools import partial
 
-from .background import gather
+from ..node.background import gather
+from ..node.https import HttpsError, connect_at_any_time, tls_context
+from ..node.processes import time_daemons
 from .chrony import configuration, default_files, directives, read_configuration
-from .https import HttpsError, connect_at_any_time, tls_context
 from .ntp import resolve
-from .processes import time_daemons
 
 ALPN = "ntske/1"  # RFC 8915, section 4
 PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 
-from .config_files import first_existing, read_files
-from .processes import option, time_daemons, whose, working_directory
-from .run import run
+from ..node.files import first_existing, read_files
+from ..node.processes import option, time_daemons, whose, working_directory
+from ..node.run import run
 
 CONFIGURATIONS = ("/etc/openntpd/ntpd.conf", "/etc/ntpd.conf")
 LETTERS = "df:np:P:sSv"  # getopt's in its ntpd.c

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 
-from .config_files import read_files
-from .processes import not_contained, option, time_daemons, working_directory
-from .run import run_all
+from ..node.files import read_files
+from ..node.processes import not_contained, option, time_daemons, working_directory
+from ..node.run import run_all
 
 PTP4L = ("/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf")
 TIMEMASTER = ("/etc/linuxptp/timemaster.conf", "/etc/timemaster.conf")

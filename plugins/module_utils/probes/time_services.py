@@ -12,10 +12,10 @@ import glob
 import os
 from functools import partial
 
-from .background import gather
-from .config_files import read_text
-from .processes import time_daemons
-from .systemd import is_manager, show
+from ..node.background import gather
+from ..node.files import read_text
+from ..node.processes import time_daemons
+from ..node.systemd import is_manager, show
 
 # As the packages of Debian, Ubuntu, Red Hat, SUSE, Arch, Alpine and Flatcar name their services.
 SERVICES = (

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import os
 
-from .config_files import first_existing, fragments, read_files
-from .processes import not_contained, time_daemons
-from .run import run
+from ..node.files import first_existing, fragments, read_files
+from ..node.processes import not_contained, time_daemons
+from ..node.run import run
 
 # In the order in which systemd searches them (systemd.unit(5); timesyncd.conf(5)).
 FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd")

@@ -1,6 +1,6 @@
 """The checks, one file each: its docstring is what ``skewgate explain`` prints.
 
-A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``MENDED_BY_CHRONY`` (whether the role can help
+A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``REMEDIABLE`` (whether the role can help
 where it does not pass) and ``judge(record, policy) -> Finding``, a pure function. A new file here is a new check.
 
 A check that reads one or the other section, by what the node runs, names those in ``READS``: they are taken too, and the check
@@ -14,9 +14,9 @@ import pkgutil
 from functools import cache
 from typing import Protocol, cast
 
-from ..finding import Finding
-from ..policy import Policy
-from ..record import Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import Record
 
 
 class Check(Protocol):
@@ -24,7 +24,7 @@ class Check(Protocol):
 
     __doc__: str | None
     NEEDS: tuple[str, ...]
-    MENDED_BY_CHRONY: bool
+    REMEDIABLE: bool
 
     def judge(self, record: Record, policy: Policy) -> Finding:
         """Answer the check's question from the evidence alone."""

@@ -8,12 +8,12 @@ Passes where no rule of severity `error` or `unknown` matches: an error fails; a
 inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses.
 Where another daemon steers the clock there is nothing to look at.
 
-Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony_config.py.
+Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony/config.py.
 
 What to do: change the lines that the finding names, by file and line; each rule has its own remedy (`skewgate explain
 CHR101`). Or let the gate write the configuration. What is meant so goes into `gate_accepted_rules`.
 
-Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony_rules.py.
+Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony/rules.py.
 
 Rules:
 """
@@ -22,15 +22,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..chrony_rules import RULES
+from ..chrony.rules import RULES
 from ..daemons import steering_daemon, without_daemon
 from ..daemons.chrony import chrony_configuration
-from ..finding import Finding
-from ..policy import Policy
-from ..record import Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ("time_services", "chrony")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 __doc__ = (__doc__ or "") + "".join(f"  {rule.id}  {rule.severity:7}  {rule.name}\n" for rule in RULES.values())
 

@@ -24,12 +24,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from ..finding import Finding
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock_movers")
-MENDED_BY_CHRONY = False
+REMEDIABLE = False
 
 _WHY = (
     "It sets the clock behind the time daemon's back: the daemon's measurements are void each time, and the clock jumps to "

@@ -18,7 +18,7 @@ What is left of each budget is shown behind and ahead, which of them breaks firs
 checks into the same report folder, or of chronyd's error of its frequency.
 
 What to do: let the gate step the clock and give the node servers that keep it (or playbook skewgate.preflight.remediate).
-Where references contradict each other, the finding names those that the majority contradicts: mend these first.
+Where references contradict each other, the finding names those that the majority contradicts: fix these first.
 
 Source: the clients' code, named one by one in client_profiles.yml; limits.yml; RFC 5905 for the interval of an exchange.
 """
@@ -30,18 +30,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
-from ..drift import Drift, measured_drift
-from ..finding import Finding, State
-from ..interval import Interval
-from ..limits import CLUSTER_CA, Limit, cluster_ca_limit
-from ..ntp_packet import NS
-from ..policy import Policy
-from ..record import Record
-from ..skew import CONTROLLER, SkewEstimate
+from ..clock.interval import Interval
+from ..clock.ntp_packet import NS
+from ..clock.skew import CONTROLLER, SkewEstimate
+from ..github.client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
+from ..model.drift import Drift, measured_drift
+from ..model.finding import Finding, State
+from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ("collected", "ntp", "api_date")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 _DAY_S = 86_400
 _MANY_S = 10 * _DAY_S
@@ -190,7 +190,7 @@ def judge(record: Record, policy: Policy) -> Finding:
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
-    """Why there is no skew, and what to add or to mend so that there is one."""
+    """Why there is no skew, and what to add or to fix so that there is one."""
     cause = estimate.unknown_cause or "the evidence can't be read"
     remedy = _REMEDY_UNKNOWN.get(cause, _REMEDY_UNKNOWN["no reference answered"])
     summary = f"the skew is unknown: {estimate.unknown_because}"
@@ -230,7 +230,7 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
         whys.append(_WHY_CA)
         remedies.append(_REMEDY_CA)
     return Finding(
-        state, summary, " ".join(whys), " ".join(remedies), seen, "; ".join(causes), beyond_chrony=not by_clock
+        state, summary, " ".join(whys), " ".join(remedies), seen, "; ".join(causes), beyond_remediation=not by_clock
     )
 
 

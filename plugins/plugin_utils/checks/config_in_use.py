@@ -26,8 +26,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..chrony_config import ChronyConfig, Source
-from ..chronyc import (
+from ..chrony.chronyc import (
     Authentication,
     Tracking,
     parse_activity,
@@ -36,15 +35,16 @@ from ..chronyc import (
     parse_sources,
     parse_tracking,
 )
+from ..chrony.config import ChronyConfig, Source
 from ..daemons import without_daemon
 from ..daemons.chrony import chrony_configuration
 from ..daemons.units import time_daemons
-from ..finding import Finding, State
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
+from ..model.finding import Finding, State
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "chrony")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 DEFAULT_MAX_SLEW_PPM = 1e6 / 12
 LINUX_MAX_SLEW_PPM = 100_000.0
@@ -162,7 +162,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
         yield _Fault(
             f"chronyd left out {', '.join(lines)}",
             "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
-            "Mend the line, end it with a newline, and run `chronyc reload sources`.",
+            "Fix the line, end it with a newline, and run `chronyc reload sources`.",
             "dropped .sources line",
         )
     missing = [source for source in config.sources if source.kind != "refclock" and source.name not in known]

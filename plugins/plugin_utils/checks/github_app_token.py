@@ -14,7 +14,7 @@ GitHub is not asked then.
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
 TLS, rate limit, an unknown answer) it is inconclusive.
 
-What to do: what the finding blames: the clock (the gate mends it), the credential (GitHub's answer is quoted, with what it
+What to do: what the finding blames: the clock (the gate fixes it), the credential (GitHub's answer is quoted, with what it
 means), or the way to GitHub (DNS, proxy, TLS). Don't change a credential that the true time proves to be good.
 
 Source: GitHub's documentation on App authentication; the clients' code, named in client_profiles.yml.
@@ -27,14 +27,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..finding import Finding, State
-from ..github_answers import Answer, classify
-from ..interval import Interval
-from ..policy import Policy
-from ..record import Record
+from ..clock.interval import Interval
+from ..github.answers import Answer, classify
+from ..model.finding import Finding, State
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ("collected", "api_date", "github_apps")
-MENDED_BY_CHRONY = False
+REMEDIABLE = False
 
 NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
 """Labels of attempts: signed for the controller's clock (which the node's agreed with), for the node's, for the true time."""
@@ -53,14 +53,14 @@ _WHY = {
 _CAUSE = {"clock": "clock", "not_sent": "no JWT was sent", "certificate_time": "a certificate's times"}
 _STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
-_MEND_CLOCK = "Mend the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
-_MEND_CLOCK_FIRST = (
-    "Mend the clock (the gate does it, or playbook skewgate.preflight.remediate), and check the credential then."
+_FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
+_FIX_CLOCK_FIRST = (
+    "Fix the clock (the gate does it, or playbook skewgate.preflight.remediate), and check the credential then."
 )
-_MEND_CERTIFICATE = "Have the certificate of {} renewed, and check again."
+_FIX_CERTIFICATE = "Have the certificate of {} renewed, and check again."
 _COMPARE_CERTIFICATE = (
     "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
-    "`openssl s_client -connect {0} -showcerts`; mend what is wrong, and check again."
+    "`openssl s_client -connect {0} -showcerts`; fix what is wrong, and check again."
 )
 _CHECK_AGAIN = (
     "See that the node's clock is not moved while it is checked, and that its evidence is whole; then check again."
@@ -144,7 +144,7 @@ def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
         return Blame("pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it")
     quoted = f"GitHub answered {node.quote()!r}"
     if node.kind == "clock":
-        advice = _WHY["clock"], _MEND_CLOCK
+        advice = _WHY["clock"], _FIX_CLOCK
         if true_time.kind == "accepted":
             what = f"the clock is the sole cause: {quoted}, and accepted a JWT of the true time from the same node"
             return Blame("fail", "clock", what, *advice)
@@ -195,13 +195,13 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
     true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
     if valid_s.contains(true_s):
         what = f"the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is valid. The credential could not be tried"
-        return Blame("fail", "clock", what, _WHY_TLS, _MEND_CLOCK_FIRST)
+        return Blame("fail", "clock", what, _WHY_TLS, _FIX_CLOCK_FIRST)
     if valid_s.overlaps(true_s):
         return unsure(f"the true time, about {_utc(true_s.middle)}, may be on either side of that")
     what = f"the certificate, not the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is not valid either"
     if clock_is_off:
         what += "; the clock is off too, see clock_skew"
-    return Blame("inconclusive", "not the clock", what, _NOT_TRIED, _MEND_CERTIFICATE.format(host))
+    return Blame("inconclusive", "not the clock", what, _NOT_TRIED, _FIX_CERTIFICATE.format(host))
 
 
 def _utc(unix_s: float) -> str:

@@ -29,18 +29,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..clock.interval import Interval
 from ..daemons.chrony import chrony_configuration
 from ..daemons.first_correction import FirstCorrection, first_correction
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
-from ..finding import Finding, follows_from
-from ..interval import Interval
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
+from ..model.finding import Finding, follows_from
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock", "boot")
 READS = ("chrony", "ntpd", "openntpd")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 CLUSTER = (
     "kubelet.service",
@@ -80,13 +80,13 @@ class _Rtc:
 
 @dataclass(frozen=True)
 class _Wait:
-    """What waits for the first synchronisation; ``mend`` is what to do where nothing does.
+    """What waits for the first synchronisation; ``fix`` is what to do where nothing does.
 
     ``proof``: the units after which the clock is known to be synchronised.
     """
 
     words: str
-    mend: str
+    fix: str
     proof: frozenset[str] = frozenset()
 
 
@@ -206,7 +206,7 @@ def _wrong_daemon_starts(
             "skipped",
             f"{names} would start beside {daemon.unit} at the next boot, as both run now",
             "It follows from what time_service found.",
-            "Mend what time_service says (its command also keeps them from starting), and check again.",
+            "Fix what time_service says (its command also keeps them from starting), and check again.",
             {"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
             "several time daemons",
         )
@@ -285,7 +285,7 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
 def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
     """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
     own = {"chrony": "chrony-wait", "timemaster": "chrony-wait", "ntpd": "ntp-wait", "ntpsec": "ntpsec-wait"}
-    mend = f"systemctl enable {own.get(daemon.daemon, 'systemd-time-wait-sync')}.service."
+    fix = f"systemctl enable {own.get(daemon.daemon, 'systemd-time-wait-sync')}.service."
     told, proof = [], set()
     for name in ("chrony-wait.service", "ntp-wait.service", "ntpsec-wait.service", "systemd-time-wait-sync.service"):
         unit = units.get(name)
@@ -294,15 +294,15 @@ def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, A
         problem, remedy = _cannot_prove(unit, daemon, record)
         if problem:
             told.append(f"{name} is enabled, but {problem}")
-            mend = remedy or mend
+            fix = remedy or fix
             continue
         told.append(f"{name} waits for the synchronisation")
         proof |= {name, TARGET} if TARGET in unit["before"] else {name}
-    return _Wait("; ".join(told) or "nothing waits for the synchronisation", mend, frozenset(proof))
+    return _Wait("; ".join(told) or "nothing waits for the synchronisation", fix, frozenset(proof))
 
 
 def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:
-    """Why an enabled wait waits for nothing with this daemon, and what would mend it; empty where it proves."""
+    """Why an enabled wait waits for nothing with this daemon, and what would fix it; empty where it proves."""
     name = unit["unit"]
     another = (f"{daemon.unit} steers the clock", "")
     config = chrony_configuration(record) if daemon.daemon in ("chrony", "timemaster") else None
@@ -364,7 +364,7 @@ def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manage
 
 def _order_remedy(wait: _Wait, unordered: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> str:
     """What makes the units start after a proof: a wait that works, and the order of those that lack it."""
-    steps = [] if wait.proof else [wait.mend]
+    steps = [] if wait.proof else [wait.fix]
     if lacking := [unit for unit in unordered if TARGET not in units[unit]["after"]]:
         steps.append(f"Order {', '.join(lacking)} by a drop-in with `[Unit] Wants={TARGET} After={TARGET}`.")
     return " ".join(steps)

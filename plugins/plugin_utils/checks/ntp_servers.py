@@ -26,15 +26,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..finding import Finding
-from ..ntp_packet import Kind
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
-from ..skew import Reference
-from ..wording import listed
+from ..clock.ntp_packet import Kind
+from ..clock.skew import Reference
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
+from ..model.wording import listed
 
 NEEDS = ("ntp",)
-MENDED_BY_CHRONY = False
+REMEDIABLE = False
 
 _WHY = "A time daemon with these servers never synchronises, whatever its configuration says."
 _OTHERS = "Or name servers in gate_ntp_servers that answer this node."
@@ -70,7 +70,7 @@ _ASK: Mapping[Kind, str] = {
     "other": "See what the node says of {0}, and check again.",
     "strange": "Ask the network team what answers UDP port 123 in the place of {0}.",
     "kiss": "Ask whoever runs {0} to serve this node's address.",
-    "bad_time": "Mend the server, not the node: on {0}, `chronyc tracking` and `chronyc sources` show what it follows.",
+    "bad_time": "Fix the server, not the node: on {0}, `chronyc tracking` and `chronyc sources` show what it follows.",
 }
 _ASK_LESS = (
     "Wait some minutes and check again; {0} limits how often it is asked, so for many nodes behind one address use servers of "

@@ -23,13 +23,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..daemons import Peer, ask
-from ..finding import Finding
-from ..policy import Policy
-from ..record import Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ("collected", "time_services")
 READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 _WHY = (
     "A daemon without a source that it follows leaves the clock to drift, and reports itself as running all the same."
@@ -95,7 +95,7 @@ def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Findi
         finding,
         state="skipped",
         why="It follows from what ntp_servers found: these servers answer nobody on this node.",
-        remedy="Mend what ntp_servers says, and check again.",
+        remedy="Fix what ntp_servers says, and check again.",
     )
 
 

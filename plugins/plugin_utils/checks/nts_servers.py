@@ -10,7 +10,7 @@ node: none is configured, or another daemon steers the clock. Fails where none c
 node's time accuses the clock only where it is valid at the true time, by the measured skew.
 
 What to do: what the finding asks the network team for (TCP port 4460 to these servers), or give the daemon servers whose NTS
-works; a certificate that only a wrong clock refuses is mended with the clock.
+works; a certificate that only a wrong clock refuses is fixed with the clock.
 
 Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode; chrony's sources.c.
 """
@@ -20,21 +20,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..chrony_config import read_config
-from ..chrony_rules import selectable
+from ..chrony.config import read_config
+from ..chrony.rules import selectable
+from ..clock.interval import Interval
+from ..clock.ntp_packet import NS
 from ..daemons.units import time_daemons
-from ..finding import Finding
-from ..interval import Interval
-from ..ntp_packet import NS
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
-from ..wording import listed
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
+from ..model.wording import listed
 
 NEEDS = ("collected", "nts", "chrony", "time_services")
-MENDED_BY_CHRONY = False
+REMEDIABLE = False
 
 _WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
-_MEND_CLOCK = "Mend the clock (clock_skew says how far it is off), and check again."
+_FIX_CLOCK = "Fix the clock (clock_skew says how far it is off), and check again."
 
 BY_THE_CLOCK = "certificate not valid at the node's time: the clock"
 """The cause that goes away with the skew."""
@@ -51,7 +51,7 @@ _REMEDY = {
         "Give chrony the CA of {0} with `ntstrustedcerts`, or see who answers in its place: the certificate is of no CA that the "
         "node trusts, or of another name."
     ),
-    BY_THE_CLOCK: _MEND_CLOCK,
+    BY_THE_CLOCK: _FIX_CLOCK,
     "certificate not valid at the true time": "Have the certificate of {0} renewed by whoever runs it.",
     "certificate not valid at the node's time": (
         "Have the clock measured first (clock_skew); if it is right, the certificates of {0} are to be renewed: "

@@ -13,12 +13,12 @@ Source: skewgate's own rule, fail closed.
 
 from __future__ import annotations
 
-from ..finding import Finding
-from ..policy import Policy
-from ..record import Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ()
-MENDED_BY_CHRONY = False
+REMEDIABLE = False
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -38,7 +38,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             f"the evidence could not be taken: {record.module_error}",
             "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
             "Nodes need Python 3.8 or later, room on the disk of /tmp (`df /tmp`) and, unless Ansible logs in as root, `become`; "
-            "mend that and check again.",
+            "fix that and check again.",
             {"module_error": record.module_error},
             cause=f"no evidence: {record.module_error.splitlines()[0]}",
         )

@@ -32,18 +32,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ..clock.interval import Interval
+from ..clock.ntp_packet import NS
+from ..clock.skew import as_json
 from ..daemons import Synchronisation, ask
 from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
-from ..finding import Finding, follows_from
-from ..interval import Interval
-from ..ntp_packet import NS
-from ..policy import Policy
-from ..record import MissingEvidenceError, Record
-from ..skew import as_json
+from ..model.finding import Finding, follows_from
+from ..model.policy import Policy
+from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("collected", "clock", "time_services")
 READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 _WHY = "The node says that it is synchronised, but what it shows does not bear it out."
 _EPOCH_FLOOR_S = 1_577_836_800

@@ -25,13 +25,13 @@ from typing import Any
 
 from ..daemons.strays import StrayDaemon, may_be_of, stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
-from ..finding import Finding
-from ..policy import Policy
-from ..record import Record
+from ..model.finding import Finding
+from ..model.policy import Policy
+from ..model.record import Record
 
 NEEDS = ("time_services",)
 READS = ("ptp",)
-MENDED_BY_CHRONY = True
+REMEDIABLE = True
 
 _WHY_NOTHING = "Nothing steers this clock: it drifts until GitHub, the API server or etcd refuses what it dates."
 
@@ -94,7 +94,7 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
             "fail",
             f"no time daemon steers this clock ({states})",
             _WHY_NOTHING,
-            f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: mend "
+            f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: fix "
             "the time of the container's host.",
             seen,
             "the time daemon leaves the clock alone",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..finding import Finding, follows_from
-from ..record import MissingEvidenceError, Record
+from ..model.finding import Finding, follows_from
+from ..model.record import MissingEvidenceError, Record
 from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
 from .silent import CannotBeAskedError

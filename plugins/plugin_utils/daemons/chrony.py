@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from ipaddress import ip_address
 
-from ..chrony_config import ChronyConfig, read_config
-from ..chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
-from ..ntp_packet import NS
-from ..record import MissingEvidenceError, Record
+from ..chrony.chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
+from ..chrony.config import ChronyConfig, read_config
+from ..clock.ntp_packet import NS
+from ..model.record import MissingEvidenceError, Record
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
 from .units import TimeDaemon
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..record import MissingEvidenceError, Record
+from ..model.record import MissingEvidenceError, Record
 from .chrony import chrony_configuration
 from .strays import may_be_of
 from .units import TimeDaemon

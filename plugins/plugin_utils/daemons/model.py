@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..record import Record
+from ..model.record import Record
 
 PeerState = Literal["selected", "candidate", "falseticker", "unreachable", "unusable", "unresolved", "unknown"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from ..record import Record
+from ..model.record import Record
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
 from .units import TimeDaemon
 

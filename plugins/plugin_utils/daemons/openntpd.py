@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..record import Record
+from ..model.record import Record
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 from .units import TimeDaemon
 

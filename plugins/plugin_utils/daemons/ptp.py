@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..record import Record
+from ..model.record import Record
 from .model import Advice, Peer, PeerState, Synchronisation
 from .units import TimeDaemon
 

@@ -4,7 +4,7 @@ that have no file here.
 
 from __future__ import annotations
 
-from ..record import MissingEvidenceError, Record
+from ..model.record import MissingEvidenceError, Record
 from .model import Synchronisation
 from .units import TimeDaemon
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..ntp_packet import NS
-from ..record import Record
+from ..clock.ntp_packet import NS
+from ..model.record import Record
 from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 from .units import TimeDaemon
 

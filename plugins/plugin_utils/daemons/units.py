@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from ..record import MissingEvidenceError
+from ..model.record import MissingEvidenceError
 
 DAEMON_OF_UNIT = {
     "chrony": "chrony",

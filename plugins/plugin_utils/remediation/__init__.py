@@ -1,1 +1,1 @@
-"""Remediation: from what the checks found on a node to a plan of what is changed there. Pure; node_mend carries it out."""
+"""Remediation: from what the checks found on a node to a plan of what is changed there. Pure; node_remediate carries it out."""

@@ -32,7 +32,7 @@ def main_file(
     ]
     additions = f"; additions of your own belong in {confdirs[0]}/*.conf" if confdirs else ""
     return _text(
-        f"# {HEADER}, which overwrites it when it next mends this node{additions}.",
+        f"# {HEADER}, which overwrites it when it next fixes this node{additions}.",
         *_sources(choice),
         "",
         "# Step at the start, when the clock is more than this off; slew afterwards.",

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..chrony_config import ChronyConfig, read_config
-from ..chrony_rules import RULES, Place, Rule, selectable
+from ..chrony.config import ChronyConfig, read_config
+from ..chrony.rules import RULES, Place, Rule, selectable
 from ..daemons.units import TimeDaemon
-from ..policy import Policy
-from ..wording import listed
+from ..model.policy import Policy
+from ..model.wording import listed
 from .config_text import FRAGMENT, HEADER, fragment, main_file
 from .distributions import Distribution
 from .owners import Owner, extends, owner_of
@@ -50,7 +50,7 @@ class Configuration:
             )
         if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
             raise RefusedError(
-                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Mend that, or take the "
+                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Fix that, or take the "
                 "file out of chrony's configuration."
             )
         answered = [
@@ -59,7 +59,7 @@ class Configuration:
             *self.planned.caused("next_boot", "no step"),
         ]
         owner = self._owner(path) if chrony else None
-        if owner and not self.settings.take_over:
+        if owner and not self.settings.overwrite_foreign_config:
             file = self._extend(owner, config, choice)
             self.planned.change(f"write {file['path']}, beside what {owner.name} configures", *answered)
         else:
@@ -92,10 +92,10 @@ class Configuration:
         if not all(s.authenticated for s in new.sources if s.kind != "refclock"):
             needed |= {s.directive.text: "it is authenticated" for s in config.sources if "key" in s.options}
         missed = [f"`{d.text}` ({d.file}:{d.line}): {needed[d.text]}" for d in gone if d.text in needed]
-        if missed and not self.settings.take_over:
+        if missed and not self.settings.overwrite_foreign_config:
             raise RefusedError(
                 f"{new.path} would be replaced, and this would be gone: {listed(missed)}. Put the line into chrony_extra_lines "
-                "(of a server, its key into chrony_source_options) to keep it; with chrony_take_over=true it goes."
+                "(of a server, its key into chrony_source_options) to keep it; with chrony_overwrite_foreign_config=true it goes."
             )
         lines = [f"{d.text} ({d.file})" for d in gone if d.name not in _REPLACED and d.file in new.files]
         files = [file for file in config.files if file not in (*new.files, *ours)]
@@ -117,7 +117,7 @@ class Configuration:
         if not chrony.steers_now:
             # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
             return not _errors(config, self.planned.policy) and good >= min(
-                self.settings.wanted.at_least, len(choice.good)
+                self.settings.wanted.min_sources, len(choice.good)
             )
         # A clock that is off although its daemon calls itself synchronised has the wrong servers.
         misled = self.planned.failing("clock_skew") and not self.planned.failing("sync_state", "config_in_use")
@@ -133,7 +133,7 @@ class Configuration:
         servers = listed([*choice.good])
         told = (
             f"{config.path} was written by {owner.name}{', which would overwrite it' if owner.again else ''}. "
-            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_take_over=true."
+            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_overwrite_foreign_config=true."
         )
         folder = extends(config, (self.planned.record.section("chrony")["config"]).get("sources_dirs") or [])
         if folder is None:

@@ -1,4 +1,4 @@
-"""What each distribution calls chrony's package, files and units, from which version on, and which can't be mended here.
+"""What each distribution calls chrony's package, files and units, from which version on, and which can't be fixed here.
 
 Where the rows come from:
 

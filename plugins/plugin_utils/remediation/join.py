@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..interval import Interval
-from ..wording import listed
+from ..clock.interval import Interval
+from ..model.wording import listed
 
 SLEW_RATE = 0.083333
 """Seconds that chronyd slews in a second: maxslewrate is 83333 ppm unless told otherwise (chrony.conf(5))."""

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..chrony_config import ChronyConfig
+from ..chrony.config import ChronyConfig
 from .config_text import ROLE
 
 

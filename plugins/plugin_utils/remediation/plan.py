@@ -1,6 +1,6 @@
 """What is to be changed on a node so that the findings that refuse it are answered, and nothing else.
 
-Pure: from the node's record, the report of it and the role's settings to a plan, which the role carries out. Check mode shows
+Pure: from the node's record, its judgement and the role's settings to a plan, which the role carries out. Check mode shows
 the same plan, so that it foretells what a run does. A plan refuses rather than guesses: then nothing is changed, and it says why.
 """
 
@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..checks.next_boot import CLUSTER, TARGET
-from ..chrony_config import ChronyConfig, read_config
+from ..chrony.config import ChronyConfig, read_config
+from ..clock.ntp_packet import NS
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
-from ..ntp_packet import NS
-from ..record import MissingEvidenceError, Record
-from ..wording import listed
+from ..model.record import MissingEvidenceError, Record
+from ..model.wording import listed
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
@@ -44,7 +44,7 @@ APT_NEEDS_RIGHT_TIME_S = 5.0
 
 @dataclass(frozen=True)
 class Plan:
-    """``install``: None, or what ``_install`` gives. ``node``: the arguments of the module node_mend.
+    """``install``: None, or what ``_install`` gives. ``node``: the arguments of the module node_remediate.
 
     ``wait_s``: how long a slew takes, by which the proof waits longer. A plan with a ``refusal`` changes nothing.
     """
@@ -61,9 +61,9 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(record: Record, report: Mapping[str, Any], settings: Settings) -> Plan:
+def make_plan(record: Record, judgement: Mapping[str, Any], settings: Settings) -> Plan:
     """The plan for one node, from its record and the entry that ``judge_record`` made of it."""
-    planner = _Planner(record, report, settings)
+    planner = _Planner(record, judgement, settings)
     try:
         return planner.plan()
     except RefusedError as refused:
@@ -75,8 +75,8 @@ def make_plan(record: Record, report: Mapping[str, Any], settings: Settings) -> 
 class _Planner(Planned):
     """Collects the changes while it goes through what may be at fault."""
 
-    def __init__(self, record: Record, report: Mapping[str, Any], settings: Settings) -> None:
-        super().__init__(record, report)
+    def __init__(self, record: Record, judgement: Mapping[str, Any], settings: Settings) -> None:
+        super().__init__(record, judgement)
         self.settings = settings
 
     def plan(self) -> Plan:
@@ -84,16 +84,16 @@ class _Planner(Planned):
         if reachable["state"] != "pass":
             raise RefusedError(f"{reachable['summary']}. {reachable['remedy']}")
         skew_s = self.record.skew.skew_s
-        if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_mend.pop("clock_skew", None):
+        if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_remediate.pop("clock_skew", None):
             unclear = f"{self.findings['clock_skew']['summary']}: setting it does not help, nearer servers do (chrony_servers)"
-            if not self.to_mend:
+            if not self.to_remediate:
                 raise RefusedError(f"The clock may be right, but is not measured well enough to tell. It is {unclear}.")
             self.warnings.append(unclear)
-        if not self.to_mend:
+        if not self.to_remediate:
             return Plan()
         if self.record.section("time_services").get("manager") != "systemd":
             raise RefusedError(
-                "The role changes units of systemd alone, which does not run here. Mend this node by hand."
+                "The role changes units of systemd alone, which does not run here. Fix this node by hand."
             )
         try:
             self.platform = distribution(self.record.section("platform"))
@@ -105,7 +105,7 @@ class _Planner(Planned):
             return self._only_units(*units)
         return self._with_chrony(daemons)
 
-    # What the role can't or must not mend.
+    # What the role can't or must not fix.
 
     def _refuse_what_is_no_units_fault(self, daemons: Sequence[TimeDaemon]) -> None:
         services = self.record.section("time_services")
@@ -115,18 +115,18 @@ class _Planner(Planned):
                 f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
             )
         if ptp := [d.unit for d in daemons if d.daemon in PTP and (d.active or d.enabled)]:
-            said = self.findings.get("time_service", {}).get("remedy") or "Mend PTP by hand."
+            said = self.findings.get("time_service", {}).get("remedy") or "Fix PTP by hand."
             raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which chrony would fight. {said}")
         if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
             raise RefusedError(
                 f"{idle[0].unit} is told to leave the clock alone ({idle[0].leaves_clock_alone}), as in a container. Take that "
-                f"option away ({self.platform.options_variable}), or mend the time of the container's host."
+                f"option away ({self.platform.options_variable}), or fix the time of the container's host."
             )
 
     # A daemon other than chrony that works: only the units are at fault.
 
     def _other_daemon_is_fine(self, daemons: Sequence[TimeDaemon]) -> tuple[TimeDaemon, list[TimeDaemon]] | None:
-        if not {*self.to_mend} <= {"time_service", "next_boot"}:
+        if not {*self.to_remediate} <= {"time_service", "next_boot"}:
             return None
         steering = [d for d in daemons if d.steers_now]
         if not steering or any(d.daemon == "chrony" for d in steering):
@@ -147,13 +147,13 @@ class _Planner(Planned):
     # chrony, installed or to be.
 
     def _with_chrony(self, daemons: Sequence[TimeDaemon]) -> Plan:
-        choice = choose(self.record, self.report, self.settings.wanted)
+        choice = choose(self.record, self.judgement, self.settings.wanted)
         self.warnings += choice.warnings
         if choice.refusal:
             raise RefusedError(choice.refusal)
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
-            self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_mend)
+            self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         step = self._step()
@@ -212,7 +212,9 @@ class _Planner(Planned):
         names = [source.name for source in config.sources]
         waits = [*self.caused("ntp_sources", "no source"), *self.caused("sync_state", "not synchronised")]
         steps = self.failing("clock_skew") if config.last("makestep") else []
-        if not (chrony.active and waits and set(names) <= set(choice.good) and {*self.to_mend} == {*waits, *steps}):
+        if not (
+            chrony.active and waits and set(names) <= set(choice.good) and {*self.to_remediate} == {*waits, *steps}
+        ):
             return None
         since_s = self.record.section("collected")["wall_ns"] / NS - (section.get("started_s") or 0)
         ours = any(HEADER in text for _path, text in self.files("chrony"))
@@ -349,7 +351,7 @@ class _Planner(Planned):
     def _refuse_fight(self, daemon: TimeDaemon) -> None:
         """Another tool that configures this daemon would bring it back at its next run."""
         section = {"ntpsec": "ntpd", "systemd-timesyncd": "timesyncd"}.get(daemon.daemon, daemon.daemon)
-        if self.settings.take_over:
+        if self.settings.overwrite_foreign_config:
             return
         read = self.files(section)
         beside = (self.record.evidence.get(section) or {}).get("beside") or []
@@ -359,7 +361,7 @@ class _Planner(Planned):
                 raise RefusedError(
                     f"{daemon.unit} would be stopped, but {owner.name} wrote {path} and brings it back at its next run. "
                     f"{self._in_the_tool(owner, daemon, text, (path, text) in read)} Or take {owner.name} off this node, and "
-                    "set chrony_take_over=true."
+                    "set chrony_overwrite_foreign_config=true."
                 )
 
     def _in_the_tool(self, owner: Owner, daemon: TimeDaemon, text: str, read: bool) -> str:
@@ -378,11 +380,11 @@ class _Planner(Planned):
 
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
         told = {answer for change in self.changes for answer in change.answers}
-        rest = [a for name in self.to_mend if (a := self.answer(name)) not in told]
+        rest = [a for name in self.to_remediate if (a := self.answer(name)) not in told]
         if not told:
             raise RefusedError(
                 f"The role knows no change that answers {'; '.join(rest)}. Next: "
-                f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_mend.values()))}"
+                f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_remediate.values()))}"
             )
         if rest:
             self.warnings.append(f"no change answers {'; '.join(rest)}")

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..policy import Policy
-from ..record import Record
+from ..model.policy import Policy
+from ..model.record import Record
 
 
 class RefusedError(Exception):
-    """The node can't be mended, or not without being told to; the text says why and what to do."""
+    """The node can't be fixed, or not without being told to; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -23,35 +23,36 @@ class Change:
 
 
 class Planned:
-    """``findings`` are those of the report, by their checks; ``to_mend`` those that refuse the node and that chrony can mend.
+    """``findings`` are those of the judgement, by their checks; ``to_remediate`` those that refuse the node and that
+    remediation may answer.
 
     ``warnings`` and ``changes`` fill up while the plan is made.
     """
 
-    def __init__(self, record: Record, report: Mapping[str, Any]) -> None:
+    def __init__(self, record: Record, judgement: Mapping[str, Any]) -> None:
         """From the node's record, and the entry that ``judge_record`` made of it."""
-        self.record, self.report = record, report
-        self.findings = {f["check"]: f for f in report["findings"]}
-        self.to_mend = {name: f for name, f in self.findings.items() if f["required"] and f["mended_by_chrony"]}
+        self.record, self.judgement = record, judgement
+        self.findings = {f["check"]: f for f in judgement["findings"]}
+        self.to_remediate = {name: f for name, f in self.findings.items() if f["required"] and f["remediable"]}
         self.policy = Policy.from_json(record.data["policy"])
         self.warnings: list[str] = []
         self.changes: list[Change] = []
 
     def change(self, what: str, *checks: str) -> None:
         """Plan something, and note which of these checks' findings it answers."""
-        self.changes.append(Change(what, tuple(self.answer(name) for name in checks if name in self.to_mend)))
+        self.changes.append(Change(what, tuple(self.answer(name) for name in checks if name in self.to_remediate)))
 
     def answer(self, name: str) -> str:
         """A check's finding, as a change names what it answers."""
-        return f"{name}: {self.to_mend[name]['cause']}"
+        return f"{name}: {self.to_remediate[name]['cause']}"
 
     def failing(self, *names: str) -> list[str]:
-        """Those that are to be mended: what is advisory, or beyond chrony, is no reason to touch a node."""
-        return [name for name in names if name in self.to_mend]
+        """Those that are to be fixed: what is advisory, or beyond chrony, is no reason to touch a node."""
+        return [name for name in names if name in self.to_remediate]
 
     def caused(self, name: str, *words: str) -> list[str]:
-        """The check's name where it is to be mended for one of these causes."""
-        return [n for n in self.failing(name) if any(word in self.to_mend[n]["cause"] for word in words)]
+        """The check's name where it is to be fixed for one of these causes."""
+        return [n for n in self.failing(name) if any(word in self.to_remediate[n]["cause"] for word in words)]
 
     def files(self, section: str) -> list[tuple[str, str]]:
         """The paths and texts of a daemon's configuration."""

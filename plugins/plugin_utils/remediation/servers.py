@@ -32,11 +32,11 @@ from itertools import groupby
 from typing import Any, Literal
 
 from ..checks.nts_servers import BY_THE_CLOCK, cause_of, detail_of
-from ..chrony_config import ChronyConfig, Directive, parse_version, read_config, source_problem
-from ..interval import Interval
-from ..ntp_packet import NtpError, decode_sample
-from ..record import Record
-from ..wording import listed
+from ..chrony.config import ChronyConfig, Directive, parse_version, read_config, source_problem
+from ..clock.interval import Interval
+from ..clock.ntp_packet import NtpError, decode_sample
+from ..model.record import Record
+from ..model.wording import listed
 
 Kind = Literal["server", "pool"]
 
@@ -65,7 +65,7 @@ class Wanted:
     pools: tuple[str, ...] = ()
     nts_servers: tuple[str, ...] = ()
     options: str = "iburst"
-    at_least: int = 3
+    min_sources: int = 3
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class _Addresses:
     silent: tuple[str, ...] = ()
 
 
-def choose(record: Record, report: Mapping[str, Any], wanted: Wanted) -> Choice:
-    """Choose by what the node saw. ``report``: what ``judge_record`` made of the record, for the words of a refusal."""
+def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choice:
+    """Choose by what the node saw. ``judgement``: what ``judge_record`` made of the record, for the words of a refusal."""
     config = _config(record)
     options = " ".join(wanted.options.split())
     if problem := _options_problem(options, config.version):
@@ -104,7 +104,7 @@ def choose(record: Record, report: Mapping[str, Any], wanted: Wanted) -> Choice:
             "example 'iburst' or 'iburst maxpoll 8'."
         )
     if record.skew.skew_s is None:
-        return Choice(refusal=_unknown(record, report))
+        return Choice(refusal=_unknown(record, judgement))
     plain: dict[str, Kind] = {**dict.fromkeys(wanted.pools, "pool"), **dict.fromkeys(wanted.servers, "server")}
     order = dict.fromkeys([*wanted.servers, *wanted.pools])
     why_not_nts = {name: _why_not_nts(name, record, config) for name in wanted.nts_servers}
@@ -119,7 +119,7 @@ def choose(record: Record, report: Mapping[str, Any], wanted: Wanted) -> Choice:
         reasons = why_not_nts | why_not
     left_out = {name: why for name, why in reasons.items() if name not in good}
     if not good:
-        return Choice(left_out=left_out, refusal=_nobody(report, left_out))
+        return Choice(left_out=left_out, refusal=_nobody(judgement, left_out))
     lines, warnings = [], []
     if why_not_nts and not with_nts:
         warnings.append(f"NTS was given up, and servers without it are used: {_told(why_not_nts)}")
@@ -134,7 +134,7 @@ def choose(record: Record, report: Mapping[str, Any], wanted: Wanted) -> Choice:
             )
         lines.append(_joined(line, "nts" if with_nts else ""))
     missing = why_not_nts if with_nts else left_out
-    warnings += _too_few(_count(lines, good, record), wanted.at_least, {n: why for n, why in missing.items() if why})
+    warnings += _too_few(_count(lines, good, record), wanted.min_sources, {n: why for n, why in missing.items() if why})
     return Choice(
         tuple(lines),
         tuple(good),
@@ -288,31 +288,31 @@ def _count(lines: Iterable[str], good: Mapping[str, Kind], record: Record) -> in
     )
 
 
-def _too_few(count: int, at_least: int, missing: Mapping[str, str]) -> list[str]:
-    if count >= at_least:
+def _too_few(count: int, min_sources: int, missing: Mapping[str, str]) -> list[str]:
+    if count >= min_sources:
         return []
     of_these = {1: "; a single one is believed whatever it says", 2: "; of two that differ neither outvotes the other"}
     told = f": {_told(missing)}" if missing else ""
-    return [f"good sources: {count}, wanted: {at_least}{of_these.get(count, '')}{told}"]
+    return [f"good sources: {count}, wanted: {min_sources}{of_these.get(count, '')}{told}"]
 
 
-def _unknown(record: Record, report: Mapping[str, Any]) -> str:
+def _unknown(record: Record, judgement: Mapping[str, Any]) -> str:
     """The skew is unknown, and with it who is right."""
-    if told := _finding(report, "ntp_servers"):
+    if told := _finding(judgement, "ntp_servers"):
         return told
-    told = _finding(report, "clock_skew") or f"{record.skew.unknown_because}."
+    told = _finding(judgement, "clock_skew") or f"{record.skew.unknown_because}."
     return f"Which of the servers to believe is not known: {told}"
 
 
-def _nobody(report: Mapping[str, Any], left_out: Mapping[str, str]) -> str:
-    if told := _finding(report, "ntp_servers"):
+def _nobody(judgement: Mapping[str, Any], left_out: Mapping[str, str]) -> str:
+    if told := _finding(judgement, "ntp_servers"):
         return told
-    return f"No server is good ({_told(left_out)}). Mend them, or name others in chrony_servers."
+    return f"No server is good ({_told(left_out)}). Fix them, or name others in chrony_servers."
 
 
-def _finding(report: Mapping[str, Any], check: str) -> str:
+def _finding(judgement: Mapping[str, Any], check: str) -> str:
     """A finding that does not pass, in its words."""
-    found = next((f for f in report["findings"] if f["check"] == check and f["state"] != "pass"), None)
+    found = next((f for f in judgement["findings"] if f["check"] == check and f["state"] != "pass"), None)
     return f"{found['summary']}. {found['remedy']}" if found else ""
 
 

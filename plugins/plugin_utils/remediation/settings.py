@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..policy import SettingsError
+from ..model.policy import SettingsError
 from .servers import Wanted
 
 
@@ -22,7 +22,7 @@ class Settings:
     step_joined: tuple[str, ...] = ()
     joined_step_limit_s: float = 5.0
     joined_slew_limit_s: float = 60.0
-    take_over: bool = False
+    overwrite_foreign_config: bool = False
 
     @property
     def threshold_s(self) -> float:
@@ -43,7 +43,7 @@ class Settings:
             tuple(given.get("pools") or ()),
             tuple(given.get("nts_servers") or ()),
             str(given["source_options"]),
-            int(given["at_least"]),
+            int(given["min_sources"]),
         )
         if not (wanted.servers or wanted.pools or wanted.nts_servers):
             problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
@@ -65,7 +65,7 @@ class Settings:
             step_joined=tuple(given.get("step_joined") or ()),
             joined_step_limit_s=float(given["joined_step_limit_s"]),
             joined_slew_limit_s=float(given["joined_slew_limit_s"]),
-            take_over=bool(given.get("take_over")),
+            overwrite_foreign_config=bool(given.get("overwrite_foreign_config")),
         )
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.action import node_check
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
-from tests.unit.plugin_utils.builders import CONTROLLER, NS, TRUE_NS, not_sent, policy, record
+from tests.builders import CONTROLLER, NS, TRUE_NS, not_sent, policy, record
 
 
 class App:

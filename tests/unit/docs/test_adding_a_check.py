@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from docs.make_pages import page
 from skewgate import cli
-from tests.unit.plugin_utils.builders import record
+from tests.builders import record
+from tests.paths import ROOT
 
-TEXT = (Path(__file__).parents[3] / "docs/adding-a-check.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs/adding-a-check.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```python (check|test)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
 CONFTEST = """
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_the_file_alone_makes_it_a_check_that_admits_and_refuses(example: str) -
     assert example in checks.discover()
     assert judged("tsc")["verdict"] == "admit"
     refused = judged("jiffies")
-    assert (refused["verdict"], refused["cause"]) == ("refuse", "failure")
+    assert (refused["verdict"], refused["refused_because"]) == ("refuse", "failure")
 
 
 def test_the_file_alone_explains_it(example: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 
 from docs.make_pages import FOLDER, pages, sections
 
@@ -17,7 +17,7 @@ Fails elsewhere.
 
 More on that.
 
-What to do: mend it.
+What to do: fix it.
 
 Source: a manual.
 """
@@ -28,7 +28,7 @@ def test_a_docstring_is_read_by_its_sections():
         "Question": "Is it so?",
         "Why": "It matters.",
         "What passes": "Passes where it is.\nFails elsewhere.\n\nMore on that.",
-        "What to do": "mend it.",
+        "What to do": "fix it.",
         "Source": "a manual.",
     }
 
@@ -39,7 +39,7 @@ def test_a_docstring_is_read_by_its_sections():
         ("Is it so?", "expected a question in the first line, found 'It matters.'"),
         ("It matters.", "nothing on Why"),
         ("Passes where it is.\nFails elsewhere.", "nothing on What passes"),
-        ("What to do: mend it.", "nothing on What to do"),
+        ("What to do: fix it.", "nothing on What to do"),
         ("Source: a manual.", "nothing on Source"),
     ],
 )

@@ -32,10 +32,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.lab import github_api
 from tests.lab.github_api import APP_ID, CLIENT_ID, INSTALLATION_ID, Control, ControlError, RunningApi, running_api
 from tests.lab.github_credentials import Credentials, ensure_credentials
+from tests.paths import ROOT
 
 MINT = f"/app/installations/{INSTALLATION_ID}/access_tokens"
 INFO_REFS = "/acme/deploy-config.git/info/refs?service=git-upload-pack"
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, run
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.unit.plugin_utils.builders import policy, record
-from tests.unit.probes import conftest as probes
+from tests.builders import policy, record
+from tests.unit.module_utils.probes import conftest as probes
 
 chrony_tree = probes.chrony_tree
 authority = probes.authority

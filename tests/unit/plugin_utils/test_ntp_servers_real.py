@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_servers
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.unit.plugin_utils.builders import policy, record
+from tests.builders import policy, record
+from tests.unit.module_utils.probes import conftest as probes
 from tests.unit.plugin_utils.test_config_in_use_real import free_port, running
-from tests.unit.probes import conftest as probes
 
 chrony_tree = probes.chrony_tree
 

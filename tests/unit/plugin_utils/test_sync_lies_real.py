@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, clock, ntp
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
+from tests.builders import policy, record
 from tests.unit.plugin_utils import test_config_in_use_real as real
-from tests.unit.plugin_utils.builders import policy, record
 from tests.unit.plugin_utils.daemons import recorded
 
 chrony_tree = real.chrony_tree

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import tomllib
-from pathlib import Path
 
 import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
-CHECKOUT = Path(__file__).parents[3]
+from tests.paths import ROOT
 
 
 def test_the_version_is_one_everywhere():
-    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    collection = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    collection = yaml.safe_load((ROOT / "galaxy.yml").read_text())
     assert (project["version"], collection["version"]) == (VERSION, VERSION)

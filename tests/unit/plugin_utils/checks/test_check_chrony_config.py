@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import chrony_config
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_rules import RULES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, chrony, policy, time_services, unit
+from tests.builders import CHRONY_UNIT, chrony, policy, time_services, unit
 
 MAIN = "/etc/chrony/chrony.conf"
 GOOD = "server a iburst\nserver b iburst\nserver c iburst\ndriftfile /d\nmakestep 1 3\nrtcsync\n"

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     NS,
     TRUE_NS,
     date_api,
@@ -119,7 +119,7 @@ def test_the_skew_is_judged_by_the_budget_of_every_client(skew_s, settings, stat
     assert summary in finding.summary
 
 
-def test_the_remedy_is_to_mend_the_clock():
+def test_the_remedy_is_to_fix_the_clock():
     finding = judge(-612.0)
     assert "401" in finding.why
     assert "skewgate.preflight.remediate" in finding.remedy
@@ -307,7 +307,7 @@ def test_a_client_without_leeway_is_at_fault_where_the_clock_is_as_right_as_can_
     assert "remediate" not in finding.remedy
 
 
-def test_a_clock_that_is_further_ahead_is_to_be_mended_as_well():
+def test_a_clock_that_is_further_ahead_is_to_be_fixed_as_well():
     finding = judge(1.5, {"clients": ["zuul"]})
     assert finding.state == "inconclusive"
     assert "skewgate.preflight.remediate" in finding.remedy
@@ -321,5 +321,5 @@ def test_no_more_of_a_clients_jwts_are_refused_than_the_finding_says(ahead_s, wa
     assert not refused or 1 - now_s % 1 <= ahead_s + 1e-9
 
 
-def test_the_clock_is_mended_by_chrony():
-    assert clock_skew.MENDED_BY_CHRONY
+def test_the_clock_is_fixed_by_chrony():
+    assert clock_skew.REMEDIABLE

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.unit.plugin_utils.builders import answer, chrony, policy, record, source, time_services, tracking, unit
+from tests.builders import answer, chrony, policy, record, source, time_services, tracking, unit
 
 MAIN = "/etc/chrony/chrony.conf"
 DHCP = "/run/chrony-dhcp/eth0.sources"

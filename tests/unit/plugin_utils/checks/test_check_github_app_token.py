@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import github_app_token
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     NS,
     TRUE_NS,
     accepted,
@@ -163,7 +163,7 @@ def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_s
 @pytest.mark.parametrize(
     ("attempts", "remedy"),
     [
-        pytest.param([clock("node_clock"), accepted("true_time")], "Mend the clock, not the credential", id="clock"),
+        pytest.param([clock("node_clock"), accepted("true_time")], "Fix the clock, not the credential", id="clock"),
         pytest.param([bad_key("now")], "does not help with this", id="credential"),
         pytest.param([clock("node_clock"), bad_key("true_time")], "does not help with this", id="credential behind it"),
         pytest.param([no_access("now")], "compare installation_id", id="access"),
@@ -235,7 +235,7 @@ def test_of_several_apps_the_worst_decides_and_is_told_first():
     assert "good" not in finding.summary
     assert [shown["name"] for shown in finding.seen["apps"]] == ["wrong", "skewed", "silent", "good"]
     assert "does not help with this" in finding.remedy
-    assert "Mend the clock" in finding.remedy
+    assert "Fix the clock" in finding.remedy
 
 
 def test_several_good_apps_are_all_told():
@@ -303,10 +303,10 @@ CERTIFICATES = {
         CLOCK,
         f"the clock: {NOT_VALID_THEN}, 2026-09-23T08:35:36Z, it being valid from 2026-10-23T08:35:36Z to "
         "2026-12-22T08:35:36Z; at the true time, 2026-11-22T08:35:36Z, it is valid",
-        "Mend the clock",
+        "Fix the clock",
     ),
-    "valid, and the clock far ahead": (FAR_S, (-30, 30), CLOCK, "the clock: TLS refused", "Mend the clock"),
-    "fresh, and the clock behind": (-612, (-1 / 1440, 30), CLOCK, "the clock: TLS refused", "Mend the clock"),
+    "valid, and the clock far ahead": (FAR_S, (-30, 30), CLOCK, "the clock: TLS refused", "Fix the clock"),
+    "fresh, and the clock behind": (-612, (-1 / 1440, 30), CLOCK, "the clock: TLS refused", "Fix the clock"),
     "expired, and the clock right": (
         0,
         (-30, -1),

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import next_boot
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     CHRONY_UNIT,
     NS,
     boot_unit,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_servers
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.unit.plugin_utils.builders import date_api, ntp_sample, ntp_server, policy, record, silent_sample
+from tests.builders import date_api, ntp_sample, ntp_server, policy, record, silent_sample
 
 
 def judge(*servers, **sections):
@@ -93,7 +93,7 @@ ASKED_FOR = {
         "an NTP server runs on 192.0.2.1 and listens for this node",
     ),
     "kiss": (ntp_server("ntp1", ntp_sample(stratum=0, refid=b"DENY")), "Ask whoever runs ntp1"),
-    "bad_time": (ntp_server("ntp1", ntp_sample(stratum=16)), "Mend the server, not the node: on ntp1"),
+    "bad_time": (ntp_server("ntp1", ntp_sample(stratum=16)), "Fix the server, not the node: on ntp1"),
     "strange": (ntp_server("ntp1", ntp_sample(version=7)), "what answers UDP port 123 in the place of ntp1"),
     "other": (ntp_server("ntp1", failing("of a later version")), "what the node says of ntp1"),
 }
@@ -151,4 +151,4 @@ def test_no_server_that_was_asked_is_inconclusive():
 
 
 def test_chrony_opens_no_firewall():
-    assert not ntp_servers.MENDED_BY_CHRONY
+    assert not ntp_servers.REMEDIABLE

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     chrony,
     ntp_sample,
     ntp_server,

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.unit.plugin_utils.builders import NS, TRUE_NS, chrony, policy, record, time_services, unit
+from tests.builders import NS, TRUE_NS, chrony, policy, record, time_services, unit
 
 NOW_S = TRUE_NS // NS
 NTS_CONFIG = "server a.example iburst nts\nserver b.example iburst nts\nmakestep 1 3\n"
@@ -144,7 +144,7 @@ def test_every_cause_is_told_and_answered():
 def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server, skew_s, cause):
     finding = judge(server, skew_s=skew_s)
     assert (finding.state, finding.cause) == ("fail", f"NTS: {cause}")
-    assert ("Mend the clock" in finding.remedy) == cause.endswith("the clock")
+    assert ("Fix the clock" in finding.remedy) == cause.endswith("the clock")
 
 
 def test_a_certificate_that_only_a_clock_behind_takes_for_valid_is_told():
@@ -207,4 +207,4 @@ def test_where_chrony_is_stopped_its_servers_are_tried_all_the_same():
 
 
 def test_chrony_opens_no_firewall():
-    assert not nts_servers.MENDED_BY_CHRONY
+    assert not nts_servers.REMEDIABLE

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import reachable
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.unit.plugin_utils.builders import policy, record, unreached
+from tests.builders import policy, record, unreached
 
 
 def judge(data):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     answer,
     chrony,
     ntp_sample,

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import processes as probe
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes as probe
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, policy, record, time_services, unit
-from tests.unit.probes import conftest as probes
+from tests.builders import CHRONY_UNIT, policy, record, time_services, unit
+from tests.unit.module_utils.probes import conftest as probes
 
 chrony_tree = probes.chrony_tree
 

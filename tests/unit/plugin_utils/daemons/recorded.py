@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from tests.unit.plugin_utils.builders import NS, TRUE_NS, time_services, unit
+from tests import paths
+from tests.builders import NS, TRUE_NS, time_services, unit
 
-SAMPLES = Path(__file__).parents[1] / "samples/daemons"
+SAMPLES = paths.SAMPLES / "daemons"
 
 
 def sample(name: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import ntpd, openntpd, ptp, timesyncd
 from hypothesis import given
 from hypothesis import strategies as st
 
-SAMPLES = Path(__file__).parents[1] / "samples/daemons"
+from tests import paths
+
+SAMPLES = paths.SAMPLES / "daemons"
 
 
 def sample(name: str) -> str:

@@ -9,12 +9,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import 
     steering_daemon,
     synchronisation,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, chrony, policy, record, source, time_services, tracking, unit
+from tests.builders import CHRONY_UNIT, chrony, policy, record, source, time_services, tracking, unit
 from tests.unit.plugin_utils.daemons import recorded
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.units import time_daemons
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import MissingEvidenceError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.unit.plugin_utils.builders import CHRONY_UNIT, time_services, unit
+from tests.builders import CHRONY_UNIT, time_services, unit
 
 
 def only(*units):

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes.distribution import os_release
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes.platform import os_release
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation import distributions
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.distributions import (
     UnknownDistributionError,
     distribution,
 )
 
-from tests.unit.probes import conftest as probes
+from tests.paths import SAMPLES
+from tests.unit.module_utils.probes import conftest as probes
 
 chrony_tree = probes.chrony_tree
-SAMPLES = Path(__file__).parents[1] / "samples"
 OS_RELEASE = SAMPLES / "os-release"
 
 DEBIAN = ("apt", "chrony.service", "/etc/chrony/chrony.conf", "DAEMON_OPTS", "-F 1")
@@ -125,7 +125,7 @@ def test_the_others_have_it(node: str):
         ("alma-9", ("microdnf",), None, "chronyd.service", "neither is dnf"),
     ],
 )
-def test_where_no_package_can_be_installed_an_installed_chrony_can_still_be_mended(
+def test_where_no_package_can_be_installed_an_installed_chrony_can_still_be_fixed(
     node: str, managers: tuple[str, ...], read_only: str | None, unit: str, words: str
 ):
     known = distribution(platform(sample(node), managers, read_only))
@@ -160,7 +160,7 @@ def test_an_ordinary_system_with_the_package_transactional_update_installs():
         ("", "a distribution without /etc/os-release, which the role does not know", "by hand"),
     ],
 )
-def test_what_can_not_be_mended_is_refused_with_the_choices_and_what_to_do(text: str, found: str, next_: str):
+def test_what_can_not_be_fixed_is_refused_with_the_choices_and_what_to_do(text: str, found: str, next_: str):
     with pytest.raises(UnknownDistributionError) as refused:
         distribution(platform(text))
     assert refused.value.found.startswith(f"This node runs {found}")
@@ -171,7 +171,7 @@ def test_what_can_not_be_mended_is_refused_with_the_choices_and_what_to_do(text:
 
 
 @pytest.mark.parametrize("node", ["debian-12", "alma-9", "sle-micro"])
-def test_nothing_is_mended_where_etc_is_read_only(node: str):
+def test_nothing_is_fixed_where_etc_is_read_only(node: str):
     with pytest.raises(UnknownDistributionError, match=r"^This node's /etc is read-only\..*dmesg"):
         distribution(platform(sample(node), read_only="/etc is read-only"))
 

@@ -4,7 +4,7 @@ import doctest
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation import join
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.join import Correction, correction, joined
 from hypothesis import given

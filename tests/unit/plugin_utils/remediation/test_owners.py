@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony_config import ChronyConfig, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.owners import Folder, extends, owner_of
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+from tests.paths import SAMPLES
+
 MAIN = "/etc/chrony/chrony.conf"
 SERVERS = "server ntp1.example.com iburst\nserver ntp2.example.com iburst\n"
 
@@ -89,7 +90,7 @@ def test_anacondas_heading_below_a_block_of_ansibles_is_not_geerlingguys():
 
 def test_what_this_project_wrote_has_no_owner():
     header = (
-        "# Written by the Ansible role skewgate.preflight.chrony, which overwrites it when it next mends this node.\n"
+        "# Written by the Ansible role skewgate.preflight.chrony, which overwrites it when it next fixes this node.\n"
     )
     assert owner_of(MAIN, header + SERVERS) is None
     assert owner_of(MAIN, f"# Managed by Ansible: the role skewgate.preflight.chrony\n{SERVERS}") is None

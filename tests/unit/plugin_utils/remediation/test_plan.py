@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.policy import SettingsError
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import SettingsError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan, make_plan
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.settings import Settings
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     CHRONY_UNIT,
     answer,
     boot_unit,
@@ -29,6 +28,7 @@ from tests.unit.plugin_utils.builders import (
     tracking,
     unit,
 )
+from tests.paths import SAMPLES
 
 SERVERS = ["10.77.0.1", "10.77.0.2", "10.77.0.3"]
 CONF = "/etc/chrony/chrony.conf"
@@ -113,7 +113,7 @@ def settings(**changes: Any) -> Settings:
         "host": "node3",
         "servers": SERVERS,
         "source_options": "iburst",
-        "at_least": 3,
+        "min_sources": 3,
         "makestep": "1 3",
         "joined_step_limit_s": 5,
         "joined_slew_limit_s": 60,
@@ -230,10 +230,10 @@ def test_it_plans_what_failed_and_nothing_else(data: dict[str, Any], expected: l
 @pytest.mark.parametrize(
     "data", [data for data, changes in SCENARIOS.values() if changes], ids=[n for n, (_d, c) in SCENARIOS.items() if c]
 )
-def test_every_finding_that_it_can_mend_is_answered_by_a_change(data: dict[str, Any]):
+def test_every_finding_that_it_can_fix_is_answered_by_a_change(data: dict[str, Any]):
     report = judge_record(data)
-    to_mend = {f"{f['check']}: {f['cause']}" for f in report["findings"] if f["mended_by_chrony"]}
-    assert {answered for change in plan(data).changes for answered in change.answers} == to_mend
+    to_remediate = {f"{f['check']}: {f['cause']}" for f in report["findings"] if f["remediable"]}
+    assert {answered for change in plan(data).changes for answered in change.answers} == to_remediate
 
 
 def test_a_change_tells_which_finding_it_answers():
@@ -326,10 +326,10 @@ def test_or_extended_where_it_names_a_folder_for_that():
 
 def test_or_overwritten_when_told_to():
     section = running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)
-    assert whats(plan(measured(45, chrony=section), take_over=True))[0] == WRITE
+    assert whats(plan(measured(45, chrony=section), overwrite_foreign_config=True))[0] == WRITE
 
 
-OF_KUBESPRAY = (Path(__file__).parents[1] / "samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
+OF_KUBESPRAY = (SAMPLES / "owners/kubespray/etc/ntpsec/ntp.conf").read_text()
 
 
 def in_place_of_ntpsec(*, read: str = "", beside: str = "", **changes: Any) -> Plan:
@@ -353,9 +353,8 @@ def test_no_daemon_is_stopped_that_another_tool_would_bring_back():
         "ntpsec.service would be stopped, but kubespray wrote /etc/ntpsec/ntp.conf and brings it back"
     )
     assert "Set ntp_servers to 10.77.0.1, 10.77.0.2, 10.77.0.3, each followed by iburst" in refused
-    assert (
-        whats(in_place_of_ntpsec(read=OF_KUBESPRAY, take_over=True))[0] == "install chrony in place of ntpsec.service"
-    )
+    overwriting = in_place_of_ntpsec(read=OF_KUBESPRAY, overwrite_foreign_config=True)
+    assert whats(overwriting)[0] == "install chrony in place of ntpsec.service"
 
 
 def test_nor_where_that_tool_wrote_a_file_that_the_daemon_does_not_read():
@@ -588,7 +587,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "why"), REFUSED.values(), ids=REFUSED)
-def test_what_it_can_not_mend_it_refuses_with_the_reason_and_plans_nothing(data: dict[str, Any], why: str):
+def test_what_it_can_not_fix_it_refuses_with_the_reason_and_plans_nothing(data: dict[str, Any], why: str):
     made = plan(data)
     assert made.refusal
     assert why in made.refusal
@@ -649,7 +648,7 @@ def test_a_refusal_of_github_that_is_not_the_clocks_restarts_no_daemon():
     assert whats(plan(data)) == JUST_ENABLE
 
 
-def test_what_is_advisory_is_not_mended():
+def test_what_is_advisory_is_not_fixed():
     data = measured(45, time_services=NOT_ENABLED, chrony=running(*SERVERS, skew_s=45))
     data["policy"] = policy(
         checks=CHECKS, advisory_checks=["clock_skew", "sync_state", "config_in_use"], github_apps=[]
@@ -660,7 +659,7 @@ def test_what_is_advisory_is_not_mended():
 # Which unit it is.
 
 
-def test_of_chronyds_units_the_one_that_runs_is_mended():
+def test_of_chronyds_units_the_one_that_runs_is_fixed():
     """Fedora and RHEL ship both; one conflicts with the other."""
     idle, restricted = unit("chronyd.service", "inactive", "disabled"), unit("chronyd-restricted.service")
     made = plan(measured(45, platform=platform(ROCKY), time_services=time_services(idle, restricted), chrony=dead(45)))
@@ -703,7 +702,7 @@ def test_a_line_that_is_missed_is_not_replaced_without_being_told_to(line: str):
     made = replacing(f"{DEAD_CONFIG}{line}\n")
     assert made.refusal
     assert line in made.refusal
-    assert whats(replacing(f"{DEAD_CONFIG}{line}\n", take_over=True))[0] == WRITE
+    assert whats(replacing(f"{DEAD_CONFIG}{line}\n", overwrite_foreign_config=True))[0] == WRITE
     if not line.startswith("server"):
         assert whats(replacing(f"{DEAD_CONFIG}{line}\n", extra_lines=[line]))[0] == WRITE
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.judge import judge_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.servers import Choice, Wanted, choose
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.plugin_utils.builders import (
+from tests.builders import (
     NS,
     TRUE_NS,
     chrony,
@@ -23,7 +23,7 @@ from tests.unit.plugin_utils.builders import (
     record,
     silent_sample,
 )
-from tests.unit.probes import conftest as probes
+from tests.unit.module_utils.probes import conftest as probes
 
 chrony_tree = probes.chrony_tree
 
@@ -147,7 +147,7 @@ def test_fewer_than_wanted_is_a_warning_that_names_what_is_missing(count, says):
     assert choice.warnings == (
         f"good sources: {count}, wanted: 3; {says}: s: it did not answer usably: no reply within 2 s",
     )
-    assert not of_servers(good("a"), at_least=1).warnings
+    assert not of_servers(good("a"), min_sources=1).warnings
 
 
 # Names with several addresses.
@@ -164,7 +164,7 @@ def test_a_server_one_of_whose_addresses_is_false_is_left_out_as_chronyd_may_tak
 def test_a_server_one_of_whose_addresses_is_silent_is_written_as_a_pool(dead, maxsources):
     """chronyd tries twice `maxsources` addresses of a pool: more than the silent ones."""
     silent_ones = {f"a{n}": silent_sample() for n in range(1, dead + 1)}
-    choice = of_servers(of_addresses("m", **silent_ones, a9=ntp_sample()), at_least=1)
+    choice = of_servers(of_addresses("m", **silent_ones, a9=ntp_sample()), min_sources=1)
     assert choice.lines == (f"pool m iburst maxsources {maxsources}",)
     assert 2 * maxsources > dead
     assert choice.good == ("m",)
@@ -173,12 +173,12 @@ def test_a_server_one_of_whose_addresses_is_silent_is_written_as_a_pool(dead, ma
 
 def test_an_address_without_a_route_is_passed_over_by_chronyd():
     """A name with an IPv6 address, on a node without IPv6."""
-    choice = of_servers(of_addresses("m", a1=NO_ROUTE, a2=ntp_sample()), at_least=1)
+    choice = of_servers(of_addresses("m", a1=NO_ROUTE, a2=ntp_sample()), min_sources=1)
     assert choice == Choice(("server m iburst",), ("m",))
 
 
 def test_a_server_with_two_good_addresses_is_one_source():
-    choice = of_servers(of_addresses("m", a1=ntp_sample(), a2=ntp_sample()), at_least=2)
+    choice = of_servers(of_addresses("m", a1=ntp_sample(), a2=ntp_sample()), min_sources=2)
     assert choice.lines == ("server m iburst",)
     assert choice.warnings[0].startswith("good sources: 1, wanted: 2")
 
@@ -359,7 +359,7 @@ def test_where_the_majority_contradicts_all_that_answer_it_says_so():
     choice = chosen([false("a"), silent("b")], Wanted(("a", "b")), api_date={"apis": apis})
     assert choice.lines == ()
     assert choice.refusal == (
-        "No server is good (a: the majority contradicts it; b: it did not answer usably: no reply within 2 s). Mend them, or "
+        "No server is good (a: the majority contradicts it; b: it did not answer usably: no reply within 2 s). Fix them, or "
         "name others in chrony_servers."
     )
 
@@ -430,7 +430,7 @@ def situations(draw: st.DrawFn) -> tuple[dict[str, Any], Wanted]:
         )
         tried.append(ENTRIES[draw(st.sampled_from([*["works"] * 3, *ENTRIES]))](name))
     some = st.lists(st.sampled_from([*NAMES, "not asked"]), max_size=4).map(tuple)
-    wanted = Wanted(draw(some), draw(some), draw(some), at_least=draw(st.integers(1, 4)))
+    wanted = Wanted(draw(some), draw(some), draw(some), min_sources=draw(st.integers(1, 4)))
     data = record_of(
         servers, with_nts=[entry for entry in tried if entry], of_policy=policy(checks=["ntp_servers", "clock_skew"])
     )

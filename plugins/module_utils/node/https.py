@@ -1,0 +1,278 @@
+# Copyright (c) the skewgate developers
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""HTTPS that says in which phase it failed, and that always ends; shared by the probes that ask an API."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import ssl
+import time
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from ..probes.clock import read_clocks
+from .background import NotEnded, start
+
+NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which ssl.VerifyFlags does not name
+X509_STRICT = 0x20  # on by default since Python 3.13; the clients that skewgate speaks for do not ask for it
+
+# OpenSSL's X509_V_ERR_* (openssl-verification-options(1), x509_vfy.h) by what they mean for the reader.
+KINDS = {
+    **dict.fromkeys((9, 10), "certificate_time"),
+    **dict.fromkeys((2, 18, 19, 20, 21), "unknown_ca"),
+    **dict.fromkeys((62, 64), "wrong_name"),
+}
+
+
+class HttpsError(Exception):
+    """A request that got no answer."""
+
+    def __init__(self, phase: str, message: str, kind=None):
+        """``phase``: url, dns, connect, proxy, tls or reply; ``kind``: one of KINDS for a certificate, else None."""
+        super().__init__(message)
+        self.phase = phase
+        self.message = message
+        self.kind = kind
+
+    def as_json(self) -> dict:
+        """The error as evidence has it."""
+        return {"phase": self.phase, "message": self.message, **({"kind": self.kind} if self.kind else {})}
+
+
+class Reply(NamedTuple):
+    """An HTTP answer; header names are in lower case. The times are around request and header of the answer."""
+
+    status: int
+    headers: dict
+    body: bytes
+    sent_wall_ns: int
+    sent_mono_ns: int
+    received_mono_ns: int
+
+
+def tls_context(ca_pem, check_time: bool = True, add_system: bool = False) -> ssl.SSLContext:
+    """Verifies against ``ca_pem`` alone, or against the system's store where it is empty; both with ``add_system``."""
+    try:
+        context = ssl.create_default_context(cadata=ca_pem or None)
+    except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII
+        raise HttpsError("tls", f"the CA certificates given cannot be read: {error}") from None
+    if add_system:
+        context.load_default_certs()
+    context.verify_flags &= ~X509_STRICT
+    if not check_time:
+        context.verify_flags |= NO_CHECK_TIME
+    return context
+
+
+def connect_at_any_time(url: str, context_for, timeout_s: float, proxied: bool = True) -> tuple:
+    """``(connection, certificate_time_error)``: connected though the certificate is not valid at this node's time.
+
+    On a wrong clock a good certificate seems out of date, and the clock must not hide the proof against it: the chain and
+    the name are verified all the same. ``certificate_time_error`` is None where the certificate is valid here and now.
+    ``context_for(check_time)`` makes the TLS context. Ends within twice ``timeout_s`` or raises HttpsError.
+    """
+    connection = Connection(url, context_for(True), timeout_s, proxied)
+    try:
+        connection.connect()
+        return connection, None
+    except HttpsError as error:
+        if error.kind != "certificate_time":
+            raise
+        refusal = error.message
+    connection = Connection(url, context_for(False), timeout_s, proxied)
+    connection.connect()
+    return connection, refusal
+
+
+def certificate_validity(url: str, ca_pem, timeout_s: float):
+    """From when to when the server's certificate is valid: ``{"not_before_s", "not_after_s"}`` (Unix time).
+
+    For a certificate that was refused for this node's time. Its chain and name are verified here too, and nothing is sent.
+    None where that could not be done. Ends within ``timeout_s``.
+    """
+    try:
+        connection = Connection(url, tls_context(ca_pem, check_time=False), timeout_s)
+        connection.connect()
+        validity = connection.certificate_validity()
+        connection.close()
+    except HttpsError:
+        return None
+    return validity
+
+
+class Connection:
+    """One HTTPS connection, through the environment's proxy if there is one and ``proxied``. Redirects are not followed.
+
+    ``connect`` and ``request`` each end within ``timeout_s`` or raise HttpsError.
+    """
+
+    def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float, proxied: bool = True):
+        """Does nothing yet; raises HttpsError where the URL is not one of https."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port or 443
+        except ValueError as error:
+            raise HttpsError("url", f"{url}: {error}") from None
+        if parts.scheme != "https" or not host:
+            raise HttpsError("url", f"{url} is not an https:// URL")
+        self.timeout_s = timeout_s
+        self._proxy = _environments_proxy(host, port) if proxied else None
+        self._http = _PhasedConnection(host, port, self._proxy, context, timeout_s)
+
+    @property
+    def proxy(self):
+        """``host:port`` of the environment's proxy, if the connection goes through one."""
+        return self._proxy and self._proxy.address
+
+    def connect(self):
+        """Resolves the name, connects and makes TLS, if that is not done."""
+        if self._http.sock is None:
+            self._http.phase = "proxy" if self._proxy else "dns"
+            self._bounded(self._http.connect)
+
+    def request(self, method: str, target: str, headers: dict, body=None, max_bytes: int = 4 << 20) -> Reply:
+        """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the answer's body."""
+        self._http.phase = "reply"
+        return self._bounded(self._request, method, target, headers, body, max_bytes)
+
+    @property
+    def alpn(self):
+        """The protocol that the server chose in ``connect`` (RFC 7301), None if it chose none."""
+        return self._http.sock.selected_alpn_protocol()
+
+    def certificate_validity(self) -> dict:
+        """Of the certificate that the server showed in ``connect``: ``not_before_s`` and ``not_after_s``, Unix time."""
+        shown = self._http.sock.getpeercert()
+        return {
+            "not_before_s": ssl.cert_time_to_seconds(shown["notBefore"]),
+            "not_after_s": ssl.cert_time_to_seconds(shown["notAfter"]),
+        }
+
+    def close(self):
+        """Ends the connection."""
+        self._http.close()
+
+    def _request(self, method, target, headers, body, max_bytes) -> Reply:
+        sent_wall_ns, sent_mono_ns = read_clocks()
+        self._http.request(method, target, body=body, headers=headers)
+        answer = self._http.getresponse()
+        received_mono_ns = time.monotonic_ns()
+        content = answer.read(max_bytes)
+        if not answer.isclosed():  # more than was asked for: what is left would pass for the next answer
+            self._http.close()
+        fields = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, fields, content, sent_wall_ns, sent_mono_ns, received_mono_ns)
+
+    def _bounded(self, function, *arguments):
+        """A name's resolution has no timeout, and a socket's timeout begins anew with each byte: a thread bounds both."""
+        try:
+            return start(function, *arguments).result(self.timeout_s)
+        except (NotEnded, socket.timeout):
+            raise self._failure(f"no answer within {self.timeout_s:g} s") from None
+        except ssl.SSLCertVerificationError as error:
+            message = f"the certificate was refused: {error.verify_message}"
+            raise HttpsError("tls", message, KINDS.get(error.verify_code)) from None
+        except ValueError:  # its text may show a header's value, and with it a credential
+            raise HttpsError("url", "the request has a character that HTTP does not allow") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(str(error) or type(error).__name__) from None
+
+    def _failure(self, message: str) -> HttpsError:
+        if self._http.phase == "proxy":
+            message = f"{self._proxy.address}: {self._proxy.redact(message)}"
+        return HttpsError(self._http.phase, message)
+
+
+class _PhasedConnection(http.client.HTTPConnection):
+    """http.client's HTTPSConnection, with its steps told apart in ``phase``; all up to a proxy's tunnel is one, ``proxy``."""
+
+    default_port = 443
+    auto_open = 0  # a connection that the server closed is not opened anew between the clock's reading and the sending
+
+    def __init__(self, host, port, proxy, context, timeout_s):
+        super().__init__(proxy.host if proxy else host, proxy.port if proxy else port, timeout=timeout_s)
+        if proxy:
+            self.set_tunnel(host, port, proxy.headers())
+        self.phase = "proxy" if proxy else "dns"
+        self._server_name = host
+        self._context = context
+        self._create_connection = self._dial  # the hook that http.client has for this
+
+    def connect(self):
+        super().connect()  # dials, and asks a proxy for the tunnel
+        self.phase = "tls"
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
+
+    def _dial(self, address, timeout_s, _source_address):
+        host, port = address
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise OSError(f"{host}: {error}") from None
+        if self.phase == "dns":
+            self.phase = "connect"
+        problems = []
+        for family, kind, protocol, _name, target in found:
+            tcp = socket.socket(family, kind, protocol)
+            tcp.settimeout(timeout_s / len(found))  # so that a dead address leaves time for the others
+            try:
+                tcp.connect(target)
+            except OSError as error:
+                tcp.close()
+                problems.append(f"{target[0]} port {port}: {error.strerror or error}")
+                continue
+            tcp.settimeout(timeout_s)
+            return tcp
+        raise OSError("; ".join(problems))
+
+
+class _Proxy(NamedTuple):
+    """An HTTP proxy that is asked to CONNECT."""
+
+    host: str
+    port: int
+    user: str  # user:password, "" where the proxy asks for none
+
+    @property
+    def address(self) -> str:
+        """As it may be shown."""
+        return f"{self.host}:{self.port}"
+
+    def headers(self) -> dict:
+        return {"Proxy-Authorization": f"Basic {self._basic()}"} if self.user else {}
+
+    def redact(self, text: str) -> str:
+        """Without the credentials, which a proxy may send back in its answer's first line."""
+        for secret in (self._basic(), self.user, self.user.partition(":")[2]):
+            text = text.replace(secret, "[redacted]") if secret else text
+        return text
+
+    def _basic(self) -> str:
+        return base64.b64encode(self.user.encode()).decode()
+
+
+def _environments_proxy(host: str, port: int):
+    """The proxy of HTTPS_PROXY, or None where there is none or NO_PROXY names the host (``host`` or ``host:port``)."""
+    proxy = getproxies().get("https")
+    if not proxy or proxy_bypass(f"{host}:{port}"):
+        return None
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        proxy_host, proxy_port = parts.hostname, parts.port or 80
+    except ValueError:
+        proxy_host = None
+    # What a reader takes for the host is part of a password that has one of /?# in it as it is.
+    if not proxy_host or "@" in parts.path + parts.query + parts.fragment:
+        raise HttpsError(
+            "proxy",
+            "HTTPS_PROXY cannot be read; expected http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT (percent-encoded)",
+        )
+    if parts.scheme != "http":
+        raise HttpsError(
+            "proxy", f"HTTPS_PROXY names a proxy of {parts.scheme}://; expected http://, others are not spoken"
+        )
+    user = "" if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return _Proxy(proxy_host, proxy_port, user)

@@ -1,0 +1,271 @@
+"""What GitHub's answer to one attempt means: its class, by the messages in which GitHub words them.
+
+The messages and what each rests on: hub4j's recorded responses (JWTTokenProviderTest), octokit/auth-app.js issues 146 and 698,
+octokit.rb issue 1307, and GitHub's REST documentation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+Kind = Literal["accepted", "clock", "certificate_time", "credential", "access", "network", "unclear", "not_sent"]
+"""``certificate_time``: TLS refused a certificate for its times; who is wrong then, the clock or it, an answer can't tell."""
+
+CLOCK_MESSAGES = ("'Issued at' claim ('iat')", "'Expiration time' claim ('exp')")
+"""Which of the clock messages wins where several rules are broken is not stable, so they are one class."""
+
+QUOTED_CHARS = 300
+
+GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
+"""What a git server answers info/refs with (git's http-protocol documentation)."""
+
+APP_SETTINGS = "Remediation the clock does not help with this. Compare {} with the App's settings page on GitHub"
+INSTALLATION_SETTINGS = (
+    "On GitHub, open the installation's settings (its organisation's or user's settings, GitHub Apps)"
+)
+
+
+class Refusal(NamedTuple):
+    """How GitHub words a refusal, and what it means; a 404 and a 422 are told apart by their step."""
+
+    status: int
+    beginning: str
+    kind: Kind
+    meaning: str
+    remedy: str
+
+
+REFUSALS = (
+    Refusal(
+        401,
+        "A JSON web token could not be decoded",
+        "credential",
+        "the signature does not fit: not the private key of this App",
+        APP_SETTINGS.format("app_id or client_id and the private key")
+        + ", which shows each key's SHA-256 fingerprint.",
+    ),
+    Refusal(
+        401,
+        "'Issuer' claim ('iss')",
+        "credential",
+        "the app_id or client_id can't be one of GitHub's",
+        APP_SETTINGS.format("app_id or client_id") + ".",
+    ),
+    Refusal(
+        401,
+        "Missing 'issuer' claim",
+        "credential",
+        "the JWT names no App",
+        APP_SETTINGS.format("app_id or client_id") + ".",
+    ),
+    Refusal(
+        404,
+        "Integration not found",
+        "credential",
+        "no App has this app_id or client_id",
+        APP_SETTINGS.format("app_id or client_id") + ", and see that api_url is the GitHub where the App is.",
+    ),
+    Refusal(
+        403,
+        "This installation has been suspended",
+        "access",
+        "the installation is suspended",
+        f"{INSTALLATION_SETTINGS}, and unsuspend it.",
+    ),
+    Refusal(
+        403,
+        "Request forbidden by administrative rules",
+        "unclear",
+        "GitHub saw no User-Agent, which skewgate sends: something between takes it away",
+        "See what proxy rewrites this node's requests to the API, and let it leave User-Agent as it is.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an attempt ended: its class, what that means, the step that decided it, and what to do next.
+
+    ``remedy`` is empty where an answer alone does not tell it: accepted, clock, certificate_time, not_sent.
+    """
+
+    kind: Kind
+    meaning: str
+    step: Mapping[str, Any] | None = None
+    remedy: str = ""
+
+    def quote(self) -> str:
+        """GitHub's own words, with the status; where it has no message, what it said instead, in one line."""
+        if self.step is None:
+            return self.meaning
+        if self.step.get("error"):
+            return f"{self.step['error']['phase']}: {self.step['error']['message']}"
+        said = " ".join((self.step.get("message") or self.step.get("body") or "").split())
+        return f"{self.step['status']} {said[:QUOTED_CHARS]}".strip()
+
+
+def classify(attempt: Mapping[str, Any]) -> Answer:
+    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): its first step that failed decides."""
+    if not attempt.get("sent"):
+        return Answer("not_sent", str(attempt.get("not_sent_because") or "it was not sent"))
+    steps = [step for step in attempt.get("steps") or [] if step["step"] != "revoke"]
+    if not steps:
+        return Answer("unclear", "nothing was asked")
+    # A use that was refused while the fresh token spread, and then worked, is no failure: the last try of each use counts.
+    last = {(step["step"], step.get("repository")): step for step in steps}
+    for step in last.values():
+        answer = _classify_step(step)
+        if answer.kind != "accepted":
+            return answer
+    return Answer("accepted", "GitHub accepted the JWT and all that was asked with it", steps[-1])
+
+
+def _classify_success(step: Mapping[str, Any]) -> Answer:
+    if step.get("suspended"):
+        return Answer("access", "the installation is suspended", step, f"{INSTALLATION_SETTINGS}, and unsuspend it.")
+    if step["step"] == "repository" and step["headers"].get("content-type") != GIT_ADVERTISEMENT:
+        meaning = "an answer that is none of git's (a proxy's or a login page?)"
+        return Answer("unclear", meaning, step, f"See that git_url is where the repositories are. {_read_it(step)}")
+    return Answer("accepted", "accepted", step)
+
+
+def _classify_step(step: Mapping[str, Any]) -> Answer:
+    if step.get("error"):
+        return _classify_no_answer(step)
+    status, message = step["status"], step.get("message") or (step.get("body") or "").strip()
+    if 200 <= status < 300:
+        return _classify_success(step)
+    if status == 401 and message.startswith(CLOCK_MESSAGES):
+        return Answer("clock", "GitHub refused the JWT's times", step)
+    for refusal in REFUSALS:
+        if status == refusal.status and message.startswith(refusal.beginning):
+            return Answer(refusal.kind, refusal.meaning, step, refusal.remedy)
+    if _is_rate_limit(step):
+        remedy = f"Check again in {_rate_limit_wait_s(step):.0f} s, when GitHub's rate limit ends; `depth: jwt` mints nothing."
+        return Answer("unclear", "GitHub's rate limit", step, remedy)
+    if step["step"] == "repository" and status in (401, 403, 404):
+        return _classify_unreadable(step)
+    if status == 404 and step["step"] in ("installation", "token"):
+        remedy = (
+            "On GitHub, compare installation_id with the number at the end of the address of the installation's settings, "
+            "and see that api_url is the GitHub where the App is installed."
+        )
+        return Answer("access", "the App has no such installation", step, remedy)
+    if status == 422:
+        meaning = "a repository or permission that was asked for is not granted to the installation"
+        remedy = f"{INSTALLATION_SETTINGS}, and grant it, or ask for less in gate_github_apps."
+        return Answer("access", meaning, step, remedy)
+    if 300 <= status < 400:
+        setting = "git_url" if step["step"] == "repository" else "api_url"
+        remedy = f"See that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise Server: /api/v3)."
+        return Answer("unclear", "a redirect, which is not followed with a credential", step, remedy)
+    if status >= 500:
+        remedy = (
+            "See https://www.githubstatus.com, or your GitHub Enterprise Server and what is before it, and check again."
+        )
+        return Answer("unclear", "GitHub could not answer", step, remedy)
+    return Answer("unclear", "an answer that is not known", step, _read_it(step))
+
+
+def _classify_unreadable(step: Mapping[str, Any]) -> Answer:
+    if step["status"] == 401 and (step.get("message") or "").startswith("Bad credentials"):
+        remedy = (
+            "It was tried again while it may have been spreading. See that git_url and api_url are of the same GitHub."
+        )
+        return Answer("access", "a fresh installation token was not accepted", step, remedy)
+    repository = step.get("repository")
+    remedy = f"{INSTALLATION_SETTINGS}, and grant it {repository}, with `contents: read`; see that the name is right."
+    return Answer("access", f"the installation can't read {repository}", step, remedy)
+
+
+def _read_it(step: Mapping[str, Any]) -> str:
+    """What is left to do about an answer that nobody knows."""
+    refers = f", and what GitHub refers to: {step['documentation_url']}" if step.get("documentation_url") else ""
+    return f"Read the answer, whole in report.json under `seen`{refers}; then check again."
+
+
+def _classify_no_answer(step: Mapping[str, Any]) -> Answer:
+    """By the phase that failed (the probe's ``HttpsError``): each has a next step of its own."""
+    phase, kind = step["error"]["phase"], step["error"].get("kind")
+    host = urlsplit(step["url"]).netloc
+    setting = "git_url" if step["step"] == "repository" else "api_url"
+    if kind == "certificate_time":
+        return Answer("certificate_time", "the certificate is not valid at the node's time", step)
+    if kind == "not_github":
+        remedy = f"See that {setting} is GitHub's own address, and that no proxy answers in its place. {_read_it(step)}"
+        return Answer("unclear", "a success that is none of GitHub's", step, remedy)
+    meaning, remedy = NO_ANSWER.get((phase, kind)) or NO_ANSWER.get((phase, None)) or NO_ANSWER["reply", None]
+    return Answer("network", f"no answer ({meaning})", step, remedy.format(host=host, setting=setting))
+
+
+NO_ANSWER: dict[tuple[str, str | None], tuple[str, str]] = {
+    ("url", None): ("url", "Give {setting} as an https:// address."),
+    ("dns", None): (
+        "dns",
+        "See that this node resolves the name in {host}: /etc/resolv.conf, its resolver, or a typo in {setting}.",
+    ),
+    ("connect", None): (
+        "connect",
+        "Let this node reach {host} over TCP: routes, firewalls; where the way out is a proxy, name it in gate_environment "
+        "(HTTPS_PROXY).",
+    ),
+    ("proxy", None): (
+        "proxy",
+        "See that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this node, lets it CONNECT to "
+        "{host}, and accepts the user and password given; what needs no proxy goes into NO_PROXY.",
+    ),
+    ("tls", "unknown_ca"): (
+        "tls: unknown CA",
+        "Give the CA of {host} in ca_file, or install it on this node; where a proxy intercepts TLS, that is the proxy's CA.",
+    ),
+    ("tls", "wrong_name"): (
+        "tls: wrong name",
+        "See that {setting} has the name that the certificate of {host} is for, and that this node's DNS or /etc/hosts does not "
+        "lead elsewhere.",
+    ),
+    ("tls", None): (
+        "tls",
+        "See what is at {host}, and between: a port that does not speak TLS, or a firewall that cuts or holds up the handshake.",
+    ),
+    ("reply", None): (
+        "reply",
+        "TLS was made, but no whole answer came. Check again, with more gate_timeout_s if it is slow; see what proxies and "
+        "firewalls between this node and {host} do to long packets and connections.",
+    ),
+}
+"""By phase and kind: what failed, and what to do next."""
+
+
+def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
+    """For how long GitHub's rate limit asks to wait, in seconds; None where it did not answer."""
+    step = classify(attempt).step
+    if step is None or step.get("error") or not _is_rate_limit(step):
+        return None
+    return _rate_limit_wait_s(step)
+
+
+def _rate_limit_wait_s(step: Mapping[str, Any]) -> float:
+    """``Retry-After`` says it, or ``X-RateLimit-Reset`` (Unix time, here against the answer's own Date); a minute otherwise.
+
+    Source: GitHub's documentation, "Exceeding the rate limit".
+    """
+    headers = step.get("headers") or {}
+    with contextlib.suppress(KeyError, ValueError):
+        return max(0.0, float(headers["retry-after"]))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        wait_s = float(headers["x-ratelimit-reset"]) - parsedate_to_datetime(headers["date"]).timestamp()
+        return max(0.0, wait_s)
+    return 60.0
+
+
+def _is_rate_limit(step: Mapping[str, Any]) -> bool:
+    """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
+    headers = step.get("headers") or {}
+    told_to_wait = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    limited = told_to_wait or "rate limit" in (step.get("message") or "").lower()
+    return step["status"] == 429 or (step["status"] == 403 and limited)

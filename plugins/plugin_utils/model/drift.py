@@ -1,0 +1,86 @@
+"""How fast a node's clock runs away, and when that breaks a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..chrony.chronyc import parse_tracking
+from ..clock.interval import Interval
+from ..clock.ntp_packet import NS
+from ..clock.skew import as_json
+from .record import MissingEvidenceError, Record
+
+MAX_DRIFT_PPM = 500.0
+"""The kernel steers a clock by no more than this (adjtimex(2), MAXFREQ); a faster change was a step, which is no drift."""
+
+MIN_APART_S = 60.0
+"""Readings that are nearer together say more of their own errors than of the drift."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The clock's rate against true time in parts per million (positive: it gains), and how that is known."""
+
+    rate_ppm: Interval
+    source: str
+
+    def seen(self) -> dict[str, Any]:
+        """As a finding shows it."""
+        return {"rate_ppm": as_json(self.rate_ppm), "source": self.source}
+
+    def reaches_in_s(self, left_ahead_s: float, left_behind_s: float) -> float | None:
+        """The earliest time at which one side's margin is used up, in seconds; None where this rate never does that."""
+        times = []
+        if self.rate_ppm.high > 0:
+            times.append(left_ahead_s / self.rate_ppm.high * 1e6)
+        if self.rate_ppm.low < 0:
+            times.append(left_behind_s / -self.rate_ppm.low * 1e6)
+        return max(0.0, min(times)) if times else None
+
+
+def measured_drift(record: Record) -> Drift | None:
+    """From two readings of the node where there is an earlier one, else from chronyd's error of its frequency.
+
+    The second says how fast the clock would run away if nothing steered it any more: residual frequency and skew of
+    chronyc(1), "tracking".
+    """
+    return _of_two_readings(record) or _of_chrony(record)
+
+
+def earlier_reading(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a later record keeps of this one to tell the drift by: true time in seconds, and the skew at that time."""
+    record = Record(data)
+    skew_s = record.skew.skew_s
+    collected = record.evidence.get("collected")
+    if skew_s is None or collected is None:
+        return None
+    return {"true_time_s": collected["wall_ns"] / NS - skew_s.middle, "skew_s": as_json(skew_s)}
+
+
+def _of_two_readings(record: Record) -> Drift | None:
+    then, now = record.data.get("earlier"), earlier_reading(record.data)
+    if not then or not now:
+        return None
+    apart_s = now["true_time_s"] - then["true_time_s"]
+    if apart_s < MIN_APART_S:
+        return None
+    rate_ppm = Interval(
+        (now["skew_s"]["low"] - then["skew_s"]["high"]) / apart_s * 1e6,
+        (now["skew_s"]["high"] - then["skew_s"]["low"]) / apart_s * 1e6,
+    )
+    if not rate_ppm.overlaps(Interval(-MAX_DRIFT_PPM, MAX_DRIFT_PPM)):
+        return None
+    return Drift(rate_ppm, f"two readings {apart_s:.0f} s apart")
+
+
+def _of_chrony(record: Record) -> Drift | None:
+    try:
+        tracking = parse_tracking(record.chronyc("tracking"))
+    except (MissingEvidenceError, ValueError):
+        return None
+    if tracking.leap == "Not synchronised" or tracking.skew_ppm == 0:
+        return None
+    error_ppm = abs(tracking.residual_freq_ppm) + tracking.skew_ppm
+    return Drift(Interval(-error_ppm, error_ppm), "chronyd's error of its frequency, if it steered no more")

@@ -1,0 +1,106 @@
+"""Limits of what runs in a cluster beside the GitHub App clients: how far a node's clock may be from the true time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography import x509
+
+from ..clock.interval import Interval
+from ..github.client_profiles import Outcome
+
+CLUSTER_CA = "cluster CA"
+
+_KEYS = ("behind_s", "ahead_s", "between_s", "breaks", "source")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The skews (positive: ahead) that something bears; infinite on a side without a limit. ``breaks``: what happens beyond."""
+
+    name: str
+    skew_s: Interval
+    source: str = ""
+    breaks: str = ""
+
+    def outcome(self, skew_s: Interval) -> Outcome:
+        """A limit holds where the whole interval is inside it, and is broken where the whole interval is outside."""
+        if self.skew_s.contains(skew_s):
+            return "pass"
+        return "inconclusive" if self.skew_s.overlaps(skew_s) else "fail"
+
+
+@cache
+def shipped_limits() -> dict[str, Limit]:
+    """The limits of ``limits.yml``, by name."""
+    rows = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    return {name: parse_limit(name, row) for name, row in rows.items()}
+
+
+def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
+    """Read one limit; raises ValueError that says what is wrong with it.
+
+    A limit between two machines is held against the true time as its half: two nodes that keep that keep the whole.
+    """
+    expected = "expected behind_s and ahead_s, or between_s, in seconds above 0"
+    if not isinstance(row, Mapping):
+        raise ValueError(f"limit {name}: {expected}, found {row!r}")
+    unknown = sorted(set(row) - set(_KEYS))
+    if unknown:
+        raise ValueError(f"limit {name}: unknown key {unknown[0]!r}; known: {', '.join(_KEYS)}")
+    given = {key: row[key] for key in _KEYS[:3] if row.get(key) is not None}
+    if not given or ("between_s" in given and len(given) > 1):
+        raise ValueError(f"limit {name}: {expected}, found {dict(row)!r}")
+    try:
+        seconds = {key: float(value) for key, value in given.items()}
+    except (TypeError, ValueError):
+        seconds = {}
+    if not seconds or not all(0 < value < math.inf for value in seconds.values()):  # nan is not
+        raise ValueError(f"limit {name}: {expected}, found {dict(row)!r}")
+    either_s = seconds["between_s"] / 2 if "between_s" in seconds else math.inf
+    allowed = Interval(-seconds.get("behind_s", either_s), seconds.get("ahead_s", either_s))
+    return Limit(name, allowed, str(row.get("source", "")), str(row.get("breaks", "")))
+
+
+def read_cluster_ca(path: str) -> dict[str, Any]:
+    """From when to when the cluster's CA is valid (Unix seconds), and its file; raises ValueError with what is wrong.
+
+    Only the certificate is needed, which is public. A file that holds several does not say which of them signs.
+    """
+    where = f"gate_cluster_ca_file {path}"
+    try:
+        pem = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise ValueError(f"{where}: {error.strerror}") from None
+    except RuntimeError:  # of expanduser
+        raise ValueError(f"{where}: no such user's home folder is known") from None
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError:  # the library's message may quote what it read
+        raise ValueError(
+            f"{where}: expected a certificate as PEM, found none (kubeadm's is /etc/kubernetes/pki/ca.crt)"
+        ) from None
+    if len(certificates) != 1:
+        raise ValueError(f"{where}: expected one certificate, found {len(certificates)}; give the one that signs")
+    return {
+        "file": str(path),
+        "not_before_s": certificates[0].not_valid_before_utc.timestamp(),
+        "not_after_s": certificates[0].not_valid_after_utc.timestamp(),
+    }
+
+
+def cluster_ca_limit(ca: Mapping[str, Any], true_time_s: float) -> Limit:
+    """The limit that the CA's validity is at this true time: a node refuses the CA by its own clock.
+
+    kubeadm dates NotBefore 5 minutes before the CA's creation, and no leaf before its CA: a node further behind refuses both.
+    The tolerance grows with the CA's age. Source: kubernetes cmd/kubeadm/app/constants (CertificateBackdate),
+    cmd/kubeadm/app/util/pkiutil/pki_helpers.go; RFC 5280, section 4.1.2.5.
+    """
+    allowed = Interval(ca["not_before_s"] - true_time_s, ca["not_after_s"] - true_time_s)
+    return Limit(CLUSTER_CA, allowed, f"NotBefore and NotAfter of {ca['file']}")

@@ -1,0 +1,71 @@
+"""A node's record: its evidence and what the controller noted beside it, as checks read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ..clock.skew import SkewEstimate, estimate_skew
+
+
+class MissingEvidenceError(Exception):
+    """A check needs what the node could not show; the framework makes it *inconclusive*."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Wraps the plain JSON of one node.
+
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; address and earlier where a report has them.
+    """
+
+    data: Mapping[str, Any]
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why the node could not be reached, if so."""
+        return self.data.get("unreachable")
+
+    @property
+    def module_error(self) -> str | None:
+        """Why the module that takes the evidence failed, if so."""
+        return self.data.get("module_error")
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """All that the node showed."""
+        return self.data.get("evidence") or {}
+
+    def section(self, name: str) -> Any:
+        """One section of the evidence; raises MissingEvidenceError where it was not taken or failed."""
+        section = self.evidence.get(name)
+        if section is None:
+            raise MissingEvidenceError(f"the evidence has no section {name!r}")
+        if isinstance(section, Mapping) and "error" in section:
+            raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}")
+        return section
+
+    def answer(self, section: str, command: str, called: str) -> str:
+        """What a section's ``command`` printed; raises MissingEvidenceError, which calls it so, where it did not work."""
+        answer = (self.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
+        if answer.get("error") or answer["rc"] != 0:
+            reason = answer.get("error") or (answer["stderr"] or answer["stdout"]).strip() or f"rc {answer['rc']}"
+            raise MissingEvidenceError(f"{called} did not answer: {reason}")
+        return str(answer["stdout"])
+
+    def chronyc(self, command: str) -> str:
+        """What chronyc printed, by the probe's name of the command; raises MissingEvidenceError where it did not work."""
+        called = {"sources_all": "-N sources -a", "sources_named": "-N sources"}.get(command, command)
+        return self.answer("chrony", command, f"chronyc {called}")
+
+    @cached_property
+    def skew(self) -> SkewEstimate:
+        """The node's skew from all references; unknown where the evidence can't be read."""
+        try:
+            return estimate_skew(self.evidence, self.data.get("controller"))
+        except Exception as error:  # noqa: BLE001 - evidence of a form that is not known must not end the run
+            return SkewEstimate(
+                None, (), unknown_because=f"the evidence can't be read: {type(error).__name__}: {error}"
+            )

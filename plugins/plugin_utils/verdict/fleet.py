@@ -1,0 +1,258 @@
+"""What only all nodes together tell: how far apart their clocks are, and what they share. Pure.
+
+Each node's skew is against its own references, read on the node itself. So it does not matter how many nodes were checked at a
+time, and when each one's turn came: two skews are compared, never two moments of the controller. With evidence of several runs,
+each node counts as it was when its own was taken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..clock.interval import Interval, agree
+from ..clock.skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
+from ..daemons import Peer, synchronisation
+from ..model.record import Record
+from ..model.wording import listed
+
+WORTH_TELLING_S = 0.05
+"""The least skew that anything in a cluster minds: Ceph's ``mon_clock_drift_allowed``, node-mixin's NodeClockSkewDetected."""
+
+
+@dataclass(frozen=True)
+class FleetFinding:
+    """What several nodes show together. It changes no node's verdict: what is wrong with a node, its own checks say."""
+
+    id: str
+    summary: str
+    why: str
+    remedy: str
+    nodes: tuple[str, ...]
+
+
+def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
+    """``report.json``'s ``fleet``, from all nodes' records by name."""
+    estimates = {name: record.skew for name, record in records.items()}
+    skews = {name: estimate.skew_s for name, estimate in estimates.items() if estimate.skew_s is not None}
+    controller_s = _controller_skew(estimates)
+    peers = {name: _peers(record) for name, record in records.items()}
+    findings = [
+        *_off_together(skews, controller_s),
+        *_controller_off(controller_s, list(skews)),
+        *_bad_servers(records, peers),
+        *_members_as_servers(records, peers),
+    ]
+    return {
+        "spread_s": spread(skews),
+        "controller_skew_s": as_json(controller_s),
+        "findings": [{**asdict(finding), "nodes": list(finding.nodes)} for finding in findings],
+    }
+
+
+def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
+    """The largest difference between two nodes: at least ``low``, which is proved by the two that are named, at most ``high``.
+
+    Node i is ahead of node j by a value in ``[low_i - high_j, high_i - low_j]``. Of all pairs, the largest such ``low`` has the
+    largest ``low_i`` and the smallest ``high_j``, so that the pairs need not be gone through. ``None`` for fewer than two
+    nodes; no node is named where no two are proved to differ.
+    """
+    if len(skews) < 2:
+        return None
+    ahead = max(skews, key=lambda name: skews[name].low)
+    behind = min(skews, key=lambda name: skews[name].high)
+    low_s = skews[ahead].low - skews[behind].high
+    proved = low_s > 0
+    highest = heapq.nlargest(2, skews, key=lambda name: skews[name].high)
+    lowest = heapq.nsmallest(2, skews, key=lambda name: skews[name].low)
+    high_s = max(skews[i].high - skews[j].low for i in highest for j in lowest if i != j)
+    return {
+        "low": round(max(low_s, 0.0), 6),
+        "high": round(high_s, 6),
+        "ahead": ahead if proved else None,
+        "behind": behind if proved else None,
+    }
+
+
+def _controller_skew(estimates: Mapping[str, SkewEstimate]) -> Interval | None:
+    """Controller minus true time, on which most nodes agree; ``None`` where they don't, or where none can tell.
+
+    A node whose own skew is unknown can't tell: its only reference may be what is wrong.
+    """
+    readings = {
+        name: estimate.controller_skew_s
+        for name, estimate in estimates.items()
+        if estimate.skew_s is not None and estimate.controller_skew_s is not None
+    }
+    try:
+        return agree(readings).interval
+    except ValueError:
+        return None
+
+
+def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) -> Iterator[FleetFinding]:
+    """All nodes on one side of the true time, and nearer to each other than to it."""
+    apart = spread(skews)
+    if apart is None:
+        return
+    ahead = all(i.low > WORTH_TELLING_S for i in skews.values())
+    behind = all(i.high < -WORTH_TELLING_S for i in skews.values())
+    nearest_s = min(min(abs(i.low), abs(i.high)) for i in skews.values())
+    if not (ahead or behind) or apart["high"] > nearest_s:
+        return
+    side = "ahead" if ahead else "behind"
+    with_controller = controller_s is not None and all(controller_s.overlaps(i) for i in skews.values())
+    yield FleetFinding(
+        "fleet_off_together",
+        f"all {len(skews)} nodes whose skew is known are at least {nearest_s:.3f} s {side}, and at most {apart['high']:.3f} s "
+        "apart"
+        + (
+            "; the controller's clock agrees with them, so the references may be what is wrong"
+            if with_controller
+            else ""
+        ),
+        "Clocks that are off alike have their time from the same place: it is wrong there, and will be on the next node too.",
+        "Look for what they share: the NTP server that they follow, the hypervisor or the template that set their clocks; and "
+        "compare gate_ntp_servers with a clock that you trust.",
+        tuple(skews),
+    )
+
+
+def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iterator[FleetFinding]:
+    limits = Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)
+    if controller_s is None or limits.overlaps(controller_s):
+        return
+    direction = "ahead" if controller_s.middle > 0 else "behind"
+    yield FleetFinding(
+        "controller_clock",
+        f"the controller's clock is {abs(controller_s.middle):.3f} s {direction} (±{controller_s.bound:.3f} s) by the references "
+        "of most nodes",
+        "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it: other references outvote it.",
+        "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
+        tuple(nodes),
+    )
+
+
+def _bad_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
+    """NTP servers that are of no use to two nodes or more; servers with the same fault on the same nodes are told together."""
+    asked: dict[str, int] = defaultdict(int)
+    faults: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for node, record in records.items():
+        for server, (fault, reason) in {**_by_daemon(record, peers[node]), **_by_exchange(record)}.items():
+            asked[server] += 1
+            if fault:
+                faults[fault, server][node] = reason
+    together: dict[tuple[str, tuple[str, ...], int], list[str]] = defaultdict(list)
+    for (fault, server), nodes in faults.items():
+        if len(nodes) > 1:
+            together[fault, tuple(nodes), asked[server]].append(server)
+    for (fault, names, number), servers in together.items():
+        reasons = sorted({faults[fault, server][node] for server in servers for node in names})
+        everywhere = len(names) == number
+        whom = (
+            f"all {number} nodes that asked"
+            if everywhere
+            else f"{len(names)} of {number} nodes that asked ({listed(names)})"
+        )
+        yield FleetFinding(
+            "ntp_server_shared",
+            f"{whom} got {fault} from {listed(servers)}: {listed(reasons, most=3)}",
+            "A node with fewer than three good servers can't outvote a wrong one, and one without any drifts.",
+            _SERVER_REMEDY[fault][everywhere],
+            names,
+        )
+
+
+Answers = dict[str, tuple[str, str]]
+"""A node's servers by name, with what is wrong with each (a key of ``_SERVER_REMEDY``; empty for nothing) and by what sign."""
+
+
+def _by_exchange(record: Record) -> Answers:
+    """By the node's own exchanges with each server of ``gate_ntp_servers``."""
+    found: Answers = {}
+    for reference in record.skew.references:
+        server = reference.name.removeprefix("ntp ")
+        if server == reference.name or reference.detail == "not asked":
+            continue
+        if reference.skew_s is None:
+            found[server] = "no usable time", reference.detail
+        elif reference.name in record.skew.falsetickers:
+            found[server] = "a wrong time", "their other references contradict it"
+        else:
+            found[server] = "", ""
+    return found
+
+
+def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
+    """By what the node's time daemon says of its sources, under the names that ``gate_ntp_servers`` has for their addresses."""
+    names = {address: server for server, addresses in _asked(record).items() for address in addresses}
+    found: Answers = {}
+    for peer in peers:
+        fault = ("", "") if peer.answers else ("no usable time", "their time daemon gets no answer")
+        if peer.state == "falseticker":
+            fault = "a wrong time", "their time daemon's other sources contradict it"
+        found[names.get(peer.name, peer.name)] = fault
+    return found
+
+
+_SERVER_REMEDY = {
+    "no usable time": (
+        "Other nodes are served, so the server works: look for what these nodes share on the way to it (subnet, firewall, route, "
+        "the server's own access list).",
+        "It is the same from everywhere. Where it is one server of several, look at the server first; where it is all of them, "
+        "at what every node passes on the way to them (UDP 123).",
+    ),
+    "a wrong time": (
+        "Other nodes find its time right: see whether it is several machines behind one name, and whether the way to it from "
+        "these nodes is slower in one direction.",
+        "It is the same from everywhere: have the server fixed, or take it out of the nodes' configuration and of "
+        "gate_ntp_servers.",
+    ),
+}
+"""By the fault: where some nodes have it, and where all that asked have it. That tells a server's fault from the network's."""
+
+
+def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
+    """Nodes that other nodes take their time from or are compared with, where the records tell the nodes' addresses."""
+    members = {address: name for name, record in records.items() for address in (name, record.data.get("address"))}
+    members.pop(None, None)
+    serving: set[str] = set()
+    served: list[str] = []
+    for name, record in records.items():
+        asked = _asked(record)
+        servers = {*asked, *(address for addresses in asked.values() for address in addresses)}
+        if found := {
+            members[server] for server in servers.union(peer.name for peer in peers[name]) if server in members
+        }:
+            serving |= found
+            served.append(name)
+    if served:
+        yield FleetFinding(
+            "fleet_members_as_servers",
+            f"{listed(sorted(serving))} of this fleet {'is a source' if len(serving) == 1 else 'are sources'} of time for "
+            f"{len(served)} of its nodes",
+            "A node that is compared with another of the fleet is compared with what is to be judged: off together, they agree.",
+            "Name NTP servers outside the fleet in gate_ntp_servers, and let these nodes follow them too.",
+            tuple(served),
+        )
+
+
+# What a node did not show, or showed in a form that is not known, is told by its own checks.
+
+
+def _asked(record: Record) -> dict[str, list[str]]:
+    """The servers that a node was compared with, and their addresses."""
+    with contextlib.suppress(Exception):
+        return {entry["server"]: entry["addresses"] for entry in record.section("ntp")["servers"]}
+    return {}
+
+
+def _peers(record: Record) -> tuple[Peer, ...]:
+    """The sources of the node's time daemon."""
+    with contextlib.suppress(Exception):
+        return synchronisation(record).peers
+    return ()

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import doctest
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes
+
+from tests.unit.module_utils.probes.boxed import wait_for
+
+CHRONYD = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"
+
+
+def add_process(
+    proc: Path,
+    pid: int,
+    comm: str,
+    *argv: str,
+    exe: str | None = None,
+    cgroup: str | None = None,
+    uids: str = "0\t0",
+    state: str = "S (sleeping)",
+) -> None:
+    """A process as /proc shows it; without ``exe`` as another user's."""
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "comm").write_text(f"{comm}\n")
+    (folder / "status").write_text(
+        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+    )
+    (folder / "cmdline").write_text("".join(f"{word}\0" for word in argv))
+    if exe:
+        (folder / "exe").symlink_to(exe)
+    if cgroup is not None:
+        (folder / "cgroup").write_text(cgroup)
+
+
+def test_the_docstrings_example_holds():
+    tested = doctest.testmod(processes)
+    assert tested.attempted > 0
+    assert tested.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("comm", "argv"),
+    [
+        ("chronyd", ["/usr/sbin/chronyd", "-F", "1"]),
+        ("ntpd", ["/usr/sbin/ntpd", "-p", "/run/ntpd.pid", "-c", "/etc/ntpsec/ntp.conf", "-g", "-N"]),
+        ("openntpd", ["openntpd: ntp engine"]),
+        ("busybox", ["busybox", "ntpd", "-n"]),
+        ("ntp-daemon", ["/usr/bin/ntp-daemon"]),
+        ("systemd-timesyn", ["/lib/systemd/systemd-timesyncd"]),
+        ("ptp4l", ["/usr/sbin/ptp4l", "-f", "/etc/linuxptp/ptp4l.conf", "-i", "eth0"]),
+        ("phc2sys", ["/usr/sbin/phc2sys", "-w", "-s", "eth0"]),
+        ("timemaster", ["/usr/sbin/timemaster", "-f", "/etc/linuxptp/timemaster.conf"]),
+        ("htpdate", ["/usr/sbin/htpdate", "-D", "-s", "www.example.com"]),
+        ("vmtoolsd", ["/usr/bin/vmtoolsd"]),
+        ("VBoxService", ["/usr/sbin/VBoxService", "--pidfile", "/run/vboxadd-service.sh"]),
+    ],
+)
+def test_what_can_move_a_clock_is_found(tmp_path: Path, comm: str, argv: list[str]):
+    add_process(tmp_path, 7, comm, *argv, exe=f"/usr/sbin/{comm}", cgroup="0::/system.slice/x.service\n")
+    assert processes.time_daemons(str(tmp_path)) == [
+        {
+            "pid": 7,
+            "comm": comm,
+            "argv": argv,
+            "exe": f"/usr/sbin/{comm}",
+            "cgroup": "/system.slice/x.service",
+            "contained": False,
+        }
+    ]
+
+
+def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_is_null(tmp_path: Path):
+    add_process(tmp_path, 1, "busybox", "busybox", "syslogd")
+    add_process(tmp_path, 2, "bash", "bash")
+    add_process(tmp_path, 3, "ntpd", "ntpd")
+    (tmp_path / "4").mkdir()  # it ended between the listing and the reading
+
+    assert processes.time_daemons(str(tmp_path)) == [
+        {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None, "contained": False}
+    ]
+
+
+def test_what_is_not_yet_or_no_longer_a_daemon_is_left_out(tmp_path: Path):
+    add_process(tmp_path, 1, "chronyd", "/usr/sbin/chronyd", "-F", "1")
+    add_process(tmp_path, 2, "chronyd", state="Z (zombie)")
+    add_process(tmp_path, 3, "chronyd")  # the kernel has named it and not yet given it its arguments
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["-v"], ["--version"], ["-h"], ["-p", "-f", "/etc/chrony.conf"], ["-t5", "-Q", "server ntp.example iburst"]],
+)
+def test_a_chronyd_that_prints_and_ends_is_no_daemon(tmp_path: Path, options: list[str]):
+    """The probes run such themselves, side by side."""
+    add_process(tmp_path, 1, "chronyd", "chronyd", *options)
+    add_process(tmp_path, 2, "chronyd", "chronyd", "-x", "-f", "/srv/hpQv.conf")
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [2]
+
+
+def test_a_daemon_that_was_killed_and_not_yet_waited_for_is_none(tmp_path: Path):
+    shutil.copy("/bin/sleep", tmp_path / "chronyd")
+    process = subprocess.Popen([tmp_path / "chronyd", "60"])
+
+    def found() -> bool:
+        return process.pid in [daemon["pid"] for daemon in processes.time_daemons()]
+
+    wait_for(found, "it was not found while it ran")
+    process.kill()
+    wait_for(lambda: not found(), "it was found though it had been killed")
+    process.wait()
+
+
+def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    add_process(tmp_path, 1, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t1000")
+    add_process(tmp_path, 2, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t0")  # a set-user-ID program
+    add_process(tmp_path, 3, "chronyd", "/usr/sbin/chronyd", uids="101\t101")
+    add_process(tmp_path, 4, "systemd-timesyn", "systemd-timesyncd", uids="62803\t62803")  # of DynamicUser=
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [3, 4]
+
+    monkeypatch.setattr(os, "getuid", lambda: 1000)  # who reads what he may read himself
+    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("0::/kubepods.slice/pod1\n", "/kubepods.slice/pod1"),
+        ("2:cpu,cpuacct:/\n1:name=systemd:/system.slice/ntp.service\n", "/system.slice/ntp.service"),
+        ("5:devices:/chronyd\n", None),
+        ("", None),
+    ],
+)
+def test_the_cgroup_is_that_of_version_2_or_systemds_own(text: str, path: str | None):
+    assert processes.cgroup(text) == path
+
+
+def ntpd(pid: int, *argv: str, comm: str = "ntpd", exe: str | None = "/usr/sbin/ntpd") -> dict:
+    return {"pid": pid, "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
+
+
+@pytest.mark.parametrize(
+    ("running", "whose"),
+    [
+        ([ntpd(1, "/usr/sbin/ntpd", "-g"), ntpd(2, "/usr/sbin/ntpd", "-g")], "ntpd"),
+        # As Debian's openntpd shows itself.
+        (
+            [
+                ntpd(1, "/usr/sbin/ntpd", "-f", "/etc/openntpd/ntpd.conf"),
+                ntpd(2, "ntpd: ntp engine"),
+                ntpd(3, "ntpd: dns engine"),
+            ],
+            "openntpd",
+        ),
+        ([ntpd(1, "/usr/sbin/openntpd", comm="openntpd")], "openntpd"),
+        ([ntpd(1, "busybox", "ntpd", comm="busybox", exe=None)], "busybox"),
+        ([ntpd(1, "/usr/sbin/ntpd", "-N", "-p", "pool.ntp.org", exe="/bin/busybox")], "busybox"),
+    ],
+)
+def test_the_programs_called_ntpd_are_told_apart(running: list[dict], whose: str):
+    expected: dict = {"ntpd": [], "openntpd": [], "busybox": []}
+    assert processes.ntpds(running) == {**expected, whose: running}
+    for daemon in expected:
+        assert processes.whose(running, daemon) == ((running, False) if daemon == whose else ([], True))
+
+
+def test_a_containers_daemon_is_seen_and_told_from_the_nodes_own(tmp_path: Path):
+    daemon = tmp_path / "chronyd"
+    daemon.symlink_to("/bin/sleep")  # a process is known by the name that it was started under
+    with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", daemon, "30"]) as unshare:
+        try:
+            deadline_s = time.monotonic() + 20
+            found: list = []
+            while not found and time.monotonic() < deadline_s and unshare.poll() is None:
+                time.sleep(0.02)
+                found = [entry for entry in processes.time_daemons() if entry["argv"][0] == str(daemon)]
+            if unshare.poll() is not None:
+                pytest.skip("a PID namespace takes root")
+        finally:
+            unshare.kill()
+
+    assert [entry["contained"] for entry in found] == [True]
+    assert processes.not_contained(found) == []
+    assert processes.whose([ntpd(1, "ntpd", "-g") | {"contained": True}], "ntpd") == ([], False)
+
+
+def test_options_are_read_as_the_program_reads_them():
+    def given(*argv: str) -> tuple:
+        return tuple(processes.option(["chronyd", *argv], CHRONYD, letter) for letter in "fx")
+
+    assert given("-F", "1", "-f", "/a", "-f", "/b") == ("/b", None)
+    assert given("-dxf", "/a") == ("/a", "")
+    assert given("-F1", "-f/a", "server example.com") == ("/a", None)
+    assert given("-F", "-x") == (None, None)  # the value of -F
+    assert given("-Z", "-f", "/a", "-x") == ("/a", "")  # -Z is an option of a version to come
+    assert processes.option(["ntpd", "--configfile=/a", "-g"], "c:g", "c", ("configfile",)) == "/a"

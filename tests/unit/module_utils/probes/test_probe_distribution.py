@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import doctest
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution
+
+# Debian 12, package base-files 12.4.
+DEBIAN = """\
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+NAME="Debian GNU/Linux"
+VERSION_ID="12"
+VERSION="12 (bookworm)"
+VERSION_CODENAME=bookworm
+ID=debian
+HOME_URL="https://www.debian.org/"
+"""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    for folder in ("etc", "usr/lib", "run", "sys/fs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "etc/os-release").write_text(DEBIAN)
+    return tmp_path
+
+
+def test_the_docstrings_examples_hold():
+    tested = doctest.testmod(distribution)
+    assert tested.attempted > 0
+    assert tested.failed == 0
+
+
+def test_an_ordinary_node(node: Path):
+    section = distribution.collect(str(node))
+    assert section["os_release"] == {
+        "ID": "debian",
+        "VERSION_ID": "12",
+        "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)",
+    }
+    assert (section["selinux"], section["read_only"]) == (None, None)
+
+
+def test_the_vendors_file_counts_where_etc_has_none(node: Path):
+    (node / "etc/os-release").unlink()
+    (node / "usr/lib/os-release").write_text("ID=fedora\nVARIANT_ID=coreos\n")
+    assert distribution.collect(str(node))["os_release"] == {"ID": "fedora"}
+
+
+def test_a_node_without_the_file_is_unknown_and_no_error(node: Path):
+    (node / "etc/os-release").unlink()
+    assert distribution.collect(str(node))["os_release"] == {}
+
+
+@pytest.mark.parametrize(("enforce", "expected"), [("1", "enforcing"), ("0", "permissive"), (None, None)])
+def test_selinux_is_read_from_the_kernel(node: Path, enforce: str | None, expected: str | None):
+    if enforce:
+        (node / "sys/fs/selinux").mkdir()
+        (node / "sys/fs/selinux/enforce").write_text(enforce)
+    assert distribution.collect(str(node))["selinux"] == expected
+
+
+def test_an_image_based_node_is_seen(node: Path):
+    (node / "run/ostree-booted").touch()
+    assert distribution.read_only(str(node)) == "ostree"
+
+
+# The mounts of an image-based node: read in a mount namespace of the test's own.
+@pytest.mark.parametrize(
+    ("mounted", "booted", "expected"),
+    [
+        (["usr"], False, "/usr is read-only"),
+        (["etc"], False, "/etc is read-only"),
+        (["usr"], True, "ostree"),
+        (["usr", "etc"], True, "/etc is read-only"),
+    ],
+)
+def test_a_read_only_mount_is_seen(node: Path, mounted: list[str], booted: bool, expected: str):
+    if booted:
+        (node / "run/ostree-booted").touch()
+    mounts = " && ".join(f"mount -t tmpfs -o ro tmpfs {node / folder}" for folder in mounted)
+    code = (
+        "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+        "from ansible_collections.skewgate.preflight.plugins.module_utils.probes import distribution;"
+        "print(distribution.read_only(sys.argv[2]))"
+    )
+    ask = [sys.executable, "-c", code, json.dumps(sys.path), str(node)]
+    ended = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", *ask],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if "Operation not permitted" in ended.stderr:
+        pytest.skip("a mount takes root")
+    assert ended.stdout.strip() == expected, ended.stderr
+
+
+def test_the_package_managers_are_those_that_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("zypper", "transactional-update", "pacman"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(run, "PATH", str(tmp_path))
+    assert distribution.collect()["package_managers"] == ["zypper", "transactional-update"]
+
+
+OF_DPKG = """\
+Package: adduser
+Status: install ok installed
+Priority: important
+
+Package: chrony
+Status: {}
+Priority: optional
+
+Package: chrony-doc
+Status: install ok installed
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "updates", "expected"),
+    [
+        (None, [], None),
+        ("", [], {"chrony": None, "interrupted": False}),
+        (OF_DPKG.format("install ok installed"), [], {"chrony": "installed", "interrupted": False}),
+        (OF_DPKG.format("deinstall ok config-files"), [], {"chrony": "config-files", "interrupted": False}),
+        (OF_DPKG.format("install ok unpacked"), [], {"chrony": "unpacked", "interrupted": False}),
+        # Cut off while it unpacked, and while it configured: as dpkg 1.21 left it.
+        (
+            "",
+            [OF_DPKG.format("install reinstreq half-installed")],
+            {"chrony": "half-installed", "interrupted": True},
+        ),
+        (
+            OF_DPKG.format("install ok unpacked"),
+            ["Package: adduser\nStatus: install ok installed\n", OF_DPKG.format("install ok half-configured")],
+            {"chrony": "half-configured", "interrupted": True},
+        ),
+    ],
+)
+def test_how_far_dpkg_has_come_with_chrony(node: Path, status: str | None, updates: list[str], expected: dict | None):
+    if status is not None:
+        (node / "var/lib/dpkg/updates").mkdir(parents=True)
+        (node / "var/lib/dpkg/status").write_text(status)
+        (node / "var/lib/dpkg/updates/tmp.i").write_text("#" * 80)  # dpkg keeps it ready to be written over
+    for number, text in enumerate(updates):
+        (node / f"var/lib/dpkg/updates/{number:04}").write_text(text)
+    assert distribution.dpkg(str(node)) == (expected and {**expected, "held_by": None})
+
+
+@pytest.mark.parametrize("lock", ["lock-frontend", "lock"])
+def test_who_is_at_work_with_dpkg_is_told_by_its_lock(node: Path, lock: str):
+    dpkg = node / "var/lib/dpkg"
+    (dpkg / "updates").mkdir(parents=True)
+    (dpkg / "status").write_text(OF_DPKG.format("install ok unpacked"))
+    (dpkg / "updates/0000").write_text("")
+    hold = (
+        "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, dpkg / lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert distribution.dpkg(str(node)) == {
+            "chrony": "unpacked",
+            "held_by": {"pid": holder.pid, "name": Path(f"/proc/{holder.pid}/comm").read_text().strip()},
+            "interrupted": False,
+        }
+        holder.communicate(b"\n")
+    assert distribution.dpkg(str(node)) == {"chrony": "unpacked", "held_by": None, "interrupted": True}

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntpd
+
+from tests.unit.module_utils.probes.boxed import Box, unpacked, wait_for
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def names(configuration: dict, below: Path) -> list[str]:
+    return [os.path.relpath(file["path"], below) for file in configuration["files"]]
+
+
+def running(*argv: str, comm: str = "ntpd", exe: str | None = None) -> dict:
+    return {"pid": os.getpid(), "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
+
+
+def test_files_and_folders_are_included_and_ntp_d_comes_last_as_ntpsec_does_it(tmp_path: Path):
+    main = write(
+        tmp_path / "ntp.conf",
+        f"# includefile {tmp_path}/commented\nincludefile inc # a folder\nincludefile {tmp_path}/one.conf\n"
+        "includefile missing.conf\nkeys ntp.keys\nserver a.example iburst\n",
+    )
+    write(tmp_path / "commented", "")
+    write(tmp_path / "ntp.keys", "1 SHA1 00112233445566778899aabbccddeeff00112233\n")
+    write(tmp_path / "inc/b.conf", "")
+    write(tmp_path / "inc/a.conf", "")
+    write(tmp_path / "inc/readme", "")
+    write(tmp_path / "one.conf", 'includefile "two.conf"\n')
+    write(tmp_path / "two.conf", "server b.example\n")
+    write(tmp_path / "ntp.d/local.conf", "server c.example\n")
+
+    configuration = ntpd.read_configuration(str(main))
+
+    assert configuration["path"] == str(main)
+    assert names(configuration, tmp_path) == [
+        "ntp.conf",
+        "inc/a.conf",
+        "inc/b.conf",
+        "one.conf",
+        "two.conf",
+        "ntp.d/local.conf",
+    ]
+    assert [entry["path"] for entry in configuration["unread"]] == [f"{tmp_path}/missing.conf"]
+
+
+def test_the_password_of_a_private_key_is_not_in_the_evidence(tmp_path: Path):
+    main = write(
+        tmp_path / "ntp.conf", "crypto host a.example pw s3cret ident x\n  crypto pw s3cret\nserver pw.example\n"
+    )
+    assert ntpd.read_configuration(str(main))["files"][0]["text"] == (
+        "crypto host a.example pw [redacted] ident x\n  crypto pw [redacted]\nserver pw.example\n"
+    )
+
+
+def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
+    # Debian's start script gives its own first, so that the administrator's counts.
+    debian = running(
+        "/usr/sbin/ntpd", "-p", "/run/ntpd.pid", "-c", "/etc/ntpsec/ntp.conf", "-g", "-N", "-c", "/srv/ntp.conf"
+    )
+    assert ntpd.configuration([debian]) == "/srv/ntp.conf"
+    assert ntpd.configuration([running("ntpd", "-g", "--configfile=own.conf")]) == str(Path.cwd() / "own.conf")
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node with no ntpd and an ntpq that notes that it was asked."""
+    monkeypatch.setattr(run, "PATH", str(tmp_path))
+    monkeypatch.setattr(ntpd, "time_daemons", list)
+    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(tmp_path / "ntp.conf"),))
+    write(tmp_path / "ntpq", f"#!/bin/sh\necho asked >> {tmp_path}/asked\n").chmod(0o755)
+    return tmp_path
+
+
+def test_a_file_that_another_ntpd_would_read_stands_beside(bare: Path, monkeypatch: pytest.MonkeyPatch):
+    """As where a tool takes NTPsec for ntp.org's ntpd."""
+    own = write(bare / "ntpsec.conf", "server a.example\n")
+    other = write(bare / "ntp.conf", "server b.example\ncrypto pw secret\n")
+    monkeypatch.setattr(ntpd, "time_daemons", lambda: [running("/usr/sbin/ntpd", "-c", str(own))])
+    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(own), str(bare / "gone.conf"), str(other)))
+    taken = ntpd.collect(5)
+    assert names(taken["config"], bare) == ["ntpsec.conf"]
+    assert [(file["path"], file["text"]) for file in taken["beside"]] == [
+        (str(other), "server b.example\ncrypto pw [redacted]\n")
+    ]
+
+
+def test_where_no_ntpd_is_nothing_is_run(bare: Path):
+    assert ntpd.collect(5) == {
+        "present": False,
+        "config": {"path": None, "files": [], "unread": []},
+        "beside": [],
+        "commands": {},
+    }
+    assert not (bare / "asked").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        running("/usr/sbin/ntpd", "-N", exe="/bin/busybox"),  # it reads /etc/ntp.conf as well
+        running("ntpd: ntp engine"),
+    ],
+)
+def test_anothers_ntpd_is_not_asked_by_ntpq(bare: Path, other: dict, monkeypatch: pytest.MonkeyPatch):
+    write(bare / "ntp.conf", "server a.example\n")
+    assert ntpd.collect(5)["present"] is True
+
+    (bare / "asked").unlink()
+    monkeypatch.setattr(ntpd, "time_daemons", lambda: [other])
+    assert ntpd.collect(5)["present"] is False
+    assert not (bare / "asked").exists()
+
+
+def test_what_is_configured_and_has_no_ntpq_says_so(bare: Path):
+    write(bare / "ntp.conf", "server a.example\n")
+    (bare / "ntpq").unlink()
+    assert ntpd.collect(5)["commands"] == {
+        "rv": {"error": "ntpq is not installed"},
+        "peers": {"error": "ntpq is not installed"},
+    }
+
+
+@pytest.fixture
+def ntpsec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real NTPsec ntpd whose server is silent; its ``ntp.conf``."""
+    daemon, tools = unpacked("ntpsec"), unpacked("python3-ntp")
+    box = Box(tmp_path)
+    try:
+        conf = write(
+            tmp_path / "ntp.conf", "restrict 127.0.0.1\nrestrict ::1\nserver 192.0.2.9 iburst\nincludefile inc\n"
+        )
+        write(tmp_path / "inc/more.conf", "server 192.0.2.8\n")
+        process = box.start(daemon / "usr/sbin/ntpd", "-n", "-g", "-c", conf, "-p", tmp_path / "pid")
+        # Installed, ntpq finds its library by the linker's cache; unpacked, beside its own module.
+        shutil.copytree(tools / "usr/lib/python3/dist-packages/ntp", tmp_path / "python/ntp")
+        (library,) = tools.glob("usr/lib/*/ntp/libntpc.so")
+        (tmp_path / "python/ntp/libntpc.so").symlink_to(library)
+        box.command("ntpq", "env", f"PYTHONPATH={tmp_path}/python", "/usr/bin/python3", daemon / "usr/bin/ntpq")
+        monkeypatch.setattr(run, "PATH", f"{tmp_path}:{run.PATH}")
+        monkeypatch.setattr(ntpd, "time_daemons", lambda: box.daemons(process))
+        wait_for(lambda: run.run(["ntpq", "-pn"], 5).get("stdout", "").count("192.0.2.") == 2, "ntpd did not come up")
+        yield conf
+    finally:
+        box.close()
+
+
+def test_a_real_ntpsec_is_seen_with_its_configuration_and_its_own_words(ntpsec: Path):
+    taken = ntpd.collect(5)
+
+    assert taken["present"] is True
+    assert taken["config"]["path"] == str(ntpsec)
+    assert names(taken["config"], ntpsec.parent) == ["ntp.conf", "inc/more.conf"]
+    assert taken["commands"]["rv"]["rc"] == 0
+    assert "leap_alarm" in taken["commands"]["rv"]["stdout"]
+    assert "ntpsec" in taken["commands"]["rv"]["stdout"]
+    assert "192.0.2.9" in taken["commands"]["peers"]["stdout"]
+    assert "192.0.2.8" in taken["commands"]["peers"]["stdout"]

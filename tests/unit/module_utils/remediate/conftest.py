@@ -1,0 +1,138 @@
+"""A node for node_remediate: a real file tree, and a systemd of which only the bookkeeping is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import Node
+
+from tests.unit.module_utils.probes import conftest as probes
+
+chrony_tree = probes.chrony_tree
+
+ABSENT = {"load_state": "not-found", "unit_file_state": "", "active_state": "inactive", "wanted": False}
+
+
+def unit(unit_file_state: str, active_state: str) -> dict:
+    """A unit's state, of one that is there."""
+    load_state = "masked" if unit_file_state.startswith("masked") else "loaded"
+    return {
+        "load_state": load_state,
+        "unit_file_state": unit_file_state,
+        "active_state": active_state,
+        "wanted": unit_file_state.startswith("enabled"),
+    }
+
+
+@dataclass
+class Bookkeeping:
+    """What systemctl would have been told, and the states that its manual says it leads to."""
+
+    units: dict
+    told: list = field(default_factory=list)
+    failing: dict = field(default_factory=dict)  # command: what to do when it comes
+    answers: bool = True
+
+    def show(self, units: list) -> dict:
+        return {name: (name, dict(self.units.get(name, ABSENT))) for name in units}
+
+    def systemctl(self, verb: str, units: list) -> None:
+        command = " ".join([verb, *units])
+        self.told.append(command)
+        if command in self.failing:
+            self.failing[command]()
+        for name in units:
+            state = self.units.setdefault(name, dict(ABSENT))
+            if verb in ("start", "restart"):
+                state["active_state"] = "active"
+                if name == "chrony.service" and "systemd-timesyncd.service" in self.units:  # its Conflicts=
+                    self.units["systemd-timesyncd.service"]["active_state"] = "inactive"
+            if verb in ("stop", "disable --now"):
+                state["active_state"] = "inactive"
+            file_state = {"unmask": "disabled", "enable": "enabled", "mask": "masked", "disable": "disabled"}
+            if verb.split(maxsplit=1)[0] in file_state:
+                runtime = "-runtime" if verb == "mask --runtime" else ""
+                self.units[name] = {**unit(file_state[verb.split(maxsplit=1)[0]] + runtime, state["active_state"])}
+
+    def wait_for_chronyd(self, name: str) -> None:
+        self.told.append(f"wait for {name}")
+        if not self.answers:
+            raise RemediationError(
+                f"{name} did not stay active. systemctl status {name}: Fatal error : Could not open socket"
+            )
+
+
+def fails(text: str) -> Callable[[], None]:
+    def fail() -> None:
+        raise RemediationError(text)
+
+    return fail
+
+
+@pytest.fixture
+def systemd() -> Bookkeeping:
+    """chrony is installed and disabled; systemd-timesyncd keeps the time."""
+    return Bookkeeping(
+        {"chrony.service": unit("disabled", "inactive"), "systemd-timesyncd.service": unit("enabled", "active")}
+    )
+
+
+@pytest.fixture
+def node(tmp_path: Path, systemd: Bookkeeping) -> Node:
+    (tmp_path / "etc/chrony/conf.d").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    return Node(str(tmp_path / "var/lib/skewgate"), str(tmp_path), systemd)  # type: ignore[arg-type]
+
+
+def params(**given) -> dict:
+    """The module's parameters, with its defaults."""
+    return {
+        "backup_id": "20261122T152134Z",
+        "files": [],
+        "chronyd": None,
+        "enable": [],
+        "disable": [],
+        "packages": {},
+        "hold": [],
+        "rtc": False,
+        "missing_ok": False,
+        "only_latest": False,
+        "step_s": None,
+        **given,
+    }
+
+
+def file(path: Path, content: str, mode: str = "0644") -> dict:
+    return {"path": str(path), "content": content, "mode": mode}
+
+
+def chronyd(config: Path, **given) -> dict:
+    return {
+        "unit": "chrony.service",
+        "config": str(config),
+        "restart": True,
+        "step": True,
+        "options_variable": None,
+        "options": "",
+        **given,
+    }
+
+
+def tree(folder: Path) -> dict:
+    """All below a folder but the module's own: {path: (mode, times, bytes or link)}; of folders the mode alone."""
+    found: dict = {}
+    for path in sorted(folder.rglob("*")):
+        name, status = str(path.relative_to(folder)), path.lstat()
+        if name.startswith("var"):
+            continue
+        if path.is_symlink():
+            found[name] = str(path.readlink())
+        elif path.is_dir():
+            found[name] = status.st_mode
+        else:
+            found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, path.read_bytes())
+    return found

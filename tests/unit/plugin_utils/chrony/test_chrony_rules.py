@@ -1,0 +1,356 @@
+"""Every rule has a configuration in which it matches and one in which it does not; a real chronyd shows what it can."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, source_count
+
+from tests.unit.module_utils.probes import conftest as probes
+
+chrony_tree = probes.chrony_tree
+
+MAIN = "/etc/chrony/chrony.conf"
+SOURCES = "/etc/chrony/sources.d/ntp.sources"
+GOOD = (
+    "server a.example iburst\nserver b.example iburst\nserver c.example iburst\ndriftfile /d\nmakestep 1 3\nrtcsync\n"
+)
+
+
+def without(*words: str) -> str:
+    return "".join(line for line in GOOD.splitlines(keepends=True) if not line.startswith(words))
+
+
+NO_SERVERS = without("server")
+
+
+def read(text: str, **section: Any) -> ChronyConfig:
+    sources = section.pop("sources", None)
+    files = [{"path": MAIN, "text": text}]
+    if sources is not None:
+        files.append({"path": SOURCES, "text": sources})
+    unread = [{"path": path, "error": error} for path, error in section.pop("unread", {}).items()]
+    return read_config(
+        {
+            "config": {"path": MAIN, "files": files, "unread": unread},
+            "printed": {"rc": 0, "stdout": "", "stderr": ""},
+            "version": "4.3",
+            **section,
+        }
+    )
+
+
+def matched(config: ChronyConfig) -> list[str]:
+    return [rule.id for rule in RULES.values() if list(rule.find(config))]
+
+
+REFUSED = {"rc": 1, "stdout": "", "stderr": f"2026Z Fatal error : Invalid directive at line 7 in file {MAIN}\n"}
+WITH_DIRECTORY = GOOD + "sourcedir /etc/chrony/sources.d\n"
+FIPS_OFF = [{"path": "/etc/sysconfig/chronyd", "text": "OPTIONS=-F 2\nGNUTLS_FORCE_FIPS_MODE=0\n"}]
+
+# rule: (failing text, what else the evidence has), (passing text, what else)
+EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
+    "CHR001": ((GOOD + "servre d\n", {"printed": REFUSED}), (GOOD, {})),
+    "CHR002": ((GOOD, {"unread": {"/etc/x.conf": "[Errno 13] Permission denied"}}), (GOOD, {})),
+    "CHR003": (
+        (GOOD + "include /etc/*.conf2\n", {"unread": {"/etc/*.conf2": "[Errno 2] No such file"}}),
+        (GOOD + f"include {MAIN}\n", {}),
+    ),
+    "CHR004": ((WITH_DIRECTORY, {"sources": "server d.example"}), (WITH_DIRECTORY, {"sources": "server d.example\n"})),
+    "CHR101": ((NO_SERVERS, {}), (NO_SERVERS + "refclock PHC /dev/ptp0\n", {})),
+    "CHR102": ((NO_SERVERS + "pool p noselect\n", {}), (NO_SERVERS + "pool p\nserver q noselect\n", {})),
+    "CHR103": ((NO_SERVERS + "pool p offline\n", {}), (NO_SERVERS + "pool p offline\nserver q\n", {})),
+    "CHR104": ((NO_SERVERS + "server a\nserver b noselect\n", {}), (NO_SERVERS + "pool p\n", {})),
+    "CHR105": ((NO_SERVERS + "pool p maxsources 2\n", {}), (NO_SERVERS + "pool p maxsources 3\n", {})),
+    "CHR106": ((GOOD + "server A.example\n", {}), (GOOD + "server d.example\n", {})),
+    "CHR107": (
+        (GOOD + "server 169.254.169.123\nserver fd00:ec2::123\n", {}),
+        (GOOD + "server time1.google.com\nserver time2.google.com\n", {}),
+    ),
+    "CHR108": ((GOOD + "minsources 4\n", {}), (GOOD + "minsources 3\n", {})),
+    "CHR109": (
+        (GOOD + "server time.google.com\n", {}),
+        (NO_SERVERS + "pool time.aws.com\nserver 169.254.169.123\n", {}),
+    ),
+    "CHR110": ((NO_SERVERS + "pool time.aws.com\nleapsectz right/UTC\n", {}), (GOOD + "leapsectz right/UTC\n", {})),
+    "CHR201": ((without("makestep"), {}), (GOOD, {})),
+    "CHR202": ((without("rtcsync"), {}), (without("rtcsync") + "rtcfile /var/lib/chrony/rtc\n", {})),
+    "CHR203": (
+        (GOOD + "rtcfile /var/lib/chrony/rtc\n", {}),
+        (without("rtcsync") + "rtcfile /var/lib/chrony/rtc\n", {}),
+    ),
+    "CHR204": ((without("driftfile"), {}), (GOOD, {})),
+    "CHR205": ((GOOD + "maxchange 1000 1 2\n", {}), (GOOD, {})),
+    "CHR206": ((GOOD + "maxdistance 16\n", {}), (GOOD + "maxdistance 1.5\n", {})),
+    "CHR207": ((GOOD + "maxupdateskew 2000\n", {}), (GOOD + "maxupdateskew 100.0\n", {})),
+    "CHR208": ((GOOD + "local stratum 10\n", {}), (GOOD + "# local stratum 10\n", {})),
+    "CHR209": ((GOOD + "initstepslew 30\n", {}), (GOOD, {})),
+    "CHR210": ((GOOD + "manual\n", {}), (GOOD, {})),
+    "CHR301": ((GOOD + "cmdport 0\n", {}), (GOOD + "cmdport 0\ncmdport 323\n", {})),
+    "CHR302": ((GOOD + "allow 10.0.0.0/8\n", {}), (GOOD + "allow\nport 0\n", {})),
+    "CHR303": ((GOOD + "cmdallow all\n", {}), (GOOD + "cmdallow 127/8\ncmdallow ::1\n", {})),
+    "CHR304": (
+        (GOOD + "keyfile /etc/chrony/chrony.keys\n", {"keyfile": {"path": "/etc/chrony/chrony.keys", "mode": "0644"}}),
+        (GOOD + "keyfile /etc/chrony/chrony.keys\n", {"keyfile": {"path": "/etc/chrony/chrony.keys", "mode": "0640"}}),
+    ),
+    "CHR401": ((GOOD + "server n nts\n", {}), (GOOD + "server n nts\nauthselectmode prefer\n", {})),
+    "CHR402": (
+        (GOOD + "server n nts\n", {"fips": True}),
+        (GOOD + "server n nts\n", {"fips": True, "defaults": FIPS_OFF}),
+    ),
+}
+
+
+def test_every_rule_has_its_examples_and_says_why_what_to_do_and_from_where():
+    assert list(EXAMPLES) == list(RULES)
+    assert all(rule.why and rule.remedy and rule.source for rule in RULES.values())
+    assert len({rule.name for rule in RULES.values()}) == len(RULES)
+
+
+def test_a_good_configuration_matches_no_rule():
+    assert matched(read(GOOD)) == []
+
+
+@pytest.mark.parametrize("rule", EXAMPLES)
+def test_a_rule_matches_what_it_is_about_and_nothing_else(rule: str):
+    (failing, also), (passing, also_passing) = EXAMPLES[rule]
+
+    places = list(RULES[rule].find(read(failing, **also)))
+
+    assert places
+    for place in places:
+        text = {MAIN: failing, SOURCES: also.get("sources", "")}.get(place.file, "")
+        assert place.line is None or place.text.split(" ")[0] in (
+            text.split("\n")[place.line - 1].split(" ")[0],
+            "Invalid",
+        )
+    assert rule not in matched(read(passing, **also_passing))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        pytest.param(
+            "server a nts\nserver b nts\nserver c\nauthselectmode ignore\n", None, id="NTS and plain, ignored"
+        ),
+        pytest.param("server a nts\nserver b\nserver c nts\nauthselectmode mix\n", "CHR401", id="mix by name"),
+        pytest.param("server a nts\nserver b key 1\nserver c nts\n", None, id="NTS and keys are both authenticated"),
+        pytest.param("pool a\nauthselectmode require\n", "CHR102", id="none is authenticated, and all must be"),
+        pytest.param(
+            "pool a\nserver n nts\nauthselectmode prefer\n", "CHR104", id="the plain pool is no more selected"
+        ),
+        pytest.param(
+            "pool a maxsources 2\nserver 10.0.0.1 noselect\n", "CHR105", id="one that is only watched does not count"
+        ),
+        pytest.param("server n\nserver n\nserver n\nminsources 3\n", "CHR106", id="a name has several addresses"),
+        pytest.param("pool a\nmakestep 1 0\n", "CHR201", id="a makestep that never steps"),
+        pytest.param("pool a\nallow\n", "CHR302", id="allow without a network is all"),
+    ],
+)
+def test_what_decides_is_what_chronyd_makes_of_it(text: str, rule: str | None):
+    assert matched(read(NO_SERVERS + text)) == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("pool a\nserver b\nserver c noselect\npool d maxsources 2\nrefclock PHC /dev/ptp0\n", 8),
+        ("server 10.0.0.1\nserver 10.0.0.1\nserver b\n", 2),  # an address is added once
+        ("server b\nserver b\nserver b\n", 3),  # each may be another address of the name
+    ],
+)
+def test_the_most_sources_there_can_be_are_counted(text: str, count: int):
+    assert source_count(read(text)) == count
+
+
+def test_lines_that_chronyd_would_refuse_are_named_where_it_could_not_be_asked():
+    config = read(GOOD + "servre d\nserver e ibrust\n", printed={"error": "no answer"})
+    assert [(place.line, place.text) for place in RULES["CHR001"].find(config)] == [
+        (7, "servre d: chrony has no directive 'servre'"),
+        (8, "server e ibrust: 'ibrust' is no option of server"),
+    ]
+
+
+# A real chronyd
+
+
+@pytest.fixture(scope="session")
+def chronyd(chrony_tree: Path) -> Path:
+    return chrony_tree / "usr/sbin/chronyd"
+
+
+@pytest.mark.parametrize("rule", EXAMPLES)
+def test_chronyd_itself_accepts_what_the_other_rules_are_about(rule: str, chronyd: Path, tmp_path: Path):
+    """So none of them is one that `chronyd -p` would tell."""
+    config = tmp_path / "chrony.conf"
+    config.write_text(EXAMPLES[rule][0][0].replace(MAIN, str(config)).replace("/etc/", f"{tmp_path}/"))
+
+    done = subprocess.run([chronyd, "-p", "-f", config], capture_output=True, text=True, timeout=10, check=False)
+
+    assert done.returncode == (rule == "CHR001")
+    printed = {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+    read_again = read_config(
+        {
+            "config": {"path": str(config), "files": [{"path": str(config), "text": config.read_text()}], "unread": []},
+            "printed": printed,
+            "version": "4.3",
+        }
+    )
+    refusals = list(RULES["CHR001"].find(read_again))
+    assert [(place.file, place.line) for place in refusals] == ([(str(config), 7)] if rule == "CHR001" else [])
+
+
+class Running:
+    """A chronyd -x in a folder of its own, and its chronyc."""
+
+    def __init__(self, chronyd: Path, folder: Path, text: str, port: int = 0) -> None:
+        self.folder = folder
+        self.chronyc = chronyd.parents[1] / "bin/chronyc"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        own = f"port {port}\ncmdport 0\nbindcmdaddress {folder}/sock\npidfile {folder}/pid\n"
+        (folder / "chrony.conf").write_text(text + own)
+        self.process = subprocess.Popen(
+            [chronyd, "-x", "-d", "-u", "root", "-f", folder / "chrony.conf"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def ask(self, *command: str) -> list[list[str]]:
+        argv = [self.chronyc, "-h", f"{self.folder}/sock", "-c", "-N", *command]
+        deadline_s = time.monotonic() + 10
+        while True:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=False)
+            if done.returncode == 0:
+                return [line.split(",") for line in done.stdout.splitlines()]
+            assert time.monotonic() < deadline_s, done.stdout
+            time.sleep(0.1)
+
+    def stop(self) -> str:
+        self.process.terminate()
+        return self.process.communicate(timeout=10)[0]
+
+
+@pytest.fixture
+def start(chronyd: Path, tmp_path: Path) -> Iterator[Any]:
+    started: list[Running] = []
+
+    def begin(text: str) -> Running:
+        started.append(Running(chronyd, tmp_path / "chronyd", text))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            running.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        pytest.param("server 127.0.0.1 ibrust\nserver 127.0.0.2\n", ["127.0.0.2"], id="a bad option"),
+        pytest.param("server 127.0.0.1\nserver 127.0.0.2", ["127.0.0.1"], id="no newline at the end"),
+        pytest.param("makestep 1 3\nserver 127.0.0.1 minpoll x\nserver 127.0.0.2\n", ["127.0.0.2"], id="a bad value"),
+        pytest.param("server 127.0.0.1 ipv4\nserver 127.0.0.2 copy\n", ["127.0.0.2"], id="an option of a later chrony"),
+    ],
+)
+def test_a_real_chronyd_drops_the_lines_that_are_told_and_logs_nothing(text, asked, start, tmp_path: Path):
+    folder = tmp_path / "sources.d"
+    folder.mkdir()
+    (folder / "ntp.sources").write_text(text)
+    running = start(f"sourcedir {folder}\n")
+
+    names = [row[2] for row in running.ask("sources", "-a")]
+    log = running.stop()
+
+    assert names == asked
+    assert "127.0.0.1" not in log.replace("Added", "") or "127.0.0.1" in asked
+    config = read("sourcedir /etc/chrony/sources.d\n", sources=text, version=running_version(running))
+    assert [source.name for source in config.sources] == asked
+    assert list(RULES["CHR004"].find(config))
+
+
+def running_version(running: Running) -> str:
+    done = subprocess.run([running.chronyc, "-v"], capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.split("version ")[1].split()[0]
+
+
+def test_a_real_chronyd_does_not_start_with_rtcfile_and_rtcsync(start, tmp_path: Path):
+    running = start(f"rtcfile {tmp_path}/rtc\nrtcsync\n")
+    log, _none = running.process.communicate(timeout=10)
+    assert running.process.returncode != 0
+    assert "rtcfile directive cannot be used with rtcsync" in log
+
+
+def test_a_real_chronyd_has_no_second_source_at_an_address_that_stands_twice(start):
+    running = start("server 127.0.0.1\nserver 127.0.0.1\n")
+    assert len(running.ask("sources")) == 1
+    assert "Could not add source 127.0.0.1" in running.stop()
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        pytest.param("server 127.0.0.1\nauthselectmode require\n", ["N----"], id="CHR102 require"),
+        pytest.param(
+            "server 127.0.0.1 nts\nserver 127.0.0.2\nauthselectmode prefer\n", ["-----", "N----"], id="CHR104"
+        ),
+        pytest.param("server 127.0.0.1 nts\nserver 127.0.0.2\n", ["--TR-", "-----"], id="CHR401 mix"),
+        pytest.param(
+            "server 127.0.0.1 nts\nserver 127.0.0.2\nauthselectmode ignore\n", ["-----"] * 2, id="CHR401 ignore"
+        ),
+    ],
+)
+def test_a_real_chronyd_makes_of_authselectmode_what_the_rules_say(text, options, start):
+    rows = start(text).ask("selectdata")
+    # name, state, authentication, 5 configured options, 5 in effect
+    assert sorted("".join(row[8:13]) for row in rows) == sorted(options), rows
+
+
+@pytest.fixture
+def server(chronyd: Path, tmp_path: Path) -> Iterator[str]:
+    """A server line for a chronyd on loopback that answers at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = Running(chronyd, tmp_path / "server", "local stratum 5\nallow\nbindaddress 127.0.0.1\n", port=port)
+    running.ask("tracking")
+    yield f"server 127.0.0.1 port {port} iburst minpoll -2 maxpoll -2"
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        pytest.param("", "*", id="selected"),
+        pytest.param("\nminsources 2", "W", id="CHR108 waits for ever for a second source"),
+        pytest.param(" noselect", "N", id="CHR102 is only watched"),
+    ],
+)
+def test_a_real_chronyd_follows_a_good_server_only_where_no_rule_of_errors_matches(more, state, server, start):
+    running = start(f"{server}{more}\n")
+    deadline_s = time.monotonic() + 10
+    while (found := running.ask("selectdata")[0][0]) != state:
+        assert time.monotonic() < deadline_s, f"{found}, not {state}"
+        time.sleep(0.1)
+    errors = {"W": ["CHR108"], "N": ["CHR102"]}.get(state, [])
+    config = read(f"{server}{more}\n")
+    assert [rule for rule in matched(config) if RULES[rule].severity == "error"] == errors
+
+
+def test_a_real_chronyd_exits_at_an_offset_beyond_maxchange(server, start):
+    running = start(f"{server} offset 100\nmaxchange 1 0 0\n")
+    log, _none = running.process.communicate(timeout=15)
+    assert "exceeds the allowed maximum" in log
+    assert "exiting" in log
+
+
+def test_a_real_chronyd_asks_no_source_that_is_offline(start):
+    assert start("server 127.0.0.1 offline\n").ask("activity") == [["0", "1", "0", "0", "0"]]

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet, spread
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import (
+    CONTROLLER,
+    NS,
+    chrony,
+    ntp_sample,
+    ntp_server,
+    record,
+    silent_sample,
+    source,
+    unreached,
+)
+
+SERVERS = ("10.77.0.1", "10.77.0.2", "10.77.0.3")
+
+
+def fleet(**nodes: dict[str, Any]) -> dict[str, Any]:
+    return judge_fleet({name: Record(data) for name, data in nodes.items()})
+
+
+def told(**nodes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {finding["id"]: finding for finding in fleet(**nodes)["findings"]}
+
+
+def with_servers(skew_s: float = 0.0, **samples: dict[str, Any]) -> dict[str, Any]:
+    """A node that asks three servers; ``s1`` to ``s3`` replace what one of them answered."""
+    entries = [ntp_server(name, samples.get(f"s{n}") or ntp_sample(skew_s)) for n, name in enumerate(SERVERS, start=1)]
+    return record(skew_s, ntp={"servers": entries})
+
+
+# Spread
+
+
+def test_the_spread_is_the_largest_difference_with_its_error_bars_and_the_two_nodes():
+    apart = spread({"a": Interval(-612.01, -611.99), "b": Interval(-0.01, 0.01), "c": Interval(44.9, 45.1)})
+    assert apart == {"low": 656.89, "high": 657.11, "ahead": "c", "behind": "a"}
+
+
+def test_where_error_bars_overlap_no_node_is_named():
+    apart = spread({"a": Interval(-1.0, 1.0), "b": Interval(0.5, 0.6)})
+    assert apart == {"low": 0.0, "high": 1.6, "ahead": None, "behind": None}
+
+
+@pytest.mark.parametrize("skews", [{}, {"a": Interval(0, 0)}], ids=["none", "one"])
+def test_fewer_than_two_nodes_have_no_spread(skews):
+    assert spread(skews) is None
+
+
+intervals = st.tuples(st.integers(-50, 50), st.integers(0, 30)).map(lambda pair: Interval(pair[0], sum(pair)))
+
+
+@given(st.lists(intervals, min_size=2, max_size=6))
+def test_the_spread_is_that_of_the_widest_of_all_pairs(found):
+    apart = spread({f"n{n}": interval for n, interval in enumerate(found)})
+    pairs = list(itertools.permutations(found, 2))
+    assert apart["low"] == max(0, *(i.low - j.high for i, j in pairs))
+    assert apart["high"] == max(i.high - j.low for i, j in pairs)
+
+
+def test_the_spread_does_not_depend_on_when_a_node_had_its_turn():
+    late = {"before_ns": CONTROLLER["before_ns"] - 500 * NS, "after_ns": CONTROLLER["after_ns"] + 500 * NS}
+    both = [fleet(a=record(0.0), b={**record(2.0), "controller": controller}) for controller in (CONTROLLER, late)]
+    assert both[0]["spread_s"] == both[1]["spread_s"]
+    assert both[0]["spread_s"]["low"] == pytest.approx(2.0, abs=0.01)
+    assert (both[0]["spread_s"]["ahead"], both[0]["spread_s"]["behind"]) == ("b", "a")
+
+
+# The controller
+
+
+def controller_off_s(seconds: float) -> dict[str, int]:
+    return {key: value + round(seconds * NS) for key, value in CONTROLLER.items()}
+
+
+def test_a_controller_with_the_true_time_is_no_finding():
+    found = fleet(a=record(), b=record(-612.0))
+    assert found["controller_skew_s"]["low"] <= 0 <= found["controller_skew_s"]["high"]
+    assert found["findings"] == []
+
+
+@pytest.mark.parametrize(("off_s", "direction"), [(30.0, "ahead"), (-30.0, "behind")])
+def test_a_controller_that_the_nodes_references_contradict_is_told(off_s, direction):
+    skews_s = {"a": 0.0, "b": 9.0}
+    nodes = {name: {**record(skew_s), "controller": controller_off_s(off_s)} for name, skew_s in skews_s.items()}
+    assert f" s {direction} (±" in told(**nodes)["controller_clock"]["summary"]
+    found = fleet(**nodes)["controller_skew_s"]
+    assert found["low"] <= off_s <= found["high"]
+    assert found["high"] - found["low"] < 5
+
+
+def test_one_node_whose_clock_was_moved_does_not_accuse_the_controller():
+    nodes = {"a": record(), "b": record(), "c": {**record(), "controller": controller_off_s(30.0)}}
+    assert "controller_clock" not in told(**nodes)
+
+
+def test_nodes_that_disagree_about_the_controller_leave_it_unknown():
+    nodes = {"a": record(), "b": {**record(), "controller": controller_off_s(30.0)}}
+    assert fleet(**nodes)["controller_skew_s"] is None
+
+
+def test_a_single_reference_does_not_accuse_the_controller():
+    alone = record(ntp={"servers": [ntp_server("10.77.0.1", ntp_sample())]}, api_date={"apis": []})
+    nodes = {name: {**alone, "controller": controller_off_s(30.0)} for name in "abc"}
+    assert fleet(**nodes)["controller_skew_s"] is None
+    assert told(**nodes) == {}
+
+
+# All off together
+
+
+def test_a_fleet_that_is_off_together_is_told():
+    finding = told(a=record(-612.0), b=record(-612.4), c=record(-611.9))["fleet_off_together"]
+    assert "all 3 nodes whose skew is known are at least 611.899 s behind, and at most 0.50" in finding["summary"]
+    assert finding["nodes"] == ["a", "b", "c"]
+
+
+def test_a_fleet_that_agrees_with_the_controller_accuses_the_references():
+    nodes = {name: {**record(45.0), "controller": controller_off_s(45.0)} for name in "ab"}
+    found = told(**nodes)
+    assert "the references may be what is wrong" in found["fleet_off_together"]["summary"]
+    assert "ahead" in found["controller_clock"]["summary"]
+
+
+@pytest.mark.parametrize(
+    "skews",
+    [
+        pytest.param((-612.0, 0.0), id="one is right"),
+        pytest.param((-612.0, 45.0), id="to both sides"),
+        pytest.param((30.0, 300.0), id="on one side, far from each other"),
+        pytest.param((0.02, 0.03), id="by less than anything minds"),
+        pytest.param((45.0,), id="a single node"),
+    ],
+)
+def test_nodes_that_are_off_each_by_itself_are_not_off_together(skews):
+    nodes = {f"n{n}": record(skew_s) for n, skew_s in enumerate(skews)}
+    assert "fleet_off_together" not in told(**nodes)
+
+
+# Servers that several nodes share
+
+
+def test_a_server_that_serves_no_node_is_told_once_with_their_number():
+    finding = told(**{name: with_servers(s3=silent_sample()) for name in "abcd"})["ntp_server_shared"]
+    assert finding["summary"] == "all 4 nodes that asked got no usable time from 10.77.0.3: no reply within 2 s"
+    assert "the same from everywhere" in finding["remedy"]
+
+
+def test_a_server_that_serves_some_nodes_only_points_to_their_network():
+    nodes = {"a": with_servers(), "b": with_servers(s3=silent_sample()), "c": with_servers(s3=silent_sample())}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"].startswith("2 of 3 nodes that asked (b, c) got no usable time from 10.77.0.3: ")
+    assert "the server works" in finding["remedy"]
+    assert finding["nodes"] == ["b", "c"]
+
+
+def test_servers_with_the_same_fault_on_the_same_nodes_are_one_finding():
+    nodes = {name: with_servers(s2=silent_sample(), s3=silent_sample()) for name in "ab"}
+    findings = fleet(**nodes)["findings"]
+    assert [finding["id"] for finding in findings] == ["ntp_server_shared"]
+    assert "from 10.77.0.2, 10.77.0.3: " in findings[0]["summary"]
+
+
+def test_a_server_with_a_wrong_time_is_told_as_such():
+    nodes = {name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"].startswith("all 2 nodes that asked got a wrong time from 10.77.0.2: ")
+    assert "take it out of the nodes' configuration" in finding["remedy"]
+
+
+def following(*sources: str) -> dict[str, Any]:
+    return record(chrony=chrony(None, source(), *sources))
+
+
+def test_a_source_of_the_daemons_that_no_longer_answers_is_told_too():
+    nodes = {"a": following(), "b": following(source("10.1.1.1", "?", 0)), "c": following(source("10.1.1.1", "?", 0))}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"] == (
+        "all 2 nodes that asked got no usable time from 10.1.1.1: their time daemon gets no answer"
+    )
+
+
+def test_a_falseticker_of_the_daemons_is_told_by_those_who_say_so():
+    nodes = {name: following(source("10.1.1.1", "x" if name in "bc" else "+")) for name in "abc"}
+    finding = told(**nodes)["ntp_server_shared"]
+    assert finding["summary"].startswith(
+        "2 of 3 nodes that asked (b, c) got a wrong time from 10.1.1.1: their time daemon's"
+    )
+
+
+def test_what_a_node_found_itself_counts_before_what_its_daemon_says():
+    entries = [ntp_server(name, ntp_sample()) for name in ("ntp1.example.net", *SERVERS[1:])]
+    entries[0]["addresses"] = ["10.77.0.1"]
+    nodes = {n: record(ntp={"servers": entries}, chrony=chrony(None, source("10.77.0.1", "?", 0))) for n in "ab"}
+    assert told(**nodes) == {}
+
+
+def test_what_is_bad_for_one_node_only_is_that_nodes_own():
+    assert told(a=with_servers(), b=with_servers(s3=silent_sample())) == {}
+
+
+# Members as servers
+
+
+def test_a_node_that_others_are_compared_with_is_told_by_its_address():
+    found = told(a={**record(), "address": "10.77.0.1"}, b=record(), gone=unreached())["fleet_members_as_servers"]
+    assert found["summary"] == "a of this fleet is a source of time for 2 of its nodes"
+    assert found["nodes"] == ["a", "b"]
+
+
+def test_a_node_that_is_a_source_of_anothers_daemon_is_told():
+    follower = record(chrony=chrony(None, source(), source("10.77.0.12", "+")))
+    found = told(a={**record(), "address": "10.77.0.11"}, b={**record(), "address": "10.77.0.12"}, c=follower)
+    assert found["fleet_members_as_servers"]["nodes"] == ["c"]
+
+
+# What must not end a run
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(unreached(), id="unreachable"),
+        pytest.param({**record(), "evidence": {}}, id="no evidence"),
+        pytest.param(record(ntp={"servers": 7}), id="servers that are no list"),
+        pytest.param(record(ntp={"servers": [{}]}), id="a server without a name"),
+        pytest.param(record(-612.1, chrony={"commands": 7}), id="commands of another form"),
+        pytest.param(record(api_date={"error": "broke"}, ntp={"error": "broke"}), id="failed sections"),
+    ],
+)
+def test_a_node_that_showed_nothing_usable_does_not_keep_the_others_from_being_told(data):
+    found = told(a=record(-612.0), b=record(-612.2), broken=data)
+    assert found["fleet_off_together"]["nodes"][:2] == ["a", "b"]

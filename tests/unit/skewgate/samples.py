@@ -1,0 +1,85 @@
+"""Reports and events in miniature, as the collection and ansible-runner make them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import group_nodes
+
+
+def finding(
+    check: str, state: str = "pass", summary: str = "as it should be", *, required: bool = True
+) -> dict[str, Any]:
+    told = (
+        {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
+    )
+    cause = "" if state == "pass" else f"cause {check}"
+    return {
+        "check": check,
+        "state": state,
+        "cause": cause,
+        "required": required,
+        "remediable": False,
+        "summary": summary,
+        **told,
+        "seen": {},
+    }
+
+
+def admitted(**changes: Any) -> dict[str, Any]:
+    return {
+        "verdict": "admit",
+        "judged_at": "2026-01-31T12:00:00Z",
+        "refused_because": None,
+        "skew_s": {"low": -0.0041, "high": 0.0035},
+        "findings": [finding("reachable"), finding("clock_skew")],
+        "remediation": None,
+        "before": None,
+        **changes,
+    }
+
+
+def refused(**changes: Any) -> dict[str, Any]:
+    findings = [
+        finding("reachable"),
+        finding("ntp_sources", "inconclusive", "chronyc is not installed"),
+        finding("clock_skew", "fail", "612.004 s behind, Argo CD stands 90 s"),
+        finding("sync_state", "fail", "advice alone", required=False),
+    ]
+    skew_s = {"low": -612.016, "high": -611.992}
+    return {**admitted(verdict="refuse", refused_because="failure", skew_s=skew_s, findings=findings), **changes}
+
+
+def unreachable(**changes: Any) -> dict[str, Any]:
+    findings = [
+        finding("reachable", "inconclusive", "the node could not be reached: No route to host"),
+        finding("clock_skew", "skipped", "the node was not reached"),
+        finding("time_service", "skipped", "the node was not reached"),
+    ]
+    return {**admitted(verdict="refuse", refused_because="not_judged", skew_s=None, findings=findings), **changes}
+
+
+def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]:
+    causes = [node["refused_because"] for node in nodes.values()]
+    return {
+        "schema": "skewgate/report/1",
+        "skewgate_version": "0.1.0",
+        "run_id": run_id,
+        "judged_at": "2026-01-31T12:00:05Z",
+        "verdict": "refuse" if any(causes) else "admit",
+        "exit_code": 4 if "failure" in causes else 3 if "not_judged" in causes else 0,
+        "summary": {
+            "admitted": causes.count(None),
+            "refused": causes.count("failure"),
+            "not_judged": causes.count("not_judged"),
+        },
+        "fleet": {"spread_s": None, "controller_skew_s": None, "findings": []},
+        "groups": group_nodes(nodes),
+        "nodes": nodes,
+    }
+
+
+def event(
+    kind: str, host: str, result: dict[str, Any], action: str = "skewgate.preflight.node_check", **data: Any
+) -> dict[str, Any]:
+    return {"event": kind, "event_data": {"host": host, "res": result, "resolved_action": action, **data}}

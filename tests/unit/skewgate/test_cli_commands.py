@@ -1,0 +1,398 @@
+"""The commands as a user calls them. `check` and `gate` run a real ansible-playbook on a collection that answers as told."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+
+from skewgate import cli
+from tests.unit.skewgate.samples import admitted, refused, report, unreachable
+
+NODE_CHECK = """
+from ansible.plugins.action import ActionBase
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        return {**super().run(tmp, task_vars), **self._task.args}
+"""
+CHECK_TASK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - skewgate.preflight.node_check: "{{ answer }}"
+      ignore_errors: true
+      ignore_unreachable: true
+"""
+REPORT_TASK = """
+    - ansible.builtin.copy:
+        dest: "{{ gate_report_dir }}/report.json"
+        content: "{{ told | combine({'run_id': gate_run_id}) | to_json }}"
+      delegate_to: localhost
+      run_once: true
+"""
+
+
+@pytest.fixture
+def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory with the collection's stand-in, and an empty folder for reports."""
+    collection = tmp_path / "ansible_collections/skewgate/preflight"
+    (collection / "plugins/action").mkdir(parents=True)
+    (collection / "plugins/action/node_check.py").write_text(NODE_CHECK)
+    (collection / "playbooks").mkdir()
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = .\n")
+    (tmp_path / "skewgate-report").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def tell(
+    user_dir: Path, answers: dict[str, dict[str, Any]], told: dict[str, Any] | None, playbook: str = "check"
+) -> None:
+    """What each node answers, and the report that the run writes (``None``: it writes none)."""
+    path = user_dir / f"ansible_collections/skewgate/preflight/playbooks/{playbook}.yml"
+    path.write_text(CHECK_TASK + (REPORT_TASK if told else ""))
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "told": told}
+    hosts = {"localhost": local} | {name: {"answer": answer} for name, answer in answers.items()}
+    # In an inventory no text is a template, so the answers stay as they are.
+    inventory = {"all": {"children": {"nodes": {"hosts": {name: {**local, **hosts[name]} for name in answers}}}}}
+    (user_dir / "hosts.yml").write_text(json.dumps(inventory))
+
+
+def checked(node: dict[str, Any], phase: str = "check") -> dict[str, Any]:
+    return {"judgement": node, "phase": phase}
+
+
+def test_check_shows_each_node_as_it_finishes_then_the_table_the_refusals_and_the_outcome(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(
+        user_dir, {"node1": checked(admitted()), "node2": checked(refused())}, report(node1=admitted(), node2=refused())
+    )
+    assert cli.main(["check", "-i", "hosts.yml"]) == 4
+    out = capsys.readouterr().out
+    order = [
+        "node1: admitted, skew +0.000 s ± 0.005\n",
+        "| node1 | admitted |",
+        "node2: refused\n  clock_skew: fail\n",
+        f"Reports: {user_dir}/skewgate-report/report.json and evidence.json\n",
+        "1 of 2 nodes admitted; refused: node2.\n",
+    ]
+    assert [out.index(part) for part in order] == sorted(out.index(part) for part in order)
+    assert out.startswith("node")
+    assert out.endswith(order[-1])
+    assert "\x1b" not in out
+    assert max(map(len, out[out.index("+---") : out.index("Reports:")].splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code"),
+    [
+        ({"node1": admitted()}, 0),
+        ({"node1": admitted(), "node2": unreachable()}, 3),
+        ({"node1": unreachable(), "node2": refused()}, 4),
+    ],
+    ids=["all admitted", "one not judged", "one refused beside one not judged"],
+)
+def test_the_exit_status_is_the_reports(user_dir: Path, nodes: dict[str, Any], code: int) -> None:
+    tell(user_dir, {name: checked(node) for name, node in nodes.items()}, report(**nodes), "gate")
+    assert cli.main(["gate", "-i", "hosts.yml"]) == code
+
+
+def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
+    (user_dir / "other place").mkdir()
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "other place"]) == 0
+    assert (user_dir / "other place/report.json").exists()
+
+
+def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = user_dir / "skewgate-report/report.json"
+    old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
+    tell(user_dir, {"node1": checked(admitted())}, None)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    assert "without a report" in capsys.readouterr().err
+    assert json.loads(old.read_text())["run_id"] == "an-earlier-run"
+
+
+def test_wrong_settings_are_told_once_and_nothing_is_judged(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"failed": True, "configuration_errors": ["gate_clients: no client profile is called 'argo'"]}
+    tell(user_dir, {"node1": answer, "node2": answer}, None)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("gate_clients: no client profile is called 'argo'") == 1
+    assert "nothing was judged" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["-i", "nowhere.yml"], "Completely failed to parse inventory source"),
+        (["-i", "hosts.yml", "-i", "nowhere.yml"], "Completely failed to parse inventory source"),
+        (["-i", "empty.yml"], "no node was checked"),
+        (["-i", "hosts.yml", "-l", "nosuch"], "Could not match supplied host pattern, ignoring: nosuch"),
+        (["-i", "hosts.yml", "-e", "@nowhere.yml"], "nowhere.yml"),
+        (["-i", "hosts.yml", "--", "--bogus"], "unrecognized arguments: --bogus"),
+    ],
+    ids=["no inventory", "one of two inventories", "empty inventory", "limit", "variables", "option"],
+)
+def test_a_run_that_checks_no_node_is_a_usage_error_with_ansibles_words(
+    user_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    (user_dir / "empty.yml").write_text("all:\n  hosts: {}\n")
+    assert cli.main(["check", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert text in err
+    assert "ansible-inventory -i INVENTORY --graph" in err
+
+
+def test_a_node_of_the_limit_that_is_unknown_is_told(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "-l", "node1,nod2"]) == 0
+    assert "warning: Could not match supplied host pattern, ignoring: nod2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["-K", "--ask-pass", "-J"])
+def test_a_question_that_nobody_could_answer_is_refused_at_once(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check", "-i", "hosts.yml", "--", option])
+    assert ended.value.code == 2
+    assert "--become-password-file" in capsys.readouterr().err
+
+
+def test_ansibles_own_output_is_shown_only_when_asked_for(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    cli.main(["check", "-i", "hosts.yml"])
+    assert "PLAY RECAP" not in capsys.readouterr().out
+    cli.main(["check", "-i", "hosts.yml", "-v"])
+    assert "PLAY RECAP" in capsys.readouterr().out
+
+
+def test_what_minus_e_names_is_handed_on_unread() -> None:
+    arguments = [
+        "check",
+        "-i",
+        "a",
+        "-i",
+        "b",
+        "-l",
+        "x:!y",
+        "-e",
+        "@/no/such/file",
+        "-e",
+        "k=v w",
+        "--forks",
+        "3",
+        "-vvv",
+    ]
+    assert cli.ansible_options(cli._parser().parse_args(arguments), ["--diff"]) == [
+        "--inventory=a",
+        "--inventory=b",
+        "--limit=x:!y",
+        "--extra-vars=@/no/such/file",
+        "--extra-vars=k=v w",
+        "--forks=3",
+        "-vvv",
+        "--diff",
+    ]
+
+
+def test_an_internal_error_is_one_line_and_a_traceback_only_on_demand(
+    user_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = report(node1=admitted())
+    del broken["nodes"]["node1"]["verdict"]
+    tell(user_dir, {"node1": checked(admitted())}, broken)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("internal error: KeyError: 'verdict'\n")
+    assert "Traceback" not in err
+    monkeypatch.setenv("SKEWGATE_DEBUG", "1")
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_output_that_nobody_reads_any_more_is_no_internal_error() -> None:
+    command = f"{sys.executable} -m skewgate explain clock_skew | true"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=_environment())
+    assert ended.stderr == ""
+
+
+def _environment() -> dict[str, str]:
+    return {"PYTHONPATH": ":".join(sys.path), "PYTHONUNBUFFERED": "1", "PATH": "/usr/bin:/bin"}
+
+
+# --- report
+
+
+def evidence_of(path: Path, **nodes: tuple[str, str]) -> str:
+    """An evidence file of unreachable nodes: name, (when, what ansible said)."""
+    records = {
+        name: {
+            "policy": Policy(("clock_skew",), (), ("argocd",)).as_json(),
+            "collected_at": collected_at,
+            "evidence": {},
+            "controller": None,
+            "unreachable": message,
+            "module_error": None,
+        }
+        for name, (collected_at, message) in nodes.items()
+    }
+    path.write_text(
+        json.dumps({"schema": "skewgate/evidence-set/1", "judged_at": "2026-01-31T12:00:05Z", "nodes": records})
+    )
+    return str(path)
+
+
+def test_report_merges_runs_and_the_latest_record_of_a_node_wins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = evidence_of(tmp_path / "late.json", a=("2026-01-31T12:00:00Z", "late"), b=("2026-01-31T12:00:00Z", "only"))
+    early = evidence_of(tmp_path / "early.json", a=("2026-01-31T11:00:00Z", "early"))
+    for files in ([late, early], [early, late]):
+        assert cli.main(["report", *files]) == 3
+        out = capsys.readouterr().out
+        assert "late" in out
+        assert "only" in out
+        assert "early" not in out
+        assert "Reports:" not in out
+
+
+def test_evidence_that_is_judged_again_does_not_become_younger(tmp_path: Path) -> None:
+    evidence = evidence_of(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
+    assert cli.main(["report", evidence, "--report-dir", str(tmp_path / "new/dir")]) == 3
+    written = json.loads((tmp_path / "new/dir/report.json").read_text())
+    assert written["nodes"]["a"]["judged_at"] == "2026-01-31T12:00:00Z"
+    assert cli.main(["report", str(tmp_path / "new/dir/evidence.json")]) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "No such file"),
+        ("{", "is not JSON"),
+        ("[]", "found schema None"),
+        ('{"schema": "skewgate/report/1", "nodes": {}}', "found schema 'skewgate/report/1'"),
+        ('{"schema": "skewgate/evidence-set/1", "nodes": {}}', "no node was checked"),
+    ],
+    ids=["missing", "broken", "a list", "a report", "no nodes"],
+)
+def test_a_file_that_is_no_evidence_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, text: str
+) -> None:
+    path = tmp_path / "evidence.json"
+    if content is not None:
+        path.write_text(content)
+    assert cli.main(["report", str(path)]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_reports_that_can_not_be_written_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = evidence_of(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
+    assert cli.main(["report", evidence, "--report-dir", f"{evidence}/below-a-file"]) == 2
+    assert "can't write to" in capsys.readouterr().err
+
+
+# --- explain
+
+
+def test_explain_prints_a_checks_own_documentation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "clock_skew"]) == 0
+    assert capsys.readouterr().out.startswith("Is the node's clock within")
+
+
+def test_explain_without_a_name_lists_all_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {"reachable", "clock_skew", "github_app_token"} <= {line.split()[0] for line in lines}
+
+
+def test_an_unknown_check_is_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "clock"]) == 2
+    err = capsys.readouterr().err
+    assert "no check is called 'clock'" in err
+    assert "clock_skew" in err
+
+
+@pytest.mark.parametrize("name", ["CHR101", "chr101"])
+def test_explain_tells_a_rule_of_the_lint(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", name]) == 0
+    out = capsys.readouterr().out
+    rule = RULES["CHR101"]
+    assert out.startswith(f"CHR101 {rule.name} ({rule.severity})\n\n{rule.why}\n")
+    assert f"What to do: {rule.remedy}\n\nSource: {rule.source}\n" in out
+
+
+def test_an_unknown_rule_is_answered_with_where_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", "CHR999"]) == 2
+    assert (
+        f"rules {min(RULES)} to {max(RULES)}, which `skewgate explain chrony_config` lists" in capsys.readouterr().err
+    )
+
+
+# --- verify
+
+NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("node", "max_age_s", "code", "text"),
+    [
+        (admitted(), 3600, 0, "admitted at 2026-01-31T12:00:00Z"),
+        (admitted(), 1800, 0, "admitted"),
+        (admitted(), 1799, 3, "1800 s ago, but at most 1799 s"),
+        (admitted(), float("nan"), 3, "at most nan s"),
+        (admitted(judged_at="2026-01-31T12:31:00Z"), 3600, 0, "admitted"),
+        (admitted(judged_at="2026-01-31T12:31:01Z"), 3600, 3, "in the future"),
+        (refused(), 3600, 4, "refused: 612.004 s behind"),
+        (unreachable(), 3600, 3, "not judged: the node could not be reached"),
+        (None, 3600, 3, "does not have this node"),
+    ],
+    ids=["fresh", "just fresh", "stale", "no age", "a minute ahead", "future", "refused", "not judged", "unknown"],
+)
+def test_an_admission_holds_only_while_it_is_fresh(node: Any, max_age_s: float, code: int, text: str) -> None:
+    found, said = cli.admission(node, max_age_s, NOW)
+    assert (found, text in said) == (code, True), said
+
+
+def fresh() -> dict[str, Any]:
+    return admitted(judged_at=(datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 4),
+        (["--node", "a"], 0),
+        (["--node", "a", "--max-age", "60"], 3),
+        (["--node", "c"], 4),
+        (["--node", "x"], 3),
+    ],
+    ids=["every node", "a good one", "grown stale", "a refused one", "an unknown one"],
+)
+def test_verify_answers_for_all_nodes_or_for_one(tmp_path: Path, arguments: list[str], code: int) -> None:
+    content = report(a=fresh(), b=unreachable(), c=refused())
+    (tmp_path / "report.json").write_text(json.dumps(content))
+    assert cli.main(["verify", str(tmp_path), *arguments]) == code
+
+
+def test_verify_never_admits_what_it_can_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["verify", str(tmp_path)]) == 2
+    assert "expected what `skewgate check` wrote" in capsys.readouterr().err
+    for judged_at in ("yesterday", "2026-01-31T12:00:00", None):
+        (tmp_path / "report.json").write_text(json.dumps(report(a=admitted(judged_at=judged_at))))
+        assert cli.main(["verify", str(tmp_path)]) == 2
+        assert "expected RFC 3339" in capsys.readouterr().err
+    (tmp_path / "report.json").write_text(json.dumps({**report(a=fresh()), "schema": "skewgate/report/2"}))
+    assert cli.main(["verify", str(tmp_path)]) == 2
+    (tmp_path / "report.json").write_text(json.dumps(report()))
+    assert cli.main(["verify", str(tmp_path)]) == 3
