@@ -1,15 +1,52 @@
-"""How reports word many names and ranges."""
+"""How findings and reports word a measured skew and many names."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from ..clock.interval import Interval
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:
     """Names on one line; of many, the first ones and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def skew_text(skew_s: Interval) -> str:
+    """A measured skew to the millisecond: its middle, the side, and its bound. A middle of zero has no side.
+
+    The bound is rounded up, so the interval that is shown contains the one that was measured.
+
+    >>> skew_text(Interval(-612.016, -611.9955)), skew_text(Interval(-0.0043, 0.0041))
+    ('612.006 s behind (± 0.011 s)', '0.000 s (± 0.005 s)')
+    """
+    low_ms, high_ms = _milliseconds(skew_s)
+    middle_ms = round((low_ms + high_ms) / 2)
+    bound_ms = math.ceil(max(high_ms - middle_ms, middle_ms - low_ms))
+    return f"{_with_side(middle_ms)} (± {_seconds(bound_ms)} s)"
+
+
+def range_text(skews_s: Interval) -> str:
+    """From where to where the skews of several nodes reach, rounded outwards to the millisecond.
+
+    >>> range_text(Interval(-899.0004, -599.5)), range_text(Interval(-0.5, 2.0))
+    ('899.001 s behind to 599.500 s behind', '0.500 s behind to 2.000 s ahead')
+    """
+    low_ms, high_ms = _milliseconds(skews_s)
+    return f"{_with_side(math.floor(low_ms))} to {_with_side(math.ceil(high_ms))}"
+
+
+def difference_text(difference_s: Interval) -> str:
+    """How far apart two clocks are, at least and at most, rounded outwards to the millisecond.
+
+    >>> difference_text(Interval(657.0004, 657.0009))
+    '657.000 s to 657.001 s'
+    """
+    low_ms, high_ms = _milliseconds(difference_s)
+    return f"{_seconds(math.floor(low_ms))} s to {_seconds(math.ceil(high_ms))} s"
 
 
 def span_text(interval_s: Mapping[str, float], sign: str = "+") -> str:
@@ -20,3 +57,17 @@ def span_text(interval_s: Mapping[str, float], sign: str = "+") -> str:
     """
     low_ms, high_ms = math.floor(interval_s["low"] * 1000), math.ceil(interval_s["high"] * 1000)
     return f"{low_ms / 1000:{sign}.3f} s to {high_ms / 1000:{sign}.3f} s"
+
+
+def _milliseconds(interval_s: Interval) -> tuple[Fraction, Fraction]:
+    """Both ends without an error of their own: 0.1 is a tenth here, although no binary number is."""
+    return Fraction(str(interval_s.low)) * 1000, Fraction(str(interval_s.high)) * 1000
+
+
+def _with_side(milliseconds: int) -> str:
+    side = " ahead" if milliseconds > 0 else " behind" if milliseconds < 0 else ""
+    return f"{_seconds(milliseconds)} s{side}"
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{abs(milliseconds) // 1000}.{abs(milliseconds) % 1000:03}"
