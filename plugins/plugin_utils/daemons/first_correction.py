@@ -17,6 +17,10 @@ from .units import TimeDaemon
 NEVER = math.inf
 
 
+class FirstCorrectionUnknownError(MissingEvidenceError):
+    """What this daemon does at its start is not known here, whatever the node shows: a limit of this software's knowledge."""
+
+
 @dataclass(frozen=True)
 class FirstCorrection:
     """It steps what is more than ``steps_beyond_s`` off (less is slewed), and exits beyond ``gives_up_beyond_s``."""
@@ -42,7 +46,9 @@ _FIXED = {
 
 
 def first_correction(daemon: TimeDaemon, record: Record) -> FirstCorrection:
-    """By the daemon's configuration and command line; raises MissingEvidenceError where the node did not show them.
+    """By the daemon's configuration and command line; raises MissingEvidenceError if the node did not show them.
+
+    Raises FirstCorrectionUnknownError for a daemon of which it is not known what it does.
 
     Sources: chrony.conf(5), `makestep`, `initstepslew`; ntpd(8) of NTP and NTPsec on -g and -x, ntp.conf(5) on `tinker`;
     OpenNTPD's ntpd(8) and ntpd.h (SETTIME_MIN_OFFSET); systemd's timesyncd-manager.c (NTP_MAX_ADJUST); BusyBox's ntpd.c
@@ -55,7 +61,7 @@ def first_correction(daemon: TimeDaemon, record: Record) -> FirstCorrection:
     if daemon.daemon == "openntpd":
         return _of_openntpd(_argv(daemon, record), _config_words(record, "openntpd"))
     if daemon.daemon not in _FIXED:
-        raise MissingEvidenceError(f"whether {daemon.daemon} steps the clock at its start is not known")
+        raise FirstCorrectionUnknownError(f"whether {daemon.daemon} steps the clock at its start is not known")
     return _FIXED[daemon.daemon]
 
 
