@@ -7,28 +7,8 @@ from __future__ import annotations
 import getopt
 import os
 
-# As in /proc/PID/comm, which holds 15 characters. ntpd is that of NTP, NTPsec, OpenNTPD and BusyBox alike.
-# Hyper-V has none: the kernel's hv_utils sets the clock itself (Linux, drivers/hv/hv_util.c).
-TIME_DAEMONS = {
-    "chronyd",
-    "ntpd",
-    "openntpd",
-    "ntp-daemon",  # ntpd-rs
-    "ntpdate",
-    "sntp",
-    "sntpc",
-    "systemd-timesyn",
-    "ptp4l",
-    "phc2sys",
-    "timemaster",
-    "ptpd",
-    "ptpd2",
-    "htpdate",
-    "rdate",
-    "vmtoolsd",
-    "vmware-guestd",
-    "VBoxService",
-}
+from .names import DAEMON_PROCESSES, MOVER_PROCESSES
+
 CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
 
@@ -44,14 +24,14 @@ def time_daemons(proc: str = "/proc") -> list:
     """
     own_processes = _link(f"{proc}/self/ns/pid")
     found = []
-    for pid, comm, argv in called({*TIME_DAEMONS, "busybox"}, proc):
+    for pid, comm, argv in called({*DAEMON_PROCESSES, *MOVER_PROCESSES}, proc):
         try:
             status = _read(f"{proc}/{pid}/status")
         except OSError:  # it has ended meanwhile
             continue
         if not _is_systems(status) or "\nState:\tZ" in status or argv == [""] or _prints_and_ends(comm, argv):
             continue
-        if comm in TIME_DAEMONS or "ntpd" in argv[:2]:
+        if comm != "busybox" or "ntpd" in argv[:2]:
             place = f"{proc}/{pid}"
             found.append(
                 {

@@ -6,30 +6,16 @@ from __future__ import annotations
 
 from ..node.background import gather
 from ..node.files import text_or_none
+from ..node.names import DAEMON_TEMPLATES, KUBELET_UNITS, RUNTIME_UNITS
 from ..node.systemd import commands, is_manager, show
 from .time_services import SERVICES
 
-# Each distribution of Kubernetes runs its kubelet, and the containers' runtime, under a unit of its own.
-CLUSTER = (
-    "kubelet.service",
-    "k3s.service",
-    "k3s-agent.service",
-    "rke2-server.service",
-    "rke2-agent.service",
-    "k0scontroller.service",
-    "k0sworker.service",
-    "snap.microk8s.daemon-kubelite.service",
-    "snap.microk8s.daemon-containerd.service",
-    "snap.k8s.kubelet.service",
-    "snap.k8s.containerd.service",
-    "containerd.service",
-    "crio.service",
-    "docker.service",
-)
+CLUSTER = (*KUBELET_UNITS, *RUNTIME_UNITS)
 
 # systemd.special(7) on the targets: what waits for a correct clock comes before time-sync.target.
 TIME = (
     *SERVICES,
+    *(f"{name}@*" for name in DAEMON_TEMPLATES),
     "ntp-wait.service",
     "fake-hwclock.service",
     "fake-hwclock-load.service",

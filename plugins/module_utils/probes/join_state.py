@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from ..node.names import CLUSTER_PROCESSES, KUBELET_PROCESS
 from ..node.processes import called
 
 PATHS = (
@@ -23,23 +24,6 @@ PATHS = (
     "/var/snap/microk8s/current/credentials/kubelet.config",
 )
 
-# As in /proc/PID/comm, which holds 15 characters. What is not here on purpose: k3s-agent and rke2 retry for ever before they
-# have joined (with a wrong clock, for its sake), and afterwards their paths and their containers tell.
-PROCESSES = {
-    "etcd",
-    "kube-apiserver",
-    "k3s-server",  # etcd, API server and kubelet in one (k3s, cmd/server)
-    "kubelite",  # the same of MicroK8s ("Configuring MicroK8s services", daemon-kubelite)
-    "containerd-shim",  # one for each container or pod, docker's too (containerd, core/runtime/v2/README.md)
-    "conmon",  # the same of CRI-O and Podman
-    "conmonrs",
-    # Those whose limits for the clock are known (plugin_utils/model/limits.yml).
-    "cockroach",
-    "ceph-mon",
-    "pd-server",
-    "tikv-server",
-}
-
 
 def collect(root: str = "", proc: str = "/proc") -> dict:
     """The section ``join_state``: ``{"paths": {path: bool}, "processes": [name]}``.
@@ -56,8 +40,8 @@ def _processes(proc: str) -> list:
     yet (kubernetes/release, 10-kubeadm.conf). It counts once its kubeconfig is there.
     """
     found = set()
-    for pid, comm, argv in called({*PROCESSES, "kubelet"}, proc):
-        if comm != "kubelet":
+    for pid, comm, argv in called({*CLUSTER_PROCESSES, KUBELET_PROCESS}, proc):
+        if comm != KUBELET_PROCESS:
             found.add(comm)
         else:
             kubeconfig = _value(argv, "--kubeconfig")

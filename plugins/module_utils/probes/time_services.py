@@ -14,43 +14,11 @@ from functools import partial
 
 from ..node.background import gather
 from ..node.files import read_text
+from ..node.names import DAEMON_TEMPLATES, DAEMON_UNITS, MOVER_UNITS, WAIT_UNITS
 from ..node.processes import time_daemons
 from ..node.systemd import is_manager, show
 
-# As the packages of Debian, Ubuntu, Red Hat, SUSE, Arch, Alpine and Flatcar name their services.
-SERVICES = (
-    "chrony",
-    "chronyd",
-    "chronyd-restricted",
-    "chrony-wait",
-    "ntp",
-    "ntpd",
-    "ntpsec",
-    "ntpsec-wait",
-    "ntpd-rs",
-    "openntpd",
-    "busybox-ntpd",
-    "ntpdate",
-    "ntp-client",
-    "sntp",
-    "sntpc",
-    "rdate",
-    "htpdate",
-    "systemd-timesyncd",
-    "systemd-time-wait-sync",
-    "ptp4l",
-    "ptp4l@*",
-    "phc2sys",
-    "phc2sys@*",
-    "timemaster",
-    "ptpd",
-    "ptpd2",
-    "vmtoolsd",
-    "open-vm-tools",
-    "vboxadd-service",
-    "vboxservice",
-    "virtualbox-guest-utils",
-)
+SERVICES = (*DAEMON_UNITS, *WAIT_UNITS, *MOVER_UNITS)
 
 PROPERTIES = {
     "Names": "names",
@@ -95,7 +63,8 @@ def _units(manager: str, timeout_s: float):
     if manager != "systemd":
         return []
     # A pattern finds the instances that systemd has loaded: those that run, and those that are enabled.
-    shown = show([f"{name}.service" for name in SERVICES] + ["time-sync.target"], PROPERTIES, timeout_s)
+    patterns = [*SERVICES, *(f"{name}@*" for name in DAEMON_TEMPLATES)]
+    shown = show([f"{name}.service" for name in patterns] + ["time-sync.target"], PROPERTIES, timeout_s)
     return shown if "error" in shown else [_unit(properties) for properties in shown]
 
 
