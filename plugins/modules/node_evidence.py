@@ -235,15 +235,16 @@ evidence:
         - C(servers), each with C(server), its C(addresses), C(samples), and C(error) with C(kind) dns where its name could
           not be resolved.
         - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and C(reply_hex); or C(address),
-          C(t1_wall_ns), C(error) and its C(kind), which is refused, unreachable, silent or other.
+          C(t1_wall_ns), C(error), its C(kind), which is refused, unreachable, silent or other, and the C(errno) of what the
+          kernel said.
       type: dict
       returned: when asked for
     nts:
       description:
         - C(servers) that chrony is told to authenticate with NTS (C(configured)), and those of O(nts_servers); each with
           C(server), C(port), C(certset), C(addresses), and how far its key establishment was reached. C(error) is null or has
-          C(phase) (dns, connect, tls or alpn), C(message) and, of a certificate, C(kind); C(alpn) is the protocol that the
-          server chose.
+          C(phase) (dns, connect, tls or alpn), C(message) and, of a certificate or of connect (timeout, refused, no_route),
+          C(kind); C(alpn) is the protocol that the server chose.
         - C(certificate_time_error) says why its certificate is not valid at this node's time, else it is null. C(certificate)
           has C(not_before_s) and C(not_after_s), null where none was seen.
       type: dict

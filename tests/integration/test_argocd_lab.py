@@ -31,7 +31,7 @@ def test_argo_cds_secrets_are_all_the_credentials_that_a_check_needs(
     assert run.status == 4
     assert run.report["nodes"]["node1"]["verdict"] == "admit"
     assert run.app("node1")["repositories"] == ["acme/deploy-config", "acme/charts"]
-    assert run.app("node2")["cause"] == "clock"
+    assert run.app("node2")["blame"] == "clock"
     assert github.tokens()["live"] == []
     shown = run.output + json.dumps(run.report) + json.dumps(run.evidence)
     assert not any(line in shown for line in key.splitlines() if "-----" not in line)

@@ -100,7 +100,7 @@ def test_a_clock_outside_the_certificates_times_is_to_blame(tmp_path: Path, chec
         finding = check(api, skew_s)
         assert [request for request in api.control.requests() if request["method"] == "POST"] == []
     assert finding["state"] == "fail"
-    assert finding["seen"]["apps"][0]["cause"] == "clock"
+    assert finding["seen"]["apps"][0]["blame"] == "clock"
     assert "the clock: TLS refused the certificate of 127.0.0.1:" in finding["summary"]
     assert "Fix the clock" in finding["remedy"]
 
@@ -113,6 +113,6 @@ def test_a_certificate_that_has_expired_is_not_blamed_on_the_clock(
     with running_api(tmp_path) as api:
         finding = check(api, skew_s)
     assert finding["state"] == "inconclusive"
-    assert finding["seen"]["apps"][0]["cause"] == "not the clock"
+    assert finding["seen"]["apps"][0]["blame"] == "not_the_clock"
     assert ("the clock is off too" in finding["summary"]) == bool(skew_s)
     assert "renewed" in finding["remedy"]

@@ -62,7 +62,7 @@ def test_the_node_behind_is_refused_and_the_clock_is_proved_to_be_the_sole_cause
     assert {"clock_skew", "github_app_token", "time_service"} == checked.refusing("node2")
     assert checked.report["nodes"]["node2"]["skew_s"]["high"] == pytest.approx(-612, abs=2)
     app = checked.app("node2")
-    assert app["cause"] == "clock"
+    assert app["blame"] == "clock"
     assert "'Expiration time' claim ('exp') must be a numeric value" in app["node_clock"]["answer"]
     assert app["true_time"]["class"] == "accepted"
     assert "the clock is the sole cause" in checked.finding("node2", "github_app_token")["summary"]
@@ -76,7 +76,7 @@ def test_the_node_ahead_is_refused_for_argo_cds_budget_though_another_client_wou
     assert "beyond argocd (30 s ahead); within actions-runner-controller (60 s ahead)" in finding["summary"]
     assert "pygithub" in finding["seen"]["other_clients_that_would_pass"]
     app = checked.app("node3")
-    assert app["cause"] == "clock"
+    assert app["blame"] == "clock"
     assert "'Issued at' claim ('iat') must be an Integer" in app["node_clock"]["answer"]
 
 

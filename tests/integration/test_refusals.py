@@ -39,8 +39,8 @@ def test_a_wrong_key_is_blamed_on_a_good_clock_and_on_a_bad_one(skewgate: Runner
     run = no_traceback_in(skewgate("check", "-l", "node1,node2", extra={"gate_github_apps": apps}))
     assert run.status == 4
     assert run.refusing("node1") == {"github_app_token"}
-    assert run.app("node1")["cause"] == "not the clock"
-    assert run.app("node2")["cause"] == "both"
+    assert run.app("node1")["blame"] == "not_the_clock"
+    assert run.app("node2")["blame"] == "clock_and_credential"
     for node in ("node1", "node2"):
         assert "A JSON web token could not be decoded" in run.finding(node, "github_app_token")["summary"]
     assert "clock_skew" in run.refusing("node2")
@@ -51,7 +51,7 @@ def test_an_unknown_installation_is_no_matter_of_the_clock(skewgate: Runner) -> 
         skewgate("check", "-l", "node1", extra={"gate_github_apps": [github_app(installation_id=999)]})
     )
     assert run.status == 4
-    assert run.app("node1")["cause"] == "not the clock"
+    assert run.app("node1")["blame"] == "not_the_clock"
     assert "no such installation" in run.finding("node1", "github_app_token")["summary"]
 
 

@@ -25,13 +25,18 @@ KINDS = {
     **dict.fromkeys((2, 18, 19, 20, 21), "unknown_ca"),
     **dict.fromkeys((62, 64), "wrong_name"),
 }
+NO_COMMON_PROTOCOL = "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"  # OpenSSL's name of the alert (RFC 7301, section 3.2)
 
 
 class HttpsError(Exception):
     """A request that got no answer."""
 
     def __init__(self, phase: str, message: str, kind=None):
-        """``phase``: url, dns, connect, proxy, tls or reply; ``kind``: one of KINDS for a certificate, else None."""
+        """``phase``: url, dns, connect, proxy, tls or reply.
+
+        ``kind``: one of KINDS for a certificate; of connect timeout, refused or no_route, what tells most of all addresses;
+        of tls no_common_protocol; else None.
+        """
         super().__init__(message)
         self.phase = phase
         self.message = message
@@ -171,19 +176,39 @@ class Connection:
         try:
             return start(function, *arguments).result(self.timeout_s)
         except (NotEnded, socket.timeout):
-            raise self._failure(f"no answer within {self.timeout_s:g} s") from None
+            raise self._failure(f"no answer within {self.timeout_s:g} s", "timeout") from None
         except ssl.SSLCertVerificationError as error:
             message = f"the certificate was refused: {error.verify_message}"
             raise HttpsError("tls", message, KINDS.get(error.verify_code)) from None
         except ValueError:  # its text may show a header's value, and with it a credential
             raise HttpsError("url", "the request has a character that HTTP does not allow") from None
         except (OSError, http.client.HTTPException) as error:
-            raise self._failure(str(error) or type(error).__name__) from None
+            raise self._failure(str(error) or type(error).__name__, _kind(error)) from None
 
-    def _failure(self, message: str) -> HttpsError:
+    def _failure(self, message: str, kind=None) -> HttpsError:
         if self._http.phase == "proxy":
             message = f"{self._proxy.address}: {self._proxy.redact(message)}"
-        return HttpsError(self._http.phase, message)
+        told = self._http.phase == "connect" or kind == "no_common_protocol"
+        return HttpsError(self._http.phase, message, kind if told else None)
+
+
+def _kind(error: Exception):
+    if getattr(error, "reason", None) == NO_COMMON_PROTOCOL:  # of ssl.SSLError
+        return "no_common_protocol"
+    return getattr(error, "kind", None)
+
+
+class _DialError(OSError):
+    """No address could be connected to; ``kind`` is that of the one that tells most."""
+
+    def __init__(self, message: str, errors: list):
+        super().__init__(message)
+        # An address that drops packets says more than an IPv6 address without a route.
+        self.kind = "no_route"
+        if any(isinstance(error, ConnectionRefusedError) for error in errors):
+            self.kind = "refused"
+        if any(isinstance(error, (socket.timeout, TimeoutError)) for error in errors):
+            self.kind = "timeout"
 
 
 class _PhasedConnection(http.client.HTTPConnection):
@@ -214,7 +239,7 @@ class _PhasedConnection(http.client.HTTPConnection):
             raise OSError(f"{host}: {error}") from None
         if self.phase == "dns":
             self.phase = "connect"
-        problems = []
+        problems, errors = [], []
         for family, kind, protocol, _name, target in found:
             tcp = socket.socket(family, kind, protocol)
             tcp.settimeout(timeout_s / len(found))  # so that a dead address leaves time for the others
@@ -222,11 +247,12 @@ class _PhasedConnection(http.client.HTTPConnection):
                 tcp.connect(target)
             except OSError as error:
                 tcp.close()
+                errors.append(error)
                 problems.append(f"{target[0]} port {port}: {error.strerror or error}")
                 continue
             tcp.settimeout(timeout_s)
             return tcp
-        raise OSError("; ".join(problems))
+        raise _DialError("; ".join(problems), errors)
 
 
 class _Proxy(NamedTuple):

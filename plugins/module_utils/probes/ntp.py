@@ -40,7 +40,8 @@ UNREACHABLE = {
 def collect(servers: list, port: int, samples: int, timeout_s: float) -> dict:
     """The section ``ntp``: every server in a thread of its own, and every address of it.
 
-    Beside each ``error`` stands its ``kind``: dns of a server, refused, unreachable, silent or other of a sample.
+    Beside each ``error`` stands its ``kind``: dns of a server, refused, unreachable, silent or other of a sample, and of what the
+    kernel said its ``errno`` by name (ENETUNREACH).
     """
     asked = gather(
         {server: partial(_ask, server, port, samples, timeout_s) for server in servers},
@@ -107,7 +108,8 @@ def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
             reply, t4_mono_ns = _receive(udp, sent, t1_mono_ns / 1e9 + wait_s)
     except (OSError, ValueError) as error:
         kind, text = _failure(error, wait_s)
-        return {"t1_wall_ns": t1_wall_ns, "error": text, "kind": kind}
+        name = errno.errorcode.get(getattr(error, "errno", None) or 0)
+        return {"t1_wall_ns": t1_wall_ns, "error": text, "kind": kind, **({"errno": name} if name else {})}
     return {
         "t1_wall_ns": t1_wall_ns,
         "t1_mono_ns": t1_mono_ns,

@@ -92,8 +92,10 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
         # chronyd knows of no proxy.
         connection, refusal = connect_at_any_time(url, partial(_context, pem, system), timeout_s, proxied=False)
     except HttpsError as error:
-        refused = "alert no application protocol" in error.message  # RFC 7301, section 3.2
-        return {**found, "error": {**error.as_json(), **({"phase": "alpn"} if refused else {})}}
+        shown = error.as_json()
+        if shown.get("kind") == "no_common_protocol":
+            shown = {"phase": "alpn", "message": error.message}
+        return {**found, "error": shown}
     chosen = connection.alpn
     # Its times are told where they hold here too: on a clock that is behind, an expired certificate seems valid.
     found.update(alpn=chosen, certificate_time_error=refusal, certificate=connection.certificate_validity())

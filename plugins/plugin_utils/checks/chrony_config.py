@@ -20,6 +20,7 @@ Rules:
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from ..chrony.rules import RULES
@@ -32,6 +33,14 @@ from ..model.record import Record
 NEEDS = ("time_services", "chrony")
 REMEDIABLE = True
 
+
+class Key(StrEnum):
+    """How bad the worst of the rules that match is; ``about`` names these rules."""
+
+    ERROR = "error"
+    UNKNOWN = "unknown"
+
+
 __doc__ = (__doc__ or "") + "".join(f"  {rule.id}  {rule.severity:7}  {rule.name}\n" for rule in RULES.values())
 
 
@@ -41,7 +50,9 @@ def judge(record: Record, policy: Policy) -> Finding:
         return missing
     steering = steering_daemon(record)
     if steering and steering.daemon != "chrony":
-        return Finding("pass", f"chrony does not steer this clock ({steering.unit} runs): nothing to lint")
+        return Finding(
+            state="pass", summary=f"chrony does not steer this clock ({steering.unit} runs): nothing to lint"
+        )
     config = chrony_configuration(record)
     found = [
         {
@@ -64,14 +75,19 @@ def judge(record: Record, policy: Policy) -> Finding:
     accepted = [row for row in found if row["accepted"]]
     also = _also("warnings", notes) + _also("accepted", accepted)
     if not refusing:
-        return Finding("pass", f"nothing wrong in {len(config.files)} file(s) that chronyd reads{also}", seen=seen)
+        return Finding(
+            state="pass", summary=f"nothing wrong in {len(config.files)} file(s) that chronyd reads{also}", seen=seen
+        )
+    error = any(row["severity"] == "error" for row in refusing)
     return Finding(
-        "fail" if any(row["severity"] == "error" for row in refusing) else "inconclusive",
-        "; ".join(f"{row['id']} {row['name']} at {_place(row)}" for row in refusing) + also,
-        " ".join(dict.fromkeys(str(row["why"]) for row in refusing)),
-        "; ".join(dict.fromkeys(f"{row['id']}: {row['remedy']}" for row in refusing)),
-        seen,
-        ", ".join(sorted({f"{row['id']} {row['name']}" for row in refusing})),
+        state="fail" if error else "inconclusive",
+        keys=(Key.ERROR if error else Key.UNKNOWN,),
+        about=tuple(sorted({str(row["id"]) for row in refusing})),
+        summary="; ".join(f"{row['id']} {row['name']} at {_place(row)}" for row in refusing) + also,
+        why=" ".join(dict.fromkeys(str(row["why"]) for row in refusing)),
+        remedy="; ".join(dict.fromkeys(f"{row['id']}: {row['remedy']}" for row in refusing)),
+        seen=seen,
+        cause=", ".join(sorted({f"{row['id']} {row['name']}" for row in refusing})),
     )
 
 

@@ -21,6 +21,7 @@ sync for Linux VMs in Azure", and Linux, drivers/hv/hv_util.c; each command's ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
@@ -31,6 +32,17 @@ from ..model.record import MissingEvidenceError, Record
 NEEDS = ("time_services", "clock_movers")
 REMEDIABLE = False
 
+
+class Key(StrEnum):
+    """What moves the clock beside the time daemon."""
+
+    VMWARE = "vmware_timesync"
+    VMWARE_UNKNOWN = "vmware_timesync_unknown"
+    VIRTUALBOX = "virtualbox_timesync"
+    CRON = "cron"
+    TIMER = "timer"
+
+
 _WHY = (
     "It sets the clock behind the time daemon's back: the daemon's measurements are void each time, and the clock jumps to "
     "a time that nobody checked."
@@ -39,9 +51,11 @@ _VMWARE_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: how `timesync status` 
 
 
 class _Mover(NamedTuple):
-    """What moves the clock, its cause in a few words, and how to stop it."""
+    """What moves the clock, its key and the program that it is about, its cause in a few words, and how to stop it."""
 
     what: str
+    key: Key
+    about: str
     cause: str
     stop: str
 
@@ -62,27 +76,30 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     }
     if movers:
         return Finding(
-            "fail",
-            f"the clock is moved by {'; '.join(mover.what for mover in movers)}",
-            _WHY,
-            " ".join(dict.fromkeys(mover.stop for mover in movers)),
-            seen,
-            ", ".join(sorted({mover.cause for mover in movers})),
+            state="fail",
+            summary=f"the clock is moved by {'; '.join(mover.what for mover in movers)}",
+            why=_WHY,
+            remedy=" ".join(dict.fromkeys(mover.stop for mover in movers)),
+            seen=seen,
+            keys=tuple(sorted({mover.key for mover in movers})),
+            about=tuple(sorted({mover.about for mover in movers if mover.about})),
+            cause=", ".join(sorted({mover.cause for mover in movers})),
         )
     if tools_run and vmware not in ("enabled", "disabled"):
         return Finding(
-            "inconclusive",
-            f"VMware's tools run, but whether they set the clock periodically could not be asked ({vmware})",
-            "Where it is on, they set the clock once a minute against the time daemon.",
-            "Run `vmware-toolbox-cmd timesync status` on the node as root. Where it says Disabled, and only this check could "
+            state="inconclusive",
+            summary=f"VMware's tools run, but whether they set the clock periodically could not be asked ({vmware})",
+            why="Where it is on, they set the clock once a minute against the time daemon.",
+            remedy="Run `vmware-toolbox-cmd timesync status` on the node as root. If it says Disabled, and only this check could "
             "not ask it, make clock_movers advisory for the node (gate_advisory_checks).",
-            seen,
-            "VMware's time synchronisation unknown",
+            seen=seen,
+            keys=(Key.VMWARE_UNKNOWN,),
+            cause="VMware's time synchronisation unknown",
         )
     note = _note(section.get("virtualization"), tools_run)
     if unread := section.get("unread"):
         note += f"; not read, for want of root: {', '.join(file['path'] for file in unread)}"
-    return Finding("pass", f"nothing beside the time daemon was found to move the clock{note}", seen=seen)
+    return Finding(state="pass", summary=f"nothing beside the time daemon was found to move the clock{note}", seen=seen)
 
 
 def _vmware_answer(section: Mapping[str, Any]) -> str:
@@ -103,6 +120,8 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
         movers.append(
             _Mover(
                 "VMware's tools (periodic time synchronisation is enabled)",
+                Key.VMWARE,
+                "",
                 "VMware's periodic synchronisation",
                 "Turn it off: vmware-toolbox-cmd timesync disable (it is a setting of the VM and stays).",
             )
@@ -112,6 +131,8 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
             movers.append(
                 _Mover(
                     f"VirtualBox's VBoxService (pid {process['pid']}, without --disable-timesync)",
+                    Key.VIRTUALBOX,
+                    "",
                     "VirtualBox's synchronisation",
                     "Start VBoxService with --disable-timesync (`systemctl edit` its unit: vboxadd-service or "
                     "virtualbox-guest-utils), and restart it.",
@@ -125,14 +146,20 @@ def _scheduled(section: Mapping[str, Any]) -> list[_Mover]:
     movers = []
     for line in section["cron"]:
         where = f"{line['path']}:{line['line']}"
+        program = _program(line["text"])
         movers.append(
-            _Mover(f"cron, {where}: {line['text']}", f"{_program(line['text'])} in cron", f"Remove the line {where}.")
+            _Mover(
+                f"cron, {where}: {line['text']}", Key.CRON, program, f"{program} in cron", f"Remove the line {where}."
+            )
         )
     for timer in section["timers"]:
+        program = _program(timer["exec"])
         movers.append(
             _Mover(
                 f"{timer['unit']}, by {timer['activates']}: {timer['exec']}",
-                f"{_program(timer['exec'])} in a timer",
+                Key.TIMER,
+                program,
+                f"{program} in a timer",
                 f"systemctl disable --now {timer['unit']}",
             )
         )

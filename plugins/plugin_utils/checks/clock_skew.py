@@ -28,11 +28,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
-from ..clock.skew import CONTROLLER, SkewEstimate
+from ..clock.skew import CONTROLLER, SkewEstimate, UnknownSkew
 from ..github.client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
 from ..model.drift import Drift, measured_drift
 from ..model.finding import Finding, State
@@ -42,6 +43,21 @@ from ..model.record import Record
 
 NEEDS = ("collected", "ntp", "api_date")
 REMEDIABLE = True
+
+
+class Key(StrEnum):
+    """Why the clock is not proved to be within every limit; ``about`` names the limits that refuse it, and the side."""
+
+    BEYOND = "beyond"
+    AT_THE_EDGE = "at_the_edge"
+    NO_LEEWAY = "no_leeway_ahead"
+    CA_NOT_VALID = "cluster_ca_not_valid"
+    UNKNOWN_NO_REFERENCE = "unknown_no_reference"
+    UNKNOWN_DISAGREE = "unknown_references_disagree"
+    UNKNOWN_MOVED = "unknown_clock_moved"
+    UNKNOWN_UNREADABLE = "unknown_evidence_unreadable"
+    CONTROLLER_DISAGREES = "controller_disagrees"
+
 
 _DAY_S = 86_400
 _MANY_S = 10 * _DAY_S
@@ -68,18 +84,22 @@ _REMEDY_NO_LEEWAY = (
 _REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
 
 
+_CAUSE_UNKNOWN = {
+    UnknownSkew.NO_REFERENCE: "no reference answered",
+    UnknownSkew.DISAGREE: "the references disagree",
+    UnknownSkew.MOVED: "the clock was moved while it was measured",
+    UnknownSkew.UNREADABLE: "the evidence can't be read",
+}
 _REMEDY_UNKNOWN = {
-    "no reference answered": (
+    UnknownSkew.NO_REFERENCE: (
         "See that the node reaches its NTP servers (UDP 123) and the GitHub API (TCP 443); ntp_servers says what is in the way."
     ),
-    "the references disagree": (
+    UnknownSkew.DISAGREE: (
         "Find out which of them is wrong, or add one that is independent of them: another NTP server, with another upstream, in "
         "gate_ntp_servers, or a GitHub App in gate_github_apps, whose API's Date is a reference too."
     ),
-    "the clock was moved while it was measured": (
-        "See that nothing steps the clock meanwhile (clock_movers says what may), and check again."
-    ),
-    "the evidence can't be read": (
+    UnknownSkew.MOVED: ("See that nothing steps the clock meanwhile (clock_movers says what may), and check again."),
+    UnknownSkew.UNREADABLE: (
         "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again."
     ),
 }
@@ -177,7 +197,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         side = "ahead" if skew_s.middle > 0 else "behind"
         passing = ", ".join(f"{row.name} ({row.limit(side)})" for row in rows if row.outcome == "pass")
         summary += f"; within {passing}" if passing else ""
-    if drift and drift.source.startswith("two readings"):
+    if drift and drift.of_two_readings:
         summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
         summary += f"; first to break: {seen['breaks_first']}"
     if estimate.falsetickers:
@@ -185,21 +205,23 @@ def judge(record: Record, policy: Policy) -> Finding:
     if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
         summary += f" (by the others it is {_describe(estimate.controller_skew_s)}, and was not believed)"
     if state == "pass":
-        return Finding("pass", summary, seen=seen)
+        return Finding(state="pass", summary=summary, seen=seen)
     return _explain(state, worst, skew_s, summary, seen)
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
     """Why there is no skew, and what to add or to fix so that there is one."""
-    cause = estimate.unknown_cause or "the evidence can't be read"
-    remedy = _REMEDY_UNKNOWN.get(cause, _REMEDY_UNKNOWN["no reference answered"])
+    unknown = estimate.unknown or UnknownSkew.UNREADABLE
+    key, cause, remedy = Key(f"unknown_{unknown}"), _CAUSE_UNKNOWN[unknown], _REMEDY_UNKNOWN[unknown]
     summary = f"the skew is unknown: {estimate.unknown_because}"
     if estimate.controller_is_off and estimate.controller_skew_s:
-        cause = "the controller's clock and the references disagree"
+        key, cause = Key.CONTROLLER_DISAGREES, "the controller's clock and the references disagree"
         summary += f"; by the references the controller is {_describe(estimate.controller_skew_s)}"
         remedy = f"See that the controller's own clock is right. {remedy}"
     why = "A clock that could not be compared with anything may be any time off."
-    return Finding("inconclusive", summary, why, remedy, estimate.seen(), cause)
+    return Finding(
+        state="inconclusive", summary=summary, why=why, remedy=remedy, seen=estimate.seen(), keys=(key,), cause=cause
+    )
 
 
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
@@ -210,8 +232,12 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
     by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
+    keys: list[Key] = []
+    about: list[str] = []
     causes, whys, remedies = [], [], []
     if by_clock:
+        keys.append(Key.BEYOND if state == "fail" else Key.AT_THE_EDGE)
+        about += [*(row.name for row in by_clock), by_clock[0].nearer_side]
         causes.append(f"{_VERB[state]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
         kinds = {row.kind for row in by_clock}
         whys += [_WHY_CLIENT] if "client" in kinds else []
@@ -222,15 +248,26 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
         remedies.append(_REMEDY)
     if no_leeway:
         names = ", ".join(row.name for row in no_leeway)
+        keys.append(Key.NO_LEEWAY)
+        about += [row.name for row in no_leeway if row.name not in about]
         causes.append(f"{names}: no leeway for a clock ahead")
         whys.append(_WHY_NO_LEEWAY.format(names, min(1.0, max(0.0, skew_s.high))))
         remedies.append(_REMEDY_NO_LEEWAY.format(names))
     if bad_ca:
+        keys.append(Key.CA_NOT_VALID)
         causes.append("the cluster CA is not valid now")
         whys.append(_WHY_CA)
         remedies.append(_REMEDY_CA)
     return Finding(
-        state, summary, " ".join(whys), " ".join(remedies), seen, "; ".join(causes), beyond_remediation=not by_clock
+        state=state,
+        summary=summary,
+        why=" ".join(whys),
+        remedy=" ".join(remedies),
+        seen=seen,
+        keys=tuple(keys),
+        about=tuple(about),
+        cause="; ".join(causes),
+        beyond_remediation=not by_clock,
     )
 
 

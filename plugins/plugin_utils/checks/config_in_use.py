@@ -22,12 +22,14 @@ authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ..chrony.chronyc import (
     Authentication,
+    Selection,
     Tracking,
     parse_activity,
     parse_authdata,
@@ -36,6 +38,7 @@ from ..chrony.chronyc import (
     parse_tracking,
 )
 from ..chrony.config import ChronyConfig, Source
+from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
 from ..daemons import without_daemon
 from ..daemons.chrony import chrony_configuration
 from ..daemons.units import time_daemons
@@ -46,19 +49,30 @@ from ..model.record import MissingEvidenceError, Record
 NEEDS = ("time_services", "chrony")
 REMEDIABLE = True
 
-DEFAULT_MAX_SLEW_PPM = 1e6 / 12
-LINUX_MAX_SLEW_PPM = 100_000.0
 
-_CHANGED = "changed since start"
+class Key(StrEnum):
+    """What does not run as it is written."""
+
+    DROPPED_LINE = "dropped_sources_line"
+    CHANGED_SINCE_START = "changed_since_start"
+    SET_OFFLINE = "sources_set_offline"
+    NEEDS_ROOT = "chronyc_needs_root"
+    NTS_STARVATION = "nts_starvation"
+    WAITS_FOR_REQUIRED = "waits_for_required_sources"
+    NTS_WITHOUT_KEYS = "nts_without_keys"
+    MAKESTEP_USED_UP = "makestep_used_up"
+
+
+_CHANGED = (Key.CHANGED_SINCE_START, "changed since start")
 
 
 class _Fault(NamedTuple):
-    """What does not run as written."""
+    """What does not run as written. ``key``: with the cause in a few words."""
 
     what: str
     why: str
     remedy: str
-    cause: str
+    key: tuple[Key, str]
     state: State = "fail"
 
 
@@ -82,7 +96,7 @@ class _Running:
         named = parse_sources(record.chronyc("sources_named"))
         addressed = parse_sources(record.chronyc("sources"))
         if any(row.name == "?" for row in every):
-            raise MissingEvidenceError("chronyc did not tell the names of its sources")
+            raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
         names = dict.fromkeys(row.name for row in every if row.mode != "#")
         return cls(
             tuple(names),
@@ -100,7 +114,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     daemons = time_daemons(services)
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
-        return Finding("pass", "chrony does not steer this clock: there is no configuration of it in use")
+        return Finding(state="pass", summary="chrony does not steer this clock: there is no configuration of it in use")
     restart = f"rc-service {unit} restart" if services.get("manager") == "openrc" else f"systemctl restart {unit}"
     section = record.section("chrony")
     config = chrony_configuration(record)
@@ -125,18 +139,21 @@ def judge(record: Record, policy: Policy) -> Finding:
     }
     faults = [one for one in found if isinstance(one, _Fault)]
     notes = [one for one in found if isinstance(one, str)]
-    if rewritten and not any(fault.cause == _CHANGED for fault in faults):
+    if rewritten and not any(fault.key == _CHANGED for fault in faults):
         notes.append(f"changed since chronyd started, and read at its next start: {', '.join(rewritten)}")
     if not faults:
-        return Finding("pass", "; ".join(["chronyd runs with the sources that its files name", *notes]), seen=seen)
+        return Finding(
+            state="pass", summary="; ".join(["chronyd runs with the sources that its files name", *notes]), seen=seen
+        )
     states = {fault.state for fault in faults}
     return Finding(
-        "fail" if "fail" in states else "inconclusive",
-        "; ".join([*(fault.what for fault in faults), *notes]),
-        " ".join(dict.fromkeys(fault.why for fault in faults)),
-        " ".join(dict.fromkeys(fault.remedy for fault in faults)),
-        seen,
-        ", ".join(dict.fromkeys(fault.cause for fault in faults)),
+        state="fail" if "fail" in states else "inconclusive",
+        summary="; ".join([*(fault.what for fault in faults), *notes]),
+        why=" ".join(dict.fromkeys(fault.why for fault in faults)),
+        remedy=" ".join(dict.fromkeys(fault.remedy for fault in faults)),
+        seen=seen,
+        keys=tuple(dict.fromkeys(fault.key[0] for fault in faults)),
+        cause=", ".join(dict.fromkeys(fault.key[1] for fault in faults)),
     )
 
 
@@ -163,7 +180,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
             f"chronyd left out {', '.join(lines)}",
             "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
             "Fix the line, end it with a newline, and run `chronyc reload sources`.",
-            "dropped .sources line",
+            (Key.DROPPED_LINE, "dropped .sources line"),
         )
     missing = [source for source in config.sources if source.kind != "refclock" and source.name not in known]
     for reloaded in (True, False):
@@ -223,7 +240,7 @@ def _offline(config: ChronyConfig, record: Record) -> Iterator[_Fault | str]:
             "chronyd sends nothing to a source that is offline. `chronyc offline` does that, and NetworkManager's dispatcher "
             "where it finds no default route.",
             "Run `chronyc onoffline`, and see what set them offline: the route to the servers, or a dispatcher script.",
-            "sources set offline",
+            (Key.SET_OFFLINE, "sources set offline"),
         )
     elif offline > 0:
         yield f"set offline at run time: {offline} of {activity.offline + activity.online} sources"
@@ -241,16 +258,25 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
             f"whether authentication works could not be told: {error}",
             "A source that shall authenticate itself and can't keeps chronyd from following the others.",
             "Let the check run as root (`become: true`): chronyc's authdata and selectdata need it.",
-            "chronyc needs root",
+            (Key.NEEDS_ROOT, "chronyc needs root"),
             "inconclusive",
         )
         return
     keyless = {running.label(row.name): _why_keyless(row) for row in rows if _is_keyless(row)}
-    told = ", ".join(f"{label}: {why}" for label, why in keyless.items())
-    if any(row.state == "*" for row in selection):
-        if keyless:
-            yield f"without NTS keys: {told}"
-        return
+    if not any(row.state == "*" for row in selection):
+        yield from _nothing_selected(config, running, needed, keyless, selection)
+    elif keyless:
+        yield f"without NTS keys: {_labelled(keyless)}"
+
+
+def _nothing_selected(
+    config: ChronyConfig,
+    running: _Running,
+    needed: Sequence[Source],
+    keyless: Mapping[str, str],
+    selection: Sequence[Selection],
+) -> Iterator[_Fault]:
+    """chronyd follows no source: ``keyless`` NTS sources say nothing, or hold back those that would do."""
     # Of the states in selectdata, W is what waits for required sources; under `prefer`, a plain source gets noselect.
     shut_out = [
         running.label(row.name)
@@ -269,17 +295,21 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
             "(prefer): without them chronyd follows none.",
             "Let the node reach the authenticated servers (NTS: TCP 4460, and UDP 123), or write only plain ones. "
             "`authselectmode ignore` uses all alike, and gives up what NTS protects from.",
-            "NTS starvation"
+            (Key.NTS_STARVATION, "NTS starvation")
             if keyless or any("nts" in source.options for source in absent)
-            else "waits for required sources",
+            else (Key.WAITS_FOR_REQUIRED, "waits for required sources"),
         )
     elif keyless:
         yield _Fault(
-            f"NTS servers without keys ({told}), and no source is selected",
+            f"NTS servers without keys ({_labelled(keyless)}), and no source is selected",
             "Without keys chronyd asks these servers nothing.",
             "See what nts_servers says of them (TCP 4460, certificates, the clock itself); chronyd tries again by itself.",
-            "NTS keys not established",
+            (Key.NTS_WITHOUT_KEYS, "NTS keys not established"),
         )
+
+
+def _labelled(keyless: Mapping[str, str]) -> str:
+    return ", ".join(f"{label}: {why}" for label, why in keyless.items())
 
 
 def _is_keyless(row: Authentication) -> bool:
@@ -298,48 +328,22 @@ def _why_keyless(row: Authentication) -> str:
 
 
 def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, restart: str) -> Iterator[_Fault | str]:
-    """An update that finds the clock beyond makestep's threshold steps it; so what is beyond it now will only be slewed."""
+    """What chronyd does not step it will only slew."""
     off_s = abs(tracking.system_time_s)
-    if tracking.leap == "Not synchronised":
-        return
-    threshold_s, updates = _makestep(config)
     side = "behind" if tracking.system_time_s > 0 else "ahead"
-    slew = f"{off_s:.3f} s {side}, and it will be slewed for {_slew_time(config, off_s)}"
-    if updates and off_s > max(threshold_s, policy.max_clock_error_s):
+    slew = f"{off_s:.3f} s {side}, and it will be slewed for {slew_time_text(config, off_s)}"
+    if is_left_unstepped(config, tracking, policy.max_clock_error_s):
+        threshold_s, updates = makestep(config)
         spent = updates > 0
         reason = f"its {updates} updates that may step are used up" if spent else "it was started without that line"
         yield _Fault(
             f"makestep says {threshold_s:g} s, but chronyd does not step the clock ({reason}): it is {slew}",
             "chronyd steps the clock in the first updates after its start only; afterwards, whatever the offset, it slews.",
             f"Run `chronyc makestep` once its sources are right, or `{restart}`.",
-            "makestep used up" if spent else _CHANGED,
+            (Key.MAKESTEP_USED_UP, "makestep used up") if spent else _CHANGED,
         )
-    elif off_s > policy.max_clock_error_s:
+    elif tracking.leap != "Not synchronised" and off_s > policy.max_clock_error_s:
         yield f"the clock is {slew}"
-
-
-def _makestep(config: ChronyConfig) -> tuple[float, int]:
-    """Threshold and number of updates (negative: any number) of the `makestep` that counts; no updates where there is none."""
-    directive = config.last("makestep")
-    try:
-        threshold, updates = directive.arguments if directive else ("0", "0")
-        return float(threshold), int(updates)
-    except ValueError:  # chronyd would not start with it
-        return 0.0, 0
-
-
-def _slew_time(config: ChronyConfig, off_s: float) -> str:
-    directive = config.last("maxslewrate")
-    try:
-        rate_ppm = float(directive.arguments[0]) if directive else DEFAULT_MAX_SLEW_PPM
-    except (IndexError, ValueError):
-        rate_ppm = DEFAULT_MAX_SLEW_PPM
-    rate_ppm = min(rate_ppm, LINUX_MAX_SLEW_PPM)
-    if rate_ppm <= 0:
-        return "ever (maxslewrate 0)"
-    took_s = off_s / rate_ppm * 1e6
-    unit, length_s = next(((u, n) for u, n in (("h", 3600), ("min", 60)) if took_s >= n), ("s", 1))
-    return f"at least {took_s / length_s:.1f} {unit} at {rate_ppm:.0f} ppm"
 
 
 def _where(sources: list[Source]) -> str:

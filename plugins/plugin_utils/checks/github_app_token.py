@@ -24,11 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..clock.interval import Interval
-from ..github.answers import Answer, classify
+from ..github.answers import Answer, AnswerKey, classify
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import Record
@@ -39,6 +40,24 @@ REMEDIABLE = False
 NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
 """Labels of attempts: signed for the controller's clock (which the node's agreed with), for the node's, for the true time."""
 
+
+class Key(StrEnum):
+    """Whom a refusal is to be blamed on; a finding has the answer's own key beside it (github.answers.AnswerKey)."""
+
+    CLOCK = "clock"
+    BOTH = "clock_and_credential"
+    NOT_SEPARATED = "not_separated"
+    NOT_THE_CLOCK = "not_the_clock"
+    NOT_JUDGED = "not_judged"
+    NO_APP = "no_app_given"
+
+
+_BLAMED = {
+    Key.CLOCK: "clock",
+    Key.BOTH: "both",
+    Key.NOT_SEPARATED: "could not be separated",
+    Key.NOT_THE_CLOCK: "not the clock",
+}
 _NOT_TRIED = "The credential could not be tried from this node, so nothing proves that it will work there."
 _WHY = {
     "clock": "Clients on this node sign with its clock. GitHub refuses what they sign, their logs show only 401, and pods on "
@@ -68,10 +87,10 @@ _CHECK_AGAIN = (
 
 
 class Blame(NamedTuple):
-    """Who is to blame: a finding's state, cause (in ``seen``), what to say, why it matters, and what to do next."""
+    """Who is to blame: a finding's state and key, what to say, why it matters, and what to do next."""
 
     state: State
-    cause: str | None
+    key: Key | None
     what: str
     why: str = ""
     remedy: str = ""
@@ -82,28 +101,33 @@ def judge(record: Record, policy: Policy) -> Finding:
     taken = {app["name"]: app for app in record.section("github_apps")}
     if not policy.github_apps:
         return Finding(
-            "inconclusive",
-            "no GitHub App was given to check",
-            "Nothing proves that the cluster's credentials will work on this node.",
-            "Name them in gate_github_apps, or leave github_app_token out of gate_checks.",
+            state="inconclusive",
+            summary="no GitHub App was given to check",
+            why="Nothing proves that the cluster's credentials will work on this node.",
+            remedy="Name them in gate_github_apps, or leave github_app_token out of gate_checks.",
+            keys=(Key.NO_APP,),
             cause="no GitHub App given",
         )
     findings = [_judge_app(app, taken.get(app["name"]) or {}, record, policy) for app in policy.github_apps]
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
     told = [f for f in findings if f.state != "pass"] or findings
     return Finding(
-        findings[0].state,
-        "; ".join(f.summary for f in told),
-        " ".join(dict.fromkeys(f.why for f in told)),
-        " ".join(dict.fromkeys(f.remedy for f in told)),
-        {"apps": [f.seen for f in findings]},
+        state=findings[0].state,
+        summary="; ".join(f.summary for f in told),
+        why=" ".join(dict.fromkeys(f.why for f in told)),
+        remedy=" ".join(dict.fromkeys(f.remedy for f in told)),
+        seen={"apps": [f.seen for f in findings]},
+        keys=tuple(dict.fromkeys(key for f in told for key in f.keys)),
+        about=tuple(name for f in told for name in f.about),
         cause="; ".join(f.cause for f in told if f.cause),
     )
 
 
 def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record, policy: Policy) -> Finding:
     attempts = {attempt["label"]: attempt for attempt in taken.get("attempts") or []}
-    nothing = Answer("not_sent", f"no attempt was made: {taken.get('error') or 'the evidence has none'}")
+    nothing = Answer(
+        "not_sent", AnswerKey.NOT_SENT, f"no attempt was made: {taken.get('error') or 'the evidence has none'}"
+    )
     answers = {label: classify(attempt) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
@@ -119,19 +143,28 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
-        "cause": blame.cause,
+        "blame": blame.key,
         "node_clock": _show(attempts.get(NODE_CLOCK) or attempts.get(NOW), node),
         "true_time": _show(attempts.get(TRUE_TIME), true_time),
     }
-    return Finding(blame.state, summary, blame.why, blame.remedy, seen, _cause(app["name"], blame, node))
+    return Finding(
+        state=blame.state,
+        summary=summary,
+        why=blame.why,
+        remedy=blame.remedy,
+        seen=seen,
+        keys=(blame.key, node.key) if blame.key else (),
+        about=(app["name"],) if blame.key else (),
+        cause=_cause(app["name"], blame, node),
+    )
 
 
 def _cause(name: str, blame: Blame, node: Answer) -> str:
     """In words that are the same on every node: an answer's meaning is, but for those that tell the node's times."""
-    if blame.state == "pass":
+    if blame.key is None:
         return ""
     answer = _CAUSE.get(node.kind) or node.meaning
-    return f"{name}: {', '.join(dict.fromkeys(word for word in (blame.cause, answer) if word))}"
+    return f"{name}: {', '.join(dict.fromkeys(word for word in (_BLAMED.get(blame.key), answer) if word))}"
 
 
 def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
@@ -147,25 +180,25 @@ def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
         advice = _WHY["clock"], _FIX_CLOCK
         if true_time.kind == "accepted":
             what = f"the clock is the sole cause: {quoted}, and accepted a JWT of the true time from the same node"
-            return Blame("fail", "clock", what, *advice)
+            return Blame("fail", Key.CLOCK, what, *advice)
         if true_time.kind in ("credential", "access"):
             what = (
                 f"the clock and the credential: {quoted}, and to a JWT of the true time {true_time.quote()!r}: "
                 f"{true_time.meaning}"
             )
-            return Blame("fail", "both", what, *_advice(true_time))
+            return Blame("fail", Key.BOTH, what, *_advice(true_time))
         what = f"clock or credential, could not be separated: {quoted}; a JWT of the true time: {true_time.quote()}"
-        return Blame("fail", "could not be separated", what, *advice)
+        return Blame("fail", Key.NOT_SEPARATED, what, *advice)
     advice = _advice(node)
     if node.kind in ("credential", "access"):
         if true_time.kind == "accepted":
             what = f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time"
-            return Blame("fail", "could not be separated", what, *advice)
+            return Blame("fail", Key.NOT_SEPARATED, what, *advice)
         if clock_is_off:
             what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
-            return Blame("fail", "both", what, *advice)
-        return Blame("fail", "not the clock", f"not the clock: {quoted}: {node.meaning}", *advice)
-    return Blame("inconclusive", None, f"could not be judged: {node.meaning}: {node.quote()}", *advice)
+            return Blame("fail", Key.BOTH, what, *advice)
+        return Blame("fail", Key.NOT_THE_CLOCK, f"not the clock: {quoted}: {node.meaning}", *advice)
+    return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {node.meaning}: {node.quote()}", *advice)
 
 
 def _advice(answer: Answer) -> tuple[str, str]:
@@ -182,7 +215,7 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
 
     def unsure(why_not: str) -> Blame:
         what = f"clock or certificate, could not be separated: {refused}; {why_not}"
-        return Blame("inconclusive", "could not be separated", what, _NOT_TRIED, _COMPARE_CERTIFICATE.format(host))
+        return Blame("inconclusive", Key.NOT_SEPARATED, what, _NOT_TRIED, _COMPARE_CERTIFICATE.format(host))
 
     if validity is None:
         return unsure("from when to when it is valid could not be seen")
@@ -195,13 +228,13 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
     true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
     if valid_s.contains(true_s):
         what = f"the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is valid. The credential could not be tried"
-        return Blame("fail", "clock", what, _WHY_TLS, _FIX_CLOCK_FIRST)
+        return Blame("fail", Key.CLOCK, what, _WHY_TLS, _FIX_CLOCK_FIRST)
     if valid_s.overlaps(true_s):
         return unsure(f"the true time, about {_utc(true_s.middle)}, may be on either side of that")
     what = f"the certificate, not the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is not valid either"
     if clock_is_off:
         what += "; the clock is off too, see clock_skew"
-    return Blame("inconclusive", "not the clock", what, _NOT_TRIED, _FIX_CERTIFICATE.format(host))
+    return Blame("inconclusive", Key.NOT_THE_CLOCK, what, _NOT_TRIED, _FIX_CERTIFICATE.format(host))
 
 
 def _utc(unix_s: float) -> str:

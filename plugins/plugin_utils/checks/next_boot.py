@@ -27,14 +27,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
 from ..clock.interval import Interval
 from ..daemons.chrony import chrony_configuration
-from ..daemons.first_correction import FirstCorrection, first_correction
+from ..daemons.first_correction import FirstCorrection, FirstCorrectionUnknownError, first_correction
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
-from ..model.finding import Finding, follows_from
+from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
+from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
@@ -42,29 +44,25 @@ NEEDS = ("time_services", "clock", "boot")
 READS = ("chrony", "ntpd", "openntpd")
 REMEDIABLE = True
 
-CLUSTER = (
-    "kubelet.service",
-    "k3s.service",
-    "k3s-agent.service",
-    "rke2-server.service",
-    "rke2-agent.service",
-    "k0scontroller.service",
-    "k0sworker.service",
-    "snap.microk8s.daemon-kubelite.service",
-    "snap.k8s.kubelet.service",
-)
-"""What starts pods, and so the clients that sign."""
 
-RUNTIMES = (
-    "containerd.service",
-    "crio.service",
-    "docker.service",
-    "snap.microk8s.daemon-containerd.service",
-    "snap.k8s.containerd.service",
-)
-"""Shown, not judged: they start pods only when a kubelet tells them to."""
+class Key(StrEnum):
+    """Why the clock would not be right after the next boot."""
 
-TARGET = "time-sync.target"
+    MANAGER_UNKNOWN = "service_manager_unknown"
+    NO_UNIT = "daemon_of_no_unit"
+    NOT_ENABLED = "daemon_not_enabled"
+    SEVERAL_RUN = "several_daemons_run"
+    SEVERAL_ENABLED = "several_daemons_enabled"
+    RTC_OFF = "rtc_off"
+    RTC_ABSENT = "rtc_absent"
+    RTC_LOCAL = "rtc_in_local_time"
+    RTC_UNREADABLE = "rtc_unreadable"
+    GIVES_UP = "daemon_gives_up"
+    NO_STEP = "daemon_does_not_step"
+    STEP_UNKNOWN = "step_unknown"
+    NOTHING_WAITS = "nothing_waits"
+
+
 _WHY = "Until the daemon has set the clock, all that the node signs and verifies has the wrong time."
 _SET_RTC = "Set the RTC by the clock once that is right: hwclock --systohc --utc (the gate does it; chrony's rtcsync keeps it)."
 
@@ -76,6 +74,9 @@ class _Rtc:
     state: Literal["right", "off", "absent", "local"]
     words: str
     least_s: float = 0.0
+
+
+_RTC_KEY = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL}
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,14 @@ def judge(record: Record, policy: Policy) -> Finding:
     manager = services.get("manager")
     if manager not in ("systemd", "openrc"):
         return Finding(
-            "inconclusive",
-            f"the node's services are not run by systemd or OpenRC ({manager})",
-            "What starts at boot is only known of these.",
-            "See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this node "
-            "(gate_advisory_checks).",
-            {"at_boot": []},
-            "service manager not known",
+            state="inconclusive",
+            summary=f"the node's services are not run by systemd or OpenRC ({manager})",
+            why="What starts at boot is only known of these.",
+            remedy="See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this "
+            "node (gate_advisory_checks).",
+            seen={"at_boot": []},
+            keys=(Key.MANAGER_UNKNOWN,),
+            cause="service manager not known",
         )
     daemons = time_daemons(services)
     steering = [d for d in daemons if d.steers_now]
@@ -114,9 +116,12 @@ def judge(record: Record, policy: Policy) -> Finding:
     if refusal := _wrong_daemon_starts(daemon, others, manager, units):
         return refusal
     rtc = _rtc(record, policy)
-    correction = first_correction(daemon, record)
+    try:
+        correction = first_correction(daemon, record)
+    except FirstCorrectionUnknownError as unknown:
+        raise MissingEvidenceError(str(unknown), key=Key.STEP_UNKNOWN) from unknown
     wait = _wait(daemon, record, units)
-    cluster = [unit for unit in units if unit in CLUSTER]
+    cluster = [unit for unit in units if unit in KUBELET_UNITS]
     unordered = [unit for unit in cluster if not _after(unit, wait.proof, units)]
     order = _order(units, wait.proof, manager)
     at_boot = [rtc.words, f"{daemon.unit} starts; {correction.words}", wait.words, *order]
@@ -125,12 +130,13 @@ def judge(record: Record, policy: Policy) -> Finding:
         return refusal
     if unordered and rtc.state in ("off", "absent"):
         return Finding(
-            "fail",
-            f"at the next boot {', '.join(unordered)} may start before the clock is set: {rtc.words}; {wait.words}",
-            _WHY,
-            f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
-            seen,
-            f"RTC {rtc.state}, and nothing waits",
+            state="fail",
+            summary=f"at the next boot {', '.join(unordered)} may start before the clock is set: {rtc.words}; {wait.words}",
+            why=_WHY,
+            remedy=f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
+            seen=seen,
+            keys=(_RTC_KEY[rtc.state], Key.NOTHING_WAITS),
+            cause=f"RTC {rtc.state}, and nothing waits",
         )
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
     if not wait.proof:
@@ -140,8 +146,8 @@ def judge(record: Record, policy: Policy) -> Finding:
     if manager == "systemd" and (not wait.proof or unordered):
         notes.append(f"what would help: {_order_remedy(wait, unordered, units)}")
     if manager == "systemd" and not cluster:
-        notes.append(f"no cluster unit is installed yet: the join has to order it after {TARGET}")
-    return Finding("pass", "; ".join(note.rstrip(".") for note in notes), seen=seen)
+        notes.append(f"no cluster unit is installed yet: the join has to order it after {TIME_SYNC_TARGET}")
+    return Finding(state="pass", summary="; ".join(note.rstrip(".") for note in notes), seen=seen)
 
 
 def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
@@ -150,24 +156,26 @@ def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
     if not strays:
         return follows_from(
             "time_service",
-            "no time daemon steers the clock, so the next boot can't be judged",
-            "no time daemon steers the clock",
-            {"at_boot": []},
+            key=CommonKey.NO_DAEMON,
+            summary="no time daemon steers the clock, so the next boot can't be judged",
+            cause="no time daemon steers the clock",
+            seen={"at_boot": []},
         )
     return Finding(
-        "fail",
-        f"{strays[0].name} steers the clock, and no known unit starts it at the next boot",
-        "After a reboot nothing steers this clock, or not before a container runs; a skew comes back unseen.",
-        "Run a time daemon as a service of the node: the gate installs chrony. Then stop this one.",
-        {"at_boot": [f"nothing is known to start {strays[0].comm}"]},
-        "the time daemon belongs to no unit",
+        state="fail",
+        summary=f"{strays[0].name} steers the clock, and no known unit starts it at the next boot",
+        why="After a reboot nothing steers this clock, or not before a container runs; a skew comes back unseen.",
+        remedy="Run a time daemon as a service of the node: the gate installs chrony. Then stop this one.",
+        seen={"at_boot": [f"nothing is known to start {strays[0].comm}"]},
+        keys=(Key.NO_UNIT,),
+        cause="the time daemon belongs to no unit",
     )
 
 
 def _boot_units(record: Record) -> dict[str, Mapping[str, Any]]:
     units = record.section("boot")["units"]
     if "error" in units:
-        raise MissingEvidenceError(f"systemd did not tell what it starts at boot: {units['error']}")
+        raise MissingEvidenceError(f"systemd did not say what it starts at boot: {units['error']}", "boot")
     return {unit["unit"]: unit for unit in units if unit["load_state"] not in ("not-found", "masked")}
 
 
@@ -192,32 +200,36 @@ def _wrong_daemon_starts(
     if not _starts(daemon, units):
         instead = f"; {names} starts in its place" if others else ""
         return Finding(
-            "fail",
-            f"{daemon.unit} steers the clock now, but does not start at the next boot ({daemon.state}){instead}",
-            "After a reboot nothing steers this clock, and a skew comes back unseen."
+            state="fail",
+            summary=f"{daemon.unit} steers the clock now, but does not start at the next boot ({daemon.state}){instead}",
+            why="After a reboot nothing steers this clock, and a skew comes back unseen."
             if not others
             else "After a reboot another daemon steers this clock, with servers that nobody has checked.",
-            f"{enable}{f'; {disable}' if others else ''}",
-            {"at_boot": [f"{daemon.unit} does not start", *(f"{d.unit} starts" for d in others)]},
-            "the time daemon is not enabled",
+            remedy=f"{enable}{f'; {disable}' if others else ''}",
+            seen={"at_boot": [f"{daemon.unit} does not start", *(f"{d.unit} starts" for d in others)]},
+            keys=(Key.NOT_ENABLED,),
+            cause="the time daemon is not enabled",
         )
     if others and all(d.steers_now for d in others):
         return Finding(
-            "skipped",
-            f"{names} would start beside {daemon.unit} at the next boot, as both run now",
-            "It follows from what time_service found.",
-            "Fix what time_service says (its command also keeps them from starting), and check again.",
-            {"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
-            "several time daemons",
+            state="skipped",
+            summary=f"{names} would start beside {daemon.unit} at the next boot, as both run now",
+            why="It follows from what time_service found.",
+            remedy="Fix what time_service says (its command also keeps them from starting), and check again.",
+            seen={"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
+            keys=(Key.SEVERAL_RUN,),
+            cause="several time daemons",
         )
     if others:
         return Finding(
-            "fail",
-            f"at the next boot {names} would start beside {daemon.unit}",
-            "Two daemons steer one clock against each other, or which of them runs changes with each boot.",
-            f"Keep {daemon.unit}: {disable}",
-            {"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
-            f"several time daemons enabled: {', '.join(sorted(d.daemon for d in (daemon, *others)))}",
+            state="fail",
+            summary=f"at the next boot {names} would start beside {daemon.unit}",
+            why="Two daemons steer one clock against each other, or which of them runs changes with each boot.",
+            remedy=f"Keep {daemon.unit}: {disable}",
+            seen={"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
+            keys=(Key.SEVERAL_ENABLED,),
+            about=tuple(sorted(d.daemon for d in (daemon, *others))),
+            cause=f"several time daemons enabled: {', '.join(sorted(d.daemon for d in (daemon, *others)))}",
         )
     return None
 
@@ -229,12 +241,13 @@ def _clock_stays_wrong(
     cause = f"RTC {'in local time' if rtc.state == 'local' else rtc.state}"
     if rtc.state in ("off", "absent") and rtc.least_s > correction.gives_up_beyond_s:
         return Finding(
-            "fail",
-            f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
-            "The clock stays wrong, and nothing steers it.",
-            f"Start ntpd with -g.{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
-            seen,
-            f"{cause}, and the daemon gives up",
+            state="fail",
+            summary=f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
+            why="The clock stays wrong, and nothing steers it.",
+            remedy=f"Start ntpd with -g.{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+            seen=seen,
+            keys=(_RTC_KEY[rtc.state], Key.GIVES_UP),
+            cause=f"{cause}, and the daemon gives up",
         )
     # How far off it is without an RTC is not known: a step of any threshold is taken to do.
     slews = rtc.least_s <= correction.steps_beyond_s if rtc.state == "off" else not correction.steps
@@ -245,12 +258,13 @@ def _clock_stays_wrong(
         "openntpd": "Start OpenNTPD with -s.",
     }.get(daemon.daemon, "Let the daemon step the clock at its start: ntpd without -x and `tinker step 0`, with -g.")
     return Finding(
-        "fail",
-        f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
-        f"{_WHY} A slew takes at least ten times as long as the error is (chronyd), or two thousand times (the kernel's).",
-        f"{step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
-        seen,
-        f"{cause}, and no step",
+        state="fail",
+        summary=f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
+        why=f"{_WHY} A slew takes at least ten times as long as the error is (chronyd), or two thousand times (the kernel's).",
+        remedy=f"{step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+        seen=seen,
+        keys=(_RTC_KEY[rtc.state], Key.NO_STEP),
+        cause=f"{cause}, and no step",
     )
 
 
@@ -265,7 +279,8 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
     if rtc.get("local_time"):
         return _Rtc("local", "the RTC is in local time (/etc/adjtime): wrong by an hour after a change of summer time")
     if rtc.get("since_epoch_s") is None:
-        raise MissingEvidenceError("there is an RTC, but it could not be read (/sys/class/rtc/rtc0/since_epoch)")
+        why = "there is an RTC, but it could not be read (/sys/class/rtc/rtc0/since_epoch)"
+        raise MissingEvidenceError(why, "clock", Key.RTC_UNREADABLE)
     skew_s = record.skew.skew_s
     known = skew_s or Interval(0.0, 0.0)
     ahead_s = rtc["since_epoch_s"] - rtc["wall_s_at_read"]
@@ -297,7 +312,7 @@ def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, A
             fix = remedy or fix
             continue
         told.append(f"{name} waits for the synchronisation")
-        proof |= {name, TARGET} if TARGET in unit["before"] else {name}
+        proof |= {name, TIME_SYNC_TARGET} if TIME_SYNC_TARGET in unit["before"] else {name}
     return _Wait("; ".join(told) or "nothing waits for the synchronisation", fix, frozenset(proof))
 
 
@@ -350,21 +365,23 @@ def _wanted(unit: Mapping[str, Any]) -> bool:
 def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manager: str) -> list[str]:
     if manager == "openrc":
         return ["the order of OpenRC's services is not known"]
-    shown = [name for name in (*CLUSTER, *RUNTIMES) if name in units]
+    shown = [name for name in (*KUBELET_UNITS, *RUNTIME_UNITS) if name in units]
     lines = []
     for name in shown:
         if _after(name, proof, units):
             lines.append(f"{name} starts after that")
-        elif TARGET in units[name]["after"]:
-            lines.append(f"{name} starts after {TARGET}, which is reached without a proof")
+        elif TIME_SYNC_TARGET in units[name]["after"]:
+            lines.append(f"{name} starts after {TIME_SYNC_TARGET}, which is reached without a proof")
         else:
-            lines.append(f"{name} does not wait for {TARGET}")
+            lines.append(f"{name} does not wait for {TIME_SYNC_TARGET}")
     return lines or ["no cluster unit is installed yet"]
 
 
 def _order_remedy(wait: _Wait, unordered: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> str:
     """What makes the units start after a proof: a wait that works, and the order of those that lack it."""
     steps = [] if wait.proof else [wait.fix]
-    if lacking := [unit for unit in unordered if TARGET not in units[unit]["after"]]:
-        steps.append(f"Order {', '.join(lacking)} by a drop-in with `[Unit] Wants={TARGET} After={TARGET}`.")
+    if lacking := [unit for unit in unordered if TIME_SYNC_TARGET not in units[unit]["after"]]:
+        steps.append(
+            f"Order {', '.join(lacking)} by a drop-in with `[Unit] Wants={TIME_SYNC_TARGET} After={TIME_SYNC_TARGET}`."
+        )
     return " ".join(steps)

@@ -24,6 +24,7 @@ Source: RFC 5905, sections 7.3, 7.4, 8 and 9.2, and its appendix A.5.1.1; RFC 11
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from ..clock.ntp_packet import Kind
@@ -35,6 +36,27 @@ from ..model.wording import listed
 
 NEEDS = ("ntp",)
 REMEDIABLE = False
+
+
+class Key(StrEnum):
+    """What is in the way between the node and its NTP servers."""
+
+    NOT_ASKED = "not_asked"
+    ASK_LESS = "kiss_rate"
+    NOTHING_ANSWERS = "nothing_answers"
+    SERVER_DOWN = "server_blocked_or_down"
+    UDP_BLOCKED = "udp_123_blocked"
+    UDP_BLOCKED_OR_NO_NETWORK = "udp_123_blocked_or_no_network"
+    NO_DNS = "dns_does_not_work"
+    NAMES_NOT_RESOLVED = "names_not_resolved"
+    KISS = "kiss_o_death"
+    NO_ROUTE = "no_route"
+    REFUSED = "refused"
+    COULD_NOT_ASK = "could_not_ask"
+    NO_NTP_SERVER = "no_ntp_server"
+    BAD_TIME = "no_good_time"
+    MIXED = "several_causes"
+
 
 _WHY = "A time daemon with these servers never synchronises, whatever its configuration says."
 _OTHERS = "Or name servers in gate_ntp_servers that answer this node."
@@ -78,18 +100,18 @@ _ASK_LESS = (
 )
 
 
-_OF_ALL: Mapping[Kind, str] = {
-    "unreachable": "no route to the NTP servers",
-    "refused": "NTP refused: nothing listens on UDP 123",
-    "other": "the NTP servers could not be asked",
-    "strange": "what answers is no NTP server",
-    "bad_time": "the NTP servers have no good time of their own",
+_OF_ALL: Mapping[Kind, tuple[Key, str]] = {
+    "unreachable": (Key.NO_ROUTE, "no route to the NTP servers"),
+    "refused": (Key.REFUSED, "NTP refused: nothing listens on UDP 123"),
+    "other": (Key.COULD_NOT_ASK, "the NTP servers could not be asked"),
+    "strange": (Key.NO_NTP_SERVER, "what answers is no NTP server"),
+    "bad_time": (Key.BAD_TIME, "the NTP servers have no good time of their own"),
 }
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge each server's replies."""
-    asked = {r.name.removeprefix("ntp "): r for r in record.skew.references if r.name.startswith("ntp ")}
+    asked = record.skew.ntp
     bad = {name: reference for name, reference in asked.items() if not reference.skew_s}
     kinds = {name: _kind(reference) for name, reference in bad.items()}
     tcp_works = _tcp_works(record.evidence)
@@ -101,61 +123,93 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     }
     servers = record.section("ntp").get("servers")
     if not asked and servers:
-        raise MissingEvidenceError(record.skew.unknown_because)
+        raise MissingEvidenceError(record.skew.unknown_because, "ntp")
     if not asked:
         return Finding(
-            "inconclusive",
-            "no NTP server was asked",
-            "Without a server to compare with and to synchronise to, nothing can be said of the clock.",
-            "Name your NTP servers in gate_ntp_servers.",
-            seen,
-            "no NTP server was asked",
+            state="inconclusive",
+            summary="no NTP server was asked",
+            why="Without a server to compare with and to synchronise to, nothing can be said of the clock.",
+            remedy="Name your NTP servers in gate_ntp_servers.",
+            seen=seen,
+            keys=(Key.NOT_ASKED,),
+            cause="no NTP server was asked",
         )
     told = "; ".join(f"{name}: {reference.detail}" for name, reference in bad.items())
     if len(bad) < len(asked):
         note = f"; not usable: {told}" if bad else ""
-        return Finding("pass", f"{len(asked) - len(bad)} of {len(asked)} NTP servers answer this node{note}", seen=seen)
+        return Finding(
+            state="pass",
+            summary=f"{len(asked) - len(bad)} of {len(asked)} NTP servers answer this node{note}",
+            seen=seen,
+        )
     addresses = {server["server"]: server.get("addresses") or [] for server in servers}
     codes = {reference.problem.code for reference in bad.values() if reference.problem}
     if codes == {"RATE"}:
         remedy = _ASK_LESS.format(listed(list(bad)))
         return Finding(
-            "inconclusive",
-            f"the NTP servers want to be asked less often ({told})",
-            _WHY,
-            remedy,
-            seen,
-            "kiss-o'-death RATE",
+            state="inconclusive",
+            summary=f"the NTP servers want to be asked less often ({told})",
+            why=_WHY,
+            remedy=remedy,
+            seen=seen,
+            keys=(Key.ASK_LESS,),
+            cause="kiss-o'-death RATE",
         )
-    cause = _cause(kinds, codes, tcp_works=tcp_works, dns_works=_dns_works(record.evidence))
+    key, about, cause = _cause(kinds, codes, tcp_works=tcp_works, dns_works=_dns_works(record.evidence))
     summary = f"none of {len(asked)} NTP servers answers this node usably ({told})"
     summary += f": {cause}" if len(set(kinds.values())) == 1 else ""
     asks = [
         _ASK[kind].format(_with_addresses([name for name in kinds if kinds[name] == kind], addresses))
         for kind in dict.fromkeys(kinds.values())
     ]
-    return Finding("fail", summary, _WHY, " ".join([*asks, _OTHERS]), seen, cause)
+    return Finding(
+        state="fail",
+        summary=summary,
+        why=_WHY,
+        remedy=" ".join([*asks, _OTHERS]),
+        seen=seen,
+        keys=(key,),
+        about=about,
+        cause=cause,
+    )
 
 
 def _kind(reference: Reference) -> Kind:
     return reference.problem.kind if reference.problem else "other"
 
 
-def _cause(kinds: Mapping[str, Kind], codes: set[str], *, tcp_works: bool | None, dns_works: bool | None) -> str:
-    """What is in the way, in the same words for every node that has it; of one server alone it can't be told."""
-    if set(kinds.values()) == {"silent"} and tcp_works is False:
-        return "nothing answers this node, neither by UDP 123 nor by TCP"
-    if set(kinds.values()) == {"silent"}:
-        if len(kinds) == 1:
-            return f"{next(iter(kinds))} is blocked or down"
-        return "UDP 123 blocked" if tcp_works else "UDP 123 blocked, or no network at all"
-    if set(kinds.values()) == {"dns"}:
-        return "DNS does not work" if dns_works is False else "the NTP servers' names are not resolved"
-    if set(kinds.values()) == {"kiss"}:
-        return f"kiss-o'-death {', '.join(sorted(codes))}"
-    if len(set(kinds.values())) == 1:
-        return _OF_ALL[next(iter(kinds.values()))]
-    return f"no usable NTP server: {', '.join(sorted({_SHORT[kind] for kind in kinds.values()}))}"
+def _cause(
+    kinds: Mapping[str, Kind], codes: set[str], *, tcp_works: bool | None, dns_works: bool | None
+) -> tuple[Key, tuple[str, ...], str]:
+    """What is in the way, the same for every node that has it: its key, whom that is about, and in words.
+
+    Of one server alone it can't be told whether the network or the server is at fault.
+    """
+    found = set(kinds.values())
+    if len(found) > 1:
+        short = sorted({_SHORT[kind] for kind in found})
+        return Key.MIXED, tuple(sorted(found)), f"no usable NTP server: {', '.join(short)}"
+    kind = found.pop()
+    if kind == "silent":
+        return _cause_of_silence(list(kinds), tcp_works)
+    if kind == "dns" and dns_works is False:
+        return Key.NO_DNS, (), "DNS does not work"
+    if kind == "dns":
+        return Key.NAMES_NOT_RESOLVED, (), "the NTP servers' names are not resolved"
+    if kind == "kiss":
+        return Key.KISS, tuple(sorted(codes)), f"kiss-o'-death {', '.join(sorted(codes))}"
+    key, words = _OF_ALL[kind]
+    return key, (), words
+
+
+def _cause_of_silence(names: Sequence[str], tcp_works: bool | None) -> tuple[Key, tuple[str, ...], str]:
+    if tcp_works is False:
+        return Key.NOTHING_ANSWERS, (), "nothing answers this node, neither by UDP 123 nor by TCP"
+    if len(names) == 1:
+        return Key.SERVER_DOWN, tuple(names), f"{names[0]} is blocked or down"
+    if tcp_works:
+        return Key.UDP_BLOCKED, (), "UDP 123 blocked"
+    return Key.UDP_BLOCKED_OR_NO_NETWORK, (), "UDP 123 blocked, or no network at all"
 
 
 def _with_addresses(names: Sequence[str], addresses: Mapping[str, Sequence[str]]) -> str:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from enum import StrEnum
 
 from ..daemons import Peer, ask
 from ..model.finding import Finding
@@ -30,6 +31,17 @@ from ..model.record import Record
 NEEDS = ("collected", "time_services")
 READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 REMEDIABLE = True
+
+
+class Key(StrEnum):
+    """Why the daemon follows no source."""
+
+    NONE_CONFIGURED = "no_source_configured"
+    NONE_RESOLVES = "no_source_resolves"
+    NONE_ANSWERS = "no_source_answers"
+    NONE_SELECTED = "no_source_selected"
+    SELECTED_IS_SILENT = "selected_source_silent"
+
 
 _WHY = (
     "A daemon without a source that it follows leaves the clock to drift, and reports itself as running all the same."
@@ -44,33 +56,45 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     daemon, peers = sync.daemon, sync.peers
     seen = {"daemon": daemon, "unit": sync.unit, "sources": [_seen(peer) for peer in peers], "refid": sync.refid}
 
-    def fail(summary: str, cause: str, first: str = "") -> Finding:
+    def fail(key: Key, summary: str, cause: str, first: str = "") -> Finding:
         own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
-        return Finding("fail", summary + own, _WHY, first + sync.advice.servers, seen, cause)
+        return Finding(
+            state="fail",
+            summary=summary + own,
+            why=_WHY,
+            remedy=first + sync.advice.servers,
+            seen=seen,
+            keys=(key,),
+            cause=cause,
+        )
 
     if not peers:
-        return fail(f"{daemon} has no source: none is configured", "no source configured")
+        return fail(Key.NONE_CONFIGURED, f"{daemon} has no source: none is configured", "no source configured")
     if all(peer.state == "unresolved" for peer in peers):
         unresolved = fail(
+            Key.NONE_RESOLVES,
             f"no name of {daemon}'s sources resolves ({_names(peers)})",
             "names of sources don't resolve",
             "See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
         )
         return _told_once(unresolved, record, peers)
     if not any(peer.answers for peer in peers):
-        silent = fail(f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
+        silent = fail(Key.NONE_ANSWERS, f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
         return _told_once(silent, record, peers)
     selected = [peer for peer in peers if peer.selected]
     if not selected:
         states = ", ".join(f"{peer.name}: {peer.state}" for peer in peers)
         return fail(
+            Key.NONE_SELECTED,
             f"{daemon} has selected no source ({states})",
             "no source selected",
             "A daemon that was just started needs some minutes: check again. If it stays so: ",
         )
     if not sync.follows:
         return fail(
-            f"the selected source {_names(selected)} no longer answers (reach 0)", "the selected source is silent"
+            Key.SELECTED_IS_SILENT,
+            f"the selected source {_names(selected)} no longer answers (reach 0)",
+            "the selected source is silent",
         )
     notes = [
         f"; {words}: {_names(those)}"
@@ -81,14 +105,16 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         )
         if those
     ]
-    return Finding("pass", f"{daemon} follows {_names(selected)}, of {len(peers)} in all{''.join(notes)}", seen=seen)
+    return Finding(
+        state="pass", summary=f"{daemon} follows {_names(selected)}, of {len(peers)} in all{''.join(notes)}", seen=seen
+    )
 
 
 def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Finding:
     """Skipped where the daemon's sources are among the servers that ntp_servers asked, and none of these answered it either."""
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
     asked = {name for server in servers for name in (server["server"], *(server.get("addresses") or []))}
-    answered = any(r.skew_s for r in record.skew.references if r.name.startswith("ntp "))
+    answered = any(reference.skew_s for reference in record.skew.ntp.values())
     if answered or not asked.issuperset(peer.name for peer in peers):
         return finding
     return replace(

@@ -22,8 +22,9 @@ from typing import Any
 
 from ..chrony.config import read_config
 from ..chrony.rules import selectable
-from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
+from ..clock.nts import NtsState as Key
+from ..clock.nts import detail_of, nts_state
 from ..daemons.units import time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
@@ -34,32 +35,28 @@ NEEDS = ("collected", "nts", "chrony", "time_services")
 REMEDIABLE = False
 
 _WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
-_FIX_CLOCK = "Fix the clock (clock_skew says how far it is off), and check again."
-
-BY_THE_CLOCK = "certificate not valid at the node's time: the clock"
-"""The cause that goes away with the skew."""
-
-_REMEDY = {
-    "TCP 4460 blocked": (
+_REMEDY: Mapping[Key, str] = {
+    Key.BLOCKED: (
         "Ask the network team for TCP from this node to {0}, and for UDP from this node to the NTP port of the same servers "
         "(123, unless they name another); or use servers without `nts`."
     ),
-    "refused": "See that a server for NTS key establishment runs there: {0}; or ask whether a firewall rejects TCP to it.",
-    "no route": "Give this node a route to {0}, or ask the network team for TCP from this node to it.",
-    "name not resolved": "See the node's resolver (/etc/resolv.conf) for {0}.",
-    "certificate not trusted": (
+    Key.REFUSED: "See that a server for NTS key establishment runs there: {0}; or ask whether a firewall rejects TCP to it.",
+    Key.NO_ROUTE: "Give this node a route to {0}, or ask the network team for TCP from this node to it.",
+    Key.NAME_NOT_RESOLVED: "See the node's resolver (/etc/resolv.conf) for {0}.",
+    Key.NOT_TRUSTED: (
         "Give chrony the CA of {0} with `ntstrustedcerts`, or see who answers in its place: the certificate is of no CA that the "
         "node trusts, or of another name."
     ),
-    BY_THE_CLOCK: _FIX_CLOCK,
-    "certificate not valid at the true time": "Have the certificate of {0} renewed by whoever runs it.",
-    "certificate not valid at the node's time": (
+    Key.CLOCK: "Fix the clock (clock_skew says how far it is off), and check again.",
+    Key.EXPIRED: "Have the certificate of {0} renewed by whoever runs it.",
+    Key.CLOCK_OR_CERTIFICATE: (
         "Have the clock measured first (clock_skew); if it is right, the certificates of {0} are to be renewed: "
         "`openssl s_client -connect HOST:4460 -alpn ntske/1 -showcerts`."
     ),
-    "no NTS there": "What answers does not offer ntske/1: give the right server and `ntsport` for {0}.",
-    "TLS failed": "See what `openssl s_client -connect HOST:4460 -alpn ntske/1` says on the node of {0}.",
+    Key.NO_NTS: "What answers does not offer ntske/1: give the right server and `ntsport` for {0}.",
+    Key.TLS_FAILED: "See what `openssl s_client -connect HOST:4460 -alpn ntske/1` says on the node of {0}.",
 }
+"""What to do next about the servers that are put in for {0}."""
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -70,68 +67,42 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     active = [d for d in time_daemons(record.section("time_services")) if d.active]
     if active and all(d.daemon != "chrony" for d in active):
         unit = ", ".join(d.unit for d in active)
-        return Finding("pass", f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen)
+        return Finding(
+            state="pass", summary=f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen
+        )
     if not servers:
         sources = read_config({"config": {}, **record.section("chrony")}).sources
         if written := [s.name for s in sources if s.kind != "peer" and "nts" in s.options]:
             raise MissingEvidenceError(
-                f"{listed(written)} with `nts` in chrony's configuration, and no server was asked"
+                f"{listed(written)} with `nts` in chrony's configuration, and no server was asked", "nts"
             )
-        return Finding("pass", "no server is authenticated with NTS", seen=seen)
-    bad = [(server, cause) for server in servers if (cause := cause_of(server, record))]
-    seen["problems"] = {server["server"]: cause for server, cause in bad}
-    told = "; ".join(f"{server['server']}: {cause} ({detail_of(server)})" for server, cause in bad)
+        return Finding(state="pass", summary="no server is authenticated with NTS", seen=seen)
+    node_s = record.section("collected")["wall_ns"] / NS
+    states = [(server, nts_state(server, node_s, record.skew.skew_s)) for server in servers]
+    bad = [(server, state) for server, state in states if state != Key.ESTABLISHED]
+    seen["problems"] = {server["server"]: state.words for server, state in bad}
+    said = "; ".join(f"{server['server']}: {state.words} ({detail_of(server)})" for server, state in bad)
     good = f"{len(servers) - len(bad)} of {len(servers)} servers set up NTS with this node"
     if not bad:
-        return Finding("pass", good, seen=seen)
+        return Finding(state="pass", summary=good, seen=seen)
     if len(bad) < len(servers):
-        return Finding("pass", f"{good}; not: {told}", seen=seen)
-    others = _others(record)
-    if others:
-        return Finding("pass", f"{good} ({told}), but chronyd may select {listed(others)} without", seen=seen)
-    causes = dict.fromkeys(cause for _, cause in bad)
+        return Finding(state="pass", summary=f"{good}; not: {said}", seen=seen)
+    if others := _others(record):
+        summary = f"{good} ({said}), but chronyd may select {listed(others)} without"
+        return Finding(state="pass", summary=summary, seen=seen)
+    keys = dict.fromkeys(state for _, state in bad)
     remedies = [
-        _REMEDY[cause].format(listed([_address(server) for server, of_server in bad if of_server == cause]))
-        for cause in causes
+        _REMEDY[key].format(listed([_address(server) for server, state in bad if state == key])) for key in keys
     ]
-    return Finding("fail", f"{good} ({told})", _WHY, " ".join(remedies), seen, f"NTS: {', '.join(sorted(causes))}")
-
-
-def cause_of(server: Mapping[str, Any], record: Record) -> str:
-    """Why no keys could be established with an entry of the section ``nts`` (a key of ``_REMEDY``); nothing where they could."""
-    error = server["error"]
-    if error is None:
-        return _certificate_cause(server, record)
-    if error["phase"] == "dns":
-        return "name not resolved"
-    if error["phase"] == "alpn":
-        return "no NTS there"
-    if error["phase"] == "connect":
-        return _connect_cause(error["message"].lower())
-    return "certificate not trusted" if error.get("kind") in ("unknown_ca", "wrong_name") else "TLS failed"
-
-
-def _connect_cause(message: str) -> str:
-    """From the kernel's words, an address each: one that is dropped says more than an IPv6 address without a route."""
-    if "no answer" in message or "timed out" in message:
-        return "TCP 4460 blocked"
-    return "refused" if "refused" in message else "no route"
-
-
-def _certificate_cause(server: Mapping[str, Any], record: Record) -> str:
-    """Clock or certificate: by whether it is valid at the true time, the node's less its skew."""
-    shown, skew_s = server.get("certificate"), record.skew.skew_s
-    unsure = "certificate not valid at the node's time" if server["certificate_time_error"] else ""
-    if shown is None or skew_s is None:
-        return unsure
-    valid_s = Interval(shown["not_before_s"], shown["not_after_s"])
-    node_s = record.section("collected")["wall_ns"] / NS
-    true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
-    if not valid_s.overlaps(true_s):
-        return "certificate not valid at the true time"
-    if not unsure or valid_s.low <= node_s <= valid_s.high or not valid_s.contains(true_s):
-        return unsure  # another of its chain is not valid, or the skew is not known well enough
-    return BY_THE_CLOCK
+    return Finding(
+        state="fail",
+        summary=f"{good} ({said})",
+        keys=tuple(sorted(keys)),
+        cause=f"NTS: {', '.join(sorted(key.words for key in keys))}",
+        why=_WHY,
+        remedy=" ".join(remedies),
+        seen=seen,
+    )
 
 
 def _others(record: Record) -> Sequence[str]:
@@ -142,12 +113,6 @@ def _others(record: Record) -> Sequence[str]:
     config = read_config(record.section("chrony"))
     others = [s for s in selectable(config) if not {"nts", "offline"} & set(s.options)]
     return [s.name for s in others if config.authselectmode != "mix" or s.authenticated or s.kind == "refclock"]
-
-
-def detail_of(server: Mapping[str, Any]) -> str:
-    """What was said where no keys could be established."""
-    told = server["error"]["message"] if server["error"] else server["certificate_time_error"]
-    return str(told or "the node's clock takes it for valid")
 
 
 def _address(server: Mapping[str, Any]) -> str:

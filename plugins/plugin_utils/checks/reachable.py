@@ -13,6 +13,8 @@ Source: skewgate's own rule, fail closed.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
@@ -21,29 +23,42 @@ NEEDS = ()
 REMEDIABLE = False
 
 
+class Key(StrEnum):
+    """Why there is no evidence."""
+
+    UNREACHABLE = "unreachable"
+    NO_EVIDENCE = "no_evidence"
+
+
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge whether there is evidence at all."""
     if record.unreachable:
         return Finding(
-            "inconclusive",
-            f"the node could not be reached: {record.unreachable}",
-            "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
-            "See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
-            {"unreachable": record.unreachable},
+            state="inconclusive",
+            summary=f"the node could not be reached: {record.unreachable}",
+            why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+            remedy="See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
+            seen={"unreachable": record.unreachable},
+            keys=(Key.UNREACHABLE,),
+            about=(_without_address(record.unreachable),),
             cause=f"unreachable: {_without_address(record.unreachable)}",
         )
     if record.module_error:
         return Finding(
-            "inconclusive",
-            f"the evidence could not be taken: {record.module_error}",
-            "Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
-            "Nodes need Python 3.8 or later, room on the disk of /tmp (`df /tmp`) and, unless Ansible logs in as root, `become`; "
-            "fix that and check again.",
-            {"module_error": record.module_error},
+            state="inconclusive",
+            summary=f"the evidence could not be taken: {record.module_error}",
+            why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+            remedy="Nodes need Python 3.8 or later, room on the disk of /tmp (`df /tmp`) and, unless Ansible logs in as root, "
+            "`become`; fix that and check again.",
+            seen={"module_error": record.module_error},
+            keys=(Key.NO_EVIDENCE,),
+            about=(record.module_error.splitlines()[0],),
             cause=f"no evidence: {record.module_error.splitlines()[0]}",
         )
     collected = record.section("collected")
-    return Finding("pass", "reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]})
+    return Finding(
+        state="pass", summary="reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]}
+    )
 
 
 def _without_address(message: str) -> str:

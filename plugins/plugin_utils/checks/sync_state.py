@@ -30,20 +30,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
+from ..chrony.chronyc import parse_tracking
+from ..chrony.makestep import is_left_unstepped
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import as_json
-from ..daemons import Synchronisation, ask
+from ..daemons import Synchronisation, ask, steering_daemon
+from ..daemons.chrony import chrony_configuration
 from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
+from ..model.wording import skew_text
 
 NEEDS = ("collected", "clock", "time_services")
 READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
 REMEDIABLE = True
+
+
+class Key(StrEnum):
+    """Why the daemon's claim to be synchronised does not hold, or why there is none."""
+
+    OWN_CLOCK = "follows_its_own_clock"
+    NOT_SYNCHRONISED = "not_synchronised"
+    CLOCK_BEFORE_2020 = "clock_before_2020"
+    SOURCES_BEFORE_2020 = "sources_before_2020"
+    UPDATE_TOO_OLD = "last_update_too_old"
+    UPDATE_IN_THE_FUTURE = "last_update_in_the_future"
+    LARGE_CORRECTION = "large_correction"
+    ROOT_DISTANCE = "root_distance_too_large"
+    KERNEL_CONTRADICTS = "kernel_contradicts"
+    REFERENCES_CONTRADICT = "references_contradict"
+    DAEMON_SAID_NOTHING = "daemon_said_nothing"
+
 
 _WHY = "The node says that it is synchronised, but what it shows does not bear it out."
 _EPOCH_FLOOR_S = 1_577_836_800
@@ -54,16 +76,63 @@ _FASTEST_SLEW = 0.1
 """chronyd's maxslewrate is at most 100000 ppm; no other daemon slews faster."""
 
 
+class _Contradiction(NamedTuple):
+    """What stands against the daemon's claim. ``remedy`` is empty if a step of the clock is what helps."""
+
+    key: Key
+    cause: str
+    what: str
+    remedy: str = ""
+
+
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge the claim by all that stands beside it, the plainest contradiction first."""
     sync = _asked(record)
     if isinstance(sync, Finding):
         return sync
-    in_kernel = kernel(record)
-    wall_s = record.section("collected")["wall_ns"] / NS
-    age_s, stale_after_s = sync.last_update_age_s, sync.stale_after_s
-    who = f"{sync.daemon} says it is synchronised ({sync.claim}), but"
-    seen = {
+    seen = _seen(sync, record)
+    if sync.own_clock:
+        which = f"follows the node's own clock ({sync.refid})"
+        found = _Contradiction(Key.OWN_CLOCK, "follows its own clock", which, sync.advice.own_clock)
+        return _fail(sync, found, f"{_who(sync) if sync.claims else sync.daemon} {which}", seen)
+    if not sync.claims:
+        return _unsynchronised(sync, record, seen)
+    for rule in _RULES:
+        if contradiction := rule(sync, record, policy):
+            summary = f"{_who(sync)} {contradiction.what}"
+            if contradiction.key is Key.LARGE_CORRECTION and _config_in_use_says_it(record, policy):
+                return follows_from(
+                    "config_in_use",
+                    key=contradiction.key,
+                    summary=summary,
+                    cause=contradiction.cause,
+                    seen=seen,
+                    because="chronyd slews the clock instead of stepping it",
+                )
+            return _fail(sync, contradiction, summary, seen)
+    if missing := _not_told(sync, kernel(record)):
+        raise MissingEvidenceError(f"{_who(sync)} {missing}", "clock")
+    return Finding(state="pass", summary=_describe(sync, record), seen=seen)
+
+
+def _who(sync: Synchronisation) -> str:
+    return f"{sync.daemon} says it is synchronised ({sync.claim}), but"
+
+
+def _fail(sync: Synchronisation, found: _Contradiction, summary: str, seen: Mapping[str, Any]) -> Finding:
+    return Finding(
+        state="fail",
+        summary=summary,
+        keys=(found.key,),
+        cause=found.cause,
+        why=_WHY,
+        remedy=found.remedy or sync.advice.step,
+        seen=seen,
+    )
+
+
+def _seen(sync: Synchronisation, record: Record) -> dict[str, Any]:
+    return {
         "daemon": sync.daemon,
         "unit": sync.unit,
         "claim": sync.claim,
@@ -71,49 +140,109 @@ def judge(record: Record, policy: Policy) -> Finding:
         "refid": sync.refid,
         "offset_s": _rounded(sync.offset_s),
         "max_error_s": _rounded(sync.max_error_s),
-        "last_update_age_s": _rounded(age_s, 1),
-        "stale_after_s": stale_after_s,
+        "last_update_age_s": _rounded(sync.last_update_age_s, 1),
+        "stale_after_s": sync.stale_after_s,
         "kernel": record.section("clock").get("adjtimex"),
         "skew_s": as_json(record.skew.skew_s),
     }
 
-    def fail(summary: str, cause: str, remedy: str = "") -> Finding:
-        return Finding("fail", summary, _WHY, remedy or sync.advice.step, seen, cause)
 
-    if sync.own_clock:
-        which = f"follows the node's own clock ({sync.refid})"
-        return fail(f"{who if sync.claims else sync.daemon} {which}", "follows its own clock", sync.advice.own_clock)
-    if not sync.claims:
-        return _unsynchronised(sync, record, seen)
+def _config_in_use_says_it(record: Record, policy: Policy) -> bool:
+    """Whether config_in_use refuses the node for the same event: chronyd's updates that may step are used up."""
+    if "config_in_use" not in policy.checks or "config_in_use" in policy.advisory_checks:
+        return False
+    daemon = steering_daemon(record)
+    try:
+        tracking = parse_tracking(record.chronyc("tracking"))
+        unstepped = is_left_unstepped(chrony_configuration(record), tracking, policy.max_clock_error_s)
+    except (MissingEvidenceError, ValueError):
+        return False
+    return daemon is not None and daemon.daemon == "chrony" and unstepped
+
+
+def _never_set(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
+    """A clock, or its sources, from before this software was written."""
+    wall_s = _wall_s(record)
     if wall_s < _EPOCH_FLOOR_S:
-        return fail(f"{who} this clock shows the year {_year(wall_s)}: it was never set", "clock before 2020")
-    if (updated_s := wall_s - (sync.offset_s or 0.0) - (age_s or 0.0)) < _EPOCH_FLOOR_S:
-        return fail(
-            f"{who} it follows its sources to the year {_year(updated_s)}", "sources before 2020", sync.advice.servers
-        )
-    if age_s is not None and stale_after_s is not None and not age_s <= stale_after_s:
-        return fail(f"{who} its last update is {age_s:.0f} s old", "last update too old", sync.advice.servers)
-    if age_s is not None and -age_s > _took_s(record) + policy.max_clock_error_s:
-        return fail(f"{who} its last update lies {-age_s:.0f} s in this clock's future", "last update in the future")
-    if sync.bound_s is not None and not sync.bound_s <= policy.max_clock_error_s:  # nan is within no limit
-        correcting = abs(sync.offset_s or 0.0) > policy.max_clock_error_s
-        return fail(
-            f"{who} by its own figures the clock may be {sync.bound_s:.3f} s off (limit {policy.max_clock_error_s} s)",
-            "a large correction is still to be made" if correcting else "root distance too large",
-        )
-    if in_kernel and (contradiction := _kernel_contradicts(sync, in_kernel)):
-        remedy = (
-            f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
-            f"sets it (clock_movers), and restart {sync.unit}."
-        )
-        return fail(f"{who} {contradiction}", "the kernel contradicts it", remedy)
-    if contradiction := _references_contradict(sync, record, policy):
-        bound = "" if sync.bound_s is None else f" and at most {sync.bound_s:.6f} s off"
-        says = f"{sync.daemon} says it is synchronised ({sync.claim}){bound}"
-        return fail(f"{says}, but {contradiction}", "the references contradict it")
-    if missing := _not_told(sync, in_kernel):
-        raise MissingEvidenceError(f"{sync.daemon} says it is synchronised ({sync.claim}), but {missing}")
-    return Finding("pass", _describe(sync, record), seen=seen)
+        what = f"this clock shows the year {_year(wall_s)}: it was never set"
+        return _Contradiction(Key.CLOCK_BEFORE_2020, "clock before 2020", what)
+    updated_s = wall_s - (sync.offset_s or 0.0) - (sync.last_update_age_s or 0.0)
+    if updated_s < _EPOCH_FLOOR_S:
+        what = f"it follows its sources to the year {_year(updated_s)}"
+        return _Contradiction(Key.SOURCES_BEFORE_2020, "sources before 2020", what, sync.advice.servers)
+    return None
+
+
+def _age(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
+    """A last update that is too old, or lies in the future."""
+    age_s, stale_after_s = sync.last_update_age_s, sync.stale_after_s
+    if age_s is None:
+        return None
+    if stale_after_s is not None and not age_s <= stale_after_s:
+        what = f"its last update is {age_s:.0f} s old"
+        return _Contradiction(Key.UPDATE_TOO_OLD, "last update too old", what, sync.advice.servers)
+    if -age_s > _took_s(record) + policy.max_clock_error_s:
+        what = f"its last update lies {-age_s:.0f} s in this clock's future"
+        return _Contradiction(Key.UPDATE_IN_THE_FUTURE, "last update in the future", what)
+    return None
+
+
+def _own_bound(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
+    """By the daemon's own figures the clock may be too far off."""
+    if sync.bound_s is None or sync.bound_s <= policy.max_clock_error_s:  # nan is within no limit
+        return None
+    what = f"by its own figures the clock may be {sync.bound_s:.3f} s off (limit {policy.max_clock_error_s} s)"
+    if abs(sync.offset_s or 0.0) > policy.max_clock_error_s:
+        return _Contradiction(Key.LARGE_CORRECTION, "a large correction is still to be made", what)
+    return _Contradiction(Key.ROOT_DISTANCE, "root distance too large", what)
+
+
+def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
+    """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
+
+    Setting the clock puts it to 16 s until the next update (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the
+    daemon's back. After a step of its own chronyd sets it at once (reference.c), after `chronyc makestep` it does not. ntpd
+    sets it only with the kernel's discipline, which -x turns off, and ptp4l never does: they are not held to it.
+    """
+    in_kernel = kernel(record)
+    if in_kernel is None or not sync.sets_maxerror:
+        return None
+    remedy = (
+        f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
+        f"sets it (clock_movers), and restart {sync.unit}."
+    )
+    cause = "the kernel contradicts it"
+    if not in_kernel.synchronised:
+        what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since)"
+        return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
+    since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
+    if sync.stale_after_s is not None and since_s > sync.stale_after_s:
+        what = f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
+        return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
+    return None
+
+
+def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
+    """The claim is an interval as the references' skew is, and what is true lies in both.
+
+    The readings are seconds apart, in which the daemon may have slewed away a part of its offset.
+    """
+    skew_s = record.skew.skew_s
+    if skew_s is None:
+        return None
+    offset_s, max_error_s = sync.offset_s or 0.0, sync.max_error_s or 0.0
+    slewed_s = min(abs(offset_s), _FASTEST_SLEW * _took_s(record))
+    leeway_s = max_error_s + slewed_s + min(_STEP_THRESHOLD_S, policy.max_clock_error_s)
+    if skew_s.overlaps(Interval(offset_s - leeway_s, offset_s + leeway_s)):
+        return None
+    what = f"{_agreeing(record)} references show {skew_text(skew_s)}"
+    if sync.bound_s is not None:
+        what += f", and by its own figures it is at most {sync.bound_s:.6f} s off"
+    return _Contradiction(Key.REFERENCES_CONTRADICT, "the references contradict it", what)
+
+
+_RULES = (_never_set, _age, _own_bound, _kernel_contradicts, _references_contradict)
+"""In the order in which they are asked: the plainest contradiction is said."""
 
 
 def _asked(record: Record) -> Synchronisation | Finding:
@@ -121,14 +250,23 @@ def _asked(record: Record) -> Synchronisation | Finding:
     try:
         sync = ask(record, "state")
     except MissingEvidenceError as missing:
-        summary = cause = f"could not tell: {missing}"
+        about: tuple[str, ...] = (missing.section,)
+        summary = f"could not tell: {missing}"
+        cause = summary
     else:
         if isinstance(sync, Synchronisation):
             return sync
         if sync.state == "skipped":
             return _with_timedatectls_yes(sync, record)
-        summary, cause = sync.summary, sync.cause
-    return follows_from("ntp_sources", summary, cause, because="the daemon told nothing")
+        about, summary, cause = sync.about, sync.summary, sync.cause
+    return follows_from(
+        "ntp_sources",
+        key=Key.DAEMON_SAID_NOTHING,
+        about=about,
+        summary=summary,
+        cause=cause,
+        because="the daemon said nothing",
+    )
 
 
 def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, Any]) -> Finding:
@@ -136,14 +274,16 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
     summary = f"{sync.daemon} is not synchronised ({sync.claim}){yes}"
     if not sync.follows:
-        return follows_from("ntp_sources", summary, "not synchronised", seen)
+        key = Key.NOT_SYNCHRONISED
+        return follows_from("ntp_sources", key=key, summary=summary, cause="not synchronised", seen=seen)
     return Finding(
-        "fail",
-        summary,
-        "Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes.",
-        f"Check again in some minutes. If it stays so: {sync.advice.step}",
-        seen,
-        "not synchronised",
+        state="fail",
+        summary=summary,
+        why="Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes.",
+        remedy=f"Check again in some minutes. If it stays so: {sync.advice.step}",
+        seen=seen,
+        keys=(Key.NOT_SYNCHRONISED,),
+        cause="not synchronised",
     )
 
 
@@ -156,42 +296,8 @@ def _not_told(sync: Synchronisation, in_kernel: Kernel | None) -> str:
     return ""
 
 
-def _kernel_contradicts(sync: Synchronisation, in_kernel: Kernel) -> str:
-    """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
-
-    Setting the clock puts it to 16 s until the next update (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the
-    daemon's back. After a step of its own chronyd sets it at once (reference.c), after `chronyc makestep` it does not. ntpd
-    sets it only with the kernel's discipline, which -x turns off, and ptp4l never does: they are not held to it.
-    """
-    if not sync.sets_maxerror:
-        return ""
-    if not in_kernel.synchronised:
-        return f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since)"
-    since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
-    if sync.stale_after_s is not None and since_s > sync.stale_after_s:
-        return f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
-    return ""
-
-
-def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> str:
-    """The claim is an interval as the references' skew is, and what is true lies in both.
-
-    The readings are seconds apart, in which the daemon may have slewed away a part of its offset.
-    """
-    skew_s = record.skew.skew_s
-    if skew_s is None:
-        return ""
-    offset_s, max_error_s = sync.offset_s or 0.0, sync.max_error_s or 0.0
-    slewed_s = min(abs(offset_s), _FASTEST_SLEW * _took_s(record))
-    leeway_s = max_error_s + slewed_s + min(_STEP_THRESHOLD_S, policy.max_clock_error_s)
-    if skew_s.overlaps(Interval(offset_s - leeway_s, offset_s + leeway_s)):
-        return ""
-    side = "ahead" if skew_s.middle > 0 else "behind"
-    return f"{_agreeing(record)} references show {abs(skew_s.middle):.3f} s {side} (±{skew_s.bound:.3f})"
-
-
 def _agreeing(record: Record) -> int:
-    """How many references bear the measured skew."""
+    """How many references the measured skew rests on."""
     return sum(1 for r in record.skew.references if r.skew_s and r.name not in record.skew.falsetickers)
 
 
@@ -227,6 +333,10 @@ def _timedatectl_says_yes(record: Record) -> bool:
 
 def _year(unix_s: float) -> int:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=unix_s)).year
+
+
+def _wall_s(record: Record) -> float:
+    return float(record.section("collected")["wall_ns"]) / NS
 
 
 def _took_s(record: Record) -> float:

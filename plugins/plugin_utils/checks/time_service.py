@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Any
 
 from ..daemons.strays import StrayDaemon, may_be_of, stray_daemons
@@ -32,6 +33,17 @@ from ..model.record import Record
 NEEDS = ("time_services",)
 READS = ("ptp",)
 REMEDIABLE = True
+
+
+class Key(StrEnum):
+    """Why not exactly one time daemon steers the clock."""
+
+    SEVERAL = "several_daemons"
+    PTP4L_WITHOUT_PHC2SYS = "ptp4l_without_phc2sys"
+    NONE_INSTALLED = "none_installed"
+    LEAVES_CLOCK_ALONE = "leaves_clock_alone"
+    NOT_RUNNING = "not_running"
+
 
 _WHY_NOTHING = "Nothing steers this clock: it drifts until GitHub, the API server or etcd refuses what it dates."
 
@@ -58,46 +70,53 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         others = [d for d in steering if d is not keep]
         seen["competing"] = [_name(d) for d in others]
         return Finding(
-            "fail",
-            f"{len(steering)} time daemons steer this clock: {', '.join(_name(d) for d in steering)}",
-            "Each moves the clock by its own idea of the time and takes the other's corrections for errors of the clock.",
-            f"Keep {_name(keep)}: {'; '.join(_stop(d, manager) for d in others)}",
-            seen,
-            f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
+            state="fail",
+            summary=f"{len(steering)} time daemons steer this clock: {', '.join(_name(d) for d in steering)}",
+            why="Each moves the clock by its own idea of the time and takes the other's corrections for errors of the clock.",
+            remedy=f"Keep {_name(keep)}: {'; '.join(_stop(d, manager) for d in others)}",
+            seen=seen,
+            keys=(Key.SEVERAL,),
+            about=tuple(sorted(d.daemon for d in steering)),
+            cause=f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
         )
     if keep.daemon == "ptp4l" and not _software_time_stamps(record):
         return Finding(
-            "fail",
-            f"{_name(keep)} steers the network card's clock, and nothing carries that over to the system clock",
-            _WHY_NOTHING,
-            "Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock.",
-            seen,
-            "ptp4l without phc2sys",
+            state="fail",
+            summary=f"{_name(keep)} steers the network card's clock, and nothing carries that over to the system clock",
+            why=_WHY_NOTHING,
+            remedy="Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock.",
+            seen=seen,
+            keys=(Key.PTP4L_WITHOUT_PHC2SYS,),
+            cause="ptp4l without phc2sys",
         )
     note = " (it belongs to no known unit)" if isinstance(keep, StrayDaemon) else ""
-    return Finding("pass", f"{_name(keep)} steers the clock, and no other time daemon does{note}", seen=seen)
+    return Finding(
+        state="pass", summary=f"{_name(keep)} steers the clock, and no other time daemon does{note}", seen=seen
+    )
 
 
 def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Mapping[str, Any]) -> Finding:
     if not daemons:
         return Finding(
-            "fail",
-            "no time daemon runs on this node (none is installed)",
-            _WHY_NOTHING,
-            "Install and configure chrony: the gate does it, or playbook skewgate.preflight.remediate.",
-            seen,
-            "no time daemon installed",
+            state="fail",
+            summary="no time daemon runs on this node (none is installed)",
+            why=_WHY_NOTHING,
+            remedy="Install and configure chrony: the gate does it, or playbook skewgate.preflight.remediate.",
+            seen=seen,
+            keys=(Key.NONE_INSTALLED,),
+            cause="no time daemon installed",
         )
     states = ", ".join(f"{d.unit}: {d.leaves_clock_alone or d.state}" for d in daemons)
     if idle := [d for d in daemons if d.leaves_clock_alone]:
         return Finding(
-            "fail",
-            f"no time daemon steers this clock ({states})",
-            _WHY_NOTHING,
-            f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: fix "
-            "the time of the container's host.",
-            seen,
-            "the time daemon leaves the clock alone",
+            state="fail",
+            summary=f"no time daemon steers this clock ({states})",
+            why=_WHY_NOTHING,
+            remedy=f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: "
+            "fix the time of the container's host.",
+            seen=seen,
+            keys=(Key.LEAVES_CLOCK_ALONE,),
+            cause="the time daemon leaves the clock alone",
         )
     unit = next((d.unit for d in daemons if d.enabled), daemons[0].unit)
     start = (
@@ -105,12 +124,13 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
     )
     log = "the system log" if manager == "openrc" else f"journalctl -u {unit}"
     return Finding(
-        "fail",
-        f"no time daemon runs on this node (installed: {states})",
-        _WHY_NOTHING,
-        f"{start}; where it does not stay up, its log tells why: {log}",
-        seen,
-        "the time daemon does not run",
+        state="fail",
+        summary=f"no time daemon runs on this node (installed: {states})",
+        why=_WHY_NOTHING,
+        remedy=f"{start}; where it does not stay up, its log tells why: {log}",
+        seen=seen,
+        keys=(Key.NOT_RUNNING,),
+        cause="the time daemon does not run",
     )
 
 

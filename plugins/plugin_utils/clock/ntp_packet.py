@@ -26,13 +26,18 @@ else); what answered (no NTP server, one that refuses this node, one that has no
 
 
 class NtpError(ValueError):
-    """An exchange that says nothing of the time; ``code`` is a kiss-o'-death's (RFC 5905, section 7.4)."""
+    """An exchange that says nothing of the time.
 
-    def __init__(self, kind: Kind, message: str, code: str = "") -> None:
+    ``code`` is a kiss-o'-death's (RFC 5905, section 7.4). ``no_route``: this node itself has no way to the address, so chronyd
+    passes over it (NIO_IsServerConnectable in chrony's ntp_io.c).
+    """
+
+    def __init__(self, kind: Kind, message: str, *, code: str = "", no_route: bool = False) -> None:
         """``message``: what was found, in one line."""
         super().__init__(message)
         self.kind = kind
         self.code = code
+        self.no_route = no_route
 
 
 @dataclass(frozen=True)
@@ -56,37 +61,12 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     Raises NtpError with the reason why a reply can't be used.
     """
     if sample.get("error"):
-        raise NtpError(sample["kind"] if sample.get("kind") in get_args(Kind) else "other", str(sample["error"]))
-    sent, reply = bytes.fromhex(sample["sent_hex"]), bytes.fromhex(sample["reply_hex"])
-    if len(reply) < HEADER_BYTES:
-        raise NtpError("strange", f"the reply has {len(reply)} bytes, an NTP header has {HEADER_BYTES}")
-    if reply[24:32] != sent[40:48]:
-        raise NtpError("strange", "the reply does not echo the request (another's answer, or a forged one)")
-    packet = ntplib.NTPStats()
-    packet.from_data(reply[:HEADER_BYTES])
-    if packet.mode != 4 or packet.version not in (3, 4):
-        raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
-    # Stratum 0 with a code is a kiss; without one it is a server without a source (chronyd: leap 3, stratum 0, ID 0.0.0.0).
-    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
-    if packet.stratum == 0 and re.fullmatch("[A-Z0-9]+", code):
-        raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code)
-    if packet.leap == 3 or not 1 <= packet.stratum <= 15:
-        raise NtpError(
-            "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"
-        )
+        raise _no_exchange(sample)
+    reply = _checked_reply(sample)
+    packet = _checked_packet(reply)
     # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
     precision_s = 2.0**packet.precision
     root_distance_s = packet.root_delay / 2 + packet.root_dispersion
-    if root_distance_s > MAX_ROOT_DISTANCE_S:
-        raise NtpError(
-            "bad_time",
-            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable",
-        )
-    if precision_s > MAX_ROOT_DISTANCE_S:  # its interval would agree with any other's
-        raise NtpError("bad_time", f"the server's precision is {precision_s:.3f} s")
-    if reply[40:48] == bytes(8):
-        raise NtpError("bad_time", "the server gave no transmit timestamp")
-
     t1 = sample["t1_wall_ns"]
     t4 = t1 + sample["t4_mono_ns"] - sample["t1_mono_ns"]
     t2, t3 = _unix_ns(reply[32:40], t1), _unix_ns(reply[40:48], t1)
@@ -107,6 +87,56 @@ def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
         reference_id=packet.ref_id,
         root_distance_s=root_distance_s,
     )
+
+
+def _no_exchange(sample: Mapping[str, Any]) -> NtpError:
+    """What the node said of an exchange that gave no reply."""
+    said = str(sample["error"])
+    # Evidence that was saved before samples had an errno has the kernel's words alone.
+    no_route = sample.get("errno") in _NO_ROUTE or ("errno" not in sample and said.endswith(tuple(_NO_ROUTE.values())))
+    return NtpError(sample["kind"] if sample.get("kind") in get_args(Kind) else "other", said, no_route=no_route)
+
+
+_NO_ROUTE = {"ENETUNREACH": "Network is unreachable", "EADDRNOTAVAIL": "Cannot assign requested address"}
+"""What connect(2) answers for an address to which this node has no route, by errno and in words."""
+
+
+def _checked_reply(sample: Mapping[str, Any]) -> bytes:
+    """The reply's bytes, which answer this very request."""
+    sent, reply = bytes.fromhex(sample["sent_hex"]), bytes.fromhex(sample["reply_hex"])
+    if len(reply) < HEADER_BYTES:
+        raise NtpError("strange", f"the reply has {len(reply)} bytes, an NTP header has {HEADER_BYTES}")
+    if reply[24:32] != sent[40:48]:
+        raise NtpError("strange", "the reply does not echo the request (another's answer, or a forged one)")
+    return reply
+
+
+def _checked_packet(reply: bytes) -> ntplib.NTPStats:
+    """The reply's header, of a server that knows the time."""
+    packet = ntplib.NTPStats()
+    packet.from_data(reply[:HEADER_BYTES])
+    if packet.mode != 4 or packet.version not in (3, 4):
+        raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
+    # Stratum 0 with a code is a kiss; without one it is a server without a source (chronyd: leap 3, stratum 0, ID 0.0.0.0).
+    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
+    if packet.stratum == 0 and re.fullmatch("[A-Z0-9]+", code):
+        raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code=code)
+    if packet.leap == 3 or not 1 <= packet.stratum <= 15:
+        raise NtpError(
+            "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"
+        )
+    root_distance_s = packet.root_delay / 2 + packet.root_dispersion
+    if root_distance_s > MAX_ROOT_DISTANCE_S:
+        raise NtpError(
+            "bad_time",
+            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable",
+        )
+    precision_s = 2.0**packet.precision
+    if precision_s > MAX_ROOT_DISTANCE_S:  # its interval would agree with any other's
+        raise NtpError("bad_time", f"the server's precision is {precision_s:.3f} s")
+    if reply[40:48] == bytes(8):
+        raise NtpError("bad_time", "the server gave no transmit timestamp")
+    return packet
 
 
 def _unix_ns(field: bytes, near_ns: int) -> int:

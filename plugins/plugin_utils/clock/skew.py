@@ -5,38 +5,57 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .interval import Interval, agree
 from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
-CONTROLLER = "controller"
 MAX_WALL_JUMP_S = 0.5
 """More than chronyd's fastest slew (100000 ppm) moves a clock in the seconds that a collection takes."""
-
 
 CONTROLLER_MAX_OFF_S = 1.0
 """A controller that is further off than this, by the node's references, is named: JWTs and reports are dated by it."""
 
 
-@dataclass(frozen=True)
+class UnknownSkew(StrEnum):
+    """Why a node's skew is not known."""
+
+    NO_REFERENCE = "no_reference"
+    DISAGREE = "references_disagree"
+    MOVED = "clock_moved"
+    UNREADABLE = "evidence_unreadable"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """One reference's reading of the node's clock, or why it gave none.
 
-    ``problem``: of an NTP server's, the one that tells most. ``identity``: the machines that it is and the upstreams that it
-    follows; references with one in common share a vote.
+    ``of``: the NTP server's name as it was asked, the API's URL, empty for the controller. ``problem``: of an NTP server's, the
+    one that tells most. ``identity``: the machines that it is and the upstreams that it follows; references with one in common
+    share a vote.
     """
 
-    name: str
+    kind: Literal["ntp", "date", "controller"]
+    of: str = ""
     skew_s: Interval | None = None
     detail: str = ""
+    asked: bool = True
     problem: NtpError | None = None
     identity: frozenset[int | str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """How reports call it; no two references of a node have the same."""
+        return f"{self.kind} {self.of}".rstrip()
+
+
+CONTROLLER = Reference(kind="controller").name
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,15 @@ class SkewEstimate:
     skew_s: Interval | None
     references: tuple[Reference, ...]
     falsetickers: tuple[str, ...] = ()
+    unknown: UnknownSkew | None = None
     unknown_because: str = ""
-    ntp_samples: Mapping[str, NtpSample] = field(default_factory=dict)
-    unknown_cause: str = ""
     controller_skew_s: Interval | None = None
     """Controller minus true time, by the node's references without the controller, where these agree."""
+
+    @property
+    def ntp(self) -> dict[str, Reference]:
+        """What each NTP server said that was asked, by its name in ``gate_ntp_servers``."""
+        return {r.of: r for r in self.references if r.kind == "ntp"}
 
     @property
     def controller_is_off(self) -> bool:
@@ -79,48 +102,32 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
 
     The controller alone proves nothing (its clock is not checked by anyone): it needs another reference beside it.
     """
-    references: list[Reference] = []
-    samples: dict[str, NtpSample] = {}
-    for server in _entries(evidence, "ntp", "servers"):
-        reference, best = _ntp_reference(server)
-        references.append(reference)
-        if best:
-            samples[reference.name] = best
-    references += [_date_reference(api) for api in _entries(evidence, "api_date", "apis")]
-    if controller and "collected" in evidence:
-        try:
-            bracket = controller_bracket(evidence["collected"], controller)
-            references.append(Reference(CONTROLLER, bracket, "the controller's clock around the module call"))
-        except ValueError:
-            references.append(
-                Reference(CONTROLLER, None, "the controller's own clock was moved during the module call")
-            )
-    found = tuple(references)
+    found = (
+        *(_ntp_reference(server) for server in _entries(evidence, "ntp", "servers")),
+        *(_date_reference(api) for api in _entries(evidence, "api_date", "apis")),
+        *([_controller_reference(evidence["collected"], controller)] if controller and "collected" in evidence else []),
+    )
 
-    def unknown(cause: str, why: str, controller_skew_s: Interval | None = None) -> SkewEstimate:
-        return SkewEstimate(None, found, (), why, samples, cause, controller_skew_s)
+    def unknown(key: UnknownSkew, why: str, controller_skew_s: Interval | None = None) -> SkewEstimate:
+        return SkewEstimate(None, found, (), key, why, controller_skew_s)
 
     jump_s = _wall_jump_s(evidence)
     if jump_s > MAX_WALL_JUMP_S:
-        return unknown(
-            "the clock was moved while it was measured", f"the clock was moved by {jump_s:.3f} s while it was measured"
-        )
+        return unknown(UnknownSkew.MOVED, f"the clock was moved by {jump_s:.3f} s while it was measured")
     readings = {r.name: r.skew_s for r in found if r.skew_s}
     if not set(readings) - {CONTROLLER}:
         why = "; ".join(f"{r.name}: {r.detail}" for r in found if not r.skew_s)
-        return unknown("no reference answered", f"no reference answered: {why}")
+        return unknown(UnknownSkew.NO_REFERENCE, f"no reference answered: {why}")
     weights = _votes(found)
     controller_skew_s = _controller_skew(readings, weights)
     try:
         agreement = agree(readings, weights)
     except ValueError as error:
         shared = "".join(f"; {', '.join(names)} share one vote" for names in shared_votes(found))
-        return unknown("the references disagree", f"{error}{shared}", controller_skew_s)
+        return unknown(UnknownSkew.DISAGREE, f"{error}{shared}", controller_skew_s)
     if set(agreement.agreeing) <= {CONTROLLER}:
-        return unknown("the references disagree", "only the controller's clock is left of them", controller_skew_s)
-    return SkewEstimate(
-        agreement.interval, found, agreement.falsetickers, ntp_samples=samples, controller_skew_s=controller_skew_s
-    )
+        return unknown(UnknownSkew.DISAGREE, "only the controller's clock is left of them", controller_skew_s)
+    return SkewEstimate(agreement.interval, found, agreement.falsetickers, controller_skew_s=controller_skew_s)
 
 
 def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
@@ -164,13 +171,22 @@ def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, in
     return Interval((ended_ns - controller["after_ns"]) / NS, (began_ns - controller["before_ns"]) / NS)
 
 
+def _controller_reference(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Reference:
+    """The controller's clock around the module call."""
+    try:
+        bracket = controller_bracket(collected, controller)
+    except ValueError:
+        return Reference(kind="controller", detail="the controller's own clock was moved during the module call")
+    return Reference(kind="controller", skew_s=bracket, detail="the controller's clock around the module call")
+
+
 def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mapping[str, Any]]:
     return list((evidence.get(section) or {}).get(key) or [])
 
 
-def _ntp_reference(server: Mapping[str, Any]) -> tuple[Reference, NtpSample | None]:
+def _ntp_reference(server: Mapping[str, Any]) -> Reference:
     """The server's sample of the least delay: it is the one that the network disturbed least (RFC 5905, section 10)."""
-    name = f"ntp {server['server']}"
+    name = server["server"]
     usable: list[NtpSample] = []
     problems = [NtpError("dns", server["error"])] if server.get("error") else []
     for sample in server.get("samples") or []:
@@ -181,11 +197,11 @@ def _ntp_reference(server: Mapping[str, Any]) -> tuple[Reference, NtpSample | No
     if not usable:
         detail = "; ".join(dict.fromkeys(map(str, problems))) or "not asked"
         telling = min(problems, key=lambda error: _MOST_TELLING.index(error.kind), default=None)
-        return Reference(name, None, detail, telling), None
+        return Reference(kind="ntp", of=name, detail=detail, asked=bool(problems), problem=telling)
     best = min(usable, key=lambda s: s.delay_s)
     detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
     identity = frozenset().union(*(_identity(sample) for sample in usable))
-    return Reference(name, best.skew_s, detail, identity=identity), best
+    return Reference(kind="ntp", of=name, skew_s=best.skew_s, detail=detail, identity=identity)
 
 
 _MOST_TELLING = ("kiss", "bad_time", "strange", "refused", "silent", "unreachable", "other", "dns")
@@ -216,7 +232,6 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
 
     A verified certificate is what ties the answer to the API's host; without it anybody could have given the Date.
     """
-    name = f"date {api['url']}"
     fits: list[Interval] = []
     problem = "not asked"
     for answer in api.get("answers") or []:
@@ -237,14 +252,14 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
         received_s = sent_s + (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
         fits.append(Interval(sent_s - date_s - 1, received_s - date_s))
     if not fits:
-        return Reference(name, None, problem)
+        return Reference(kind="date", of=api["url"], detail=problem)
     low, high = max(fit.low for fit in fits), min(fit.high for fit in fits)
     detail = f"{len(fits)} answers of whole seconds"
     if low > high:
         detail += f", of machines whose clocks are at least {low - high:.3f} s apart"
         low, high = min(fit.low for fit in fits), max(fit.high for fit in fits)
     host = frozenset({f"host {urlsplit(api['url']).hostname}"})
-    return Reference(name, Interval(low, high), detail, identity=host)
+    return Reference(kind="date", of=api["url"], skew_s=Interval(low, high), detail=detail, identity=host)
 
 
 def _wall_jump_s(evidence: Mapping[str, Any]) -> float:

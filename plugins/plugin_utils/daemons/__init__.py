@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.finding import Finding, follows_from
+from ..model.finding import CommonKey, Finding, follows_from
 from ..model.record import MissingEvidenceError, Record
 from . import chrony, ntpd, openntpd, ptp, silent, timesyncd
 from .model import Peer, Synchronisation
@@ -77,8 +77,9 @@ def without_daemon(record: Record, what: str) -> Finding | None:
     leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
     return follows_from(
         "time_service",
-        f"no time daemon steers this clock{leaves_alone}, so there is no {what} to judge",
-        "no time daemon runs",
+        key=CommonKey.NO_DAEMON,
+        summary=f"no time daemon steers this clock{leaves_alone}, so there is no {what} to judge",
+        cause="no time daemon runs",
     )
 
 
@@ -90,10 +91,11 @@ def ask(record: Record, what: str) -> Synchronisation | Finding:
         return synchronisation(record)
     except CannotBeAskedError as silent:
         return Finding(
-            "inconclusive",
-            f"could not tell: {silent}",
-            "Whether this daemon keeps the clock in sync is not known.",
-            "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
+            state="inconclusive",
+            summary=f"could not tell: {silent}",
+            why="Whether this daemon keeps the clock in sync is not known.",
+            remedy="Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
             "(gate_advisory_checks).",
+            keys=(CommonKey.CANNOT_BE_ASKED,),
             cause="the daemon can't be asked",
         )

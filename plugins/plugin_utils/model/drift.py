@@ -21,10 +21,14 @@ MIN_APART_S = 60.0
 
 @dataclass(frozen=True)
 class Drift:
-    """The clock's rate against true time in parts per million (positive: it gains), and how that is known."""
+    """The clock's rate against true time in parts per million (positive: it gains), and how that is known.
+
+    ``of_two_readings``: measured between two runs; else it is chronyd's own error of its frequency.
+    """
 
     rate_ppm: Interval
     source: str
+    of_two_readings: bool
 
     def seen(self) -> dict[str, Any]:
         """As a finding shows it."""
@@ -72,7 +76,7 @@ def _of_two_readings(record: Record) -> Drift | None:
     )
     if not rate_ppm.overlaps(Interval(-MAX_DRIFT_PPM, MAX_DRIFT_PPM)):
         return None
-    return Drift(rate_ppm, f"two readings {apart_s:.0f} s apart")
+    return Drift(rate_ppm, f"two readings {apart_s:.0f} s apart", of_two_readings=True)
 
 
 def _of_chrony(record: Record) -> Drift | None:
@@ -83,4 +87,5 @@ def _of_chrony(record: Record) -> Drift | None:
     if tracking.leap == "Not synchronised" or tracking.skew_ppm == 0:
         return None
     error_ppm = abs(tracking.residual_freq_ppm) + tracking.skew_ppm
-    return Drift(Interval(-error_ppm, error_ppm), "chronyd's error of its frequency, if it steered no more")
+    source = "chronyd's error of its frequency, if it steered no more"
+    return Drift(Interval(-error_ppm, error_ppm), source, of_two_readings=False)

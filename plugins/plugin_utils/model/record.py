@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from ..clock.skew import SkewEstimate, estimate_skew
+from ..clock.skew import SkewEstimate, UnknownSkew, estimate_skew
 
 
 class MissingEvidenceError(Exception):
-    """A check needs what the node could not show; the framework makes it *inconclusive*."""
+    """A check needs what the node could not show; the framework makes it *inconclusive*.
+
+    ``section``: the section that lacks it, which decides what to do next. ``key``: the check's own, if it has one for this.
+    """
+
+    def __init__(self, message: str, section: str = "", key: StrEnum | None = None) -> None:
+        """``message``: what is missing, as half a sentence."""
+        super().__init__(message)
+        self.section, self.key = section, key
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,9 @@ class Record:
         """One section of the evidence; raises MissingEvidenceError where it was not taken or failed."""
         section = self.evidence.get(name)
         if section is None:
-            raise MissingEvidenceError(f"the evidence has no section {name!r}")
+            raise MissingEvidenceError(f"the evidence has no section {name!r}", name)
         if isinstance(section, Mapping) and "error" in section:
-            raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}")
+            raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}", name)
         return section
 
     def answer(self, section: str, command: str, called: str) -> str:
@@ -52,7 +61,7 @@ class Record:
         answer = (self.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
         if answer.get("error") or answer["rc"] != 0:
             reason = answer.get("error") or (answer["stderr"] or answer["stdout"]).strip() or f"rc {answer['rc']}"
-            raise MissingEvidenceError(f"{called} did not answer: {reason}")
+            raise MissingEvidenceError(f"{called} did not answer: {reason}", section)
         return str(answer["stdout"])
 
     def chronyc(self, command: str) -> str:
@@ -66,6 +75,5 @@ class Record:
         try:
             return estimate_skew(self.evidence, self.data.get("controller"))
         except Exception as error:  # noqa: BLE001 - evidence of a form that is not known must not end the run
-            return SkewEstimate(
-                None, (), unknown_because=f"the evidence can't be read: {type(error).__name__}: {error}"
-            )
+            why = f"the evidence can't be read: {type(error).__name__}: {error}"
+            return SkewEstimate(None, (), unknown=UnknownSkew.UNREADABLE, unknown_because=why)

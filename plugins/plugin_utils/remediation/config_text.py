@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..checks.next_boot import TARGET
+from ..model.cluster import TIME_SYNC_TARGET
 from .distributions import Distribution
 from .servers import Choice
 
@@ -56,8 +56,8 @@ def order_drop_in() -> str:
     return _text(
         f"# {HEADER}: what this unit signs and verifies needs the right time.",
         "[Unit]",
-        f"Wants={TARGET}",
-        f"After={TARGET}",
+        f"Wants={TIME_SYNC_TARGET}",
+        f"After={TIME_SYNC_TARGET}",
     )
 
 
@@ -77,8 +77,8 @@ def wait_unit(chronyd: str) -> str:
         "Description=Wait until chronyd has synchronised the clock",
         f"After={chronyd}",
         f"Requires={chronyd}",
-        f"Before={TARGET}",
-        f"Wants={TARGET}",
+        f"Before={TIME_SYNC_TARGET}",
+        f"Wants={TIME_SYNC_TARGET}",
         "",
         "[Service]",
         "Type=oneshot",

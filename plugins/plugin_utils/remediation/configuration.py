@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..checks.config_in_use import Key as InUse
+from ..checks.next_boot import Key as NextBoot
 from ..chrony.config import ChronyConfig, read_config
 from ..chrony.rules import RULES, Place, Rule, selectable
 from ..daemons.units import TimeDaemon
@@ -25,6 +27,10 @@ _REPLACED = (
     *("dumpdir", "leapseclist", "leapsectz", "logdir", "maxupdateskew", "ntsdumpdir"),
 )
 """Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
+
+
+_IN_THE_FILES = (InUse.DROPPED_LINE, InUse.NTS_STARVATION, InUse.NTS_WITHOUT_KEYS, InUse.WAITS_FOR_REQUIRED)
+"""Keys of config_in_use that stay until the files are other ones; a restart answers the rest."""
 
 
 class Configuration:
@@ -56,7 +62,7 @@ class Configuration:
         answered = [
             *(["time_service"] if chrony and not chrony.active else []),
             *("chrony_config", "ntp_sources", "config_in_use", "clock_skew", "sync_state"),
-            *self.planned.caused("next_boot", "no step"),
+            *self.planned.caused("next_boot", NextBoot.NO_STEP),
         ]
         owner = self._owner(path) if chrony else None
         if owner and not self.settings.overwrite_foreign_config:
@@ -108,9 +114,7 @@ class Configuration:
         """Whether chrony's configuration may stay as it is, whatever it looks like."""
         if self.planned.failing("chrony_config", "ntp_sources"):
             return False
-        if self.planned.caused("config_in_use", "dropped", "NTS", "required") or self.planned.caused(
-            "next_boot", "no step"
-        ):
+        if self.planned.caused("config_in_use", *_IN_THE_FILES) or self.planned.caused("next_boot", NextBoot.NO_STEP):
             return False
         names = [s.name for s in selectable(config) if s.kind != "refclock"]
         good = sum(name in choice.good for name in names)
@@ -145,7 +149,7 @@ class Configuration:
         ours = (f"makestep {self.settings.makestep}", "rtcsync")
         lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
         if lines and folder.kind == "sourcedir":
-            if self.planned.caused("next_boot", "no step"):
+            if self.planned.caused("next_boot", NextBoot.NO_STEP):
                 raise RefusedError(f"{told} Of the folders that it names, {folder.path} takes servers alone.")
             self.planned.warnings.append(f"not written, as {folder.path} takes servers alone: {'; '.join(lines)}")
             lines = []

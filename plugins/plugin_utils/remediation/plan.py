@@ -12,11 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..checks.next_boot import CLUSTER, TARGET
+from ..checks.next_boot import Key as NextBoot
+from ..checks.ntp_sources import Key as Sources
+from ..checks.sync_state import Key as Sync
+from ..checks.time_service import Key as TimeService
 from ..chrony.config import ChronyConfig, read_config
 from ..clock.ntp_packet import NS
 from ..daemons.strays import stray_daemons
 from ..daemons.units import TimeDaemon, time_daemons
+from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
@@ -30,8 +34,10 @@ from .settings import Settings, is_number
 
 WAIT = "chrony-wait.service"
 _MASKED = "masked"
-_RTC = ("RTC off", "RTC in local time", "an RTC, but it could not be read")
-"""Causes of next_boot that end when the RTC is set."""
+_RTC = (NextBoot.RTC_OFF, NextBoot.RTC_LOCAL, NextBoot.RTC_UNREADABLE)
+"""Keys of next_boot that go when the RTC is set."""
+_NO_SOURCE = (Sources.NONE_CONFIGURED, Sources.NONE_ANSWERS, Sources.NONE_SELECTED)
+"""Keys of ntp_sources that a daemon shows which was started just now."""
 STARTS_WITHIN_S = 60.0
 """So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
 PTP = ("ptp4l", "phc2sys", "timemaster")
@@ -132,13 +138,13 @@ class _Planner(Planned):
         if not steering or any(d.daemon == "chrony" for d in steering):
             return None
         others = [d for d in daemons if d is not steering[0] and (d.active or d.enabled) and not d.leaves_clock_alone]
-        at_fault = others or not steering[0].enabled or self.caused("next_boot", "not enabled", *_RTC)
+        at_fault = others or not steering[0].enabled or self.caused("next_boot", NextBoot.NOT_ENABLED, *_RTC)
         return (steering[0], others) if at_fault else None
 
     def _only_units(self, keep: TimeDaemon, others: Sequence[TimeDaemon]) -> Plan:
-        enable = [] if keep.enabled and not self.caused("next_boot", "not enabled") else [keep.unit]
+        enable = [] if keep.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED) else [keep.unit]
         if enable:
-            self.change(f"enable {keep.unit}", *self.caused("next_boot", "not enabled"))
+            self.change(f"enable {keep.unit}", *self.caused("next_boot", NextBoot.NOT_ENABLED))
         self._disable(others)
         rtc = bool(self.caused("next_boot", *_RTC)) and self._rtc(written=False)
         node = {"enable": enable, "disable": [d.unit for d in others], "rtc": rtc}
@@ -173,14 +179,14 @@ class _Planner(Planned):
             running = bool(chrony and chrony.active)
             words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
             first = (
-                [] if running else ["time_service", *self.caused("next_boot", "gives up", "could not tell: whether")]
+                [] if running else ["time_service", *self.caused("next_boot", NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)]
             )
             self.change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
         # One that is enabled in /run alone is not enabled at the next boot.
-        enable = [] if chrony and chrony.enabled and not self.caused("next_boot", "not enabled") else [unit]
+        enable = [] if chrony and chrony.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED) else [unit]
         if enable:
             unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
-            self.change(f"{unmask}enable {unit}", *self.caused("next_boot", "not enabled"))
+            self.change(f"{unmask}enable {unit}", *self.caused("next_boot", NextBoot.NOT_ENABLED))
         if install and install["hold"] and not enable:
             enable = [unit]  # it is unmasked with what is enabled
         self._disable(others)
@@ -210,7 +216,7 @@ class _Planner(Planned):
         section = self.record.evidence.get("chrony") or {}
         config = read_config({"config": {}, **section})
         names = [source.name for source in config.sources]
-        waits = [*self.caused("ntp_sources", "no source"), *self.caused("sync_state", "not synchronised")]
+        waits = [*self.caused("ntp_sources", *_NO_SOURCE), *self.caused("sync_state", Sync.NOT_SYNCHRONISED)]
         steps = self.failing("clock_skew") if config.last("makestep") else []
         if not (
             chrony.active and waits and set(names) <= set(choice.good) and {*self.to_remediate} == {*waits, *steps}
@@ -310,12 +316,18 @@ class _Planner(Planned):
         unordered = [
             name
             for name in units
-            if name in CLUSTER and units[name]["load_state"] == "loaded" and TARGET not in units[name]["after"]
+            if name in KUBELET_UNITS
+            and units[name]["load_state"] == "loaded"
+            and TIME_SYNC_TARGET not in units[name]["after"]
         ]
-        named = [name for name in self.settings.order_units if TARGET not in units.get(name, {"after": ()})["after"]]
+        named = [
+            name
+            for name in self.settings.order_units
+            if TIME_SYNC_TARGET not in units.get(name, {"after": ()})["after"]
+        ]
         names = list(dict.fromkeys([*unordered, *named]))
         for name in names:
-            self.change(f"order {name} after {TARGET}", *self.caused("next_boot", "nothing waits"))
+            self.change(f"order {name} after {TIME_SYNC_TARGET}", *self.caused("next_boot", NextBoot.NOTHING_WAITS))
         return [{"path": order_drop_in_path(name), "content": order_drop_in(), "mode": "0644"} for name in names]
 
     def _wait(self, unit: str, enable: list[str]) -> list[dict[str, str]]:
@@ -324,7 +336,10 @@ class _Planner(Planned):
         if WAIT in units and units[WAIT]["unit_file_state"] == "enabled":
             return []
         enable.append(WAIT)
-        self.change(f"enable {WAIT}, so that {TARGET} waits for the clock", *self.caused("next_boot", "nothing waits"))
+        self.change(
+            f"enable {WAIT}, so that {TIME_SYNC_TARGET} waits for the clock",
+            *self.caused("next_boot", NextBoot.NOTHING_WAITS),
+        )
         there = self.platform.wait_unit or (WAIT in units and units[WAIT]["load_state"] == "loaded")
         return [] if there else [{"path": f"/etc/systemd/system/{WAIT}", "content": wait_unit(unit), "mode": "0644"}]
 
@@ -343,8 +358,8 @@ class _Planner(Planned):
         for daemon in others:
             self._refuse_fight(daemon)
             answered = [
-                *self.caused("time_service", "several"),
-                *self.caused("next_boot", "several", "not enabled", "gives up"),
+                *self.caused("time_service", TimeService.SEVERAL),
+                *self.caused("next_boot", NextBoot.SEVERAL_ENABLED, NextBoot.NOT_ENABLED, NextBoot.GIVES_UP),
             ]
             self.change(f"stop and disable {daemon.unit}", *answered)
 
@@ -379,9 +394,9 @@ class _Planner(Planned):
         return how
 
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
-        told = {answer for change in self.changes for answer in change.answers}
-        rest = [a for name in self.to_remediate if (a := self.answer(name)) not in told]
-        if not told:
+        answered = {name for change in self.changes for name in change.answers}
+        rest = [self.words(name) for name in self.to_remediate if name not in answered]
+        if not answered:
             raise RefusedError(
                 f"The role knows no change that answers {'; '.join(rest)}. Next: "
                 f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_remediate.values()))}"

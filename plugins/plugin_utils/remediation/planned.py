@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from ..model.policy import Policy
@@ -16,7 +17,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is changed, and the findings that it answers as ``CHECK: CAUSE``; none where it keeps them answered."""
+    """One thing that is changed, and the checks whose findings it answers; none if it keeps them answered."""
 
     what: str
     answers: tuple[str, ...]
@@ -40,19 +41,19 @@ class Planned:
 
     def change(self, what: str, *checks: str) -> None:
         """Plan something, and note which of these checks' findings it answers."""
-        self.changes.append(Change(what, tuple(self.answer(name) for name in checks if name in self.to_remediate)))
+        self.changes.append(Change(what, tuple(dict.fromkeys(self.failing(*checks)))))
 
-    def answer(self, name: str) -> str:
-        """A check's finding, as a change names what it answers."""
+    def words(self, name: str) -> str:
+        """A check's finding for people: its name and its cause."""
         return f"{name}: {self.to_remediate[name]['cause']}"
 
     def failing(self, *names: str) -> list[str]:
         """Those that are to be fixed: what is advisory, or beyond chrony, is no reason to touch a node."""
         return [name for name in names if name in self.to_remediate]
 
-    def caused(self, name: str, *words: str) -> list[str]:
-        """The check's name where it is to be fixed for one of these causes."""
-        return [n for n in self.failing(name) if any(word in self.to_remediate[n]["cause"] for word in words)]
+    def caused(self, name: str, *keys: StrEnum) -> list[str]:
+        """The check's name, if its finding is to be answered and has one of these keys."""
+        return [n for n in self.failing(name) if {str(key) for key in keys} & set(self.to_remediate[n]["keys"])]
 
     def files(self, section: str) -> list[tuple[str, str]]:
         """The paths and texts of a daemon's configuration."""

@@ -31,10 +31,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
-from ..checks.nts_servers import BY_THE_CLOCK, cause_of, detail_of
 from ..chrony.config import ChronyConfig, Directive, parse_version, read_config, source_problem
 from ..clock.interval import Interval
-from ..clock.ntp_packet import NtpError, decode_sample
+from ..clock.ntp_packet import NS, NtpError, decode_sample
+from ..clock.nts import NtsState, detail_of, nts_state
 from ..model.record import Record
 from ..model.wording import listed
 
@@ -50,9 +50,6 @@ UNTRIED_OPTIONS = {
     "certset": "servers with NTS are tried with the certificates of set 0",
 }
 """Options by which chronyd would ask a server in another way than it was tried."""
-
-NO_ROUTE = ("Network is unreachable", "Cannot assign requested address")
-"""What connect(2) answers for an address that chronyd passes over (NIO_IsServerConnectable in chrony's ntp_io.c)."""
 
 NO_CERTIFICATE_TIME_CHECK = "nocerttimecheck 1"
 
@@ -149,7 +146,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
 
 def _why_not(kind: Kind, name: str, record: Record) -> str:
     """Why a server or pool without NTS is left out; nothing where it is good."""
-    reference = _references(record).get(name)
+    reference = record.skew.ntp.get(name)
     if reference is None:
         return "it was not asked"
     if reference.skew_s is None:
@@ -173,11 +170,11 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     if entry is None:
         error = (record.evidence.get("nts") or {}).get("error")
         return f"NTS was not tried: {error or 'the evidence was taken without this name in nts_servers'}"
-    cause = cause_of(entry, record)
-    if cause not in ("", BY_THE_CLOCK):
+    state = _nts_state(entry, record)
+    if state not in (NtsState.ESTABLISHED, NtsState.CLOCK):
         phase = entry["error"]["phase"] if entry["error"] else "tls"
-        return f"NTS key establishment failed: {cause} ({phase}: {detail_of(entry)})"
-    return _why_not("server", name, record) if name in _references(record) else ""
+        return f"NTS key establishment failed: {state.words} ({phase}: {detail_of(entry)})"
+    return _why_not("server", name, record) if name in record.skew.ntp else ""
 
 
 def _tried_with_nts(name: str, record: Record) -> Mapping[str, Any] | None:
@@ -187,9 +184,8 @@ def _tried_with_nts(name: str, record: Record) -> Mapping[str, Any] | None:
     return next((e for e in entries if (e["server"], e["port"], e.get("certset", "0")) == as_written), None)
 
 
-def _references(record: Record) -> dict[str, Any]:
-    """What each name that was asked by plain NTP said, as ``ntp_servers`` and ``clock_skew`` judge it."""
-    return {r.name.removeprefix("ntp "): r for r in record.skew.references if r.name.startswith("ntp ")}
+def _nts_state(entry: Mapping[str, Any], record: Record) -> NtsState:
+    return nts_state(entry, record.section("collected")["wall_ns"] / NS, record.skew.skew_s)
 
 
 def _addresses(name: str, record: Record) -> _Addresses:
@@ -212,10 +208,10 @@ def _says(samples: Iterable[Mapping[str, Any]], skew_s: Interval | None) -> str:
         try:
             usable.append(decode_sample(sample))
         except NtpError as error:
-            failed.append(str(error))
+            failed.append(error)
     if usable and skew_s:
         return "agree" if min(usable, key=lambda s: s.delay_s).skew_s.overlaps(skew_s) else "contradict"
-    return "no route" if failed and all(error.endswith(NO_ROUTE) for error in failed) else "silent"
+    return "no route" if failed and all(error.no_route for error in failed) else "silent"
 
 
 # What the node's chrony knows.
@@ -260,7 +256,7 @@ def _directives(with_nts: Iterable[str], record: Record, config: _Config) -> tup
         if d.name == "ntstrustedcerts" and (len(d.arguments) == 1 or d.arguments[0] == "0")
     ]
     entries = [_tried_with_nts(name, record) for name in with_nts]
-    by_clock = any(cause_of(entry, record) == BY_THE_CLOCK for entry in entries if entry)
+    by_clock = any(_nts_state(entry, record) is NtsState.CLOCK for entry in entries if entry)
     rtc = (record.evidence.get("clock") or {}).get("rtc") or {}
     comments = []
     if by_clock:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import Check, discover
 from ..clock.skew import as_json
-from ..model.finding import Finding
+from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
@@ -21,12 +21,8 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
     policy = Policy.from_json(record.data["policy"])
     checks = discover()
     findings = [
-        {
-            "check": name,
-            "required": name not in policy.advisory_checks,
-            **_as_json(checks[name], _judge(checks[name], record, policy)),
-        }
-        for name in checks
+        _as_json(name, _judge(check, record, policy), policy, remediable=check.REMEDIABLE)
+        for name, check in checks.items()
         if name in policy.checks or name == "reachable"
     ]
     findings += [_not_known(name, policy) for name in policy.checks if name not in checks]
@@ -52,56 +48,87 @@ def chrony_can_help(judgement: Mapping[str, Any]) -> bool:
 def _judge(check: Check, record: Record, policy: Policy) -> Finding:
     """One check in isolation: whatever goes wrong in it is *inconclusive*, and never hides the others."""
     if record.unreachable and check.NEEDS:
-        return Finding(
-            "skipped",
-            "the node was not reached",
-            "nothing is known about it",
-            "Fix what `reachable` says, and check again.",
-            cause="not reached",
+        return follows_from(
+            "reachable", key=CommonKey.NOT_REACHED, summary="the node was not reached", cause="not reached"
         )
     try:
         for section in check.NEEDS:
             record.section(section)
         return check.judge(record, policy)
     except MissingEvidenceError as missing:
-        return Finding(
-            "inconclusive",
-            f"could not tell: {missing}",
-            "A check without evidence is no pass.",
-            "Fix what kept the node from showing it, and check again.",
-            cause=f"could not tell: {missing}",
-        )
+        return _could_not_tell(missing)
     except Exception as error:  # noqa: BLE001 - a mistake in one check must refuse the node, not end the run
         return Finding(
-            "inconclusive",
-            f"the check itself failed: {type(error).__name__}: {error}",
-            "A check that failed is no pass. The evidence may have a form that this version does not know.",
-            "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
+            state="inconclusive",
+            summary=f"the check itself failed: {type(error).__name__}: {error}",
+            keys=(CommonKey.CHECK_FAILED,),
+            about=(type(error).__name__,),
             cause=f"the check itself failed: {type(error).__name__}",
+            why="A check that failed is no pass. The evidence may have a form that this version does not know.",
+            remedy="Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
             beyond_remediation=True,
         )
 
 
+def _could_not_tell(missing: MissingEvidenceError) -> Finding:
+    return Finding(
+        state="inconclusive",
+        summary=f"could not tell: {missing}",
+        keys=(missing.key or CommonKey.MISSING_EVIDENCE,),
+        about=(missing.section,) if missing.section else (),
+        cause=f"could not tell: {missing}",
+        why="A check without evidence is no pass.",
+        remedy=_REMEDY_OF_SECTION.get(missing.section, _REMEDY),
+    )
+
+
+_AGAIN = "Then run the check again."
+_REMEDY = f"Fix what kept the node from showing it. {_AGAIN}"
+_AS_ROOT = f"Let Ansible become root on this node (`become: true`). {_AGAIN}"
+_REMEDY_OF_SECTION = {
+    "chrony": f"See on the node, as root, what `chronyc tracking` and `chronyc sources` answer: chronyd has to run. {_AGAIN}",
+    "ntpd": f"See on the node what `ntpq -c rv` and `ntpq -pn` answer: ntpd has to run, and ntpq to be installed. {_AGAIN}",
+    "openntpd": f"See on the node, as root, what `ntpctl -s all` answers. {_AGAIN}",
+    "timesyncd": f"See on the node what `timedatectl show-timesync --all` answers. {_AGAIN}",
+    "ptp": f"See on the node, as root, what `pmc -u -b 0 'GET TIME_STATUS_NP'` answers. {_AGAIN}",
+    "time_services": f"See on the node what `systemctl list-units` answers: systemd has to be up. {_AGAIN}",
+    "boot": f"See on the node what `systemctl show kubelet` answers: systemd has to be up. {_AGAIN}",
+    "clock": f"See on the node what `adjtimex --print` and `hwclock --show` answer. {_AS_ROOT}",
+    "clock_movers": _AS_ROOT,
+    "join_state": _AS_ROOT,
+    "platform": _AS_ROOT,
+    "ntp": f"See that the node resolves and reaches its NTP servers (UDP 123). {_AGAIN}",
+    "nts": f"See that the node resolves and reaches its NTS servers (TCP 4460). {_AGAIN}",
+    "api_date": f"See that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
+    "github_apps": f"See that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
+}
+"""What to do next if a section of the evidence is missing, or does not have what a check needs."""
+
+
 def _not_known(name: str, policy: Policy) -> dict[str, Any]:
     """A check that another version of skewgate asked for: what it would have refused must not pass here."""
+    finding = Finding(
+        state="inconclusive",
+        summary=f"this version of skewgate has no check called {name!r}",
+        keys=(CommonKey.UNKNOWN_CHECK,),
+        about=(name,),
+        cause="this version has no such check",
+        why="The evidence was taken to be judged by it, and what is not judged is no pass.",
+        remedy="Judge it with the version that took the evidence, or check the node again with this one.",
+    )
+    return _as_json(name, finding, policy, remediable=False)
+
+
+def _as_json(name: str, finding: Finding, policy: Policy, *, remediable: bool) -> dict[str, Any]:
+    """A finding as report.json has it. ``remediable``: the role ``chrony`` answers findings of this check."""
     return {
         "check": name,
         "required": name not in policy.advisory_checks,
-        "remediable": False,
-        "state": "inconclusive",
-        "cause": "this version has no such check",
-        "summary": f"this version of skewgate has no check called {name!r}",
-        "why": "The evidence was taken to be judged by it, and what is not judged is no pass.",
-        "remedy": "Judge it with the version that took the evidence, or check the node again with this one.",
-        "seen": {},
-    }
-
-
-def _as_json(check: Check, finding: Finding) -> dict[str, Any]:
-    return {
         # What was skipped follows from another finding, and is fixed with that.
-        "remediable": finding.state in ("fail", "inconclusive") and check.REMEDIABLE and not finding.beyond_remediation,
+        "remediable": finding.state in ("fail", "inconclusive") and remediable and not finding.beyond_remediation,
         "state": finding.state,
+        "keys": [str(key) for key in finding.keys],
+        "about": list(finding.about),
         "cause": finding.cause,
         "summary": finding.summary,
         "why": finding.why,

@@ -58,19 +58,22 @@ def judge_records(
 
 
 def group_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The refused nodes by what refuses them, the largest group first: the same checks in the same state for the same cause."""
-    members: dict[tuple[tuple[str, str, str], ...], list[str]] = {}
+    """The refused nodes by what refuses them, the largest group first: the same checks in the same state by the same keys."""
+    members: dict[tuple[tuple[str, ...], ...], list[str]] = {}
     for name, node in nodes.items():
         if node["verdict"] == "refuse":
-            key = tuple((f["check"], f["state"], f["cause"]) for f in refusing_findings(node))
-            members.setdefault(key, []).append(name)
+            found = refusing_findings(node)
+            by = tuple((f["check"], f["state"], "keys", *f["keys"], "about", *f["about"]) for f in found)
+            members.setdefault(by, []).append(name)
+    groups = sorted(members.values(), key=lambda names: (-len(names), names[0]))
+    shown = ("check", "state", "keys", "about", "cause")
     return [
         {
-            "findings": [{"check": check, "state": state, "cause": cause} for check, state, cause in key],
+            "findings": [{key: f[key] for key in shown} for f in refusing_findings(nodes[names[0]])],
             "nodes": names,
             "example": names[0],
         }
-        for key, names in sorted(members.items(), key=lambda group: (-len(group[1]), group[1][0]))
+        for names in groups
     ]
 
 

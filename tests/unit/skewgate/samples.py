@@ -17,6 +17,8 @@ def finding(
     return {
         "check": check,
         "state": state,
+        "keys": [] if state == "pass" else [f"key_{check}"],
+        "about": [],
         "cause": cause,
         "required": required,
         "remediable": False,

@@ -170,7 +170,7 @@ def test_the_largest_group_is_told_first() -> None:
 
 
 def test_nodes_with_different_causes_are_told_apart() -> None:
-    nodes = {**fleet(1, cause="beyond argocd, behind"), "other": fleet(1, cause="beyond argocd, ahead")["node000"]}
+    nodes = {**fleet(1, cause="beyond argocd, behind"), "other": fleet(1, about=["argocd", "ahead"])["node000"]}
     text = told(report(**nodes))
     assert "node000: refused\n" in text
     assert "other: refused\n" in text

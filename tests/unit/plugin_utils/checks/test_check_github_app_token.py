@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import github_app_token
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.github_app_token import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
@@ -54,7 +55,7 @@ def limited(label: str) -> dict[str, Any]:
     return attempt(label, step("token", 429, "API rate limit exceeded"))
 
 
-NOT_THE_CLOCK, BOTH, UNSEPARATED = "not the clock", "both", "could not be separated"
+NOT_THE_CLOCK, BOTH, UNSEPARATED = Key.NOT_THE_CLOCK, Key.BOTH, Key.NOT_SEPARATED
 
 BLAME = {
     "accepted": ([accepted("now")], "pass", None, "accepts the JWT of the node's own clock"),
@@ -67,13 +68,13 @@ BLAME = {
     "the clock alone": (
         [not_sent(), clock("node_clock"), accepted("true_time")],
         "fail",
-        "clock",
+        Key.CLOCK,
         f'the clock is the sole cause: GitHub answered "401 {EXP}", and accepted a JWT of the true time',
     ),
     "the clock, though near the controller's": (
         [clock("now"), clock("node_clock"), accepted("true_time")],
         "fail",
-        "clock",
+        Key.CLOCK,
         "the clock is the sole cause",
     ),
     "the clock, and a wrong key behind it": (
@@ -127,16 +128,16 @@ BLAME = {
         "a JWT of the true time: no attempt was made",
     ),
     "the clock, without the second call": ([clock("now")], "fail", UNSEPARATED, "could not be separated"),
-    "no answer": ([unreachable("now")], "inconclusive", None, "could not be judged: no answer (connect)"),
+    "no answer": ([unreachable("now")], "inconclusive", Key.NOT_JUDGED, "could not be judged: no answer (connect)"),
     "no answer to the node's clock, whatever the true time's": (
         [not_sent(), unreachable("node_clock"), accepted("true_time")],
         "inconclusive",
-        None,
+        Key.NOT_JUDGED,
         "could not be judged",
     ),
-    "rate limit": ([limited("now")], "inconclusive", None, "could not be judged: GitHub's rate limit"),
-    "never sent": ([not_sent()], "inconclusive", None, "could not be judged: the node's clock is -612.002 s"),
-    "no attempt": ([], "inconclusive", None, "no attempt was made"),
+    "rate limit": ([limited("now")], "inconclusive", Key.NOT_JUDGED, "could not be judged: GitHub's rate limit"),
+    "never sent": ([not_sent()], "inconclusive", Key.NOT_JUDGED, "could not be judged: the node's clock is -612.002 s"),
+    "no attempt": ([], "inconclusive", Key.NOT_JUDGED, "no attempt was made"),
 }
 
 
@@ -144,7 +145,7 @@ BLAME = {
 def test_blame_is_proved_by_the_true_time(attempts, state, cause, summary):
     finding = judge(*attempts)
     assert finding.state == state
-    assert finding.seen["apps"][0]["cause"] == cause
+    assert finding.seen["apps"][0]["blame"] == cause
     assert finding.summary.startswith("deploy: ")
     assert summary in finding.summary
 
@@ -156,7 +157,7 @@ def test_blame_is_proved_by_the_true_time(attempts, state, cause, summary):
 )
 def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_skew(skew_s, cause):
     finding = judge(bad_key("node_clock"), bad_key("true_time"), skew_s=skew_s)
-    assert finding.seen["apps"][0]["cause"] == cause
+    assert finding.seen["apps"][0]["blame"] == cause
     assert "does not help with this" in finding.remedy
 
 
@@ -295,7 +296,7 @@ def refused_certificate(skew_s: float, valid_days: tuple[float, float] | None, n
 
 NOT_VALID_THEN = "TLS refused the certificate of api.github.lab:443 at the node's time"
 FAR_S = 60 * DAY_S
-CLOCK, NOT_CLOCK, UNSURE = ("fail", "clock"), ("inconclusive", NOT_THE_CLOCK), ("inconclusive", UNSEPARATED)
+CLOCK, NOT_CLOCK, UNSURE = ("fail", Key.CLOCK), ("inconclusive", NOT_THE_CLOCK), ("inconclusive", UNSEPARATED)
 CERTIFICATES = {
     "valid, and the clock far behind": (
         -FAR_S,
@@ -341,7 +342,7 @@ def test_a_certificate_accuses_the_clock_only_where_it_is_valid_at_the_true_time
     skew_s, valid_days, outcome, summary, remedy
 ):
     finding = judge(not_sent(), refused_certificate(skew_s, valid_days), skew_s=skew_s)
-    assert (finding.state, finding.seen["apps"][0]["cause"]) == outcome
+    assert (finding.state, finding.seen["apps"][0]["blame"]) == outcome
     assert summary in finding.summary
     assert remedy in finding.remedy
     assert "GitHub answered" not in finding.summary
@@ -352,7 +353,7 @@ def test_a_certificate_accuses_nobody_where_the_skew_is_not_known():
     attempts = [refused_certificate(-60 * DAY_S, (-30, 30))]
     taken = record(of_policy=settings, ntp=None, api_date=None, github_apps=[{"name": "deploy", "attempts": attempts}])
     finding = github_app_token.judge(Record(taken), Policy.from_json(settings))
-    assert (finding.state, finding.seen["apps"][0]["cause"]) == ("inconclusive", UNSEPARATED)
+    assert (finding.state, finding.seen["apps"][0]["blame"]) == ("inconclusive", UNSEPARATED)
     assert "the node's skew is not known" in finding.summary
 
 

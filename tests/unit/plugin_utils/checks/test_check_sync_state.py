@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use, ntp_sources, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.sync_state import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
@@ -82,13 +83,13 @@ JUDGED = {
     ),
     "seconds behind and slewed": (
         {"system_time_s": 5.0},
-        "fail",
+        "skipped",
         SAYS + "by its own figures the clock may be 5.000 s off (limit 1.0 s)",
         "a large correction is still to be made",
     ),
     "seconds ahead and slewed": (
         {"system_time_s": -5.0},
-        "fail",
+        "skipped",
         "the clock may be 5.000 s off",
         "a large correction is still to be made",
     ),
@@ -113,6 +114,34 @@ def test_the_claim_is_held_against_what_stands_beside_it(fields, state, summary,
     finding = of_tracking(**fields)
     assert (finding.state, finding.cause) == (state, cause)
     assert summary in finding.summary
+
+
+SLEWED = tracking(system_time_s=5.0)
+
+
+def test_a_clock_that_is_slewed_though_makestep_promises_a_step_is_one_event_and_config_in_use_says_it():
+    sections = {"chrony": chrony(SLEWED)}
+    finding = judge(**sections)
+    assert (finding.state, finding.keys) == ("skipped", (Key.LARGE_CORRECTION,))
+    assert "config_in_use" in finding.remedy
+    settings = policy()
+    other = config_in_use.judge(Record(record(of_policy=settings, **sections)), Policy.from_json(settings))
+    assert (other.state, other.keys) == ("fail", (config_in_use.Key.MAKESTEP_USED_UP,))
+
+
+@pytest.mark.parametrize(
+    ("settings", "config"),
+    [
+        ({"advisory_checks": ["config_in_use"]}, None),
+        ({"checks": ["sync_state"]}, None),
+        ({}, "server 10.77.0.1 iburst\n"),
+        ({}, "server 10.77.0.1 iburst\nmakestep 10 3\n"),
+    ],
+    ids=["advisory", "not asked", "no makestep", "below the threshold"],
+)
+def test_a_large_correction_refuses_by_itself_unless_config_in_use_refuses_for_it(settings, config):
+    finding = judge(settings, chrony=chrony(SLEWED, config=config))
+    assert (finding.state, finding.keys) == ("fail", (Key.LARGE_CORRECTION,))
 
 
 def test_a_source_that_is_polled_seldom_makes_an_old_update_none():
@@ -210,8 +239,9 @@ def test_the_daemons_own_bound_is_not_believed_against_the_references(skew_s, sh
     finding = judge(skew_s=skew_s, chrony=chrony(tracking(skew_s=skew_s)))
     assert (finding.state, finding.cause) == ("fail", "the references contradict it")
     assert finding.summary.startswith(
-        f"chronyd says it is synchronised (Normal, stratum 3) and at most 0.000210 s off, but 5 references show {shown} (±"
+        f"chronyd says it is synchronised (Normal, stratum 3), but 5 references show {shown} (± "
     )
+    assert finding.summary.endswith(", and by its own figures it is at most 0.000210 s off")
 
 
 @pytest.mark.parametrize("skew_s", [0.12, -0.12])
@@ -319,7 +349,8 @@ def test_no_daemons_claim_is_believed_against_the_references(daemon):
 def test_the_remedy_speaks_of_the_daemon_at_hand():
     kernel = {"adjtimex": {"maxerror_us": 16_000_000, "offset_us": 0}}
     assert "check again after chronyd's next update" in judge(clock=kernel).remedy
-    assert "chronyc makestep" in of_tracking(system_time_s=5.0).remedy
+    slewed = chrony(tracking(system_time_s=5.0), config="server 10.77.0.1 iburst\n")
+    assert "chronyc makestep" in judge(chrony=slewed).remedy
     assert "Take `local` out" in of_tracking(refid="7F7F0101").remedy
     assert "ntpd -gq" in judge(skew_s=5.0, **recorded.NTPSEC).remedy
     assert "systemctl restart systemd-timesyncd.service" in judge(skew_s=5.0, **recorded.TIMESYNCD).remedy

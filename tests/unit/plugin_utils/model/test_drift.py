@@ -65,7 +65,7 @@ def test_without_either_nothing_is_said():
     ids=["gains", "loses", "either way", "neither"],
 )
 def test_a_margin_of_30_s_ahead_and_90_s_behind_is_used_up_at_the_earliest_after(rate_ppm, expected_s):
-    assert Drift(rate_ppm, "").reaches_in_s(30, 90) == expected_s
+    assert Drift(rate_ppm, "", of_two_readings=True).reaches_in_s(30, 90) == expected_s
 
 
 def test_the_budget_table_names_who_breaks_first_and_when():

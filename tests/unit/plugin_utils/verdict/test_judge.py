@@ -98,7 +98,7 @@ def test_on_real_skewed_nodes_the_clock_is_proved_to_be_the_sole_cause_in_github
     found = by_check(judge_record(sample(name)))["github_app_token"]
     assert "the clock is the sole cause" in found["summary"]
     assert words in found["summary"]
-    assert found["seen"]["apps"][0]["cause"] == "clock"
+    assert found["seen"]["apps"][0]["blame"] == "clock"
     assert found["remedy"].startswith("Fix the clock, not the credential")
 
 

@@ -168,11 +168,12 @@ def test_the_fleet_is_told_in_lines():
 # Groups
 
 
-def with_causes(data: dict[str, Any], **causes: str) -> dict[str, Any]:
-    """A node's entry as the judge makes it, its refusing findings with these causes."""
+def changed(data: dict[str, Any], check: str, **changes: Any) -> dict[str, Any]:
+    """A node's entry as the judge makes it, but for one finding."""
     node = judge_records({"n": data}, AT)["nodes"]["n"]
     for finding in node["findings"]:
-        finding["cause"] = causes.get(finding["check"], finding["cause"])
+        if finding["check"] == check:
+            finding.update(changes)
     return node
 
 
@@ -193,13 +194,17 @@ def test_nodes_are_grouped_by_what_refuses_them():
     assert of_failed == {(f["check"], f["state"]) for f in refusing_findings(report["nodes"]["a"])}
 
 
-def test_the_same_check_with_another_cause_is_another_group():
-    nodes = {
-        "a": with_causes(FAILED, time_service="no time daemon installed"),
-        "b": with_causes(FAILED, time_service="two time daemons"),
-        "c": with_causes(FAILED, time_service="no time daemon installed"),
-    }
+@pytest.mark.parametrize("differs", [{"keys": ["several_daemons"]}, {"about": ["chrony", "ntpd"]}])
+def test_the_same_check_with_other_keys_or_about_others_is_another_group(differs):
+    nodes = {name: changed(FAILED, "time_service") for name in ("a", "c")}
+    nodes["b"] = changed(FAILED, "time_service", **differs)
     assert [group["nodes"] for group in group_nodes(nodes)] == [["a", "c"], ["b"]]
+
+
+def test_other_words_for_the_same_keys_make_no_other_group():
+    other = changed(FAILED, "time_service", cause="x", summary="y", why="z", remedy="w")
+    (group,) = group_nodes({"a": changed(FAILED, "time_service"), "b": other})
+    assert group["nodes"] == ["a", "b"]
 
 
 def test_a_node_of_which_nothing_was_judged_is_in_a_group_too():
