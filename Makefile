@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs lab lab-down lint test test-slow test-nightly molecule bench clean
+.PHONY: help venv demo docs lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,13 +34,28 @@ lab-down: $(READY) ## Take the lab down; its images stay for the next time
 docs: $(READY) ## Make docs/checks/ from the checks' own docstrings
 	@python docs/make_pages.py
 
-lint: $(READY) ## ruff, mypy and ansible-lint
+# Side by side, each one's output whole: ansible-lint takes as long as all others together.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs --keep-going --output-sync=target
+
+quick: $(READY) ## lint and the unit tests, in less than two minutes
+	@$(SIDE_BY_SIDE) lint-python lint-ansible unit
+
+lint: $(READY) ## ruff, mypy, the direction of imports, ansible-lint
+	@$(SIDE_BY_SIDE) lint-python lint-ansible
+
+lint-python: $(READY)
 	ruff check .
 	ruff format --check .
 	mypy plugins/plugin_utils plugins/action plugins/filter src/skewgate tests/lab
+	lint-imports --no-logo --no-cache
+
+lint-ansible: $(READY)
 	ansible-lint
 
-test: $(READY) ## Unit, integration and lab tests; the lab comes up for them and goes down again
+unit: $(READY) ## The unit tests alone: pure, no process and no network
+	pytest -q tests/unit
+
+test: $(READY) ## Unit tests, real daemons, whole runs, the lab; the lab comes up for it and goes down again
 	@python -m tests.both "not slow and not nightly"
 
 test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, nodes whose packages change twice

@@ -12,11 +12,16 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 
 from tests.lab import Lab, LabUnavailable, NodeSpec
 
 SAMPLE = pytest.StashKey[str]()
+
+# How long an example takes says nothing here, and a busy machine would make it fail.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -448,20 +445,3 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / missing).unlink()
     assert cli.main(["explain", "--argocd-log", f"{tmp_path}/log", "--pods", f"{tmp_path}/pods"]) == 2
     assert f"can't read {tmp_path}/{missing}: No such file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("piped", ["log", "pods"])
-def test_one_of_the_files_may_come_from_standard_input(tmp_path: Path, piped: str) -> None:
-    content = {"log": (refused(POD1) + ok(POD2)).encode() + b"\xff\n", "pods": as_table(NODES).encode()}
-    for name, text in content.items():
-        (tmp_path / name).write_bytes(text)
-    files = {name: "-" if name == piped else f"{tmp_path}/{name}" for name in content}
-    ended = subprocess.run(
-        [sys.executable, "-m", "skewgate", "explain", "--argocd-log", files["log"], "--pods", files["pods"]],
-        input=content[piped],
-        capture_output=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": "src:collections"},
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert b"Likely the clock of worker-1" in ended.stdout

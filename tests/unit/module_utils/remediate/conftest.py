@@ -10,10 +10,6 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import Node
 
-from tests.unit.module_utils.probes import conftest as probes
-
-chrony_tree = probes.chrony_tree
-
 ABSENT = {"load_state": "not-found", "unit_file_state": "", "active_state": "inactive", "wanted": False}
 
 

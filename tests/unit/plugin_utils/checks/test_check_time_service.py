@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import subprocess
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes as probe
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
@@ -14,9 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import CHRONY_UNIT, policy, record, time_services, unit
-from tests.unit.module_utils.probes import conftest as probes
-
-chrony_tree = probes.chrony_tree
 
 
 def judge(*units: dict[str, Any], manager: str = "systemd", processes: tuple[dict[str, Any], ...] = ()):
@@ -266,26 +259,6 @@ def test_the_daemons_are_shown_as_the_role_reads_them():
         True,
         True,
     )
-
-
-def test_a_real_chronyd_with_x_does_not_count(chrony_tree: Path, tmp_path: Path):
-    config = tmp_path / "chrony.conf"
-    config.write_text(f"port 0\ncmdport 0\nbindcmdaddress {tmp_path}/sock\npidfile {tmp_path}/pid\n")
-    chronyd = subprocess.Popen([chrony_tree / "usr/sbin/chronyd", "-x", "-d", "-u", "root", "-f", config])
-    try:
-        for _attempt in range(50):
-            shown = [p for p in probe.time_daemons() if p["pid"] == chronyd.pid]
-            if shown:
-                break
-            time.sleep(0.1)
-        (seen,) = shown
-        taken = process("chronyd", SESSION, " ".join(seen["argv"]), pid=chronyd.pid)
-        assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), taken)).state == "pass"
-        steering = {**taken, "cmdline": taken["cmdline"].replace(" -x", "")}
-        assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), steering)).state == "fail"
-    finally:
-        chronyd.terminate()
-        chronyd.wait(10)
 
 
 ACTIVE = st.lists(st.sampled_from(["chrony", "ntpd", "ntpsec", "openntpd", "systemd-timesyncd"]), unique=True)

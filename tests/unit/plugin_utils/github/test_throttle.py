@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -90,21 +88,6 @@ def test_no_window_ever_holds_more_than_its_limit(wishes: list[tuple[int, float]
     for start in begun:
         assert sum(start <= t < start + 60 - 1e-6 for t in begun) <= 3
         assert sum(start <= t < start + 3600 - 1e-6 for t in begun) <= 10
-
-
-def test_processes_share_the_count(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.throttle import MintThrottle\n"
-        "def sleep(s): print('waits'); sys.exit()\n"
-        "MintThrottle(Path(sys.argv[1]) / 'mints.json', 4, 10, sleep=sleep).wait(1); print('mints')\n"
-    )
-    argv = [sys.executable, "-c", code, str(tmp_path)]
-    started = [
-        subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": "collections"}) for _ in range(6)
-    ]
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in started)
-    assert said == ["mints"] * 4 + ["waits"] * 2
 
 
 def test_each_app_has_a_file_of_its_own_that_names_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.dis
 )
 
 from tests.paths import SAMPLES
-from tests.unit.module_utils.probes import conftest as probes
 
-chrony_tree = probes.chrony_tree
 OS_RELEASE = SAMPLES / "os-release"
 
 DEBIAN = ("apt", "chrony.service", "/etc/chrony/chrony.conf", "DAEMON_OPTS", "-F 1")
@@ -91,17 +88,6 @@ def test_the_names_are_those_of_the_shipped_configuration(node: str, shipped: st
     assert [folder for folder in folders if folder.startswith("/etc/")] == ([known.confdir] if known.confdir else [])
     sourcedirs = [folder for folder in values.get("sourcedir", []) if folder.startswith("/etc/")]
     assert sourcedirs == ([known.sourcedir] if known.sourcedir else [])
-
-
-def test_the_names_are_those_of_the_package_itself(chrony_tree: Path):
-    known = distribution(platform(sample("debian-12")))
-    assert (chrony_tree / "lib/systemd/system" / known.unit).exists()
-    assert (chrony_tree / "lib/systemd/system" / str(known.wait_unit)).exists()
-    assert f'{known.options_variable}="{known.options}"' in (chrony_tree / known.options_file[1:]).read_text()
-    assert f"User={known.user}" in (chrony_tree / "lib/systemd/system" / known.unit).read_text()
-    assert f"EnvironmentFile=-{known.options_file}" in (chrony_tree / "lib/systemd/system" / known.unit).read_text()
-    assert (chrony_tree / str(known.confdir)[1:]).is_dir()
-    assert (chrony_tree / str(known.sourcedir)[1:]).is_dir()
 
 
 @pytest.mark.parametrize("node", ["debian-11", "ubuntu-22.04"])

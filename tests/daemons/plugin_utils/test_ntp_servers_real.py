@@ -13,10 +13,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
 from tests.builders import policy, record
-from tests.unit.module_utils.probes import conftest as probes
-from tests.unit.plugin_utils.test_config_in_use_real import free_port, running
-
-chrony_tree = probes.chrony_tree
+from tests.daemons.plugin_utils.test_config_in_use_real import free_port, running
 
 
 def ask(server: str, port: int) -> Finding:

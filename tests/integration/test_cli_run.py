@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from skewgate.run import PlaybookRun, ansible_messages, run_playbook
+from skewgate.run import PlaybookRun, run_playbook
 
 LOCAL = ["--inventory=localhost,", "--connection=local", f"--extra-vars=ansible_python_interpreter={sys.executable}"]
 
@@ -195,18 +195,3 @@ def test_an_interruption_ends_ansible_and_what_it_started(user_dir: Path, number
     assert not marker.exists()
     assert signal.getsignal(number) is before
     assert list((user_dir / "tmp").glob("skewgate-*")) == []
-
-
-def test_messages_end_at_an_empty_line_an_origin_or_the_next_message() -> None:
-    output = [
-        "PLAY [all] ****",
-        "[WARNING]: first line",
-        "second line",
-        "[ERROR]: broken",
-        "Origin: /etc/x.yml:3:1",
-        "3 password: hunter2",
-        "ERROR! old style",
-        "",
-        "no part of it",
-    ]
-    assert ansible_messages(output) == ["first line second line", "broken", "old style"]

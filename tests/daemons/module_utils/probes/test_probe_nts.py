@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import doctest
 import shutil
 import socket
 import ssl
@@ -10,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
 
-from tests.unit.module_utils.probes.boxed import wait_for
+from tests.daemons.boxed import wait_for
 
 Collect = Callable[..., list[dict]]
 
@@ -52,12 +51,6 @@ def serve_ke(serve_tcp) -> Callable[..., int]:
         return serve_tcp(talk).port
 
     return serve
-
-
-def test_the_docstrings_example_holds():
-    tested = doctest.testmod(nts)
-    assert tested.attempted > 0
-    assert tested.failed == 0
 
 
 def test_a_server_that_sets_up_nts_is_reached(collect, trust, serve_ke, authority):
@@ -209,20 +202,6 @@ def test_the_environments_proxy_is_not_used_as_chronyd_knows_of_none(collect, tr
     assert found["error"] is None
 
 
-def test_only_servers_with_nts_are_asked_and_each_once(collect):
-    found = collect(
-        "#server commented.invalid nts",
-        "! server commented.invalid nts",
-        "server plain.invalid iburst",
-        "peer peer.invalid nts",
-        "keyfile nts",
-        "Server a.invalid NTS",
-        "server a.invalid iburst nts",
-        "pool b.invalid nts ntsport 4461 maxsources 2",
-    )
-    assert [(entry["server"], entry["port"]) for entry in found] == [("a.invalid", 4460), ("b.invalid", 4461)]
-
-
 def test_candidates_are_tried_beside_those_of_the_configuration_as_they_would_be_written(
     collect, trust, serve_ke, authority, monkeypatch
 ):
@@ -233,41 +212,6 @@ def test_candidates_are_tried_beside_those_of_the_configuration_as_they_would_be
         ("localhost", False, "ntske/1"),
         ("a.invalid", False, None),
     ]
-
-
-def test_a_candidate_that_is_configured_is_asked_once(collect):
-    found = collect(
-        "pool a.invalid iburst nts", "server b.invalid nts certset 1", candidates=["a.invalid", "b.invalid"]
-    )
-    assert [(entry["server"], entry["certset"], entry["configured"]) for entry in found] == [
-        ("a.invalid", "0", True),
-        ("b.invalid", "1", True),
-        ("b.invalid", "0", False),
-    ]
-
-
-def test_candidates_are_tried_though_the_configuration_names_many(collect):
-    many = [f"server {n}.invalid nts" for n in range(nts.MAX_SERVERS + 1)]
-    assert collect(*many, candidates=["a.invalid"])[-1]["server"] == "a.invalid"
-
-
-def test_candidates_are_tried_where_there_is_no_configuration_yet(monkeypatch):
-    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
-    (found,) = nts.collect(1, ["a.invalid"])["servers"]
-    assert (found["server"], found["configured"], found["error"]["phase"]) == ("a.invalid", False, "dns")
-
-
-def test_without_a_configuration_nobody_is_asked(monkeypatch):
-    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
-    assert nts.collect(1, []) == {"servers": []}
-
-
-def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_path: Path, monkeypatch):
-    (tmp_path / "own.conf").write_text("server a.invalid nts\n")
-    (tmp_path / "chrony").write_text(f'DAEMON_OPTS="-F 1 -f {tmp_path}/own.conf"\n')
-    monkeypatch.setattr(nts, "time_daemons", list)
-    monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "chrony"),))
-    assert [entry["server"] for entry in nts.collect(1, [])["servers"]] == ["a.invalid"]
 
 
 def test_each_set_of_certificates_is_its_own(collect, serve_ke, authority, another_authority, tmp_path: Path):

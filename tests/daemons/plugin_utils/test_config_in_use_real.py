@@ -19,10 +19,6 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
 from tests.builders import policy, record
-from tests.unit.module_utils.probes import conftest as probes
-
-chrony_tree = probes.chrony_tree
-authority = probes.authority
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:

@@ -12,9 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from tests.unit.module_utils.probes import conftest as probes
-
-chrony_tree = probes.chrony_tree
 
 NETWORK = """
 set -e

@@ -211,10 +211,6 @@ def test_a_dead_api_does_not_cost_the_other_apps(api, serve_tcp):
     assert outline(taken[1]["attempts"][0]["steps"])[-1] == ("revoke", 204)
 
 
-def test_no_apps_no_requests():
-    assert github_app.collect([], 5) == []
-
-
 def test_neither_jwt_nor_token_is_in_what_is_returned(api, monkeypatch):
     minted: list[str] = []
     mint = github_app._Caller._mint
@@ -421,27 +417,3 @@ def test_a_jwt_that_http_does_not_allow_is_not_shown(authority, serve_https):
     returned = github_app.collect([app_at(url, authority.pem, "open\nsesame", depth="jwt")], 5)
     assert returned[0]["attempts"][0]["steps"][0]["error"]["phase"] == "url"
     assert "sesame" not in json.dumps(returned)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ghs_16C7e42F292c6912E7710c838347Ae178B4a",
-        "token ghs_ab.cd-ef_gh.ij is unknown",
-        "github_pat_11ABCDE_xyz",
-        "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln",
-        "Authorization: Basic eDp5",
-        '{"authorization": "Basic eDp5"}',
-        "Bearer abcdefghijklmnopqrstuvwxyz",
-    ],
-)
-def test_what_has_the_form_of_a_secret_is_redacted(text):
-    redacted = github_app.redact({"a": [text]}, [])["a"][0]
-    assert github_app.REDACTED in redacted
-    for part in ("16C7", "ab.cd", "gh.ij", "11ABC", "eyJ", "c2ln", "eDp5", "ghijkl"):
-        assert part not in redacted
-
-
-def test_plain_words_are_left_as_they_are():
-    said = "A JSON web token could not be decoded; basic authentication needs a bearer token"
-    assert github_app.redact(said, ["sesame"]) == said

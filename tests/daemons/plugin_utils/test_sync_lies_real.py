@@ -23,10 +23,9 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
 from tests.builders import policy, record
-from tests.unit.plugin_utils import test_config_in_use_real as real
+from tests.daemons.plugin_utils import test_config_in_use_real as real
 from tests.unit.plugin_utils.daemons import recorded
 
-chrony_tree = real.chrony_tree
 node = real.node
 FOLLOW = "server 127.0.0.1 port {} iburst minpoll -2 maxpoll 0\n"
 

@@ -1,0 +1,182 @@
+"""`check` and `gate` as a user calls them: a real ansible-playbook, on a collection that answers as each test says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skewgate import cli
+from tests.unit.skewgate.samples import admitted, refused, report, unreachable
+
+NODE_CHECK = """
+from ansible.plugins.action import ActionBase
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        return {**super().run(tmp, task_vars), **self._task.args}
+"""
+
+
+CHECK_TASK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - skewgate.preflight.node_check: "{{ answer }}"
+      ignore_errors: true
+      ignore_unreachable: true
+"""
+
+
+REPORT_TASK = """
+    - ansible.builtin.copy:
+        dest: "{{ gate_report_dir }}/report.json"
+        content: "{{ told | combine({'run_id': gate_run_id}) | to_json }}"
+      delegate_to: localhost
+      run_once: true
+"""
+
+
+@pytest.fixture
+def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory with the collection's stand-in, and an empty folder for reports."""
+    collection = tmp_path / "ansible_collections/skewgate/preflight"
+    (collection / "plugins/action").mkdir(parents=True)
+    (collection / "plugins/action/node_check.py").write_text(NODE_CHECK)
+    (collection / "playbooks").mkdir()
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = .\n")
+    (tmp_path / "skewgate-report").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def tell(
+    user_dir: Path, answers: dict[str, dict[str, Any]], told: dict[str, Any] | None, playbook: str = "check"
+) -> None:
+    """What each node answers, and the report that the run writes (``None``: it writes none)."""
+    path = user_dir / f"ansible_collections/skewgate/preflight/playbooks/{playbook}.yml"
+    path.write_text(CHECK_TASK + (REPORT_TASK if told else ""))
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "told": told}
+    hosts = {"localhost": local} | {name: {"answer": answer} for name, answer in answers.items()}
+    # In an inventory no text is a template, so the answers stay as they are.
+    inventory = {"all": {"children": {"nodes": {"hosts": {name: {**local, **hosts[name]} for name in answers}}}}}
+    (user_dir / "hosts.yml").write_text(json.dumps(inventory))
+
+
+def checked(node: dict[str, Any], phase: str = "check") -> dict[str, Any]:
+    return {"judgement": node, "phase": phase}
+
+
+def test_check_shows_each_node_as_it_finishes_then_the_table_the_refusals_and_the_outcome(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(
+        user_dir, {"node1": checked(admitted()), "node2": checked(refused())}, report(node1=admitted(), node2=refused())
+    )
+    assert cli.main(["check", "-i", "hosts.yml"]) == 4
+    out = capsys.readouterr().out
+    order = [
+        "node1: admitted, skew +0.000 s ± 0.005\n",
+        "| node1 | admitted |",
+        "node2: refused\n  clock_skew: fail\n",
+        f"Reports: {user_dir}/skewgate-report/report.json and evidence.json\n",
+        "1 of 2 nodes admitted; refused: node2.\n",
+    ]
+    assert [out.index(part) for part in order] == sorted(out.index(part) for part in order)
+    assert out.startswith("node")
+    assert out.endswith(order[-1])
+    assert "\x1b" not in out
+    assert max(map(len, out[out.index("+---") : out.index("Reports:")].splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code"),
+    [
+        ({"node1": admitted()}, 0),
+        ({"node1": admitted(), "node2": unreachable()}, 3),
+        ({"node1": unreachable(), "node2": refused()}, 4),
+    ],
+    ids=["all admitted", "one not judged", "one refused beside one not judged"],
+)
+def test_the_exit_status_is_the_reports(user_dir: Path, nodes: dict[str, Any], code: int) -> None:
+    tell(user_dir, {name: checked(node) for name, node in nodes.items()}, report(**nodes), "gate")
+    assert cli.main(["gate", "-i", "hosts.yml"]) == code
+
+
+def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
+    (user_dir / "other place").mkdir()
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "other place"]) == 0
+    assert (user_dir / "other place/report.json").exists()
+
+
+def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = user_dir / "skewgate-report/report.json"
+    old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
+    tell(user_dir, {"node1": checked(admitted())}, None)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    assert "without a report" in capsys.readouterr().err
+    assert json.loads(old.read_text())["run_id"] == "an-earlier-run"
+
+
+def test_wrong_settings_are_told_once_and_nothing_is_judged(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"failed": True, "configuration_errors": ["gate_clients: no client profile is called 'argo'"]}
+    tell(user_dir, {"node1": answer, "node2": answer}, None)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("gate_clients: no client profile is called 'argo'") == 1
+    assert "nothing was judged" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["-i", "nowhere.yml"], "Completely failed to parse inventory source"),
+        (["-i", "hosts.yml", "-i", "nowhere.yml"], "Completely failed to parse inventory source"),
+        (["-i", "empty.yml"], "no node was checked"),
+        (["-i", "hosts.yml", "-l", "nosuch"], "Could not match supplied host pattern, ignoring: nosuch"),
+        (["-i", "hosts.yml", "-e", "@nowhere.yml"], "nowhere.yml"),
+        (["-i", "hosts.yml", "--", "--bogus"], "unrecognized arguments: --bogus"),
+    ],
+    ids=["no inventory", "one of two inventories", "empty inventory", "limit", "variables", "option"],
+)
+def test_a_run_that_checks_no_node_is_a_usage_error_with_ansibles_words(
+    user_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    (user_dir / "empty.yml").write_text("all:\n  hosts: {}\n")
+    assert cli.main(["check", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert text in err
+    assert "ansible-inventory -i INVENTORY --graph" in err
+
+
+def test_a_node_of_the_limit_that_is_unknown_is_told(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "-l", "node1,nod2"]) == 0
+    assert "warning: Could not match supplied host pattern, ignoring: nod2" in capsys.readouterr().out
+
+
+def test_ansibles_own_output_is_shown_only_when_asked_for(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    cli.main(["check", "-i", "hosts.yml"])
+    assert "PLAY RECAP" not in capsys.readouterr().out
+    cli.main(["check", "-i", "hosts.yml", "-v"])
+    assert "PLAY RECAP" in capsys.readouterr().out
+
+
+def test_an_internal_error_is_one_line_and_a_traceback_only_on_demand(
+    user_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = report(node1=admitted())
+    del broken["nodes"]["node1"]["verdict"]
+    tell(user_dir, {"node1": checked(admitted())}, broken)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("internal error: KeyError: 'verdict'\n")
+    assert "Traceback" not in err
+    monkeypatch.setenv("SKEWGATE_DEBUG", "1")
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    assert "Traceback" in capsys.readouterr().err
