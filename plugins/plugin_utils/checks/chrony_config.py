@@ -23,8 +23,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..chrony.rules import RULES
-from ..daemons import steering_daemon, without_daemon
 from ..daemons.chrony import chrony_configuration
+from ..daemons.common.asking import steering_daemon, without_daemon
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record

@@ -36,9 +36,9 @@ from ..chrony.chronyc import (
     parse_tracking,
 )
 from ..chrony.config import ChronyConfig, Source
-from ..daemons import without_daemon
 from ..daemons.chrony import chrony_configuration
-from ..daemons.units import time_daemons
+from ..daemons.common.asking import without_daemon
+from ..daemons.common.units import time_daemons
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record

@@ -24,7 +24,7 @@ from ..chrony.config import read_config
 from ..chrony.rules import selectable
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
-from ..daemons.units import time_daemons
+from ..daemons.common.units import time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record

@@ -35,14 +35,15 @@ from typing import Any
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import as_json
-from ..daemons import Synchronisation, ask
-from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
+from ..daemons import discover, sections_of
+from ..daemons.common.asking import ask
+from ..daemons.common.synchronisation import KERNEL_GROWTH, Kernel, Synchronisation, kernel
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("collected", "clock", "time_services")
-READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
+READS = sections_of(daemon for daemon in discover().values() if daemon.ask)
 REMEDIABLE = True
 
 _WHY = "The node says that it is synchronised, but what it shows does not bear it out."

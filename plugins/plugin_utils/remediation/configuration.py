@@ -8,7 +8,7 @@ from typing import Any
 
 from ..chrony.config import ChronyConfig, read_config
 from ..chrony.rules import RULES, Place, Rule, selectable
-from ..daemons.units import TimeDaemon
+from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
 from ..model.wording import listed
 from .config_text import FRAGMENT, HEADER, fragment, main_file
