@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..chrony.config import read_config
-from ..chrony.rules import selectable
+from ..chrony.sources import selectable
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..daemons.common.units import time_daemons

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import ip_address
 
 from ..chrony.chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
 from ..chrony.config import ChronyConfig, read_config
+from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
 from ..model.record import MissingEvidenceError, Record
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
@@ -88,19 +88,13 @@ def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
     """The names that chronyd could not resolve yet: only ``sources -a`` has them, among all others and by name."""
     with suppress(MissingEvidenceError):
         rows = parse_sources(record.chronyc("sources_all"))
-        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not _is_address(r.name)]
+        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
         missing = len(rows) - len(sources)
         if missing == len(names):
             return [Peer(name, "unresolved", reach=0) for name in names]
         # Some of them are resolved and silent, and which ones is not told.
         return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * max(0, missing)
     return []
-
-
-def _is_address(name: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(name))
-    return False
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # noqa: ARG001 - each daemon's has the same form

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..chrony.config import ChronyConfig, read_config
-from ..chrony.rules import RULES, Place, Rule, selectable
+from ..chrony.faults import Place
+from ..chrony.rules import RULES, Rule
+from ..chrony.sources import selectable
 from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
 from ..model.wording import listed

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, source_count
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.sources import source_count
 
 from tests.unit.module_utils.probes import conftest as probes
 

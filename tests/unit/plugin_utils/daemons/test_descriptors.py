@@ -36,7 +36,10 @@ def test_each_file_of_the_folder_has_one_descriptor_of_another_name():
 
 
 def test_units_and_processes_are_each_of_one_daemon():
-    for table in ([name for daemon in ALL for name in daemon.units], [name for daemon in ALL for name in daemon.processes]):
+    for table in (
+        [name for daemon in ALL for name in daemon.units],
+        [name for daemon in ALL for name in daemon.processes],
+    ):
         assert [name for name, times in Counter(table).items() if times > 1] == []
 
 
