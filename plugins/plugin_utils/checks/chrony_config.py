@@ -58,7 +58,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         for rule in sorted(RULES.values(), key=lambda rule: rule.severity)  # error, unknown, warning
         for place in rule.find(config)
     ]
-    seen = {"files": list(config.files), "unread": dict(config.unread), "rules": found}
+    seen = {
+        "files": list(config.files),
+        "unread": {path: unread.error for path, unread in config.unread.items()},
+        "rules": found,
+    }
     refusing = [row for row in found if row["severity"] != "warning" and not row["accepted"]]
     notes = [row for row in found if row["severity"] == "warning" and not row["accepted"]]
     accepted = [row for row in found if row["accepted"]]

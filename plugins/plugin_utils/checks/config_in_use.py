@@ -193,8 +193,7 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         p.directive.arguments[0] for p in config.dropped if p.directive.arguments
     }
     extra = [name for name in running.names if name not in written]
-    unread = [path for path, error in config.unread.items() if "No such file" not in error]
-    if extra and rewritten and not unread:
+    if extra and rewritten and not config.unreadable:
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
             "chronyd goes on with what it read when it started.",

@@ -108,9 +108,8 @@ def refused(config: ChronyConfig) -> Iterator[Place]:
 
 def unread(config: ChronyConfig) -> Iterator[Place]:
     """Files that are there and could not be read."""
-    for path, error in config.unread.items():
-        if "No such file" not in error:
-            yield Place(path, None, error)
+    for file in config.unreadable:
+        yield Place(file.path, None, file.error)
 
 
 def unmatched(config: ChronyConfig) -> list[Place]:

@@ -58,8 +58,8 @@ def chrony_configuration(record: Record) -> ChronyConfig:
         return config
     if config.path is None:
         raise MissingEvidenceError("no configuration file of chronyd was found")
-    why = config.unread.get(config.path, "it is not in the evidence")
-    raise MissingEvidenceError(f"{config.path} was not read: {why}")
+    unread = config.unread.get(config.path)
+    raise MissingEvidenceError(f"{config.path} was not read: {unread.error if unread else 'it is not in the evidence'}")
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:

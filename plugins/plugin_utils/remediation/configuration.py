@@ -50,9 +50,10 @@ class Configuration:
                 f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
                 f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
             )
-        if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
+        if config.unreadable:
+            unread = config.unreadable[0]
             raise RefusedError(
-                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Fix that, or take the "
+                f"{unread.path} could not be read ({unread.error}), and what it says must not be lost. Fix that, or take the "
                 "file out of chrony's configuration."
             )
         answered = [
