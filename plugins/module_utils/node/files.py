@@ -15,7 +15,8 @@ def read_files(paths: list, drawn_in=None) -> dict:
     """The files at ``paths`` and all that they draw in: ``{"files": [{"path", "text", "mtime_s"}], "unread": [...]}``.
 
     ``drawn_in(text)`` gives the paths that a file's text names; they are read right after it. None is read twice.
-    ``unread`` is ``[{"path", "error"}]``. Key files are never read: what names them is not followed.
+    ``unread`` is ``[{"path", "error", "kind"}]``, and ``kind`` is "missing", "denied" or "other". Key files are never read: what
+    names them is not followed.
     """
     files: list = []
     unread: list = []
@@ -31,7 +32,9 @@ def read_files(paths: list, drawn_in=None) -> dict:
                 raise ValueError(f"the configuration has more than {MAX_FILES} files")
             text, mtime_s = read_text(current), os.stat(current).st_mtime
         except (OSError, ValueError) as error:
-            unread.append({"path": current, "error": str(error)})
+            kind = "missing" if isinstance(error, FileNotFoundError) else "other"
+            kind = "denied" if isinstance(error, PermissionError) else kind
+            unread.append({"path": current, "error": str(error), "kind": kind})
             continue
         files.append({"path": current, "text": text, "mtime_s": mtime_s})
         if drawn_in:

@@ -24,8 +24,8 @@ from enum import StrEnum
 from typing import Any
 
 from ..chrony.rules import RULES
-from ..daemons import steering_daemon, without_daemon
 from ..daemons.chrony import chrony_configuration
+from ..daemons.common.asking import steering_daemon, without_daemon
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
@@ -69,7 +69,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         for rule in sorted(RULES.values(), key=lambda rule: rule.severity)  # error, unknown, warning
         for place in rule.find(config)
     ]
-    seen = {"files": list(config.files), "unread": dict(config.unread), "rules": found}
+    seen = {
+        "files": list(config.files),
+        "unread": {path: unread.error for path, unread in config.unread.items()},
+        "rules": found,
+    }
     refusing = [row for row in found if row["severity"] != "warning" and not row["accepted"]]
     notes = [row for row in found if row["severity"] == "warning" and not row["accepted"]]
     accepted = [row for row in found if row["accepted"]]

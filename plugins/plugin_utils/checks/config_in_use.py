@@ -39,9 +39,9 @@ from ..chrony.chronyc import (
 )
 from ..chrony.config import ChronyConfig, Source
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
-from ..daemons import without_daemon
 from ..daemons.chrony import chrony_configuration
-from ..daemons.units import time_daemons
+from ..daemons.common.asking import without_daemon
+from ..daemons.common.units import time_daemons
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -210,8 +210,7 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         p.directive.arguments[0] for p in config.dropped if p.directive.arguments
     }
     extra = [name for name in running.names if name not in written]
-    unread = [path for path, error in config.unread.items() if "No such file" not in error]
-    if extra and rewritten and not unread:
+    if extra and rewritten and not config.unreadable:
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
             "chronyd goes on with what it read when it started.",

@@ -31,17 +31,19 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ..clock.interval import Interval
+from ..daemons import discover, sections_of, wait_units
 from ..daemons.chrony import chrony_configuration
-from ..daemons.first_correction import FirstCorrection, FirstCorrectionUnknownError, first_correction
-from ..daemons.strays import stray_daemons
-from ..daemons.units import TimeDaemon, time_daemons
+from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
+from ..daemons.common.first_correction import first_correction
+from ..daemons.common.strays import stray_daemons
+from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock", "boot")
-READS = ("chrony", "ntpd", "openntpd")
+READS = sections_of(daemon for daemon in discover().values() if callable(daemon.first_correction))
 REMEDIABLE = True
 
 
@@ -63,6 +65,8 @@ class Key(StrEnum):
     NOTHING_WAITS = "nothing_waits"
 
 
+KERNEL_WAIT = "systemd-time-wait-sync.service"
+"""It asks no daemon, but waits until the kernel calls the clock synchronised."""
 _WHY = "Until the daemon has set the clock, all that the node signs and verifies has the wrong time."
 _SET_RTC = "Set the RTC by the clock once that is right: hwclock --systohc --utc (the gate does it; chrony's rtcsync keeps it)."
 
@@ -244,7 +248,7 @@ def _clock_stays_wrong(
             state="fail",
             summary=f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
             why="The clock stays wrong, and nothing steers it.",
-            remedy=f"Start ntpd with -g.{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+            remedy=f"{discover()[daemon.daemon].keep_it_running}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
             seen=seen,
             keys=(_RTC_KEY[rtc.state], Key.GIVES_UP),
             cause=f"{cause}, and the daemon gives up",
@@ -253,15 +257,11 @@ def _clock_stays_wrong(
     slews = rtc.least_s <= correction.steps_beyond_s if rtc.state == "off" else not correction.steps
     if rtc.state == "right" or not slews:
         return None
-    step = {
-        "chrony": "Let chronyd step the clock at its start: `makestep 1 3` in chrony.conf (the gate writes it).",
-        "openntpd": "Start OpenNTPD with -s.",
-    }.get(daemon.daemon, "Let the daemon step the clock at its start: ntpd without -x and `tinker step 0`, with -g.")
     return Finding(
         state="fail",
         summary=f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
         why=f"{_WHY} A slew takes at least ten times as long as the error is (chronyd), or two thousand times (the kernel's).",
-        remedy=f"{step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+        remedy=f"{discover()[daemon.daemon].let_it_step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
         seen=seen,
         keys=(_RTC_KEY[rtc.state], Key.NO_STEP),
         cause=f"{cause}, and no step",
@@ -299,10 +299,9 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
 
 def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
     """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
-    own = {"chrony": "chrony-wait", "timemaster": "chrony-wait", "ntpd": "ntp-wait", "ntpsec": "ntpsec-wait"}
-    fix = f"systemctl enable {own.get(daemon.daemon, 'systemd-time-wait-sync')}.service."
+    fix = f"systemctl enable {(*discover()[daemon.daemon].wait_units, KERNEL_WAIT)[0]}."
     told, proof = [], set()
-    for name in ("chrony-wait.service", "ntp-wait.service", "ntpsec-wait.service", "systemd-time-wait-sync.service"):
+    for name in (*wait_units(), KERNEL_WAIT):
         unit = units.get(name)
         if unit is None or not _enabled(unit):
             continue
@@ -318,24 +317,23 @@ def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, A
 
 def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:
     """Why an enabled wait waits for nothing with this daemon, and what would fix it; empty where it proves."""
-    name = unit["unit"]
-    another = (f"{daemon.unit} steers the clock", "")
-    config = chrony_configuration(record) if daemon.daemon in ("chrony", "timemaster") else None
-    if name == "chrony-wait.service":
-        if config is None:
-            return another
-        port = config.last("cmdport")
-        # Without -h chronyc takes chronyd's socket, which is there whatever the port.
-        if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
-            return "`cmdport 0` keeps it from asking chronyd", f"Take `cmdport 0` out ({port.file}:{port.line})."
+    name, kind = unit["unit"], discover()[daemon.daemon]
+    if name not in (*kind.wait_units, KERNEL_WAIT):
+        return f"{daemon.unit} steers the clock", ""
+    if kind.section != "chrony":
         return "", ""
-    if name in ("ntp-wait.service", "ntpsec-wait.service"):
-        return ("", "") if daemon.daemon in ("ntpd", "ntpsec") else another
-    if config is not None and not config.all("rtcsync"):
+    config = chrony_configuration(record)
+    if name == KERNEL_WAIT:
+        if config.all("rtcsync"):
+            return "", ""
         return (
             "without `rtcsync` chronyd never tells the kernel: it waits for ever, and what comes after it never starts",
             "Put `rtcsync` into chrony.conf.",
         )
+    port = config.last("cmdport")
+    # Without -h chronyc takes chronyd's socket, which is there whatever the port.
+    if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
+        return "`cmdport 0` keeps it from asking chronyd", f"Take `cmdport 0` out ({port.file}:{port.line})."
     return "", ""
 
 

@@ -23,13 +23,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
 
-from ..daemons import Peer, ask
+from ..daemons import discover, sections_of
+from ..daemons.common.asking import ask
+from ..daemons.common.synchronisation import Peer
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
 
 NEEDS = ("collected", "time_services")
-READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
+READS = sections_of(daemon for daemon in discover().values() if daemon.ask)
 REMEDIABLE = True
 
 

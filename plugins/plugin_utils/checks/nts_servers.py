@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..chrony.config import read_config
-from ..chrony.rules import selectable
+from ..chrony.sources import selectable
 from ..clock.ntp_packet import NS
 from ..clock.nts import NtsState as Key
 from ..clock.nts import detail_of, nts_state
-from ..daemons.units import time_daemons
+from ..daemons.common.units import time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record

@@ -38,16 +38,17 @@ from ..chrony.makestep import is_left_unstepped
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import as_json
-from ..daemons import Synchronisation, ask, steering_daemon
+from ..daemons import discover, sections_of
 from ..daemons.chrony import chrony_configuration
-from ..daemons.model import KERNEL_GROWTH, Kernel, kernel
+from ..daemons.common.asking import ask, steering_daemon
+from ..daemons.common.synchronisation import KERNEL_GROWTH, Kernel, Synchronisation, kernel
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import skew_text
 
 NEEDS = ("collected", "clock", "time_services")
-READS = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp")
+READS = sections_of(daemon for daemon in discover().values() if daemon.ask)
 REMEDIABLE = True
 
 

@@ -24,8 +24,10 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
-from ..daemons.strays import StrayDaemon, may_be_of, stray_daemons
-from ..daemons.units import TimeDaemon, time_daemons
+from ..daemons import discover
+from ..daemons.common.daemon import TimeDaemon
+from ..daemons.common.strays import StrayDaemon, stray_daemons
+from ..daemons.common.units import time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
@@ -145,7 +147,7 @@ def _software_time_stamps(record: Record) -> bool:
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:
     """OpenRC goes on calling a service started when its process has died."""
-    return manager == "openrc" and not any(may_be_of(process, daemon) for process in processes)
+    return manager == "openrc" and not any(discover()[daemon.daemon].may_be(process) for process in processes)
 
 
 def _name(daemon: TimeDaemon | StrayDaemon) -> str:

@@ -117,23 +117,10 @@ def parse_sources(text: str) -> list[Source]:
 
     Raises ValueError where a row is not that.
     """
-    sources = []
-    for mode, state, name, stratum, poll, reach, last_rx, adjusted, measured, error in _rows("sources", text, 10):
-        sources.append(
-            Source(
-                mode,
-                state,
-                name,
-                int(stratum),
-                int(poll),
-                int(reach, 8),
-                _ago_s(last_rx),
-                float(adjusted),
-                float(measured),
-                float(error),
-            )
-        )
-    return sources
+    return [
+        Source(mode, state, name, int(stratum), int(poll), int(reach, 8), _ago_s(last_rx), *map(float, offsets))
+        for mode, state, name, stratum, poll, reach, last_rx, *offsets in _rows("sources", text, 10)
+    ]
 
 
 def parse_authdata(text: str) -> list[Authentication]:
@@ -142,21 +129,8 @@ def parse_authdata(text: str) -> list[Authentication]:
     Raises ValueError where a row is not that.
     """
     return [
-        Authentication(
-            name,
-            mode,
-            int(key_id),
-            int(key_type),
-            int(key_length),
-            _ago_s(last_ke),
-            int(attempts),
-            int(nak),
-            int(cookies),
-            int(cookie_length),
-        )
-        for name, mode, key_id, key_type, key_length, last_ke, attempts, nak, cookies, cookie_length in _rows(
-            "authdata", text, 10
-        )
+        Authentication(name, mode, int(key_id), int(key_type), int(key_length), _ago_s(last_ke), *map(int, counts))
+        for name, mode, key_id, key_type, key_length, last_ke, *counts in _rows("authdata", text, 10)
     ]
 
 

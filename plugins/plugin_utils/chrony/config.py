@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
@@ -116,6 +117,23 @@ class Problem:
     why: str
 
 
+class UnreadKind(StrEnum):
+    """Why a file could not be read: there is none, it may not be read without more rights, or another reason."""
+
+    MISSING = "missing"
+    DENIED = "denied"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that the node could not read; ``error`` is the node's words for why."""
+
+    path: str
+    kind: UnreadKind
+    error: str
+
+
 @dataclass(frozen=True)
 class ChronyConfig:
     """All that chronyd reads, in the order in which it reads it.
@@ -134,7 +152,7 @@ class ChronyConfig:
     dropped: tuple[Problem, ...] = ()
     invalid: tuple[Problem, ...] = ()
     refused: str | None = None
-    unread: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, Unread] = field(default_factory=dict)
     unmatched: tuple[Directive, ...] = ()
     keyfile_mode: int | None = None
     fips: bool = False
@@ -146,6 +164,11 @@ class ChronyConfig:
     def last(self, name: str) -> Directive | None:
         """The line that counts where the last one of a directive wins."""
         return next(reversed(self.all(name)), None)
+
+    @property
+    def unreadable(self) -> list[Unread]:
+        """The files that are there and could not be read: they may hold anything."""
+        return [unread for unread in self.unread.values() if unread.kind is not UnreadKind.MISSING]
 
     @property
     def authselectmode(self) -> str:
@@ -209,7 +232,7 @@ class _Reader:
     def __init__(self, config: Mapping[str, Any], version: tuple[int, ...] | None) -> None:
         self.path: str | None = config.get("path")
         self.texts = {file["path"]: file["text"] for file in config.get("files") or []}
-        self.unread = {file["path"]: file["error"] for file in config.get("unread") or []}
+        self.unread = {file["path"]: _unread(file) for file in config.get("unread") or []}
         self.version = version
         self.walked: list[str] = []
         self.directives: list[Directive] = []
@@ -242,8 +265,9 @@ class _Reader:
 
     def _kept_out(self, refusal: str | None) -> bool:
         """Whether `chronyd -p` only lacked the right to read a file, as the module itself did: it says nothing of the file."""
-        denied = [path for path, error in self.unread.items() if "Permission denied" in error]
-        return bool(refusal and "Permission denied" in refusal and any(path in refusal for path in denied))
+        return any(
+            unread.kind is UnreadKind.DENIED and unread.path in (refusal or "") for unread in self.unread.values()
+        )
 
     def _walk(self, path: str) -> None:
         self.walked.append(path)
@@ -289,7 +313,7 @@ class _Reader:
         """The files that a directive draws in, in chronyd's order."""
         if directive.name == "include":
             found = sorted(path for path in self.texts if matches(path, directive.arguments[0]))
-            tried = (path for path, error in self.unread.items() if "No such file" not in error)
+            tried = (unread.path for unread in self.unread.values() if unread.kind is not UnreadKind.MISSING)
             if not found and not any(matches(path, directive.arguments[0]) for path in tried):
                 self.unmatched.append(directive)
             return found
@@ -306,6 +330,21 @@ class _Reader:
                 yield Problem(directive, f"chrony has no directive {directive.name!r}")
             elif directive.name in _SOURCES and (why := source_problem(directive, self.version)):
                 yield Problem(directive, why)
+
+
+def _unread(file: Mapping[str, Any]) -> Unread:
+    kind = file.get("kind")
+    known = (
+        _kind_by_words(file["error"]) if kind is None else next((k for k in UnreadKind if k == kind), UnreadKind.OTHER)
+    )
+    return Unread(file["path"], known, file["error"])
+
+
+def _kind_by_words(error: str) -> UnreadKind:
+    """For evidence that was saved before nodes gave the kind: by the kernel's words for ENOENT and EACCES (strerror(3))."""
+    if "No such file" in error:
+        return UnreadKind.MISSING
+    return UnreadKind.DENIED if "Permission denied" in error else UnreadKind.OTHER
 
 
 def _lines(text: str) -> list[str]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from contextlib import suppress
-from ipaddress import ip_address
 
 from ..chrony.chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
 from ..chrony.config import ChronyConfig, read_config
+from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
 from ..model.record import MissingEvidenceError, Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
-from .units import TimeDaemon
+from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
+from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
 
 ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
@@ -56,8 +58,8 @@ def chrony_configuration(record: Record) -> ChronyConfig:
         return config
     if config.path is None:
         raise MissingEvidenceError("no configuration file of chronyd was found")
-    why = config.unread.get(config.path, "it is not in the evidence")
-    raise MissingEvidenceError(f"{config.path} was not read: {why}")
+    unread = config.unread.get(config.path)
+    raise MissingEvidenceError(f"{config.path} was not read: {unread.error if unread else 'it is not in the evidence'}")
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:
@@ -86,7 +88,7 @@ def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
     """The names that chronyd could not resolve yet: only ``sources -a`` has them, among all others and by name."""
     with suppress(MissingEvidenceError):
         rows = parse_sources(record.chronyc("sources_all"))
-        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not _is_address(r.name)]
+        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
         missing = len(rows) - len(sources)
         if missing == len(names):
             return [Peer(name, "unresolved", reach=0) for name in names]
@@ -95,7 +97,34 @@ def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
     return []
 
 
-def _is_address(name: str) -> bool:
-    with suppress(ValueError):
-        return bool(ip_address(name))
-    return False
+def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # noqa: ARG001 - each daemon's has the same form
+    """By its configuration: chrony.conf(5), `makestep` and `initstepslew`."""
+    config = chrony_configuration(record)
+    if directive := config.last("makestep"):
+        with suppress(ValueError):
+            threshold_s, updates = (float(word) for word in directive.arguments)
+            if updates and threshold_s > 0:
+                return FirstCorrection(threshold_s, f"it steps the clock beyond {threshold_s:g} s ({directive.text})")
+    if directive := config.last("initstepslew"):
+        with suppress(ValueError, IndexError):
+            threshold_s = float(directive.arguments[0])
+            return FirstCorrection(threshold_s, f"it steps the clock at its start ({directive.text})")
+    return FirstCorrection(NEVER, "it only slews the clock: no makestep")
+
+
+def _leaves_clock_alone(arguments: Sequence[str]) -> str:
+    """``chronyd -x`` does not control the system clock (chronyd(8))."""
+    return "chronyd runs with -x" if any(re.match("-[46dmnqrRsU]*x", word) for word in arguments) else ""
+
+
+DAEMON = Daemon(
+    name="chrony",
+    units=("chrony", "chronyd", "chronyd-restricted"),
+    processes=("chronyd",),
+    section="chrony",
+    wait_units=("chrony-wait.service",),
+    ask=synchronisation,
+    first_correction=first_correction,
+    let_it_step="Let chronyd step the clock at its start: `makestep 1 3` in chrony.conf (the gate writes it).",
+    leaves_clock_alone=_leaves_clock_alone,
+)

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 
 from ..model.record import Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
-from .units import TimeDaemon
+from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
+from .common.first_correction import arguments, configuration_lines, has_option
+from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 
 ADVICE = Advice(
     "Name servers that answer this node in OpenNTPD's ntpd.conf (/etc/openntpd/ntpd.conf) and restart {unit}, or change the "
@@ -119,7 +120,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         claims=status.synced,
         claim=f"clock synced, stratum {status.stratum}" if status.synced else "clock unsynced",
         peers=tuple(_peer(row, row in marked) for row in status.rows),
-        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step))),
+        advice=ADVICE.naming(daemon.unit),
         stratum=status.stratum,
         last_update_age_s=in_kernel.set_at_most_ago_s if in_kernel and status.synced else None,
         stale_after_s=STALE_AFTER_INTERVALS * _POLLS_TO_AN_UPDATE * max((row.poll_s for row in valid), default=30.0),
@@ -135,3 +136,26 @@ def _peer(row: Row, followed: bool) -> Peer:
         silent: PeerState = "unusable" if row.offset_s is None and row.trust > _TRUST_OF_THE_SILENT else "unreachable"
         state = "unresolved" if row.name.startswith("not resolved") else silent
     return Peer(row.name, state, stratum=row.stratum, offset_s=row.offset_s)
+
+
+def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:
+    """By -s and by what makes it step of its own accord: OpenNTPD's ntpd(8), and ntpd.h (SETTIME_MIN_OFFSET)."""
+    argv, config = arguments(record, daemon), configuration_lines(record, "openntpd")
+    if has_option(argv, "s", "-s"):
+        return FirstCorrection(180.0, "it steps the clock beyond 180 s (-s)")
+    if any(words[0] in ("constraint", "constraints") or "trusted" in words for words in config):
+        return FirstCorrection(60.0, "it steps the clock forward beyond 60 s (automatic mode)")
+    return FirstCorrection(NEVER, "it only slews the clock: no -s")
+
+
+DAEMON = Daemon(
+    name="openntpd",
+    units=("openntpd",),
+    processes=("openntpd",),
+    may_run_as=("ntpd", "busybox"),
+    package="openntpd",
+    section="openntpd",
+    ask=synchronisation,
+    first_correction=first_correction,
+    let_it_step="Start OpenNTPD with -s.",
+)

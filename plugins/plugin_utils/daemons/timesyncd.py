@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from ..clock.ntp_packet import NS
 from ..model.record import Record
-from .model import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
-from .units import TimeDaemon
+from .common.daemon import Daemon, FirstCorrection, TimeDaemon
+from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
 
 ADVICE = Advice(
     "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "
@@ -145,7 +145,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         claims=claims,
         claim=f"leap {message.leap}, stratum {message.stratum}" if message else "no reply from a server yet",
         peers=_peers(timesync, lost=age_s is not None and stale_after_s is not None and age_s > stale_after_s),
-        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step))),
+        advice=ADVICE.naming(daemon.unit),
         # Its own stratum, as ntpd and chronyd tell theirs: one more than the server's.
         stratum=message.stratum + 1 if message else None,
         refid=message.refid if message else None,
@@ -183,3 +183,15 @@ def _peers(timesync: Timesync, lost: bool) -> tuple[Peer, ...]:
     if timesync.server_address not in ("", name):
         name += f" ({timesync.server_address})"
     return (Peer(name, state, stratum=message.stratum if message else None, refid=message.refid if message else None),)
+
+
+DAEMON = Daemon(
+    name="systemd-timesyncd",
+    units=("systemd-timesyncd",),
+    processes=("systemd-timesyn",),
+    package="systemd-timesyncd",
+    section="timesyncd",
+    ask=synchronisation,
+    # NTP_MAX_ADJUST in systemd's timesyncd-manager.c.
+    first_correction=FirstCorrection(0.4, "it steps the clock beyond 0.4 s"),
+)

@@ -9,8 +9,10 @@ from typing import Any
 from ..checks.config_in_use import Key as InUse
 from ..checks.next_boot import Key as NextBoot
 from ..chrony.config import ChronyConfig, read_config
-from ..chrony.rules import RULES, Place, Rule, selectable
-from ..daemons.units import TimeDaemon
+from ..chrony.faults import Place
+from ..chrony.rules import RULES, Rule
+from ..chrony.sources import selectable
+from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
 from ..model.wording import listed
 from .config_text import FRAGMENT, HEADER, fragment, main_file
@@ -54,9 +56,10 @@ class Configuration:
                 f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
                 f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
             )
-        if unread := [(file, error) for file, error in config.unread.items() if "No such file" not in error]:
+        if config.unreadable:
+            unread = config.unreadable[0]
             raise RefusedError(
-                f"{unread[0][0]} could not be read ({unread[0][1]}), and what it says must not be lost. Fix that, or take the "
+                f"{unread.path} could not be read ({unread.error}), and what it says must not be lost. Fix that, or take the "
                 "file out of chrony's configuration."
             )
         answered = [

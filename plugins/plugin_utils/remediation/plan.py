@@ -18,8 +18,10 @@ from ..checks.sync_state import Key as Sync
 from ..checks.time_service import Key as TimeService
 from ..chrony.config import ChronyConfig, read_config
 from ..clock.ntp_packet import NS
-from ..daemons.strays import stray_daemons
-from ..daemons.units import TimeDaemon, time_daemons
+from ..daemons import discover
+from ..daemons.common.daemon import TimeDaemon
+from ..daemons.common.strays import stray_daemons
+from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
@@ -40,7 +42,6 @@ _NO_SOURCE = (Sources.NONE_CONFIGURED, Sources.NONE_ANSWERS, Sources.NONE_SELECT
 """Keys of ntp_sources that a daemon shows which was started just now."""
 STARTS_WITHIN_S = 60.0
 """So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
-PTP = ("ptp4l", "phc2sys", "timemaster")
 _UNFINISHED = ("half-installed", "unpacked", "half-configured")
 """dpkg's states of a package whose installation was cut off (dpkg(1))."""
 APT_NEEDS_RIGHT_TIME_S = 5.0
@@ -120,7 +121,7 @@ class _Planner(Planned):
             raise RefusedError(
                 f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
             )
-        if ptp := [d.unit for d in daemons if d.daemon in PTP and (d.active or d.enabled)]:
+        if ptp := [d.unit for d in daemons if discover()[d.daemon].of_linuxptp and (d.active or d.enabled)]:
             said = self.findings.get("time_service", {}).get("remedy") or "Fix PTP by hand."
             raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which chrony would fight. {said}")
         if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
@@ -232,7 +233,7 @@ class _Planner(Planned):
         shown = self.record.section("time_services")["units"]
         masked = any(u["load_state"] == "masked" and self.platform.unit in (u["unit"], *u["names"]) for u in shown)
         if not units and masked and (self.record.evidence.get("chrony") or {}).get("present"):
-            return TimeDaemon("chrony", self.platform.unit, False, False, False, _MASKED)
+            return TimeDaemon(daemon="chrony", unit=self.platform.unit, active=False, enabled=False, state=_MASKED)
         return min(units, key=lambda d: (not d.active, not d.enabled), default=None)
 
     def _refuse_step(self, unit: str, config: ChronyConfig) -> None:
@@ -365,8 +366,8 @@ class _Planner(Planned):
 
     def _refuse_fight(self, daemon: TimeDaemon) -> None:
         """Another tool that configures this daemon would bring it back at its next run."""
-        section = {"ntpsec": "ntpd", "systemd-timesyncd": "timesyncd"}.get(daemon.daemon, daemon.daemon)
-        if self.settings.overwrite_foreign_config:
+        section = discover()[daemon.daemon].section
+        if section is None or self.settings.overwrite_foreign_config:
             return
         read = self.files(section)
         beside = (self.record.evidence.get(section) or {}).get("beside") or []

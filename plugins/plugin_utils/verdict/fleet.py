@@ -16,7 +16,8 @@ from typing import Any
 
 from ..clock.interval import Interval, agree
 from ..clock.skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
-from ..daemons import Peer, synchronisation
+from ..daemons.common.asking import synchronisation
+from ..daemons.common.synchronisation import Peer
 from ..model.record import Record
 from ..model.wording import listed
 

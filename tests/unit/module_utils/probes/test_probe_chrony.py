@@ -104,8 +104,13 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(tmp_path: Path):
     assert names(configuration, tmp_path) == ["chrony.conf", "ok"]
     missing, big = configuration["unread"]
     assert missing["path"] == f"{tmp_path}/none-*.conf"
+    assert missing["kind"] == "missing"
     assert "No such file" in missing["error"]
-    assert big == {"path": f"{tmp_path}/big", "error": f"it is larger than {config_files.MAX_FILE_BYTES} bytes"}
+    assert big == {
+        "path": f"{tmp_path}/big",
+        "error": f"it is larger than {config_files.MAX_FILE_BYTES} bytes",
+        "kind": "other",
+    }
 
 
 def test_the_number_of_files_is_bounded(tmp_path: Path):

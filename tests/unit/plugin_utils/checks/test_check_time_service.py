@@ -252,10 +252,9 @@ def test_of_several_chrony_is_kept(order):
 
 def test_the_daemons_are_shown_as_the_role_reads_them():
     (shown,) = judge(CHRONY_UNIT).seen["daemons"]
-    assert (shown["daemon"], shown["unit"], shown["active"], shown["enabled"], shown["steers"]) == (
+    assert (shown["daemon"], shown["unit"], shown["active"], shown["enabled"]) == (
         "chrony",
         "chrony.service",
-        True,
         True,
         True,
     )

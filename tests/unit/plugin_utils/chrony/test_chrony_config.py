@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import (
     ChronyConfig,
+    UnreadKind,
     matches,
     parse_version,
     read_config,
@@ -17,12 +18,12 @@ ACCEPTED = {"rc": 0, "stdout": "", "stderr": ""}
 def read(
     main: str,
     others: dict[str, str] | None = None,
-    unread: dict[str, str] | None = None,
+    unread: dict[str, dict[str, str]] | None = None,
     printed: dict | None = ACCEPTED,
     version: str | None = "4.3",
 ) -> ChronyConfig:
     files = [{"path": path, "text": text} for path, text in {MAIN: main, **(others or {})}.items()]
-    missing = [{"path": path, "error": error} for path, error in (unread or {}).items()]
+    missing = [{"path": path, **why} for path, why in (unread or {}).items()]
     return read_config(
         {"config": {"path": MAIN, "files": files, "unread": missing}, "printed": printed, "version": version}
     )
@@ -162,12 +163,35 @@ def test_an_include_is_unmatched_where_no_file_answers_to_it():
         "include /etc/chrony.d/*.conf\ninclude /etc/secret.conf\ninclude /etc/here.conf\n",
         {"/etc/here.conf": ""},
         unread={
-            "/etc/chrony.d/*.conf": "[Errno 2] No such file or directory: '/etc/chrony.d/*.conf'",
-            "/etc/secret.conf": "[Errno 13] Permission denied: '/etc/secret.conf'",
+            "/etc/chrony.d/*.conf": {"kind": "missing", "error": "it is not there"},
+            "/etc/secret.conf": {"kind": "denied", "error": "it may not be read"},
         },
     )
 
     assert [d.arguments[0] for d in config.unmatched] == ["/etc/chrony.d/*.conf"]
+    assert [unread.path for unread in config.unreadable] == ["/etc/secret.conf"]
+
+
+@pytest.mark.parametrize(
+    ("why", "kind"),
+    [
+        pytest.param(
+            {"error": "[Errno 2] No such file or directory: '/x'"}, UnreadKind.MISSING, id="saved before, missing"
+        ),
+        pytest.param({"error": "[Errno 13] Permission denied: '/x'"}, UnreadKind.DENIED, id="saved before, denied"),
+        pytest.param({"error": "it is larger than 262144 bytes"}, UnreadKind.OTHER, id="saved before, another reason"),
+        pytest.param(
+            {"kind": "missing", "error": "Permission denied"}, UnreadKind.MISSING, id="the kind counts, not the words"
+        ),
+        pytest.param({"kind": "gone", "error": "No such file"}, UnreadKind.OTHER, id="a kind that is not known"),
+        pytest.param({"kind": ["missing"], "error": "No such file"}, UnreadKind.OTHER, id="a kind of another type"),
+    ],
+)
+def test_why_a_file_could_not_be_read_is_a_kind(why, kind):
+    config = read("rtcsync\n", unread={"/x": why})
+    assert config.unread["/x"].kind is kind
+    assert config.unread["/x"].error == why["error"]
+    assert bool(config.unreadable) is (kind is not UnreadKind.MISSING)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +227,8 @@ def test_chronyd_itself_is_believed_where_it_could_be_asked(printed, version, re
 @pytest.mark.parametrize(
     ("unread", "refused"),
     [
-        pytest.param({"/etc/x.conf": "[Errno 13] Permission denied: '/etc/x.conf'"}, False, id="nor could the module"),
+        pytest.param({"/etc/x.conf": {"kind": "denied", "error": "no"}}, False, id="nor could the module"),
+        pytest.param({"/etc/x.conf": {"kind": "missing", "error": "no"}}, True, id="it is not there"),
         pytest.param({}, True, id="the module could: AppArmor keeps chronyd out"),
     ],
 )

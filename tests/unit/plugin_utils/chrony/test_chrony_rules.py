@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, source_count
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.sources import source_count
 
 MAIN = "/etc/chrony/chrony.conf"
 SOURCES = "/etc/chrony/sources.d/ntp.sources"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import ntpd, openntpd, ptp, timesyncd
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import openntpd, timesyncd
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import ntpq, pmc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,8 @@ def sample(name: str) -> str:
     return (SAMPLES / f"{name}.txt").read_text()
 
 
-def peers(name: str) -> dict[str, ntpd.Peer]:
-    return {row.peer.name: row.peer for row in ntpd.parse_associations(sample(f"{name}.peers"))}
+def peers(name: str) -> dict[str, ntpq.Peer]:
+    return {row.peer.name: row.peer for row in ntpq.parse_associations(sample(f"{name}.peers"))}
 
 
 # ntpd and NTPsec
@@ -37,13 +38,13 @@ def peers(name: str) -> dict[str, ntpd.Peer]:
     ],
 )
 def test_ntpds_variables_are_read_from_either_ntpq(name, leap, stratum, refid, age_s):
-    system = ntpd.parse_system_variables(sample(f"{name}.rv"))
+    system = ntpq.parse_system_variables(sample(f"{name}.rv"))
     assert (system.leap, system.stratum, system.refid) == (leap, stratum, refid)
     assert system.age_s == (None if age_s is None else pytest.approx(age_s, abs=0.001))
 
 
 def test_ntpds_times_are_seconds():
-    system = ntpd.parse_system_variables(sample("ntpsec_synchronised.rv"))
+    system = ntpq.parse_system_variables(sample("ntpsec_synchronised.rv"))
     assert (system.root_delay_s, system.root_dispersion_s) == (pytest.approx(0.002023), pytest.approx(0.187935))
     assert (system.offset_s, system.update_interval_s) == (pytest.approx(0.879e-6), 8.0)
 
@@ -51,7 +52,7 @@ def test_ntpds_times_are_seconds():
 def test_the_age_does_not_depend_on_the_era():
     text = sample("ntpsec_synchronised.rv")
     text = text.replace("eead590d.3e37736c", "fffffff0.00000000").replace("eead5922.904ee02d", "00000010.00000000")
-    assert ntpd.parse_system_variables(text).age_s == 32.0
+    assert ntpq.parse_system_variables(text).age_s == 32.0
 
 
 @pytest.mark.parametrize("name", ["ntpsec_synchronised", "ntp_synchronised"])
@@ -77,25 +78,25 @@ def test_the_tally_codes_of_ntpq():
 )
 def test_the_tally_codes_that_were_not_recorded(tally, state):
     row = sample("ntpsec_synchronised.peers").replace("*10.99.0.2", f"{tally}10.99.0.2")
-    assert ntpd.parse_associations(row)[1].peer.state == state
+    assert ntpq.parse_associations(row)[1].peer.state == state
 
 
 def test_reach_is_octal_and_times_have_units():
     first = peers("ntpsec_synchronised")["10.99.0.3"]
     assert (first.reach, first.last_rx_s, first.refid) == (0o17, 4.0, ".GPS.")
     row = sample("ntpsec_synchronised.peers").replace("u    6    8    7", "u  17m  34h  377")
-    second = ntpd.parse_associations(row)[1]
+    second = ntpq.parse_associations(row)[1]
     assert (second.peer.reach, second.peer.last_rx_s, second.poll_s) == (255, 1020.0, 122400.0)
 
 
 @pytest.mark.parametrize("name", ["ntpsec_down.peers", "ntp_down.peers"])
 def test_an_ntpq_without_its_ntpd_is_no_table(name):
     with pytest.raises(ValueError, match="no table in"):
-        ntpd.parse_associations(sample(name))
+        ntpq.parse_associations(sample(name))
 
 
 def test_an_ntpd_without_servers_has_an_empty_table():
-    assert ntpd.parse_associations("No association ID's returned\n") == []
+    assert ntpq.parse_associations("No association ID's returned\n") == []
 
 
 # OpenNTPD; what was not recorded has the forms of its ntpd.c: a sensor, constraints, a peer whose name does not resolve
@@ -213,33 +214,33 @@ def test_a_timestamp_of_another_zone_is_refused():
 
 
 def test_ptp4ls_answers_are_read():
-    (status,) = ptp.parse_management(sample("ptp_slave.time_status"), "TIME_STATUS_NP")
+    (status,) = pmc.parse_management(sample("ptp_slave.time_status"), "TIME_STATUS_NP")
     assert (status["master_offset"], status["gmPresent"]) == ("-135", "true")
     assert status["gmIdentity"] == "124d26.fffe.a887cc"
-    (port,) = ptp.parse_management(sample("ptp_slave.port_data_set"), "PORT_DATA_SET")
+    (port,) = pmc.parse_management(sample("ptp_slave.port_data_set"), "PORT_DATA_SET")
     assert port["portState"] == "SLAVE"
 
 
 def test_several_ports_answer_one_after_the_other():
     text = sample("ptp_slave.port_data_set") + sample("ptp_lost.port_data_set")
-    assert [port["portState"] for port in ptp.parse_management(text, "PORT_DATA_SET")] == ["SLAVE", "LISTENING"]
+    assert [port["portState"] for port in pmc.parse_management(text, "PORT_DATA_SET")] == ["SLAVE", "LISTENING"]
 
 
 def test_a_pmc_without_a_response_is_refused():
     with pytest.raises(ValueError, match="no response to GET TIME_STATUS_NP"):
-        ptp.parse_management(sample("ptp_down.time_status"), "TIME_STATUS_NP")
+        pmc.parse_management(sample("ptp_down.time_status"), "TIME_STATUS_NP")
 
 
 # Whatever they are given, they give a value or ValueError
 
 PARSERS = {
-    "ntpq -c rv": (ntpd.parse_system_variables, sample("ntpsec_synchronised.rv")),
-    "ntpq -pn": (ntpd.parse_associations, sample("ntpsec_synchronised.peers")),
+    "ntpq -c rv": (ntpq.parse_system_variables, sample("ntpsec_synchronised.rv")),
+    "ntpq -pn": (ntpq.parse_associations, sample("ntpsec_synchronised.peers")),
     "ntpctl": (openntpd.parse_status, OPENNTPD_SYNCED),
     "timedatectl": (timesyncd.parse_timesync, sample("timesyncd_synchronised.timesync")),
     "a time span": (timesyncd.parse_timespan, "1h 5min 20.5s"),
     "a timestamp": (timesyncd.parse_timestamp, "Sun 2026-11-22 12:11:32 UTC"),
-    "pmc": (lambda text: ptp.parse_management(text, "TIME_STATUS_NP"), sample("ptp_slave.time_status")),
+    "pmc": (lambda text: pmc.parse_management(text, "TIME_STATUS_NP"), sample("ptp_slave.time_status")),
 }
 
 

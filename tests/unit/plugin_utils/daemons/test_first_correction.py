@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.first_correction import (
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import (
     FirstCorrectionUnknownError,
-    first_correction,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.units import time_daemons
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.first_correction import first_correction
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
 from tests.builders import record, time_services, unit

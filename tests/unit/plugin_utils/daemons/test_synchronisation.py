@@ -4,11 +4,11 @@ from contextlib import suppress
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import (
-    CannotBeAskedError,
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.asking import (
     steering_daemon,
     synchronisation,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import CannotBeAskedError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from hypothesis import given

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..model.record import Record
+from ...model.record import Record
 
 PeerState = Literal["selected", "candidate", "falseticker", "unreachable", "unusable", "unresolved", "unknown"]
 
@@ -49,6 +49,10 @@ class Advice:
     servers: str
     step: str
     own_clock: str = ""
+
+    def naming(self, unit: str) -> Advice:
+        """The same with the unit's name in the place of ``{unit}``."""
+        return Advice(*(text.format(unit=unit) for text in (self.servers, self.step, self.own_clock)))
 
 
 @dataclass(frozen=True)

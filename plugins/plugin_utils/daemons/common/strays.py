@@ -7,23 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .units import TimeDaemon, leaves_clock_alone
-
-_DAEMON_OF_PROCESS = {
-    "chronyd": "chrony",
-    "ntpd": "ntpd",
-    "openntpd": "openntpd",
-    "ntp-daemon": "ntpd-rs",
-    "busybox": "busybox ntpd",
-    "systemd-timesyn": "systemd-timesyncd",
-    "ptp4l": "ptp4l",
-    "phc2sys": "phc2sys",
-    "timemaster": "timemaster",
-    "ptpd": "ptpd",
-    "ptpd2": "ptpd",
-    "htpdate": "htpdate",
-}
-"""Programs that steer the clock for as long as they run, as /proc/PID/comm names them."""
+from .. import daemons_by_process, discover
+from .daemon import TimeDaemon
+from .units import leaves_clock_alone
 
 _CONTAINER = re.compile(r"kubepods|docker|libpod|containerd|crio|lxc|machine\.slice|buildkit")
 
@@ -57,36 +43,22 @@ class StrayDaemon:
         return f"kill {self.pid}, and take it out of what starts it"
 
 
-def may_be_of(process: Mapping[str, Any], daemon: TimeDaemon) -> bool:
-    """Whether the process runs the daemon's program. ntpd is that of ntp.org, NTPsec, OpenNTPD and BusyBox."""
-    kind = _DAEMON_OF_PROCESS.get(process["comm"])
-    if kind in ("ntpd", "busybox ntpd"):
-        return daemon.daemon in ("ntpd", "ntpsec", "openntpd", "busybox ntpd")
-    return kind == daemon.daemon
-
-
 def stray_daemons(section: Mapping[str, Any], daemons: Sequence[TimeDaemon]) -> list[StrayDaemon]:
     """Those that steer the clock now, from the section ``time_services``; one for each program and cgroup: daemons fork."""
     known = {d.unit for d in daemons}
     units = [unit for unit in section["units"] if unit["unit"] in known]
     names = {name for unit in units for name in (unit["unit"], *(unit.get("names") or []))}
     main_pids = {unit["main_pid"] for unit in units if unit["main_pid"]}
+    kinds, active = discover(), {d.daemon for d in daemons if d.active}
     strays: dict[tuple[str, str | None], StrayDaemon] = {}
     for process in section.get("processes") or []:
-        daemon, cgroup = _DAEMON_OF_PROCESS.get(process["comm"]), process.get("cgroup")
-        if daemon is None or process["pid"] in main_pids or not _steers(process):
+        kind, cgroup = daemons_by_process().get(process["comm"]), process.get("cgroup")
+        if kind is None or process["pid"] in main_pids or leaves_clock_alone(process):
             continue
         if cgroup and cgroup != "/" and (section.get("manager") == "systemd" or _CONTAINER.search(cgroup)):
             own = bool(names & set(cgroup.split("/")))
         else:  # it does not tell whose the process is
-            own = any(d.active and may_be_of(process, d) for d in daemons)
+            own = any(kinds[name].may_be(process) for name in active)
         if not own:
-            strays.setdefault((daemon, cgroup), StrayDaemon(daemon, process["pid"], process["comm"], cgroup))
+            strays.setdefault((kind.name, cgroup), StrayDaemon(kind.name, process["pid"], process["comm"], cgroup))
     return list(strays.values())
-
-
-def _steers(process: Mapping[str, Any]) -> bool:
-    """By its own command line. ptp4l steers its network card, unless told to use software time stamps (ptp4l(8), -S)."""
-    if process["comm"] == "ptp4l":
-        return "-S" in str(process["cmdline"]).split()
-    return not leaves_clock_alone(process)

@@ -1,4 +1,4 @@
-"""linuxptp: ``pmc``'s TIME_STATUS_NP and PORT_DATA_SET of ptp4l, as pmc(8) and linuxptp's pmc.c describe them.
+"""What linuxptp says: ``pmc``'s TIME_STATUS_NP and PORT_DATA_SET of ptp4l, as pmc(8) and linuxptp's pmc.c describe them.
 
 ``master_offset`` is node minus master in nanoseconds (ptp4l(8)). phc2sys, which carries ptp4l's time from the network card
 to the system clock, can't be asked.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from ..model.record import Record
-from .model import Advice, Peer, PeerState, Synchronisation
-from .units import TimeDaemon
+from ...model.record import Record
+from .daemon import FirstCorrection, TimeDaemon
+from .synchronisation import Advice, Peer, PeerState, Synchronisation
 
 ADVICE = Advice(
     "See that a grandmaster's Announce and Sync messages reach this port (UDP 319 and 320, multicast, the same domain), or "
@@ -18,6 +18,9 @@ ADVICE = Advice(
     "See in journalctl -u {unit} why the offset stays, and restart it: first_step_threshold makes it step as it starts.",
     "Give ptp4l `clientOnly 1` (before linuxptp 4.0: slaveOnly), so that a node never becomes the grandmaster.",
 )
+
+FIRST_CORRECTION = FirstCorrection(0.00002, "it steps the clock at first (first_step_threshold)")
+"""Of ptp4l and phc2sys alike: phc2sys(8) and ptp4l(8), first_step_threshold."""
 
 # IEEE 1588, portState. UNCALIBRATED: it has chosen a master and does not follow it yet.
 _STATES: dict[str, PeerState] = {"SLAVE": "selected", "UNCALIBRATED": "candidate", "PASSIVE": "candidate"}
@@ -61,7 +64,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
             for state in states
             if present or state in _STATES
         ),
-        advice=Advice(*(text.format(unit=daemon.unit) for text in (ADVICE.servers, ADVICE.step, ADVICE.own_clock))),
+        advice=ADVICE.naming(daemon.unit),
         refid=master,
         own_clock=not present and bool({"MASTER", "GRAND_MASTER"} & set(states)),
         tells_age=False,  # a port leaves SLAVE when its master falls silent (announceReceiptTimeout)

@@ -1,0 +1,245 @@
+"""The places in chrony's configuration where something is wrong or weak: pure functions from the configuration to places.
+
+`rules` says why each matters. A function here whose result is a function makes one for a directive or a limit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .config import ChronyConfig, Directive, Source
+from .sources import selectable, source_count
+
+OTHERS_MAY_READ = 0o004
+
+_LOOPBACK = re.compile(r"127[./].*|127|::1(/.*)?|localhost", re.IGNORECASE)
+
+_GOOGLE = [f"time{number}.google.com" for number in range(1, 5)]
+_FACEBOOK = [f"time{number}.facebook.com" for number in range(1, 6)]
+_AMAZON_LOCAL = ("169.254.169.123", "fd00:ec2::123")
+
+SMEARED = frozenset(
+    [
+        "time.google.com",
+        *_GOOGLE,
+        "metadata.google.internal",
+        *_AMAZON_LOCAL,
+        "time.aws.com",
+        "time.facebook.com",
+        *_FACEBOOK,
+    ]
+)
+"""Servers that smear leap seconds: developers.google.com/time/smear; the Amazon EC2 User Guide, "Set the time reference";
+engineering.fb.com, "Building a more accurate time service at Facebook scale" (2020). No server of pool.ntp.org does."""
+
+ONE_SERVICE = [frozenset(_AMAZON_LOCAL), *(frozenset({"time.google.com", name}) for name in _GOOGLE)]
+"""Pairs of names of one machine or set of machines: the Amazon Time Sync Service by IPv4 and IPv6 (Amazon EC2 User Guide), and
+the name that stands for all of Google's four (developers.google.com/time/guides)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a rule matches. ``line`` is None where it is about the whole file, or about what is missing from it."""
+
+    file: str
+    line: int | None
+    text: str
+
+
+def _at(*directives: Directive) -> list[Place]:
+    return [Place(d.file, d.line, d.text) for d in directives]
+
+
+def _file(config: ChronyConfig, text: str) -> list[Place]:
+    return [Place(config.path or "chrony.conf", None, text)]
+
+
+def lacks(name: str) -> Callable[[ChronyConfig], list[Place]]:
+    """Find the first file, if no line has this directive."""
+    return lambda config: [] if config.all(name) else _file(config, f"no {name}")
+
+
+def has(name: str) -> Callable[[ChronyConfig], list[Place]]:
+    """Find every line with this directive."""
+    return lambda config: _at(*config.all(name))
+
+
+def _number(directive: Directive | None) -> float | None:
+    """The first word after the directive as a number; None where it is none."""
+    try:
+        return float(directive.arguments[0]) if directive and directive.arguments else None
+    except ValueError:
+        return None
+
+
+def above(name: str, limit: float) -> Callable[[ChronyConfig], list[Place]]:
+    """Find a directive's last line, if its number is above ``limit``, in the directive's own unit."""
+
+    def find(config: ChronyConfig) -> list[Place]:
+        directive = config.last(name)
+        value = _number(directive)
+        return _at(directive) if directive and value is not None and value > limit else []
+
+    return find
+
+
+def counts(number: int) -> Callable[[ChronyConfig], list[Place]]:
+    """Find all sources that chronyd may select, if they are so many."""
+
+    def find(config: ChronyConfig) -> list[Place]:
+        if source_count(config) != number:
+            return []
+        return _at(*(source.directive for source in selectable(config)))
+
+    return find
+
+
+def refused(config: ChronyConfig) -> Iterator[Place]:
+    """What `chronyd -p` said against the file, and the lines for which chronyd would not start."""
+    if config.refused:
+        place = re.search(r" at line (\d+) in file (.+)$", config.refused)
+        file, line = (place[2], int(place[1])) if place else (config.path or "chrony.conf", None)
+        yield Place(file, line, config.refused)
+    for problem in config.invalid:
+        yield Place(problem.directive.file, problem.directive.line, f"{problem.directive.text}: {problem.why}")
+
+
+def unread(config: ChronyConfig) -> Iterator[Place]:
+    """Files that are there and could not be read."""
+    for file in config.unreadable:
+        yield Place(file.path, None, file.error)
+
+
+def unmatched(config: ChronyConfig) -> list[Place]:
+    """`include` lines that no file answers to."""
+    return _at(*config.unmatched)
+
+
+def dropped(config: ChronyConfig) -> Iterator[Place]:
+    """Lines of `.sources` files that chronyd leaves out."""
+    for problem in config.dropped:
+        yield Place(problem.directive.file, problem.directive.line, f"{problem.directive.text}: {problem.why}")
+
+
+def no_source(config: ChronyConfig) -> list[Place]:
+    """The first file, if no line names a source."""
+    return [] if config.sources else _file(config, "no server, pool, peer or refclock")
+
+
+def none_selectable(config: ChronyConfig) -> list[Place]:
+    """All sources, if chronyd may select none of them."""
+    if selectable(config):
+        return []
+    return _at(*(source.directive for source in config.sources))
+
+
+def only_offline(config: ChronyConfig) -> list[Place]:
+    """All sources that chronyd may select, if each waits for `chronyc online`."""
+    sources = selectable(config)
+    return _at(*(s.directive for s in sources)) if sources and all("offline" in s.options for s in sources) else []
+
+
+def same_source_twice(config: ChronyConfig) -> Iterator[Place]:
+    """Each further line with a name that another line has."""
+    seen = set()
+    for source in config.sources:
+        if source.name.lower() in seen:
+            yield from _at(source.directive)
+        seen.add(source.name.lower())
+
+
+def one_service(config: ChronyConfig) -> Iterator[Place]:
+    """Sources whose names stand for one service."""
+    names = {source.name.lower() for source in config.sources}
+    doubled = {name for pair in ONE_SERVICE if pair <= names for name in pair}
+    for source in config.sources:
+        if source.name.lower() in doubled:
+            yield from _at(source.directive)
+
+
+def minsources(config: ChronyConfig) -> list[Place]:
+    """`minsources`, if it asks for more sources than there can be."""
+    count = source_count(config)
+    return above("minsources", count)(config) if count else []
+
+
+def _smeared(config: ChronyConfig) -> list[Source]:
+    return [source for source in selectable(config) if source.name.lower() in SMEARED]
+
+
+def mixed_smear(config: ChronyConfig) -> list[Place]:
+    """Servers that smear leap seconds, if others beside them do not."""
+    smeared = _smeared(config)
+    if not smeared or len(smeared) == len(selectable(config)):
+        return []
+    return _at(*(source.directive for source in smeared))
+
+
+def leap_seconds_with_smear(config: ChronyConfig) -> list[Place]:
+    """Lines that let chronyd make leap seconds which its servers smear."""
+    return _at(*config.all("leapsectz"), *config.all("leapseclist")) if _smeared(config) else []
+
+
+def no_makestep(config: ChronyConfig) -> list[Place]:
+    """The first file, if no line lets chronyd step the clock, or the `makestep` that never does."""
+    directive = config.last("makestep")
+    if directive is None:
+        return _file(config, "no makestep")
+    # A limit of 0 never steps; a negative one always may (reference.c, is_step_limit_reached).
+    return _at(directive) if directive.arguments[1:] == ("0",) else []
+
+
+def no_rtcsync(config: ChronyConfig) -> list[Place]:
+    """The first file, if neither `rtcsync` nor `rtcfile` keeps the RTC."""
+    return [] if config.all("rtcfile") else lacks("rtcsync")(config)
+
+
+def rtcfile_and_rtcsync(config: ChronyConfig) -> list[Place]:
+    """The lines of both, if both are there."""
+    return (
+        _at(*config.all("rtcfile"), *config.all("rtcsync")) if config.all("rtcfile") and config.all("rtcsync") else []
+    )
+
+
+def no_command_port(config: ChronyConfig) -> list[Place]:
+    """`cmdport 0`, by which chronyd takes no commands by UDP."""
+    directive = config.last("cmdport")
+    return _at(directive) if directive and _number(directive) == 0 else []
+
+
+def opens(name: str) -> Callable[[ChronyConfig], list[Place]]:
+    """Find the lines of a directive that let in more than this machine itself."""
+
+    def find(config: ChronyConfig) -> list[Place]:
+        return _at(*(d for d in config.all(name) if not (d.arguments and _LOOPBACK.fullmatch(d.arguments[-1]))))
+
+    return find
+
+
+def serves(config: ChronyConfig) -> list[Place]:
+    """`allow` lines that make the node a server for others than itself."""
+    return [] if _number(config.last("port")) == 0 else opens("allow")(config)
+
+
+def keys_readable(config: ChronyConfig) -> list[Place]:
+    """`keyfile`, if every user may read that file."""
+    directive = config.last("keyfile")
+    if directive is None or config.keyfile_mode is None or not config.keyfile_mode & OTHERS_MAY_READ:
+        return []
+    return _at(directive)
+
+
+def nts_and_plain(config: ChronyConfig) -> list[Place]:
+    """NTS sources beside plain ones, if authselectmode mixes them."""
+    if config.authselectmode != "mix":
+        return []
+    sources = [s for s in selectable(config) if s.kind != "refclock"]
+    nts = [s for s in sources if "nts" in s.options]
+    return _at(*(s.directive for s in nts)) if nts and not all(s.authenticated for s in sources) else []
+
+
+def nts_under_fips(config: ChronyConfig) -> list[Place]:
+    """NTS sources, if chronyd runs in FIPS mode."""
+    return _at(*(s.directive for s in config.sources if "nts" in s.options)) if config.fips else []

@@ -1,0 +1,39 @@
+"""BusyBox's ntpd, which answers no query and writes no state (networking/ntpd.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from .common.daemon import Daemon, FirstCorrection
+
+
+def _is_behind(daemon: str, time_services: Mapping[str, Any]) -> bool:
+    """Whether an OpenRC node's ntpd is BusyBox's: Alpine's service ``ntpd`` is.
+
+    /proc/PID/exe of an applet is busybox itself; if it could not be read, the options decide: BusyBox's ntpd names its
+    servers by ``-p HOST`` (networking/ntpd.c), and the others' ``-p`` names a file.
+    """
+    if daemon != "ntpd" or time_services.get("manager") != "openrc":
+        return False
+    for process in time_services.get("processes") or []:
+        argv = str(process["cmdline"]).split()
+        if not DAEMON.may_be(process) or not argv:
+            continue
+        peers = [value for option, value in pairwise(argv) if option == "-p"]
+        if "busybox" in (process.get("exe") or argv[0]) or any("/" not in peer for peer in peers):
+            return True
+    return False
+
+
+DAEMON = Daemon(
+    name="busybox ntpd",
+    units=("busybox-ntpd",),
+    is_behind=_is_behind,
+    processes=("busybox",),
+    may_run_as=("ntpd",),
+    not_asked_because="has no way to ask it",
+    # STEP_THRESHOLD in BusyBox's ntpd.c.
+    first_correction=FirstCorrection(1.0, "it steps the clock beyond 1 s"),
+)

@@ -1,0 +1,73 @@
+"""The daemon that steers a node's clock and what it says of itself, the same for every daemon."""
+
+from __future__ import annotations
+
+from ...model.finding import CommonKey, Finding, follows_from
+from ...model.record import MissingEvidenceError, Record
+from .. import discover
+from .daemon import CannotBeAskedError, TimeDaemon
+from .strays import stray_daemons
+from .synchronisation import Synchronisation
+from .units import time_daemons
+
+
+def steering_daemon(record: Record) -> TimeDaemon | None:
+    """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
+    section = record.section("time_services")
+    known = time_daemons(section)
+    steering = [d for d in known if d.steers_now]
+    steering = steering or [
+        TimeDaemon(daemon=stray.daemon, unit=stray.name, active=True, enabled=False, state="")
+        for stray in stray_daemons(section, known)
+    ]
+    return min(steering, key=lambda d: d.daemon != "chrony", default=None)
+
+
+def synchronisation(record: Record) -> Synchronisation:
+    """What the daemon that steers the clock says of itself.
+
+    Raises MissingEvidenceError if none runs, it did not answer, or its answer can't be read, and CannotBeAskedError if there is
+    no way to ask it.
+    """
+    daemon = steering_daemon(record)
+    if daemon is None:
+        raise MissingEvidenceError("no time daemon steers this clock", "time_services")
+    kind = discover()[daemon.daemon]
+    if kind.ask is None:
+        raise CannotBeAskedError(f"{kind.name} ({daemon.unit}) {kind.not_asked_because} for its sources or its state")
+    try:
+        return kind.ask(record, daemon)
+    except ValueError as error:
+        raise MissingEvidenceError(f"the answer of {daemon.unit} can't be read: {error}", kind.section or "") from error
+
+
+def without_daemon(record: Record, what: str) -> Finding | None:
+    """The finding of a check of a daemon's ``what`` (sources, state) where none steers the clock; None where one does."""
+    if steering_daemon(record) is not None:
+        return None
+    idle = [d for d in time_daemons(record.section("time_services")) if d.active]
+    leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
+    return follows_from(
+        "time_service",
+        key=CommonKey.NO_DAEMON,
+        summary=f"no time daemon steers this clock{leaves_alone}, so there is no {what} to judge",
+        cause="no time daemon runs",
+    )
+
+
+def ask(record: Record, what: str) -> Synchronisation | Finding:
+    """What the daemon says, or the finding of a check of its ``what`` where there is none to ask or it can't be asked."""
+    if missing := without_daemon(record, what):
+        return missing
+    try:
+        return synchronisation(record)
+    except CannotBeAskedError as silent:
+        return Finding(
+            state="inconclusive",
+            summary=f"could not tell: {silent}",
+            keys=(CommonKey.CANNOT_BE_ASKED,),
+            why="Whether this daemon keeps the clock in sync is not known.",
+            remedy="Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
+            "(gate_advisory_checks).",
+            cause="the daemon can't be asked",
+        )

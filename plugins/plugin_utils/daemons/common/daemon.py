@@ -1,0 +1,103 @@
+"""The form of a descriptor, and of what is found on a node by descriptors: a daemon's unit, and its first correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...model.record import MissingEvidenceError, Record
+from .synchronisation import Synchronisation
+
+NEVER = math.inf
+
+
+class CannotBeAskedError(MissingEvidenceError):
+    """There is no way to ask the daemon, or none that is known here: what it would say can't be judged."""
+
+
+class FirstCorrectionUnknownError(MissingEvidenceError):
+    """What this daemon does at its start is not known here, whatever the node shows: a limit of this software's knowledge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeDaemon:
+    """One daemon's unit on a node, by its real name.
+
+    ``daemon``: the name of its descriptor. ``active``: it runs now. ``enabled``: its unit file says that it starts at boot.
+    ``state``: both in the service manager's words. ``leaves_clock_alone``: why it moves no clock although it runs
+    (empty: it does).
+    """
+
+    daemon: str
+    unit: str
+    active: bool
+    enabled: bool
+    state: str
+    leaves_clock_alone: str = ""
+
+    @property
+    def steers_now(self) -> bool:
+        """Whether it moves the clock at this moment."""
+        return self.active and not self.leaves_clock_alone
+
+
+@dataclass(frozen=True)
+class FirstCorrection:
+    """It steps what is more than ``steps_beyond_s`` off (less is slewed), and exits beyond ``gives_up_beyond_s``."""
+
+    steps_beyond_s: float
+    words: str
+    gives_up_beyond_s: float = NEVER
+
+    @property
+    def steps(self) -> bool:
+        """Whether it steps at all."""
+        return self.steps_beyond_s < NEVER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """All that is known of one kind of time daemon.
+
+    Names:
+    ``units``: of its services, without suffix and instance. ``yields_units``: other daemons' units answer to these names too
+    (ntpsec.service is also ntp.service), and are then not this one's. ``is_behind``: whether a unit that has the name of another
+    daemon is in truth this one's, by that daemon's name and the section ``time_services``.
+    ``processes``: of its program, as /proc/PID/comm has them; each is of one daemon only. ``may_run_as``: names of other daemons'
+    processes that its own may have as well.
+    ``package``: Debian's, if it conflicts with chrony's (both are a ``time-daemon``), so that apt removes it when chrony comes.
+    ``section``: of the evidence, with its configuration and its answers. ``wait_units``: those that can wait for its first
+    synchronisation by asking it, its own first.
+
+    What it does:
+    ``ask``: what it says of itself; None if it can't be asked: then ``not_asked_because`` goes on after its name.
+    ``first_correction``: what it does right after its start with a clock that is off, always or by the evidence; None: not known.
+    ``let_it_step``, ``keep_it_running``: what to do if it would only slew, or would exit.
+    ``leaves_clock_alone``: why a process with these arguments (the program's name left out) moves no system clock; empty if it
+    does, or may. ``counts_alone``: its unit counts as one that steers even then, as long as no other daemon does.
+    ``of_linuxptp``: a part of a node's set-up for PTP, which the remediation leaves alone.
+    """
+
+    name: str
+    units: tuple[str, ...]
+    processes: tuple[str, ...]
+    may_run_as: tuple[str, ...] = ()
+    yields_units: bool = False
+    is_behind: Callable[[str, Mapping[str, Any]], bool] | None = None
+    package: str | None = None
+    section: str | None = None
+    wait_units: tuple[str, ...] = ()
+    ask: Callable[[Record, TimeDaemon], Synchronisation] | None = None
+    not_asked_because: str = "is none that can be asked here"
+    first_correction: FirstCorrection | Callable[[Record, TimeDaemon], FirstCorrection] | None = None
+    let_it_step: str = "Let the daemon step the clock at its start, as its manual says."
+    keep_it_running: str = "Let the daemon accept any error of the clock at its start, as its manual says."
+    leaves_clock_alone: Callable[[Sequence[str]], str] | None = None
+    counts_alone: bool = False
+    of_linuxptp: bool = False
+
+    def may_be(self, process: Mapping[str, Any]) -> bool:
+        """Whether a process of the evidence may run this daemon's program, by its name."""
+        return process["comm"] in (*self.processes, *self.may_run_as)

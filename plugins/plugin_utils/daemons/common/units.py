@@ -1,0 +1,96 @@
+"""The time daemons of a node, from its units (systemd's or OpenRC's) and processes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...model.record import MissingEvidenceError
+from .. import daemons_by_process, daemons_by_unit, discover
+from .daemon import Daemon, TimeDaemon
+
+ENABLED_STATES = ("enabled", "enabled-runtime", "static", "generated")
+RUNNING_STATES = ("active", "activating", "reloading")
+
+
+def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
+    """All that are installed, from the evidence's section ``time_services``.
+
+    Raises MissingEvidenceError where the service manager did not tell.
+    """
+    units = time_services["units"]
+    if "error" in units:
+        raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}")
+    processes = time_services.get("processes") or []
+    found: dict[str, TimeDaemon] = {}
+    for unit in units:
+        kind = _kind(unit, time_services)
+        if kind is None or unit["load_state"] in ("not-found", "masked"):
+            continue
+        # A daemon that falls over is "activating" between its starts, but nothing runs then.
+        falls_over = unit["sub_state"].startswith("auto-restart")
+        active = unit["active_state"] in RUNNING_STATES and not falls_over
+        enabled = unit["unit_file_state"] in ENABLED_STATES
+        found[unit["unit"]] = TimeDaemon(
+            daemon=kind.name,
+            unit=unit["unit"],
+            active=active,
+            enabled=enabled,
+            state=f"{unit['active_state']}/{unit['sub_state']}, {unit['unit_file_state']}",
+            leaves_clock_alone=_leaves_clock_alone(kind, unit, processes) if active else "",
+        )
+    return _with_idle_beside_others(list(found.values()), processes)
+
+
+def _kind(unit: Mapping[str, Any], time_services: Mapping[str, Any]) -> Daemon | None:
+    """Whose unit it is, by any of its names; None if it is no time daemon's."""
+    known = daemons_by_unit()
+    names = {_stem(name) for name in (unit["unit"], *(unit.get("names") or []))}
+    kinds = [known[name] for name in names & known.keys()]
+    if not kinds:
+        return None
+    kind = min(kinds, key=lambda kind: (kind.yields_units, kind.name))
+    behind = (other for other in discover().values() if other.is_behind and other.is_behind(kind.name, time_services))
+    return next(behind, kind)
+
+
+def _with_idle_beside_others(daemons: list[TimeDaemon], processes: Sequence[Mapping[str, Any]]) -> list[TimeDaemon]:
+    """Beside a daemon that steers, one that counts alone leaves the clock alone, unless one of its processes moves it.
+
+    By default ptp4l steers the network card's clock, which phc2sys or chronyd then follows (ptp4l(8)).
+    """
+    idle = {}
+    for kind in discover().values():
+        if (
+            kind.counts_alone
+            and kind.leaves_clock_alone
+            and any(d.steers_now for d in daemons if d.daemon != kind.name)
+        ):
+            reasons = [leaves_clock_alone(p) for p in processes if p["comm"] in kind.processes]
+            idle[kind.name] = kind.leaves_clock_alone([]) if all(reasons) else ""
+    return [replace(d, leaves_clock_alone=d.leaves_clock_alone or idle.get(d.daemon, "")) for d in daemons]
+
+
+def _stem(unit: str) -> str:
+    """``ptp4l@eth0.service`` is ``ptp4l``; OpenRC's names have neither part. Helpers and targets keep their suffix."""
+    return re.sub(r"(@[^.]*)?\.service$", "", unit)
+
+
+def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], processes: Sequence[Mapping[str, Any]]) -> str:
+    """Why a daemon that runs moves no clock; empty if it does, or nothing is known."""
+    if kind.counts_alone:
+        return ""
+    own = [p for p in processes if p["comm"] in kind.processes and str(p["cmdline"]).strip()]
+    # OpenRC tells no main process. Then a command line counts only where it is the only one.
+    told = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
+    return leaves_clock_alone(told[0]) if told else ""
+
+
+def leaves_clock_alone(process: Mapping[str, Any]) -> str:
+    """Why this process moves no system clock, by its own command line; empty if it does, or may."""
+    kind = daemons_by_process().get(process["comm"])
+    if kind is None or kind.leaves_clock_alone is None:
+        return ""
+    return kind.leaves_clock_alone(str(process["cmdline"]).split()[1:])
