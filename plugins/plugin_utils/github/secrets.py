@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from ..model.policy import SettingsError
+from ..boundary.settings import SettingsError
 from .apps import DEFAULT_API_URL, git_url_of
 
 ARGOCD_TYPE = "argocd.argoproj.io/secret-type"

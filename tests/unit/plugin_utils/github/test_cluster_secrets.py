@@ -11,10 +11,10 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.skewgate.preflight.plugins.filter.github_apps import FilterModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import SettingsError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github import secrets as cluster_secrets
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import KNOWN_KEYS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets import arc_apps, argocd_apps, flux_apps
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import SettingsError
 from hypothesis import given
 from hypothesis import strategies as st
 
