@@ -34,17 +34,16 @@ BEFORE_S = TRUE_NS / NS - 1
 """The true time when the first call begins, so that the builders' evidence is taken during it."""
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-APP = GithubApp(
-    name="deploy",
-    issuer="1001",
-    installation_id="2002",
-    api_url="https://api.github.lab",
-    git_url="https://github.lab",
-    repositories=(),
-    permissions={"contents": "read"},
-    depth="token",
-    ca_pem=None,
-    key=KEY,
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+APP = GithubApp.from_settings(
+    {
+        "name": "deploy",
+        "app_id": 1001,
+        "installation_id": 2002,
+        "private_key": PEM,
+        "api_url": "https://api.github.lab",
+    },
+    0,
 )
 
 
@@ -197,12 +196,11 @@ def test_each_api_is_asked_for_its_date_once(collection):
 def test_the_private_key_is_in_no_argument_and_in_no_record(collection, skew_s):
     world = World(skew_s)
     record = collection(world).take()
-    key = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     secret = KEY.private_numbers()
     for given in (*world.calls, record):
         text = json.dumps(given)
         assert "PRIVATE KEY" not in text
-        assert not [line for line in key.splitlines()[1:-1] if line in text]
+        assert not [line for line in PEM.splitlines()[1:-1] if line in text]
         assert not [n for n in (secret.d, secret.p, secret.q) if str(n) in text or of_jwk(n) in text]
 
 

@@ -84,16 +84,16 @@ CA = {"file": "ca.crt", "not_before_s": CREATED_S - 300, "not_after_s": CREATED_
 """As kubeadm makes it: valid from five minutes before its creation, for ten years."""
 
 
-@pytest.mark.parametrize(
-    ("age_s", "behind_s", "outcome"),
-    [
-        pytest.param(0, 299, "pass", id="new CA, less than five minutes behind"),
-        pytest.param(0, 301, "fail", id="new CA, more than five minutes behind"),
-        pytest.param(3600, 301, "pass", id="the tolerance grows with the CA's age"),
-        pytest.param(3600, 3901, "fail", id="and has an end"),
-        pytest.param(3650 * 86400 + 60, 0, "fail", id="the CA has expired"),
-    ],
-)
+CA_AGES = {
+    "new CA, less than five minutes behind": (0, 299, "pass"),
+    "new CA, more than five minutes behind": (0, 301, "fail"),
+    "the tolerance grows with the CA's age": (3600, 301, "pass"),
+    "and has an end": (3600, 3901, "fail"),
+    "the CA has expired": (3650 * 86400 + 60, 0, "fail"),
+}
+
+
+@pytest.mark.parametrize(("age_s", "behind_s", "outcome"), CA_AGES.values(), ids=CA_AGES)
 def test_a_node_is_held_against_the_cas_validity_at_the_true_time(age_s, behind_s, outcome):
     limit = cluster_ca_limit(CA, CREATED_S + age_s)
     assert isinstance(limit, Limit)
