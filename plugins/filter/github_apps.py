@@ -8,8 +8,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils.github.secrets import arc_apps, argocd_apps, flux_apps
-from ..plugin_utils.model.policy import SettingsError
+from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.github.secrets.arc import arc_apps
+from ..plugin_utils.github.secrets.argocd import argocd_apps
+from ..plugin_utils.github.secrets.flux import flux_apps
 
 
 class FilterModule:

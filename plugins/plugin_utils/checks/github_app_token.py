@@ -30,15 +30,13 @@ from urllib.parse import urlsplit
 
 from ..clock.interval import Interval
 from ..github.answers import Answer, AnswerKey, classify
+from ..github.attempts import NODE_CLOCK, NOW, TRUE_TIME
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import Record
 
 NEEDS = ("collected", "api_date", "github_apps")
 REMEDIABLE = False
-
-NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
-"""Labels of attempts: signed for the controller's clock (which the node's agreed with), for the node's, for the true time."""
 
 
 class Key(StrEnum):

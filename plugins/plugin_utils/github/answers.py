@@ -60,7 +60,7 @@ QUOTED_CHARS = 300
 GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 """What a git server answers info/refs with (git's http-protocol documentation)."""
 
-APP_SETTINGS = "Remediation the clock does not help with this. Compare {} with the App's settings page on GitHub"
+APP_SETTINGS = "Fixing the clock does not help with this. Compare {} with the App's settings page on GitHub"
 INSTALLATION_SETTINGS = (
     "On GitHub, open the installation's settings (its organisation's or user's settings, GitHub Apps)"
 )

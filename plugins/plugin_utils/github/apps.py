@@ -7,7 +7,6 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ..boundary.settings import read_file
 from .client_profiles import ClientProfile
 
 DEPTHS = ("jwt", "token", "repository")
@@ -170,7 +170,7 @@ def _load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
         raise ValueError("exactly one of private_key_file and private_key is needed")
     if row.get("private_key_file"):
         pem, where = (
-            _read_file(row["private_key_file"], "private_key_file"),
+            read_file(row["private_key_file"], "private_key_file"),
             f"private_key_file {row['private_key_file']}",
         )
     else:
@@ -201,15 +201,6 @@ def _load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
     return key
 
 
-def _read_file(path: Any, setting: str) -> bytes:
-    try:
-        return Path(str(path)).expanduser().read_bytes()
-    except OSError as error:
-        raise ValueError(f"{setting} {path}: {error.strerror}") from None
-    except RuntimeError:  # of expanduser
-        raise ValueError(f"{setting} {path}: no such user's home folder is known") from None
-
-
 def _read_ca(row: Mapping[str, Any]) -> str | None:
     """The CA's certificates from ``ca_file`` or ``ca_pem``; None where the node's own store is to be used."""
     path, text = row.get("ca_file"), row.get("ca_pem")
@@ -219,7 +210,7 @@ def _read_ca(row: Mapping[str, Any]) -> str | None:
         return None
     where = f"ca_file {path}" if path else "ca_pem"
     try:
-        pem = _read_file(path, "ca_file").decode("ascii") if path else str(text)
+        pem = read_file(path, "ca_file").decode("ascii") if path else str(text)
     except UnicodeDecodeError:
         pem = ""
     if not pem.isascii() or "CERTIFICATE-----" not in pem:

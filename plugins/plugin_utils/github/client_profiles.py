@@ -66,6 +66,11 @@ def shipped_profiles() -> dict[str, ClientProfile]:
     return {name: parse_profile(name, row) for name, row in rows.items()}
 
 
+def all_profiles(own: Mapping[str, Mapping[str, Any]]) -> dict[str, ClientProfile]:
+    """The shipped profiles and the user's ``own``, which win; raises ValueError that says what is wrong with one of these."""
+    return {**shipped_profiles(), **{name: parse_profile(name, row) for name, row in own.items()}}
+
+
 def parse_profile(name: str, row: Mapping[str, Any]) -> ClientProfile:
     """Read one profile; raises ValueError that says what is wrong with it."""
     if not isinstance(row, Mapping):

@@ -33,7 +33,8 @@ def state_file(api_url: str, issuer: str) -> Path:
 class MintThrottle:
     """At most ``per_minute`` and ``per_hour`` mints, counted over every process that uses the same file.
 
-    ``clock`` counts seconds for all processes of the machine; ``sleep`` waits.
+    ``clock`` counts seconds for all processes of the machine; ``sleep`` waits; ``on_wait`` is called once as a wait begins, with
+    its seconds.
     """
 
     path: Path
@@ -41,12 +42,10 @@ class MintThrottle:
     per_hour: int = DEFAULT_PER_HOUR
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    on_wait: Callable[[float], None] = lambda _: None
 
-    def wait(self, count: int, told: Callable[[float], None] = lambda _: None) -> None:
-        """Return when ``count`` more mints may begin, and count them; ``told`` is called once with how long a wait begins.
-
-        Raises ValueError where so many can never begin at once.
-        """
+    def wait(self, count: int) -> None:
+        """Return when ``count`` more mints may begin, and count them; raises ValueError if so many can never begin at once."""
         if count > min(self.per_minute, self.per_hour):
             raise ValueError(
                 f"{count} tokens at once are more than gate_mints_per_minute ({self.per_minute}) or gate_mints_per_hour "
@@ -55,7 +54,7 @@ class MintThrottle:
         first = True
         while (wait_s := self._try(count)) > 0:
             if first:
-                told(wait_s)
+                self.on_wait(wait_s)
             first = False
             self.sleep(wait_s)
 

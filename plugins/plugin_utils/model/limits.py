@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography import x509
 
 from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
@@ -43,6 +42,11 @@ def shipped_limits() -> dict[str, Limit]:
     return {name: parse_limit(name, row) for name, row in rows.items()}
 
 
+def all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
+    """The shipped limits and the user's ``own``, which win; raises ValueError that says what is wrong with one of these."""
+    return {**shipped_limits(), **{name: parse_limit(name, row) for name, row in own.items()}}
+
+
 def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
     """Read one limit; raises ValueError that says what is wrong with it.
 
@@ -66,33 +70,6 @@ def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
     either_s = seconds["between_s"] / 2 if "between_s" in seconds else math.inf
     allowed = Interval(-seconds.get("behind_s", either_s), seconds.get("ahead_s", either_s))
     return Limit(name, allowed, str(row.get("source", "")), str(row.get("breaks", "")))
-
-
-def read_cluster_ca(path: str) -> dict[str, Any]:
-    """From when to when the cluster's CA is valid (Unix seconds), and its file; raises ValueError with what is wrong.
-
-    Only the certificate is needed, which is public. A file that holds several does not say which of them signs.
-    """
-    where = f"gate_cluster_ca_file {path}"
-    try:
-        pem = Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise ValueError(f"{where}: {error.strerror}") from None
-    except RuntimeError:  # of expanduser
-        raise ValueError(f"{where}: no such user's home folder is known") from None
-    try:
-        certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError:  # the library's message may quote what it read
-        raise ValueError(
-            f"{where}: expected a certificate as PEM, found none (kubeadm's is /etc/kubernetes/pki/ca.crt)"
-        ) from None
-    if len(certificates) != 1:
-        raise ValueError(f"{where}: expected one certificate, found {len(certificates)}; give the one that signs")
-    return {
-        "file": str(path),
-        "not_before_s": certificates[0].not_valid_before_utc.timestamp(),
-        "not_after_s": certificates[0].not_valid_after_utc.timestamp(),
-    }
 
 
 def cluster_ca_limit(ca: Mapping[str, Any], true_time_s: float) -> Limit:

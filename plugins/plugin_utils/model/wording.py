@@ -1,9 +1,10 @@
-"""How findings and reports word a measured skew and many names."""
+"""How findings and reports word a measured skew, many names and times."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 
 from ..clock.interval import Interval
@@ -57,6 +58,15 @@ def span_text(interval_s: Mapping[str, float], sign: str = "+") -> str:
     """
     low_ms, high_ms = math.floor(interval_s["low"] * 1000), math.ceil(interval_s["high"] * 1000)
     return f"{low_ms / 1000:{sign}.3f} s to {high_ms / 1000:{sign}.3f} s"
+
+
+def utc_text(unix_s: float) -> str:
+    """A time as reports write it.
+
+    >>> utc_text(1_795_336_536.25)
+    '2026-11-22T08:35:36Z'
+    """
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _milliseconds(interval_s: Interval) -> tuple[Fraction, Fraction]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.policy import SettingsError
+from ..boundary.settings import SettingsError
 from .servers import Wanted
 
 

@@ -1,82 +1,127 @@
+"""What the action has to do with Ansible: the connection's ways, its errors, and a task's result."""
+
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.skewgate.preflight.plugins.action import node_check
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import CONTROLLER, NS, TRUE_NS, not_sent, policy, record
+from tests.builders import record
 
-
-class App:
-    """Notes for when it was asked to sign."""
-
-    name = "deploy"
-    depth = "jwt"
-
-    def sign(self, profile: Any, now_s: float, life_s: int | None = None) -> str:  # noqa: ARG002 - as GithubApp.sign
-        return str(now_s)
-
-    def request(self, attempts: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"attempts": attempts}
+WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "checks": ["sync_state"]}
 
 
-@pytest.mark.parametrize("controller_off_s", [0.0, -612.0, 3600.0])
-@pytest.mark.parametrize("node_skew_s", [0.0, -300.0])
-def test_jwts_of_the_nodes_clock_and_of_the_true_time_do_not_depend_on_the_controllers_clock(
-    monkeypatch: pytest.MonkeyPatch, controller_off_s: float, node_skew_s: float
-):
-    settings = policy()
-    taken = record(node_skew_s, of_policy=settings, github_apps=[{"name": "deploy", "attempts": [not_sent()]}])
-    taken["controller"] = {key: value + round(controller_off_s * NS) for key, value in CONTROLLER.items()}
-    true_now_s = TRUE_NS / NS + 5
-    monkeypatch.setattr(node_check.time, "time", lambda: true_now_s + controller_off_s)
+class Connection:
+    """A connection that pipes modules to the node if it is asked to and can; ``transport`` is its name."""
+
+    transport = "carrier"
+    _shell = SimpleNamespace(tmpdir="/tmp")
+
+    def __init__(self, *, can_pipe: bool) -> None:
+        self.can_pipe, self.pipelining = can_pipe, False
+
+    def set_option(self, name: str, value: bool) -> None:
+        assert name == "pipelining"
+        self.pipelining = value
+
+    def is_pipelining_enabled(self, wrap_async: bool) -> bool:
+        return self.can_pipe and self.pipelining and not wrap_async
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the action with these arguments on a node whose module answers so; returns the task's result."""
+
+    def run(args: dict[str, Any], module: Any = None, *, can_pipe: bool = True) -> dict[str, Any]:
+        task = SimpleNamespace(args=args, async_val=0, check_mode=False, action="skewgate.preflight.node_check")
+        action = node_check.ActionModule(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
+        monkeypatch.setattr(action, "_execute_module", module, raising=False)
+        return action.run(task_vars={})
+
+    return run
+
+
+@pytest.fixture
+def with_jwt() -> dict[str, Any]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    app = {"app_id": 1001, "installation_id": 2002, "private_key": pem, "depth": "jwt"}
+    return {**WITHOUT_JWT, "checks": ["github_app_token"], "github_apps": [app]}
+
+
+def test_a_node_is_judged_by_what_its_module_answered(run: Any) -> None:
     asked: list[dict[str, Any]] = []
-    action = node_check.ActionModule.__new__(node_check.ActionModule)
 
-    action._try_both_clocks({}, Policy.from_json(settings), [App()], taken, asked.extend)
-
-    (request,) = asked
-    signed_for_s = {attempt["label"]: float(attempt["jwt"]) for attempt in request["attempts"]}
-    bracket_s = 2.0  # of the builders' controller: what is signed may be that much too early, and never too late
-    assert true_now_s - bracket_s - 0.01 <= signed_for_s["true_time"] <= true_now_s + 0.01
-    assert true_now_s + node_skew_s - bracket_s - 0.01 <= signed_for_s["node_clock"] <= true_now_s + node_skew_s + 0.01
-
-
-@pytest.mark.parametrize(("wanted", "taken"), [([], False), (["nts.example.net"], True)])
-def test_servers_wanted_with_nts_are_tried_though_no_check_asks_for_it(
-    monkeypatch: pytest.MonkeyPatch, wanted: list[str], taken: bool
-):
-    asked: list[dict[str, Any]] = []
-
-    def execute(module_args: dict[str, Any], **_others: Any) -> dict[str, Any]:
-        asked.append(module_args)
+    def module(**call: Any) -> dict[str, Any]:
+        asked.append(call)
         return {"evidence": record()["evidence"]}
 
-    action = node_check.ActionModule.__new__(node_check.ActionModule)
-    monkeypatch.setattr(action, "_execute_module", execute, raising=False)
-    settings = {"ntp_servers": ["ntp.example.net"], "nts_servers": wanted}
-    action._take_record(settings, Policy.from_json(policy(checks=["clock_skew"])), [], {})
+    result = run({**WITHOUT_JWT, "phase": "before"}, module)
+    (call,) = asked
+    assert call["module_name"] == "skewgate.preflight.node_evidence"
+    assert (result["verdict"], result["msg"], result["phase"]) == ("admit", "Admitted.", "before")
+    assert result["judgement"]["verdict"] == "admit"
+    assert result["record"]["evidence"] == record()["evidence"]
+    assert (result["changed"], result["chrony_can_help"]) == (False, False)
+    assert "unreachable" not in result
 
-    (arguments,) = asked
-    assert arguments["nts_servers"] == wanted
-    assert set(arguments["sections"]) == {"ntp", "api_date", "join_state", "platform", *(["nts"] if taken else [])}
+
+def test_a_node_that_ansible_can_not_reach_is_unreachable_with_its_reason(run: Any) -> None:
+    def module(**_call: Any) -> dict[str, Any]:
+        raise AnsibleConnectionFailure("ssh: No route to host\n")
+
+    result = run(WITHOUT_JWT, module)
+    assert (result["unreachable"], result["msg"]) == (True, "ssh: No route to host")
+    assert (result["verdict"], result["record"]["unreachable"]) == ("refuse", "ssh: No route to host")
 
 
-@pytest.mark.parametrize(
-    ("stderr", "told"),
-    [
-        (
-            "Traceback:\nFileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']\n",
-            "(No usable temporary",
-        ),
-        ("Traceback:\nValueError: eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n", "no json"),
-        ("", "no json"),
-    ],
-    ids=["the disk is full", "whatever else may stand there", "nothing"],
-)
-def test_a_module_that_could_not_run_tells_the_operating_systems_reason_and_no_more(stderr: str, told: str):
-    said = node_check.module_error({"msg": "no json", "module_stderr": stderr})
-    assert told in said
-    assert "eyJ" not in said
+def test_a_node_that_does_not_pass_is_checked_again_for_as_long_as_it_may_take(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept_s: list[float] = []
+    monkeypatch.setattr(node_check.time, "sleep", slept_s.append)
+    answers = iter([{"msg": "no Python yet"}, {"evidence": record()["evidence"]}])
+    assert run({**WITHOUT_JWT, "wait_s": 60}, lambda **_call: next(answers))["verdict"] == "admit"
+    assert slept_s == [node_check.WAIT_STEP_S]
+
+
+def test_a_module_that_fails_refuses_the_node_and_fails_no_task(run: Any) -> None:
+    result = run(WITHOUT_JWT, lambda **_call: {"failed": True, "msg": "no Python"})
+    assert (result["verdict"], result["record"]["module_error"]) == ("refuse", "no Python")
+    assert "failed" not in result
+
+
+def test_wrong_settings_fail_before_the_node_is_contacted(run: Any) -> None:
+    def module(**_call: Any) -> dict[str, Any]:
+        pytest.fail("the node was contacted")
+
+    result = run({**WITHOUT_JWT, "ntp_servers": [], "clients": []}, module)
+    assert result["failed"]
+    assert [problem.split(":")[0] for problem in result["configuration_errors"]] == ["gate_ntp_servers", "gate_clients"]
+    assert all(problem in result["msg"] for problem in result["configuration_errors"])
+
+
+@pytest.mark.parametrize("can_pipe", [True, False])
+def test_a_jwt_is_sent_only_through_a_connection_that_pipes_the_module(
+    run: Any, with_jwt: dict[str, Any], can_pipe: bool
+) -> None:
+    result = run(with_jwt, lambda **_call: {"evidence": record()["evidence"]}, can_pipe=can_pipe)
+    assert ("configuration_errors" in result) is not can_pipe
+    assert can_pipe or "the connection 'carrier' can't pipe modules" in result["msg"]
+
+
+def test_a_jwt_is_not_sent_while_ansible_keeps_remote_files(
+    run: Any, with_jwt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants.config, "get_config_value", lambda name: name == "DEFAULT_KEEP_REMOTE_FILES")
+    assert "ANSIBLE_KEEP_REMOTE_FILES is on" in run(with_jwt)["msg"]
+
+
+def test_a_check_without_credentials_takes_any_connection(run: Any) -> None:
+    assert run(WITHOUT_JWT, lambda **_call: {"evidence": record()["evidence"]}, can_pipe=False)["verdict"] == "admit"

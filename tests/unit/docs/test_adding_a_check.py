@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.settings import read_policy
 
 from docs.make_pages import page
 from skewgate import cli
@@ -35,7 +35,7 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def judged(clocksource: str) -> dict[str, object]:
-    policy = Policy.from_settings({"clients": ["argocd"], "checks": ["clock_source"]}, checks.discover())
+    policy = read_policy({"clients": ["argocd"], "checks": ["clock_source"]})
     of_policy = json.loads(json.dumps(policy.as_json()))
     return judge_record(record(clock={"clocksource": clocksource}, of_policy=of_policy))
 

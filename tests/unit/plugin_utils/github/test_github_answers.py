@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import classify
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import (
+    classify,
+    rate_limit_s,
+)
 
 from tests.builders import (
     accepted,
@@ -20,182 +25,24 @@ NOT_GRANTED = "The permissions requested are not granted to this installation."
 NO_SUCH_REPOSITORY = (
     "There is at least one repository that does not exist or is not accessible to the parent installation."
 )
+NOT_DECODED = "A JSON web token could not be decoded"
+UNUSABLE_ISSUER = "'Issuer' claim ('iss') must be an Integer"
+NO_ISSUER = "Missing 'issuer' claim ('iss') in assertion"
+SUSPENDED = "This installation has been suspended"
 RATE_LIMIT = "API rate limit exceeded for installation ID 2002."
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 USER_AGENT = "\r\nRequest forbidden by administrative rules. Please make sure your request has a User-Agent header"
 DATE = "Sun, 22 Nov 2026 08:35:36 GMT"
+REPOSITORY = "acme/deploy-config"
 RESET_S = 1_795_336_536 + 90
 
-ANSWERS = {  # what is answered, its class, what it means, and the next step
-    # what GitHub says to the JWT
-    "iat in the future": (step("token", 401, IAT), "clock", "refused the JWT's times", ""),
-    "exp in the past": (step("token", 401, EXP), "clock", "refused the JWT's times", ""),
-    "exp too far ahead": (step("token", 401, EXP_FAR), "clock", "refused the JWT's times", ""),
-    "a clock message about the installation": (step("installation", 401, EXP), "clock", "refused the JWT's times", ""),
-    "bad signature": (
-        step("token", 401, "A JSON web token could not be decoded"),
-        "credential",
-        "not the private key of this App",
-        "fingerprint",
-    ),
-    "no such App": (
-        step("token", 404, "Integration not found"),
-        "credential",
-        "no App has this app_id or client_id",
-        "api_url is the GitHub where the App is",
-    ),
-    "unusable issuer": (
-        step("token", 401, "'Issuer' claim ('iss') must be an Integer"),
-        "credential",
-        "the app_id or client_id can't be one",
-        "Compare app_id or client_id",
-    ),
-    "no issuer": (
-        step("token", 401, "Missing 'issuer' claim ('iss') in assertion"),
-        "credential",
-        "names no App",
-        "Compare app_id or client_id",
-    ),
-    "no such installation": (
-        step("token", 404, "Not Found"),
-        "access",
-        "no such installation",
-        "compare installation_id",
-    ),
-    "no such installation, asked for it": (
-        step("installation", 404, "Not Found"),
-        "access",
-        "no such installation",
-        "compare installation_id",
-    ),
-    "suspended": (
-        step("token", 403, "This installation has been suspended"),
-        "access",
-        "is suspended",
-        "and unsuspend it",
-    ),
-    "suspended, and shown": (step("installation", 200, suspended=True), "access", "is suspended", "and unsuspend it"),
-    "permission not granted": (step("token", 422, NOT_GRANTED), "access", "not granted", "grant it, or ask for less"),
-    "repository not granted": (
-        step("token", 422, NO_SUCH_REPOSITORY),
-        "access",
-        "not granted to the installation",
-        "grant it, or ask for less",
-    ),
-    # what is said to the token
-    "token revoked": (
-        repository_step(401, message="Bad credentials"),
-        "access",
-        "token was not accepted",
-        "of the same GitHub",
-    ),
-    "repository not readable": (
-        repository_step(403),
-        "access",
-        "can't read acme/deploy-config",
-        "grant it acme/deploy-config, with `contents: read`",
-    ),
-    "repository unknown": (repository_step(404), "access", "can't read acme/deploy-config", "that the name is right"),
-    "repository without a word": (repository_step(401), "access", "can't read acme/deploy-config", "grant it acme/"),
-    "login page for a repository": (
-        repository_step(headers={"content-type": "text/html"}),
-        "unclear",
-        "none of git's",
-        "git_url is where the repositories are",
-    ),
-    # what says nothing of the credential
-    "rate limit": (step("token", 403, RATE_LIMIT), "unclear", "rate limit", "again in 60 s"),
-    "secondary rate limit": (step("token", 403, SECONDARY), "unclear", "rate limit", "again in 60 s"),
-    "rate limit by status": (step("token", 429, None), "unclear", "rate limit", "again in 60 s"),
-    "rate limit by header": (
-        step("token", 403, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{RESET_S}", "date": DATE}),
-        "unclear",
-        "rate limit",
-        "again in 90 s",
-    ),
-    "told to wait": (step("token", 403, headers={"retry-after": "17"}), "unclear", "rate limit", "again in 17 s"),
-    "rate limit of git": (repository_step(429), "unclear", "rate limit", "again in 60 s"),
-    "rate limit of git by header": (
-        repository_step(403, headers={"retry-after": "60"}),
-        "unclear",
-        "rate limit",
-        "again in 60 s",
-    ),
-    "rate limit of git by its text": (repository_step(403, message=RATE_LIMIT), "unclear", "rate limit", "in 60 s"),
-    "server error": (step("token", 500, "Server Error"), "unclear", "could not answer", "githubstatus.com"),
-    "bad gateway": (step("token", 502, None), "unclear", "could not answer", "githubstatus.com"),
-    "git's server error": (repository_step(503), "unclear", "could not answer", "githubstatus.com"),
-    "no User-Agent": (step("token", 403, body=USER_AGENT), "unclear", "saw no User-Agent", "leave User-Agent as it is"),
-    "another 403 in plain text": (step("token", 403, body="Go away."), "unclear", "not known", "Read the answer"),
-    "the token's refusal to a JWT": (step("token", 401, "Bad credentials"), "unclear", "not known", "Read the answer"),
-    "unknown 401": (step("token", 401, "Something new"), "unclear", "not known", "whole in report.json"),
-    "unknown, with a reference": (
-        step("token", 418, "Teapot", documentation_url="https://docs.github.com/teapots"),
-        "unclear",
-        "not known",
-        "what GitHub refers to: https://docs.github.com/teapots",
-    ),
-    "redirect": (step("token", 301, "Moved Permanently"), "unclear", "a redirect", "api_url is GitHub's own address"),
-    "redirect of git": (repository_step(302), "unclear", "a redirect", "git_url is GitHub's own address"),
-    "the clock's words with another status": (step("token", 400, IAT), "unclear", "not known", "Read the answer"),
-    "a success without a token": (
-        failed_step("token", "reply", "201, but the answer has no token", kind="not_github"),
-        "unclear",
-        "none of GitHub's",
-        "no proxy answers in its place",
-    ),
-    # no answer
-    "no URL": (failed_step("token", "url", "ftp://x is not an https:// URL"), "network", "(url)", "Give api_url as"),
-    "no such name": (
-        failed_step("token", "dns", "api.github.lab: no such name"),
-        "network",
-        "(dns)",
-        "resolves the name in api.github.lab",
-    ),
-    "refused connection": (
-        failed_step("token", "connect", "Connection refused"),
-        "network",
-        "(connect)",
-        "reach api.github.lab over TCP",
-    ),
-    "proxy": (
-        failed_step("token", "proxy", "10.0.0.1:3128: Tunnel connection failed: 407"),
-        "network",
-        "(proxy)",
-        "CONNECT to api.github.lab, and accepts the user and password",
-    ),
-    "unknown CA": (
-        failed_step("token", "tls", "self-signed", kind="unknown_ca"),
-        "network",
-        "(tls: unknown CA)",
-        "Give the CA of api.github.lab in ca_file",
-    ),
-    "wrong name": (
-        failed_step("token", "tls", "Hostname mismatch", kind="wrong_name"),
-        "network",
-        "(tls: wrong name)",
-        "api_url has the name that the certificate of api.github.lab is for",
-    ),
-    "no TLS": (failed_step("token", "tls", "wrong version number"), "network", "(tls)", "does not speak TLS"),
-    "silence": (failed_step("token", "reply", "no answer within 5 s"), "network", "(reply)", "gate_timeout_s"),
-    "git's host is not found": (
-        failed_step("repository", "dns", "no such name"),
-        "network",
-        "(dns)",
-        "typo in git_url",
-    ),
-    "certificate out of date": (
-        failed_step("token", "tls", "certificate is not yet valid", kind="certificate_time"),
-        "certificate_time",
-        "not valid at the node's time",
-        "",
-    ),
-}
 
+def assert_judged(asked: dict[str, Any], kind: str, meaning: str, remedy: str) -> None:
+    """An attempt that ended with this answer has this class, means this, and says what to do next if ``remedy`` is not empty.
 
-@pytest.mark.parametrize(("asked", "kind", "meaning", "remedy"), ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_has_its_class_what_it_means_and_the_next_step(asked, kind, meaning, remedy):
+    A repository is asked for with a token that was minted before.
+    """
     before = [step("token", 201)] if asked["step"] == "repository" else []
     answer = classify(attempt("now", *before, asked))
     assert answer.kind == kind
@@ -204,6 +51,163 @@ def test_every_answer_has_its_class_what_it_means_and_the_next_step(asked, kind,
     assert remedy in answer.remedy
     assert bool(remedy) == bool(answer.remedy)
     assert "{" not in answer.remedy
+
+
+# What GitHub says to the JWT
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(step("token", 401, IAT), id="iat in the future"),
+        pytest.param(step("token", 401, EXP), id="exp in the past"),
+        pytest.param(step("token", 401, EXP_FAR), id="exp too far ahead"),
+        pytest.param(step("installation", 401, EXP), id="about the installation"),
+    ],
+)
+def test_a_jwt_refused_for_its_times_accuses_the_clock_and_what_to_do_depends_on_more(asked):
+    assert_judged(asked, "clock", "refused the JWT's times", "")
+
+
+REFUSED_CREDENTIALS = {  # the status and message, what they mean, and the next step
+    "bad signature": (401, NOT_DECODED, "not the private key of this App", "fingerprint"),
+    "no such App": (
+        404,
+        "Integration not found",
+        "no App has this app_id or client_id",
+        "api_url is the GitHub where the App is",
+    ),
+    "unusable issuer": (401, UNUSABLE_ISSUER, "the app_id or client_id can't be one", "Compare app_id or client_id"),
+    "no issuer": (401, NO_ISSUER, "names no App", "Compare app_id or client_id"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "meaning", "remedy"), REFUSED_CREDENTIALS.values(), ids=REFUSED_CREDENTIALS
+)
+def test_a_refused_signature_or_issuer_accuses_the_credential(status, message, meaning, remedy):
+    assert_judged(step("token", status, message), "credential", meaning, remedy)
+
+
+NO_ACCESS = {  # what is answered, what it means, and the next step
+    "no such installation": (step("token", 404, "Not Found"), "no such installation", "compare installation_id"),
+    "the same, asked for it": (
+        step("installation", 404, "Not Found"),
+        "no such installation",
+        "compare installation_id",
+    ),
+    "suspended": (step("token", 403, SUSPENDED), "is suspended", "and unsuspend it"),
+    "suspended, and shown": (step("installation", 200, suspended=True), "is suspended", "and unsuspend it"),
+    "permission not granted": (step("token", 422, NOT_GRANTED), "not granted", "grant it, or ask for less"),
+    "repository not granted": (
+        step("token", 422, NO_SUCH_REPOSITORY),
+        "not granted to the installation",
+        "grant it, or ask for less",
+    ),
+    "token revoked": (repository_step(401, message="Bad credentials"), "token was not accepted", "of the same GitHub"),
+    "repository not readable": (
+        repository_step(403),
+        f"can't read {REPOSITORY}",
+        f"grant it {REPOSITORY}, with `contents: read`",
+    ),
+    "repository unknown": (repository_step(404), f"can't read {REPOSITORY}", "that the name is right"),
+    "repository without a word": (repository_step(401), f"can't read {REPOSITORY}", "grant it acme/"),
+}
+
+
+@pytest.mark.parametrize(("asked", "meaning", "remedy"), NO_ACCESS.values(), ids=NO_ACCESS)
+def test_an_app_that_may_not_do_what_was_asked_lacks_access(asked, meaning, remedy):
+    assert_judged(asked, "access", meaning, remedy)
+
+
+# What says nothing of the credential
+
+RESET = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{RESET_S}", "date": DATE}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait_s"),
+    [
+        pytest.param(step("token", 403, RATE_LIMIT), 60, id="primary"),
+        pytest.param(step("token", 403, SECONDARY), 60, id="secondary"),
+        pytest.param(step("token", 429, None), 60, id="by status"),
+        pytest.param(step("token", 403, headers=RESET), 90, id="by header"),
+        pytest.param(step("token", 403, headers={"retry-after": "17"}), 17, id="told to wait"),
+        pytest.param(repository_step(429), 60, id="of git"),
+        pytest.param(repository_step(403, headers={"retry-after": "60"}), 60, id="of git by header"),
+        pytest.param(repository_step(403, message=RATE_LIMIT), 60, id="of git by its text"),
+    ],
+)
+def test_a_rate_limit_is_no_judgement_and_says_how_long_to_wait(asked, wait_s):
+    assert_judged(asked, "unclear", "GitHub's rate limit", f"again in {wait_s} s")
+    assert rate_limit_s(attempt("now", asked)) == wait_s
+
+
+def test_without_a_rate_limit_there_is_nothing_to_wait_for():
+    assert rate_limit_s(accepted()) is None
+    assert rate_limit_s(not_sent()) is None
+
+
+LOGIN_PAGE = repository_step(headers={"content-type": "text/html"})
+WITHOUT_TOKEN = failed_step("token", "reply", "201, but the answer has no token", kind="not_github")
+TEAPOT = step("token", 418, "Teapot", documentation_url="https://docs.github.com/teapots")
+
+UNCLEAR = {  # what is answered, what it means, and the next step
+    "server error": (step("token", 500, "Server Error"), "could not answer", "githubstatus.com"),
+    "bad gateway": (step("token", 502, None), "could not answer", "githubstatus.com"),
+    "git's server error": (repository_step(503), "could not answer", "githubstatus.com"),
+    "login page for a repository": (LOGIN_PAGE, "none of git's", "git_url is where the repositories are"),
+    "no User-Agent": (step("token", 403, body=USER_AGENT), "saw no User-Agent", "leave User-Agent as it is"),
+    "another 403 in plain text": (step("token", 403, body="Go away."), "not known", "Read the answer"),
+    "the token's refusal to a JWT": (step("token", 401, "Bad credentials"), "not known", "Read the answer"),
+    "unknown 401": (step("token", 401, "Something new"), "not known", "whole in report.json"),
+    "unknown, with a reference": (TEAPOT, "not known", "what GitHub refers to: https://docs.github.com/teapots"),
+    "the clock's words with another status": (step("token", 400, IAT), "not known", "Read the answer"),
+    "redirect": (step("token", 301, "Moved Permanently"), "a redirect", "api_url is GitHub's own address"),
+    "redirect of git": (repository_step(302), "a redirect", "git_url is GitHub's own address"),
+    "a success without a token": (WITHOUT_TOKEN, "none of GitHub's", "no proxy answers in its place"),
+}
+
+
+@pytest.mark.parametrize(("asked", "meaning", "remedy"), UNCLEAR.values(), ids=UNCLEAR)
+def test_an_answer_that_does_not_judge_the_jwt_is_unclear(asked, meaning, remedy):
+    assert_judged(asked, "unclear", meaning, remedy)
+
+
+NO_ANSWER = {  # the phase that failed and the kind of its error, as the meaning has them, and the next step
+    "no URL": ("url", None, "(url)", "Give api_url as"),
+    "no such name": ("dns", None, "(dns)", "resolves the name in api.github.lab"),
+    "refused connection": ("connect", None, "(connect)", "reach api.github.lab over TCP"),
+    "proxy": ("proxy", None, "(proxy)", "CONNECT to api.github.lab, and accepts the user and password"),
+    "unknown CA": ("tls", "unknown_ca", "(tls: unknown CA)", "Give the CA of api.github.lab in ca_file"),
+    "wrong name": (
+        "tls",
+        "wrong_name",
+        "(tls: wrong name)",
+        "api_url has the name that the certificate of api.github.lab is for",
+    ),
+    "no TLS": ("tls", None, "(tls)", "does not speak TLS"),
+    "silence": ("reply", None, "(reply)", "gate_timeout_s"),
+}
+
+
+@pytest.mark.parametrize(("phase", "kind", "meaning", "remedy"), NO_ANSWER.values(), ids=NO_ANSWER)
+def test_without_an_answer_the_phase_that_failed_says_what_to_do(phase, kind, meaning, remedy):
+    assert_judged(
+        failed_step("token", phase, "its reason", **({"kind": kind} if kind else {})), "network", meaning, remedy
+    )
+
+
+def test_without_an_answer_of_git_its_own_setting_is_named():
+    assert_judged(failed_step("repository", "dns", "no such name"), "network", "(dns)", "typo in git_url")
+
+
+def test_a_certificate_refused_for_its_times_accuses_neither_the_clock_nor_the_network():
+    asked = failed_step("token", "tls", "certificate is not yet valid", kind="certificate_time")
+    assert_judged(asked, "certificate_time", "not valid at the node's time", "")
+
+
+# Several steps
 
 
 @pytest.mark.parametrize(

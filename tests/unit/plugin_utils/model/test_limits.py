@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
@@ -9,13 +9,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits im
     Limit,
     cluster_ca_limit,
     parse_limit,
-    read_cluster_ca,
     shipped_limits,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,67 +79,22 @@ def test_a_limit_that_is_wrong_is_refused_with_its_name_and_fault(row, message):
 
 # The cluster's CA
 
-CREATED = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+CREATED_S = datetime(2026, 11, 22, 8, 0, tzinfo=UTC).timestamp()
+CA = {"file": "ca.crt", "not_before_s": CREATED_S - 300, "not_after_s": CREATED_S + 3650 * 86400}
+"""As kubeadm makes it: valid from five minutes before its creation, for ten years."""
 
 
-def certificate(not_before: datetime = CREATED - timedelta(minutes=5)) -> bytes:
-    """A CA as kubeadm makes it: valid from five minutes before its creation, for ten years."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(not_before).not_valid_after(CREATED + timedelta(days=3650))
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+CA_AGES = {
+    "new CA, less than five minutes behind": (0, 299, "pass"),
+    "new CA, more than five minutes behind": (0, 301, "fail"),
+    "the tolerance grows with the CA's age": (3600, 301, "pass"),
+    "and has an end": (3600, 3901, "fail"),
+    "the CA has expired": (3650 * 86400 + 60, 0, "fail"),
+}
 
 
-def test_a_cas_times_are_read_from_its_file(tmp_path):
-    path = tmp_path / "ca.crt"
-    path.write_bytes(certificate())
-    assert read_cluster_ca(str(path)) == {
-        "file": str(path),
-        "not_before_s": CREATED.timestamp() - 300,
-        "not_after_s": CREATED.timestamp() + 3650 * 86400,
-    }
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        pytest.param(None, "No such file or directory", id="no file"),
-        pytest.param(b"apiVersion: v1\n", "expected a certificate as PEM, found none", id="no certificate"),
-        pytest.param(b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "found none", id="broken"),
-        pytest.param(certificate() * 2, "expected one certificate, found 2", id="two of them"),
-    ],
-)
-def test_what_is_no_single_certificate_is_refused_with_its_path(tmp_path, content, message):
-    path = tmp_path / "ca.crt"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"gate_cluster_ca_file {path}: ") as error:
-        read_cluster_ca(str(path))
-    assert message in str(error.value)
-
-
-def test_a_private_key_given_by_mistake_is_not_quoted(tmp_path):
-    key = ec.generate_private_key(ec.SECP256R1())
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "ca.key").write_bytes(pem)
-    with pytest.raises(ValueError, match="found none") as error:
-        read_cluster_ca(str(tmp_path / "ca.key"))
-    assert pem.decode().splitlines()[1] not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "behind_s", "outcome"),
-    [
-        pytest.param(0, 299, "pass", id="new CA, less than five minutes behind"),
-        pytest.param(0, 301, "fail", id="new CA, more than five minutes behind"),
-        pytest.param(3600, 301, "pass", id="the tolerance grows with the CA's age"),
-        pytest.param(3600, 3901, "fail", id="and has an end"),
-        pytest.param(3650 * 86400 + 60, 0, "fail", id="the CA has expired"),
-    ],
-)
-def test_a_node_is_held_against_the_cas_validity_at_the_true_time(tmp_path, age_s, behind_s, outcome):
-    (tmp_path / "ca.crt").write_bytes(certificate())
-    limit = cluster_ca_limit(read_cluster_ca(str(tmp_path / "ca.crt")), CREATED.timestamp() + age_s)
+@pytest.mark.parametrize(("age_s", "behind_s", "outcome"), CA_AGES.values(), ids=CA_AGES)
+def test_a_node_is_held_against_the_cas_validity_at_the_true_time(age_s, behind_s, outcome):
+    limit = cluster_ca_limit(CA, CREATED_S + age_s)
     assert isinstance(limit, Limit)
     assert limit.outcome(Interval(-behind_s - 0.01, -behind_s + 0.01)) == outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import SettingsError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import SettingsError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan, make_plan
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record

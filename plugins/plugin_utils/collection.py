@@ -1,0 +1,169 @@
+"""The protocol of one node: sign, collect, do as GitHub's rate limit says, and prove blame by a counterfactual.
+
+A healthy node costs one call of its module: its clock agrees with the one that the JWTs were signed for. Only if the clocks
+disagree, or GitHub refused the JWT for its times, a second call sends one of the node's clock and one of the true time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from .clock.skew import controller_bracket
+from .github.answers import classify, rate_limit_s
+from .github.apps import GithubApp
+from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt
+from .github.throttle import MintThrottle
+from .model.policy import Policy
+from .model.record import Record
+from .model.wording import utc_text
+
+NS = 1_000_000_000
+
+UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
+"""No check judges these. Remediation, and whoever reads the evidence later, want to know whether the node had joined by then
+and what it runs."""
+
+
+class NodeUnreachableError(Exception):
+    """No connection to the node; its text is the reason."""
+
+
+class NoEvidenceError(Exception):
+    """The node's module ran and gave no evidence, or could not run; its text is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collection:
+    """Takes one node's evidence, with what the controller notes beside it.
+
+    ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
+    plain JSON; it raises NodeUnreachableError. ``sections`` are those that the checks need. ``throttle`` gives the limits on
+    an App's minting, and waits for them. ``clock_ns`` is the controller's clock (Unix time in nanoseconds).
+    """
+
+    policy: Policy
+    apps: Sequence[GithubApp]
+    sections: Set[str]
+    ntp_servers: Sequence[str]
+    nts_servers: Sequence[str]
+    timeout_s: float
+    call: Callable[[dict[str, Any]], Mapping[str, Any]]
+    throttle: Callable[[GithubApp], MintThrottle]
+    clock_ns: Callable[[], int] = time.time_ns
+
+    def take(self) -> dict[str, Any]:
+        """All that is known of the node: an entry of evidence.json's ``nodes``. What could not be taken, it says."""
+        record: dict[str, Any] = {
+            "policy": self.policy.as_json(),
+            "collected_at": utc_text(self.clock_ns() // NS),
+            "evidence": {},
+            "controller": None,
+            "unreachable": None,
+            "module_error": None,
+        }
+        self._await_mints(self.apps)
+        before_ns = self.clock_ns()
+        try:
+            evidence = self._collect(self._sections(), self._requests_for_now(self.apps, before_ns / NS))
+        except NodeUnreachableError as error:
+            return {**record, "unreachable": str(error)}
+        except NoEvidenceError as error:
+            return {**record, "module_error": str(error)}
+        controller = {"before_ns": before_ns, "after_ns": self.clock_ns()}
+        evidence = self._try_both_clocks(self._try_limited_again(evidence), controller)
+        return {**record, "evidence": evidence, "controller": controller}
+
+    def _sections(self) -> Set[str]:
+        """What the first call takes; with which servers NTS works, only if some are wanted."""
+        return (self.sections - {"collected"}) | UNJUDGED_SECTIONS | ({"nts"} if self.nts_servers else set())
+
+    def _collect(self, sections: Set[str], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """One call of the module: its evidence. Raises NodeUnreachableError and NoEvidenceError."""
+        answer = self.call(
+            {
+                "ntp_servers": self.ntp_servers,
+                "nts_servers": self.nts_servers,
+                # Asking this does not count against GitHub's 60 requests an hour of one address (its documentation, "Rate
+                # limits").
+                "apis": [
+                    {"url": f"{url}/rate_limit", "ca_pem": ca_pem}
+                    for url, ca_pem in {app.api_url: app.ca_pem for app in self.apps}.items()
+                ],
+                "timeout_s": self.timeout_s,
+                "sections": sorted(sections),
+                "github_apps": list(requests),
+            }
+        )
+        if "evidence" not in answer:
+            raise NoEvidenceError(module_error(answer))
+        evidence: dict[str, Any] = answer["evidence"]
+        return evidence
+
+    def _requests_for_now(self, apps: Sequence[GithubApp], now_s: float) -> list[dict[str, Any]]:
+        return [app.request([attempt_for_now(app, self.policy.signing_profile, now_s)]) for app in apps]
+
+    def _await_mints(self, apps: Sequence[GithubApp], attempts: int = 1) -> None:
+        """Wait until the tokens that these Apps' attempts may mint are within GitHub's limits."""
+        for app in apps:
+            if app.depth != "jwt":
+                self.throttle(app).wait(attempts)
+
+    def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        """If GitHub's rate limit answered, do as it says: nobody mints for so long, then this node tries once more."""
+        limits_s = {entry["name"]: rate_limit_s(last_attempt(entry)) for entry in _taken(evidence)}
+        limited = [app for app in self.apps if limits_s.get(app.name) is not None]
+        if not limited:
+            return evidence
+        for app in limited:
+            self.throttle(app).hold(limits_s[app.name] or 0.0)
+        self._await_mints(limited)
+        return self._with_further(evidence, self._requests_for_now(limited, self.clock_ns() / NS))
+
+    def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
+        """The counterfactual, only if the clock may be at fault: a JWT of the node's clock and one of the true time."""
+        doubtful = {
+            entry["name"] for entry in _taken(evidence) if classify(last_attempt(entry)).kind in ("not_sent", "clock")
+        }
+        doubted = [app for app in self.apps if app.name in doubtful]
+        if not doubted:
+            return evidence
+        self._await_mints(doubted, attempts=2)
+        # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
+        node_ahead_s = controller_bracket(evidence["collected"], controller).low
+        skew_s = Record({"evidence": evidence, "controller": controller}).skew.skew_s
+        requests = []
+        for app in doubted:
+            node_s = self.clock_ns() / NS + node_ahead_s
+            true_s = None if skew_s is None else node_s - skew_s.middle
+            requests.append(app.request(attempts_for_both_clocks(app, self.policy.signing_profile, node_s, true_s)))
+        return self._with_further(evidence, requests)
+
+    def _with_further(self, evidence: dict[str, Any], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The evidence with the attempts of one more call; if they can't be made, what was taken before stands."""
+        try:
+            taken = _taken(self._collect({"github_apps"}, requests))
+        except (NodeUnreachableError, NoEvidenceError):
+            return evidence
+        further = {entry["name"]: entry["attempts"] for entry in taken}
+        entries = [
+            {**entry, "attempts": [*entry["attempts"], *further.get(entry["name"], [])]} for entry in _taken(evidence)
+        ]
+        return {**evidence, "github_apps": entries}
+
+
+def module_error(answer: Mapping[str, Any]) -> str:
+    """Why the module gave no evidence; of what Python printed, the operating system's word alone, which holds no secret."""
+    said = str(answer.get("msg") or "the module gave no answer").strip()
+    lines = str(answer.get("module_stderr") or "").strip().splitlines()
+    reason = re.fullmatch(r"\w+: \[Errno \d+\] (.+)", lines[-1]) if lines else None
+    return f"{said} ({reason[1]})" if reason else said
+
+
+def _taken(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The Apps' entries of the evidence, none if taking them failed on the node."""
+    taken = evidence.get("github_apps")
+    return taken if isinstance(taken, list) else []

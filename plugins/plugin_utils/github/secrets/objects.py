@@ -1,0 +1,104 @@
+"""Kubernetes objects as ``kubectl get -o json|yaml`` or ``kubernetes.core.k8s_info`` gives them, and the Secrets among them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from ...boundary.settings import SettingsError
+
+ARGOCD_TYPE = "argocd.argoproj.io/secret-type"
+"""The label by which Argo CD knows its Secrets."""
+
+SOURCES = "what `kubectl get secrets -o json` (or yaml) or kubernetes.core.k8s_info gives"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A Secret's values that were asked for, decoded; empty ones count as missing, as they do for the clients."""
+
+    namespace: str
+    name: str
+    argocd_type: str | None
+    values: Mapping[str, str] = field(repr=False, hash=False)
+
+    @property
+    def label(self) -> str:
+        """NAMESPACE/NAME."""
+        return f"{self.namespace}/{self.name}"
+
+
+def objects_of(given: object) -> list[Mapping[str, Any]]:
+    """All objects, flat: of a List, of a result's ``resources``, of lists of these, of their text (YAML or JSON)."""
+    if isinstance(given, str):
+        return objects_of(_documents(given))
+    if isinstance(given, Mapping):
+        for key in ("resources", "items"):
+            if isinstance(given.get(key), list):
+                return objects_of(given[key])
+        if isinstance(given.get("metadata"), Mapping):
+            return [given]
+        raise SettingsError([f"expected {SOURCES}; found a mapping that is no List and has no metadata"])
+    if isinstance(given, list):
+        return [item for element in given if element is not None for item in objects_of(element)]
+    raise SettingsError(
+        [f"expected {SOURCES}; found {'nothing' if given is None else f'the type {type(given).__name__}'}"]
+    )
+
+
+def _documents(text: str) -> list[Any]:
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        pass
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError:  # its message quotes the text
+        raise SettingsError([f"expected {SOURCES}; found text that is neither JSON nor YAML"]) from None
+    if not any(documents) or any(isinstance(document, str) for document in documents):
+        raise SettingsError([f"expected {SOURCES}; found text that holds no objects"])
+    return documents
+
+
+def secrets_of(
+    objects: Iterable[Mapping[str, Any]], argocd_types: Sequence[str | None], wanted: set[str], problems: list[str]
+) -> list[Secret]:
+    """The Secrets of these types (``None``: not Argo CD's), with those of their values that are ``wanted``."""
+    secrets = []
+    for item in objects:
+        if item.get("kind", "Secret") != "Secret":
+            continue
+        argocd_type = mapping(item["metadata"].get("labels")).get(ARGOCD_TYPE)
+        if argocd_type not in argocd_types:
+            continue
+        namespace, name = name_of(item)
+        # The API server lets stringData win, too.
+        plain = mapping(item.get("stringData"))
+        values = {key: str(plain[key]) for key in plain if key in wanted and plain[key] is not None}
+        undecoded = []
+        for key, encoded in mapping(item.get("data")).items():
+            if key in wanted and key not in values:
+                try:
+                    values[key] = base64.b64decode("".join(str(encoded or "").split()), validate=True).decode()
+                except ValueError:
+                    undecoded.append(f"{namespace}/{name}: data.{key} is not the base64 of text")
+        problems += undecoded
+        if not undecoded:
+            secrets.append(Secret(namespace, name, argocd_type, {key: value for key, value in values.items() if value}))
+    return secrets
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a mapping, an empty one if it is anything else, which its object's author may have written."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def name_of(item: Mapping[str, Any]) -> tuple[str, str]:
+    """An object's namespace and name."""
+    metadata = item["metadata"]
+    return str(metadata.get("namespace") or "default"), str(metadata.get("name") or "(no name)")

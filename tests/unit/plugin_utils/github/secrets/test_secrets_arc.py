@@ -1,0 +1,74 @@
+"""The Secrets and URLs of actions-runner-controller."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets import arc
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.arc import arc_apps
+
+from tests.integration.argocd_secrets import secret
+from tests.unit.plugin_utils.github.secrets.cluster import (
+    ARC_APP,
+    KEY,
+    problems,
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "api_url", "repositories"),
+    [
+        pytest.param("https://github.com/acme", "https://api.github.com", [], id="organisation"),
+        pytest.param("https://github.com/acme/shop", "https://api.github.com", ["acme/shop"], id="repository"),
+        pytest.param("https://www.github.com/acme/", "https://api.github.com", [], id="www"),
+        pytest.param("https://acme.ghe.com/team", "https://api.acme.ghe.com", [], id="ghe.com"),
+        pytest.param("https://ghe.example.com/acme", "https://ghe.example.com/api/v3", [], id="GHES"),
+        pytest.param("https://ghe.example.com:8443/a/b", "https://ghe.example.com:8443/api/v3", ["a/b"], id="port"),
+    ],
+)
+def test_arcs_url_tells_its_api(url, api_url, repositories):
+    (entry,) = arc_apps([secret("arc", None, "arc-runners", **ARC_APP), secret("pat", None, github_token="t")], url)
+    assert entry == {
+        "name": "arc-runners/arc",
+        "app_id": "1",
+        "installation_id": "2",
+        "private_key": KEY,
+        "api_url": api_url,
+        "repositories": repositories,
+        "depth": "token",
+        "permissions": {"metadata": "read"},
+    }
+
+
+def test_arcs_app_id_may_be_a_client_id():
+    (entry,) = arc_apps([secret("arc", None, **{**ARC_APP, "github_app_id": "Iv23liX"})], "https://github.com/acme")
+    assert entry["client_id"] == "Iv23liX"
+    assert "app_id" not in entry
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://github.com/enterprises/acme", id="enterprise, where no App is taken"),
+        pytest.param("https://github.com", id="no owner"),
+        pytest.param("http://ghe.example.com/acme", id="no TLS"),
+        pytest.param("github.com/acme", id="no URL"),
+        pytest.param("https://[::1", id="broken"),
+        pytest.param("", id="none"),
+    ],
+)
+def test_arcs_url_that_is_no_place_for_an_app_is_refused(url):
+    (problem,) = problems(arc_apps, [secret("arc", None, **ARC_APP)], url)
+    assert problem.startswith("github_config_url is https://HOST/OWNER or https://HOST/OWNER/REPOSITORY, found ")
+
+
+def test_arcs_secret_with_a_token_and_an_app_is_named_since_arc_takes_neither():
+    (problem,) = problems(arc_apps, [secret("arc", None, **ARC_APP, github_token="t")], "https://github.com/acme")
+    assert problem == "argocd/arc: github_token beside a GitHub App, of which ARC takes only one"
+
+
+def test_the_docstrings_examples_hold():
+    tested = doctest.testmod(arc)
+    assert tested.attempted > 0
+    assert tested.failed == 0

@@ -1,0 +1,110 @@
+"""Flux's Secrets and GitRepository objects, as its documentation shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.flux import flux_apps
+
+from tests.integration.argocd_secrets import secret, secret_list
+from tests.unit.plugin_utils.github.secrets.cluster import (
+    APP,
+    CA,
+    KEY,
+    problems,
+    reached,
+    without,
+)
+
+
+def git_repository(name: str, url: str, secret_name: str | None = "github-sa", **spec: Any) -> dict[str, Any]:
+    reference = {"secretRef": {"name": secret_name}} if secret_name else {}
+    return {
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": {"name": name, "namespace": "flux-system"},
+        "spec": {"interval": "5m0s", "provider": "github", "url": url, **reference, **spec},
+    }
+
+
+def flux_secret(name: str = "github-sa", **values: str) -> dict[str, Any]:
+    return secret(name, None, "flux-system", **values)
+
+
+FLUX_LIST = [
+    flux_secret(**APP),
+    flux_secret("sops-age", **{"age.agekey": "AGE-SECRET-KEY-1"}),
+    git_repository("flux-system", "https://github.com/example/fleet"),
+    git_repository("podinfo", "https://github.com/example/podinfo.git"),
+    git_repository("public", "https://github.com/stefanprodan/podinfo", None, provider="generic"),
+]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param([{"kind": "List", "items": FLUX_LIST}], id="in one list"),
+        pytest.param([FLUX_LIST[:2], {"resources": FLUX_LIST[2:]}], id="in two"),
+    ],
+)
+def test_fluxs_secret_has_the_repositories_that_name_it(given):
+    assert flux_apps(*given) == [
+        {
+            "name": "flux-system/github-sa",
+            "app_id": "1",
+            "installation_id": "2",
+            "private_key": KEY,
+            "api_url": "https://api.github.com",
+            "repositories": ["example/fleet", "example/podinfo"],
+        }
+    ]
+
+
+@pytest.mark.parametrize("key", ["ca.crt", "caFile"])
+def test_fluxs_secret_brings_its_api_and_ca(key):
+    values = {**APP, "githubAppBaseURL": "https://ghe.example.com/api/v3", key: CA}
+    (entry,) = flux_apps([flux_secret(**values), git_repository("g", "https://ghe.example.com/o/fleet")])
+    assert (entry["api_url"], entry["ca_pem"], entry["repositories"]) == (
+        "https://ghe.example.com/api/v3",
+        CA,
+        ["o/fleet"],
+    )
+
+
+def test_fluxs_secret_that_no_repository_names_is_still_checked():
+    assert reached(flux_apps([flux_secret(**APP)])) == {"flux-system/github-sa": []}
+
+
+def test_argo_cds_secrets_are_not_fluxs():
+    assert flux_apps(secret_list(KEY, "https://api.github.lab")) == []
+
+
+BAD_FLUX = {
+    "owner alone": (
+        [flux_secret(**without("githubAppInstallationID"), githubAppInstallationOwner="acme")],
+        "flux-system/github-sa: githubAppInstallationID is missing; it has to stand in the Secret, even for a client",
+    ),
+    "owner and ID": (
+        [flux_secret(**APP, githubAppInstallationOwner="acme")],
+        "flux-system/github-sa: githubAppInstallationOwner and githubAppInstallationID, of which Flux takes only one",
+    ),
+    "Secret not given": (
+        [git_repository("g", "https://github.com/a/b")],
+        "GitRepository flux-system/g: no Secret flux-system/github-sa with a GitHub App is among those given",
+    ),
+    "Secret not named": (
+        [git_repository("g", "https://github.com/a/b", None)],
+        "GitRepository flux-system/g: no Secret flux-system/None with a GitHub App",
+    ),
+    "no repository": (
+        [flux_secret(**APP), git_repository("g", "https://github.com/a")],
+        "GitRepository flux-system/g: spec.url is no repository of GitHub, found 'https://github.com/a'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "message"), BAD_FLUX.values(), ids=BAD_FLUX)
+def test_what_flux_could_not_use_is_named(given, message):
+    (problem,) = problems(flux_apps, given)
+    assert problem.startswith(message)

@@ -1,0 +1,94 @@
+"""The forms in which Secrets are had, and what becomes of their values; by Argo CD's, which have all of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
+
+from tests.unit.plugin_utils.github.secrets.cluster import (
+    APP,
+    KEY,
+    LIST,
+    ORG,
+    problems,
+    reached,
+    repository,
+)
+
+FORMS = {
+    "kubectl -o json, parsed": LIST,
+    "kubectl -o json, text": json.dumps(LIST),
+    "kubectl -o yaml, text": yaml.safe_dump(LIST),
+    "manifests, text": yaml.safe_dump_all(LIST["items"]),
+    "k8s_info's result": {"changed": False, "failed": False, "resources": LIST["items"]},
+    "its resources": LIST["items"],
+    "several lists": [{"items": LIST["items"][:2]}, None, {"items": LIST["items"][2:]}],
+    "several results' text": [json.dumps({"items": LIST["items"][:2]}), json.dumps({"items": LIST["items"][2:]})],
+    "items without a kind": [{k: v for k, v in item.items() if k != "kind"} for item in LIST["items"]],
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_in_which_secrets_are_had_is_read(form):
+    assert argocd_apps(form) == [
+        {
+            "name": "argocd/repo-deploy-config",
+            "app_id": "1001",
+            "installation_id": "2002",
+            "private_key": KEY,
+            "api_url": "https://api.github.lab",
+            "repositories": ["acme/deploy-config", "acme/charts"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("form", "found"),
+    [
+        pytest.param(None, "found nothing", id="nothing"),
+        pytest.param("", "found text that holds no objects", id="no output at all"),
+        pytest.param(7, "found the type int", id="a number"),
+        pytest.param("error: you must be logged in", "found a mapping that is no List", id="an error message"),
+        pytest.param("Forbidden", "found text that holds no objects", id="a word"),
+        pytest.param("a: [", "found text that is neither JSON nor YAML", id="broken text"),
+        pytest.param({"failed": True, "msg": "no"}, "found a mapping that is no List", id="a failed k8s_info"),
+    ],
+)
+def test_what_holds_no_secrets_is_refused_and_not_taken_for_an_empty_list(form, found):
+    (problem,) = problems(argocd_apps, form)
+    assert problem.startswith("expected what `kubectl get secrets -o json`")
+    assert found in problem
+
+
+def test_a_cluster_without_secrets_has_no_apps():
+    assert argocd_apps({"kind": "List", "items": []}) == []
+
+
+def test_string_data_wins_over_data_as_in_the_api_server():
+    manifest = repository("r", f"{ORG}/a", **APP)
+    manifest["stringData"] = {"githubAppID": 7}
+    assert argocd_apps([manifest])[0]["app_id"] == "7"
+
+
+def test_wrapped_base64_is_read_as_the_api_server_does():
+    manifest = repository("r", f"{ORG}/a", **APP)
+    text = manifest["data"]["githubAppPrivateKey"]
+    manifest["data"]["githubAppPrivateKey"] = f"{text[:40]}\n{text[40:]}\n"
+    assert argocd_apps([manifest])[0]["private_key"] == KEY
+
+
+@pytest.mark.parametrize("broken", ["not base64!", "ENC[AES256_GCM,data:xyz]", base64.b64encode(b"\xff\xfe").decode()])
+def test_data_that_is_not_the_base64_of_text_is_named_and_not_repeated(broken):
+    item = repository("r", f"{ORG}/a", **APP)
+    item["data"]["githubAppPrivateKey"] = broken
+    assert problems(argocd_apps, [item]) == ["argocd/r: data.githubAppPrivateKey is not the base64 of text"]
+
+
+def test_other_values_of_a_secret_may_be_anything():
+    item = repository("r", f"{ORG}/a", **APP)
+    item["data"]["picture"] = "not base64!"
+    assert reached(argocd_apps([item])) == {"argocd/r": ["argoproj/a"]}

@@ -1,0 +1,390 @@
+"""The protocol of one node, against a node and a GitHub that are simulated: a clock decides what each of them answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import (
+    Collection,
+    NodeUnreachableError,
+    module_error,
+)
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import classify
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import GithubApp
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.throttle import MintThrottle
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.builders import NS, TRUE_NS, accepted_steps, attempt, evidence, not_sent, policy, step
+
+CREDENTIAL = step("token", 401, "A JSON web token could not be decoded")
+CLOCK = step("token", 401, "'Expiration time' claim ('exp') must be a numeric value representing the future time")
+RATE_LIMIT = step("token", 429, None, headers={"retry-after": "17"})
+
+CALL_S = 4
+BEFORE_S = TRUE_NS / NS - 1
+"""The true time when the first call begins, so that the builders' evidence is taken during it."""
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+APP = GithubApp.from_settings(
+    {
+        "name": "deploy",
+        "app_id": 1001,
+        "installation_id": 2002,
+        "private_key": PEM,
+        "api_url": "https://api.github.lab",
+    },
+    0,
+)
+
+
+class World:
+    """A node whose clock is ``skew_s`` ahead, a controller whose clock is ``controller_off_s`` ahead, and GitHub with the truth.
+
+    Calls and waits are all that moves the time. ``refusals`` are what GitHub answers at first, in place of its own judgement.
+    ``sections`` replace those of the first call's evidence; ``failures`` are what the calls do in place of answering, by number.
+    """
+
+    def __init__(
+        self,
+        skew_s: float = 0.0,
+        controller_off_s: float = 0.0,
+        *,
+        refusals: dict[str, list[dict[str, Any]]] | None = None,
+        sections: dict[str, Any] | None = None,
+        failures: dict[int, Callable[[], dict[str, Any]]] | None = None,
+    ) -> None:
+        self.skew_s, self.controller_off_s = skew_s, controller_off_s
+        self.refusals, self.sections, self.failures = refusals or {}, sections or {}, failures or {}
+        self.true_ns = TRUE_NS - NS
+        self.calls: list[dict[str, Any]] = []
+        self.waits_s: list[float] = []
+
+    @property
+    def true_s(self) -> float:
+        return self.true_ns / NS
+
+    def clock_ns(self) -> int:
+        return self.true_ns + round(self.controller_off_s * NS)
+
+    def sleep(self, seconds: float) -> None:
+        self.waits_s.append(seconds)
+        self.true_ns += round(seconds * NS)
+
+    def call(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """As the module node_evidence answers."""
+        self.calls.append(arguments)
+        if failure := self.failures.get(len(self.calls)):
+            return failure()
+        taken = evidence(self.skew_s, github_apps=[self._app(app) for app in arguments["github_apps"]])
+        whole = {**taken, **(self.sections if len(self.calls) == 1 else {})}
+        self.true_ns += CALL_S * NS
+        return {"evidence": {name: section for name, section in whole.items() if section is not None}}
+
+    def _app(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"name": request["name"], "attempts": [self._try(request["name"], a) for a in request["attempts"]]}
+
+    def _try(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
+        within_s = asked["only_within_s"]
+        if within_s is not None and abs(self.true_s + self.skew_s - asked["signed_for_s"]) > within_s:
+            return not_sent(asked["label"])
+        if self.refusals.get(name):
+            return attempt(asked["label"], self.refusals[name].pop(0))
+        claims = jwt.decode(asked["jwt"], options={"verify_signature": False})
+        in_time = claims["iat"] <= self.true_s < claims["exp"] <= self.true_s + 600
+        return attempt(asked["label"], *(accepted_steps() if in_time else [CLOCK]))
+
+
+def unreachable() -> dict[str, Any]:
+    raise NodeUnreachableError("No route to host")
+
+
+def no_python() -> dict[str, Any]:
+    return {"failed": True, "msg": "no Python"}
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Callable[..., Collection]:
+    def make(world: World, *apps: GithubApp, per_minute: int = 60, **changes: Any) -> Collection:
+        def throttle(app: GithubApp) -> MintThrottle:
+            return MintThrottle(tmp_path / app.name, per_minute, 400, lambda: world.true_s, world.sleep)
+
+        given = {
+            "policy": Policy.from_json(policy()),
+            "apps": apps or (APP,),
+            "sections": {"collected", "ntp", "github_apps"},
+            "ntp_servers": ["ntp.example.net"],
+            "nts_servers": [],
+            "timeout_s": 5,
+            "call": world.call,
+            "throttle": throttle,
+            "clock_ns": world.clock_ns,
+        }
+        return Collection(**{**given, **changes})
+
+    return make
+
+
+def labels(app: dict[str, Any]) -> list[str]:
+    return [tried["label"] for tried in app["attempts"]]
+
+
+def answers(record: dict[str, Any], number: int = 0) -> list[tuple[str, str]]:
+    """The attempts of an App, in order: the clock that each was signed for, and the class of GitHub's answer."""
+    tried = record["evidence"]["github_apps"][number]["attempts"]
+    return [(each["label"], classify(each).kind) for each in tried]
+
+
+# A healthy node
+
+
+def test_a_healthy_node_costs_one_call(collection):
+    world = World()
+    record = collection(world).take()
+    (asked,) = world.calls
+    assert asked["ntp_servers"] == ["ntp.example.net"]
+    assert answers(record) == [("now", "accepted")]
+    assert Policy.from_json(record["policy"]) == Policy.from_json(policy())
+    assert record["controller"] == {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
+    assert (record["collected_at"], record["unreachable"], record["module_error"]) == (
+        "2026-11-22T08:35:35Z",
+        None,
+        None,
+    )
+    assert world.waits_s == []
+
+
+def test_the_jwt_is_dated_as_the_client_dates_its_own_at_the_controllers_time(collection):
+    world = World()
+    collection(world).take()
+    (tried,) = world.calls[0]["github_apps"][0]["attempts"]
+    claims = jwt.decode(tried["jwt"], KEY.public_key(), algorithms=["RS256"], options={"verify_exp": False})
+    assert (tried["signed_for_s"], claims["iat"], claims["exp"]) == (
+        int(BEFORE_S),
+        *(int(BEFORE_S) + s for s in (-30, 90)),
+    )
+
+
+@pytest.mark.parametrize(("wanted", "taken"), [([], False), (["nts.example.net"], True)])
+def test_servers_wanted_with_nts_are_tried_though_no_check_asks_for_it(collection, wanted, taken):
+    world = World()
+    collection(world, sections={"collected", "ntp", "api_date"}, nts_servers=wanted).take()
+    (asked,) = world.calls
+    assert asked["nts_servers"] == wanted
+    assert set(asked["sections"]) == {"ntp", "api_date", "join_state", "platform", *(["nts"] if taken else [])}
+
+
+def test_each_api_is_asked_for_its_date_once(collection):
+    world = World()
+    collection(world, APP, replace(APP, name="charts"), replace(APP, name="ghes", api_url="https://g/api/v3")).take()
+    assert [api["url"] for api in world.calls[0]["apis"]] == [
+        "https://api.github.lab/rate_limit",
+        "https://g/api/v3/rate_limit",
+    ]
+
+
+@pytest.mark.parametrize("skew_s", [pytest.param(0, id="one call"), pytest.param(-612, id="two calls")])
+def test_the_private_key_is_in_no_argument_and_in_no_record(collection, skew_s):
+    world = World(skew_s)
+    record = collection(world).take()
+    secret = KEY.private_numbers()
+    for given in (*world.calls, record):
+        text = json.dumps(given)
+        assert "PRIVATE KEY" not in text
+        assert not [line for line in PEM.splitlines()[1:-1] if line in text]
+        assert not [n for n in (secret.d, secret.p, secret.q) if str(n) in text or of_jwk(n) in text]
+
+
+def of_jwk(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).decode().rstrip("=")
+
+
+# The counterfactual
+
+
+@pytest.mark.parametrize("skew_s", [-612, 45])
+def test_a_node_whose_clock_disagrees_is_asked_again_with_a_jwt_of_either_time(collection, skew_s):
+    world = World(skew_s)
+    record = collection(world).take()
+    first, second = world.calls
+    assert second["sections"] == ["github_apps"]
+    assert [labels(call["github_apps"][0]) for call in (first, second)] == [["now"], ["node_clock", "true_time"]]
+    assert answers(record) == [("now", "not_sent"), ("node_clock", "clock"), ("true_time", "accepted")]
+
+
+def test_a_node_that_is_as_wrong_as_the_controller_is_asked_again_once_github_refuses(collection):
+    record = collection(World(-612, -612)).take()
+    assert answers(record) == [("now", "clock"), ("node_clock", "clock"), ("true_time", "accepted")]
+
+
+def test_a_node_that_disagrees_within_its_clients_budget_has_both_accepted(collection):
+    record = collection(World(-40)).take()
+    assert answers(record) == [("now", "not_sent"), ("node_clock", "accepted"), ("true_time", "accepted")]
+
+
+def test_without_a_known_skew_only_the_nodes_own_time_is_tried(collection):
+    world = World(-612, sections={"ntp": None, "api_date": None, "chrony": None})
+    record = collection(world).take()
+    assert answers(record) == [("now", "not_sent"), ("node_clock", "clock")]
+
+
+def test_a_jwt_of_the_true_time_is_short_lived_and_the_node_sends_it_whatever_its_clock(collection):
+    world = World(-612)
+    collection(world).take()
+    _, true_time = world.calls[1]["github_apps"][0]["attempts"]
+    claims = jwt.decode(true_time["jwt"], options={"verify_signature": False})
+    assert true_time["only_within_s"] is None
+    assert claims["exp"] - true_time["signed_for_s"] == 30
+
+
+def test_a_credential_that_is_refused_is_sent_once(collection):
+    world = World(refusals={"deploy": [CREDENTIAL]})
+    assert answers(collection(world).take()) == [("now", "credential")]
+    assert len(world.calls) == 1
+
+
+def test_only_the_apps_in_doubt_are_tried_again(collection):
+    world = World(refusals={"deploy": [CLOCK], "charts": [CREDENTIAL]})
+    record = collection(world, APP, replace(APP, name="charts")).take()
+    assert [app["name"] for app in world.calls[1]["github_apps"]] == ["deploy"]
+    assert answers(record, 0) == [("now", "clock"), ("node_clock", "accepted"), ("true_time", "accepted")]
+    assert answers(record, 1) == [("now", "credential")]
+
+
+class ExactApp:
+    """A GithubApp whose JWT is the very time that it was signed for."""
+
+    name, depth, api_url, ca_pem = "deploy", "jwt", "https://api.github.lab", None
+
+    def sign(self, profile: Any, now_s: float, life_s: int | None = None) -> str:  # noqa: ARG002 - as GithubApp.sign
+        return str(now_s)
+
+    def request(self, attempts: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"name": self.name, "attempts": attempts}
+
+
+@pytest.mark.parametrize("controller_off_s", [0.0, -612.0, 3600.0])
+@pytest.mark.parametrize("node_skew_s", [0.0, -300.0])
+def test_jwts_of_the_nodes_clock_and_of_the_true_time_do_not_depend_on_the_controllers_clock(
+    collection, controller_off_s, node_skew_s
+):
+    world = World(
+        node_skew_s, controller_off_s, sections={"github_apps": [{"name": "deploy", "attempts": [not_sent()]}]}
+    )
+    asked: list[dict[str, Any]] = []
+
+    def call(arguments: dict[str, Any]) -> dict[str, Any]:
+        asked.append({"true_s": world.true_s, **arguments})
+        return world.call({**arguments, "github_apps": []})
+
+    collection(world, ExactApp(), call=call).take()
+
+    _, second = asked
+    true_now_s = second["true_s"]
+    signed_for_s = {each["label"]: float(each["jwt"]) for each in second["github_apps"][0]["attempts"]}
+    bracket_s = 2.0  # of the builders' controller: what is signed may be that much too early, and never too late
+    assert true_now_s - bracket_s - 0.01 <= signed_for_s["true_time"] <= true_now_s + 0.01
+    assert true_now_s + node_skew_s - bracket_s - 0.01 <= signed_for_s["node_clock"] <= true_now_s + node_skew_s + 0.01
+
+
+# GitHub's rate limits
+
+
+def test_a_node_that_meets_githubs_rate_limit_waits_as_it_says_and_tries_once_more(collection):
+    world = World(refusals={"deploy": [RATE_LIMIT]})
+    record = collection(world).take()
+    assert answers(record) == [("now", "unclear"), ("now", "accepted")]
+    assert world.waits_s == [17]
+    assert world.calls[1]["sections"] == ["github_apps"]
+
+
+def test_a_rate_limit_that_lasts_is_left_as_the_answer(collection):
+    world = World(refusals={"deploy": [RATE_LIMIT, RATE_LIMIT]})
+    assert answers(collection(world).take()) == [("now", "unclear"), ("now", "unclear")]
+    assert len(world.calls) == 2
+
+
+def test_a_clock_that_shows_only_after_the_rate_limit_is_still_tried_both_ways(collection):
+    record = collection(World(-612, -612, refusals={"deploy": [RATE_LIMIT]})).take()
+    assert [label for label, _ in answers(record)] == ["now", "now", "node_clock", "true_time"]
+
+
+def test_only_the_app_that_met_the_limit_is_tried_again(collection):
+    world = World(refusals={"charts": [RATE_LIMIT]})
+    collection(world, APP, replace(APP, name="charts")).take()
+    assert [app["name"] for app in world.calls[1]["github_apps"]] == ["charts"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "waits"),
+    [pytest.param("token", True, id="each of three may mint a token"), pytest.param("jwt", False, id="none mints")],
+)
+def test_a_node_waits_for_its_turn_to_mint_before_it_signs(collection, depth, waits):
+    world = World(-612)
+    collection(world, replace(APP, depth=depth), per_minute=2).take()
+    assert bool(world.waits_s) is waits
+    signed_for_s = world.calls[1]["github_apps"][0]["attempts"][1]["signed_for_s"]
+    assert signed_for_s == pytest.approx(world.true_s - CALL_S, abs=3)
+
+
+# What can't be taken
+
+
+@pytest.mark.parametrize(
+    ("failure", "unreachable_because", "module_error_is"),
+    [
+        pytest.param(unreachable, "No route to host", None, id="unreachable"),
+        pytest.param(no_python, None, "no Python", id="no evidence"),
+    ],
+)
+def test_a_node_that_gives_no_evidence_has_a_record_that_says_why(
+    collection, failure, unreachable_because, module_error_is
+):
+    world = World(failures={1: failure})
+    record = collection(world).take()
+    assert (record["unreachable"], record["module_error"]) == (unreachable_because, module_error_is)
+    assert (record["evidence"], record["controller"]) == ({}, None)
+    assert Policy.from_json(record["policy"]) == Policy.from_json(policy())
+    assert len(world.calls) == 1
+
+
+@pytest.mark.parametrize("failure", [unreachable, no_python, lambda: {"evidence": {"github_apps": {"error": "no"}}}])
+@pytest.mark.parametrize(("skew_s", "refusals"), [(-612, []), (0, [RATE_LIMIT])], ids=["clock", "rate limit"])
+def test_if_the_second_call_fails_what_was_taken_before_stands(collection, skew_s, refusals, failure):
+    record = collection(World(skew_s, refusals={"deploy": [*refusals]}, failures={2: failure})).take()
+    assert len(answers(record)) == 1
+    assert record["evidence"]["ntp"] == evidence(skew_s)["ntp"]
+    assert (record["unreachable"], record["module_error"]) == (None, None)
+
+
+def test_a_section_that_failed_on_the_node_is_kept_as_it_is(collection):
+    world = World(-612, sections={"github_apps": {"error": "ssl is missing"}})
+    assert collection(world).take()["evidence"]["github_apps"] == {"error": "ssl is missing"}
+    assert len(world.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("stderr", "told"),
+    [
+        (
+            "Traceback:\nFileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']\n",
+            "(No usable temporary",
+        ),
+        ("Traceback:\nValueError: eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n", "no json"),
+        ("", "no json"),
+    ],
+    ids=["the disk is full", "whatever else may stand there", "nothing"],
+)
+def test_a_module_that_could_not_run_tells_the_operating_systems_reason_and_no_more(stderr: str, told: str):
+    said = module_error({"msg": "no json", "module_stderr": stderr})
+    assert told in said
+    assert "eyJ" not in said
