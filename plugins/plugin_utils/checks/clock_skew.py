@@ -40,6 +40,7 @@ from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..model.policy import Policy
 from ..model.record import Record
+from ..model.wording import skew_text
 
 NEEDS = ("collected", "ntp", "api_date")
 REMEDIABLE = True
@@ -191,7 +192,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     }
     state = min((row.outcome for row in rows), key=_WORST_FIRST.index)
     worst = [row for row in rows if row.outcome == state]
-    summary = _describe(skew_s)
+    summary = skew_text(skew_s)
     if state != "pass":
         summary += f": {_VERB[state]} {', '.join(f'{row.name} ({row.limit(row.nearer_side)})' for row in worst)}"
         side = "ahead" if skew_s.middle > 0 else "behind"
@@ -203,7 +204,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     if estimate.falsetickers:
         summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
     if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
-        summary += f" (by the others it is {_describe(estimate.controller_skew_s)}, and was not believed)"
+        summary += f" (by the others it is {skew_text(estimate.controller_skew_s)}, and was not believed)"
     if state == "pass":
         return Finding(state="pass", summary=summary, seen=seen)
     return _explain(state, worst, skew_s, summary, seen)
@@ -216,7 +217,7 @@ def _unknown(estimate: SkewEstimate) -> Finding:
     summary = f"the skew is unknown: {estimate.unknown_because}"
     if estimate.controller_is_off and estimate.controller_skew_s:
         key, cause = Key.CONTROLLER_DISAGREES, "the controller's clock and the references disagree"
-        summary += f"; by the references the controller is {_describe(estimate.controller_skew_s)}"
+        summary += f"; by the references the controller is {skew_text(estimate.controller_skew_s)}"
         remedy = f"See that the controller's own clock is right. {remedy}"
     why = "A clock that could not be compared with anything may be any time off."
     return Finding(
@@ -269,11 +270,6 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
         cause="; ".join(causes),
         beyond_remediation=not by_clock,
     )
-
-
-def _describe(skew_s: Interval) -> str:
-    direction = "ahead" if skew_s.middle > 0 else "behind"
-    return f"{abs(skew_s.middle):.3f} s {direction} (±{max(skew_s.bound, 0.001):.3f} s)"
 
 
 def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:

@@ -100,16 +100,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     services = record.section("time_services")
     manager = services.get("manager")
     if manager not in ("systemd", "openrc"):
-        return Finding(
-            state="inconclusive",
-            summary=f"the node's services are not run by systemd or OpenRC ({manager})",
-            why="What starts at boot is only known of these.",
-            remedy="See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this "
-            "node (gate_advisory_checks).",
-            seen={"at_boot": []},
-            keys=(Key.MANAGER_UNKNOWN,),
-            cause="service manager not known",
-        )
+        return _unknown_manager(manager)
     daemons = time_daemons(services)
     steering = [d for d in daemons if d.steers_now]
     if not steering:
@@ -125,8 +116,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     except FirstCorrectionUnknownError as unknown:
         raise MissingEvidenceError(str(unknown), key=Key.STEP_UNKNOWN) from unknown
     wait = _wait(daemon, record, units)
-    cluster = [unit for unit in units if unit in KUBELET_UNITS]
-    unordered = [unit for unit in cluster if not _after(unit, wait.proof, units)]
+    unordered = [unit for unit in units if unit in KUBELET_UNITS and not _after(unit, wait.proof, units)]
     order = _order(units, wait.proof, manager)
     at_boot = [rtc.words, f"{daemon.unit} starts; {correction.words}", wait.words, *order]
     seen = {"at_boot": at_boot, "daemon": daemon.unit, "rtc": rtc.state, "unordered": unordered}
@@ -149,9 +139,22 @@ def judge(record: Record, policy: Policy) -> Finding:
         notes.append(f"{', '.join(unordered)} may start before that")
     if manager == "systemd" and (not wait.proof or unordered):
         notes.append(f"what would help: {_order_remedy(wait, unordered, units)}")
-    if manager == "systemd" and not cluster:
+    if manager == "systemd" and not any(unit in KUBELET_UNITS for unit in units):
         notes.append(f"no cluster unit is installed yet: the join has to order it after {TIME_SYNC_TARGET}")
     return Finding(state="pass", summary="; ".join(note.rstrip(".") for note in notes), seen=seen)
+
+
+def _unknown_manager(manager: str | None) -> Finding:
+    return Finding(
+        state="inconclusive",
+        summary=f"the node's services are not run by systemd or OpenRC ({manager})",
+        keys=(Key.MANAGER_UNKNOWN,),
+        cause="service manager not known",
+        why="What starts at boot is only known of these.",
+        remedy="See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this "
+        "node (gate_advisory_checks).",
+        seen={"at_boot": []},
+    )
 
 
 def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:

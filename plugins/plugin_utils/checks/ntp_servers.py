@@ -113,13 +113,11 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     """Judge each server's replies."""
     asked = record.skew.ntp
     bad = {name: reference for name, reference in asked.items() if not reference.skew_s}
-    kinds = {name: _kind(reference) for name, reference in bad.items()}
-    tcp_works = _tcp_works(record.evidence)
     seen = {
         "servers": {name: reference.detail for name, reference in asked.items()},
         "usable": [name for name in asked if name not in bad],
-        "problems": dict(kinds),
-        "tcp_works": tcp_works,
+        "problems": {name: _kind(reference) for name, reference in bad.items()},
+        "tcp_works": _tcp_works(record.evidence),
     }
     servers = record.section("ntp").get("servers")
     if not asked and servers:
@@ -142,22 +140,28 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             summary=f"{len(asked) - len(bad)} of {len(asked)} NTP servers answer this node{note}",
             seen=seen,
         )
-    addresses = {server["server"]: server.get("addresses") or [] for server in servers}
+    return _none_answers(record, bad, told, seen)
+
+
+def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen: Mapping[str, Any]) -> Finding:
+    """No server answers usably: what is in the way, and whom to ask for what."""
     codes = {reference.problem.code for reference in bad.values() if reference.problem}
     if codes == {"RATE"}:
-        remedy = _ASK_LESS.format(listed(list(bad)))
         return Finding(
             state="inconclusive",
-            summary=f"the NTP servers want to be asked less often ({told})",
-            why=_WHY,
-            remedy=remedy,
-            seen=seen,
+            summary=f"the NTP servers want to be asked less often ({said})",
             keys=(Key.ASK_LESS,),
             cause="kiss-o'-death RATE",
+            why=_WHY,
+            remedy=_ASK_LESS.format(listed(list(bad))),
+            seen=seen,
         )
-    key, about, cause = _cause(kinds, codes, tcp_works=tcp_works, dns_works=_dns_works(record.evidence))
-    summary = f"none of {len(asked)} NTP servers answers this node usably ({told})"
+    kinds = {name: _kind(reference) for name, reference in bad.items()}
+    evidence = record.evidence
+    key, about, cause = _cause(kinds, codes, tcp_works=_tcp_works(evidence), dns_works=_dns_works(evidence))
+    summary = f"none of {len(bad)} NTP servers answers this node usably ({said})"
     summary += f": {cause}" if len(set(kinds.values())) == 1 else ""
+    addresses = {server["server"]: server.get("addresses") or [] for server in record.section("ntp")["servers"]}
     asks = [
         _ASK[kind].format(_with_addresses([name for name in kinds if kinds[name] == kind], addresses))
         for kind in dict.fromkeys(kinds.values())
@@ -165,12 +169,12 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     return Finding(
         state="fail",
         summary=summary,
-        why=_WHY,
-        remedy=" ".join([*asks, _OTHERS]),
-        seen=seen,
         keys=(key,),
         about=about,
         cause=cause,
+        why=_WHY,
+        remedy=" ".join([*asks, _OTHERS]),
+        seen=seen,
     )
 
 

@@ -19,7 +19,7 @@ stands in plugin_utils/daemons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -98,18 +98,17 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             f"the selected source {_names(selected)} no longer answers (reach 0)",
             "the selected source is silent",
         )
-    notes = [
-        f"; {words}: {_names(those)}"
-        for words, those in (
-            ("falsetickers", [p for p in peers if p.state == "falseticker"]),
-            ("silent", [p for p in peers if p.state == "unreachable"]),
-            ("not resolved", [p for p in peers if p.state == "unresolved"]),
-        )
-        if those
-    ]
-    return Finding(
-        state="pass", summary=f"{daemon} follows {_names(selected)}, of {len(peers)} in all{''.join(notes)}", seen=seen
-    )
+    summary = f"{daemon} follows {_names(selected)}, of {len(peers)} in all{_notes(peers)}"
+    return Finding(state="pass", summary=summary, seen=seen)
+
+
+_NOTED = {"falseticker": "falsetickers", "unreachable": "silent", "unresolved": "not resolved"}
+
+
+def _notes(peers: Sequence[Peer]) -> str:
+    """Those that are of no use beside the one that is followed."""
+    those = {words: [peer for peer in peers if peer.state == state] for state, words in _NOTED.items()}
+    return "".join(f"; {words}: {_names(found)}" for words, found in those.items() if found)
 
 
 def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Finding:

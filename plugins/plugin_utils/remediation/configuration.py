@@ -131,9 +131,8 @@ class Configuration:
         return not misled or (bool(names) and good == len(names))
 
     def _owner(self, path: str) -> Owner | None:
-        return next(
-            (o for o in (owner_of(p, text) for p, text in self.planned.files("chrony") if p == path) if o), None
-        )
+        texts = [text for file, text in self.planned.files("chrony") if file == path]
+        return next((owner for text in texts if (owner := owner_of(text))), None)
 
     def _extend(self, owner: Owner, config: ChronyConfig, choice: Choice) -> dict[str, str]:
         """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""

@@ -32,8 +32,8 @@ class Distribution:
     """One distribution's names for chrony's parts.
 
     ``confdir`` and ``sourcedir`` are the folders that the shipped configuration reads ``*.conf`` and ``*.sources`` from, None
-    where it reads none. ``wait_unit`` is None where the package has no chrony-wait. ``options`` is what the package's
-    ``options_file`` sets ``options_variable`` to. ``replaces``: installing chrony removes other time daemons' packages.
+    where it reads none. ``wait_unit`` is None where the package has no chrony-wait. ``options`` is what the package
+    sets ``options_variable`` to in its environment file. ``replaces``: installing chrony removes other time daemons' packages.
     ``installs``: packages can be installed on this node; ``why_not`` says why they can't, and what to do.
     """
 
@@ -46,7 +46,6 @@ class Distribution:
     confdir: str | None
     sourcedir: str | None
     options_variable: Literal["DAEMON_OPTS", "OPTIONS"]
-    options_file: str
     options: str
     user: str
     replaces: bool
@@ -66,7 +65,6 @@ _DEBIAN = Distribution(
     confdir="/etc/chrony/conf.d",
     sourcedir="/etc/chrony/sources.d",
     options_variable="DAEMON_OPTS",
-    options_file="/etc/default/chrony",
     options="-F 1",
     user="_chrony",
     replaces=True,  # Conflicts, Provides, Replaces: time-daemon
@@ -81,7 +79,6 @@ _RED_HAT = Distribution(
     confdir=None,
     sourcedir=None,  # /run/chrony-dhcp is the DHCP client's
     options_variable="OPTIONS",
-    options_file="/etc/sysconfig/chronyd",
     options="-F 2",
     user="chrony",
     replaces=False,  # the units conflict, the packages do not

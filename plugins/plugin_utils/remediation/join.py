@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..clock.interval import Interval
-from ..model.wording import listed
+from ..model.wording import listed, skew_text
 
 SLEW_RATE = 0.083333
 """Seconds that chronyd slews in a second: maxslewrate is 83333 ppm unless told otherwise (chrony.conf(5))."""
@@ -71,7 +71,7 @@ def correction(
         )
     furthest_s = max(abs(skew_s.low), abs(skew_s.high))
     slew_s = furthest_s / SLEW_RATE
-    off = f"{has} and its clock is {_off(skew_s)}"
+    off = f"{has} and its clock is {skew_text(skew_s)}"
     if furthest_s <= threshold_s:
         return Correction("slew", f"{off}: less than chronyd steps, it is slewed in {_duration(slew_s)}.", slew_s)
     if -forward_limit_s <= skew_s.low and skew_s.high <= 0:
@@ -84,16 +84,6 @@ def correction(
         else f"A step forward of more than {forward_limit_s:g} s makes leases and tokens run out at once"
     )
     return Correction("refuse", f"{off}. {harm}; chronyd's slew would take {_duration(slew_s)}. {next_}", slew_s)
-
-
-def _off(skew_s: Interval) -> str:
-    """
-    >>> _off(Interval(-612.1, -611.9)), _off(Interval(2.0, 2.5)), _off(Interval(-3.0, 1.0))
-    ('612.000 s behind', '2.250 s ahead', 'between 3.000 s behind and 1.000 s ahead')
-    """
-    if skew_s.low < 0 < skew_s.high:
-        return f"between {-skew_s.low:.3f} s behind and {skew_s.high:.3f} s ahead"
-    return f"{abs(skew_s.middle):.3f} s {'ahead' if skew_s.middle > 0 else 'behind'}"
 
 
 def _duration(seconds: float) -> str:

@@ -153,12 +153,12 @@ _HEADER = re.compile(
 )
 
 
-def owner_of(path: str, text: str) -> Owner | None:  # noqa: ARG001  (a rule may need the path; none does yet)
+def owner_of(text: str) -> Owner | None:
     """Who else wrote this file; None: nobody known (the distribution, a person), or this project itself.
 
-    ``path`` and ``text`` are those of a chrony.conf, ntp.conf (NTPsec's too), timesyncd.conf or a fragment of one of them.
+    ``text`` is that of a chrony.conf, ntp.conf (NTPsec's too), timesyncd.conf or a fragment of one of them.
 
-    >>> owner_of("/etc/systemd/timesyncd.conf.d/cloud-init.conf", "# cloud-init generated file\\n[Time]\\nNTP=a\\n").name
+    >>> owner_of("# cloud-init generated file\\n[Time]\\nNTP=a\\n").name
     'cloud-init'
     """
     comments = [line for line in map(str.strip, text.splitlines()) if line.startswith(("#", "!", ";", "%"))]

@@ -6,8 +6,6 @@ the same plan, so that it foretells what a run does. A plan refuses rather than 
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -25,28 +23,27 @@ from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
+from .chronyd_start import chronyd_options, refuse_step
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
 from .join import Correction, correction, joined
-from .owners import Owner, owner_of
+from .other_tools import refuse_fight
+from .packages import plan_installation
 from .planned import Change, Planned, RefusedError
 from .servers import Choice, choose
-from .settings import Settings, is_number
+from .settings import Settings
 
 WAIT = "chrony-wait.service"
 _MASKED = "masked"
 _RTC = (NextBoot.RTC_OFF, NextBoot.RTC_LOCAL, NextBoot.RTC_UNREADABLE)
 """Keys of next_boot that go when the RTC is set."""
+_STARTED_ANEW = (NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)
+"""Keys of next_boot that go when chronyd is started in place of another daemon."""
 _NO_SOURCE = (Sources.NONE_CONFIGURED, Sources.NONE_ANSWERS, Sources.NONE_SELECTED)
 """Keys of ntp_sources that a daemon shows which was started just now."""
 STARTS_WITHIN_S = 60.0
 """So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
-_UNFINISHED = ("half-installed", "unpacked", "half-configured")
-"""dpkg's states of a package whose installation was cut off (dpkg(1))."""
-APT_NEEDS_RIGHT_TIME_S = 5.0
-"""Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
-(apt.conf(5), Acquire::Max-FutureTime), and TLS a certificate that is not valid yet."""
 
 
 @dataclass(frozen=True)
@@ -165,29 +162,16 @@ class _Planner(Planned):
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
-        install = self._install(chrony, daemons, others, step)
+        install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
         if install:
             # What rpm puts beside a configuration file: the package's where another one was, and a changed one when the package
             # is removed (RPM's documentation of %config(noreplace)).
             suffixes = () if self.platform.manager == "apt" else (".rpmnew", ".rpmsave")
             install["beside"] = [{**file, "path": file["path"] + suffix} for file in files for suffix in suffixes]
-        unit = chrony.unit if chrony else self.platform.unit
-        restart = bool(files) or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
-        if restart:
-            if step.kind == "slew":
-                self._refuse_step(unit, config)
-            running = bool(chrony and chrony.active)
-            words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
-            first = (
-                [] if running else ["time_service", *self.caused("next_boot", NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)]
-            )
-            self.change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
-        # One that is enabled in /run alone is not enabled at the next boot.
-        enable = [] if chrony and chrony.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED) else [unit]
-        if enable:
-            unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
-            self.change(f"{unmask}enable {unit}", *self.caused("next_boot", NextBoot.NOT_ENABLED))
+        chronyd = self._chronyd(chrony, config, step, written=bool(files))
+        unit = chronyd["unit"]
+        enable = self._enable(chrony, unit)
         if install and install["hold"] and not enable:
             enable = [unit]  # it is unmasked with what is enabled
         self._disable(others)
@@ -195,19 +179,44 @@ class _Planner(Planned):
             files += self._wait(unit, enable) + self._order()
         node = {
             "files": files,
-            "chronyd": {
-                "unit": unit,
-                "config": config.path,
-                "restart": restart,
-                "step": step.kind == "step",
-                "options_variable": self.platform.options_variable,
-                "options": self._options(),
-            },
+            "chronyd": chronyd,
             "enable": enable,
             "disable": [d.unit for d in others],
             "rtc": self._rtc(bool(files)),
         }
         return self._finish(install, node, step)
+
+    def _chronyd(
+        self, chrony: TimeDaemon | None, config: ChronyConfig, step: Correction, *, written: bool
+    ) -> dict[str, Any]:
+        """The chronyd that is to run, and whether it is started anew; ``written``: its files change."""
+        unit = chrony.unit if chrony else self.platform.unit
+        restart = written or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
+        variable = self.platform.options_variable
+        if restart:
+            if step.kind == "slew":
+                starts = self._boot_units().get(unit, {}).get("exec_start") or ""
+                refuse_step(self.record.skew.skew_s, config, unit=unit, exec_start=starts, variable=variable)
+            running = bool(chrony and chrony.active)
+            words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
+            first = [] if running else ["time_service", *self.caused("next_boot", *_STARTED_ANEW)]
+            self.change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
+        return {
+            "unit": unit,
+            "config": config.path,
+            "restart": restart,
+            "step": step.kind == "step",
+            "options_variable": variable,
+            "options": chronyd_options(self.record, self.platform),
+        }
+
+    def _enable(self, chrony: TimeDaemon | None, unit: str) -> list[str]:
+        """The unit, unless it is enabled already. One that is enabled in /run alone is not enabled at the next boot."""
+        if chrony and chrony.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED):
+            return []
+        unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
+        self.change(f"{unmask}enable {unit}", *self.caused("next_boot", NextBoot.NOT_ENABLED))
+        return [unit]
 
     def _just_started(self, chrony: TimeDaemon, choice: Choice) -> float | None:
         """How long ago, in seconds, where all that is at fault is that chronyd needs time: its servers are good.
@@ -236,26 +245,6 @@ class _Planner(Planned):
             return TimeDaemon(daemon="chrony", unit=self.platform.unit, active=False, enabled=False, state=_MASKED)
         return min(units, key=lambda d: (not d.active, not d.enabled), default=None)
 
-    def _refuse_step(self, unit: str, config: ChronyConfig) -> None:
-        """A joined node is slewed by -R, by the environment file; raises RefusedError where that does not keep it from a step."""
-        skew_s, makestep = self.record.skew.skew_s, config.last("makestep")
-        # chronyd(8): -R ignores makestep with a positive limit alone.
-        if makestep and skew_s and makestep.arguments[1:2] and makestep.arguments[1].startswith("-"):
-            threshold = makestep.arguments[0]
-            if not is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
-                raise RefusedError(
-                    f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
-                    "number of updates chronyd's option -R does not hold it. Give it a positive one, for example `makestep 1 3` "
-                    "(chrony_makestep, chrony_extra_lines)."
-                )
-        starts = self._boot_units().get(unit, {}).get("exec_start") or ""
-        variable = self.platform.options_variable
-        if starts and f"${variable}" not in starts.replace("{", ""):
-            raise RefusedError(
-                f"This node has joined a cluster, and chronyd can't be kept from stepping its clock: {unit} runs `{starts}`, "
-                f"without the options in ${variable}. Add ${variable} to its ExecStart=."
-            )
-
     def _step(self) -> Correction:
         said = correction(
             self.record.skew.skew_s,
@@ -268,48 +257,6 @@ class _Planner(Planned):
         if said.kind == "refuse":
             raise RefusedError(said.why)
         return said
-
-    def _install(
-        self, chrony: TimeDaemon | None, daemons: Sequence[TimeDaemon], others: Sequence[TimeDaemon], step: Correction
-    ) -> dict[str, Any] | None:
-        dpkg = self.record.section("platform").get("dpkg") or {}
-        held_by = dpkg.get("held_by")
-        unfinished = dpkg.get("chrony") in _UNFINISHED
-        if chrony and not unfinished:
-            return None
-        if not self.platform.installs:
-            raise RefusedError(self.platform.why_not)
-        replaced = [d.unit for d in others] if self.platform.replaces else []
-        what = f"install {self.platform.package}" + (f" in place of {listed(replaced)}" if replaced else "")
-        if unfinished and not held_by:
-            what = f"finish the installation of {self.platform.package}, which was interrupted ({dpkg['chrony']})"
-        if held_by:
-            at_work = f"{held_by['name'] or 'another process'} (process {held_by['pid']})"
-            what += f", once {at_work} has released dpkg's lock"
-        self.change(what, "time_service")
-        skew_s = self.record.skew.skew_s
-        off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
-        if off and skew_s:
-            self.change("set the clock, so that the package's repository is believed", "clock_skew")
-        undo = {
-            "manager": self.platform.manager,
-            "package": self.platform.package,
-            # The package manager removes also those that neither run nor start: their states are saved too.
-            "replaces": [d.daemon for d in daemons if d != chrony] if self.platform.replaces else [],
-            # An earlier installation may have left keys, which are not backed up and so must not be purged.
-            "purge": not (self.record.section("chrony").get("config") or {}).get("path"),
-        }
-        return {
-            "manager": self.platform.manager,
-            "package": self.platform.package,
-            # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
-            "hold": [self.platform.unit] if joined(self.record.section("join_state")) else [],
-            "step_s": -skew_s.middle if off and skew_s else None,
-            "idle": [d.unit for d in daemons if d not in (chrony, *others)],
-            "unfinished": not held_by and (unfinished or bool(dpkg.get("interrupted"))),
-            # What someone else has begun stays. Of what a run of this role has begun, the backup knows.
-            "undo": {} if unfinished else undo,
-        }
 
     def _order(self) -> list[dict[str, str]]:
         """Drop-ins for what starts pods and does not wait for the clock yet, and for what one names."""
@@ -357,42 +304,12 @@ class _Planner(Planned):
 
     def _disable(self, others: Iterable[TimeDaemon]) -> None:
         for daemon in others:
-            self._refuse_fight(daemon)
+            refuse_fight(self, self.settings, daemon)
             answered = [
                 *self.caused("time_service", TimeService.SEVERAL),
                 *self.caused("next_boot", NextBoot.SEVERAL_ENABLED, NextBoot.NOT_ENABLED, NextBoot.GIVES_UP),
             ]
             self.change(f"stop and disable {daemon.unit}", *answered)
-
-    def _refuse_fight(self, daemon: TimeDaemon) -> None:
-        """Another tool that configures this daemon would bring it back at its next run."""
-        section = discover()[daemon.daemon].section
-        if section is None or self.settings.overwrite_foreign_config:
-            return
-        read = self.files(section)
-        beside = (self.record.evidence.get(section) or {}).get("beside") or []
-        for path, text in [*read, *((file["path"], file["text"]) for file in beside)]:
-            owner = owner_of(path, text)
-            if owner and owner.again:
-                raise RefusedError(
-                    f"{daemon.unit} would be stopped, but {owner.name} wrote {path} and brings it back at its next run. "
-                    f"{self._in_the_tool(owner, daemon, text, (path, text) in read)} Or take {owner.name} off this node, and "
-                    "set chrony_overwrite_foreign_config=true."
-                )
-
-    def _in_the_tool(self, owner: Owner, daemon: TimeDaemon, text: str, read: bool) -> str:
-        """What to set in the tool that brings a daemon; ``read``: whether that reads the tool's file, which has ``text``."""
-        servers = [*self.settings.wanted.servers, *self.settings.wanted.pools]
-        how = owner.how.replace("{servers}", listed(servers))
-        if not read:
-            bring = f": let {owner.name} bring chrony, by {owner.chrony}" if owner.chrony else ""
-            return f"{daemon.daemon} does not read that file{bring}. {how}"
-        there = [re.search(rf"^(server|pool)\s+{re.escape(name)}\s", text, re.MULTILINE) for name in servers]
-        if daemon.active and there and all(there):
-            return (
-                f"It names your servers, which {daemon.daemon} follows some minutes after its start: check again then."
-            )
-        return how
 
     def _finish(self, install: Mapping[str, Any] | None, node: Mapping[str, Any], step: Correction) -> Plan:
         answered = {name for change in self.changes for name in change.answers}
@@ -406,18 +323,6 @@ class _Planner(Planned):
             self.warnings.append(f"no change answers {'; '.join(rest)}")
         wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
         return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
-
-    def _options(self) -> str:
-        """What chronyd is started with by the distribution's file, of several lines the last, but without -s: by it chronyd sets
-        the clock by the RTC at its start (chronyd(8)).
-        """
-        found = self.platform.options
-        for file in (self.record.evidence.get("chrony") or {}).get("defaults") or []:
-            for line in file["text"].splitlines():
-                name, equals, value = line.strip().partition("=")
-                if equals and name == self.platform.options_variable:
-                    found = " ".join(shlex.split(value, comments=True))
-        return " ".join(word for word in found.split() if word != "-s")
 
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")

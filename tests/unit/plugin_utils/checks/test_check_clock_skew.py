@@ -33,10 +33,10 @@ def judge(skew_s: float, settings: dict[str, Any] | None = None, **sections: Any
 
 JUDGED = {
     "no skew": (0.0, {}, "pass", "0.000 s"),
-    "behind within the budget": (-80.0, {}, "pass", "80.000 s behind (±0.001 s)"),
-    "ahead within the budget": (29.0, {}, "pass", "29.000 s ahead (±0.001 s)"),
-    "behind by too much": (-612.0, {}, "fail", "612.000 s behind (±0.001 s): beyond argocd (90 s behind)"),
-    "ahead by too much": (45.0, {}, "fail", "45.000 s ahead (±0.001 s): beyond argocd (30 s ahead)"),
+    "behind within the budget": (-80.0, {}, "pass", "80.000 s behind (± 0.002 s)"),
+    "ahead within the budget": (29.0, {}, "pass", "29.000 s ahead (± 0.002 s)"),
+    "behind by too much": (-612.0, {}, "fail", "612.000 s behind (± 0.002 s): beyond argocd (90 s behind)"),
+    "ahead by too much": (45.0, {}, "fail", "45.000 s ahead (± 0.002 s): beyond argocd (30 s ahead)"),
     "beyond one client": (
         45.0,
         TWO_CLIENTS,
@@ -55,13 +55,13 @@ JUDGED = {
         "fail",
         "beyond argocd (90 s behind), actions-runner-controller (480 s behind)",
     ),
-    "at the edge ahead": (30.5, {}, "inconclusive", "30.500 s ahead (±0.001 s): at the edge of argocd (30 s ahead)"),
+    "at the edge ahead": (30.5, {}, "inconclusive", "30.500 s ahead (± 0.002 s): at the edge of argocd (30 s ahead)"),
     "at the edge behind": (-89.0, {}, "inconclusive", "at the edge of argocd (90 s behind)"),
     "one client failing, one at its edge": (
         60.5,
         TWO_CLIENTS,
         "fail",
-        "60.500 s ahead (±0.001 s): beyond argocd (30 s ahead)",
+        "60.500 s ahead (± 0.002 s): beyond argocd (30 s ahead)",
     ),
     "a client without leeway ahead": (
         -0.0005,
@@ -170,7 +170,7 @@ def test_a_controller_that_is_outvoted_is_told_how_far_it_is_off():
     finding = with_controller_off_by(-612.0, ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample()))
     assert finding.state == "pass"
     assert finding.summary.endswith(
-        "; the majority contradicts controller (by the others it is 612.000 s behind (±1.001 s), and was not believed)"
+        "; the majority contradicts controller (by the others it is 612.000 s behind (± 1.002 s), and was not believed)"
     )
     assert finding.seen["controller_skew_s"]["low"] == pytest.approx(-613, abs=0.01)
 

@@ -19,24 +19,24 @@ def files(folder: str) -> list[Path]:
     return sorted(path for path in (SAMPLES / folder).rglob("*") if path.is_file())
 
 
-def name_of(text: str, path: str = MAIN) -> str | None:
-    owner = owner_of(path, text)
+def name_of(text: str) -> str | None:
+    owner = owner_of(text)
     return owner.name if owner else None
 
 
 @pytest.mark.parametrize("file", files("owners"), ids=lambda file: str(file.relative_to(SAMPLES / "owners")))
 def test_what_a_tool_wrote_names_the_tool(file: Path):
-    name, *path = file.relative_to(SAMPLES / "owners").parts
+    name, *_ = file.relative_to(SAMPLES / "owners").parts
     source, _newline, text = file.read_text().partition("\n")
     assert source.startswith("# Source: ")
 
-    assert name_of(text, "/" + "/".join(path)) == name
-    assert name_of(f"{source}\n{text}", "/" + "/".join(path)) == name  # it is searched for, wherever it stands
+    assert name_of(text) == name
+    assert name_of(f"{source}\n{text}") == name  # it is searched for, wherever it stands
 
 
 @pytest.mark.parametrize("file", files("distributions"), ids=lambda f: str(f.relative_to(SAMPLES / "distributions")))
 def test_what_a_distribution_ships_has_no_owner(file: Path):
-    assert owner_of(MAIN, file.read_text()) is None
+    assert owner_of(file.read_text()) is None
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_a_distribution_ships_has_no_owner(file: Path):
     ],
 )
 def test_a_header_of_a_tool_in_general_names_that_tool(header: str, name: str):
-    owner = owner_of(MAIN, f"{header}\n{SERVERS}")
+    owner = owner_of(f"{header}\n{SERVERS}")
     assert owner is not None
     assert (owner.name, owner.again) == (name, True)
 
@@ -80,7 +80,7 @@ def test_a_block_that_ansible_put_into_a_file_makes_it_ansibles():
     ],
 )
 def test_a_file_that_no_tool_wrote_for_certain_has_no_owner(text: str):
-    assert owner_of("/etc/chrony.conf", text) is None
+    assert owner_of(text) is None
 
 
 def test_anacondas_heading_below_a_block_of_ansibles_is_not_geerlingguys():
@@ -92,18 +92,18 @@ def test_what_this_project_wrote_has_no_owner():
     header = (
         "# Written by the Ansible role skewgate.preflight.chrony, which overwrites it when it next fixes this node.\n"
     )
-    assert owner_of(MAIN, header + SERVERS) is None
-    assert owner_of(MAIN, f"# Managed by Ansible: the role skewgate.preflight.chrony\n{SERVERS}") is None
+    assert owner_of(header + SERVERS) is None
+    assert owner_of(f"# Managed by Ansible: the role skewgate.preflight.chrony\n{SERVERS}") is None
 
 
 def test_cloud_init_writes_once_and_the_others_at_each_run():
-    owners = [owner_of(str(file), file.read_text()) for file in files("owners")]
+    owners = [owner_of(file.read_text()) for file in files("owners")]
     assert {owner.name for owner in owners if owner and not owner.again} == {"cloud-init"}
 
 
 def test_how_says_where_the_servers_are_set_in_one_sentence():
     for file in files("owners"):
-        owner = owner_of(str(file), file.read_text())
+        owner = owner_of(file.read_text())
         assert owner is not None
         assert re.findall(r"{\w+}", owner.how) == ["{servers}"]
         assert owner.how[0].isupper()

@@ -1,0 +1,47 @@
+"""How chronyd is started so that it slews a joined node's clock and does not step it."""
+
+from __future__ import annotations
+
+import shlex
+
+from ..chrony.config import ChronyConfig
+from ..clock.interval import Interval
+from ..model.record import Record
+from .distributions import Distribution
+from .planned import RefusedError
+from .settings import is_number
+
+
+def refuse_step(skew_s: Interval | None, config: ChronyConfig, *, unit: str, exec_start: str, variable: str) -> None:
+    """A joined node is slewed by -R in the environment file; raises RefusedError if that does not keep chronyd from a step.
+
+    ``exec_start``: how ``unit`` starts chronyd; ``variable``: that of its options in the environment file.
+    """
+    makestep = config.last("makestep")
+    # chronyd(8): -R ignores makestep with a positive limit alone.
+    if makestep and skew_s and makestep.arguments[1:2] and makestep.arguments[1].startswith("-"):
+        threshold = makestep.arguments[0]
+        if not is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
+            raise RefusedError(
+                f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
+                "number of updates chronyd's option -R does not hold it. Give it a positive one, for example `makestep 1 3` "
+                "(chrony_makestep, chrony_extra_lines)."
+            )
+    if exec_start and f"${variable}" not in exec_start.replace("{", ""):
+        raise RefusedError(
+            f"This node has joined a cluster, and chronyd can't be kept from stepping its clock: {unit} runs `{exec_start}`, "
+            f"without the options in ${variable}. Add ${variable} to its ExecStart=."
+        )
+
+
+def chronyd_options(record: Record, platform: Distribution) -> str:
+    """What chronyd is started with by the distribution's file, of several lines the last, but without -s: by it chronyd sets
+    the clock by the RTC at its start (chronyd(8)).
+    """
+    found = platform.options
+    for file in (record.evidence.get("chrony") or {}).get("defaults") or []:
+        for line in file["text"].splitlines():
+            name, equals, value = line.strip().partition("=")
+            if equals and name == platform.options_variable:
+                found = " ".join(shlex.split(value, comments=True))
+    return " ".join(word for word in found.split() if word != "-s")
