@@ -36,6 +36,7 @@ class ActionModule(PlainAction):
     _requires_connection = True
 
     def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The node's record, judgement and verdict; the task fails only if the settings are wrong."""
         try:
             settings = read_check_settings(args, self._ways_into_a_file)
         except SettingsError as error:

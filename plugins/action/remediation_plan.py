@@ -21,6 +21,7 @@ class ActionModule(PlainAction):
     _requires_connection = False
 
     def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """The plan for the host, from what node_check registered in one of its variables; a refusal to plan fails the task."""
         # Not as an argument: the evidence is large, and need not be templated to be read.
         measured = variables.get(args["measured"]) or {}
         if "record" not in measured:

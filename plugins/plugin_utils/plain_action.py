@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -19,9 +20,9 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         return {**result, **self.answer(plain(self._task.args), task_vars or {})}
 
+    @abstractmethod
     def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """The task's result, from its arguments (as given, unchecked) and the host's variables."""
-        raise NotImplementedError
 
 
 def plain(value: Any) -> Any:

@@ -45,7 +45,7 @@ class Policy:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As plain JSON."""
+        """What a record stores under ``policy``: its fields by name, ready for ``json.dumps``."""
         return asdict(self)
 
     @property

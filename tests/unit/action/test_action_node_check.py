@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,32 +16,12 @@ from tests.builders import record
 WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "checks": ["sync_state"]}
 
 
-class Connection:
-    """A connection that pipes modules to the node if it is asked to and can; ``transport`` is its name."""
-
-    transport = "carrier"
-    _shell = SimpleNamespace(tmpdir="/tmp")
-
-    def __init__(self, *, can_pipe: bool) -> None:
-        self.can_pipe, self.pipelining = can_pipe, False
-
-    def set_option(self, name: str, value: bool) -> None:
-        assert name == "pipelining"
-        self.pipelining = value
-
-    def is_pipelining_enabled(self, wrap_async: bool) -> bool:
-        return self.can_pipe and self.pipelining and not wrap_async
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(run_action: Any) -> Any:
     """Runs the action with these arguments on a node whose module answers so; returns the task's result."""
 
     def run(args: dict[str, Any], module: Any = None, *, can_pipe: bool = True) -> dict[str, Any]:
-        task = SimpleNamespace(args=args, async_val=0, check_mode=False, action="skewgate.preflight.node_check")
-        action = node_check.ActionModule(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
-        monkeypatch.setattr(action, "_execute_module", module, raising=False)
-        return action.run(task_vars={})
+        return run_action(node_check.ActionModule, args, module=module, can_pipe=can_pipe)
 
     return run
 

@@ -19,18 +19,22 @@ ORG = "https://github.com/argoproj"
 
 
 def repository(name: str, url: str, **values: str) -> dict[str, Any]:
+    """An Argo CD Secret for the repository at ``url``."""
     return secret(name, "repository", url=url, **values)
 
 
 def template(name: str, url: str, **values: str) -> dict[str, Any]:
+    """An Argo CD Secret whose credentials are for all repositories whose URL begins with ``url``."""
     return secret(name, "repo-creds", url=url, **values)
 
 
 def reached(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The repositories (OWNER/NAME) by the name of the entry that reaches them."""
     return {entry["name"]: entry["repositories"] for entry in entries}
 
 
 def problems(read: Any, *given: Any) -> list[str]:
+    """What the function says is wrong with the Secrets; no key may be quoted in it."""
     with pytest.raises(SettingsError) as error:
         read(*given)
     assert "FirstKey" not in str(error.value)
@@ -38,6 +42,7 @@ def problems(read: Any, *given: Any) -> list[str]:
 
 
 def without(*keys: str) -> dict[str, str]:
+    """APP, a complete App in the words of Argo CD and Flux, except for these keys."""
     return {key: value for key, value in APP.items() if key not in keys}
 
 

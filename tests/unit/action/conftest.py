@@ -1,0 +1,48 @@
+"""Runs an action plugin as Ansible does, without a playbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+Result = dict[str, Any]
+
+
+class Connection:
+    """A connection that pipes modules to the node if it is asked to and can; ``transport`` is its name."""
+
+    transport = "carrier"
+    _shell = SimpleNamespace(tmpdir="/tmp")
+
+    def __init__(self, *, can_pipe: bool) -> None:
+        self.can_pipe, self.pipelining = can_pipe, False
+
+    def set_option(self, name: str, value: bool) -> None:
+        assert name == "pipelining"
+        self.pipelining = value
+
+    def is_pipelining_enabled(self, wrap_async: bool) -> bool:
+        return self.can_pipe and self.pipelining and not wrap_async
+
+
+@pytest.fixture
+def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs an action with these arguments and variables of its host, whose modules answer by ``module``: the task's result."""
+
+    def run(
+        action_class: Any,
+        args: dict[str, Any],
+        variables: dict[str, Any] | None = None,
+        *,
+        module: Callable[..., Result] | None = None,
+        can_pipe: bool = True,
+    ) -> Result:
+        task = SimpleNamespace(args=args, async_val=0, check_mode=False, action=action_class.__module__)
+        action = action_class(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
+        monkeypatch.setattr(action, "_execute_module", module, raising=False)
+        return action.run(task_vars=variables)
+
+    return run

@@ -1,0 +1,75 @@
+"""What the action has to do with Ansible: where the evidence comes from, and a task's result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.action.remediation_plan import ActionModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+
+from tests.builders import chrony, policy, record, source, tracking
+
+ARGS = {
+    "measured": "checked",
+    "servers": ["10.77.0.1", "10.77.0.2", "10.77.0.3"],
+    "source_options": "iburst",
+    "min_sources": 3,
+    "makestep": "1 3",
+    "joined_step_limit_s": 5,
+    "joined_slew_limit_s": 60,
+}
+
+
+UNSYNCHRONISED = chrony(tracking(leap="Not synchronised", stratum=0, refid="00000000"), source(state="?", reach=0))
+PLATFORM = {
+    "os_release": {"ID": "debian", "VERSION_ID": "12"},
+    "selinux": None,
+    "read_only": None,
+    "package_managers": ["apt-get", "dpkg-query"],
+}
+
+
+@pytest.fixture
+def plan(run_action: Any) -> Any:
+    """Runs the action for a node with these sections of the evidence, None for no evidence; returns the task's result."""
+
+    def run(sections: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
+        variables: dict[str, Any] = {"inventory_hostname": "node3"}
+        if sections is not None:
+            taken = record(**sections, of_policy=policy(github_apps=[]))
+            variables["checked"] = {"record": taken, "judgement": judge_record(taken), "changed": False}
+        return run_action(ActionModule, {**ARGS, **changes}, variables)
+
+    return run
+
+
+def test_a_plan_is_made_of_the_evidence_in_the_variable(plan: Any) -> None:
+    joined = {"paths": {}, "processes": []}
+    result = plan({"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined})
+    assert "failed" not in result, result["msg"]
+    assert result["changes"] == [change["what"] for change in result["plan"]["changes"]] != []
+    assert result["changed"] is False
+    assert len(result["backup_id"]) == len("20261122T083536Z")
+
+
+def test_a_plan_that_refuses_fails_the_task_with_its_reason(plan: Any) -> None:
+    result = plan({"chrony": UNSYNCHRONISED})
+    assert result["failed"]
+    assert result["plan"]["refusal"] in result["msg"]
+    assert result["changes"] == []
+
+
+def test_without_evidence_the_variable_is_named_and_nothing_is_planned(plan: Any) -> None:
+    result = plan(None)
+    assert result["failed"]
+    assert "'checked'" in result["msg"]
+    assert "plan" not in result
+
+
+def test_wrong_settings_fail_the_task_with_each_problem(plan: Any) -> None:
+    result = plan({}, servers=[], makestep="soon")
+    assert result["failed"]
+    assert "chrony_servers: " in result["msg"]
+    assert "chrony_makestep: " in result["msg"]
+    assert "plan" not in result
