@@ -161,8 +161,8 @@ evidence:
     - A section that was not asked for is absent; one that failed as a whole has nothing but C(error).
     - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) where it could not be run or did not end in time.
     - Configuration is C(path), where it begins, and C(files), each with C(path), C(text) and C(mtime_s), in the order in which
-      the daemon reads them; C(unread) has those that could not be read, each with C(path), C(error) and C(kind):
-      C(missing), C(denied) or C(other). Keys and passwords are not in it.
+      the daemon reads them; C(unread) has those that could not be read, each with C(path), C(error) and C(kind),
+      which is C(missing), C(denied) or C(other). Keys and passwords are not in it.
   returned: always
   type: dict
   contains:

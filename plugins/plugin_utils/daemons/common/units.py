@@ -22,7 +22,7 @@ def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
     """
     units = time_services["units"]
     if "error" in units:
-        raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}")
+        raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}", "time_services")
     processes = time_services.get("processes") or []
     found: dict[str, TimeDaemon] = {}
     for unit in units:

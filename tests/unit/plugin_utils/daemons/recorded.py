@@ -11,10 +11,12 @@ SAMPLES = paths.SAMPLES / "daemons"
 
 
 def sample(name: str) -> str:
+    """What a daemon's own tool printed, from the file tests/samples/daemons/NAME.txt."""
     return (SAMPLES / f"{name}.txt").read_text()
 
 
 def ran(text: str, rc: int = 0) -> dict[str, Any]:
+    """A command's answer as the evidence has it."""
     return {"rc": rc, "stdout": text, "stderr": ""}
 
 
@@ -25,6 +27,7 @@ def kernel(age_s: float, offset_us: float = 0.0) -> dict[str, Any]:
 
 
 def ntpd(rv: str, peers: str, unit_name: str = "ntpsec.service") -> dict[str, Any]:
+    """A node on which ntpd runs, with the answers of `ntpq -c rv` and `ntpq -pn`; by its unit it is NTPsec's or NTP's."""
     return {
         "chrony": None,
         "time_services": time_services(unit(unit_name)),
@@ -33,6 +36,7 @@ def ntpd(rv: str, peers: str, unit_name: str = "ntpsec.service") -> dict[str, An
 
 
 def openntpd(text: str, age_s: float = 100.0) -> dict[str, Any]:
+    """A node on which OpenNTPD runs, with the answer of `ntpctl -s all`; it set the kernel's maxerror ``age_s`` ago."""
     return {
         "chrony": None,
         "clock": kernel(age_s),
@@ -57,6 +61,7 @@ def timesyncd(text: str, age_s: float = 30.0, offset_us: float = 0.0) -> dict[st
 
 
 def ptp(time_status: str, port_data_set: str) -> dict[str, Any]:
+    """A node on which ptp4l and phc2sys run, with the answers of `pmc`."""
     answers = {"time_status": ran(time_status), "port_data_set": ran(port_data_set)}
     return {
         "chrony": None,
