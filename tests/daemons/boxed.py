@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import time_daemons
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 
 from tests.lab.host import NO_CLOCK, LabError, unpack_package
 from tests.paths import BUILD
@@ -81,7 +81,7 @@ class Box:
     def daemons(self, process: subprocess.Popen) -> list[dict]:
         """The time daemons that ``process`` and its children are, as the probe finds them; not others of this machine."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [found for found in time_daemons() if found["pid"] in {process.pid, *map(int, children)}]
+        return [found for found in scan().time_daemons if found["pid"] in {process.pid, *map(int, children)}]
 
     def close(self) -> None:
         """End what was started."""
