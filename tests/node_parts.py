@@ -56,6 +56,21 @@ HOME_URL="https://www.debian.org/"
 """
 
 
+# dpkg(1) on "Status"; a test puts in how far it has come with chrony.
+OF_DPKG = """\
+Package: adduser
+Status: install ok installed
+Priority: important
+
+Package: chrony
+Status: {}
+Priority: optional
+
+Package: chrony-doc
+Status: install ok installed
+"""
+
+
 def debian(root: Path) -> Path:
     """The folders of a Debian node, as far as the probe of the platform looks at them."""
     for folder in ("usr/lib", "run", "sys/fs"):

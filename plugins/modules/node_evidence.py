@@ -471,7 +471,7 @@ def collect(params: dict) -> dict:
 
 
 def main():
-    """The module."""
+    """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode changes nothing about that."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, evidence=collect(module.params))
 

@@ -262,7 +262,7 @@ ARGUMENTS = {
 
 
 def main():
-    """The module."""
+    """Does what ``state`` says in a session of its own, and prints the result; an error comes with the backup it is about."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,

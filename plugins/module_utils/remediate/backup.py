@@ -48,11 +48,13 @@ class Backup:
     manifest: dict
 
     @property
-    def id(self) -> str:  # noqa: D102
+    def id(self) -> str:
+        """The name of its folder: the time of the run that began it."""
         return self.manifest["id"]
 
     @property
-    def state(self) -> str:  # noqa: D102
+    def state(self) -> str:
+        """``open`` while a run may continue it, then ``confirmed`` or ``undone``."""
         return self.manifest["state"]
 
     def saved(self, path: str):
@@ -100,7 +102,7 @@ class Backup:
         files.write(os.path.join(self.path, "manifest.json"), text.encode(), {"mode": "0600"})
 
     def discard(self) -> None:
-        """Removes it."""
+        """Removes it from the disk, with all that it saved."""
         files.remove(
             os.path.join(self.path, "manifest.json")
         )  # first, so that no half of it is ever taken for a backup

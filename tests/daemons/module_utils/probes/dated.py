@@ -15,13 +15,14 @@ class Dated(BaseHTTPRequestHandler):
     seen: list[tuple[str, str, tuple[str, int], dict[str, str]]]
 
     def do_HEAD(self) -> None:
+        """Note the request and answer it."""
         type(self).seen.append((self.command, self.path, self.client_address, dict(self.headers)))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        pass
+        """Print nothing of a request."""
 
 
 def collect_one(url: str, ca_pem: str | None, timeout_s: float = 2) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform
 
-from tests.node_parts import debian
+from tests.node_parts import OF_DPKG, debian
 
 
 @pytest.fixture
@@ -48,20 +48,6 @@ def test_a_read_only_mount_is_seen(node: Path, mounted: list[str], booted: bool,
     if "Operation not permitted" in ended.stderr:
         pytest.skip("a mount takes root")
     assert ended.stdout.strip() == expected, ended.stderr
-
-
-OF_DPKG = """\
-Package: adduser
-Status: install ok installed
-Priority: important
-
-Package: chrony
-Status: {}
-Priority: optional
-
-Package: chrony-doc
-Status: install ok installed
-"""
 
 
 @pytest.mark.parametrize("lock", ["lock-frontend", "lock"])

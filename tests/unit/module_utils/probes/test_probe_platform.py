@@ -7,7 +7,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform
 
-from tests.node_parts import debian
+from tests.node_parts import OF_DPKG, debian
 
 
 @pytest.fixture
@@ -61,20 +61,6 @@ def test_the_package_managers_are_those_that_are_installed(tmp_path: Path, monke
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(run, "PATH", str(tmp_path))
     assert platform.collect()["package_managers"] == ["zypper", "transactional-update"]
-
-
-OF_DPKG = """\
-Package: adduser
-Status: install ok installed
-Priority: important
-
-Package: chrony
-Status: {}
-Priority: optional
-
-Package: chrony-doc
-Status: install ok installed
-"""
 
 
 @pytest.mark.parametrize(
