@@ -40,7 +40,7 @@ FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last
 
 
 def collect(shown) -> dict:
-    """The section ``boot``; ``units`` is empty where systemd does not run and ``{"error"}`` where the question failed.
+    """The section ``boot``; ``units`` is empty if systemd does not run, and ``{"error"}`` if the question failed.
 
     ``shown``: what ``systemd.show`` gives of UNITS with PROPERTIES, an empty list without systemd.
     """

@@ -45,7 +45,7 @@ OPENRC_STATES = {
 
 
 def collect(timeout_s: float, shown, processes: list) -> dict:
-    """The section ``time_services``; ``units`` is ``{"error"}`` where the question failed.
+    """The section ``time_services``; ``units`` is ``{"error"}`` if the question failed.
 
     ``shown``: what ``systemd.show`` gives of UNITS (and maybe more) with PROPERTIES, an empty list without systemd.
     ``processes``: the time daemons that run.

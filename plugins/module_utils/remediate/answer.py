@@ -32,7 +32,7 @@ def difference(path: str, before, after) -> dict:
 
 
 def about(backup, text: str) -> RemediationError:
-    """An error that says of which backup it is; ``backup`` is None where none was left behind."""
+    """An error that says of which backup it is; ``backup`` is None if none was left behind."""
     error = RemediationError(text)
     error.backup_id = backup.id if backup else None
     return error

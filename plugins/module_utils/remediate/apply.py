@@ -94,7 +94,7 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def _saved(node: Node, backup, desired: Desired, params: dict) -> Backup:
-    """The backup, with all that is desired in it; discarded where it could not be written and is this call's own."""
+    """The backup, with all that is desired in it; discarded if it is this call's own and could not be written."""
     made = backup is None
     try:
         backup = backup or node.backups.create(params["backup_id"])
@@ -107,7 +107,7 @@ def _saved(node: Node, backup, desired: Desired, params: dict) -> Backup:
 
 
 def _staged(node: Node, backup, desired: Desired, params: dict, *, to_write: list, notes: list) -> Backup:
-    """The backup, with all on the node ready to be renamed in; RemediationError, with nothing changed, where that can't be."""
+    """The backup, with all on the node ready to be renamed in; RemediationError, with nothing changed, if that fails."""
     needed = [unit for unit in dict.fromkeys([*desired.enable, desired.restart]) if unit]
     missing = [unit for unit in needed if desired.units_now[unit]["load_state"] == "not-found"]
     if missing:
@@ -151,7 +151,7 @@ def _nothing_changed(backup, error: BaseException) -> RemediationError:
 
 
 def _restored(node: Node, backup: Backup, error: BaseException) -> RemediationError:
-    """Puts all back, and what to tell about it."""
+    """Puts all back; the error that says what failed, and whether the former state was restored."""
     # Packages are still to be put back, by who has changed them: until then there is something to undo.
     problems = restore(node, backup, [], state="open" if backup.manifest["packages"] else "undone")
     if problems:

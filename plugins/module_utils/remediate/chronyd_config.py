@@ -60,9 +60,9 @@ def draws_in(text: str, path: str) -> bool:
 
 
 def slew_files(root: str, unit: str, chronyd: dict) -> dict:
-    """The files by which chronyd's start does not step the clock, until the next boot, where a step is right.
+    """The files by which chronyd's start does not step the clock, until the next boot: there a step is right.
 
-    ``{path: (content, mode)}``, both None where a file is to be absent. ``chronyd``: that option of the module, ``unit`` its unit
+    ``{path: (content, mode)}``, both None if a file is to be absent. ``chronyd``: that option of the module, ``unit`` its unit
     by systemd's own name.
     chronyd(8) -R: makestep is ignored at this start. Of several EnvironmentFile= the last wins (systemd.exec(5)).
     """

@@ -55,7 +55,7 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def was_local(node: Node, backup: Backup) -> bool:
-    """Whether the RTC kept local time and keeps UTC now; hwclock(8): the third line of /etc/adjtime tells."""
+    """Whether the RTC kept local time and keeps UTC now; hwclock(8): by the third line of /etc/adjtime."""
     path = f"{node.root}/etc/adjtime"
     return path in backup.manifest["files"] and _is_local(backup.saved(path)) and not _is_local(files.read(path))
 

@@ -39,7 +39,7 @@ class Systemd:
         return states(shown, units, self._wanted)
 
     def systemctl(self, verb: str, units: list) -> None:
-        """``systemctl VERB UNITS``; RemediationError with what it said where it fails."""
+        """``systemctl VERB UNITS``; RemediationError with what it said if it fails."""
         argv = ["systemctl", *verb.split(), *units]
         answer = run(argv, COMMAND_TIMEOUT_S)
         if answer.get("rc") != 0:
@@ -48,7 +48,7 @@ class Systemd:
             raise RemediationError(" ".join([failure, *why]))
 
     def wait_for_chronyd(self, unit: str, timeout_s: float = 10) -> None:
-        """Returns when chronyd answers and its unit is active; RemediationError with the end of its journal where it does not."""
+        """Returns when chronyd answers and its unit is active; RemediationError with the end of its journal if it does not."""
         answer: dict = {"rc": 0}
         end_mono_s = time.monotonic() + timeout_s
         while installed("chronyc"):
@@ -64,10 +64,10 @@ class Systemd:
             raise RemediationError(f"{unit} did not stay active. {self.last_words(unit)}")
 
     def last_words(self, unit: str) -> str:
-        """The end of what ``systemctl status`` tells of a unit: after an empty line, its journal."""
+        """The end of what ``systemctl status`` shows of a unit: after an empty line, its journal."""
         argv = ["systemctl", "status", "--no-pager", "--full", "--lines=6", unit]
-        told = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().rpartition("\n\n")[2]
-        return f"systemctl status {unit}: {' | '.join(line.strip() for line in told.splitlines()) or 'nothing'}."
+        shown = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().rpartition("\n\n")[2]
+        return f"systemctl status {unit}: {' | '.join(line.strip() for line in shown.splitlines()) or 'nothing'}."
 
     def _wanted(self, unit: str) -> bool:
         name = glob.escape(os.path.splitext(unit)[0])

@@ -31,7 +31,7 @@ DONE = {  # what a command did, in words
 
 
 def words(commands: list) -> list:
-    """What commands do, told after the fact.
+    """What commands have done, in words.
 
     >>> words([("unmask", ["chrony.service"]), ("reset-failed", ["chrony.service"]), ("enable", ["chrony.service"])])
     ['unmasked chrony.service', 'enabled chrony.service']
