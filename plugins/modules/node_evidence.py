@@ -23,10 +23,10 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
-      platform, github_apps]
-    default: [clock, time_services, chrony, ntpd, openntpd, timesyncd, ptp, ntp, nts, api_date, join_state, boot, clock_movers,
-      platform, github_apps]
+    choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, time_services, boot, nts, clock_movers,
+      join_state, platform]
+    default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, time_services, boot, nts, clock_movers,
+      join_state, platform]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
     type: list
@@ -308,46 +308,103 @@ evidence:
 """
 
 import os
-import platform
 import time
+from functools import partial
+from platform import python_version
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import outcome, start
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import read_clocks
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.systemd import is_manager, show
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     api_date,
     boot,
     chrony,
     clock,
     clock_movers,
+    github_apps,
     join_state,
     ntp,
     ntpd,
     nts,
     openntpd,
+    platform,
     ptp,
     time_services,
     timesyncd,
 )
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps as github_app
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution
 
-SECTIONS = [
-    "clock",
-    "time_services",
-    "chrony",
-    "ntpd",
-    "openntpd",
-    "timesyncd",
-    "ptp",
-    "ntp",
-    "nts",
-    "api_date",
-    "join_state",
-    "boot",
-    "clock_movers",
-    "platform",
-    "github_apps",
-]
+
+class Run:
+    """One run of the module: its parameters, and what several probes need and is taken once for all of them."""
+
+    def __init__(self, params: dict) -> None:
+        """Looks at nothing yet."""
+        self.params = params
+        self.timeout_s = params["timeout_s"]
+        self.busy_s = 3 * self.timeout_s
+        self._processes = Once(scan)
+        self.units = Once(self._units)
+
+    def time_daemons(self) -> list:
+        """The time daemons that run (``processes.Running``)."""
+        return self._processes().time_daemons
+
+    def cluster(self) -> list:
+        """The processes of a cluster (``processes.Running``)."""
+        return self._processes().cluster
+
+    def _units(self):
+        """What systemd shows of the units of ``boot``, which are those of ``time_services`` and more."""
+        if not is_manager():
+            return []
+        properties = sorted({*boot.PROPERTIES, *time_services.PROPERTIES})
+        return gather({"units": partial(show, boot.UNITS, properties, self.busy_s)}, self.busy_s + 1)["units"]
+
+
+def _of_daemon(probe) -> tuple:
+    """The row of a probe that looks at one daemon."""
+    return lambda run: probe.collect(run.busy_s, run.time_daemons()), lambda run: run.busy_s + 3
+
+
+# Section: how to take it, and by how many seconds from its start it has ended if nothing is wrong with the node.
+# They are started in this order; NTP comes first, for what runs beside its exchanges widens their delay.
+PROBES = {
+    "ntp": (
+        lambda run: ntp.collect(
+            run.params["ntp_servers"], run.params["ntp_port"], run.params["ntp_samples"], run.timeout_s
+        ),
+        lambda run: ntp.bound_s(run.params["ntp_samples"], run.timeout_s),
+    ),
+    "clock": (lambda _run: clock.collect(), lambda run: run.busy_s),
+    "github_apps": (
+        lambda run: github_apps.collect(run.params["github_apps"], run.timeout_s),
+        lambda run: github_apps.bound_s(run.params["github_apps"], run.timeout_s),
+    ),
+    "api_date": (
+        lambda run: api_date.collect(run.params["apis"], run.timeout_s),
+        lambda run: api_date.bound_s(run.timeout_s),
+    ),
+    "chrony": _of_daemon(chrony),
+    "ntpd": _of_daemon(ntpd),
+    "openntpd": _of_daemon(openntpd),
+    "timesyncd": _of_daemon(timesyncd),
+    "ptp": _of_daemon(ptp),
+    "time_services": (
+        lambda run: time_services.collect(run.busy_s, run.units(), run.time_daemons()),
+        lambda run: run.busy_s + 3,
+    ),
+    "boot": (lambda run: boot.collect(run.units()), lambda run: run.busy_s + 3),
+    "nts": (
+        lambda run: nts.collect(run.timeout_s, run.params["nts_servers"], run.time_daemons()),
+        lambda run: nts.bound_s(run.timeout_s),
+    ),
+    "clock_movers": (lambda run: clock_movers.collect(run.busy_s), lambda run: run.busy_s + 3),
+    "join_state": (lambda run: join_state.collect(run.cluster()), lambda run: run.busy_s),
+    "platform": (lambda _run: platform.collect(), lambda run: run.busy_s),
+}
+SECTIONS = list(PROBES)
 
 APP_OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -393,36 +450,12 @@ QUIET_S = 0.5
 
 def collect(params: dict) -> dict:
     """The evidence, for the module's parameters."""
-    wall_ns, mono_ns = clock.read_clocks()
-    timeout_s = params["timeout_s"]
-    busy_s = 3 * timeout_s
-    probes = {  # section: how to take it, and by when it has ended if nothing is wrong with the node
-        "ntp": (
-            lambda: ntp.collect(params["ntp_servers"], params["ntp_port"], params["ntp_samples"], timeout_s),
-            ntp.bound_s(params["ntp_samples"], timeout_s),
-        ),
-        "clock": (clock.collect, busy_s),
-        "github_apps": (
-            lambda: github_app.collect(params["github_apps"], timeout_s),
-            github_app.bound_s(params["github_apps"], timeout_s),
-        ),
-        "api_date": (lambda: api_date.collect(params["apis"], timeout_s), api_date.bound_s(timeout_s)),
-        "chrony": (lambda: chrony.collect(busy_s), busy_s + 3),
-        "ntpd": (lambda: ntpd.collect(busy_s), busy_s + 3),
-        "openntpd": (lambda: openntpd.collect(busy_s), busy_s + 3),
-        "timesyncd": (lambda: timesyncd.collect(busy_s), busy_s + 3),
-        "ptp": (lambda: ptp.collect(busy_s), busy_s + 3),
-        "time_services": (lambda: time_services.collect(busy_s), busy_s + 3),
-        "boot": (lambda: boot.collect(busy_s), busy_s + 3),
-        "nts": (lambda: nts.collect(timeout_s, params["nts_servers"]), nts.bound_s(timeout_s)),
-        "clock_movers": (lambda: clock_movers.collect(busy_s), busy_s + 3),
-        "join_state": (join_state.collect, busy_s),
-        "platform": (distribution.collect, busy_s),
-    }
+    wall_ns, mono_ns = read_clocks()
+    run = Run(params)
     started = {}
-    for section, (probe, bound_s) in probes.items():
+    for section, (take, bound_s) in PROBES.items():
         if section in params["sections"]:
-            started[section] = (start(probe), time.monotonic() + bound_s)
+            started[section] = (start(take, run), time.monotonic() + bound_s(run))
             if section == "ntp":
                 outcome(started[section][0], time.monotonic() + QUIET_S)
     evidence = {section: outcome(future, deadline_mono_s) for section, (future, deadline_mono_s) in started.items()}
@@ -431,14 +464,14 @@ def collect(params: dict) -> dict:
         "wall_ns": wall_ns,
         "mono_ns": mono_ns,
         "end_mono_ns": time.monotonic_ns(),
-        "python": platform.python_version(),
+        "python": python_version(),
         "euid": os.geteuid(),
     }
     return evidence
 
 
 def main():
-    """The module."""
+    """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode changes nothing about that."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, evidence=collect(module.params))
 

@@ -216,12 +216,17 @@ notes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied, begun
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError, reason
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.rtc import confirmed
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.survive import in_own_session
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import STATES, Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import described, undone
+
+STATES = {"begun": begun, "applied": applied, "confirmed": confirmed, "undone": undone, "described": described}
 
 ARGUMENTS = {
-    "state": {"type": "str", "required": True, "choices": ["begun", "applied", "confirmed", "undone", "described"]},
+    "state": {"type": "str", "required": True, "choices": list(STATES)},
     "backup_id": {"type": "str"},
     "files": {
         "type": "list",
@@ -257,7 +262,7 @@ ARGUMENTS = {
 
 
 def main():
-    """The module."""
+    """Does what ``state`` says in a session of its own, and prints the result; an error comes with the backup it is about."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,

@@ -5,17 +5,19 @@ A daemon is started only after its own surroundings have shown that the kernel r
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import time_daemons
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 
 from tests.lab.host import NO_CLOCK, LabError, unpack_package
-from tests.paths import BUILD
+from tests.paths import BUILD, ROOT
 
 #: Ends with 0 if nothing here may set the clock. The kernel is asked only where the capability is gone.
 REFUSED = """
@@ -39,6 +41,26 @@ def unpacked(package: str) -> Path:
         return unpack_package(package, BUILD / package)
     except LabError as error:
         pytest.skip(f"{package} could not be had: {error}")
+
+
+def in_network(network: str, code: str, *arguments: str | Path, timeout_s: float) -> str:
+    """What Python code prints in a network of its own, which a shell script makes before it runs its arguments.
+
+    The test is skipped without root, or without ``ip``.
+    """
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("a network of its own takes root and ip")
+    ended = subprocess.run(
+        ["unshare", "-n", "sh", "-c", network, "sh", sys.executable, "-c", code, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "collections"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 class Box:
@@ -81,7 +103,7 @@ class Box:
     def daemons(self, process: subprocess.Popen) -> list[dict]:
         """The time daemons that ``process`` and its children are, as the probe finds them; not others of this machine."""
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [found for found in time_daemons() if found["pid"] in {process.pid, *map(int, children)}]
+        return [found for found in scan().time_daemons if found["pid"] in {process.pid, *map(int, children)}]
 
     def close(self) -> None:
         """End what was started."""

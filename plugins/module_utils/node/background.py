@@ -50,6 +50,23 @@ def gather(tasks: dict, bound_s: float) -> dict:
     return {key: outcome(future, deadline_mono_s) for key, future in futures.items()}
 
 
+class Once:
+    """A function without arguments that runs at most once, and only if somebody asks for what it returns."""
+
+    def __init__(self, function) -> None:
+        """Does nothing yet."""
+        self._function = function
+        self._lock = threading.Lock()
+        self._future = None
+
+    def __call__(self):
+        """What the function returned, or raised; waits for it as long as it lasts, in whichever thread asks."""
+        with self._lock:
+            if self._future is None:
+                self._future = start(self._function)
+        return self._future.result()
+
+
 def describe(error: BaseException) -> str:
     """``Type: text`` of an exception, as evidence words it."""
     return f"{type(error).__name__}: {error}"

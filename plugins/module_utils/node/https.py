@@ -13,8 +13,8 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..probes.clock import read_clocks
 from .background import NotEnded, start
+from .clocks import read_clocks
 
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which ssl.VerifyFlags does not name
 X509_STRICT = 0x20  # on by default since Python 3.13; the clients that skewgate speaks for do not ask for it

@@ -1,30 +1,47 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Processes that can move a clock, from /proc."""
+"""Processes that can move a clock, and those of a cluster, from /proc."""
 
 from __future__ import annotations
 
 import getopt
 import os
+from typing import NamedTuple
 
-from .names import DAEMON_PROCESSES, MOVER_PROCESSES
+from .names import CLUSTER_PROCESSES, DAEMON_PROCESSES, KUBELET_PROCESS, MOVER_PROCESSES
+
+TIME = {*DAEMON_PROCESSES, *MOVER_PROCESSES}
+CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
 
 CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
 
 
-def time_daemons(proc: str = "/proc") -> list:
-    """The known time daemons that run: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid.
+class Running(NamedTuple):
+    """What runs on the node, as far as a probe asks for it.
 
-    An ordinary user's process is none, whatever its name: it may not set the clock, and root would read the file that it names.
-    Nor is what prints and ends, has ended, or has no arguments yet: the probes run such commands themselves, side by side.
+    ``time_daemons``: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid. ``exe`` is the program's path, by which
+    BusyBox's ntpd is known; None where another user may not see it. ``contained``: it runs in a container of this node, so that
+    its paths and its commands are not the node's.
+    ``cluster``: ``[(pid, comm, argv)]`` of kubelets and of CLUSTER_PROCESSES, whoever's they are, by pid.
+    """
 
-    ``exe`` is the program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it
-    runs in a container of this node, so that its paths and its commands are not the node's.
+    time_daemons: list
+    cluster: list
+
+
+def scan(proc: str = "/proc") -> Running:
+    """One look at all processes, for all probes: there are thousands on a large machine.
+
+    An ordinary user's process is no time daemon, whatever its name: it may not set the clock, and root would read the file that
+    it names. Nor is what prints and ends, has ended, or has no arguments yet: the probes run such commands themselves.
     """
     own_processes = _link(f"{proc}/self/ns/pid")
-    found = []
-    for pid, comm, argv in called({*DAEMON_PROCESSES, *MOVER_PROCESSES}, proc):
+    running = Running([], [])
+    for pid, comm, argv in _called({*TIME, *CLUSTER}, proc):
+        if comm in CLUSTER:
+            running.cluster.append((pid, comm, argv))
+            continue
         try:
             status = _read(f"{proc}/{pid}/status")
         except OSError:  # it has ended meanwhile
@@ -33,7 +50,7 @@ def time_daemons(proc: str = "/proc") -> list:
             continue
         if comm != "busybox" or "ntpd" in argv[:2]:
             place = f"{proc}/{pid}"
-            found.append(
+            running.time_daemons.append(
                 {
                     "pid": pid,
                     "comm": comm,
@@ -43,11 +60,11 @@ def time_daemons(proc: str = "/proc") -> list:
                     "contained": _link(f"{place}/ns/pid") not in (None, own_processes),
                 }
             )
-    return found
+    return running
 
 
-def called(names, proc: str = "/proc"):
-    """The processes that are called one of ``names`` (their comm), whoever's they are: ``(pid, comm, argv)``, by pid."""
+def _called(names: set, proc: str):
+    """The processes that are called one of ``names`` (their comm): ``(pid, comm, argv)``, by pid."""
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
         try:
             comm = _read(f"{proc}/{pid}/comm").rstrip("\n")
@@ -152,5 +169,5 @@ def _link(path: str):
 
 
 def _read(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:  # there are thousands on a large machine
+    with open(path, "rb", buffering=0) as file:
         return file.read(MAX_BYTES).decode("utf-8", "replace")

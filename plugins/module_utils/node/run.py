@@ -48,5 +48,10 @@ def run_all(commands: dict, timeout_s: float) -> dict:
     return gather({name: partial(run, argv, timeout_s) for name, argv in commands.items()}, timeout_s + 1)
 
 
+def said(answer: dict) -> str:
+    """What a command that failed said, from an answer of ``run``; its exit code where it said nothing."""
+    return answer.get("error") or answer["stderr"].strip() or answer["stdout"].strip() or f"exit code {answer['rc']}"
+
+
 def _text(output: bytes) -> str:
     return output[:MAX_OUTPUT].decode("utf-8", "replace")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from .run import run
+from .run import run, said
 
 
 def is_manager() -> bool:
@@ -14,26 +14,29 @@ def is_manager() -> bool:
     return os.path.isdir("/run/systemd/system")
 
 
-def show(units, properties, timeout_s: float):
+def show(units, properties, timeout_s: float, missing: bool = False):
     """``systemctl show`` of all units in one command: a process is dear on a small node.
 
-    The units that are there, once each, as ``parse_show`` gives them; ``{"error": text}`` where the question failed.
+    The units that are there, with ``missing`` those that are not too, as ``parse_show`` gives them; ``{"error": text}`` if the
+    question failed.
     """
     answer = run(
         ["systemctl", "show", "--property", ",".join(["Id", "LoadState", *properties]), "--", *units], timeout_s
     )
     if answer.get("rc") != 0:
-        return {"error": answer.get("error") or f"systemctl show: {answer['stderr'].strip()}"}
-    return parse_show(answer["stdout"])
+        return {"error": answer.get("error") or f"systemctl show: {said(answer)}"}
+    return [
+        unit for unit in parse_show(answer["stdout"]) if missing or unit.get("LoadState", "not-found") != "not-found"
+    ]
 
 
 def parse_show(text: str) -> list:
-    """Each unit's properties; those not found are left out, and an alias adds nothing.
+    """Each unit's properties, by its own name: an alias adds nothing.
 
     A property that systemctl repeats (one ``ExecStart`` a command) has its values joined by a newline.
 
     >>> parse_show("Id=ntp.service\\nLoadState=not-found\\n\\nId=a.service\\nLoadState=loaded\\nExecStart=b\\nExecStart=c")
-    [{'Id': 'a.service', 'LoadState': 'loaded', 'ExecStart': 'b\\nc'}]
+    [{'Id': 'ntp.service', 'LoadState': 'not-found'}, {'Id': 'a.service', 'LoadState': 'loaded', 'ExecStart': 'b\\nc'}]
     """
     units = {}
     for block in text.strip().split("\n\n"):
@@ -41,7 +44,7 @@ def parse_show(text: str) -> list:
         for key, found, value in (line.partition("=") for line in block.splitlines()):
             if found:
                 shown[key] = f"{shown[key]}\n{value}" if key in shown else value
-        if "Id" in shown and shown.get("LoadState", "not-found") != "not-found":
+        if "Id" in shown:
             units[shown["Id"]] = shown
     return list(units.values())
 

@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-from ..node.background import gather
 from ..node.files import text_or_none
-from ..node.names import DAEMON_TEMPLATES, KUBELET_UNITS, RUNTIME_UNITS
-from ..node.systemd import commands, is_manager, show
-from .time_services import SERVICES
+from ..node.names import KUBELET_UNITS, RUNTIME_UNITS
+from ..node.systemd import commands
+from .time_services import SERVICE_UNITS
 
 CLUSTER = (*KUBELET_UNITS, *RUNTIME_UNITS)
 
 # systemd.special(7) on the targets: what waits for a correct clock comes before time-sync.target.
-TIME = (
-    *SERVICES,
-    *(f"{name}@*" for name in DAEMON_TEMPLATES),
+UNITS = (
+    *CLUSTER,
+    *SERVICE_UNITS,
     "ntp-wait.service",
     "fake-hwclock.service",
     "fake-hwclock-load.service",
@@ -35,26 +34,22 @@ LISTS = {
     "WantedBy": "wanted_by",
 }
 TEXTS = {"LoadState": "load_state", "ActiveState": "active_state", "UnitFileState": "unit_file_state"}
+PROPERTIES = (*LISTS, *TEXTS, "ExecStart", "ConditionResult", "ConditionTimestampMonotonic")
 
 FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last shutdown, for a node without an RTC
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``boot``; ``units`` is empty where systemd does not run and ``{"error"}`` where the question failed."""
-    asked = gather({"units": lambda: _units(timeout_s) if is_manager() else []}, timeout_s + 1)
+def collect(shown) -> dict:
+    """The section ``boot``; ``units`` is empty if systemd does not run, and ``{"error"}`` if the question failed.
+
+    ``shown``: what ``systemd.show`` gives of UNITS with PROPERTIES, an empty list without systemd.
+    """
     uptime = text_or_none("/proc/uptime")
     return {
-        "units": asked["units"],
+        "units": shown if "error" in shown else [_unit(properties) for properties in shown],
         "uptime_s": float(uptime.split()[0]) if uptime else None,
         "fake_hwclock": text_or_none(FAKE_HWCLOCK),
     }
-
-
-def _units(timeout_s: float):
-    shown = show(
-        [*CLUSTER, *TIME], [*LISTS, *TEXTS, "ExecStart", "ConditionResult", "ConditionTimestampMonotonic"], timeout_s
-    )
-    return shown if isinstance(shown, dict) else [_unit(properties) for properties in shown]
 
 
 def _unit(properties: dict) -> dict:

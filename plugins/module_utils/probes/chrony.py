@@ -10,7 +10,7 @@ import shlex
 import stat
 
 from ..node.files import first_existing, fragments, read_files, text_or_none
-from ..node.processes import CHRONYD_LETTERS, not_contained, option, time_daemons, working_directory
+from ..node.processes import CHRONYD_LETTERS, not_contained, option, working_directory
 from ..node.run import installed, run_all
 
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
@@ -33,10 +33,10 @@ COMMANDS = {
 }
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``chrony``; a command that cannot be run is ``{"error"}``."""
+def collect(timeout_s: float, processes: list) -> dict:
+    """The section ``chrony``; a command that cannot be run is ``{"error"}``. ``processes``: the time daemons that run."""
     defaults = default_files()
-    path, directory = configuration(time_daemons(), defaults)
+    path, directory = configuration(processes, defaults)
     commands = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
     commands["version"] = ["chronyd", "-v"]
     if path:

@@ -45,21 +45,6 @@ class _Timex(ctypes.Structure):
     ]
 
 
-def read_clocks() -> tuple:
-    """``(wall_ns, mono_ns)`` read as one: the tightest of three pairs.
-
-    The two clocks cannot be read at the same time, and where the process is put aside between the two readings, the
-    pause would pass for skew.
-    """
-    pairs = []
-    for _attempt in range(3):
-        before_ns = time.monotonic_ns()
-        wall_ns = time.time_ns()
-        pairs.append((time.monotonic_ns() - before_ns, wall_ns, before_ns))
-    _gap_ns, wall_ns, mono_ns = min(pairs)
-    return wall_ns, mono_ns
-
-
 def collect() -> dict:
     """The section ``clock``: ``adjtimex``, ``clocksource``, ``rtc``."""
     return {

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import os
 
-from ..node.names import CLUSTER_PROCESSES, KUBELET_PROCESS
-from ..node.processes import called
+from ..node.names import KUBELET_PROCESS
 
 PATHS = (
     "/etc/kubernetes/kubelet.conf",
@@ -25,22 +24,22 @@ PATHS = (
 )
 
 
-def collect(root: str = "", proc: str = "/proc") -> dict:
+def collect(processes: list, root: str = "", proc: str = "/proc") -> dict:
     """The section ``join_state``: ``{"paths": {path: bool}, "processes": [name]}``.
 
-    A path is None where it may not be seen without root.
+    ``processes``: ``cluster`` of ``processes.scan``. A path is None where it may not be seen without root.
     """
-    return {"paths": {path: _exists(root + path) for path in PATHS}, "processes": _processes(proc)}
+    return {"paths": {path: _exists(root + path) for path in PATHS}, "processes": _processes(processes, proc)}
 
 
-def _processes(proc: str) -> list:
+def _processes(processes: list, proc: str) -> list:
     """What runs that works in a cluster, or is its workload.
 
     systemd starts kubelet before the node has joined, over and over again: kubeadm's unit names a kubeconfig that is not there
     yet (kubernetes/release, 10-kubeadm.conf). It counts once its kubeconfig is there.
     """
     found = set()
-    for pid, comm, argv in called({*CLUSTER_PROCESSES, KUBELET_PROCESS}, proc):
+    for pid, comm, argv in processes:
         if comm != KUBELET_PROCESS:
             found.add(comm)
         else:

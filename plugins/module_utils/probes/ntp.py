@@ -11,7 +11,7 @@ import time
 from functools import partial
 
 from ..node.background import describe, gather
-from .clock import read_clocks
+from ..node.clocks import read_clocks
 
 HEADER_BYTES = 48
 CLIENT_V4 = bytes([4 << 3 | 3])  # leap 0, version 4, mode 3

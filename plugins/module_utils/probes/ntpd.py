@@ -8,7 +8,7 @@ import os
 import re
 
 from ..node.files import first_existing, fragments, read_files
-from ..node.processes import option, time_daemons, whose, working_directory
+from ..node.processes import option, whose, working_directory
 from ..node.run import run_all
 
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
@@ -19,12 +19,12 @@ PASSWORD = re.compile(r"(?m)^(\s*crypto\b.*?\spw\s+)\S+")
 COMMANDS = {"rv": ["ntpq", "-c", "rv"], "peers": ["ntpq", "-pn"]}
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``ntpd``: nothing is run on a node that has no ntpd."""
-    processes, another_runs = whose(time_daemons(), "ntpd")
-    path = configuration(processes)
+def collect(timeout_s: float, processes: list) -> dict:
+    """The section ``ntpd``: nothing is run on a node that has no ntpd. ``processes``: the time daemons that run."""
+    own, another_runs = whose(processes, "ntpd")
+    path = configuration(own)
     # BusyBox reads /etc/ntp.conf as well, and what another's ntpd follows says nothing of this one.
-    present = bool(processes) or (path is not None and not another_runs)
+    present = bool(own) or (path is not None and not another_runs)
     config = read_configuration(path)
     read = [os.path.realpath(file["path"]) for file in config["files"]]
     others = [path for path in CONFIGURATIONS if os.path.realpath(path) not in read]

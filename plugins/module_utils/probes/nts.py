@@ -13,7 +13,6 @@ from functools import partial
 
 from ..node.background import gather
 from ..node.https import HttpsError, connect_at_any_time, tls_context
-from ..node.processes import time_daemons
 from .chrony import configuration, default_files, directives, read_configuration
 from .ntp import resolve
 
@@ -22,12 +21,12 @@ PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport
 MAX_SERVERS = 16
 
 
-def collect(timeout_s: float, candidates: list) -> dict:
-    """The section ``nts``: every server in a thread of its own.
+def collect(timeout_s: float, candidates: list, processes: list) -> dict:
+    """The section ``nts``: every server in a thread of its own. ``processes``: the time daemons that run.
 
     ``candidates`` are names, tried as `server NAME nts` would be: at the default port, with the certificates of set 0.
     """
-    path, directory = configuration(time_daemons(), default_files())
+    path, directory = configuration(processes, default_files())
     lines = directives(read_configuration(path, directory)["files"])
     configured = nts_servers(lines)
     others = nts_servers([["server", name, "nts"] for name in candidates])

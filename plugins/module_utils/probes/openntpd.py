@@ -7,18 +7,18 @@ from __future__ import annotations
 import os
 
 from ..node.files import first_existing, read_files
-from ..node.processes import option, time_daemons, whose, working_directory
+from ..node.processes import option, whose, working_directory
 from ..node.run import run
 
 CONFIGURATIONS = ("/etc/openntpd/ntpd.conf", "/etc/ntpd.conf")
 LETTERS = "df:np:P:sSv"  # getopt's in its ntpd.c
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``openntpd``: nothing is run on a node that has none."""
-    processes, another_runs = whose(time_daemons(), "openntpd")
-    path = configuration(processes)
-    present = bool(processes) or (path is not None and not another_runs)
+def collect(timeout_s: float, processes: list) -> dict:
+    """The section ``openntpd``: nothing is run on a node that has none. ``processes``: the time daemons that run."""
+    own, another_runs = whose(processes, "openntpd")
+    path = configuration(own)
+    present = bool(own) or (path is not None and not another_runs)
     return {
         "present": present,
         # It includes nothing (ntpd.conf(5)), and has no keys.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ..node.files import read_files
-from ..node.processes import not_contained, option, time_daemons, working_directory
+from ..node.processes import not_contained, option, working_directory
 from ..node.run import run_all
 
 PTP4L = ("/etc/linuxptp/ptp4l.conf", "/etc/ptp4l.conf")
@@ -21,17 +21,20 @@ LETTERS = {
 QUESTIONS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DATA_SET"}
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only where ptp4l runs."""
-    processes = [process for process in not_contained(time_daemons()) if process["comm"] in LETTERS]
-    paths = configurations(processes)
+def collect(timeout_s: float, processes: list) -> dict:
+    """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only where ptp4l runs.
+
+    ``processes``: the time daemons that run.
+    """
+    own_processes = [process for process in not_contained(processes) if process["comm"] in LETTERS]
+    paths = configurations(own_processes)
     # ptp4l's own file tells pmc the domain and the socket: with another domain than 0, ptp4l answers nobody else.
-    own = next((given(process) for process in processes if process["comm"] == "ptp4l"), None)
+    own = next((given(process) for process in own_processes if process["comm"] == "ptp4l"), None)
     pmc = ["pmc", "-u", "-b", "0", *(["-f", own] if own else [])]
     commands = {name: [*pmc, question] for name, question in QUESTIONS.items()}
-    runs = any(process["comm"] == "ptp4l" for process in processes)
+    runs = any(process["comm"] == "ptp4l" for process in own_processes)
     return {
-        "present": bool(processes or paths),
+        "present": bool(own_processes or paths),
         "config": {"path": paths[0] if paths else None, **read_files(paths)},
         "commands": run_all(commands, timeout_s) if runs else {},
     }

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import glob
 import os
-from functools import partial
+from fnmatch import fnmatchcase
 
 from ..node.background import gather
 from ..node.files import read_text
 from ..node.names import DAEMON_TEMPLATES, DAEMON_UNITS, MOVER_UNITS, WAIT_UNITS
-from ..node.processes import time_daemons
-from ..node.systemd import is_manager, show
+from ..node.systemd import is_manager
 
 SERVICES = (*DAEMON_UNITS, *WAIT_UNITS, *MOVER_UNITS)
+
+# A pattern finds the instances that systemd has loaded: those that run, and those that are enabled.
+SERVICE_UNITS = tuple(f"{name}.service" for name in (*SERVICES, *(f"{name}@*" for name in DAEMON_TEMPLATES)))
+UNITS = (*SERVICE_UNITS, "time-sync.target")
 
 PROPERTIES = {
     "Names": "names",
@@ -41,8 +44,12 @@ OPENRC_STATES = {
 }
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``time_services``; ``units`` is ``{"error"}`` where the question failed."""
+def collect(timeout_s: float, shown, processes: list) -> dict:
+    """The section ``time_services``; ``units`` is ``{"error"}`` if the question failed.
+
+    ``shown``: what ``systemd.show`` gives of UNITS (and maybe more) with PROPERTIES, an empty list without systemd.
+    ``processes``: the time daemons that run.
+    """
     manager = "systemd" if is_manager() else "openrc" if os.path.isdir("/run/openrc") else "other"
     return {
         "manager": manager,
@@ -51,21 +58,20 @@ def collect(timeout_s: float) -> dict:
                 **{key: process[key] for key in ("pid", "comm", "exe", "cgroup", "contained")},
                 "cmdline": " ".join(process["argv"]),
             }
-            for process in time_daemons()
+            for process in processes
         ],
-        **gather({"units": partial(_units, manager, timeout_s)}, timeout_s + 1),
+        "units": gather({"units": openrc_units}, timeout_s)["units"] if manager == "openrc" else _units(shown),
     }
 
 
-def _units(manager: str, timeout_s: float):
-    if manager == "openrc":
-        return openrc_units()
-    if manager != "systemd":
-        return []
-    # A pattern finds the instances that systemd has loaded: those that run, and those that are enabled.
-    patterns = [*SERVICES, *(f"{name}@*" for name in DAEMON_TEMPLATES)]
-    shown = show([f"{name}.service" for name in patterns] + ["time-sync.target"], PROPERTIES, timeout_s)
-    return shown if "error" in shown else [_unit(properties) for properties in shown]
+def _units(shown):
+    if "error" in shown:
+        return shown
+    return [_unit(properties) for properties in shown if _is_of_time(properties["Names"].split())]
+
+
+def _is_of_time(names: list) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in UNITS)
 
 
 def _unit(properties: dict) -> dict:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ..node.files import first_existing, fragments, read_files
-from ..node.processes import not_contained, time_daemons
+from ..node.processes import not_contained
 from ..node.run import run
 
 # In the order in which systemd searches them (systemd.unit(5); timesyncd.conf(5)).
@@ -15,12 +15,12 @@ FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/s
 PROGRAM = "systemd-timesyncd"
 
 
-def collect(timeout_s: float) -> dict:
-    """The section ``timesyncd``; ``present``: it is installed.
+def collect(timeout_s: float, processes: list) -> dict:
+    """The section ``timesyncd``; ``present``: it is installed. ``processes``: the time daemons that run.
 
     timedatectl is asked only where timesyncd runs: the question goes over D-Bus, which starts it where it is enabled.
     """
-    runs = any(process["comm"] == "systemd-timesyn" for process in not_contained(time_daemons()))
+    runs = any(process["comm"] == "systemd-timesyn" for process in not_contained(processes))
     return {
         "present": runs or first_existing(os.path.join(folder, PROGRAM) for folder in FOLDERS) is not None,
         "config": read_configuration(),

@@ -30,13 +30,17 @@ def id_time(backup_id: str) -> datetime.datetime:
         raise RemediationError(f"backup_id is {backup_id!r}; expected a time in UTC like 20261122T152134Z.") from None
 
 
+class TakenOverError(RemediationError):
+    """A later run has gone on with this run's backup."""
+
+
 @dataclass(frozen=True)
 class Backup:
     """One backup. ``manifest`` is what stands in its manifest.json:
 
     ``{"schema", "id", "runs": [its own id, and those of the runs that continued it], "state": "open"|"confirmed"|"undone",
     "files": {path: what files.describe gives}, "written": {path: [SHA-256 of each content that a run wrote there]}, "folders":
-    [those that are made for files], "units": {unit: what units.Systemd.show gives}, "restarted": unit or None, "packages": {},
+    [those that are made for files], "units": {unit: what systemd.Systemd.show gives}, "restarted": unit or None, "packages": {},
     "by_hand": whether it was undone by hand}``
     """
 
@@ -44,11 +48,13 @@ class Backup:
     manifest: dict
 
     @property
-    def id(self) -> str:  # noqa: D102
+    def id(self) -> str:
+        """The name of its folder: the time of the run that began it."""
         return self.manifest["id"]
 
     @property
-    def state(self) -> str:  # noqa: D102
+    def state(self) -> str:
+        """``open`` while a run may continue it, then ``confirmed`` or ``undone``."""
         return self.manifest["state"]
 
     def saved(self, path: str):
@@ -96,7 +102,7 @@ class Backup:
         files.write(os.path.join(self.path, "manifest.json"), text.encode(), {"mode": "0600"})
 
     def discard(self) -> None:
-        """Removes it."""
+        """Removes it from the disk, with all that it saved."""
         files.remove(
             os.path.join(self.path, "manifest.json")
         )  # first, so that no half of it is ever taken for a backup
@@ -128,6 +134,34 @@ class Backups:
         """The backup that the run of that id made or continued, or None."""
         id_time(backup_id)
         return next((backup for backup in self.all() if backup_id in backup.manifest["runs"]), None)
+
+    def chosen(self, params: dict):
+        """The backup of the run ``params["backup_id"]``, or None if there is none and that is ``missing_ok``.
+
+        TakenOverError if a later run has gone on with it and ``only_latest`` is set; RemediationError if there is none.
+        """
+        found = self.get(params["backup_id"])
+        if found is None and not params["missing_ok"]:
+            raise self._missing(f"no backup {params['backup_id']}")
+        latest = found.manifest["runs"][-1] if found else None
+        if params["only_latest"] and latest not in (None, params["backup_id"]):
+            raise TakenOverError(
+                f"Another run, {latest}, has gone on with the backup {found.id} since, which is for that one to undo or to "
+                "close. Two controllers are at work on this node, or were: see how the other one ends."
+            )
+        return found
+
+    def to_undo(self, params: dict):
+        """The ``chosen`` one, or without ``backup_id`` the newest but those that runs undid themselves.
+
+        One that was undone by hand is taken again: to undo twice is not to undo what an earlier run did.
+        """
+        if params["backup_id"]:
+            return self.chosen(params)
+        found = next((b for b in self.all() if b.state != "undone" or b.manifest["by_hand"]), None)
+        if found or params["missing_ok"]:
+            return found
+        raise self._missing("nothing to undo")
 
     def to_continue(self, backup_id: str, check_mode: bool):
         """The open backup that a run which begins now continues, or None: an interrupted run's, less than a day old.
@@ -165,6 +199,11 @@ class Backups:
             "by_hand": False,
         }
         return Backup(path, manifest)
+
+    def _missing(self, what: str) -> RemediationError:
+        known = ", ".join(f"{backup.id} ({backup.state})" for backup in self.all())
+        there = f"backups there: {known}. Give one of these as backup_id." if known else "no backup is there."
+        return RemediationError(f"There is {what} in {self.folder}; {there}")
 
     def _load(self, name: str):
         path = os.path.join(self.folder, name)

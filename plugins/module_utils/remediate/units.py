@@ -1,6 +1,6 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""systemd's units: all of the node's systemd that the remediation touches, and the decisions about it as pure functions.
+"""Which systemctl commands bring units from one state to another: pure functions.
 
 A unit's state is ``{"load_state", "unit_file_state", "active_state", "wanted"}``: the first three as ``systemctl show`` has
 them; ``wanted``: whether something starts it at boot, which a mask and a SysV script hide.
@@ -9,19 +9,9 @@ A command is ``(verb, units)``, of ``systemctl VERB UNITS``: a process is dear o
 
 from __future__ import annotations
 
-import glob
-import os
-import time
-from dataclasses import dataclass
-
-from ..node.run import installed, run
-from ..node.systemd import is_manager
 from .files import RemediationError
 
 RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
-SHOW_TIMEOUT_S = 30
-COMMAND_TIMEOUT_S = 150
-"""Beyond the 90 s that systemd itself gives a unit to start (DefaultTimeoutStartSec)."""
 
 DONE = {  # what a command did, in words
     "unmask": "unmasked",
@@ -41,7 +31,7 @@ DONE = {  # what a command did, in words
 
 
 def words(commands: list) -> list:
-    """What commands do, told after the fact.
+    """What commands have done, in words.
 
     >>> words([("unmask", ["chrony.service"]), ("reset-failed", ["chrony.service"]), ("enable", ["chrony.service"])])
     ['unmasked chrony.service', 'enabled chrony.service']
@@ -142,92 +132,29 @@ def _starts_at_boot(state: dict) -> bool:
     return state["unit_file_state"] in ("enabled", "static", "indirect", "alias")
 
 
-@dataclass(frozen=True)
-class Systemd:
-    """systemctl, and chronyc where it is about a unit's life. ``root``: where /etc is."""
+def states(shown: list, units: list, wanted) -> dict:
+    """The states of units, from what ``systemd.show`` gives: {name given: (unit, state)}. An alias leads to its unit.
 
-    root: str = ""
+    ``wanted(unit)``: the state's ``wanted``.
 
-    def show(self, units: list) -> dict:
-        """The units' states by the names that systemd itself has for them: {name given: (unit, state)}."""
-        if not units:
-            return {}
-        if not is_manager():
-            raise RemediationError(
-                "systemd does not run here; expected it, as units are to be changed. Fix this node by hand."
-            )
-        argv = ["systemctl", "show", "--property", "Id,Names,LoadState,UnitFileState,ActiveState", "--", *units]
-        answer = run(argv, SHOW_TIMEOUT_S)
-        if answer.get("rc") != 0:
-            raise RemediationError(_failure(argv, answer))
-        return parse(answer["stdout"], units, self._wanted)
-
-    def systemctl(self, verb: str, units: list) -> None:
-        """``systemctl VERB UNITS``; RemediationError with what it said where it fails."""
-        argv = ["systemctl", *verb.split(), *units]
-        answer = run(argv, COMMAND_TIMEOUT_S)
-        if answer.get("rc") != 0:
-            why = [self.last_words(unit) for unit in units[:1] if verb in ("start", "restart")]
-            raise RemediationError(" ".join([_failure(argv, answer), *why]))
-
-    def wait_for_chronyd(self, unit: str, timeout_s: float = 10) -> None:
-        """Returns when chronyd answers and its unit is active; RemediationError with the end of its journal where it does not."""
-        answer: dict = {"rc": 0}
-        end_mono_s = time.monotonic() + timeout_s
-        while installed("chronyc"):
-            answer = run(["chronyc", "-n", "tracking"], timeout_s)
-            if answer.get("rc") == 0 or time.monotonic() > end_mono_s:
-                break
-            time.sleep(0.2)
-        if answer.get("rc") != 0:
-            raise RemediationError(
-                f"chronyd did not answer chronyc within {timeout_s:g} s of its start. {self.last_words(unit)}"
-            )
-        if run(["systemctl", "is-active", unit], SHOW_TIMEOUT_S).get("rc") != 0:
-            raise RemediationError(f"{unit} did not stay active. {self.last_words(unit)}")
-
-    def last_words(self, unit: str) -> str:
-        """The end of what ``systemctl status`` tells of a unit: after an empty line, its journal."""
-        argv = ["systemctl", "status", "--no-pager", "--full", "--lines=6", unit]
-        told = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().rpartition("\n\n")[2]
-        return f"systemctl status {unit}: {' | '.join(line.strip() for line in told.splitlines()) or 'nothing'}."
-
-    def _wanted(self, unit: str) -> bool:
-        name = glob.escape(os.path.splitext(unit)[0])
-        patterns = (
-            f"etc/systemd/system/*.wants/{glob.escape(unit)}",
-            f"etc/systemd/system/*.requires/{glob.escape(unit)}",
-            f"etc/rc[2-5].d/S[0-9][0-9]{name}",
-        )
-        return any(glob.glob(os.path.join(glob.escape(self.root) or "/", pattern)) for pattern in patterns)
-
-
-def parse(text: str, units: list, wanted) -> dict:
-    """What ``systemctl show`` printed: {name given: (unit, state)}. An alias comes to the unit that it stands for.
-
-    >>> parse("Id=chrony.service\\nNames=chronyd.service chrony.service\\nLoadState=loaded\\nActiveState=active\\n"
-    ...       "UnitFileState=enabled", ["chronyd.service"], lambda unit: True)
+    >>> chrony = {"Id": "chrony.service", "Names": "chronyd.service chrony.service", "LoadState": "loaded",
+    ...           "ActiveState": "active", "UnitFileState": "enabled"}
+    >>> states([chrony], ["chronyd.service"], lambda unit: True)
     {'chronyd.service': ('chrony.service', {'load_state': 'loaded', 'unit_file_state': 'enabled', \
 'active_state': 'active', 'wanted': True})}
     """
     by_name = {}
-    for block in text.strip().split("\n\n"):
-        shown = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        unit = shown.get("Id", "")
+    for properties in shown:
+        unit = properties["Id"]
         state = {
-            "load_state": shown.get("LoadState", "not-found"),
-            "unit_file_state": shown.get("UnitFileState", ""),
-            "active_state": shown.get("ActiveState", ""),
+            "load_state": properties.get("LoadState", "not-found"),
+            "unit_file_state": properties.get("UnitFileState", ""),
+            "active_state": properties.get("ActiveState", ""),
             "wanted": wanted(unit),
         }
-        for name in [unit, *shown.get("Names", "").split()]:
+        for name in [unit, *properties.get("Names", "").split()]:
             by_name[name] = (unit, state)
     strange = [unit for unit in units if unit not in by_name]
     if strange:
         raise RemediationError(f"systemctl show said nothing of {', '.join(strange)}. Look whether the name is right.")
     return {unit: by_name[unit] for unit in units}
-
-
-def _failure(argv: list, answer: dict) -> str:
-    said = answer.get("error") or answer["stderr"].strip() or answer["stdout"].strip() or f"exit code {answer['rc']}"
-    return f"{' '.join(argv)}: {said[-2000:].rstrip('.')}."

@@ -67,7 +67,7 @@ class Node:
 
     def judge(self) -> Finding:
         of_policy = policy()
-        taken = record(of_policy=of_policy, chrony=chrony.collect(5))
+        taken = record(of_policy=of_policy, chrony=chrony.collect(5, []))
         return config_in_use.judge(Record(taken), Policy.from_json(of_policy))
 
 
@@ -75,7 +75,6 @@ class Node:
 def node(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Node]]:
     """``node(text)`` starts a chronyd with this configuration; ``{port}`` in it is that of a good server on 127.0.0.1 and .3."""
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
-    monkeypatch.setattr(chrony, "time_daemons", list)
     monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "node/chrony.conf"),))
     monkeypatch.setattr(chrony, "PID_FILES", (str(tmp_path / "node/pid"),))
     (tmp_path / "bin").mkdir()

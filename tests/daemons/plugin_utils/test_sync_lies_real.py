@@ -16,6 +16,7 @@ from socket import AF_UNIX, SOCK_DGRAM, socket
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import clocks
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, clock, ntp
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
@@ -67,12 +68,12 @@ def feed(path: Path, ahead_s: float, over: threading.Event) -> None:
 
 def take(references: list[int] | None = None, wall_moved_s: float = 0.0, **sections: Any) -> Record:
     """The node's record: what the probes show of it now, and three exchanges with each port of ``references``."""
-    wall_ns, mono_ns = clock.read_clocks()
+    wall_ns, mono_ns = clocks.read_clocks()
     exchanges = [ntp.collect(["127.0.0.1"], port, samples=3, timeout_s=2)["servers"][0] for port in references or []]
     taken = {
         # This machine's kernel says 16 s: no daemon steers its clock. A node's kernel knows of a daemon's update.
         "clock": recorded.kernel(1.0),
-        "chrony": chrony.collect(5),
+        "chrony": chrony.collect(5, []),
         "ntp": {"servers": [{**e, "server": f"ntp{number}.example"} for number, e in enumerate(exchanges)]},
         "api_date": {"apis": []},
         **sections,

@@ -18,7 +18,7 @@ def test_a_daemon_that_was_killed_and_not_yet_waited_for_is_none(tmp_path: Path)
     process = subprocess.Popen([tmp_path / "chronyd", "60"])
 
     def found() -> bool:
-        return process.pid in [daemon["pid"] for daemon in processes.time_daemons()]
+        return process.pid in [daemon["pid"] for daemon in processes.scan().time_daemons]
 
     wait_for(found, "it was not found while it ran")
     process.kill()
@@ -39,7 +39,7 @@ def test_a_containers_daemon_is_seen_and_told_from_the_nodes_own(tmp_path: Path)
             found: list = []
             while not found and time.monotonic() < deadline_s and unshare.poll() is None:
                 time.sleep(0.02)
-                found = [entry for entry in processes.time_daemons() if entry["argv"][0] == str(daemon)]
+                found = [entry for entry in processes.scan().time_daemons if entry["argv"][0] == str(daemon)]
             if unshare.poll() is not None:
                 pytest.skip("a PID namespace takes root")
         finally:

@@ -12,16 +12,11 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 
 from tests.daemons.boxed import wait_for
+from tests.node_parts import write
 
 
 def read(path: Path) -> dict:
     return chrony.read_configuration(str(path), "/")
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 @pytest.fixture
@@ -49,7 +44,6 @@ def synchronised_chrony(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.M
     chronyc.chmod(0o755)
     (tmp_path / "bin/chronyd").symlink_to(chrony_tree / "usr/sbin/chronyd")
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
-    monkeypatch.setattr(chrony, "time_daemons", list)
     monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "client/chrony.conf"),))
     try:
         asked = ["chronyc", "-c", "-n", "sources"]
@@ -62,7 +56,7 @@ def synchronised_chrony(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_real_chronyd_is_seen_with_all_its_commands(synchronised_chrony: Path):
-    taken = chrony.collect(5)
+    taken = chrony.collect(5, [])
 
     assert taken["present"] is True
     assert taken["version"].split(".")[0].isdigit()
@@ -90,7 +84,7 @@ def test_when_a_real_chronyd_started_is_told_by_the_clock_of_its_files(
     pid_file = synchronised_chrony.parent / "pid"
     monkeypatch.setattr(chrony, "PID_FILES", (str(pid_file.parent / "none"), str(pid_file)))
 
-    taken = chrony.collect(5)
+    taken = chrony.collect(5, [])
     assert taken["config"]["files"][0]["mtime_s"] == synchronised_chrony.stat().st_mtime
     assert taken["config"]["files"][0]["mtime_s"] <= taken["started_s"] == pid_file.stat().st_mtime
 
@@ -100,7 +94,7 @@ def test_when_a_real_chronyd_started_is_told_by_the_clock_of_its_files(
 
 def test_what_a_real_chronyd_refuses_in_its_configuration_is_recorded(synchronised_chrony: Path):
     synchronised_chrony.write_text("sever 127.0.0.1\n")
-    printed = chrony.collect(5)["printed"]
+    printed = chrony.collect(5, [])["printed"]
     assert printed["rc"] == 1
     assert "Invalid directive" in printed["stdout"] + printed["stderr"]
 

@@ -8,26 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform
 
-# Debian 12, package base-files 12.4.
-DEBIAN = """\
-PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
-NAME="Debian GNU/Linux"
-VERSION_ID="12"
-VERSION="12 (bookworm)"
-VERSION_CODENAME=bookworm
-ID=debian
-HOME_URL="https://www.debian.org/"
-"""
+from tests.node_parts import OF_DPKG, debian
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
-    for folder in ("etc", "usr/lib", "run", "sys/fs"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "etc/os-release").write_text(DEBIAN)
-    return tmp_path
+    return debian(tmp_path)
 
 
 # The mounts of an image-based node: read in a mount namespace of the test's own.
@@ -46,8 +34,8 @@ def test_a_read_only_mount_is_seen(node: Path, mounted: list[str], booted: bool,
     mounts = " && ".join(f"mount -t tmpfs -o ro tmpfs {node / folder}" for folder in mounted)
     code = (
         "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-        "from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution;"
-        "print(distribution.read_only(sys.argv[2]))"
+        "from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform;"
+        "print(platform.read_only(sys.argv[2]))"
     )
     ask = [sys.executable, "-c", code, json.dumps(sys.path), str(node)]
     ended = subprocess.run(
@@ -60,20 +48,6 @@ def test_a_read_only_mount_is_seen(node: Path, mounted: list[str], booted: bool,
     if "Operation not permitted" in ended.stderr:
         pytest.skip("a mount takes root")
     assert ended.stdout.strip() == expected, ended.stderr
-
-
-OF_DPKG = """\
-Package: adduser
-Status: install ok installed
-Priority: important
-
-Package: chrony
-Status: {}
-Priority: optional
-
-Package: chrony-doc
-Status: install ok installed
-"""
 
 
 @pytest.mark.parametrize("lock", ["lock-frontend", "lock"])
@@ -90,10 +64,10 @@ def test_who_is_at_work_with_dpkg_is_told_by_its_lock(node: Path, lock: str):
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        assert distribution.dpkg(str(node)) == {
+        assert platform.dpkg(str(node)) == {
             "chrony": "unpacked",
             "held_by": {"pid": holder.pid, "name": Path(f"/proc/{holder.pid}/comm").read_text().strip()},
             "interrupted": False,
         }
         holder.communicate(b"\n")
-    assert distribution.dpkg(str(node)) == {"chrony": "unpacked", "held_by": None, "interrupted": True}
+    assert platform.dpkg(str(node)) == {"chrony": "unpacked", "held_by": None, "interrupted": True}

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import join_state
 
 Start = Callable[..., None]
@@ -36,7 +37,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def running() -> list[str]:
-    return join_state.collect("/nowhere")["processes"]
+    return join_state.collect(processes.scan().cluster, "/nowhere")["processes"]
 
 
 @pytest.mark.parametrize(
@@ -85,12 +86,3 @@ def test_the_kubeconfig_of_a_kubelet_in_a_container_is_looked_for_there(start: S
     start("kubelet", f"--kubeconfig={own}/kubelet.conf", inside=["unshare", "--mount", "sh", "-c", mount, "sh"])
     assert not (own / "kubelet.conf").exists()
     assert "kubelet" in running()
-
-
-def test_names_are_told_once_and_in_order(tmp_path: Path):
-    for pid, comm in enumerate(["etcd", "conmon", "etcd", "bash"], start=1):
-        (tmp_path / str(pid)).mkdir()
-        (tmp_path / str(pid) / "comm").write_text(f"{comm}\n")
-        (tmp_path / str(pid) / "cmdline").write_text(f"/usr/bin/{comm}\0")
-    (tmp_path / "5").mkdir()  # it has ended meanwhile
-    assert join_state.collect("/nowhere", str(tmp_path))["processes"] == ["conmon", "etcd"]

@@ -5,29 +5,21 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
 
 from tests.daemons.boxed import wait_for
+from tests.node_parts import nts_probe
 
 Collect = Callable[..., list[dict]]
 
 
 @pytest.fixture
 def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collect:
-    """``collect("server ... nts", ..., candidates=[])``: the servers' entries with these lines as chrony's configuration."""
-    monkeypatch.setattr(
-        nts, "configuration", lambda _processes, _defaults: (str(tmp_path / "chrony.conf"), str(tmp_path))
-    )
-
-    def ask(*lines: str, candidates: Sequence[str] = (), timeout_s: float = 2) -> list[dict]:
-        (tmp_path / "chrony.conf").write_text("\n".join(lines) + "\n")
-        return nts.collect(timeout_s, list(candidates))["servers"]
-
-    return ask
+    return nts_probe(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import time_services
 
 from tests.daemons.boxed import wait_for
@@ -26,7 +27,10 @@ def test_a_running_time_daemon_is_found_among_the_processes(tmp_path: Path):
             wait_for(
                 lambda: Path(f"/proc/{process.pid}/cmdline").read_text().startswith(str(daemon)), "it did not start"
             )
-            found = {entry["pid"]: entry for entry in time_services.collect(5)["processes"]}
+            found = {
+                entry["pid"]: entry
+                for entry in time_services.collect(5, [], processes.scan().time_daemons)["processes"]
+            }
         finally:
             process.kill()
 

@@ -6,31 +6,18 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run as runner
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import (
-    Node,
-    applied,
-    undone,
-)
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import undone
 
-from tests.unit.module_utils.remediate.conftest import Bookkeeping, chronyd, file, params, tree
+from tests.unit.module_utils.remediate.conftest import Bookkeeping, chronyd, file, one, params, tree
 
 
 @pytest.fixture
 def _with_chronyd(chrony_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real chronyd is installed, as far as node_remediate can see."""
     monkeypatch.setattr(runner, "PATH", f"{chrony_tree}/usr/sbin:{runner.PATH}")
-
-
-@pytest.fixture
-def main(node: Node) -> Path:
-    path = Path(node.root) / "etc/chrony/chrony.conf"
-    path.write_text(f"server ntp1.example.com iburst\nconfdir {path.parent}/conf.d\n")
-    return path
-
-
-def one(path: Path, text: str, main: Path) -> dict:
-    return params(files=[file(path, text)], chronyd=chronyd(main))
 
 
 @pytest.mark.usefixtures("_with_chronyd")

@@ -13,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.survive import in_own_session
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import Node, applied, undone
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import undone
 
 from tests.paths import ROOT
 from tests.unit.module_utils.remediate.conftest import file, params, tree
@@ -28,9 +30,10 @@ def fix(state_folder: Path, prelude: str = "", **given) -> subprocess.Popen:
     """node_remediate's code in a process of its own, in its own mount namespace where ``prelude`` (shell) mounts something."""
     code = (
         "import json, sys\n"
-        "from ansible_collections.skewgate.preflight.plugins.module_utils.remediate import files, survive, transaction\n"
+        "from ansible_collections.skewgate.preflight.plugins.module_utils.remediate import files, node, survive\n"
+        "from ansible_collections.skewgate.preflight.plugins.modules.node_remediate import STATES\n"
         "state, folder, params = json.load(sys.stdin)\n"
-        "work = lambda: transaction.STATES[state](transaction.Node(folder), params, False)\n"
+        "work = lambda: STATES[state](node.Node(folder), params, False)\n"
         "try:\n"
         "    print(json.dumps(survive.in_own_session(work)))\n"
         "except (files.RemediationError, OSError) as error:\n"

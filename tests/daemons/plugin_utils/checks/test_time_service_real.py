@@ -18,7 +18,7 @@ def test_a_real_chronyd_with_x_does_not_count(chrony_tree: Path, tmp_path: Path)
     chronyd = subprocess.Popen([chrony_tree / "usr/sbin/chronyd", "-x", "-d", "-u", "root", "-f", config])
     try:
         for _attempt in range(50):
-            shown = [p for p in probe.time_daemons() if p["pid"] == chronyd.pid]
+            shown = [p for p in probe.scan().time_daemons if p["pid"] == chronyd.pid]
             if shown:
                 break
             time.sleep(0.1)

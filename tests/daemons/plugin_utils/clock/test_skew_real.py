@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from tests.paths import ROOT
+from tests.daemons.boxed import in_network
 
 NETWORK = """
 set -e
@@ -53,30 +47,8 @@ finally:
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("ip") is None, reason="needs a network of its own: root and ip")
 def test_a_server_and_its_follower_share_a_vote_by_ipv4_and_by_ipv6(chrony_tree: Path, tmp_path: Path):
-    ended = subprocess.run(
-        [
-            "unshare",
-            "-n",
-            "sh",
-            "-c",
-            NETWORK,
-            "sh",
-            sys.executable,
-            "-c",
-            RUN,
-            chrony_tree / "usr/sbin/chronyd",
-            tmp_path,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": "collections"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stderr
-    details, shared = json.loads(ended.stdout.splitlines()[-1])
+    shown = in_network(NETWORK, RUN, chrony_tree / "usr/sbin/chronyd", tmp_path, timeout_s=60)
+    details, shared = json.loads(shown.splitlines()[-1])
     assert details["ntp 10.1.0.2"].startswith("stratum 4"), details
     assert sorted(map(sorted, shared)) == [["ntp 10.1.0.1", "ntp 10.1.0.2"], ["ntp 10.1.0.3", "ntp fd00:77::1"]]

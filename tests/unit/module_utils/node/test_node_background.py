@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import gather
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.run import run
 
 
@@ -41,6 +41,26 @@ def test_a_task_for_which_there_is_no_thread_does_not_cost_the_others(monkeypatc
         "first": 7,
         "second": {"error": "RuntimeError: can't start new thread"},
     }
+
+
+def test_what_many_ask_for_once_is_done_once_and_only_if_it_is_asked_for():
+    begun = []
+
+    def take() -> int:
+        begun.append(1)
+        time.sleep(0.1)
+        return 7
+
+    once = Once(take)
+    assert begun == []
+    assert gather(dict.fromkeys(range(8), once), bound_s=5) == dict.fromkeys(range(8), 7)
+    assert begun == [1]
+
+
+def test_what_fails_once_fails_for_all_who_ask():
+    once = Once(lambda: 1 / 0)
+    failed = {"error": "ZeroDivisionError: division by zero"}
+    assert gather({"first": once, "second": once}, bound_s=5) == {"first": failed, "second": failed}
 
 
 def test_a_command_is_run_with_its_output_and_return_code():

@@ -59,7 +59,7 @@ def test_the_docstrings_example_holds():
 )
 def test_what_can_move_a_clock_is_found(tmp_path: Path, comm: str, argv: list[str]):
     add_process(tmp_path, 7, comm, *argv, exe=f"/usr/sbin/{comm}", cgroup="0::/system.slice/x.service\n")
-    assert processes.time_daemons(str(tmp_path)) == [
+    assert processes.scan(str(tmp_path)).time_daemons == [
         {
             "pid": 7,
             "comm": comm,
@@ -77,7 +77,7 @@ def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_i
     add_process(tmp_path, 3, "ntpd", "ntpd")
     (tmp_path / "4").mkdir()  # it ended between the listing and the reading
 
-    assert processes.time_daemons(str(tmp_path)) == [
+    assert processes.scan(str(tmp_path)).time_daemons == [
         {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None, "contained": False}
     ]
 
@@ -86,7 +86,7 @@ def test_what_is_not_yet_or_no_longer_a_daemon_is_left_out(tmp_path: Path):
     add_process(tmp_path, 1, "chronyd", "/usr/sbin/chronyd", "-F", "1")
     add_process(tmp_path, 2, "chronyd", state="Z (zombie)")
     add_process(tmp_path, 3, "chronyd")  # the kernel has named it and not yet given it its arguments
-    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1]
+    assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [1]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_chronyd_that_prints_and_ends_is_no_daemon(tmp_path: Path, options: li
     """The probes run such themselves, side by side."""
     add_process(tmp_path, 1, "chronyd", "chronyd", *options)
     add_process(tmp_path, 2, "chronyd", "chronyd", "-x", "-f", "/srv/hpQv.conf")
-    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [2]
+    assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [2]
 
 
 def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -106,10 +106,10 @@ def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch
     add_process(tmp_path, 2, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t0")  # a set-user-ID program
     add_process(tmp_path, 3, "chronyd", "/usr/sbin/chronyd", uids="101\t101")
     add_process(tmp_path, 4, "systemd-timesyn", "systemd-timesyncd", uids="62803\t62803")  # of DynamicUser=
-    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [3, 4]
+    assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [3, 4]
 
     monkeypatch.setattr(os, "getuid", lambda: 1000)  # who reads what he may read himself
-    assert [found["pid"] for found in processes.time_daemons(str(tmp_path))] == [1, 2, 3, 4]
+    assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import Running
 from ansible_collections.skewgate.preflight.plugins.modules import node_evidence
+
+from tests.node_parts import add_command, process, write
+from tests.paths import ROOT
 
 
 def test_lists_that_are_empty_ask_nobody():
@@ -15,27 +21,100 @@ def test_lists_that_are_empty_ask_nobody():
     assert (evidence["ntp"], evidence["api_date"], evidence["github_apps"]) == ({"servers": []}, {"apis": []}, [])
 
 
+def collect(*sections: str, timeout_s: float = 1) -> dict[str, Any]:
+    return node_evidence.collect(
+        {"sections": sections, "timeout_s": timeout_s, "ntp_samples": 1, "nts_servers": [], "github_apps": []}
+    )
+
+
 def test_a_section_that_fails_is_recorded_and_the_others_are_taken(monkeypatch: pytest.MonkeyPatch):
     def fail() -> dict:
         raise LookupError("no clock at all")
 
     monkeypatch.setattr(node_evidence.clock, "collect", fail)
-    evidence = node_evidence.collect(
-        {"sections": ["clock", "join_state"], "timeout_s": 1, "ntp_samples": 1, "github_apps": []}
-    )
+    evidence = collect("clock", "join_state")
     assert evidence["clock"] == {"error": "LookupError: no clock at all"}
     assert evidence["join_state"]["paths"]
 
 
 def test_a_section_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(node_evidence.join_state, "collect", lambda: time.sleep(30))
+    monkeypatch.setattr(node_evidence.join_state, "collect", lambda _processes: time.sleep(30))
     begun_s = time.monotonic()
-    evidence = node_evidence.collect(
-        {"sections": ["join_state", "clock"], "timeout_s": 0.2, "ntp_samples": 1, "github_apps": []}
-    )
+    evidence = collect("join_state", "clock", timeout_s=0.2)
     assert time.monotonic() - begun_s < 10
     assert evidence["join_state"] == {"error": "TimeoutError: it did not end within its bound"}
     assert "adjtimex" in evidence["clock"]
+
+
+OF_PROCESSES = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp", "time_services", "nts", "join_state")
+
+
+def test_the_processes_are_looked_through_once_for_all_sections(monkeypatch: pytest.MonkeyPatch):
+    scans = []
+
+    def scan() -> Running:
+        scans.append(1)
+        cluster = [(2, "etcd", ["etcd"])]
+        return Running([process("systemd-timesyncd", comm="systemd-timesyn", pid=1)], cluster)
+
+    monkeypatch.setattr(node_evidence, "scan", scan)
+    evidence = collect(*OF_PROCESSES)
+    assert len(scans) == 1
+    assert evidence["timesyncd"]["present"] is True
+    assert [shown["pid"] for shown in evidence["time_services"]["processes"]] == [1]
+    assert evidence["join_state"]["processes"] == ["etcd"]
+
+
+def test_processes_that_cannot_be_listed_cost_no_other_section(monkeypatch: pytest.MonkeyPatch):
+    def fail() -> Running:
+        raise PermissionError("no /proc here")
+
+    monkeypatch.setattr(node_evidence, "scan", fail)
+    evidence = collect(*OF_PROCESSES, "clock", "platform")
+    failed = {section for section in node_evidence.SECTIONS if "error" in evidence.get(section, {})}
+    assert failed == set(OF_PROCESSES)
+    assert evidence["chrony"] == {"error": "PermissionError: no /proc here"}
+
+
+@pytest.fixture
+def systemctl(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A systemctl that notes its arguments in the file ``calls`` and knows chrony and a kubelet."""
+    for module in (node_evidence, node_evidence.time_services):
+        monkeypatch.setattr(module, "is_manager", lambda: True)
+    unit = (
+        "Id={0}\nNames={0}\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\nMainPID=7\n"
+    )
+    write(commands / "shown", "\n".join(unit.format(name) for name in ("kubelet.service", "chrony.service")))
+    add_command(commands, "systemctl", f'echo "$@" >> {commands}/calls; cat {commands}/shown')
+    return commands
+
+
+def test_systemd_is_asked_once_for_the_sections_that_show_units(systemctl: Path):
+    evidence = collect("boot", "time_services")
+
+    assert [unit["unit"] for unit in evidence["boot"]["units"]] == ["kubelet.service", "chrony.service"]
+    assert [(unit["unit"], unit["main_pid"]) for unit in evidence["time_services"]["units"]] == [("chrony.service", 7)]
+    (asked,) = (systemctl / "calls").read_text().splitlines()
+    assert {"kubelet.service", "ntpsec.service", "phc2sys@*.service", "time-sync.target"} < set(asked.split())
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("echo 'Failed to connect to bus' >&2; exit 1", "systemctl show: Failed to connect to bus"),
+        ("exec sleep 30", "systemctl show did not end within 0.6 s"),
+    ],
+)
+def test_a_systemctl_that_fails_or_hangs_is_recorded_in_each_of_them(systemctl: Path, script: str, error: str):
+    add_command(systemctl, "systemctl", script)
+    evidence = collect("boot", "time_services", timeout_s=0.2)
+    assert evidence["boot"]["units"] == evidence["time_services"]["units"] == {"error": error}
+    assert evidence["boot"]["uptime_s"] > 0
+
+
+def test_each_section_has_a_probe_of_its_name_and_nothing_else_is_a_probe():
+    files = {path.stem for path in (ROOT / "plugins/module_utils/probes").glob("*.py")} - {"__init__"}
+    assert files == set(node_evidence.SECTIONS)
 
 
 def test_the_documentation_names_every_option():

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import doctest
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
+
+from tests.node_parts import nts_probe
 
 Collect = Callable[..., list[dict]]
 
 
 @pytest.fixture
 def collect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collect:
-    """``collect("server ... nts", ..., candidates=[])``: the servers' entries with these lines as chrony's configuration."""
-    monkeypatch.setattr(
-        nts, "configuration", lambda _processes, _defaults: (str(tmp_path / "chrony.conf"), str(tmp_path))
-    )
-
-    def ask(*lines: str, candidates: Sequence[str] = (), timeout_s: float = 2) -> list[dict]:
-        (tmp_path / "chrony.conf").write_text("\n".join(lines) + "\n")
-        return nts.collect(timeout_s, list(candidates))["servers"]
-
-    return ask
+    return nts_probe(tmp_path, monkeypatch)
 
 
 def test_the_docstrings_example_holds():
@@ -64,18 +57,17 @@ def test_candidates_are_tried_though_the_configuration_names_many(collect):
 
 def test_candidates_are_tried_where_there_is_no_configuration_yet(monkeypatch):
     monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
-    (found,) = nts.collect(1, ["a.invalid"])["servers"]
+    (found,) = nts.collect(1, ["a.invalid"], [])["servers"]
     assert (found["server"], found["configured"], found["error"]["phase"]) == ("a.invalid", False, "dns")
 
 
 def test_without_a_configuration_nobody_is_asked(monkeypatch):
     monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
-    assert nts.collect(1, []) == {"servers": []}
+    assert nts.collect(1, [], []) == {"servers": []}
 
 
 def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_path: Path, monkeypatch):
     (tmp_path / "own.conf").write_text("server a.invalid nts\n")
     (tmp_path / "chrony").write_text(f'DAEMON_OPTS="-F 1 -f {tmp_path}/own.conf"\n')
-    monkeypatch.setattr(nts, "time_daemons", list)
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "chrony"),))
-    assert [entry["server"] for entry in nts.collect(1, [])["servers"]] == ["a.invalid"]
+    assert [entry["server"] for entry in nts.collect(1, [], [])["servers"]] == ["a.invalid"]

@@ -9,19 +9,11 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node import fil
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 
+from tests.node_parts import names, write
+
 
 def read(path: Path) -> dict:
     return chrony.read_configuration(str(path), "/")
-
-
-def names(configuration: dict, below: Path) -> list[str]:
-    return [os.path.relpath(file["path"], below) for file in configuration["files"]]
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def test_the_docstrings_example_holds():
@@ -157,10 +149,9 @@ def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
     own = write(tmp_path / "chrony.conf", "")
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "none"), str(options)))
     monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(own),))
-    monkeypatch.setattr(chrony, "time_daemons", list)
     monkeypatch.setattr(run, "PATH", str(tmp_path))
 
-    taken = chrony.collect(5)
+    taken = chrony.collect(5, [])
 
     assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), shown)]
     assert taken["config"]["path"] == (path or str(own))
@@ -180,11 +171,10 @@ def test_without_a_running_chronyd_it_is_the_distributions(tmp_path: Path, monke
 
 def test_a_node_without_chrony_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "PATH", str(tmp_path))
-    monkeypatch.setattr(chrony, "time_daemons", list)
     monkeypatch.setattr(chrony, "CONFIGURATIONS", ())
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "none"),))
 
-    taken = chrony.collect(5)
+    taken = chrony.collect(5, [])
 
     assert taken["present"] is False
     assert taken["version"] is None

@@ -5,17 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock, join_state
-
-
-def test_wall_and_monotonic_clock_are_read_together():
-    first_wall_ns, first_mono_ns = clock.read_clocks()
-    time.sleep(0.05)
-    wall_ns, mono_ns = clock.read_clocks()
-
-    assert abs(wall_ns - time.time_ns()) < 1e9
-    # Two readings of one pair of clocks: what lies between them is the same on both.
-    assert abs((wall_ns - first_wall_ns) - (mono_ns - first_mono_ns)) < 1e6
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock
 
 
 def test_the_kernels_clock_state_is_read_and_left_alone():
@@ -60,16 +50,3 @@ def test_whether_the_rtc_keeps_local_time_is_read_from_adjtime(monkeypatch, adjt
     rtc = clock.collect()["rtc"]
     assert (rtc["local_time"], rtc["since_epoch_s"]) == (local_time, 1795334400)
     assert before_s <= rtc["wall_s_at_read"] <= time.time()
-
-
-def test_a_joined_node_shows_it(tmp_path: Path):
-    kubelet = tmp_path / "etc/kubernetes/kubelet.conf"
-    kubelet.parent.mkdir(parents=True)
-    kubelet.touch()
-    (tmp_path / "var/lib").mkdir(parents=True)
-    (tmp_path / "var/lib/etcd").touch()  # a file where a folder is expected
-
-    paths = join_state.collect(str(tmp_path))["paths"]
-
-    assert {path for path, there in paths.items() if there} == {"/etc/kubernetes/kubelet.conf"}
-    assert paths["/var/lib/etcd/member"] is False

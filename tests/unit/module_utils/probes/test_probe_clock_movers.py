@@ -4,8 +4,9 @@ import doctest
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock_movers
+
+from tests.node_parts import add_command, write
 
 MOVING = [
     "ntpdate pool.ntp.org",
@@ -59,12 +60,6 @@ STILL = [
 def root(tmp_path: Path) -> Path:
     (tmp_path / "etc").mkdir()
     return tmp_path
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
 
 
 def test_the_docstrings_examples_hold():
@@ -204,45 +199,40 @@ LoadState=loaded
 
 
 @pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose commands are found before the machine's own."""
-    monkeypatch.setattr(run, "PATH", f"{tmp_path}:{run.PATH}")
+def node(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node with three timers and no crontab; the folder of its commands."""
     monkeypatch.setattr(clock_movers, "is_manager", lambda: True)
     monkeypatch.setattr(clock_movers, "cron", lambda: {"cron": [], "unread": []})
-    write(tmp_path / "timers", TIMERS)
-    write(tmp_path / "services", SERVICES)
+    write(commands / "timers", TIMERS)
+    write(commands / "services", SERVICES)
     add_command(
-        tmp_path,
+        commands,
         "systemctl",
-        f'echo "$@" >> {tmp_path}/calls\ncase "$*" in *timer*) cat {tmp_path}/timers;; *) cat {tmp_path}/services;; esac',
+        f'echo "$@" >> {commands}/calls\ncase "$*" in *timer*) cat {commands}/timers;; *) cat {commands}/services;; esac',
     )
-    add_command(tmp_path, "systemd-detect-virt", "echo none; exit 1")
-    return tmp_path
+    add_command(commands, "systemd-detect-virt", "echo none; exit 1")
+    return commands
 
 
-def add_command(folder: Path, name: str, script: str) -> None:
-    write(folder / name, f"#!/bin/sh\n{script}\n", 0o755)
-
-
-def test_an_active_timer_whose_service_moves_the_clock_is_found_in_two_commands(commands: Path):
+def test_an_active_timer_whose_service_moves_the_clock_is_found_in_two_commands(node: Path):
     taken = clock_movers.collect(5)
 
     assert taken["timers"] == [
         {"unit": "ntpdate.timer", "activates": "ntpdate.service", "exec": "ntpdate -u a.example"}
     ]
-    first, second = (commands / "calls").read_text().splitlines()
+    first, second = (node / "calls").read_text().splitlines()
     assert first.endswith("-- *.timer")
     assert second.endswith("-- logrotate.service ntpdate.service")
 
 
-def test_a_systemctl_that_fails_is_recorded_and_the_rest_is_taken(commands: Path):
-    add_command(commands, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
+def test_a_systemctl_that_fails_is_recorded_and_the_rest_is_taken(node: Path):
+    add_command(node, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
     taken = clock_movers.collect(5)
     assert taken["timers"] == {"error": "systemctl show: Failed to connect to bus"}
     assert (taken["cron"], taken["virtualization"], taken["vmware_timesync"]) == ([], "none", None)
 
 
-def test_crontabs_that_cannot_be_read_to_their_end_are_an_error_and_the_rest_is_taken(commands: Path, monkeypatch):
+def test_crontabs_that_cannot_be_read_to_their_end_are_an_error_and_the_rest_is_taken(node: Path, monkeypatch):
     def fail() -> dict:
         raise LookupError("no such thing")
 
@@ -250,21 +240,21 @@ def test_crontabs_that_cannot_be_read_to_their_end_are_an_error_and_the_rest_is_
     taken = clock_movers.collect(5)
     assert taken["error"] == "LookupError: no such thing"
     assert "cron" not in taken
-    assert (commands / "calls").exists()
+    assert (node / "calls").exists()
     assert [timer["unit"] for timer in taken["timers"]] == ["ntpdate.timer"]
 
 
-def test_without_systemd_there_are_no_timers(commands: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_systemd_there_are_no_timers(node: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clock_movers, "is_manager", lambda: False)
     assert clock_movers.collect(5)["timers"] == []
-    assert not (commands / "calls").exists()
+    assert not (node / "calls").exists()
 
 
-def test_vmwares_tool_is_asked_on_vmware_alone(commands: Path):
-    add_command(commands, "vmware-toolbox-cmd", "echo Disabled; exit 69")
+def test_vmwares_tool_is_asked_on_vmware_alone(node: Path):
+    add_command(node, "vmware-toolbox-cmd", "echo Disabled; exit 69")
     assert clock_movers.collect(5)["vmware_timesync"] is None
 
-    add_command(commands, "systemd-detect-virt", "echo vmware")
+    add_command(node, "systemd-detect-virt", "echo vmware")
     taken = clock_movers.collect(5)
     assert taken["virtualization"] == "vmware"
     assert taken["vmware_timesync"] == {"rc": 69, "stdout": "Disabled\n", "stderr": ""}

@@ -1,25 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntpd
 
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def names(configuration: dict, below: Path) -> list[str]:
-    return [os.path.relpath(file["path"], below) for file in configuration["files"]]
-
-
-def running(*argv: str, comm: str = "ntpd", exe: str | None = None) -> dict:
-    return {"pid": os.getpid(), "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
+from tests.node_parts import add_command, names, process, write
 
 
 def test_files_and_folders_are_included_and_ntp_d_comes_last_as_ntpsec_does_it(tmp_path: Path):
@@ -62,67 +48,63 @@ def test_the_password_of_a_private_key_is_not_in_the_evidence(tmp_path: Path):
 
 def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
     # Debian's start script gives its own first, so that the administrator's counts.
-    debian = running(
+    debian = process(
         "/usr/sbin/ntpd", "-p", "/run/ntpd.pid", "-c", "/etc/ntpsec/ntp.conf", "-g", "-N", "-c", "/srv/ntp.conf"
     )
     assert ntpd.configuration([debian]) == "/srv/ntp.conf"
-    assert ntpd.configuration([running("ntpd", "-g", "--configfile=own.conf")]) == str(Path.cwd() / "own.conf")
+    assert ntpd.configuration([process("ntpd", "-g", "--configfile=own.conf")]) == str(Path.cwd() / "own.conf")
 
 
 @pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def without_ntpd(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node with no ntpd and an ntpq that notes that it was asked."""
-    monkeypatch.setattr(run, "PATH", str(tmp_path))
-    monkeypatch.setattr(ntpd, "time_daemons", list)
-    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(tmp_path / "ntp.conf"),))
-    write(tmp_path / "ntpq", f"#!/bin/sh\necho asked >> {tmp_path}/asked\n").chmod(0o755)
-    return tmp_path
+    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(bare / "ntp.conf"),))
+    add_command(bare, "ntpq", f"echo asked >> {bare}/asked")
+    return bare
 
 
-def test_a_file_that_another_ntpd_would_read_stands_beside(bare: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_another_ntpd_would_read_stands_beside(without_ntpd: Path, monkeypatch: pytest.MonkeyPatch):
     """As where a tool takes NTPsec for ntp.org's ntpd."""
-    own = write(bare / "ntpsec.conf", "server a.example\n")
-    other = write(bare / "ntp.conf", "server b.example\ncrypto pw secret\n")
-    monkeypatch.setattr(ntpd, "time_daemons", lambda: [running("/usr/sbin/ntpd", "-c", str(own))])
-    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(own), str(bare / "gone.conf"), str(other)))
-    taken = ntpd.collect(5)
-    assert names(taken["config"], bare) == ["ntpsec.conf"]
+    own = write(without_ntpd / "ntpsec.conf", "server a.example\n")
+    other = write(without_ntpd / "ntp.conf", "server b.example\ncrypto pw secret\n")
+    monkeypatch.setattr(ntpd, "CONFIGURATIONS", (str(own), str(without_ntpd / "gone.conf"), str(other)))
+    taken = ntpd.collect(5, [process("/usr/sbin/ntpd", "-c", str(own))])
+    assert names(taken["config"], without_ntpd) == ["ntpsec.conf"]
     assert [(file["path"], file["text"]) for file in taken["beside"]] == [
         (str(other), "server b.example\ncrypto pw [redacted]\n")
     ]
 
 
-def test_where_no_ntpd_is_nothing_is_run(bare: Path):
-    assert ntpd.collect(5) == {
+def test_where_no_ntpd_is_nothing_is_run(without_ntpd: Path):
+    assert ntpd.collect(5, []) == {
         "present": False,
         "config": {"path": None, "files": [], "unread": []},
         "beside": [],
         "commands": {},
     }
-    assert not (bare / "asked").exists()
+    assert not (without_ntpd / "asked").exists()
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        running("/usr/sbin/ntpd", "-N", exe="/bin/busybox"),  # it reads /etc/ntp.conf as well
-        running("ntpd: ntp engine"),
+        process("/usr/sbin/ntpd", "-N", exe="/bin/busybox"),  # it reads /etc/ntp.conf as well
+        process("ntpd: ntp engine", comm="ntpd"),
     ],
 )
-def test_anothers_ntpd_is_not_asked_by_ntpq(bare: Path, other: dict, monkeypatch: pytest.MonkeyPatch):
-    write(bare / "ntp.conf", "server a.example\n")
-    assert ntpd.collect(5)["present"] is True
+def test_anothers_ntpd_is_not_asked_by_ntpq(without_ntpd: Path, other: dict):
+    write(without_ntpd / "ntp.conf", "server a.example\n")
+    assert ntpd.collect(5, [])["present"] is True
 
-    (bare / "asked").unlink()
-    monkeypatch.setattr(ntpd, "time_daemons", lambda: [other])
-    assert ntpd.collect(5)["present"] is False
-    assert not (bare / "asked").exists()
+    (without_ntpd / "asked").unlink()
+    assert ntpd.collect(5, [other])["present"] is False
+    assert not (without_ntpd / "asked").exists()
 
 
-def test_what_is_configured_and_has_no_ntpq_says_so(bare: Path):
-    write(bare / "ntp.conf", "server a.example\n")
-    (bare / "ntpq").unlink()
-    assert ntpd.collect(5)["commands"] == {
+def test_what_is_configured_and_has_no_ntpq_says_so(without_ntpd: Path):
+    write(without_ntpd / "ntp.conf", "server a.example\n")
+    (without_ntpd / "ntpq").unlink()
+    assert ntpd.collect(5, [])["commands"] == {
         "rv": {"error": "ntpq is not installed"},
         "peers": {"error": "ntpq is not installed"},
     }

@@ -1,67 +1,12 @@
 from __future__ import annotations
 
 import doctest
-import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import time_services
 
-# systemctl 252 on Debian 12 with chrony; ntp.service is not there, chronyd.service is an alias.
-SHOWN = """\
-MainPID=231
-Id=chrony.service
-Names=chrony.service chronyd.service
-LoadState=loaded
-ActiveState=active
-SubState=running
-UnitFileState=enabled
-
-MainPID=231
-Id=chrony.service
-Names=chrony.service chronyd.service
-LoadState=loaded
-ActiveState=active
-SubState=running
-UnitFileState=enabled
-
-MainPID=0
-Id=ntp.service
-Names=ntp.service
-LoadState=not-found
-ActiveState=inactive
-SubState=dead
-UnitFileState=
-
-MainPID=0
-Id=systemd-timesyncd.service
-Names=systemd-timesyncd.service
-LoadState=masked
-ActiveState=inactive
-SubState=dead
-UnitFileState=masked
-
-Id=time-sync.target
-Names=time-sync.target
-LoadState=loaded
-ActiveState=active
-SubState=active
-UnitFileState=static
-"""
-
-
-@pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose commands are found before the machine's own."""
-    monkeypatch.setattr(run, "PATH", f"{tmp_path}:{run.PATH}")
-    return tmp_path
-
-
-def add_command(folder: Path, name: str, script: str) -> None:
-    path = folder / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
+from tests.node_parts import process
 
 
 def test_the_docstrings_example_holds():
@@ -70,30 +15,48 @@ def test_the_docstrings_example_holds():
     assert tested.failed == 0
 
 
-def test_units_that_are_there_are_listed_once_each_by_their_own_name(commands: Path):
-    add_command(commands, "systemctl", f'echo "$@" >> {commands}/calls; cat {commands}/shown')
-    (commands / "shown").write_text(SHOWN)
+def shown(*names: str, load_state: str = "loaded", main_pid: str | None = "0") -> dict[str, str]:
+    """What systemctl shows of a unit with these names, the first its own. A target has no MainPID."""
+    states = {"LoadState": load_state, "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled"}
+    return {"Id": names[0], "Names": " ".join(names), **states, **({"MainPID": main_pid} if main_pid else {})}
 
-    units = {unit["unit"]: unit for unit in time_services._units("systemd", 5)}
 
-    assert set(units) == {"chrony.service", "systemd-timesyncd.service", "time-sync.target"}
+def test_units_that_may_steer_the_clock_are_picked_by_any_of_their_names(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time_services, "is_manager", lambda: True)
+    answer = [
+        shown("kubelet.service"),  # the section boot asks for it in the same question
+        shown("chrony.service", "chronyd.service", main_pid="231"),
+        shown("site-time.service", "ntp.service"),
+        shown("systemd-timesyncd.service", load_state="masked"),
+        shown("ptp4l@eth0.service"),
+        shown("time-set.target", main_pid=None),
+        shown("time-sync.target", main_pid=None),
+    ]
+
+    taken = time_services.collect(5, answer, [])
+    units = {unit["unit"]: unit for unit in taken["units"]}
+
+    assert taken["manager"] == "systemd"
+    assert list(units) == [
+        "chrony.service",
+        "site-time.service",
+        "systemd-timesyncd.service",
+        "ptp4l@eth0.service",
+        "time-sync.target",
+    ]
     assert units["chrony.service"]["names"] == ["chrony.service", "chronyd.service"]
     assert units["chrony.service"]["main_pid"] == 231
     assert units["systemd-timesyncd.service"]["load_state"] == "masked"
     assert units["time-sync.target"]["main_pid"] == 0
-    # All in one command, and instances by a pattern.
-    (asked,) = (commands / "calls").read_text().splitlines()
-    assert {"ntpsec.service", "phc2sys@*.service", "time-sync.target"} < set(asked.split())
 
 
-def test_a_systemctl_that_fails_or_hangs_is_recorded_with_what_it_said(commands: Path):
-    add_command(commands, "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
-    assert time_services._units("systemd", 5) == {"error": "systemctl show: Failed to connect to bus"}
-
-    add_command(commands, "systemctl", "exec sleep 30")
-    begun_s = time.monotonic()
-    assert "did not end within 0.2 s" in time_services._units("systemd", 0.2)["error"]
-    assert time.monotonic() - begun_s < 5
+def test_a_question_that_failed_is_recorded_and_the_processes_are_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time_services, "is_manager", lambda: True)
+    taken = time_services.collect(5, {"error": "systemctl show: Failed"}, [process("chronyd", "-F", "1", pid=7)])
+    assert taken["units"] == {"error": "systemctl show: Failed"}
+    assert taken["processes"] == [
+        {"pid": 7, "comm": "chronyd", "exe": None, "cgroup": None, "contained": False, "cmdline": "chronyd -F 1"}
+    ]
 
 
 def add_openrc(root: Path, name: str, *, runlevel: str | None = None, state: str | None = None, pid: int = 0) -> None:

@@ -3,17 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import timesyncd
 
 from tests import paths
+from tests.node_parts import add_command, process, write
 
 SAMPLES = paths.SAMPLES / "daemons"
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
 
 
 def test_the_configuration_is_the_first_file_and_the_drop_ins_of_all_folders_by_name(tmp_path: Path):
@@ -45,35 +40,28 @@ def test_drop_ins_are_read_without_a_main_file_too(tmp_path: Path):
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def node(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A node without timesyncd, whose timedatectl answers as a real one did and notes that it was asked."""
-    monkeypatch.setattr(run, "PATH", f"{tmp_path}:{run.PATH}")
-    monkeypatch.setattr(timesyncd, "FOLDERS", (str(tmp_path / "systemd"),))
-    monkeypatch.setattr(timesyncd, "time_daemons", list)
+    monkeypatch.setattr(timesyncd, "FOLDERS", (str(commands / "systemd"),))
     answer = SAMPLES / "timesyncd_synchronised.timesync.txt"
-    write(tmp_path / "timedatectl", f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ncat {answer}\n')
-    (tmp_path / "timedatectl").chmod(0o755)
-    return tmp_path
+    add_command(commands, "timedatectl", f'echo "$@" >> {commands}/asked\ncat {answer}')
+    return commands
 
 
-def test_a_timesyncd_that_runs_is_asked(node: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(
-        timesyncd,
-        "time_daemons",
-        lambda: [{"pid": 7, "comm": "systemd-timesyn", "argv": ["systemd-timesyncd"], "contained": False}],
-    )
-    taken = timesyncd.collect(5)
+def test_a_timesyncd_that_runs_is_asked(node: Path):
+    running = [process("/lib/systemd/systemd-timesyncd")]
+    taken = timesyncd.collect(5, running)
     assert taken["present"] is True
     assert "ServerAddress=10.99.0.1" in taken["commands"]["timesync"]["stdout"]
     assert (node / "asked").read_text() == "show-timesync --all\n"
 
 
 def test_one_that_is_installed_and_does_not_run_is_not_woken_by_the_question(node: Path):
-    assert timesyncd.collect(5)["present"] is False
+    assert timesyncd.collect(5, [])["present"] is False
     write(node / "systemd/systemd-timesyncd", "")
     write(node / "systemd/timesyncd.conf", "[Time]\n")
 
-    taken = timesyncd.collect(5)
+    taken = timesyncd.collect(5, [])
 
     assert taken["present"] is True
     assert taken["config"]["path"] == f"{node}/systemd/timesyncd.conf"

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+
+SERVER = "server ntp1.example.com iburst\nmakestep 1 3\n"
+"""A configuration with a server that answers."""
 
 ABSENT = {"load_state": "not-found", "unit_file_state": "", "active_state": "inactive", "wanted": False}
 
@@ -132,3 +135,37 @@ def tree(folder: Path) -> dict:
         else:
             found[name] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, path.read_bytes())
     return found
+
+
+@pytest.fixture
+def main(node: Node) -> Path:
+    """chrony's main configuration file, which draws in conf.d."""
+    path = Path(node.root) / "etc/chrony/chrony.conf"
+    path.write_text(f"server ntp1.example.com iburst\nconfdir {path.parent}/conf.d\n")
+    return path
+
+
+def one(path: Path, text: str, main: Path) -> dict:
+    """Parameters that write one file and restart chronyd."""
+    return params(files=[file(path, text)], chronyd=chronyd(main))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """chrony's configuration, with a server that does not answer."""
+    path = tmp_path / "etc/chrony/chrony.conf"
+    path.write_text("server dead.example.com\n")
+    path.chmod(0o640)
+    return path
+
+
+@pytest.fixture
+def plan(config: Path) -> dict:
+    """chronyd in place of systemd-timesyncd, with a server that answers."""
+    return params(
+        files=[file(config, SERVER), file(config.parent / "conf.d/50-site.conf", "rtcsync\n")],
+        chronyd=chronyd(config),
+        enable=["chrony.service"],
+        disable=["systemd-timesyncd.service"],
+        packages={"installed": ["chrony"]},
+    )

@@ -6,25 +6,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run as runner
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import (
-    Node,
-    applied,
-    begun,
-    undone,
-)
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied, begun
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import undone
 
-from tests.unit.module_utils.remediate.conftest import Bookkeeping, chronyd, file, params, tree, unit
-
-
-@pytest.fixture
-def main(node: Node) -> Path:
-    path = Path(node.root) / "etc/chrony/chrony.conf"
-    path.write_text(f"server ntp1.example.com iburst\nconfdir {path.parent}/conf.d\n")
-    return path
-
-
-def one(path: Path, text: str, main: Path) -> dict:
-    return params(files=[file(path, text)], chronyd=chronyd(main))
+from tests.unit.module_utils.remediate.conftest import Bookkeeping, chronyd, file, one, params, tree, unit
 
 
 def test_without_chronyd_s_option_p_the_configuration_goes_untried_and_that_is_told(

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run as runner
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import (
-    Node,
-    applied,
-    begun,
-    confirmed,
-    undone,
-)
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied, begun
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.rtc import confirmed
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import undone
 
 from tests.unit.module_utils.remediate.conftest import file, params
 

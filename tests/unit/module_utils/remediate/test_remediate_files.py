@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.apply import applied
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
-from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.transaction import Node, applied, undone
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.node import Node
+from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo import undone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

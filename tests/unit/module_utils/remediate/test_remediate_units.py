@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.systemd import parse_show
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.files import RemediationError
 from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.units import (
     disabling,
     enabling,
-    parse,
     restoring,
+    states,
     words,
 )
 
@@ -131,7 +132,7 @@ UnitFileState=
 
 
 def test_units_come_by_the_names_that_they_were_asked_for():
-    shown = parse(SHOWN, ["chronyd.service", "ntp.service"], lambda unit: unit == "chrony.service")
+    shown = states(parse_show(SHOWN), ["chronyd.service", "ntp.service"], lambda unit: unit == "chrony.service")
     assert shown == {
         "chronyd.service": ("chrony.service", unit("enabled", "active")),
         "ntp.service": ("ntp.service", ABSENT),
@@ -140,4 +141,4 @@ def test_units_come_by_the_names_that_they_were_asked_for():
 
 def test_a_unit_that_systemd_says_nothing_of_is_told():
     with pytest.raises(RemediationError, match=r"said nothing of x\.service"):
-        parse(SHOWN, ["x.service"], lambda _unit: False)
+        states(parse_show(SHOWN), ["x.service"], lambda _unit: False)

@@ -62,8 +62,7 @@ def test_the_node_looks_for_the_processes_of_the_descriptors_and_for_no_others()
 @named
 def test_the_node_takes_the_section_of_a_daemon_and_asks_for_its_waits(daemon):
     assert {daemon.section} - {None} <= set(SECTIONS)
-    asked = {unit if "." in unit else f"{unit}.service" for unit in boot.TIME}
-    assert set(daemon.wait_units) <= asked
+    assert set(daemon.wait_units) <= set(boot.UNITS)
 
 
 def test_the_waits_of_the_node_are_those_of_the_descriptors_and_the_kernels():

@@ -5,36 +5,24 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform as distribution
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import platform
 
-# Debian 12, package base-files 12.4.
-DEBIAN = """\
-PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
-NAME="Debian GNU/Linux"
-VERSION_ID="12"
-VERSION="12 (bookworm)"
-VERSION_CODENAME=bookworm
-ID=debian
-HOME_URL="https://www.debian.org/"
-"""
+from tests.node_parts import OF_DPKG, debian
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
-    for folder in ("etc", "usr/lib", "run", "sys/fs"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "etc/os-release").write_text(DEBIAN)
-    return tmp_path
+    return debian(tmp_path)
 
 
 def test_the_docstrings_examples_hold():
-    tested = doctest.testmod(distribution)
+    tested = doctest.testmod(platform)
     assert tested.attempted > 0
     assert tested.failed == 0
 
 
 def test_an_ordinary_node(node: Path):
-    section = distribution.collect(str(node))
+    section = platform.collect(str(node))
     assert section["os_release"] == {
         "ID": "debian",
         "VERSION_ID": "12",
@@ -46,12 +34,12 @@ def test_an_ordinary_node(node: Path):
 def test_the_vendors_file_counts_where_etc_has_none(node: Path):
     (node / "etc/os-release").unlink()
     (node / "usr/lib/os-release").write_text("ID=fedora\nVARIANT_ID=coreos\n")
-    assert distribution.collect(str(node))["os_release"] == {"ID": "fedora"}
+    assert platform.collect(str(node))["os_release"] == {"ID": "fedora"}
 
 
 def test_a_node_without_the_file_is_unknown_and_no_error(node: Path):
     (node / "etc/os-release").unlink()
-    assert distribution.collect(str(node))["os_release"] == {}
+    assert platform.collect(str(node))["os_release"] == {}
 
 
 @pytest.mark.parametrize(("enforce", "expected"), [("1", "enforcing"), ("0", "permissive"), (None, None)])
@@ -59,12 +47,12 @@ def test_selinux_is_read_from_the_kernel(node: Path, enforce: str | None, expect
     if enforce:
         (node / "sys/fs/selinux").mkdir()
         (node / "sys/fs/selinux/enforce").write_text(enforce)
-    assert distribution.collect(str(node))["selinux"] == expected
+    assert platform.collect(str(node))["selinux"] == expected
 
 
 def test_an_image_based_node_is_seen(node: Path):
     (node / "run/ostree-booted").touch()
-    assert distribution.read_only(str(node)) == "ostree"
+    assert platform.read_only(str(node)) == "ostree"
 
 
 def test_the_package_managers_are_those_that_are_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -72,21 +60,7 @@ def test_the_package_managers_are_those_that_are_installed(tmp_path: Path, monke
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(run, "PATH", str(tmp_path))
-    assert distribution.collect()["package_managers"] == ["zypper", "transactional-update"]
-
-
-OF_DPKG = """\
-Package: adduser
-Status: install ok installed
-Priority: important
-
-Package: chrony
-Status: {}
-Priority: optional
-
-Package: chrony-doc
-Status: install ok installed
-"""
+    assert platform.collect()["package_managers"] == ["zypper", "transactional-update"]
 
 
 @pytest.mark.parametrize(
@@ -117,4 +91,4 @@ def test_how_far_dpkg_has_come_with_chrony(node: Path, status: str | None, updat
         (node / "var/lib/dpkg/updates/tmp.i").write_text("#" * 80)  # dpkg keeps it ready to be written over
     for number, text in enumerate(updates):
         (node / f"var/lib/dpkg/updates/{number:04}").write_text(text)
-    assert distribution.dpkg(str(node)) == (expected and {**expected, "held_by": None})
+    assert platform.dpkg(str(node)) == (expected and {**expected, "held_by": None})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps as github_app
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
 
 
 def test_no_apps_no_requests():
-    assert github_app.collect([], 5) == []
+    assert github_apps.collect([], 5) == []
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,12 @@ def test_no_apps_no_requests():
     ],
 )
 def test_what_has_the_form_of_a_secret_is_redacted(text):
-    redacted = github_app.redact({"a": [text]}, [])["a"][0]
-    assert github_app.REDACTED in redacted
+    redacted = github_apps.redact({"a": [text]}, [])["a"][0]
+    assert github_apps.REDACTED in redacted
     for part in ("16C7", "ab.cd", "gh.ij", "11ABC", "eyJ", "c2ln", "eDp5", "ghijkl"):
         assert part not in redacted
 
 
 def test_plain_words_are_left_as_they_are():
     said = "A JSON web token could not be decoded; basic authentication needs a bearer token"
-    assert github_app.redact(said, ["sesame"]) == said
+    assert github_apps.redact(said, ["sesame"]) == said
