@@ -26,6 +26,7 @@ class ActionModule(PlainAction):
     _requires_connection = False
 
     def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Put all hosts together, write the report, and return what an operator needs to read."""
         judged_at = now()
         run_id = args.get("run_id")
         directory = Path(args["report_dir"]).expanduser().absolute()

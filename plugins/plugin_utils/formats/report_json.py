@@ -13,5 +13,5 @@ FILE = REPORT_FILE
 
 
 def render(report: Mapping[str, Any]) -> str:
-    """The report as it is."""
+    """The same content, indented for people who look into the file."""
     return json.dumps(report, indent=2) + "\n"

@@ -19,6 +19,7 @@ GHES = Installation("7", "https://github.example.org/api/v3")
 
 
 def message(installation: Installation = GITHUB, status: str = "401 Unauthorized") -> str:
+    """The error that ghinstallation gives when GitHub refuses a token."""
     return (
         f"could not refresh installation id {installation.id}'s token: received non 2xx response status "
         f'"{status}" when fetching {installation.api_url}/app/installations/{installation.id}/access_tokens'
@@ -26,10 +27,12 @@ def message(installation: Installation = GITHUB, status: str = "401 Unauthorized
 
 
 def as_logfmt(fields: dict[str, str]) -> str:
+    """A log line of these fields as Argo CD 2 writes it."""
     return " ".join(f"{key}={value if value.isidentifier() else json.dumps(value)}" for key, value in fields.items())
 
 
 def as_argocd_3(fields: dict[str, str]) -> str:
+    """The same line with the names of fields that version 3 gave them."""
     fields = {**fields, "msg": "finished call"}
     if "error" in fields:
         fields["grpc.error"] = fields.pop("error")
@@ -59,14 +62,17 @@ def call(error: str | None = None, at: str = "12:00:00", service: str = argocd_l
 
 
 def line(pod: str, text: str) -> str:
+    """What ``kubectl logs --prefix`` prints of a pod's text."""
     return f"[pod/{pod}/argocd-repo-server] {text}\n"
 
 
 def ok(pod: str) -> str:
+    """A call on this pod that ended well."""
     return line(pod, as_logfmt(call()))
 
 
 def refused(pod: str, installation: Installation = GITHUB, at: str = "12:00:00") -> str:
+    """A call on this pod to which GitHub answered 401."""
     return line(pod, as_logfmt(call(message(installation), at)))
 
 
@@ -75,6 +81,7 @@ CELLS = ("1/1", "Running", "2 (3d ago)", "4d", "10.42.0.7")
 
 
 def as_table(nodes: dict[str, str], namespace: bool = False) -> str:
+    """``kubectl get pods -o wide`` of each pod and its node."""
     rows: list[tuple[str, ...]] = [HEADER, *((pod, *CELLS, node, "<none>", "<none>") for pod, node in nodes.items())]
     if namespace:
         rows = [("NAMESPACE" if row is HEADER else "argocd", *row) for row in rows]
@@ -83,6 +90,7 @@ def as_table(nodes: dict[str, str], namespace: bool = False) -> str:
 
 
 def as_list(nodes: dict[str, str]) -> dict[str, Any]:
+    """``kubectl get pods -o json`` of each pod and its node."""
     pods = [{"kind": "Pod", "metadata": {"name": pod}, "spec": {"nodeName": node}} for pod, node in nodes.items()]
     return {"apiVersion": "v1", "items": pods, "kind": "List", "metadata": {"resourceVersion": ""}}
 
