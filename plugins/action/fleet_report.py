@@ -1,84 +1,99 @@
-"""All nodes of the play together: writes report.json and evidence.json, and says what an operator needs to read.
+"""All nodes of the play together: writes the evidence and the report in every format, and says what an operator needs to read.
 
 The documentation for users is in plugins/modules/fleet_report.py.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
-from ..plugin_utils.formats import write_reports
-from ..plugin_utils.formats.evidence_json import NAME as EVIDENCE_NAME
-from ..plugin_utils.formats.evidence_json import earlier_readings
+from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
+from ..plugin_utils.boundary.times import now
+from ..plugin_utils.formats import report_text, write
 from ..plugin_utils.model.policy import Policy
-from ..plugin_utils.verdict.report import EVIDENCE_SCHEMA, judge_records, now, refusal, summary_lines
+from ..plugin_utils.model.record import Record
+from ..plugin_utils.plain_action import PlainAction, failed, plain
+from ..plugin_utils.verdict.again import earlier_readings, with_drift
+from ..plugin_utils.verdict.judge import judge_record
+from ..plugin_utils.verdict.report import node_entry, report_of
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(PlainAction):
     """The action ``skewgate.preflight.fleet_report``."""
 
     _requires_connection = False
-    _supports_check_mode = True
-    _supports_diff = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        args = json.loads(json.dumps(self._task.args))
-        hostvars = (task_vars or {})["hostvars"]
+    def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+        """Put all hosts together, write the report, and return what an operator needs to read."""
         judged_at = now()
+        run_id = args.get("run_id")
         directory = Path(args["report_dir"]).expanduser().absolute()
-        earlier = earlier_readings(directory / EVIDENCE_NAME)
-        records = {}
+        earlier = _earlier(directory)
+        records, nodes = {}, {}
         for host in args["hosts"]:
-            variables = hostvars.raw_get(host)
-            records[host] = {
-                **self._record(variables, args, judged_at),
-                "earlier": earlier.get(host),
-                "address": _address(variables),
-            }
+            of_host = variables["hostvars"].raw_get(host)
+            records[host], nodes[host] = _checked(of_host, args, earlier.get(host), judged_at)
         try:
-            report = judge_records(records, judged_at, args.get("run_id"))
+            report = report_of({name: Record(data) for name, data in records.items()}, nodes, judged_at, run_id)
+            files = write(directory, report, evidence_of(records, judged_at, run_id))
         except ValueError as error:
-            return {**result, "failed": True, "msg": str(error)}
-        evidence = {"schema": EVIDENCE_SCHEMA, "run_id": args.get("run_id"), "judged_at": judged_at, "nodes": records}
-        try:
-            write_reports(directory, report, evidence)
+            return failed(str(error))
         except OSError as error:
-            msg = f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
-            return {**result, "failed": True, "msg": msg}
-        result.update(changed=False, report_dir=str(directory), **_outcome(report))
-        return result
+            return failed(
+                f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
+            )
+        return {"changed": False, "report_dir": str(directory), **_outcome(report, files)}
 
-    def _record(self, variables: Any, args: dict[str, Any], judged_at: str) -> dict[str, Any]:
-        """The host's last record, with the one of before its remediation; a host that left the play early has none."""
-        first = _registered(variables, args.get("before", "gate_before"))
-        last = _registered(variables, args.get("after", "gate_after"))
-        record = last or first
-        if record is None:
-            return {
-                "policy": Policy((), (), ()).as_json(),
-                "collected_at": judged_at,
-                "evidence": {},
-                "controller": None,
-                "unreachable": None,
-                "module_error": "the node was not checked in this run (it failed earlier in the play, or left it)",
-            }
-        remediation = variables.get(args.get("remediation", "gate_remediation"))
-        return {
-            **record,
-            "before": first if last else None,
-            "remediation": json.loads(json.dumps(remediation)) if remediation else None,
-        }
+
+def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
+    """Each node's reading of the last run into this folder; none if there is no evidence of one."""
+    try:
+        return earlier_readings(read_evidence(directory / EVIDENCE_FILE)["nodes"])
+    except SavedFileError:
+        return {}
+
+
+def _checked(
+    variables: Any, args: Mapping[str, Any], earlier: dict[str, Any] | None, judged_at: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
+    first = _registered(variables, args.get("before", "gate_before"))
+    again = _registered(variables, args.get("after", "gate_after"))
+    before = first if again else None
+    last = again or first or _not_checked(judged_at)
+    remediation = variables.get(args.get("remediation", "gate_remediation"))
+    record = {
+        **last["record"],
+        "before": before and before["record"],
+        "remediation": plain(remediation) if remediation else None,
+        "earlier": earlier,
+        "address": _address(variables),
+    }
+    judgement = with_drift(last["judgement"], record)
+    return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
 
 def _registered(variables: Any, name: str) -> dict[str, Any] | None:
-    """The record that a node_check task registered, if it ran."""
-    record = (variables.get(name) or {}).get("record")
-    return None if record is None else json.loads(json.dumps(record))
+    """The record and the judgement that a node_check task registered, if it ran."""
+    registered = variables.get(name) or {}
+    if not (registered.get("record") and registered.get("judgement")):
+        return None
+    found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement")})
+    return found
+
+
+def _not_checked(judged_at: str) -> dict[str, Any]:
+    record = {
+        "policy": Policy((), (), ()).as_json(),
+        "collected_at": judged_at,
+        "evidence": {},
+        "controller": None,
+        "unreachable": None,
+        "module_error": "the node was not checked in this run (it failed earlier in the play, or left it)",
+    }
+    return {"record": record, "judgement": judge_record(record)}
 
 
 def _address(variables: Any) -> str | None:
@@ -87,11 +102,14 @@ def _address(variables: Any) -> str | None:
     return str(address) if address and "{{" not in str(address) else None
 
 
-def _outcome(report: dict[str, Any]) -> dict[str, Any]:
+def _outcome(report: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
+    nodes = report["nodes"]
     return {
         "verdict": report["verdict"],
         "exit_code": report["exit_code"],
         "summary": report["summary"],
-        "lines": summary_lines(report),
-        "refusals": {name: refusal(node) for name, node in report["nodes"].items() if node["verdict"] == "refuse"},
+        "files": [str(path) for path in files],
+        "lines": report_text.lines(report, files),
+        "nodes": {name: {key: node[key] for key in ("verdict", "judged_at")} for name, node in nodes.items()},
+        "refusals": {name: report_text.refusal(node) for name, node in nodes.items() if node["verdict"] == "refuse"},
     }

@@ -17,11 +17,11 @@ from ansible.utils.display import Display
 
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.collection import Collection, NodeUnreachableError
+from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
-from ..plugin_utils.verdict.report import refusal
 from ..plugin_utils.verdict.settings import CheckSettings, read_check_settings
 
 WAIT_STEP_S = 2

@@ -9,7 +9,9 @@ module: fleet_report
 short_description: Report on all nodes that were checked
 version_added: 0.1.0
 description:
-  - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes report.json and evidence.json.
+  - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes evidence.json and the report in
+    every format (report.json, report.txt).
+  - A host's last check counts, the one after the remediation if there was one.
   - A host without a result is reported as refused, since nothing is known about it.
   - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
 options:
@@ -19,7 +21,7 @@ options:
     elements: str
     required: true
   report_dir:
-    description: The folder on the controller for the reports; it is made where it is missing.
+    description: The folder on the controller for the reports; it is made if it is missing.
     type: path
     required: true
   run_id:
@@ -56,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(admit) where every node is admitted, else V(refuse).
+  description: V(admit) if every node is admitted, else V(refuse).
   type: str
   returned: success
 exit_code:
@@ -67,10 +69,19 @@ summary:
   description: How many nodes were admitted, refused for a failure, and not judged.
   type: dict
   returned: success
-lines:
-  description: The report for a reader, a line each.
+files:
+  description: The paths of the files that were written.
   type: list
   elements: str
+  returned: success
+lines:
+  description: The report for people and which files were written, a line each; C(skewgate check) shows the same lines.
+  type: list
+  elements: str
+  returned: success
+nodes:
+  description: For each host, the C(verdict) of its last check and C(judged_at), when its evidence was taken.
+  type: dict
   returned: success
 refusals:
   description: For each refused host, the reasons and the next steps.

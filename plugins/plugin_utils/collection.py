@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from .boundary.times import utc_text
 from .clock.skew import controller_bracket
 from .github.answers import classify, rate_limit_s
 from .github.apps import GithubApp
@@ -19,7 +20,6 @@ from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_att
 from .github.throttle import MintThrottle
 from .model.policy import Policy
 from .model.record import Record
-from .model.wording import utc_text
 
 NS = 1_000_000_000
 

@@ -16,12 +16,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 import yaml
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import listed
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from rich import box
 from rich.table import Table
 from rich.text import Text
-
-from .render import clean
 
 SELECTION = "-n argocd -l app.kubernetes.io/name=argocd-repo-server"
 # With a selector kubectl gives the last 10 lines of each pod unless --tail says otherwise.

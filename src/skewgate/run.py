@@ -76,27 +76,7 @@ def run_playbook(
         return False  # keep no file of it
 
     with tempfile.TemporaryDirectory(prefix="skewgate-") as private_dir:
-        runner = init_runner(
-            private_data_dir=private_dir,
-            playbook=playbook,
-            cmdline=shlex.join(options),
-            extravars=extra_vars,
-            envvars=ENVIRONMENT,
-            passwords=ANSWERS,
-            fact_cache_type="",  # the user's own, if any; ansible-runner would put a file cache in its place
-            suppress_env_files=True,
-            quiet=True,
-            event_handler=handle,
-            cancel_callback=stop.kill,
-        )
-        config = runner.config
-        config.command[:1] = ANSIBLE_PLAYBOOK
-        config.cwd = str(Path.cwd())
-        config.suppress_output_file = True
-        config.pexpect_timeout = 1
-        if "ANSIBLE_HOST_KEY_CHECKING" not in os.environ:
-            # ansible-runner switches the check of ssh host keys off unless told otherwise.
-            del config.env["ANSIBLE_HOST_KEY_CHECKING"]
+        runner = _runner(private_dir, playbook, options, extra_vars=extra_vars, handle=handle, stop=stop)
         with stop.on_signals():
             try:
                 runner.run()
@@ -107,6 +87,40 @@ def run_playbook(
             raise failures[0]
         run.rc, run.interrupted = runner.rc, stop.requests > 0
     return run
+
+
+def _runner(
+    private_dir: str,
+    playbook: str,
+    options: Sequence[str],
+    *,
+    extra_vars: dict[str, str],
+    handle: Callable[[dict[str, Any]], bool],
+    stop: _Stop,
+) -> Any:
+    """Ansible-runner's Runner, set to leave the user's own settings of Ansible as they are."""
+    runner = init_runner(
+        private_data_dir=private_dir,
+        playbook=playbook,
+        cmdline=shlex.join(options),
+        extravars=extra_vars,
+        envvars=ENVIRONMENT,
+        passwords=ANSWERS,
+        fact_cache_type="",  # the user's own, if any; ansible-runner would put a file cache in its place
+        suppress_env_files=True,
+        quiet=True,
+        event_handler=handle,
+        cancel_callback=stop.kill,
+    )
+    config = runner.config
+    config.command[:1] = ANSIBLE_PLAYBOOK
+    config.cwd = str(Path.cwd())
+    config.suppress_output_file = True
+    config.pexpect_timeout = 1
+    if "ANSIBLE_HOST_KEY_CHECKING" not in os.environ:
+        # ansible-runner switches the check of ssh host keys off unless told otherwise.
+        del config.env["ANSIBLE_HOST_KEY_CHECKING"]
+    return runner
 
 
 def printed(event: dict[str, Any]) -> list[str]:

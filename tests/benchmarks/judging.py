@@ -1,7 +1,7 @@
 """What judging costs on the controller, as ratios within one run: `python -m tests.benchmarks.judging` (with the venv's Python).
 
 Judging a node against reading its evidence (json.loads), and tenfold fleets against smaller ones (10 is linear): judged, and
-what only all nodes together tell (groups, spread, shared servers), in report.json and in the lines for a reader.
+what only all nodes together tell (groups, spread, shared servers), in report.json and in report.txt.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 sys.path.insert(0, "collections")
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
     group_nodes,
     judge_records,
-    summary_lines,
 )
 
 SAMPLES = sorted(Path("tests/samples").glob("*.json"))
@@ -51,7 +51,7 @@ def together_s(report: dict[str, Any], records: dict[str, Record]) -> float:
     def work() -> None:
         group_nodes(report["nodes"])
         judge_fleet(records)
-        summary_lines(report)
+        render(report)
 
     return best_s(work)
 

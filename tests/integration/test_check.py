@@ -101,7 +101,7 @@ def test_the_healthy_node_costs_one_module_call(checked: Run) -> None:
 
 
 def test_the_report_is_what_its_schema_says(checked: Run) -> None:
-    schema = json.loads((REPOSITORY / "docs/report.schema.json").read_text())
+    schema = json.loads((REPOSITORY / "docs/reference/report.schema.json").read_text())
     jsonschema.validate(checked.report, schema)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 
 from skewgate import cli
-from tests.unit.skewgate.samples import admitted, refused, report, unreachable
+from tests.reports import admitted, refused, report, unreachable
 
 NODE_CHECK = """
 from ansible.plugins.action import ActionBase
@@ -30,10 +31,23 @@ CHECK_TASK = """
 """
 
 
+FLEET_REPORT = """
+import json
+from pathlib import Path
+from ansible.plugins.action import ActionBase
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        path = Path(self._task.args["report_dir"]) / "report.json"
+        path.write_text(json.dumps({**self._task.args["told"], "run_id": self._task.args["run_id"]}))
+        return {**super().run(tmp, task_vars), "files": [str(path), str(path.with_name("report.txt"))]}
+"""
+
+
 REPORT_TASK = """
-    - ansible.builtin.copy:
-        dest: "{{ gate_report_dir }}/report.json"
-        content: "{{ told | combine({'run_id': gate_run_id}) | to_json }}"
+    - skewgate.preflight.fleet_report:
+        told: "{{ told }}"
+        report_dir: "{{ gate_report_dir }}"
+        run_id: "{{ gate_run_id }}"
       delegate_to: localhost
       run_once: true
 """
@@ -45,6 +59,7 @@ def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     collection = tmp_path / "ansible_collections/skewgate/preflight"
     (collection / "plugins/action").mkdir(parents=True)
     (collection / "plugins/action/node_check.py").write_text(NODE_CHECK)
+    (collection / "plugins/action/fleet_report.py").write_text(FLEET_REPORT)
     (collection / "playbooks").mkdir()
     (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = .\n")
     (tmp_path / "skewgate-report").mkdir()
@@ -69,7 +84,7 @@ def checked(node: dict[str, Any], phase: str = "check") -> dict[str, Any]:
     return {"judgement": node, "phase": phase}
 
 
-def test_check_shows_each_node_as_it_finishes_then_the_table_the_refusals_and_the_outcome(
+def test_check_shows_each_node_as_it_finishes_then_the_report_and_the_files_that_were_written(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell(
@@ -78,17 +93,14 @@ def test_check_shows_each_node_as_it_finishes_then_the_table_the_refusals_and_th
     assert cli.main(["check", "-i", "hosts.yml"]) == 4
     out = capsys.readouterr().out
     order = [
-        "node1: admitted, skew +0.000 s ± 0.005\n",
-        "| node1 | admitted |",
-        "node2: refused\n  clock_skew: fail\n",
-        f"Reports: {user_dir}/skewgate-report/report.json and evidence.json\n",
-        "1 of 2 nodes admitted; refused: node2.\n",
+        "node1: admitted, 0.000 s (± 0.005 s)\n",
+        report_text.render(report(node1=admitted(), node2=refused())),
+        f"Reports in {user_dir}/skewgate-report: report.json, report.txt\n",
     ]
     assert [out.index(part) for part in order] == sorted(out.index(part) for part in order)
     assert out.startswith("node")
     assert out.endswith(order[-1])
     assert "\x1b" not in out
-    assert max(map(len, out[out.index("+---") : out.index("Reports:")].splitlines())) <= 100
 
 
 @pytest.mark.parametrize(

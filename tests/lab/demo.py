@@ -49,7 +49,7 @@ def tell_incident(lab: Lab) -> None:
     nodes = json.loads((DEMO_DIR / "after/report.json").read_text())["nodes"]
     admitted = [name for name, node in nodes.items() if node["verdict"] == "admit"]
     tell(f"Admitted: {', '.join(admitted)}. It took {time.monotonic() - began_s:.0f} s.")
-    print("The reports: build/demo/before and build/demo/after, each with report.json and evidence.json.")
+    print("The reports: build/demo/before and build/demo/after.")
 
 
 if __name__ == "__main__":

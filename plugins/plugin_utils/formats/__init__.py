@@ -1,26 +1,43 @@
-"""The report's forms, one file each: a module with ``NAME`` (the file's name) and ``render(report, evidence) -> str``."""
+"""The formats of a report, one file each. A format is a name, a file's name, and a function from a report to text.
+
+A format knows the report alone: a saved ``report.json`` is enough. A new file here is a new format.
+"""
 
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
-import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
+
+from ..boundary.saved import EVIDENCE_FILE, evidence_text, replace_file
 
 
-def write_reports(directory: Path, report: Mapping[str, Any], evidence: Mapping[str, Any]) -> None:
-    """Write every form into ``directory``; each file is replaced whole, so that a reader never sees half of one.
+class Format(Protocol):
+    """What each module in this folder is."""
 
-    Raises OSError where the directory can't be written.
+    NAME: str
+    FILE: str
+
+    def render(self, report: Mapping[str, Any]) -> str:
+        """The report (the content of ``report.json``) as this format's text; pure."""
+
+
+@cache
+def discover() -> dict[str, Format]:
+    """All formats by name."""
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    formats = [cast(Format, module) for module in modules]
+    return {each.NAME: each for each in sorted(formats, key=lambda each: each.NAME)}
+
+
+def write(directory: Path, report: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[Path]:
+    """Write the evidence, then the report in every format, and return the paths; each file is replaced whole.
+
+    Raises OSError if the directory can't be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    for found in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-        form = importlib.import_module(f"{__name__}.{found.name}")
-        handle, temporary = tempfile.mkstemp(dir=directory, prefix=f".{form.NAME}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(form.render(report, evidence))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(directory / form.NAME)
+    texts = {EVIDENCE_FILE: evidence_text(evidence)}
+    texts |= {each.FILE: each.render(report) for each in discover().values()}
+    return [replace_file(directory / name, text) for name, text in texts.items()]

@@ -1,4 +1,4 @@
-"""``report.json``: verdicts and findings, schema ``skewgate/report/1`` (docs/report.schema.json)."""
+"""``report.json``: verdicts and findings for programs, schema ``skewgate/report/1`` (docs/reference/report.schema.json)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-NAME = "report.json"
+from ..boundary.saved import REPORT_FILE
+
+NAME = "json"
+FILE = REPORT_FILE
 
 
-def render(report: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:  # noqa: ARG001 - each form has both
-    """The report as it is."""
+def render(report: Mapping[str, Any]) -> str:
+    """The same content, indented for people who look into the file."""
     return json.dumps(report, indent=2) + "\n"

@@ -1,10 +1,9 @@
-"""How findings and reports word a measured skew, many names and times."""
+"""How findings and reports word a measured skew, many names, and text that comes from elsewhere."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from fractions import Fraction
 
 from ..clock.interval import Interval
@@ -14,6 +13,11 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     """Names on one line; of many, the first ones and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def clean(text: object) -> str:
+    """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def skew_text(skew_s: Interval) -> str:
@@ -48,25 +52,6 @@ def difference_text(difference_s: Interval) -> str:
     """
     low_ms, high_ms = _milliseconds(difference_s)
     return f"{_seconds(math.floor(low_ms))} s to {_seconds(math.ceil(high_ms))} s"
-
-
-def span_text(interval_s: Mapping[str, float], sign: str = "+") -> str:
-    """``{"low", "high"}`` in seconds, rounded outwards to the millisecond; ``sign`` as in format strings.
-
-    >>> span_text({"low": -612.0161, "high": -598.1204})
-    '-612.017 s to -598.120 s'
-    """
-    low_ms, high_ms = math.floor(interval_s["low"] * 1000), math.ceil(interval_s["high"] * 1000)
-    return f"{low_ms / 1000:{sign}.3f} s to {high_ms / 1000:{sign}.3f} s"
-
-
-def utc_text(unix_s: float) -> str:
-    """A time as reports write it.
-
-    >>> utc_text(1_795_336_536.25)
-    '2026-11-22T08:35:36Z'
-    """
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _milliseconds(interval_s: Interval) -> tuple[Fraction, Fraction]:

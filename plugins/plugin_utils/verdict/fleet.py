@@ -19,7 +19,7 @@ from ..clock.skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
 from ..daemons.common.asking import synchronisation
 from ..daemons.common.synchronisation import Peer
 from ..model.record import Record
-from ..model.wording import listed
+from ..model.wording import difference_text, listed, range_text, skew_text
 
 WORTH_TELLING_S = 0.05
 """The least skew that anything in a cluster minds: Ceph's ``mon_clock_drift_allowed``, node-mixin's NodeClockSkewDetected."""
@@ -105,12 +105,12 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
     nearest_s = min(min(abs(i.low), abs(i.high)) for i in skews.values())
     if not (ahead or behind) or apart["high"] > nearest_s:
         return
-    side = "ahead" if ahead else "behind"
+    together = range_text(Interval(min(i.low for i in skews.values()), max(i.high for i in skews.values())))
     with_controller = controller_s is not None and all(controller_s.overlaps(i) for i in skews.values())
     yield FleetFinding(
         "fleet_off_together",
-        f"all {len(skews)} nodes whose skew is known are at least {nearest_s:.3f} s {side}, and at most {apart['high']:.3f} s "
-        "apart"
+        f"all {len(skews)} nodes whose skew is known are off together: {together}, and only "
+        f"{difference_text(Interval(apart['low'], apart['high']))} apart"
         + (
             "; the controller's clock agrees with them, so the references may be what is wrong"
             if with_controller
@@ -127,11 +127,9 @@ def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iter
     limits = Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)
     if controller_s is None or limits.overlaps(controller_s):
         return
-    direction = "ahead" if controller_s.middle > 0 else "behind"
     yield FleetFinding(
         "controller_clock",
-        f"the controller's clock is {abs(controller_s.middle):.3f} s {direction} (±{controller_s.bound:.3f} s) by the references "
-        "of most nodes",
+        f"the controller's clock is {skew_text(controller_s)}, according to the references of most nodes",
         "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it: other references outvote it.",
         "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
         tuple(nodes),

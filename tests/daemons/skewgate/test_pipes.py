@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.skewgate.test_argocd_log import NODES, POD1, POD2, as_table, ok, refused
+from tests.unit.skewgate.argocd_lines import NODES, POD1, POD2, as_table, ok, refused
 
 
 @pytest.mark.parametrize("piped", ["log", "pods"])

@@ -12,7 +12,9 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
 from skewgate import cli
-from tests.unit.skewgate.samples import admitted, refused, report, unreachable
+from skewgate.arguments import parser
+from skewgate.checking import ansible_options
+from tests.reports import admitted, refused, report, unreachable
 
 
 @pytest.mark.parametrize("option", ["-K", "--ask-pass", "-J"])
@@ -42,7 +44,7 @@ def test_what_minus_e_names_is_handed_on_unread() -> None:
         "3",
         "-vvv",
     ]
-    assert cli.ansible_options(cli._parser().parse_args(arguments), ["--diff"]) == [
+    assert ansible_options(parser().parse_args(arguments), ["--diff"]) == [
         "--inventory=a",
         "--inventory=b",
         "--limit=x:!y",
@@ -87,12 +89,17 @@ def test_report_merges_runs_and_the_latest_record_of_a_node_wins(
         assert "late" in out
         assert "only" in out
         assert "early" not in out
-        assert "Reports:" not in out
+        assert "Reports in" not in out
 
 
-def test_evidence_that_is_judged_again_does_not_become_younger(tmp_path: Path) -> None:
+def test_evidence_that_is_judged_again_does_not_become_younger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     evidence = evidence_of(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
     assert cli.main(["report", evidence, "--report-dir", str(tmp_path / "new/dir")]) == 3
+    out = capsys.readouterr().out
+    assert out.endswith(f"Reports in {tmp_path}/new/dir: evidence.json, report.json, report.txt\n")
+    assert (tmp_path / "new/dir/report.txt").read_text() in out
     written = json.loads((tmp_path / "new/dir/report.json").read_text())
     assert written["nodes"]["a"]["judged_at"] == "2026-01-31T12:00:00Z"
     assert cli.main(["report", str(tmp_path / "new/dir/evidence.json")]) == 3
@@ -164,48 +171,31 @@ def test_an_unknown_rule_is_answered_with_where_they_are_listed(capsys: pytest.C
 
 # --- verify
 
-NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("node", "max_age_s", "code", "text"),
-    [
-        (admitted(), 3600, 0, "admitted at 2026-01-31T12:00:00Z"),
-        (admitted(), 1800, 0, "admitted"),
-        (admitted(), 1799, 3, "1800 s ago, but at most 1799 s"),
-        (admitted(), float("nan"), 3, "at most nan s"),
-        (admitted(judged_at="2026-01-31T12:31:00Z"), 3600, 0, "admitted"),
-        (admitted(judged_at="2026-01-31T12:31:01Z"), 3600, 3, "in the future"),
-        (refused(), 3600, 4, "refused: 612.004 s behind"),
-        (unreachable(), 3600, 3, "not judged: the node could not be reached"),
-        (None, 3600, 3, "does not have this node"),
-    ],
-    ids=["fresh", "just fresh", "stale", "no age", "a minute ahead", "future", "refused", "not judged", "unknown"],
-)
-def test_an_admission_holds_only_while_it_is_fresh(node: Any, max_age_s: float, code: int, text: str) -> None:
-    found, said = cli.admission(node, max_age_s, NOW)
-    assert (found, text in said) == (code, True), said
-
 
 def fresh() -> dict[str, Any]:
     return admitted(judged_at=(datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
+    ("arguments", "code", "text"),
     [
-        ([], 4),
-        (["--node", "a"], 0),
-        (["--node", "a", "--max-age", "60"], 3),
-        (["--node", "c"], 4),
-        (["--node", "x"], 3),
+        ([], 4, "b: not judged: the node could not be reached"),
+        (["--node", "a"], 0, "a: admitted at 20"),
+        (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: check it again"),
+        (["--node", "a", "--max-age", "nan"], 3, "at most nan s"),
+        (["--node", "b"], 3, "b: not judged: the node could not be reached"),
+        (["--node", "c"], 4, "c: refused: 612.004 s behind"),
+        (["--node", "x"], 3, "x: the report does not have this node (it has: a, b, c)"),
     ],
-    ids=["every node", "a good one", "grown stale", "a refused one", "an unknown one"],
+    ids=["every node", "a good one", "grown stale", "no age", "one not judged", "a refused one", "an unknown one"],
 )
-def test_verify_answers_for_all_nodes_or_for_one(tmp_path: Path, arguments: list[str], code: int) -> None:
+def test_verify_answers_for_all_nodes_or_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, text: str
+) -> None:
     content = report(a=fresh(), b=unreachable(), c=refused())
     (tmp_path / "report.json").write_text(json.dumps(content))
     assert cli.main(["verify", str(tmp_path), *arguments]) == code
+    assert text in capsys.readouterr().out
 
 
 def test_verify_never_admits_what_it_can_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

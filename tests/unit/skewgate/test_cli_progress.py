@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from skewgate.progress import Progress
-from tests.unit.skewgate.samples import admitted, event, refused, unreachable
+from tests.reports import admitted, event, finding, refused, unreachable
 
 IN_CHRONY = {"action": "ansible.builtin.template", "role": "chrony", "resolved_role": "skewgate.preflight.chrony"}
 
@@ -9,14 +11,14 @@ IN_CHRONY = {"action": "ansible.builtin.template", "role": "chrony", "resolved_r
 def test_a_check_gives_one_line_a_node() -> None:
     progress = Progress(gate=False)
     assert progress.lines(event("runner_on_ok", "node1", {"judgement": admitted(), "phase": "check"})) == [
-        "node1: admitted, skew +0.000 s ± 0.005"
+        "node1: admitted, 0.000 s (± 0.005 s)"
     ]
     assert progress.lines(event("runner_on_ok", "node2", {"judgement": refused(), "phase": "check"})) == [
-        "node2: refused, skew -612.004 s ± 0.012: 612.004 s behind, Argo CD stands 90 s (and 1 more)"
+        "node2: refused, 612.004 s behind (± 0.012 s): 612.004 s behind, Argo CD stands 90 s (and 1 more)"
     ]
 
 
-def test_the_gate_says_refused_then_remediation_once_then_the_final_verdict() -> None:
+def test_the_gate_says_refused_then_fixing_once_then_the_final_verdict() -> None:
     progress = Progress(gate=True)
     lines = []
     for each in (
@@ -30,7 +32,7 @@ def test_the_gate_says_refused_then_remediation_once_then_the_final_verdict() ->
         lines += progress.lines(each)
     assert [line.partition(",")[0] for line in lines] == [
         "node2: refused",
-        "node2: remediation its clock",
+        "node2: fixing its clock",
         "node2: admitted",
     ]
 
@@ -86,3 +88,17 @@ def test_a_result_that_the_log_hides_gives_no_line() -> None:
     progress = Progress(gate=False)
     assert progress.lines(event("runner_on_ok", "node1", {"censored": "hidden"})) == []
     assert progress.tasks_ran
+
+
+def test_the_files_that_the_last_report_wrote_are_kept() -> None:
+    progress = Progress(gate=True)
+    for files in (["/r/evidence.json"], ["/r/evidence.json", "/r/report.json"]):
+        event_of_report = event("runner_on_ok", "node1", {"files": files}, action="skewgate.preflight.fleet_report")
+        assert progress.lines(event_of_report) == []
+    assert progress.files == [Path("/r/evidence.json"), Path("/r/report.json")]
+
+
+def test_control_characters_from_a_node_are_written_as_escapes() -> None:
+    node = refused(findings=[finding("clock_skew", "fail", "\x1b[2Jgone")])
+    (line,) = Progress(gate=False).lines(event("runner_on_ok", "node2", {"judgement": node, "phase": "check"}))
+    assert line.endswith(r": \x1b[2Jgone")

@@ -1,4 +1,4 @@
-"""docs/report.schema.json describes what is written, and nothing else."""
+"""docs/reference/report.schema.json describes what is written, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.paths import ROOT
-from tests.unit.skewgate.samples import admitted, refused, report, unreachable
+from tests.reports import admitted, refused, report, unreachable
 
-SCHEMA = json.loads((ROOT / "docs/report.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((ROOT / "docs/reference/report.schema.json").read_text(encoding="utf-8"))
 
 
 def errors(content: Any) -> list[str]:

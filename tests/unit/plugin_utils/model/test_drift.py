@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.evidence_json import earlier_readings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.drift import (
     Drift,
     earlier_reading,
@@ -84,16 +80,3 @@ def test_a_client_that_is_broken_already_breaks_now():
     data = {**record(45.0), "earlier": then(44.64)}
     finding = clock_skew.judge(Record(data), Policy.from_json(policy()))
     assert finding.seen["breaks_first"] == "argocd, in 0 s at the earliest"
-
-
-def test_readings_of_a_report_folder_are_those_of_its_evidence(tmp_path: Path):
-    path = tmp_path / "evidence.json"
-    path.write_text(json.dumps({"nodes": {"node1": record(5.0), "unreachable": {**record(), "evidence": {}}}}))
-    assert list(earlier_readings(path)) == ["node1"]
-    assert earlier_readings(path)["node1"]["skew_s"]["low"] == pytest.approx(5.0, abs=0.01)
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"nodes": 1}', '{"nodes": {"a": 1}}'])
-def test_a_file_that_is_no_evidence_gives_no_reading(tmp_path: Path, text: str):
-    (tmp_path / "evidence.json").write_text(text)
-    assert earlier_readings(tmp_path / "evidence.json") == {}

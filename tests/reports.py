@@ -10,6 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report 
 def finding(
     check: str, state: str = "pass", summary: str = "as it should be", *, required: bool = True
 ) -> dict[str, Any]:
+    """A check's answer as ``report.json`` has it; whatever is not ``pass`` says why and what to do."""
     told = (
         {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
     )
@@ -29,6 +30,7 @@ def finding(
 
 
 def admitted(**changes: Any) -> dict[str, Any]:
+    """A node that was good from the start, with changes."""
     return {
         "verdict": "admit",
         "judged_at": "2026-01-31T12:00:00Z",
@@ -42,6 +44,7 @@ def admitted(**changes: Any) -> dict[str, Any]:
 
 
 def refused(**changes: Any) -> dict[str, Any]:
+    """A node 612 s behind, without chronyc, and with a piece of advice that refuses nothing."""
     findings = [
         finding("reachable"),
         finding("ntp_sources", "inconclusive", "chronyc is not installed"),
@@ -53,6 +56,7 @@ def refused(**changes: Any) -> dict[str, Any]:
 
 
 def unreachable(**changes: Any) -> dict[str, Any]:
+    """A node that ssh could not reach: what needs evidence was skipped."""
     findings = [
         finding("reachable", "inconclusive", "the node could not be reached: No route to host"),
         finding("clock_skew", "skipped", "the node was not reached"),
@@ -62,6 +66,7 @@ def unreachable(**changes: Any) -> dict[str, Any]:
 
 
 def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]:
+    """The whole ``report.json`` of these nodes by name."""
     causes = [node["refused_because"] for node in nodes.values()]
     return {
         "schema": "skewgate/report/1",
@@ -84,4 +89,5 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
 def event(
     kind: str, host: str, result: dict[str, Any], action: str = "skewgate.preflight.node_check", **data: Any
 ) -> dict[str, Any]:
+    """What ansible-runner hands on when a task is done on a host."""
     return {"event": kind, "event_data": {"host": host, "res": result, "resolved_action": action, **data}}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of, read_evidence
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover, write
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
+
+from tests.builders import record, unreached
+
+AT = "2026-11-22T08:35:43Z"
+RECORDS = {"node1": record(), "nöde 2": unreached()}
+EVIDENCE = evidence_of(RECORDS, AT)
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    return judge_records(RECORDS, AT)
+
+
+def test_each_format_has_a_name_and_a_file_of_its_own() -> None:
+    formats = discover()
+    assert {name: each.FILE for name, each in formats.items()}.items() >= {
+        "json": "report.json",
+        "text": "report.txt",
+    }.items()
+    assert len({each.FILE for each in formats.values()} | {"evidence.json"}) == len(formats) + 1
+
+
+def test_what_was_written_is_returned_and_nothing_else_is_there(tmp_path: Path, report: dict[str, Any]) -> None:
+    (tmp_path / "report.json").write_text("old")
+    written = write(tmp_path, report, EVIDENCE)
+    assert set(written) == set(tmp_path.iterdir())
+    assert {path.name for path in written} == {"evidence.json", *(each.FILE for each in discover().values())}
+
+
+def test_the_report_is_written_as_it_is(tmp_path: Path, report: dict[str, Any]) -> None:
+    write(tmp_path / "build", report, EVIDENCE)
+    assert json.loads((tmp_path / "build/report.json").read_text()) == json.loads(json.dumps(report))
+
+
+def test_the_written_evidence_is_judged_the_same_again(tmp_path: Path, report: dict[str, Any]) -> None:
+    write(tmp_path, report, EVIDENCE)
+    again = read_evidence(tmp_path / "evidence.json")
+    assert judge_records(again["nodes"], AT) == json.loads((tmp_path / "report.json").read_text())
+
+
+def test_a_saved_report_is_all_that_a_format_needs(tmp_path: Path, report: dict[str, Any]) -> None:
+    written = write(tmp_path, report, EVIDENCE)
+    saved = json.loads((tmp_path / "report.json").read_text())
+    texts = {path.name: path.read_text() for path in written}
+    for each in discover().values():
+        assert each.render(saved) == texts[each.FILE]
+
+
+def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path, report: dict[str, Any]) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        write(tmp_path / "file" / "report", report, EVIDENCE)
