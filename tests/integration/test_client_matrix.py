@@ -28,15 +28,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_p
     shipped_profiles,
 )
 
-from tests.lab.github_api import (
-    APP_ID,
-    EXP_PAST,
-    EXP_TOO_FAR,
-    IAT_FUTURE,
-    INSTALLATION_ID,
-    RunningApi,
-    running_api,
-)
+from tests.lab.github_api import APP_ID, INSTALLATION_ID, RunningApi, running_api
+from tests.lab.github_api.answers import EXP_PAST, EXP_TOO_FAR, IAT_FUTURE
 from tests.lab.host import command
 from tests.lab.lab import REPOSITORY
 
