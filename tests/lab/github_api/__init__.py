@@ -71,6 +71,7 @@ No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
 from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, REPOSITORY_IDS
 from .control import Control, ControlError
 from .running import RunningApi, running_api
+from .tokens import TOKEN_FORMS
 
 __all__ = [
     "APP_ID",
@@ -78,6 +79,7 @@ __all__ = [
     "INSTALLATION_ID",
     "OWNER",
     "REPOSITORY_IDS",
+    "TOKEN_FORMS",
     "Control",
     "ControlError",
     "RunningApi",

@@ -16,7 +16,6 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import g
 
 from tests.connect_proxy import running_proxy
 from tests.lab import github_api
-from tests.lab.github_api.tokens import TOKEN_FORMS
 
 TOKEN = "ghs_" + "Secret0Token" * 3
 
@@ -216,7 +215,7 @@ def test_neither_jwt_nor_token_is_in_what_is_returned(api, monkeypatch):
     minted: list[str] = []
     mint = github_app._Caller._mint
     monkeypatch.setattr(github_app._Caller, "_mint", lambda *given: minted.append(mint(*given)) or minted[-1])
-    for form in TOKEN_FORMS:
+    for form in github_api.TOKEN_FORMS:
         api.control.set_token_form(form)
         app = app_for(api)
         returned = json.dumps(github_app.collect([app], 5))
