@@ -1,4 +1,4 @@
-"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other.
+"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other; and `api`.
 
 A test that uses one of them gets the marker `lab`. And ``--sample N``: of the tests that were chosen, run N, which the
 commit picks.
@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 
 from tests.lab import Lab, LabUnavailable, NodeSpec
+from tests.lab.github_api import RunningApi, running_api
 
 SAMPLE = pytest.StashKey[str]()
 
@@ -104,3 +105,17 @@ def lab_node(lab: Lab) -> Iterator[Callable[[NodeSpec], NodeSpec]]:
     yield boot
     for name in names:
         lab.stop_node(name)
+
+
+@pytest.fixture(scope="session")
+def own_github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    """A GitHub API on this machine's loopback, beside the lab's."""
+    with running_api(tmp_path_factory.mktemp("github")) as running:
+        yield running
+
+
+@pytest.fixture
+def api(own_github: RunningApi) -> RunningApi:
+    """`own_github` as at its start: the true time, nothing scripted, nothing asked of it yet."""
+    own_github.control.reset()
+    return own_github

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab
-from tests.lab.github_api import Control
+from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, Control
+from tests.lab.github_credentials import Credentials
 from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
 from tests.lab.network import group_lives
@@ -28,6 +29,16 @@ from tests.lab.network import group_lives
 BIN = Path(sys.executable).parent
 INVENTORY = REPOSITORY / "inventories/lab"
 GITHUB_DIR = STATE_DIR / "github"
+
+#: For what is run here: nothing to read, all that it says in one text.
+CAPTURED: dict[str, Any] = {
+    "stdin": subprocess.DEVNULL,
+    "stdout": subprocess.PIPE,
+    "stderr": subprocess.STDOUT,
+    "text": True,
+}
+#: The environment in which the checkout's commands come first.
+OUR_COMMANDS = {"PATH": f"{BIN}:{os.environ['PATH']}"}
 
 
 @dataclass
@@ -48,6 +59,24 @@ class Run:
         findings = self.report["nodes"][node]["findings"]
         return {f["check"] for f in findings if f["required"] and f["state"] in ("fail", "inconclusive")}
 
+    @property
+    def changed_tasks(self) -> list[str]:
+        """The names of the tasks that changed something, in a playbook's output."""
+        tasks, current = [], ""
+        for line in self.output.splitlines():
+            if found := re.match(r"TASK \[(?:.* : )?(.*?)\] \*", line):
+                current = found[1]
+            elif line.startswith("changed: ") and current not in tasks:
+                tasks.append(current)
+        return tasks
+
+    @property
+    def changes_told(self) -> list[str]:
+        """What the role said it changes, and the differences that ``--diff`` showed."""
+        begin = self.output.index("Tell what is changed")
+        differences = [line for line in self.output.splitlines() if line.startswith(("+", "-"))]
+        return re.findall(r'^        "(.*?)",?$', self.output[begin:], re.MULTILINE) + differences
+
     def app(self, node: str) -> dict[str, Any]:
         """What was seen of the one GitHub App."""
         (app,) = self.finding(node, "github_app_token")["seen"]["apps"]
@@ -59,31 +88,15 @@ Runner = Callable[..., Run]
 
 def playbook_here(folder: Path, *words: str | Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook on this machine's own network; what it keeps between runs goes into ``folder``."""
-    return subprocess.run(
-        [BIN / "ansible-playbook", *words],
-        cwd=REPOSITORY,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    argv = [BIN / "ansible-playbook", *words]
+    return subprocess.run(argv, **CAPTURED, cwd=REPOSITORY, env=environment, timeout=timeout_s, check=False)
 
 
 def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run:
     """Run a command in the lab's network, in the checkout, and read the reports that it left in ``report_dir``."""
-    done = lab.run(
-        argv,
-        cwd=REPOSITORY,
-        env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(report_dir / "cache")},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout_s,
-    )
+    environment = {**os.environ, **OUR_COMMANDS, "XDG_CACHE_HOME": str(report_dir / "cache")}
+    done = lab.run(argv, **CAPTURED, cwd=REPOSITORY, env=environment, timeout=timeout_s)
     run = Run(done.returncode, done.stdout)
     if (report_dir / "report.json").exists():
         run.report = json.loads((report_dir / "report.json").read_text())
@@ -99,12 +112,9 @@ class Controller:
         alone = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"]
         self.process = subprocess.Popen(
             lab.namespace.argv([*alone, *argv]),
+            **CAPTURED,
             cwd=REPOSITORY,
-            env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            env={**os.environ, **OUR_COMMANDS, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
         )
 
@@ -206,15 +216,20 @@ def libfaketime() -> Path:
     return library
 
 
-def github_app(**changes: Any) -> dict[str, Any]:
-    """The lab's App as settings, with changes."""
+def app_settings(credentials: Credentials, api_url: str, **more: Any) -> dict[str, Any]:
+    """The App of a GitHub API of the lab's kind, as settings, with more of them or others."""
     return {
         "name": "deploy",
-        "client_id": "Iv23liLabClientId0001",
-        "installation_id": 2002,
-        "private_key_file": str(GITHUB_DIR / "app.pem"),
-        "ca_file": str(GITHUB_DIR / "ca.pem"),
-        "api_url": "https://api.github.lab",
-        "repositories": ["acme/deploy-config"],
-        **changes,
+        "client_id": CLIENT_ID,
+        "installation_id": INSTALLATION_ID,
+        "private_key_file": str(credentials.app_pem),
+        "ca_file": str(credentials.ca_pem),
+        "api_url": api_url,
+        **more,
     }
+
+
+def github_app(**changes: Any) -> dict[str, Any]:
+    """The App of the lab's own API, as settings, with changes."""
+    settings = {"repositories": ["acme/deploy-config"], **changes}
+    return app_settings(Credentials(GITHUB_DIR), "https://api.github.lab", **settings)

@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.argocd_secrets import REPOSITORIES, secret_list
-from tests.integration.conftest import BIN, Run, Runner
-from tests.lab.github_api import RunningApi, running_api
+from tests.integration.conftest import BIN, CAPTURED, Run, Runner
+from tests.lab.github_api import RunningApi
 from tests.lab.lab import REPOSITORY
 
 EXAMPLE = ["-i", str(REPOSITORY / "inventories/argocd")]
@@ -26,12 +25,6 @@ HERE = {
     "ansible_python_interpreter": sys.executable,
     "gate_checks": ["github_app_token"],
 }
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[RunningApi]:
-    with running_api(tmp_path / "api") as api:
-        yield api
 
 
 @pytest.fixture
@@ -54,10 +47,7 @@ def check(tmp_path: Path, api: RunningApi) -> Runner:
                 "SSL_CERT_FILE": str(api.credentials.ca_pem),  # this machine's own store, for the nodes' sake
                 "ANSIBLE_NOCOLOR": "true",
             },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            **CAPTURED,
             timeout=300,
             check=False,
         )

@@ -30,63 +30,73 @@ print(json.dumps(collect(json.load(sys.stdin))))
 """
 
 Check = Callable[[RunningApi, float], dict[str, Any]]
+Collect = Callable[[dict[str, Any], float], dict[str, Any]]
+
+
+def parameters(api: RunningApi, node_s: int) -> dict[str, Any]:
+    """What node_evidence is given to ask the API with a JWT of a node whose clock reads ``node_s``."""
+    claims = {"iss": CLIENT_ID, "iat": node_s - 30, "exp": node_s + 90}
+    ca_pem = api.credentials.ca_pem.read_text()
+    attempt = {
+        "label": "node_clock",
+        "jwt": jwt.encode(claims, api.credentials.app_pem.read_text(), algorithm="RS256"),
+        "signed_for_s": node_s,
+        "only_within_s": None,
+    }
+    asked = {
+        "name": "deploy",
+        "api_url": api.url,
+        "git_url": api.url,
+        "ca_pem": ca_pem,
+        "installation_id": str(INSTALLATION_ID),
+        "depth": "token",
+        "repositories": [],
+        "permissions": {},
+        "attempts": [attempt],
+    }
+    return {
+        "sections": ["api_date", "github_apps"],
+        "apis": [{"url": api.url, "ca_pem": ca_pem}],
+        "github_apps": [asked],
+        "ntp_servers": [],
+        "ntp_samples": 1,
+        "ntp_port": 123,
+        "timeout_s": 5,
+    }
 
 
 @pytest.fixture
-def check(libfaketime: Path) -> Check:
+def collect(libfaketime: Path) -> Collect:
+    """``collect(parameters, skew_s)``: the evidence of a node whose clock is ahead by the skew."""
+
+    def run(given: dict[str, Any], skew_s: float) -> dict[str, Any]:
+        environment = {
+            "PYTHONPATH": str(REPOSITORY / "collections"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LD_PRELOAD": str(libfaketime),
+            "FAKETIME": f"{skew_s:+.0f}",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+        argv, given_text = [sys.executable, "-c", COLLECT], json.dumps(given)
+        done = subprocess.run(
+            argv, input=given_text, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=True
+        )
+        evidence: dict[str, Any] = json.loads(done.stdout)
+        return evidence
+
+    return run
+
+
+@pytest.fixture
+def check(collect: Collect) -> Check:
     """``check(api, skew_s)``: the token's finding on a node whose clock is ahead by the skew; the API's Date is the reference."""
 
     def run(api: RunningApi, skew_s: float) -> dict[str, Any]:
-        node_s = int(time.time() + skew_s)
-        claims = {"iss": CLIENT_ID, "iat": node_s - 30, "exp": node_s + 90}
-        ca_pem = api.credentials.ca_pem.read_text()
-        asked = {
-            "name": "deploy",
-            "api_url": api.url,
-            "git_url": api.url,
-            "ca_pem": ca_pem,
-            "installation_id": str(INSTALLATION_ID),
-            "depth": "token",
-            "repositories": [],
-            "permissions": {},
-            "attempts": [
-                {
-                    "label": "node_clock",
-                    "jwt": jwt.encode(claims, api.credentials.app_pem.read_text(), algorithm="RS256"),
-                    "signed_for_s": node_s,
-                    "only_within_s": None,
-                }
-            ],
-        }
-        parameters = {
-            "sections": ["api_date", "github_apps"],
-            "apis": [{"url": api.url, "ca_pem": ca_pem}],
-            "github_apps": [asked],
-            "ntp_servers": [],
-            "ntp_samples": 1,
-            "ntp_port": 123,
-            "timeout_s": 5,
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", COLLECT],
-            input=json.dumps(parameters),
-            env={
-                "PYTHONPATH": str(REPOSITORY / "collections"),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "LD_PRELOAD": str(libfaketime),
-                "FAKETIME": f"{skew_s:+.0f}",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1",
-            },
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=True,
-        )
         record = {
             "policy": policy(checks=["github_app_token"], github_apps=[{**app(), "api_url": api.url}]),
             "collected_at": "2026-11-22T08:35:36Z",
-            "evidence": json.loads(done.stdout),
+            "evidence": collect(parameters(api, int(time.time() + skew_s)), skew_s),
         }
         findings = {finding["check"]: finding for finding in judge_record(record)["findings"]}
         return findings["github_app_token"]

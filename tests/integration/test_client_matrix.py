@@ -28,15 +28,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_p
     shipped_profiles,
 )
 
-from tests.lab.github_api import (
-    APP_ID,
-    EXP_PAST,
-    EXP_TOO_FAR,
-    IAT_FUTURE,
-    INSTALLATION_ID,
-    RunningApi,
-    running_api,
-)
+from tests.lab.github_api import APP_ID, INSTALLATION_ID, RunningApi
+from tests.lab.github_api.answers import EXP_PAST, EXP_TOO_FAR, IAT_FUTURE
 from tests.lab.host import command
 from tests.lab.lab import REPOSITORY
 
@@ -192,19 +185,6 @@ class Client:
 
 
 Drive = Callable[[list[str], int], AbstractContextManager[Client]]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
-    with running_api(tmp_path_factory.mktemp("github")) as api:
-        yield api
-
-
-@pytest.fixture
-def api(running: RunningApi) -> RunningApi:
-    """The lab's API with the true time, and nothing asked of it yet."""
-    running.control.reset()
-    return running
 
 
 @pytest.fixture

@@ -9,23 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import playbook_here
-from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
+from tests.integration.conftest import app_settings, playbook_here
+from tests.lab.github_api import RunningApi, running_api
 
 PUBLISHED_PER_MINUTE = 80
 
 
 def check_tokens(api: RunningApi, folder: Path, hosts: int) -> list[dict[str, Any]]:
     """Mint from so many hosts, all of them this machine; what node_check returned for each."""
-    app = {
-        "name": "deploy",
-        "client_id": CLIENT_ID,
-        "installation_id": INSTALLATION_ID,
-        "private_key_file": str(api.credentials.app_pem),
-        "ca_file": str(api.credentials.ca_pem),
-        "api_url": api.url,
-        "depth": "token",
-    }
+    app = app_settings(api.credentials, api.url, depth="token")
     settings = {
         "checks": ["github_app_token"],
         "clients": ["argocd"],

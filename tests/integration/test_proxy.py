@@ -10,24 +10,15 @@ from typing import Any
 import pytest
 
 from tests.connect_proxy import running_proxy
-from tests.integration.conftest import playbook_here
-from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
+from tests.integration.conftest import app_settings, playbook_here
+from tests.lab.github_api import RunningApi, running_api
 
 PASSWORD = "s3same-of-the-proxy"
 
 
 def check(api: RunningApi, folder: Path, environment: dict[str, str]) -> tuple[dict[str, Any], str]:
     """The token's finding, and all that the run wrote and printed."""
-    app = {
-        "name": "deploy",
-        "client_id": CLIENT_ID,
-        "installation_id": INSTALLATION_ID,
-        "private_key_file": str(api.credentials.app_pem),
-        "ca_file": str(api.credentials.ca_pem),
-        "api_url": api.url,
-        "git_url": api.url,
-        "repositories": ["acme/deploy-config"],
-    }
+    app = app_settings(api.credentials, api.url, git_url=api.url, repositories=["acme/deploy-config"])
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

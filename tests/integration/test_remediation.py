@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Run, Runner
+from tests.integration.conftest import Runner
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.lab.lab import REPOSITORY
 from tests.lab.ntp import SERVERS
@@ -29,24 +29,6 @@ STATE = (
     "dpkg-query -W -f '${db:Status-Abbrev} ${Package}\\n' chrony systemd-timesyncd 2>/dev/null | grep ^ii; "
     "systemctl is-enabled chrony chrony-wait systemd-timesyncd 2>&1; systemctl is-active chrony systemd-timesyncd"
 )
-
-
-def changed_tasks(run: Run) -> list[str]:
-    """The names of the tasks that changed something, in a playbook's output."""
-    tasks, current = [], ""
-    for line in run.output.splitlines():
-        if found := re.match(r"TASK \[(?:.* : )?(.*?)\] \*", line):
-            current = found[1]
-        elif line.startswith("changed: ") and current not in tasks:
-            tasks.append(current)
-    return tasks
-
-
-def told(run: Run) -> list[str]:
-    """What the role said it changes, and the differences that ``--diff`` showed."""
-    begin = run.output.index("Tell what is changed")
-    differences = [line for line in run.output.splitlines() if line.startswith(("+", "-"))]
-    return re.findall(r'^        "(.*?)",?$', run.output[begin:], re.MULTILINE) + differences
 
 
 def test_the_migration_joins_the_fixed_nodes_and_leaves_the_unreachable_one_out(
@@ -80,7 +62,7 @@ def test_the_migration_joins_the_fixed_nodes_and_leaves_the_unreachable_one_out(
     again = playbook("gate", "-l", "node1,node2,node3", extra={"gate_serial": 2})
     assert again.status == 0
     assert again.report["summary"] == {"admitted": 3, "refused": 0, "not_judged": 0}
-    assert changed_tasks(again) == []
+    assert again.changed_tasks == []
     assert "skewgate.preflight.chrony :" not in again.output
 
 
@@ -178,8 +160,8 @@ def test_check_mode_foretells_what_a_run_then_changes(
     assert lab.ssh(spec.name, "ls /var/lib/skewgate", check=False).stdout == ""
     done = playbook("remediate", *more, "-l", spec.name, "--diff")
     assert done.status == 0, done.output
-    assert changed_tasks(done) == changed_tasks(foretold) != []
-    assert told(done) == told(foretold)
+    assert done.changed_tasks == foretold.changed_tasks != []
+    assert done.changes_told == foretold.changes_told
     active = lab.ssh(spec.name, "systemctl is-active chrony systemd-timesyncd", check=False).stdout.split()
     assert active == ["active", "inactive"]
 
@@ -293,7 +275,7 @@ def test_chrony_comes_from_a_package_file_of_the_controller_where_no_repository_
     assert foretold.status == 0, foretold.output
     run = playbook("remediate", "-l", "node2", extra={"chrony_package_file": str(package)})
     assert run.status == 0, run.output
-    assert changed_tasks(run) == changed_tasks(foretold) != []
+    assert run.changed_tasks == foretold.changed_tasks != []
     assert lab.ssh("node2", "ls /var/lib/skewgate/chrony.deb", check=False).stdout == ""
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Run, Runner
-from tests.integration.test_remediation import changed_tasks, told
 from tests.lab import Lab, NodeSpec
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
@@ -86,7 +85,7 @@ def test_the_gate_installs_chrony_and_undo_takes_it_back_without_a_repository(no
     foretold = node.remediate("--tags", "undo", "--check")
     undone = node.remediate("--tags", "undo")
     assert undone.status == 0, undone.output
-    assert changed_tasks(undone) == changed_tasks(foretold) != []
+    assert undone.changed_tasks == foretold.changed_tasks != []
     assert node.state() == before
 
 
@@ -143,8 +142,8 @@ def test_check_mode_foretells_what_a_run_then_changes(node: Node) -> None:
     assert node.run("ls /var/lib/skewgate") == ""
     done = node.remediate("--diff")
     assert done.status == 0, done.output
-    assert changed_tasks(done) == changed_tasks(foretold) != []
-    assert told(done) == told(foretold)
+    assert done.changed_tasks == foretold.changed_tasks != []
+    assert done.changes_told == foretold.changes_told
 
 
 def test_a_package_file_of_the_controller_is_installed_where_no_repository_has_it(node: Node, tmp_path: Path) -> None:
@@ -155,6 +154,6 @@ def test_a_package_file_of_the_controller_is_installed_where_no_repository_has_i
     assert foretold.status == 0, foretold.output
     run = node.remediate(chrony_package_file=str(package))
     assert run.status == 0, run.output
-    assert changed_tasks(run) == changed_tasks(foretold) != []
+    assert run.changed_tasks == foretold.changed_tasks != []
     node.is_fixed()
     assert node.run("ls /var/lib/skewgate/chrony.rpm") == ""

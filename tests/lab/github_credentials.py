@@ -39,26 +39,32 @@ class Credentials:
 
     @property
     def ca_pem(self) -> Path:
+        """The CA's certificate, which clients are given."""
         return self.directory / "ca.pem"
 
     @property
     def ca_key_pem(self) -> Path:
+        """Its private key, with which the server's certificate is signed."""
         return self.directory / "ca_key.pem"
 
     @property
     def server_pem(self) -> Path:
+        """The certificate of the API and of git's host, for all their names and addresses."""
         return self.directory / "server.pem"
 
     @property
     def server_key_pem(self) -> Path:
+        """The private key of the HTTPS server."""
         return self.directory / "server_key.pem"
 
     @property
     def app_pem(self) -> Path:
+        """The App's private key (PKCS#1, as GitHub hands it out)."""
         return self.directory / "app.pem"
 
     @property
     def app_public_pem(self) -> Path:
+        """The half of the App's key that GitHub keeps."""
         return self.directory / "app_public.pem"
 
 

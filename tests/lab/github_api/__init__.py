@@ -1,0 +1,87 @@
+"""A GitHub with one App: its rules, its messages, a clock of its own, and a script for what goes wrong.
+
+    python -m tests.lab.github_api serve --listen 10.77.0.1:443 --state-dir build/lab/github
+
+It answers as api.github.com, as a GitHub Enterprise Server (the same paths under ``/api/v3``) and as github.com's git
+over HTTPS, all on one address. Tests use `running_api` in their own process, and `Control` to script either.
+
+What each answer rests on
+=========================
+
+R: recorded from GitHub (in the test data of the project named). D: GitHub's documentation. T: told by third parties in
+public threads. I: inferred, nobody was found to have written it down.
+
+==========================================================  ===  ====================================================
+answer                                                           basis
+==========================================================  ===  ====================================================
+401 'Issued at' claim ('iat') must be an Integer ...
+  iat in the future                                          R    hub4j/github-api JWTTokenProviderTest, wiremock
+  iat missing, fractional or no number                       I    what the message says
+401 'Expiration time' claim ('exp') must be a numeric ...
+  exp in the past, or fractional                             T    octokit/auth-app.js #146
+  exp missing or no number                                   I    what the message says
+401 'Expiration time' claim ('exp') is too far in ...        T    octokit/auth-app.js #698; the 10 minutes: D
+401 A JSON web token could not be decoded
+  wrong key                                                  R    hub4j; T: actions/create-github-app-token #153
+  no Authorization, `token` for `Bearer`, no JWT at all      T
+  an algorithm that is not RS256                             I    RS256 being required: D
+401 Missing 'issuer' claim ('iss') in assertion              T    code-corps/code-corps-api #1129
+401 'Issuer' claim ('iss') must be an Integer
+  neither digits nor the client ID of an App                 T    actions/create-github-app-token #386
+404 Integration not found: digits of no App                  T
+404 Not Found: unknown installation                          R    PyGithub GithubIntegration replay data
+403 This installation has been suspended
+  asked for a token                                          T    octokit/octokit.rb #1307
+  its tokens used                                            I
+403 plain text, no User-Agent                                T    diegohaz/rest #213 and many; D says it is rejected
+201 for a token, its fields, `metadata: read` always in it   R    PyGithub GithubIntegration replay data; D
+  tokens of 36 characters after ghs_                         R    the same
+  about 520 characters with dots                             T    seen since 2026; where the dots are is made up
+422 The permissions requested are not granted ...            R    PyGithub testGetAccessTokenWithInvalidPermissions
+422 There is at least one repository ...                     T    the whole sentence, many
+422 Invalid request. (lists that are no lists, over 500)     I    the 500: D
+400 Problems parsing JSON                                    D
+401 Bad credentials: revoked, expired, unknown token         D    expiry after 1 hour: D
+401 Requires authentication: a token's endpoint without one  T
+204 for DELETE /installation/token                           D
+info/refs: 401 with a Basic challenge, text bodies           T    what git prints; the wording is not stable
+info/refs: 404 Repository not found. outside the token       T    WeblateOrg/weblate #12011
+info/refs: 403 without `contents`                            T    its message names write even for reads
+403 API rate limit exceeded, x-ratelimit-*                   D    other limits are scripted, as the test wants them
+message, documentation_url                                   R
+  status, a string                                           T    recordings up to 2022 are without it
+Date in whole seconds, on refusals too                       R
+==========================================================  ===  ====================================================
+
+The order of the rules: form and algorithm, then iss (it names the App, whose key is needed), then the signature, then
+exp, then iat. Signature before the times is inferred: answering about the times of an assertion that nobody signed would
+be careless. Of the two clock rules GitHub's order is *not stable*: a client with iat -30 and exp +570 breaks both at once
+when it is ahead, and was told of exp (octokit/auth-app.js #698) and of iat (Expensify/App #32069). The lab says exp; no
+caller may rely on that.
+
+The comparison is with whole seconds of the API's clock; for integer claims fractions would change nothing (iat > g and
+exp <= g are the same for g and for its floor). Whether GitHub compares so is not known, hence the inconclusive second.
+
+tests/integration/test_client_matrix.py lets PyGithub, githubkit, gidgethub and octokit get their tokens here: their own
+readers take its answers, and their own windows end where these rules say.
+
+No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
+"""
+
+from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, REPOSITORY_IDS
+from .control import Control, ControlError
+from .running import RunningApi, running_api
+from .tokens import TOKEN_FORMS
+
+__all__ = [
+    "APP_ID",
+    "CLIENT_ID",
+    "INSTALLATION_ID",
+    "OWNER",
+    "REPOSITORY_IDS",
+    "TOKEN_FORMS",
+    "Control",
+    "ControlError",
+    "RunningApi",
+    "running_api",
+]

@@ -1,0 +1,293 @@
+"""GitHub: its state, its endpoints, and what each of them asks first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import fnmatch
+import json
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, TextIO
+
+from .answers import (
+    BAD_CREDENTIALS,
+    DOCS_INSTALLATION,
+    DOCS_MINT,
+    DOCS_RATE,
+    GIT_BAD_CREDENTIALS,
+    GIT_NO_CONTENTS,
+    GIT_NO_CREDENTIALS,
+    NO_CREDENTIALS,
+    NO_USER_AGENT,
+    NOT_FOUND,
+    RATE_LIMITED,
+    SUSPENDED,
+    Answer,
+    RefusedError,
+    Request,
+    json_answer,
+    refusal,
+    text_answer,
+)
+from .app import (
+    INSTALLATION_ID,
+    OWNER,
+    REPOSITORY_IDS,
+    app_json,
+    installation_json,
+    repository,
+    rfc3339,
+    upload_pack_advertisement,
+)
+from .claims import check_jwt
+from .script import RateLimit, Scripted
+from .tokens import (
+    TOKEN_FORMS,
+    TOKEN_LIFETIME_S,
+    Token,
+    json_object,
+    new_token,
+    sha256,
+    wanted_permissions,
+    wanted_repositories,
+)
+
+
+class GitHub:
+    """The rules, the state and the script. Every public method may be called from any thread."""
+
+    def __init__(self, app_public_pem: str, log_file: TextIO | None = None) -> None:
+        self._app_public_pem = app_public_pem
+        self._log_file = log_file
+        self._lock = threading.RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        """As at the start: true clock, no script, nobody suspended, no token, an empty log."""
+        with self._lock:
+            self._clock_offset_s = 0.0
+            self._scripted: list[Scripted] = []
+            self._suspended_at_s: float | None = None
+            self._token_form = "short"
+            self._rate_limit: RateLimit | None = None
+            self._tokens: dict[str, Token] = {}
+            self._log: deque[dict[str, Any]] = deque(maxlen=10000)
+
+    # the script
+
+    def set_clock_offset(self, offset_s: float) -> None:
+        """The API's clock minus the machine's, in seconds."""
+        with self._lock:
+            self._clock_offset_s = float(offset_s)
+
+    def script(self, **scripted: Any) -> None:
+        """Queues a `Scripted`; of several that match, the one queued first is used up first."""
+        with self._lock:
+            self._scripted.append(Scripted(**scripted))
+
+    def suspend(self, suspended: bool = True) -> None:
+        """Suspends the installation from now on, or ends that."""
+        with self._lock:
+            self._suspended_at_s = self.now_s() if suspended else None
+
+    def set_token_form(self, form: str) -> None:
+        """What tokens look like from now on: one of TOKEN_FORMS."""
+        if form not in TOKEN_FORMS:
+            raise ValueError(f"token form {form!r} is not one of: {', '.join(TOKEN_FORMS)}")
+        with self._lock:
+            self._token_form = form
+
+    def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
+        """A primary limit over all requests, counted down from `remaining` (default: the limit); None ends it."""
+        with self._lock:
+            self._rate_limit = None
+            if limit is not None:
+                left = limit if remaining is None else remaining
+                self._rate_limit = RateLimit(limit, left, window_s, self.now_s() + window_s)
+
+    def tokens(self) -> dict[str, list[str]]:
+        """SHA-256 of every token, by state: live, revoked, expired."""
+        states: dict[str, list[str]] = {"live": [], "revoked": [], "expired": []}
+        with self._lock:
+            for digest, token in self._tokens.items():
+                expired = token.expires_at_s <= self.now_s()
+                states["revoked" if token.revoked else "expired" if expired else "live"].append(digest)
+        return states
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The log, oldest first. `status` is None where the connection was reset; `claims` are not verified."""
+        with self._lock:
+            return list(self._log)
+
+    # used by the server
+
+    def now_s(self) -> float:
+        """Seconds since the epoch by the API's clock."""
+        return time.time() + self._clock_offset_s
+
+    def take_scripted(self, method: str, path: str) -> Scripted | None:
+        """What is scripted for this request, used up by it."""
+        with self._lock:
+            for scripted in self._scripted:
+                if scripted.method in (method, "*") and fnmatch.fnmatchcase(path, scripted.path):
+                    scripted.times -= 1
+                    if scripted.times <= 0:
+                        self._scripted.remove(scripted)
+                    return scripted
+        return None
+
+    def answer(self, request: Request) -> Answer:
+        """What GitHub answers by its rules."""
+        if not request.headers.get("User-Agent"):
+            return text_answer(403, NO_USER_AGENT)
+        with self._lock:
+            if self._rate_limit is None:
+                return self._route(request)
+            answer = (
+                self._route(request) if self._rate_limit.count(self.now_s()) else refusal(403, RATE_LIMITED, DOCS_RATE)
+            )
+            return replace(answer, headers={**answer.headers, **self._rate_limit.headers()})
+
+    def log(self, **entry: Any) -> None:
+        """Notes a request in memory and in the file; an error, which has no `method`, in the file alone."""
+        entry = {"at_s": round(self.now_s(), 3), **entry}
+        with self._lock:
+            if "method" in entry:
+                self._log.append(entry)
+            if self._log_file is not None:
+                print(json.dumps(entry), file=self._log_file, flush=True)
+
+    # the endpoints
+
+    def _route(self, request: Request) -> Answer:
+        method = "GET" if request.method == "HEAD" else request.method
+        for endpoint_method, pattern, endpoint in ENDPOINTS:
+            match = re.fullmatch(pattern, request.path)
+            if method == endpoint_method and match:
+                try:
+                    return endpoint(self, request, *match.groups())
+                except RefusedError as refused:
+                    return refused.answer
+        return refusal(404, NOT_FOUND)
+
+    def _root(self, _request: Request) -> Answer:
+        return json_answer(200, {"rate_limit_url": "/rate_limit", "repository_url": "/repos/{owner}/{repo}"})
+
+    def _zen(self, _request: Request) -> Answer:
+        return text_answer(200, "Anything added dilutes everything else.")
+
+    def _app(self, request: Request) -> Answer:
+        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        return json_answer(200, app_json())
+
+    def _installation(self, request: Request, installation_id: str) -> Answer:
+        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        self._check_installation(installation_id, DOCS_INSTALLATION)
+        return json_answer(200, installation_json(self._suspended_at_s))
+
+    def _mint(self, request: Request, installation_id: str) -> Answer:
+        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        self._check_installation(installation_id, DOCS_MINT)
+        self._check_not_suspended()
+        wanted = json_object(request.body)
+        repositories = wanted_repositories(wanted)
+        permissions = wanted_permissions(wanted)
+        narrowed = bool(repositories)
+        value = new_token(self._token_form)
+        token = Token(
+            repositories=tuple(f"{OWNER}/{name}" for name in repositories or REPOSITORY_IDS),
+            permissions=permissions,
+            narrowed=narrowed,
+            expires_at_s=int(self.now_s()) + TOKEN_LIFETIME_S,
+        )
+        self._tokens[sha256(value)] = token
+        content: dict[str, Any] = {
+            "token": value,
+            "expires_at": rfc3339(token.expires_at_s),
+            "permissions": token.permissions,
+            "repository_selection": "selected",
+        }
+        if narrowed:
+            content["repositories"] = [repository(full_name) for full_name in token.repositories]
+        return json_answer(201, content)
+
+    def _revoke(self, request: Request) -> Answer:
+        self._check_token(request).revoked = True
+        return Answer(204)
+
+    def _repositories(self, request: Request) -> Answer:
+        token = self._check_token(request)
+        repositories = [repository(full_name) for full_name in token.repositories]
+        content = {
+            "total_count": len(repositories),
+            "repository_selection": "selected",
+            "repositories": repositories,
+        }
+        return json_answer(200, content)
+
+    def _info_refs(self, request: Request, full_name: str) -> Answer:
+        challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
+        scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return text_answer(401, GIT_NO_CREDENTIALS, challenge)
+        with suppress(binascii.Error, UnicodeDecodeError):
+            username, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+            token = self._live_token(password)
+            if token is not None and username == "x-access-token":
+                return self._advertisement(request, token, full_name)
+        return text_answer(401, GIT_BAD_CREDENTIALS, challenge)
+
+    def _advertisement(self, request: Request, token: Token, full_name: str) -> Answer:
+        self._check_not_suspended()
+        if full_name.lower() not in token.repositories or request.query.get("service") != ["git-upload-pack"]:
+            return text_answer(404, "Repository not found.")
+        if "contents" not in token.permissions:
+            return text_answer(403, GIT_NO_CONTENTS)
+        return Answer(200, upload_pack_advertisement(full_name), "application/x-git-upload-pack-advertisement")
+
+    # what the endpoints ask first
+
+    def _check_installation(self, installation_id: str, documentation_url: str) -> None:
+        if installation_id != str(INSTALLATION_ID):
+            raise RefusedError(refusal(404, NOT_FOUND, documentation_url))
+
+    def _check_not_suspended(self) -> None:
+        if self._suspended_at_s is not None:
+            raise RefusedError(refusal(403, SUSPENDED, DOCS_MINT))
+
+    def _check_token(self, request: Request) -> Token:
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        if not value:
+            raise RefusedError(refusal(401, NO_CREDENTIALS))
+        token = self._live_token(value) if scheme.lower() in ("bearer", "token") else None
+        if token is None:
+            raise RefusedError(refusal(401, BAD_CREDENTIALS))
+        self._check_not_suspended()
+        return token
+
+    def _live_token(self, value: str) -> Token | None:
+        token = self._tokens.get(sha256(value))
+        if token is None or token.revoked or token.expires_at_s <= self.now_s():
+            return None
+        return token
+
+
+Endpoint = Callable[..., Answer]
+
+
+ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/", GitHub._root),
+    ("GET", "/zen", GitHub._zen),
+    ("GET", "/app", GitHub._app),
+    ("GET", "/app/installations/([^/]+)", GitHub._installation),
+    ("POST", "/app/installations/([^/]+)/access_tokens", GitHub._mint),
+    ("DELETE", "/installation/token", GitHub._revoke),
+    ("GET", "/installation/repositories", GitHub._repositories),
+    ("GET", r"/([^/]+/[^/]+?)(?:\.git)?/info/refs", GitHub._info_refs),
+)

@@ -1,0 +1,80 @@
+"""Installation tokens: what a request for one may ask for, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import string
+from dataclasses import dataclass
+from typing import Any
+
+from .answers import DOCS_MINT, INVALID_REQUEST, NOT_GRANTED, NOT_INSTALLED, RefusedError, refusal
+from .app import GRANTED, REPOSITORY_IDS
+from .claims import is_integer
+
+TOKEN_LIFETIME_S = 3600
+REPOSITORIES_AT_MOST = 500
+TOKEN_FORMS = ("short", "long")
+LEVELS = {"read": 1, "write": 2, "admin": 3}
+
+
+@dataclass
+class Token:
+    """An installation token, without the token."""
+
+    repositories: tuple[str, ...]  # full names
+    permissions: dict[str, str]
+    narrowed: bool
+    expires_at_s: int
+    revoked: bool = False
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The request's settings; RefusedError for what is no JSON object."""
+    try:
+        content = json.loads(body or b"{}")
+    except ValueError:
+        raise RefusedError(refusal(400, "Problems parsing JSON", DOCS_MINT)) from None
+    if not isinstance(content, dict):
+        raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
+    return content
+
+
+def wanted_repositories(wanted: dict[str, Any]) -> list[str]:
+    """Names without the owner, as `repositories` has them; empty: the token is not narrowed."""
+    names, ids = wanted.get("repositories") or [], wanted.get("repository_ids") or []
+    if not isinstance(names, list) or not isinstance(ids, list) or len(names) + len(ids) > REPOSITORIES_AT_MOST:
+        raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
+    name_of = {repository_id: name for name, repository_id in REPOSITORY_IDS.items()}
+    found = [str(name).lower() for name in names] + [name_of.get(id_, "") if is_integer(id_) else "" for id_ in ids]
+    if not set(found) <= set(REPOSITORY_IDS):
+        raise RefusedError(refusal(422, NOT_INSTALLED, DOCS_MINT))
+    return sorted(set(found))
+
+
+def wanted_permissions(wanted: dict[str, Any]) -> dict[str, str]:
+    """The permissions of the token; RefusedError for more than was granted to the installation."""
+    permissions = wanted.get("permissions") or GRANTED
+    if not isinstance(permissions, dict):
+        raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
+    for name, level in permissions.items():
+        if LEVELS.get(str(level), 99) > LEVELS.get(GRANTED.get(name, ""), 0):
+            raise RefusedError(refusal(422, NOT_GRANTED, DOCS_MINT))
+    return {**permissions, "metadata": "read"}
+
+
+def new_token(form: str) -> str:
+    """A random value in one of TOKEN_FORMS."""
+    if form == "short":
+        return "ghs_" + _characters(36)
+    return "ghs_" + ".".join(_characters(length) for length in (96, 334, 84))
+
+
+def _characters(count: int) -> str:
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(count))
+
+
+def sha256(text: str) -> str:
+    """The hex digest by which a token is known here."""
+    return hashlib.sha256(text.encode()).hexdigest()
