@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
-from tests.builders import CONTROLLER, NS, TRUE_NS, chrony, ntp_sample, ntp_server, record, source, time_services
+from tests.builders import chrony, record, source, time_services
 from tests.integration.conftest import playbook_here
 
 PLAYBOOK = [
@@ -23,18 +23,22 @@ PLAYBOOK = [
                     "hosts": "{{ ansible_play_hosts_all }}",
                     "report_dir": "{{ playbook_dir }}/report",
                 },
-                "register": "told",
+                "register": "gate_report",
                 "run_once": True,
                 "delegate_to": "localhost",
             },
-            {
-                "ansible.builtin.copy": {"content": "{{ told | to_json }}", "dest": "{{ playbook_dir }}/told.json"},
-                "run_once": True,
-                "delegate_to": "localhost",
-            },
+            {"ansible.builtin.debug": {"var": "gate_report.lines"}, "run_once": True},
         ],
     }
 ]
+JOIN = {
+    "hosts": "nodes",
+    "gather_facts": False,
+    "tasks": [
+        {"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": "admission"}},
+        {"ansible.builtin.debug": {"msg": "joined"}},
+    ],
+}
 
 
 def checked(data: dict[str, Any]) -> dict[str, Any]:
@@ -42,90 +46,29 @@ def checked(data: dict[str, Any]) -> dict[str, Any]:
     return {"record": data, "judgement": judge_record(data)}
 
 
-def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """What is in report.json and evidence.json, and what the action returned."""
-    local = {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3"}
-    inventory = {name: {**local, **variables} for name, variables in hosts.items()}
-    (folder / "hosts.json").write_text(json.dumps({"all": {"children": {"nodes": {"hosts": inventory}}}}))
-    (folder / "play.yml").write_text(json.dumps(PLAYBOOK))
+def played(folder: Path, plays: list[dict[str, Any]], **hosts: dict[str, Any]) -> tuple[int, str]:
+    """The exit status and the output of a playbook on hosts with these variables."""
+    (folder / "hosts.json").write_text(json.dumps({"all": {"children": {"nodes": {"hosts": hosts}}}}))
+    (folder / "play.yml").write_text(json.dumps(plays))
     done = playbook_here(folder, "-i", folder / "hosts.json", folder / "play.yml", timeout_s=120)
-    assert done.returncode == 0, done.stdout
+    return done.returncode, done.stdout
+
+
+def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """What is in report.json and evidence.json, and what was printed."""
+    status, printed = played(folder, PLAYBOOK, **hosts)
+    assert status == 0, printed
     report, evidence = (json.loads((folder / "report" / f"{name}.json").read_text()) for name in ("report", "evidence"))
-    return report, evidence, json.loads((folder / "told.json").read_text())
+    return report, evidence, printed
 
 
 def test_nodes_with_one_cause_are_one_group_in_the_file_and_in_the_output(tmp_path):
     bad = {"gate_before": checked(record(time_services=time_services()))}
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, bad1=bad, bad2=bad, left={})
+    report, _, printed = reported(tmp_path, good={"gate_before": checked(record())}, bad1=bad, bad2=bad, left={})
     assert [group["nodes"] for group in report["groups"]] == [["bad1", "bad2"], ["left"]]
-    assert "2 nodes refused: bad1, bad2" in told["lines"]
-    assert told["lines"].count("  time_service: fail") == 1
+    assert "2 nodes refused: bad1, bad2" in printed
+    assert printed.count("  time_service: fail") == 1
     assert report["nodes"]["good"]["verdict"] == "admit"
-
-
-def test_what_is_shown_is_the_text_format_and_the_files_that_were_written(tmp_path):
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={})
-    folder = tmp_path / "report"
-    assert (folder / "report.txt").read_text() == render(report)
-    names = "evidence.json, report.json, report.txt"
-    assert told["lines"] == [*render(report).splitlines(), f"Reports in {folder}: {names}"]
-    assert told["files"] == [f"{folder}/{name}" for name in names.split(", ")]
-
-
-def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}})
-    for name in ("left", "skipped"):
-        assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
-        assert "the node was not checked in this run" in told["refusals"][name]
-    assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
-
-
-def test_the_last_check_of_a_node_counts_and_the_first_stands_beside_it(tmp_path):
-    bad, good = record(-612.0), record()
-    remediation = {"attempted": True, "succeeded": True, "message": None, "changes": [], "backup": None}
-    hosts = {
-        "fixed": {"gate_before": checked(bad), "gate_after": checked(good), "gate_remediation": remediation},
-        "never": {"gate_before": checked(good), "gate_after": {"skipped": True}},
-        "spoiled": {"gate_before": checked(good), "gate_after": checked(bad)},
-    }
-    report, evidence, told = reported(tmp_path, **hosts)
-    assert {name: node["verdict"] for name, node in told["nodes"].items()} == {
-        "fixed": "admit",
-        "never": "admit",
-        "spoiled": "refuse",
-    }
-    assert told["nodes"]["fixed"]["judged_at"] == good["collected_at"]
-    before = {name: node["before"] and node["before"]["verdict"] for name, node in report["nodes"].items()}
-    assert before == {"fixed": "refuse", "never": None, "spoiled": "admit"}
-    assert report["nodes"]["fixed"]["remediation"] == remediation
-    assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
-
-
-def test_a_node_is_not_judged_a_second_time(tmp_path):
-    noted = checked(record())
-    noted["judgement"]["findings"][0]["summary"] = "as the node's own check said it"
-    report, _, _ = reported(tmp_path, a={"gate_before": noted})
-    assert report["nodes"]["a"] == {**noted["judgement"], "remediation": None, "before": None}
-
-
-def an_hour_earlier() -> dict[str, Any]:
-    """A node with the true time, checked an hour before the builders' other records."""
-    servers = [ntp_server(f"10.77.0.{n}", ntp_sample(true_ns=TRUE_NS - 3600 * NS)) for n in (1, 2, 3)]
-    data = record(ntp={"servers": servers}, api_date={"apis": []})
-    data["evidence"]["collected"]["wall_ns"] -= 3600 * NS
-    return {**data, "controller": {key: value - 3600 * NS for key, value in CONTROLLER.items()}}
-
-
-def test_a_second_run_into_the_same_folder_tells_the_drift_and_nothing_else_anew(tmp_path):
-    first, second = an_hour_earlier(), record(0.36)
-    reported(tmp_path, a={"gate_before": checked(first)})
-    report, evidence, _ = reported(tmp_path, a={"gate_before": checked(second)})
-    registered = {f["check"]: f for f in judge_record(second)["findings"]}
-    changed = [f["check"] for f in report["nodes"]["a"]["findings"] if f != registered[f["check"]]]
-    assert changed == ["clock_skew"]
-    (skew,) = [f for f in report["nodes"]["a"]["findings"] if f["check"] == "clock_skew"]
-    assert skew["seen"]["drift"]["source"] == "two readings 3600 s apart"
-    assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
 
 
 def test_a_member_of_the_fleet_that_serves_time_is_known_by_its_address_in_the_inventory(tmp_path):
@@ -144,3 +87,26 @@ def test_a_member_of_the_fleet_that_serves_time_is_known_by_its_address_in_the_i
     (finding,) = report["fleet"]["findings"]
     assert (finding["id"], finding["nodes"]) == ("fleet_members_as_servers", ["c"])
     assert finding["summary"].startswith("b of this fleet is a source of time for 1 ")
+
+
+def test_only_what_the_report_admits_and_what_is_fresh_may_join(tmp_path):
+    fresh = {**record(), "collected_at": now()}
+    hosts = {
+        "fresh": {"gate_before": checked(fresh)},
+        "fixed": {"gate_before": checked(record(-612.0)), "gate_after": checked(fresh)},
+        "stale": {"gate_before": checked(record())},
+        "refused": {"gate_before": checked({**record(-612.0), "collected_at": now()})},
+        "left": {},
+    }
+    status, printed = played(tmp_path, [*PLAYBOOK, JOIN], **hosts)
+    assert status == 2, printed
+    joined = re.findall(r'ok: \[(\w+)\] => \{\s+"msg": "joined"', printed)
+    assert sorted(joined) == ["fixed", "fresh"]
+    refused = re.findall(r"fatal: \[(\w+)\].* no admission that is younger than 3600 s in this run", printed)
+    assert sorted(refused) == ["left", "refused", "stale"]
+
+
+def test_without_a_report_of_this_run_nothing_may_join(tmp_path):
+    status, printed = played(tmp_path, [JOIN], a={"gate_before": checked({**record(), "collected_at": now()})})
+    assert (status, "joined" in printed) == (2, False), printed
+    assert "a has no admission that is younger than 3600 s" in printed

@@ -1,0 +1,132 @@
+"""What `fleet_report` makes of what node_check registered on each host: which check counts, and what is judged again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
+
+from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record
+
+
+class Hostvars(dict[str, dict[str, Any]]):
+    """Ansible's variables of all hosts, as they are before templates are worked out."""
+
+    raw_get = dict.__getitem__
+
+
+def answered(folder: Path, **hosts: dict[str, Any]) -> dict[str, Any]:
+    """What the action returns for hosts with these variables."""
+    args = {"hosts": list(hosts), "report_dir": str(folder / "report")}
+    return ActionModule.__new__(ActionModule).answer(args, {"hostvars": Hostvars(hosts)})
+
+
+def checked(data: dict[str, Any]) -> dict[str, Any]:
+    """What a node_check task registers."""
+    return {"record": data, "judgement": judge_record(data)}
+
+
+def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """What is in report.json and evidence.json, and what the action returned."""
+    told = answered(folder, **hosts)
+    report, evidence = (json.loads((folder / "report" / f"{name}.json").read_text()) for name in ("report", "evidence"))
+    return report, evidence, told
+
+
+def test_what_is_shown_is_the_text_format_and_the_files_that_were_written(tmp_path):
+    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={})
+    folder = tmp_path / "report"
+    assert (folder / "report.txt").read_text() == render(report)
+    names = "evidence.json, report.json, report.txt"
+    assert told["lines"] == [*render(report).splitlines(), f"Reports in {folder}: {names}"]
+    assert told["files"] == [f"{folder}/{name}" for name in names.split(", ")]
+
+
+def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
+    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}})
+    for name in ("left", "skipped"):
+        assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
+        assert "the node was not checked in this run" in told["refusals"][name]
+    assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
+
+
+def test_the_last_check_of_a_node_counts_and_the_first_stands_beside_it(tmp_path):
+    bad, good = record(-612.0), record()
+    remediation = {"attempted": True, "succeeded": True, "message": None, "changes": [], "backup": None}
+    hosts = {
+        "fixed": {"gate_before": checked(bad), "gate_after": checked(good), "gate_remediation": remediation},
+        "never": {"gate_before": checked(good), "gate_after": {"skipped": True}},
+        "spoiled": {"gate_before": checked(good), "gate_after": checked(bad)},
+    }
+    report, evidence, told = reported(tmp_path, **hosts)
+    assert {name: node["verdict"] for name, node in told["nodes"].items()} == {
+        "fixed": "admit",
+        "never": "admit",
+        "spoiled": "refuse",
+    }
+    assert told["nodes"]["fixed"]["judged_at"] == good["collected_at"]
+    before = {name: node["before"] and node["before"]["verdict"] for name, node in report["nodes"].items()}
+    assert before == {"fixed": "refuse", "never": None, "spoiled": "admit"}
+    assert report["nodes"]["fixed"]["remediation"] == remediation
+    assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
+
+
+def test_a_node_is_not_judged_a_second_time(tmp_path):
+    noted = checked(record())
+    noted["judgement"]["findings"][0]["summary"] = "as the node's own check said it"
+    report, _, _ = reported(tmp_path, a={"gate_before": noted})
+    assert report["nodes"]["a"] == {**noted["judgement"], "remediation": None, "before": None}
+
+
+def an_hour_earlier() -> dict[str, Any]:
+    """A node with the true time, checked an hour before the builders' other records."""
+    servers = [ntp_server(f"10.77.0.{n}", ntp_sample(true_ns=TRUE_NS - 3600 * NS)) for n in (1, 2, 3)]
+    data = record(ntp={"servers": servers}, api_date={"apis": []})
+    data["evidence"]["collected"]["wall_ns"] -= 3600 * NS
+    return {**data, "controller": {key: value - 3600 * NS for key, value in CONTROLLER.items()}}
+
+
+def test_a_second_run_into_the_same_folder_tells_the_drift_and_nothing_else_anew(tmp_path):
+    first, second = an_hour_earlier(), record(0.36)
+    reported(tmp_path, a={"gate_before": checked(first)})
+    report, evidence, _ = reported(tmp_path, a={"gate_before": checked(second)})
+    registered = {f["check"]: f for f in judge_record(second)["findings"]}
+    changed = [f["check"] for f in report["nodes"]["a"]["findings"] if f != registered[f["check"]]]
+    assert changed == ["clock_skew"]
+    (skew,) = [f for f in report["nodes"]["a"]["findings"] if f["check"] == "clock_skew"]
+    assert skew["seen"]["drift"]["source"] == "two readings 3600 s apart"
+    assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
+
+
+def test_a_report_on_no_host_fails_and_leaves_none(tmp_path):
+    told = answered(tmp_path)
+    assert told["failed"]
+    assert "no node was checked" in told["msg"]
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_setting(tmp_path):
+    (tmp_path / "report").write_text("in the way")
+    told = answered(tmp_path, a={"gate_before": checked(record())})
+    assert told["failed"]
+    assert f"could not be written to {tmp_path}/report: " in told["msg"]
+    assert "gate_report_dir" in told["msg"]
+
+
+def test_an_address_that_is_a_template_is_not_worked_out(tmp_path):
+    hosts = {
+        "a": {"ansible_host": "{{ '10.77.0.11' }}", "gate_before": checked(record())},
+        "b": {"ansible_host": "10.77.0.12", "gate_before": checked(record())},
+        "c": {"gate_before": checked(record())},
+    }
+    _, evidence, _ = reported(tmp_path, **hosts)
+    assert {name: node["address"] for name, node in evidence["nodes"].items()} == {
+        "a": None,
+        "b": "10.77.0.12",
+        "c": None,
+    }
