@@ -10,7 +10,7 @@ short_description: Report on all nodes that were checked
 version_added: 0.1.0
 description:
   - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes evidence.json and the report in
-    every format (report.json, report.txt).
+    every format, such as report.json.
   - A host's last check counts, the one after the remediation if there was one.
   - A host without a result is reported as refused, since nothing is known about it.
   - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
