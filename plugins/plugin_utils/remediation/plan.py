@@ -61,7 +61,7 @@ class Plan:
     wait_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """As plain JSON."""
+        """The plan as the task remediation_plan returns it: JSON with lists for tuples."""
         return asdict(self)
 
 

@@ -12,6 +12,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from ..clock.interval import Interval, agree
@@ -136,16 +137,29 @@ def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iter
     )
 
 
+class ServerFault(StrEnum):
+    """What an NTP server is of no use for."""
+
+    NO_TIME = "no_time"
+    WRONG_TIME = "wrong_time"
+
+
+Answers = dict[str, tuple[ServerFault | None, str]]
+"""A node's servers by name, with what is wrong with each, if anything, and by what sign."""
+
+_GOT = {ServerFault.NO_TIME: "no usable time", ServerFault.WRONG_TIME: "a wrong time"}
+
+
 def _bad_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
     """NTP servers that are of no use to two nodes or more; servers with the same fault on the same nodes are told together."""
     asked: dict[str, int] = defaultdict(int)
-    faults: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    faults: dict[tuple[ServerFault, str], dict[str, str]] = defaultdict(dict)
     for node, record in records.items():
         for server, (fault, reason) in {**_by_daemon(record, peers[node]), **_by_exchange(record)}.items():
             asked[server] += 1
             if fault:
                 faults[fault, server][node] = reason
-    together: dict[tuple[str, tuple[str, ...], int], list[str]] = defaultdict(list)
+    together: dict[tuple[ServerFault, tuple[str, ...], int], list[str]] = defaultdict(list)
     for (fault, server), nodes in faults.items():
         if len(nodes) > 1:
             together[fault, tuple(nodes), asked[server]].append(server)
@@ -159,30 +173,25 @@ def _bad_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Pee
         )
         yield FleetFinding(
             "ntp_server_shared",
-            f"{whom} got {fault} from {listed(servers)}: {listed(reasons, most=3)}",
+            f"{whom} got {_GOT[fault]} from {listed(servers)}: {listed(reasons, most=3)}",
             "A node with fewer than three good servers can't outvote a wrong one, and one without any drifts.",
             _SERVER_REMEDY[fault][everywhere],
             names,
         )
 
 
-Answers = dict[str, tuple[str, str]]
-"""A node's servers by name, with what is wrong with each (a key of ``_SERVER_REMEDY``; empty for nothing) and by what sign."""
-
-
 def _by_exchange(record: Record) -> Answers:
     """By the node's own exchanges with each server of ``gate_ntp_servers``."""
     found: Answers = {}
-    for reference in record.skew.references:
-        server = reference.name.removeprefix("ntp ")
-        if server == reference.name or reference.detail == "not asked":
+    for server, reference in record.skew.ntp.items():
+        if not reference.asked:
             continue
         if reference.skew_s is None:
-            found[server] = "no usable time", reference.detail
+            found[server] = ServerFault.NO_TIME, reference.detail
         elif reference.name in record.skew.falsetickers:
-            found[server] = "a wrong time", "their other references contradict it"
+            found[server] = ServerFault.WRONG_TIME, "their other references contradict it"
         else:
-            found[server] = "", ""
+            found[server] = None, ""
     return found
 
 
@@ -191,28 +200,30 @@ def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
     names = {address: server for server, addresses in _asked(record).items() for address in addresses}
     found: Answers = {}
     for peer in peers:
-        fault = ("", "") if peer.answers else ("no usable time", "their time daemon gets no answer")
+        fault: tuple[ServerFault | None, str] = (None, "")
         if peer.state == "falseticker":
-            fault = "a wrong time", "their time daemon's other sources contradict it"
+            fault = ServerFault.WRONG_TIME, "their time daemon's other sources contradict it"
+        elif not peer.answers:
+            fault = ServerFault.NO_TIME, "their time daemon gets no answer"
         found[names.get(peer.name, peer.name)] = fault
     return found
 
 
 _SERVER_REMEDY = {
-    "no usable time": (
+    ServerFault.NO_TIME: (
         "Other nodes are served, so the server works: look for what these nodes share on the way to it (subnet, firewall, route, "
         "the server's own access list).",
         "It is the same from everywhere. Where it is one server of several, look at the server first; where it is all of them, "
         "at what every node passes on the way to them (UDP 123).",
     ),
-    "a wrong time": (
+    ServerFault.WRONG_TIME: (
         "Other nodes find its time right: see whether it is several machines behind one name, and whether the way to it from "
         "these nodes is slower in one direction.",
         "It is the same from everywhere: have the server fixed, or take it out of the nodes' configuration and of "
         "gate_ntp_servers.",
     ),
 }
-"""By the fault: where some nodes have it, and where all that asked have it. That tells a server's fault from the network's."""
+"""By the fault: if some nodes have it, and if all that asked have it. That tells a server's fault from the network's."""
 
 
 def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
