@@ -123,6 +123,7 @@ DAEMON = Daemon(
     processes=("chronyd",),
     section="chrony",
     wait_units=("chrony-wait.service",),
+    shown_by="`chronyc tracking` and `chronyc sources`",
     ask=synchronisation,
     first_correction=first_correction,
     let_it_step="Let chronyd step the clock at its start: `makestep 1 3` in chrony.conf (the gate writes it).",

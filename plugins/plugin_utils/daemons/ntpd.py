@@ -29,6 +29,7 @@ DAEMON = Daemon(
     package="ntp",
     section="ntpd",
     wait_units=("ntp-wait.service", "ntpsec-wait.service"),
+    shown_by="`ntpq -c rv` and `ntpq -pn`",
     ask=synchronisation,
     first_correction=ntp_conf.first_correction,
     let_it_step=ntp_conf.LET_IT_STEP,

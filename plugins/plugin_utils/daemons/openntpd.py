@@ -155,6 +155,7 @@ DAEMON = Daemon(
     may_run_as=("ntpd", "busybox"),
     package="openntpd",
     section="openntpd",
+    shown_by="`ntpctl -s all`",
     ask=synchronisation,
     first_correction=first_correction,
     let_it_step="Start OpenNTPD with -s.",

@@ -18,6 +18,7 @@ DAEMON = Daemon(
     units=("ptp4l",),
     processes=("ptp4l",),
     section="ptp",
+    shown_by="`pmc -u -b 0 'GET TIME_STATUS_NP'`",
     ask=pmc.synchronisation,
     first_correction=pmc.FIRST_CORRECTION,
     leaves_clock_alone=_leaves_clock_alone,

@@ -191,6 +191,7 @@ DAEMON = Daemon(
     processes=("systemd-timesyn",),
     package="systemd-timesyncd",
     section="timesyncd",
+    shown_by="`timedatectl show-timesync --all`",
     ask=synchronisation,
     # NTP_MAX_ADJUST in systemd's timesyncd-manager.c.
     first_correction=FirstCorrection(0.4, "it steps the clock beyond 0.4 s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .. import daemons
 from ..checks import Check, discover
 from ..clock.skew import as_json
 from ..model.finding import CommonKey, Finding, follows_from
@@ -86,11 +87,11 @@ _AGAIN = "Then run the check again."
 _REMEDY = f"Fix what kept the node from showing it. {_AGAIN}"
 _AS_ROOT = f"Let Ansible become root on this node (`become: true`). {_AGAIN}"
 _REMEDY_OF_SECTION = {
-    "chrony": f"See on the node, as root, what `chronyc tracking` and `chronyc sources` answer: chronyd has to run. {_AGAIN}",
-    "ntpd": f"See on the node what `ntpq -c rv` and `ntpq -pn` answer: ntpd has to run, and ntpq to be installed. {_AGAIN}",
-    "openntpd": f"See on the node, as root, what `ntpctl -s all` answers. {_AGAIN}",
-    "timesyncd": f"See on the node what `timedatectl show-timesync --all` answers. {_AGAIN}",
-    "ptp": f"See on the node, as root, what `pmc -u -b 0 'GET TIME_STATUS_NP'` answers. {_AGAIN}",
+    **{
+        daemon.section: f"Run {daemon.shown_by} on the node, as root: the daemon has to answer. {_AGAIN}"
+        for daemon in daemons.discover().values()
+        if daemon.section and daemon.shown_by
+    },
     "time_services": f"See on the node what `systemctl list-units` answers: systemd has to be up. {_AGAIN}",
     "boot": f"See on the node what `systemctl show kubelet` answers: systemd has to be up. {_AGAIN}",
     "clock": f"See on the node what `adjtimex --print` and `hwclock --show` answer. {_AS_ROOT}",

@@ -72,6 +72,7 @@ class Daemon:
     synchronisation by asking it, its own first.
 
     What it does:
+    ``shown_by``: the commands that show on a node what it says, for whoever has to look there.
     ``ask``: what it says of itself; None if it can't be asked: then ``not_asked_because`` goes on after its name.
     ``first_correction``: what it does right after its start with a clock that is off, always or by the evidence; None: not known.
     ``let_it_step``, ``keep_it_running``: what to do if it would only slew, or would exit.
@@ -89,6 +90,7 @@ class Daemon:
     package: str | None = None
     section: str | None = None
     wait_units: tuple[str, ...] = ()
+    shown_by: str = ""
     ask: Callable[[Record, TimeDaemon], Synchronisation] | None = None
     not_asked_because: str = "is none that can be asked here"
     first_correction: FirstCorrection | Callable[[Record, TimeDaemon], FirstCorrection] | None = None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.packages import HALF_STATES
 
 from tests.builders import (
     CHRONY_UNIT,
     time_services,
     unit,
 )
+from tests.paths import ROOT
 from tests.unit.plugin_utils.remediation.scenarios import (
     CONF,
     DEBIAN,
@@ -108,3 +111,8 @@ def test_a_daemon_that_the_package_replaces_is_known_to_undo_though_it_does_not_
     assert made.install["undo"]["replaces"] == ["systemd-timesyncd"]
     assert made.install["idle"] == ["systemd-timesyncd.service"]
     assert made.node["disable"] == []
+
+
+def test_the_role_takes_back_what_dpkg_calls_half_there_by_the_same_states():
+    variables = yaml.safe_load((ROOT / "roles/chrony/vars/main.yml").read_text())
+    assert tuple(variables["__chrony_half_states"]) == HALF_STATES
