@@ -25,7 +25,9 @@ KINDS = {
     **dict.fromkeys((2, 18, 19, 20, 21), "unknown_ca"),
     **dict.fromkeys((62, 64), "wrong_name"),
 }
-NO_COMMON_PROTOCOL = "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"  # OpenSSL's name of the alert (RFC 7301, section 3.2)
+# OpenSSL's text of the alert of RFC 7301, section 3.2 (its ssl/ssl_err.c). ``SSLError.reason`` is None for it: Python 3.8 to
+# 3.13 have no name for that number.
+NO_COMMON_PROTOCOL = "alert no application protocol"
 
 
 class HttpsError(Exception):
@@ -193,7 +195,7 @@ class Connection:
 
 
 def _kind(error: Exception):
-    if getattr(error, "reason", None) == NO_COMMON_PROTOCOL:  # of ssl.SSLError
+    if isinstance(error, ssl.SSLError) and NO_COMMON_PROTOCOL in str(error):
         return "no_common_protocol"
     return getattr(error, "kind", None)
 

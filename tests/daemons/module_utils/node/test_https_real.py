@@ -89,7 +89,11 @@ def test_a_closed_port_is_connect(authority, serve_tcp):
     server = serve_tcp(lambda _connection: None)
     server.close()
     error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem))
-    assert error == {"phase": "connect", "message": f"127.0.0.1 port {server.port}: Connection refused"}
+    assert error == {
+        "phase": "connect",
+        "message": f"127.0.0.1 port {server.port}: Connection refused",
+        "kind": "refused",
+    }
 
 
 def test_a_host_that_drops_packets_is_connect(authority, dropping_port):

@@ -159,7 +159,8 @@ def test_a_closed_port_is_connect(collect, serve_tcp):
     closed = serve_tcp(lambda _connection: None)
     closed.close()
     (found,) = collect(f"server 127.0.0.1 nts ntsport {closed.port}")
-    assert found["error"] == {"phase": "connect", "message": f"127.0.0.1 port {closed.port}: Connection refused"}
+    message = f"127.0.0.1 port {closed.port}: Connection refused"
+    assert found["error"] == {"phase": "connect", "message": message, "kind": "refused"}
     assert found["addresses"] == ["127.0.0.1"]
 
 

@@ -127,3 +127,8 @@ def test_the_documentation_names_every_option():
     for name, option in node_evidence.ARGUMENTS.items():
         assert documented[name].get("default") == option.get("default"), name
     yaml.safe_load(node_evidence.EXAMPLES)
+
+
+def test_the_documentation_names_every_section():
+    (evidence,) = yaml.safe_load(node_evidence.RETURN).values()
+    assert set(evidence["contains"]) == {"schema", "collected", *node_evidence.SECTIONS}
