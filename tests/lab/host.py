@@ -97,20 +97,27 @@ def require_machine() -> None:
 
 def install_packages() -> None:
     """Install what is missing of PACKAGES, with one command that is announced; nothing when all is there."""
-    # dpkg-query ends with 1 when it does not know one of the names, and still prints the others.
-    known = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
-    missing = [name for name in PACKAGES if f"{name} installed" not in known]
+    there = installed_names(command(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}, ${Provides}\n"]))
+    missing = [name for name in PACKAGES if name not in there]
     if not missing:
         return
     say(f"installing Debian packages with apt-get: {' '.join(missing)}")
     install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
     with locked(APT_LOCK):
         command(["sh", "-c", f"{install} {' '.join(missing)}"], timeout_s=600)
+
+
+def installed_names(query: str) -> set[str]:
+    """The names that installed packages have or provide, from lines of ``STATUS NAME, PROVIDED (= VERSION), ...``.
+
+    Debian 13 renamed libraries whose time_t became longer (libgnutls30t64), and their packages provide the former names.
+
+    >>> sorted(installed_names("installed libgnutls30t64, libgnutls30 (= 3.8.9-3)\\nconfig-files chrony, time-daemon\\n"))
+    ['libgnutls30', 'libgnutls30t64']
+    """
+    lines = (line.partition(" ") for line in query.splitlines())
+    named = [names.split(",") for status, _, names in lines if status == "installed"]
+    return {name.split()[0] for names in named for name in names if name.strip()}
 
 
 def unpack_chronyd(folder: Path) -> Path:
