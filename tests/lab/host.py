@@ -8,8 +8,10 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 #: What the lab's own commands come from, and the libraries of the chronyd that is unpacked and not installed.
 PACKAGES = (
@@ -20,6 +22,7 @@ PACKAGES = (
     "libnettle8",
     "libseccomp2",
     "mmdebstrap",
+    "mount",
     "openssh-client",
     "user-mode-linux",
 )
@@ -34,6 +37,9 @@ NO_CLOCK = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
 
 #: Held while apt's lists are read or renewed: an `apt-get update` beside them would fail either.
 APT_LOCK = Path(__file__).resolve().parents[2] / "build/apt.lock"
+
+
+Seen = TypeVar("Seen")
 
 
 class LabError(Exception):
@@ -69,6 +75,21 @@ def command(argv: list[str], *, timeout_s: float = 60) -> str:
     if done.returncode:
         raise LabError(f"`{' '.join(argv)}` ended with {done.returncode}:\n{done.stdout[-3000:].strip()}")
     return done.stdout
+
+
+def looking(look: Callable[[], Seen], *, tries: int = 4, pause_s: float = 1) -> Seen:
+    """What `look` sees; tried again after a LabError, with pauses that double, and the last LabError raised.
+
+    Only for what changes nothing: on a loaded machine a guest's command can fail or print nothing, and be right a moment later.
+    """
+    for attempt in range(1, tries):
+        try:
+            return look()
+        except LabError as error:
+            say(f"looking again in {pause_s:g} s (attempt {attempt} of {tries}): {str(error).splitlines()[0]}")
+        time.sleep(pause_s)
+        pause_s *= 2
+    return look()
 
 
 @contextlib.contextmanager
