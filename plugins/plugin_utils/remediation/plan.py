@@ -61,7 +61,7 @@ class Plan:
     wait_s: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """As plain JSON."""
+        """As plain JSON, which the role reads."""
         return asdict(self)
 
 

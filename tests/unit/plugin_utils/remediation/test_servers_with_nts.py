@@ -1,0 +1,152 @@
+"""Which servers are written where some of them authenticate themselves by NTS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.servers import Choice, Wanted, choose
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+
+from tests.builders import (
+    chrony,
+    ntp_sample,
+    record,
+    silent_sample,
+)
+from tests.unit.plugin_utils.remediation.test_servers import (
+    NOW_S,
+    THREE,
+    YEAR_S,
+    Servers,
+    blocked,
+    chosen,
+    false,
+    good,
+    nts,
+    of_addresses,
+    of_servers,
+    outdated,
+    silent,
+)
+
+
+def with_nts(*entries: dict[str, Any], servers: Servers = THREE, skew_s: float = 0.0, **sections: Any) -> Choice:
+    wanted = Wanted(("a", "b", "c"), nts_servers=tuple(entry["server"] for entry in entries))
+    return chosen(servers, wanted, skew_s, list(entries), **sections)
+
+
+def test_where_nts_works_its_servers_are_written_alone():
+    """Beside them plain ones count only as far as the others agree (chrony.conf(5), authselectmode mix)."""
+    choice = with_nts(nts("x"), nts("y"), nts("z"))
+    assert choice.lines == ("server x iburst nts", "server y iburst nts", "server z iburst nts")
+    assert (choice.good, choice.warnings, choice.directives) == (("x", "y", "z"), (), ())
+    assert choice.left_out["a"] == "it is not authenticated, and the servers with NTS are used alone"
+
+
+def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_told():
+    choice = with_nts(nts("x"), blocked("y"))
+    assert choice.lines == ("server x iburst nts",)
+    assert choice.warnings == (
+        "good sources: 1, wanted: 3; a single one is believed whatever it says: y: NTS key establishment failed: "
+        "TCP 4460 blocked (connect: 192.0.2.1 port 4460: timed out)",
+    )
+
+
+def test_where_no_server_can_be_authenticated_plain_ones_are_written_with_a_warning():
+    choice = with_nts(blocked("x"), outdated("y", -YEAR_S, -3600))
+    assert choice.good == ("a", "b", "c")
+    assert choice.directives == ()
+    (warning,) = choice.warnings
+    assert warning.startswith("NTS was given up, and servers without it are used: x: NTS key establishment failed")
+    assert "y: NTS key establishment failed: certificate not valid at the true time (tls: certificate is" in warning
+
+
+def test_where_neither_is_good_nothing_is_written():
+    choice = with_nts(blocked("x"), servers=[silent(name) for name in "abc"], api_date={"apis": []})
+    assert choice.lines == ()
+    assert choice.refusal.startswith("none of 3 NTP servers answers this node usably")
+
+
+def test_an_expired_certificate_that_a_clock_behind_takes_for_valid_is_not_good():
+    expired = nts("x", certificate={"not_before_s": NOW_S - YEAR_S, "not_after_s": NOW_S - 3600})
+    behind = [good(name, -7200.0) for name in "abc"]
+    choice = with_nts(expired, servers=behind, skew_s=-7200.0)
+    assert "certificate not valid at the true time" in choice.left_out["x"]
+
+
+def test_a_server_with_nts_whose_time_the_majority_contradicts_is_not_written():
+    choice = with_nts(nts("x"), nts("y"), servers=[*THREE, false("x"), good("y")])
+    assert (choice.good, choice.left_out["x"]) == (("y",), "the majority contradicts it")
+
+
+def test_a_server_with_nts_that_is_silent_by_ntp_is_not_written():
+    """TCP is open and UDP is not: chronyd would have its keys and no time."""
+    choice = with_nts(nts("x"), servers=[*THREE, silent("x")])
+    assert choice.left_out["x"] == "it did not answer usably: no reply within 2 s"
+    assert choice.good == ("a", "b", "c")
+
+
+def test_a_server_with_nts_with_a_silent_address_is_a_pool_too():
+    choice = with_nts(nts("x"), servers=[*THREE, of_addresses("x", a1=silent_sample(), a2=ntp_sample())])
+    assert choice.lines == ("pool x iburst maxsources 1 nts",)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(nts("x", port=4461, configured=True), id="at another port"),
+        pytest.param(nts("x", certset="1", configured=True), id="with other certificates"),
+    ],
+)
+def test_what_was_tried_in_another_way_than_it_would_be_written_does_not_count(entry):
+    assert "NTS was not tried" in with_nts(entry).left_out["x"]
+
+
+def test_where_taking_the_section_failed_nts_was_not_tried():
+    data = record(ntp={"servers": THREE}, nts={"error": "no answer within 17 s"})
+    choice = choose(Record(data), judge_record(data), Wanted(("a", "b", "c"), nts_servers=("x",)))
+    assert choice.left_out["x"] == "NTS was not tried: no answer within 17 s"
+    assert choice.good == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        pytest.param({"fips": True}, "the node is in FIPS mode, in which chronyd can abort with NTS", id="FIPS"),
+        pytest.param({"version": "3.5"}, "NTS came with chrony 4.0, and this is 3.5", id="before 4.0"),
+    ],
+)
+def test_where_its_chrony_can_do_no_nts_plain_servers_are_written(known, why):
+    choice = with_nts(nts("x"), chrony={**chrony(), **known})
+    assert (choice.good, choice.left_out["x"]) == (("a", "b", "c"), why)
+
+
+def test_certificates_that_only_the_nodes_clock_refuses_are_not_held_against_it():
+    behind = [good(name, -612.0) for name in "abc"]
+    choice = with_nts(outdated("x", -600, YEAR_S), servers=behind, skew_s=-612.0)
+    assert choice.lines == ("server x iburst nts",)
+    assert choice.directives[-1] == "nocerttimecheck 1"
+    assert choice.directives[0].startswith("# By the clock with which this node was found")
+
+
+def test_without_an_rtc_the_check_is_left_out_for_the_next_boot():
+    choice = with_nts(nts("x"), clock={"rtc": {"present": False}})
+    assert choice.directives[-1] == "nocerttimecheck 1"
+    assert choice.directives[0].startswith("# This node has no RTC")
+    assert with_nts(nts("x"), clock={"rtc": {"present": True}}).directives == ()
+
+
+def test_plain_servers_need_no_directive():
+    assert of_servers(good("a")).directives == ()
+    assert chosen(THREE, Wanted(("a",)), clock={"rtc": {"present": False}}).directives == ()
+
+
+def test_the_certificates_that_chrony_was_told_to_trust_stay_trusted():
+    """With them the key establishment was tried; those of other sets are for servers that are not written."""
+    config = (
+        "server x nts\nnosystemcert\nntstrustedcerts /etc/ca.pem\nntstrustedcerts 0 /etc/b.pem\nntstrustedcerts 1 /c\n"
+    )
+    choice = with_nts(nts("x"), chrony=chrony(config=config))
+    assert choice.directives == ("nosystemcert", "ntstrustedcerts /etc/ca.pem", "ntstrustedcerts 0 /etc/b.pem")
