@@ -28,6 +28,7 @@ def wall_ns(skew_s: float, after_s: float = 0.0) -> int:
 
 
 def mono_ns(after_s: float = 0.0) -> int:
+    """The node's monotonic clock so long after it was begun to be looked at."""
     return MONO_NS + round(after_s * NS)
 
 
@@ -88,6 +89,7 @@ def ntp_sample(
 
 
 def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
+    """One exchange with a server that did not answer."""
     return {
         "address": "10.77.0.9",
         "t1_wall_ns": wall_ns(skew_s, 0.1),
@@ -126,10 +128,12 @@ def date_answer(
 
 
 def date_api(*answers: dict[str, Any], url: str = "https://api.github.lab") -> dict[str, Any]:
+    """An API of the section ``api_date``, with its answers in their order."""
     return {"url": url, "certificate_time_error": None, "answers": list(answers)}
 
 
 def unit(name: str, active: str = "active", enabled: str = "enabled", **changes: Any) -> dict[str, Any]:
+    """A unit as the section ``time_services`` has it: running and enabled, but for the changes."""
     sub_state = {"active": "running", "activating": "start"}.get(active, "dead")
     return {
         "unit": name,
@@ -165,6 +169,7 @@ CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"]
 
 
 def time_services(*units: dict[str, Any], manager: str = "systemd") -> dict[str, Any]:
+    """The section, with these units and no stray process."""
     return {"manager": manager, "units": list(units), "processes": []}
 
 
@@ -221,6 +226,7 @@ def answer(stdout: str, rc: int = 0) -> dict[str, Any]:
 
 
 def step(name: str, status: int | None = 200, message: str | None = None, **changes: Any) -> dict[str, Any]:
+    """One request of an App's chain and GitHub's answer to it."""
     return {
         "step": name,
         "method": "GET",
@@ -237,15 +243,18 @@ def step(name: str, status: int | None = 200, message: str | None = None, **chan
 
 
 def repository_step(status: int = 200, **changes: Any) -> dict[str, Any]:
+    """git's question for a repository's branches."""
     headers = {"content-type": "application/x-git-upload-pack-advertisement"} if status == 200 else {}
     return step("repository", status, **{"repository": "acme/deploy-config", "headers": headers, **changes})
 
 
 def failed_step(name: str, phase: str, message: str, **kind: str) -> dict[str, Any]:
+    """A request that got no answer, with the phase in which it ended."""
     return step(name, None, error={"phase": phase, "message": message, **kind})
 
 
 def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A JWT that was sent, and the requests that came of it."""
     return {
         "label": label,
         "signed_for_s": TRUE_NS // NS,
@@ -258,11 +267,13 @@ def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any
 
 
 def not_sent(label: str = "now") -> dict[str, Any]:
+    """A JWT that the node kept, because its clock was too far from the JWT's."""
     why = "the node's clock is -612.002 s from the time that the JWT was signed for, more than 5 s"
     return attempt(label, sent=False, not_sent_because=why)
 
 
 def accepted_steps() -> list[dict[str, Any]]:
+    """The chain of an App that GitHub accepts."""
     return [
         step("token", 201),
         repository_step(),
@@ -271,6 +282,7 @@ def accepted_steps() -> list[dict[str, Any]]:
 
 
 def accepted(label: str = "now") -> dict[str, Any]:
+    """An attempt that GitHub accepts to its end."""
     return attempt(label, *accepted_steps())
 
 
@@ -290,6 +302,7 @@ CHECKS = tuple(discover())
 
 
 def policy(**changes: Any) -> dict[str, Any]:
+    """The settings that a record carries: all checks, Argo CD, and one App."""
     return {
         "checks": list(CHECKS),
         "advisory_checks": [],
@@ -332,6 +345,7 @@ CONTROLLER = {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
 
 
 def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
+    """All that judging one node takes: its policy, its evidence, the controller's bracket."""
     return {
         "policy": of_policy or policy(),
         "collected_at": "2026-11-22T08:35:36Z",
@@ -343,4 +357,5 @@ def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **se
 
 
 def unreached(reason: str = "ssh: connect to host 10.77.0.15 port 22: No route to host") -> dict[str, Any]:
+    """The record of a node that Ansible could not log in to."""
     return {**record(), "evidence": {}, "controller": None, "unreachable": reason}

@@ -27,7 +27,7 @@ JWT_OR_TOKEN = re.compile(r"eyJ[\w-]{10,}\.[\w-]{10,}\.|gh[a-z]_\w{20,}|BEGIN (R
 
 @pytest.fixture(scope="module")
 def untouched(trio_module: Lab) -> dict[str, str]:
-    return {name: trio_module.ssh(name, FINGERPRINT).stdout for name in ("node1", "node2", "node3")}
+    return {name: trio_module.look(name, FINGERPRINT) for name in ("node1", "node2", "node3")}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_saved_evidence_is_judged_the_same_again(checked: Run, tmp_path: Path) -
 
 def test_no_node_was_changed(checked: Run, untouched: dict[str, str], lab: Lab) -> None:
     assert checked.report
-    assert {name: lab.ssh(name, FINGERPRINT).stdout for name in untouched} == untouched
+    assert {name: lab.look(name, FINGERPRINT) for name in untouched} == untouched
 
 
 def test_no_secret_is_printed_or_left_in_a_report(checked: Run) -> None:

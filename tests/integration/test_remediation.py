@@ -84,7 +84,7 @@ def test_all_is_put_back_where_the_proof_fails(
     spec: NodeSpec, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, more: list[str]
 ) -> None:
     lab_node(spec)
-    before = lab.ssh(spec.name, STATE, check=False).stdout
+    before = lab.look(spec.name, STATE, check=False)
     lab.ssh(spec.name, WITHOUT_SERVERS)
     run = skewgate("gate", *more, "-l", spec.name, extra={"chrony_proof_timeout_s": 4})
     assert run.status == 4
@@ -93,29 +93,29 @@ def test_all_is_put_back_where_the_proof_fails(
     assert "The former state was restored" in remediation["message"]
     assert "none of 3 NTP servers answers" in remediation["message"]
     assert remediation["changes"] == []
-    assert lab.ssh(spec.name, STATE, check=False).stdout == before
+    assert lab.look(spec.name, STATE, check=False) == before
 
 
 def test_a_configuration_that_chronyd_refuses_never_takes_effect(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
 ) -> None:
     lab_node(AHEAD)
-    before = lab.ssh("node3", STATE).stdout
+    before = lab.look("node3", STATE, check=False)
     run = skewgate("gate", "-l", "node3", extra={"chrony_makestep": "now and then"})
     assert run.status == 4
     assert "makestep" in run.report["nodes"]["node3"]["remediation"]["message"]
-    assert lab.ssh("node3", STATE).stdout == before
+    assert lab.look("node3", STATE, check=False) == before
 
 
 def test_a_node_that_no_server_answers_is_not_touched(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
 ) -> None:
     lab_node(BEHIND)
-    before = lab.ssh("node2", STATE, check=False).stdout
+    before = lab.look("node2", STATE, check=False)
     run = skewgate("gate", "-l", "node2", extra={"gate_ntp_servers": ["10.77.0.9"]})
     assert run.status == 4
     assert "Nothing was changed" in run.report["nodes"]["node2"]["remediation"]["message"]
-    assert lab.ssh("node2", STATE, check=False).stdout == before
+    assert lab.look("node2", STATE, check=False) == before
 
 
 def test_a_node_that_has_joined_is_not_stepped_unless_told_to_and_gets_only_servers_that_answer(
@@ -123,14 +123,14 @@ def test_a_node_that_has_joined_is_not_stepped_unless_told_to_and_gets_only_serv
 ) -> None:
     lab_node(AHEAD)
     lab.ssh("node3", "mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf")
-    before = lab.ssh("node3", STATE).stdout
+    before = lab.look("node3", STATE, check=False)
     settings: dict[str, object] = {"gate_ntp_servers": [*SERVERS.values(), "10.77.0.9"]}
 
     run = skewgate("gate", "-l", "node3", extra=settings)
     message = run.report["nodes"]["node3"]["remediation"]["message"]
     assert message.startswith("Nothing was changed. The node has joined a cluster (/etc/kubernetes/kubelet.conf)")
     assert "chronyd's slew would take 9 min" in message
-    assert lab.ssh("node3", STATE).stdout == before
+    assert lab.look("node3", STATE, check=False) == before
     low_s, _high_s = lab.skew_s("node3")
     assert low_s > 40
 
@@ -152,10 +152,10 @@ def test_check_mode_foretells_what_a_run_then_changes(
     spec: NodeSpec, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, more: list[str]
 ) -> None:
     lab_node(spec)
-    before = lab.ssh(spec.name, STATE, check=False).stdout
+    before = lab.look(spec.name, STATE, check=False)
     foretold = playbook("remediate", *more, "-l", spec.name, "--check", "--diff")
     assert foretold.status == 0, foretold.output
-    assert lab.ssh(spec.name, STATE, check=False).stdout == before
+    assert lab.look(spec.name, STATE, check=False) == before
     assert "+server 10.77.0.1 iburst" in foretold.output
     assert lab.ssh(spec.name, "ls /var/lib/skewgate", check=False).stdout == ""
     done = playbook("remediate", *more, "-l", spec.name, "--diff")

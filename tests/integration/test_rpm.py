@@ -44,7 +44,7 @@ class Node:
         return self.lab.ssh(self.name, command, 120, check=False).stdout
 
     def state(self) -> str:
-        return self.run(STATE)
+        return self.lab.look(self.name, STATE, 120, check=False)
 
     def gate(self, **extra: Any) -> Run:
         return self.skewgate("gate", "-l", self.name, extra=extra)

@@ -8,8 +8,10 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 #: What the lab's own commands come from, and the libraries of the chronyd that is unpacked and not installed.
 PACKAGES = (
@@ -20,6 +22,7 @@ PACKAGES = (
     "libnettle8",
     "libseccomp2",
     "mmdebstrap",
+    "mount",
     "openssh-client",
     "user-mode-linux",
 )
@@ -34,6 +37,9 @@ NO_CLOCK = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
 
 #: Held while apt's lists are read or renewed: an `apt-get update` beside them would fail either.
 APT_LOCK = Path(__file__).resolve().parents[2] / "build/apt.lock"
+
+
+Seen = TypeVar("Seen")
 
 
 class LabError(Exception):
@@ -71,6 +77,21 @@ def command(argv: list[str], *, timeout_s: float = 60) -> str:
     return done.stdout
 
 
+def looking(look: Callable[[], Seen], *, tries: int = 4, pause_s: float = 1) -> Seen:
+    """What `look` sees; tried again after a LabError, with pauses that double, and the last LabError raised.
+
+    Only for what changes nothing: on a loaded machine a guest's command can fail or print nothing, and be right a moment later.
+    """
+    for attempt in range(1, tries):
+        try:
+            return look()
+        except LabError as error:
+            say(f"looking again in {pause_s:g} s (attempt {attempt} of {tries}): {str(error).splitlines()[0]}")
+        time.sleep(pause_s)
+        pause_s *= 2
+    return look()
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the file's lock, so that two who do the same take their turns."""
@@ -97,20 +118,27 @@ def require_machine() -> None:
 
 def install_packages() -> None:
     """Install what is missing of PACKAGES, with one command that is announced; nothing when all is there."""
-    # dpkg-query ends with 1 when it does not know one of the names, and still prints the others.
-    known = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *PACKAGES],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
-    missing = [name for name in PACKAGES if f"{name} installed" not in known]
+    there = installed_names(command(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}, ${Provides}\n"]))
+    missing = [name for name in PACKAGES if name not in there]
     if not missing:
         return
     say(f"installing Debian packages with apt-get: {' '.join(missing)}")
     install = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends"
     with locked(APT_LOCK):
         command(["sh", "-c", f"{install} {' '.join(missing)}"], timeout_s=600)
+
+
+def installed_names(query: str) -> set[str]:
+    """The names that installed packages have or provide, from lines of ``STATUS NAME, PROVIDED (= VERSION), ...``.
+
+    Debian 13 renamed libraries whose time_t became longer (libgnutls30t64), and their packages provide the former names.
+
+    >>> sorted(installed_names("installed libgnutls30t64, libgnutls30 (= 3.8.9-3)\\nconfig-files chrony, time-daemon\\n"))
+    ['libgnutls30', 'libgnutls30t64']
+    """
+    lines = (line.partition(" ") for line in query.splitlines())
+    named = [names.split(",") for status, _, names in lines if status == "installed"]
+    return {name.split()[0] for names in named for name in names if name.strip()}
 
 
 def unpack_chronyd(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab.host import LabError, install_packages, locked, require_machine, say, unpack_chronyd
+from tests.lab.host import LabError, install_packages, locked, looking, require_machine, say, unpack_chronyd
 from tests.lab.image import build_image, image_path, make_keys
 from tests.lab.network import GATEWAY, Namespace, Process
 from tests.lab.nodes import TRIO, Node, NodeSpec
@@ -22,6 +22,9 @@ from tests.lab.ntp import SERVERS, NtpServer, wait_for_ntp
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATE_DIR = REPOSITORY / "build/lab"
 GITHUB_MODULE = "tests.lab.github_api"
+
+#: What systemctl and busctl print on a node that is too busy to answer them.
+NOBODY_ANSWERED = ("Failed to connect to bus", "Connection timed out", "Connection reset by peer")
 
 
 class Lab:
@@ -184,6 +187,21 @@ class Lab:
             raise LabError(f"{name}: `{command}` ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
+    def look(self, name: str, command: str, timeout_s: float = 60, *, check: bool = True) -> str:
+        """What a shell command prints that only looks at a node, and always prints something; tried again where it fails.
+
+        Without `check` any status is good, as long as something was printed and systemd was there to answer.
+        """
+
+        def once() -> str:
+            done = self.ssh(name, command, timeout_s, check=check)
+            unanswered = any(words in done.stdout + done.stderr for words in NOBODY_ANSWERED)
+            if not done.stdout.strip() or unanswered:
+                raise LabError(f"{name}: `{command}` printed {(done.stdout + done.stderr).strip()[-500:] or 'nothing'}")
+            return done.stdout
+
+        return looking(once)
+
     def ssh_argv(self, name: str, command: str) -> list[str]:
         """The ssh command, to be run inside the lab's network, that runs a shell command as root on a node."""
         options = {
@@ -199,6 +217,9 @@ class Lab:
 
     def skew_s(self, name: str) -> tuple[float, float]:
         """Bounds of a node's clock minus this machine's, in seconds: the narrowest of five exchanges over one ssh."""
+        return looking(lambda: self._skew_s(name))
+
+    def _skew_s(self, name: str) -> tuple[float, float]:
         clock = "import sys, time\nfor line in sys.stdin: print(time.time_ns(), flush=True)"
         argv = self.namespace.argv(self.ssh_argv(name, f"python3 -I -S -c '{clock}'"))
         bounds = []
@@ -239,7 +260,7 @@ class Lab:
                 self._node(spec.name).boot(spec, self._image(spec))
                 self.namespace.wait_for_tcp(spec.ip, 22, process, 120, expect=b"SSH-")
             # The end of the boot, so that no test meets a service that is about to start.
-            state = self.ssh(spec.name, "systemctl is-system-running --wait", 120, check=False).stdout.strip()
+            state = self.look(spec.name, "systemctl is-system-running --wait", 120, check=False).strip()
             if state != "running":
                 failed = self.ssh(spec.name, "systemctl --failed --plain --no-legend", check=False).stdout
                 raise LabError(f"{spec.name} booted to the state {state!r}, not 'running':\n{failed}")

@@ -34,6 +34,7 @@ class Refused(Exception):  # noqa: N818 - it says what GitHub did
 
 
 def app_of_arguments() -> App:
+    """The command line of a driver: API URL, App's ID, installation, and the file with its key."""
     api_url, app_id, installation_id, key_file = sys.argv[1:]
     return App(api_url, app_id, int(installation_id), Path(key_file).read_text())
 

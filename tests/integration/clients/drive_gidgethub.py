@@ -14,6 +14,7 @@ app = attempts.app_of_arguments()
 
 
 async def get() -> str:
+    """Ask for an installation token, as gidgethub's users do."""
     async with httpx2.AsyncClient() as http:
         github = GitHubAPI(http, "skewgate", base_url=app.api_url)
         answer = await get_installation_access_token(
@@ -26,6 +27,7 @@ async def get() -> str:
 
 
 def token() -> str:
+    """The installation token; Refused with GitHub's status and message."""
     try:
         return asyncio.run(get())
     except BadRequest as error:

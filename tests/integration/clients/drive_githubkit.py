@@ -11,6 +11,7 @@ github = GitHub(AppAuthStrategy(app.app_id, app.private_key), base_url=app.api_u
 
 
 def token() -> str:
+    """The installation token; Refused with GitHub's status and message."""
     try:
         return github.rest.apps.create_installation_access_token(app.installation_id).parsed_data.token
     except RequestFailed as error:

@@ -10,6 +10,7 @@ integration = GithubIntegration(auth=Auth.AppAuth(app.app_id, app.private_key), 
 
 
 def token() -> str:
+    """The installation token; Refused with GitHub's status and message."""
     try:
         return integration.get_access_token(app.installation_id).token
     except GithubException as error:

@@ -45,6 +45,8 @@ class _ControlHandler(socketserver.StreamRequestHandler):
 
 
 class ControlServer(socketserver.ThreadingUnixStreamServer):
+    """The socket, which only its owner may use, and the API that its commands are for."""
+
     daemon_threads = True
 
     def __init__(self, path: Path, github: GitHub) -> None:

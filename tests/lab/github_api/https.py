@@ -94,6 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class HttpsServer(ThreadingHTTPServer):
+    """GitHub's answers over HTTPS: one thread for each connection, all ended by `server_close`."""
+
     daemon_threads = False  # closing waits for every connection's thread
     request_queue_size = 128
 
@@ -106,11 +108,13 @@ class HttpsServer(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
+        """As the base class, but for asking a resolver for a name."""
         # HTTPServer's own asks the resolver for the host's name, and the lab has no resolver to answer.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def finish_request(self, request: Any, client_address: Any) -> None:
+        """The TLS handshake and the requests of one connection."""
         # In the connection's own thread: a client that stops amid the handshake delays nobody else.
         request.settimeout(IDLE_TIMEOUT_S)
         with self._tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False) as connection:
@@ -123,6 +127,7 @@ class HttpsServer(ThreadingHTTPServer):
                 self._connections.discard(connection)
 
     def server_close(self) -> None:
+        """End every connection, and wait for its thread."""
         self.stopping.set()
         for connection in list(self._connections):
             with suppress(OSError):
@@ -131,6 +136,7 @@ class HttpsServer(ThreadingHTTPServer):
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Note in the log how a connection ended."""
         # The type alone: the text of an exception can hold what a client sent.
         error = sys.exc_info()[1]
         self.github.log(node=client_address[0], error=getattr(error, "reason", None) or type(error).__name__)

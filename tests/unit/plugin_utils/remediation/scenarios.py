@@ -48,6 +48,7 @@ DEAD_CONFIG = GOOD_CONFIG.replace("10.77.0.1", "10.77.0.9").replace(
 
 
 def platform(release: dict[str, str] = DEBIAN, **changes: Any) -> dict[str, Any]:
+    """The section, for a distribution's os-release, with the package manager that it has."""
     managers = ["apt-get"] if release["ID"] == "debian" else ["dnf"]
     return {"os_release": release, "selinux": None, "read_only": None, "package_managers": managers, **changes}
 
@@ -66,6 +67,7 @@ def running(
 
 
 def dead(skew_s: float = 0.0) -> dict[str, Any]:
+    """chronyd with one server, which never answers."""
     return running("10.77.0.9", config=DEAD_CONFIG, synchronised=False, skew_s=skew_s)
 
 
@@ -74,12 +76,14 @@ BY_HAND = {"pid": 99, "comm": "ntpd", "cmdline": "ntpd -g", "cgroup": "/user.sli
 
 
 def booting(*units: dict[str, Any]) -> dict[str, Any]:
+    """The section ``boot`` nine seconds after the node has started."""
     return {"units": list(units), "uptime_s": 9.0, "fake_hwclock": None}
 
 
 def measured(
     skew_s: float = 0.0, *, joined: tuple[str, ...] = (), rtc: bool = False, **sections: Any
 ) -> dict[str, Any]:
+    """The record of a Debian node with chrony, whose evidence is whole but for the sections given."""
     clock = {
         **record()["evidence"]["clock"],
         "rtc": {"present": rtc, "since_epoch_s": None, "wall_s_at_read": 0.0, "local_time": False},
@@ -101,6 +105,7 @@ def measured(
 
 
 def settings(**changes: Any) -> Settings:
+    """Remediation's settings as the role would give them, with changes."""
     given = {
         "host": "node3",
         "servers": SERVERS,
@@ -114,11 +119,13 @@ def settings(**changes: Any) -> Settings:
 
 
 def plan(data: dict[str, Any], **changes: Any) -> Plan:
+    """What remediation makes of a record, judged anew."""
     taken = Record(data)
     return make_plan(taken, judge_record(taken), settings(**changes))
 
 
 def whats(made: Plan) -> list[str]:
+    """The changes of a plan that is not refused, in their order."""
     assert made.refusal is None, made.refusal
     return [change.what for change in made.changes]
 

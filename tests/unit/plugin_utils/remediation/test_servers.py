@@ -1,4 +1,4 @@
-"""Which servers remediation writes."""
+from __future__ import annotations
 
 from typing import Any
 
@@ -10,6 +10,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from tests.builders import (
+    NS,
+    TRUE_NS,
     chrony,
     date_answer,
     date_api,
@@ -19,23 +21,78 @@ from tests.builders import (
     record,
     silent_sample,
 )
-from tests.unit.plugin_utils.remediation.wanted_servers import (
-    AN_HOUR_OFF,
-    NO_ROUTE,
-    THREE,
-    YEAR_S,
-    blocked,
-    chosen,
-    false,
-    good,
-    nts,
-    of_addresses,
-    of_pool,
-    of_servers,
-    outdated,
-    record_of,
-    silent,
-)
+
+NOW_S = TRUE_NS // NS
+YEAR_S = 365 * 86400
+NO_ROUTE = {"t1_wall_ns": TRUE_NS, "error": "OSError: [Errno 101] Network is unreachable", "kind": "unreachable"}
+AN_HOUR_OFF = {"server_off_s": 3600.0}
+
+Servers = list[dict[str, Any]]
+
+
+def good(name: str, skew_s: float = 0.0, **of_sample: Any) -> dict[str, Any]:
+    return ntp_server(name, ntp_sample(skew_s, **of_sample))
+
+
+def false(name: str, skew_s: float = 0.0) -> dict[str, Any]:
+    return good(name, skew_s, **AN_HOUR_OFF)
+
+
+def silent(name: str) -> dict[str, Any]:
+    return ntp_server(name, silent_sample())
+
+
+def of_addresses(name: str, **samples: dict[str, Any]) -> dict[str, Any]:
+    """A name with the addresses 10.9.0.1 (``a1``), 10.9.0.2 (``a2``) ..., each with a sample of its own."""
+    at = {f"10.9.0.{key[1:]}": sample for key, sample in samples.items()}
+    taken = [{**sample, "address": address} for address, sample in at.items()]
+    return {"server": name, "addresses": list(at), "samples": taken, "error": None}
+
+
+def nts(name: str, **changes: Any) -> dict[str, Any]:
+    """A server whose keys could be established."""
+    return {
+        "server": name,
+        "port": 4460,
+        "certset": "0",
+        "configured": False,
+        "addresses": ["192.0.2.1"],
+        "error": None,
+        "alpn": "ntske/1",
+        "certificate_time_error": None,
+        "certificate": {"not_before_s": NOW_S - YEAR_S, "not_after_s": NOW_S + YEAR_S},
+        **changes,
+    }
+
+
+def blocked(name: str) -> dict[str, Any]:
+    return nts(name, alpn=None, error={"phase": "connect", "message": "192.0.2.1 port 4460: timed out"})
+
+
+def outdated(name: str, valid_from_s: int, valid_to_s: int) -> dict[str, Any]:
+    """A certificate that the node's clock refuses; valid so many seconds from the true time."""
+    times = {"not_before_s": NOW_S + valid_from_s, "not_after_s": NOW_S + valid_to_s}
+    return nts(name, certificate_time_error="certificate is not yet valid", certificate=times)
+
+
+def record_of(servers: Servers, skew_s: float = 0.0, with_nts: Servers = (), **sections: Any) -> dict[str, Any]:
+    return record(skew_s, ntp={"servers": servers}, nts={"servers": list(with_nts)}, **sections)
+
+
+def chosen(servers: Servers, wanted: Wanted, skew_s: float = 0.0, with_nts: Servers = (), **sections: Any) -> Choice:
+    data = record_of(servers, skew_s, with_nts, **sections)
+    return choose(Record(data), judge_record(data), wanted)
+
+
+def of_servers(*servers: dict[str, Any], skew_s: float = 0.0, **wanted: Any) -> Choice:
+    return chosen(list(servers), Wanted(tuple(s["server"] for s in servers), **wanted), skew_s)
+
+
+def of_pool(*samples: dict[str, Any], **wanted: Any) -> Choice:
+    """Three good servers, which make the majority, and a pool with an address for each sample."""
+    pool = of_addresses("pool", **{f"a{n}": sample for n, sample in enumerate(samples)})
+    return chosen([good("a"), good("b"), good("c"), pool], Wanted(pools=("pool",), **wanted))
+
 
 # Without NTS.
 
@@ -143,6 +200,14 @@ def test_a_pool_whose_nearest_address_is_false_counts_as_a_falseticker():
     far = {"there_s": 0.2, "back_s": 0.2}
     choice = of_pool(ntp_sample(**AN_HOUR_OFF), ntp_sample(**far), ntp_sample(**far))
     assert choice.left_out["pool"] == "the majority contradicts it"
+
+
+# With NTS.
+
+THREE = [good("a"), good("b"), good("c")]
+
+
+# The certificates' times.
 
 
 # Refusals.

@@ -1,4 +1,6 @@
-"""Servers with NTS: used alone if they work, with the certificates' times held against the true time."""
+"""Which servers are written where some of them authenticate themselves by NTS."""
+
+from __future__ import annotations
 
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.builders import (
     record,
     silent_sample,
 )
-from tests.unit.plugin_utils.remediation.wanted_servers import (
+from tests.unit.plugin_utils.remediation.test_servers import (
     NOW_S,
     THREE,
     YEAR_S,
@@ -28,8 +30,6 @@ from tests.unit.plugin_utils.remediation.wanted_servers import (
     outdated,
     silent,
 )
-
-# With NTS.
 
 
 def with_nts(*entries: dict[str, Any], servers: Servers = THREE, skew_s: float = 0.0, **sections: Any) -> Choice:
@@ -121,9 +121,6 @@ def test_where_taking_the_section_failed_nts_was_not_tried():
 def test_where_its_chrony_can_do_no_nts_plain_servers_are_written(known, why):
     choice = with_nts(nts("x"), chrony={**chrony(), **known})
     assert (choice.good, choice.left_out["x"]) == (("a", "b", "c"), why)
-
-
-# The certificates' times.
 
 
 def test_certificates_that_only_the_nodes_clock_refuses_are_not_held_against_it():
