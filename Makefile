@@ -31,7 +31,7 @@ lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and 
 lab-down: $(READY) ## Take the lab down; its images stay for the next time
 	@python -m tests.lab down
 
-docs: $(READY) ## Make docs/checks/ from the checks' own docstrings
+docs: $(READY) ## Make docs/reference/checks/ from the checks' own docstrings
 	@python docs/make_pages.py
 
 # Side by side, each one's output whole: ansible-lint takes as long as all others together.

@@ -1,4 +1,4 @@
-"""Makes docs/checks/: a page for each check, from its docstring and what its module declares. `make docs` runs it."""
+"""Makes docs/reference/checks/: a page for each check, from its docstring and what its module declares. `make docs` runs it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import C
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "docs" / "checks"
+FOLDER = ROOT / "docs" / "reference" / "checks"
 LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """A check's docstring by its sections, in the form that docs/adding-a-check.md tells; raises ValueError without it."""
+    """A check's docstring by its sections, in the form that docs/how-to/add-a-check.md tells; raises ValueError without it."""
     question, *paragraphs = re.split(r"\n\n+", cleandoc(docstring))
     if not question.endswith("?") or "\n" in question:
         raise ValueError(f"expected a question in the first line, found {question!r}")
@@ -31,7 +31,7 @@ def sections(docstring: str) -> dict[str, str]:
             text = paragraph.removeprefix(label).strip() if label.endswith(":") else paragraph
         found[section] = f"{found.get(section, '')}\n\n{text}".strip()
     if missing := [heading for heading in ("Why", *LABELS.values()) if not found.get(heading)]:
-        raise ValueError(f"{question!r}: nothing on {', '.join(missing)}; docs/adding-a-check.md tells the form")
+        raise ValueError(f"{question!r}: nothing on {', '.join(missing)}; docs/how-to/add-a-check.md tells the form")
     return found
 
 
@@ -75,7 +75,7 @@ def _rules() -> str:
 
 
 def pages() -> dict[str, str]:
-    """All files of docs/checks/ by name."""
+    """All files of docs/reference/checks/ by name."""
     checks = discover()
     rows = "\n".join(
         f"| [{name}]({name}.md) | {sections(check.__doc__ or '')['Question']} |" for name, check in checks.items()

@@ -36,7 +36,7 @@ options:
     type: str
     default: gate_after
   remediation:
-    description: The name of the variable that tells what became of the remediation.
+    description: The name of the variable that says what became of the remediation.
     type: str
     default: gate_remediation
 attributes:

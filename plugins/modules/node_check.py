@@ -12,7 +12,7 @@ description:
   - Signs a JWT for each GitHub App on the controller, takes the node's evidence with one call of
     M(skewgate.preflight.node_evidence), and judges it on the controller.
   - Only where the node's clock disagrees with the controller's, or GitHub refused the JWT for its times, a second call sends
-    a JWT of the node's clock and one of the true time, which tells a bad clock from a bad credential.
+    a JWT of the node's clock and one of the true time, which separates a bad clock from a bad credential.
   - It changes nothing on the node. It never fails for a node that does not pass; read RV(verdict).
 options:
   checks:

@@ -193,14 +193,14 @@ evidence:
       description:
         - C(manager) is systemd, openrc or other. C(units) are those that may steer the clock and are there, each with
           C(unit), C(names) (aliases), C(load_state), C(active_state), C(sub_state), C(unit_file_state) and C(main_pid);
-          OpenRC's services are told in the same words.
+          OpenRC's services are described in the same words.
         - C(processes) are the time daemons that run, each with C(pid), C(comm), C(cmdline), C(exe) (the program's path),
           C(cgroup) and C(contained), whether it runs in a container. Those of ordinary users are left out.
       type: dict
       returned: when asked for
     chrony:
       description:
-        - C(present) tells whether chronyd or chronyc is installed, C(version) which. C(config) is the configuration of the
+        - C(present) says whether chronyd or chronyc is installed, C(version) which. C(config) is the configuration of the
           chronyd that runs, else of the one that would; its C(sources_dirs) are the folders of confdir and sourcedir, each
           with C(path) and C(exists). C(defaults) are the files in which the distribution keeps chronyd's options, of their
           lines only these.
@@ -242,7 +242,7 @@ evidence:
       returned: when asked for
     nts:
       description:
-        - C(servers) that chrony is told to authenticate with NTS (C(configured)), and those of O(nts_servers); each with
+        - C(servers) that chrony is configured to authenticate with NTS (C(configured)), and those of O(nts_servers); each with
           C(server), C(port), C(certset), C(addresses), and how far its key establishment was reached. C(error) is null or has
           C(phase) (dns, connect, tls or alpn), C(message) and, of a certificate or of connect (timeout, refused, no_route),
           C(kind); C(alpn) is the protocol that the server chose.
@@ -259,7 +259,7 @@ evidence:
       returned: when asked for
     join_state:
       description:
-        - C(paths) tells which traces of a joined cluster are there. Null is what may not be seen without root.
+        - C(paths) says which traces of a joined cluster are there. Null is what may not be seen without root.
         - C(processes) are the names of what runs that works in a cluster or is its workload. A kubelet whose kubeconfig is not
           there has not joined.
       type: dict

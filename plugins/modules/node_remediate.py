@@ -29,7 +29,7 @@ options:
       - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc). What that changes
         is backed up, too.
       - V(undone) puts everything back that the backup has. It may be repeated, and completed where it was interrupted.
-      - V(described) tells what V(undone) would undo, and changes nothing.
+      - V(described) says what V(undone) would undo, and changes nothing.
     type: str
     choices: [begun, applied, confirmed, undone, described]
     required: true

@@ -9,7 +9,7 @@ module: remediation_plan
 short_description: Plan what the role chrony changes on a node, from what a check found there
 version_added: 0.1.0
 description:
-  - Tells what is to be installed, which files with which content, and which units, so that the findings that refuse the node
+  - Says what is to be installed, which files with which content, and which units, so that the findings that refuse the node
     are answered, and which finding each change answers. Nothing else is planned.
   - It contacts no node and changes nothing. Where the node must not be changed, or not without being told to, it fails with
     the reason.

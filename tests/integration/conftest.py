@@ -73,7 +73,7 @@ class Run:
     @property
     def changes_told(self) -> list[str]:
         """What the role said it changes, and the differences that ``--diff`` showed."""
-        begin = self.output.index("Tell what is changed")
+        begin = self.output.index("Show what is changed")
         differences = [line for line in self.output.splitlines() if line.startswith(("+", "-"))]
         return re.findall(r'^        "(.*?)",?$', self.output[begin:], re.MULTILINE) + differences
 

@@ -1,7 +1,7 @@
 """Nodes whose chrony is an RPM: dnf with Red Hat's names, zypper with SUSE's, each on a node of the lab.
 
 The package managers are Debian's, of one age with RHEL 9's and Leap 15's. The RPM is Debian's chrony in the layout of Red Hat's
-or SUSE's package (tests/lab/image/chrony.spec). See docs/distributions.md for what such a node is not.
+or SUSE's package (tests/lab/image/chrony.spec). See docs/reference/distributions.md for what such a node is not.
 """
 
 from __future__ import annotations

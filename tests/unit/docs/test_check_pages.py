@@ -1,4 +1,4 @@
-"""docs/checks/ is what the checks' own docstrings say, and these have one form."""
+"""docs/reference/checks/ is what the checks' own docstrings say, and these have one form."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""The worked example of docs/adding-a-check.md is run as it stands: one file and its test, and nothing else."""
+"""The worked example of docs/how-to/add-a-check.md is run as it stands: one file and its test, and nothing else."""
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,22 +14,14 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.setting
 from docs.make_pages import page
 from skewgate import cli
 from tests.builders import record
-from tests.paths import ROOT
-
-TEXT = (ROOT / "docs/adding-a-check.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```python (check|test)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+from tests.examples import blocks, planted
 
 
 @pytest.fixture
-def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The example's file among the checks, in a folder of its own."""
-    (tmp_path / "clock_source.py").write_text(BLOCKS["check"])
-    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
-    checks.discover.cache_clear()
-    yield "clock_source"
-    checks.discover.cache_clear()
-    sys.modules.pop(f"{checks.__name__}.clock_source", None)
-    vars(checks).pop("clock_source", None)
+def example(tmp_path: Path) -> Iterator[str]:
+    """The name of the example, whose file is among the checks."""
+    with planted(checks, "clock_source", blocks("add-a-check")["check"], tmp_path, checks.discover):
+        yield "clock_source"
 
 
 def judged(clocksource: str) -> dict[str, object]:
