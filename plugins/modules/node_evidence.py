@@ -284,7 +284,7 @@ evidence:
       description:
         - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID) and C(PRETTY_NAME), those that are there.
           C(selinux) is enforcing, permissive or null.
-        - C(read_only) says why files or packages can't be changed (C(ostree), /usr is read-only, /etc is read-only), else it is
+        - C(read_only) says why files or packages can't be changed (C(ostree), C(usr) or C(etc) is read-only), else it is
           null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
           transactional-update.
         - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or half-configured, for instance; null where

@@ -52,17 +52,19 @@ def os_release(text: str) -> dict:
 
 
 def read_only(root: str = ""):
-    """Why files or packages can not be changed, what is worse first; None where they can.
+    """Why files or packages can not be changed, what is worse first; None if they can.
+
+    ``etc`` and ``usr``: that folder is read-only. ``ostree``: packages come with the image.
 
     ``/run/ostree-booted`` is there where ostree or bootc made the image: packages come with the next one, and /etc is
     writable (ostree's documentation, "Adapting existing mainstream distributions").
     """
     if _is_mounted_read_only(root + "/etc"):
-        return "/etc is read-only"
+        return "etc"
     if os.path.exists(root + "/run/ostree-booted"):
         return "ostree"
     if _is_mounted_read_only(root + "/usr"):
-        return "/usr is read-only"
+        return "usr"
     return None
 
 

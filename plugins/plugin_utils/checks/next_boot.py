@@ -191,7 +191,7 @@ def _starts(daemon: TimeDaemon, units: Mapping[str, Mapping[str, Any]]) -> bool:
     unit = units.get(daemon.unit, {})
     if not daemon.active and unit.get("condition_met") is False:
         return False
-    if daemon.state.endswith("enabled-runtime"):  # that is forgotten at a reboot
+    if daemon.until_reboot:
         return False
     return daemon.enabled or _wanted(unit)
 

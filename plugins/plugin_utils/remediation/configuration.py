@@ -146,7 +146,7 @@ class Configuration:
             raise RefusedError(f"{told} It names no folder that could be added to.")
         if errors := _errors(config, self.planned.policy, but=("CHR101", "CHR102", "CHR108")):
             raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
-        if any(s.authenticated for s in config.sources) or any(line.endswith(" nts") for line in choice.lines):
+        if any(s.authenticated for s in config.sources) or choice.with_nts:
             raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
         ours = (f"makestep {self.settings.makestep}", "rtcsync")
         lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
@@ -168,7 +168,7 @@ class Configuration:
         bad = _places(config, self.planned.policy) | {
             problem.directive.file: "a line that chronyd drops" for problem in config.dropped
         }
-        if not any(" nts" in line for line in choice.lines):
+        if not choice.with_nts:
             bad |= {
                 s.directive.file: "NTS servers, without which plain ones starve"
                 for s in config.sources

@@ -159,7 +159,7 @@ def distribution(platform: Mapping[str, Any]) -> Distribution:
     if _is_before(version, oldest):
         found = f"This node runs {name}, which is older than what the role knows."
         raise UnknownDistributionError(found, EXPECTED, BY_HAND)
-    if platform["read_only"] == "/etc is read-only":
+    if _read_only(platform) == "etc":
         raise UnknownDistributionError(
             "This node's /etc is read-only.",
             "The role writes chrony's configuration there.",
@@ -181,21 +181,32 @@ def _why_not(name: str, identity: str, layout: Distribution, platform: Mapping[s
     """Why no package can be installed, and what to do; empty where one can."""
     managers = platform["package_managers"]
     again = "and run the role again."
-    if platform["read_only"] == "ostree":
+    read_only = _read_only(platform)
+    if read_only == "ostree":
         how = "Put chrony into its image"
         if "rpm-ostree" in managers:
             how += ", or run `rpm-ostree install chrony` and reboot"
         return f"chrony is not installed, and {name} takes packages with its image alone (ostree). {how}, {again}"
-    read_only = platform["read_only"] is not None
-    if identity in _TRANSACTIONAL or (read_only and "transactional-update" in managers):
+    if identity in _TRANSACTIONAL or (read_only == "usr" and "transactional-update" in managers):
         how = "Run `transactional-update pkg install chrony` and reboot"
         return f"chrony is not installed, and {name} takes packages at a reboot alone. {how}, {again}"
-    if read_only:
-        return f"chrony is not installed, and {platform['read_only']}. Put chrony into the image of this node, {again}"
+    if read_only == "usr":
+        return f"chrony is not installed, and /usr is read-only. Put chrony into the image of this node, {again}"
     command = {"apt": "apt-get"}.get(layout.manager, layout.manager)
     if command not in managers:
         return f"chrony is not installed, and neither is {command}. Install chrony on this node by hand, {again}"
     return ""
+
+
+def _read_only(platform: Mapping[str, Any]) -> str | None:
+    """What of the node can't be changed: ``etc``, ``usr``, or packages (``ostree``).
+
+    Evidence that was saved before has a sentence for it.
+    """
+    for part in ("etc", "usr", "ostree"):
+        if platform["read_only"] in (part, f"/{part} is read-only"):
+            return part
+    return None
 
 
 def _lacks_wait(identity: str, version: str | None) -> bool:

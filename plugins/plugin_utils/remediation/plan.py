@@ -35,7 +35,6 @@ from .servers import Choice, choose
 from .settings import Settings
 
 WAIT = "chrony-wait.service"
-_MASKED = "masked"
 _RTC = (NextBoot.RTC_OFF, NextBoot.RTC_LOCAL, NextBoot.RTC_UNREADABLE)
 """Keys of next_boot that go when the RTC is set."""
 _STARTED_ANEW = (NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)
@@ -214,7 +213,7 @@ class _Planner(Planned):
         """The unit, unless it is enabled already. One that is enabled in /run alone is not enabled at the next boot."""
         if chrony and chrony.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED):
             return []
-        unmask = "unmask and " if chrony and chrony.state == _MASKED else ""
+        unmask = "unmask and " if chrony and chrony.masked else ""
         self.change(f"{unmask}enable {unit}", *self.caused("next_boot", NextBoot.NOT_ENABLED))
         return [unit]
 
@@ -242,7 +241,9 @@ class _Planner(Planned):
         shown = self.record.section("time_services")["units"]
         masked = any(u["load_state"] == "masked" and self.platform.unit in (u["unit"], *u["names"]) for u in shown)
         if not units and masked and (self.record.evidence.get("chrony") or {}).get("present"):
-            return TimeDaemon(daemon="chrony", unit=self.platform.unit, active=False, enabled=False, state=_MASKED)
+            return TimeDaemon(
+                daemon="chrony", unit=self.platform.unit, active=False, enabled=False, state="masked", masked=True
+            )
         return min(units, key=lambda d: (not d.active, not d.enabled), default=None)
 
     def _step(self) -> Correction:

@@ -69,9 +69,9 @@ class Wanted:
 class Choice:
     """What to write into chrony.conf, or why nothing can be.
 
-    ``lines``: the sources, ready; none exactly where there is a ``refusal``. ``good``: their names. ``left_out``: the other
-    names, each with the reason. ``directives``: further lines that these sources need, with their comments; chronyd does not take
-    them in a `.sources` file.
+    ``lines``: the sources, ready; none exactly if there is a ``refusal``. ``good``: their names. ``left_out``: the other names,
+    each with the reason. ``with_nts``: the sources are authenticated with NTS. ``directives``: further lines that they need, with
+    their comments; chronyd does not take them in a `.sources` file.
     """
 
     lines: tuple[str, ...] = ()
@@ -79,6 +79,7 @@ class Choice:
     left_out: Mapping[str, str] = field(default_factory=dict)
     directives: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    with_nts: bool = False
     refusal: str | None = None
 
 
@@ -138,6 +139,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         left_out,
         _directives(with_nts, record, config) if with_nts else (),
         tuple(warnings),
+        bool(with_nts),
     )
 
 

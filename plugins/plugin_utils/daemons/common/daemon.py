@@ -25,8 +25,9 @@ class FirstCorrectionUnknownError(MissingEvidenceError):
 class TimeDaemon:
     """One daemon's unit on a node, by its real name.
 
-    ``daemon``: the name of its descriptor. ``active``: it runs now. ``enabled``: its unit file says that it starts at boot.
-    ``state``: both in the service manager's words. ``leaves_clock_alone``: why it moves no clock although it runs
+    ``daemon``: the name of its descriptor. ``active``: it runs now. ``enabled``: its unit file says that it starts at boot;
+    ``until_reboot``: only in /run, which a boot forgets. ``masked``: it is installed, and a mask hides it.
+    ``state``: all this in the service manager's words. ``leaves_clock_alone``: why it moves no clock although it runs
     (empty: it does).
     """
 
@@ -35,6 +36,8 @@ class TimeDaemon:
     active: bool
     enabled: bool
     state: str
+    until_reboot: bool = False
+    masked: bool = False
     leaves_clock_alone: str = ""
 
     @property

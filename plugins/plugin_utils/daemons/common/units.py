@@ -38,6 +38,7 @@ def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
             unit=unit["unit"],
             active=active,
             enabled=enabled,
+            until_reboot=unit["unit_file_state"] == "enabled-runtime",
             state=f"{unit['active_state']}/{unit['sub_state']}, {unit['unit_file_state']}",
             leaves_clock_alone=_leaves_clock_alone(kind, unit, processes) if active else "",
         )

@@ -230,7 +230,7 @@ REFUSED = {
         "systemd alone",
     ),
     "a node that may not be written to": (
-        measured(45, chrony=dead(45), platform=platform(read_only="/etc is read-only")),
+        measured(45, chrony=dead(45), platform=platform(read_only="etc")),
         "/etc is read-only",
     ),
     "a node that showed nothing": (
