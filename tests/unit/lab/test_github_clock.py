@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from email.message import Message
-from pathlib import Path
 
 import jwt
 import pytest
@@ -14,7 +13,12 @@ from tests.lab.github_api import (
 )
 from tests.lab.github_api.answers import Request
 from tests.lab.github_api.github import GitHub
-from tests.lab.github_credentials import ensure_credentials
+from tests.lab.github_credentials import Credentials, ensure_credentials
+
+
+@pytest.fixture(scope="module")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
+    return ensure_credentials(tmp_path_factory.mktemp("github"))
 
 
 @pytest.mark.parametrize(
@@ -28,9 +32,8 @@ from tests.lab.github_credentials import ensure_credentials
     ],
 )
 def test_the_edges_are_those_of_whole_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, iat_s: int, exp_s: int, message: str | None
+    credentials: Credentials, monkeypatch: pytest.MonkeyPatch, iat_s: int, exp_s: int, message: str | None
 ) -> None:
-    credentials = ensure_credentials(tmp_path)
     github = GitHub(credentials.app_public_pem.read_text())
     g = 1_800_000_000
     claims = {"iat": g + iat_s, "exp": g + exp_s, "iss": CLIENT_ID}
