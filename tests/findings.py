@@ -21,6 +21,9 @@ def finding_of(check: Check, data: Mapping[str, Any]) -> Finding:
 
 
 def unsaid(text: str, *parts: str) -> list[str]:
-    """Those of the parts that are not in the text: none, if it says all that a reader needs. Refuses to look for nothing."""
+    """Those of the parts that are not in the text: none, if it says all that a reader needs. Refuses to look for nothing.
+
+    A number by itself is looked for with a space on both sides: ``" 3 "``.
+    """
     assert all(parts), "an empty part is in every text"
-    return [part for part in parts if part not in text]
+    return [part for part in parts if part not in f" {text} "]

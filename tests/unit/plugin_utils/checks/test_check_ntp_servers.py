@@ -80,7 +80,8 @@ def test_what_is_in_the_way_is_told_apart(servers, api_date, key, about):
 
 def test_the_network_team_is_asked_for_protocol_port_direction_and_addresses():
     remedy = judge(*SILENT).remedy
-    assert not unsaid(remedy, "UDP from this node to port 123 of ntp1 (192.0.2.1), 192.0.2.2", "from port 123 back to")
+    assert not unsaid(remedy, "UDP", "ntp1 (192.0.2.1), 192.0.2.2")
+    assert remedy.count("port 123") == 2  # there, and back
 
 
 ASKED_FOR = {
@@ -143,10 +144,9 @@ def test_none_that_answers_usably_fails_and_each_says_why():
     )
     assert (finding.state, finding.keys) == ("fail", (Key.MIXED,))
     assert finding.seen["problems"] == {"ntp1": "silent", "ntp2": "bad_time", "ntp3": "dns"}
-    told = [f"{name}: {finding.seen['servers'][name]}" for name in ("ntp1", "ntp2", "ntp3")]
-    assert not unsaid(finding.summary, "of 3", *told)
-    assert not unsaid(finding.summary, "no reply within 2 s", "leap 0, stratum 16", "Name or service not known")
-    assert "UDP from this node to port 123 of ntp1" in finding.remedy
+    shown = ["ntp1: no reply within 2 s", "ntp2: ", "leap 0, stratum 16", "ntp3: Name or service not known"]
+    assert not unsaid(finding.summary, " 3 ", *shown)
+    assert not unsaid(finding.remedy, "UDP", "port 123", "ntp1", "ntp2", "ntp3")
 
 
 def test_a_server_with_another_time_still_answers():
