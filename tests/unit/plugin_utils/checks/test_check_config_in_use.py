@@ -37,8 +37,8 @@ def nts(name, *, last_ke=NEVER, attempts=0, nak=0, cookies=0):
     return f"{name},NTS,0,0,0,{last_ke},{attempts},{nak},{cookies},0\n"
 
 
-def of(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), **given):
-    """A finding: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
+def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), **given):
+    """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
 
     ``without`` are names that it has no address for.
     """
@@ -53,7 +53,11 @@ def of(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(
     if dhcp is not None:
         files.append({"path": DHCP, "text": dhcp, "mtime_s": mtime_s})
     section["config"] = {"path": MAIN, "files": files, "unread": [{"path": p, "error": "denied"} for p in unread]}
-    return judge(chrony={**section, "started_s": started_s})
+    return record(chrony={**section, "started_s": started_s})
+
+
+def of(text, *rows, **shown):
+    return finding_of(config_in_use, node(text, *rows, **shown))
 
 
 THREE = "server a.example\nserver b.example iburst\npool c.example\nmakestep 1 3\n"

@@ -44,6 +44,21 @@ def judge(*servers: dict[str, Any], skew_s: float = 0.0, config: str = NTS_CONFI
 
 BLOCKED = failed("connect", "192.0.2.1 port 4460: timed out")
 YEAR_S = 365 * 86400
+CHRONY = chrony(config=NTS_CONFIG)
+EXAMPLES = {
+    Key.ESTABLISHED: nts(),
+    Key.NAME_NOT_RESOLVED: failed("dns", "a.example: Name or service not known"),
+    Key.BLOCKED: BLOCKED,
+    Key.REFUSED: failed("connect", "192.0.2.1 port 4460: Connection refused"),
+    Key.NO_ROUTE: failed("connect", "192.0.2.1 port 4460: No route to host"),
+    Key.NO_NTS: failed("alpn", "the server chose no protocol; expected ntske/1"),
+    Key.NOT_TRUSTED: failed("tls", "unable to get local issuer certificate", kind="unknown_ca"),
+    Key.TLS_FAILED: failed("tls", "no answer within 2 s"),
+    Key.CLOCK: outdated(-600, YEAR_S),
+    Key.EXPIRED: outdated(-YEAR_S, -3600),
+    Key.CLOCK_OR_CERTIFICATE: outdated(-YEAR_S, YEAR_S),
+}
+"""A server for each state; the one of CLOCK is so by a clock that is 612 s behind."""
 
 
 def test_a_node_without_nts_passes():
@@ -75,23 +90,19 @@ A_AT_PORT = "a.example port 4460 (192.0.2.1)"
 FAILED = {  # the server, the key, and what the remedy names
     "dropped": (BLOCKED, Key.BLOCKED, ["TCP", A_AT_PORT, "UDP"]),
     "no answer within the bound": (failed("connect", "no answer within 2 s"), Key.BLOCKED, [A_AT_PORT]),
-    "refused": (failed("connect", "192.0.2.1 port 4460: Connection refused"), Key.REFUSED, [A_AT_PORT]),
-    "no route": (failed("connect", "192.0.2.1 port 4460: No route to host"), Key.NO_ROUTE, [A_AT_PORT]),
+    "refused": (EXAMPLES[Key.REFUSED], Key.REFUSED, [A_AT_PORT]),
+    "no route": (EXAMPLES[Key.NO_ROUTE], Key.NO_ROUTE, [A_AT_PORT]),
     "no route by IPv6 and dropped by IPv4": (
         failed("connect", "2001:db8::1 port 4460: Network is unreachable; 192.0.2.1 port 4460: timed out"),
         Key.BLOCKED,
         [A_AT_PORT],
     ),
     "by the kind that the node names": (failed("connect", "it says so", kind="timeout"), Key.BLOCKED, [A_AT_PORT]),
-    "DNS": (failed("dns", "a.example: Name or service not known"), Key.NAME_NOT_RESOLVED, ["/etc/resolv.conf"]),
-    "unknown CA": (
-        failed("tls", "unable to get local issuer certificate", kind="unknown_ca"),
-        Key.NOT_TRUSTED,
-        ["`ntstrustedcerts`", "a.example"],
-    ),
+    "DNS": (EXAMPLES[Key.NAME_NOT_RESOLVED], Key.NAME_NOT_RESOLVED, ["/etc/resolv.conf"]),
+    "unknown CA": (EXAMPLES[Key.NOT_TRUSTED], Key.NOT_TRUSTED, ["`ntstrustedcerts`", "a.example"]),
     "another's name": (failed("tls", "Hostname mismatch", kind="wrong_name"), Key.NOT_TRUSTED, ["a.example"]),
-    "TLS": (failed("tls", "no answer within 2 s"), Key.TLS_FAILED, ["openssl s_client"]),
-    "a web server": (failed("alpn", "the server chose no protocol; expected ntske/1"), Key.NO_NTS, ["`ntsport`"]),
+    "TLS": (EXAMPLES[Key.TLS_FAILED], Key.TLS_FAILED, ["openssl s_client"]),
+    "a web server": (EXAMPLES[Key.NO_NTS], Key.NO_NTS, ["`ntsport`"]),
 }
 
 
