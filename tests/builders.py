@@ -6,6 +6,7 @@ Positive skew: the node is ahead. Everything is built from a true time and the n
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Any
 
@@ -28,7 +29,7 @@ def wall_ns(skew_s: float, after_s: float = 0.0) -> int:
 
 
 def mono_ns(after_s: float = 0.0) -> int:
-    """The node's monotonic clock so long after it was begun to be looked at."""
+    """The node's monotonic clock, so long after the beginning; it does not depend on the skew."""
     return MONO_NS + round(after_s * NS)
 
 
@@ -89,7 +90,7 @@ def ntp_sample(
 
 
 def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
-    """One exchange with a server that did not answer."""
+    """An exchange in which no server replied within the bound."""
     return {
         "address": "10.77.0.9",
         "t1_wall_ns": wall_ns(skew_s, 0.1),
@@ -128,20 +129,25 @@ def date_answer(
 
 
 def date_api(*answers: dict[str, Any], url: str = "https://api.github.lab") -> dict[str, Any]:
-    """An API of the section ``api_date``, with its answers in their order."""
+    """An entry of ``api_date.apis``: what one API answered when it was asked for its Date."""
     return {"url": url, "certificate_time_error": None, "answers": list(answers)}
 
 
-def unit(name: str, active: str = "active", enabled: str = "enabled", **changes: Any) -> dict[str, Any]:
-    """A unit as the section ``time_services`` has it: running and enabled, but for the changes."""
-    sub_state = {"active": "running", "activating": "start"}.get(active, "dead")
+def _loaded_unit(name: str, active: str, enabled: str) -> dict[str, Any]:
     return {
         "unit": name,
         "names": [name],
         "load_state": "loaded",
         "active_state": active,
-        "sub_state": sub_state,
         "unit_file_state": enabled,
+    }
+
+
+def unit(name: str, active: str = "active", enabled: str = "enabled", **changes: Any) -> dict[str, Any]:
+    """A service as the section ``time_services`` has it: one that runs has the process 731."""
+    return {
+        **_loaded_unit(name, active, enabled),
+        "sub_state": {"active": "running", "activating": "start"}.get(active, "dead"),
         "main_pid": 731 if active == "active" else 0,
         **changes,
     }
@@ -150,11 +156,7 @@ def unit(name: str, active: str = "active", enabled: str = "enabled", **changes:
 def boot_unit(name: str, enabled: str = "enabled", after: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
     """A unit as the section ``boot`` has it."""
     return {
-        "unit": name,
-        "names": [name],
-        "load_state": "loaded",
-        "active_state": "inactive",
-        "unit_file_state": enabled,
+        **_loaded_unit(name, "inactive", enabled),
         "after": list(after),
         "before": [],
         "requires": [],
@@ -168,9 +170,9 @@ def boot_unit(name: str, enabled: str = "enabled", after: tuple[str, ...] = (), 
 CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"])
 
 
-def time_services(*units: dict[str, Any], manager: str = "systemd") -> dict[str, Any]:
-    """The section, with these units and no stray process."""
-    return {"manager": manager, "units": list(units), "processes": []}
+def time_services(*units: dict[str, Any], manager: str = "systemd", processes: Iterable[Any] = ()) -> dict[str, Any]:
+    """The section: who starts services on the node, those that concern time, and the processes of time daemons."""
+    return {"manager": manager, "units": list(units), "processes": list(processes)}
 
 
 def tracking(
@@ -226,7 +228,7 @@ def answer(stdout: str, rc: int = 0) -> dict[str, Any]:
 
 
 def step(name: str, status: int | None = 200, message: str | None = None, **changes: Any) -> dict[str, Any]:
-    """One request of an App's chain and GitHub's answer to it."""
+    """One request of an attempt to GitHub's API, and what came back: GitHub's ``message`` if it refused."""
     return {
         "step": name,
         "method": "GET",
@@ -243,18 +245,18 @@ def step(name: str, status: int | None = 200, message: str | None = None, **chan
 
 
 def repository_step(status: int = 200, **changes: Any) -> dict[str, Any]:
-    """git's question for a repository's branches."""
+    """The request for a repository's refs with the token; a success has git's content type."""
     headers = {"content-type": "application/x-git-upload-pack-advertisement"} if status == 200 else {}
     return step("repository", status, **{"repository": "acme/deploy-config", "headers": headers, **changes})
 
 
 def failed_step(name: str, phase: str, message: str, **kind: str) -> dict[str, Any]:
-    """A request that got no answer, with the phase in which it ended."""
+    """A request without an answer: the phase that failed (dns, connect, tls ...), why, and the error's ``kind`` if it has one."""
     return step(name, None, error={"phase": phase, "message": message, **kind})
 
 
 def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A JWT that was sent, and the requests that came of it."""
+    """An entry of ``github_apps[].attempts``: a JWT signed for the true time was sent, and these requests made with it."""
     return {
         "label": label,
         "signed_for_s": TRUE_NS // NS,
@@ -267,22 +269,18 @@ def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any
 
 
 def not_sent(label: str = "now") -> dict[str, Any]:
-    """A JWT that the node kept, because its clock was too far from the JWT's."""
+    """An attempt that the node kept to itself: its clock, 612 s behind, is not the one that the JWT was signed for."""
     why = "the node's clock is -612.002 s from the time that the JWT was signed for, more than 5 s"
     return attempt(label, sent=False, not_sent_because=why)
 
 
 def accepted_steps() -> list[dict[str, Any]]:
-    """The chain of an App that GitHub accepts."""
-    return [
-        step("token", 201),
-        repository_step(),
-        step("revoke", 204),
-    ]
+    """A token minted, used for a repository and revoked, each with success."""
+    return [step("token", 201), repository_step(), step("revoke", 204)]
 
 
 def accepted(label: str = "now") -> dict[str, Any]:
-    """An attempt that GitHub accepts to its end."""
+    """An attempt of which GitHub refused nothing."""
     return attempt(label, *accepted_steps())
 
 
@@ -302,7 +300,7 @@ CHECKS = tuple(discover())
 
 
 def policy(**changes: Any) -> dict[str, Any]:
-    """The settings that a record carries: all checks, Argo CD, and one App."""
+    """What the controller judges by: every check, required, for Argo CD with one App."""
     return {
         "checks": list(CHECKS),
         "advisory_checks": [],
@@ -345,7 +343,7 @@ CONTROLLER = {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
 
 
 def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
-    """All that judging one node takes: its policy, its evidence, the controller's bracket."""
+    """A node's entry of evidence.json: its evidence with the policy, from a controller that has the true time."""
     return {
         "policy": of_policy or policy(),
         "collected_at": "2026-11-22T08:35:36Z",
@@ -357,5 +355,10 @@ def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **se
 
 
 def unreached(reason: str = "ssh: connect to host 10.77.0.15 port 22: No route to host") -> dict[str, Any]:
-    """The record of a node that Ansible could not log in to."""
+    """The record of a node that Ansible got no connection to; ``reason`` is ssh's."""
     return {**record(), "evidence": {}, "controller": None, "unreachable": reason}
+
+
+def without_evidence(module_error: str) -> dict[str, Any]:
+    """The record of a node that was reached, and on which the module failed."""
+    return {**record(), "evidence": {}, "module_error": module_error}

@@ -109,10 +109,10 @@ def test_a_clock_outside_the_certificates_times_is_to_blame(tmp_path: Path, chec
     with running_api(tmp_path) as api:
         finding = check(api, skew_s)
         assert [request for request in api.control.requests() if request["method"] == "POST"] == []
-    assert finding["state"] == "fail"
+    assert (finding["state"], finding["keys"]) == ("fail", ["clock", "certificate_time"])
     assert finding["seen"]["apps"][0]["blame"] == "clock"
-    assert "the clock: TLS refused the certificate of 127.0.0.1:" in finding["summary"]
-    assert "Fix the clock" in finding["remedy"]
+    assert " 127.0.0.1:" in finding["summary"]
+    assert "skewgate.preflight.remediate" in finding["remedy"]
 
 
 @pytest.mark.parametrize("skew_s", [0, 3650 * DAY_S], ids=["clock right", "clock wrong too"])
@@ -122,7 +122,8 @@ def test_a_certificate_that_has_expired_is_not_blamed_on_the_clock(
     monkeypatch.setattr(github_credentials, "VALID_FOR", datetime.timedelta(days=1))
     with running_api(tmp_path) as api:
         finding = check(api, skew_s)
-    assert finding["state"] == "inconclusive"
+    assert (finding["state"], finding["keys"]) == ("inconclusive", ["not_the_clock", "certificate_time"])
     assert finding["seen"]["apps"][0]["blame"] == "not_the_clock"
-    assert ("the clock is off too" in finding["summary"]) == bool(skew_s)
-    assert "renewed" in finding["remedy"]
+    assert ("clock_skew" in finding["summary"]) == bool(skew_s)
+    assert " 127.0.0.1:" in finding["remedy"]
+    assert "skewgate.preflight.remediate" not in finding["remedy"]

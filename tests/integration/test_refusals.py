@@ -52,7 +52,7 @@ def test_an_unknown_installation_is_no_matter_of_the_clock(skewgate: Runner) -> 
     )
     assert run.status == 4
     assert run.app("node1")["blame"] == "not_the_clock"
-    assert "no such installation" in run.finding("node1", "github_app_token")["summary"]
+    assert run.finding("node1", "github_app_token")["keys"] == ["not_the_clock", "unknown_installation"]
 
 
 def test_an_api_that_can_not_be_reached_is_inconclusive_and_admits_nobody(skewgate: Runner) -> None:
@@ -61,7 +61,7 @@ def test_an_api_that_can_not_be_reached_is_inconclusive_and_admits_nobody(skewga
     assert run.status == 3
     finding = run.finding("node1", "github_app_token")
     assert (finding["state"], run.report["nodes"]["node1"]["verdict"]) == ("inconclusive", "refuse")
-    assert "connect" in finding["summary"]
+    assert finding["keys"] == ["not_judged", "no_connection"]
     assert run.finding("node1", "clock_skew")["state"] == "pass"
 
 
@@ -98,7 +98,9 @@ def test_servers_that_do_not_answer_are_named_and_the_clock_is_still_measured(sk
     run = no_traceback_in(skewgate("check", "-l", "node1", extra={"gate_ntp_servers": ["10.77.0.9"]}))
     assert run.status == 4
     assert run.refusing("node1") == {"ntp_servers"}
-    assert "10.77.0.9" in run.finding("node1", "ntp_servers")["summary"]
+    finding = run.finding("node1", "ntp_servers")
+    assert (finding["keys"], finding["about"]) == (["server_blocked_or_down"], ["10.77.0.9"])
+    assert "10.77.0.9" in finding["summary"]
     assert run.finding("node1", "clock_skew")["state"] == "pass"
 
 

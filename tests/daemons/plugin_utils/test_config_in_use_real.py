@@ -14,11 +14,11 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.config_in_use import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
-from tests.builders import policy, record
+from tests.builders import record
+from tests.findings import finding_of, unsaid
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
@@ -66,9 +66,7 @@ class Node:
         eventually("no source is selected", lambda: "^,*," in self.chronyc("-c", "-n", "sources"))
 
     def judge(self) -> Finding:
-        of_policy = policy()
-        taken = record(of_policy=of_policy, chrony=chrony.collect(5, []))
-        return config_in_use.judge(Record(taken), Policy.from_json(of_policy))
+        return finding_of(config_in_use, record(chrony=chrony.collect(5, [])))
 
 
 @pytest.fixture
@@ -102,17 +100,17 @@ def test_a_chronyd_that_runs_with_its_files_passes(node):
     it = node(PLAIN)
     it.wait_until_selected()
     finding = it.judge()
-    assert (finding.state, finding.summary) == ("pass", "chronyd runs with the sources that its files name")
+    assert (finding.state, finding.keys, finding.seen["running"]) == ("pass", (), ["127.0.0.1"])
 
 
 def test_what_was_written_after_the_start_does_not_run_and_what_was_taken_out_still_does(node):
     it = node(PLAIN)
     it.config.write_text(it.config.read_text().replace("127.0.0.1", "127.0.0.3"))
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("fail", "changed since start")
-    assert finding.summary == (
-        f"written but not running: 127.0.0.3 ({it.config}:1); running but no longer written: 127.0.0.1"
-    )
+    assert (finding.state, finding.keys) == ("fail", (Key.CHANGED_SINCE_START,))
+    not_running, not_written = finding.summary.split("; ")
+    assert f"127.0.0.3 ({it.config}:1)" in not_running
+    assert not_written.endswith("127.0.0.1")
     assert finding.seen["changed_since_start"] == [str(it.config)]
 
 
@@ -121,7 +119,9 @@ def test_a_sources_file_runs_once_it_was_reloaded(node, tmp_path: Path):
     folder.mkdir()
     it = node(f"{PLAIN}sourcedir {folder}\n")
     (folder / "dhcp.sources").write_text(f"server 127.0.0.3 port {it.port}\n")
-    assert it.judge().summary == f"written but not running: 127.0.0.3 ({folder}/dhcp.sources:1)"
+    finding = it.judge()
+    assert (finding.state, finding.keys) == ("fail", (Key.CHANGED_SINCE_START,))
+    assert f"127.0.0.3 ({folder}/dhcp.sources:1)" in finding.summary
     it.chronyc("reload", "sources")
     assert it.judge().state == "pass"
 
@@ -129,10 +129,8 @@ def test_a_sources_file_runs_once_it_was_reloaded(node, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        pytest.param("server 127.0.0.4\nserver 127.0.0.5 iburst", "2: no newline ends it", id="no newline"),
-        pytest.param(
-            "server 127.0.0.5 ibrust\nserver 127.0.0.4\n", "1: 'ibrust' is no option of server", id="a bad option"
-        ),
+        pytest.param("server 127.0.0.4\nserver 127.0.0.5 iburst", "2: no newline", id="no newline"),
+        pytest.param("server 127.0.0.5 ibrust\nserver 127.0.0.4\n", "1: 'ibrust'", id="a bad option"),
     ],
 )
 def test_lines_of_a_sources_file_that_chronyd_drops_are_those_that_are_named(node, tmp_path: Path, text: str, why: str):
@@ -144,7 +142,7 @@ def test_lines_of_a_sources_file_that_chronyd_drops_are_those_that_are_named(nod
     finding = it.judge()
 
     assert finding.seen["running"] == ["127.0.0.1", "127.0.0.4"]
-    assert (finding.state, finding.cause) == ("fail", "dropped .sources line")
+    assert (finding.state, finding.keys) == ("fail", (Key.DROPPED_LINE,))
     assert f"{folder}/dhcp.sources:{why}" in finding.summary
 
 
@@ -153,14 +151,14 @@ def test_a_server_that_was_added_at_run_time_is_noted(node):
     it.chronyc("add", "server", "127.0.0.3", "port", str(it.port))
     finding = it.judge()
     assert finding.state == "pass"
-    assert finding.summary.endswith("gone after a restart: 127.0.0.3")
+    assert finding.summary.endswith(" 127.0.0.3")
 
 
 def test_names_that_do_not_resolve_are_told_apart_from_servers_that_do_not_answer(node):
     names = "server nowhere.invalid\npool pool.invalid\nserver 127.0.0.9 port 9\n"
     one = node(names).judge()
-    assert one.state == "pass"
-    assert one.summary.endswith("another source has): nowhere.invalid, pool.invalid")
+    assert (one.state, one.seen["without_address"]) == ("pass", ["nowhere.invalid", "pool.invalid"])
+    assert one.summary.endswith(" nowhere.invalid, pool.invalid")
 
 
 def test_sources_that_were_set_offline_are_seen(node):
@@ -169,7 +167,7 @@ def test_sources_that_were_set_offline_are_seen(node):
     it.chronyc("offline")
     eventually("they are not offline", lambda: it.chronyc("-c", "activity") == "0,1,0,0,0\n")
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("fail", "sources set offline")
+    assert (finding.state, finding.keys) == ("fail", (Key.SET_OFFLINE,))
 
 
 def test_a_clock_that_makestep_no_longer_steps_is_slewed_for_long(node):
@@ -178,8 +176,8 @@ def test_a_clock_that_makestep_no_longer_steps_is_slewed_for_long(node):
     it.wait_until_selected()
     eventually("there is no update", lambda: float(it.chronyc("-c", "tracking").split(",")[4]) > 40)
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("fail", "makestep used up")
-    assert "behind, and it will be slewed for at least 9.0 min at 83333 ppm" in finding.summary
+    assert (finding.state, finding.keys) == ("fail", (Key.MAKESTEP_USED_UP,))
+    assert not unsaid(finding.summary, " s behind", "9.0 min", "83333 ppm")
 
 
 BESIDE_NTS = PLAIN.replace("127.0.0.1", "127.0.0.3") + "server localhost nts iburst minpoll -2 maxpoll 0 "
@@ -191,34 +189,39 @@ def test_a_plain_server_is_starved_by_an_nts_server_whose_key_port_is_closed(nod
     eventually("the plain server is not held back", lambda: "\nW,127.0.0.3," in "\n" + it.chronyc("-c", "selectdata"))
     eventually("no keys were asked for", lambda: "NTS,0,0,0,4294967295,1," in it.chronyc("-c", "authdata"))
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("fail", "NTS starvation")
-    assert finding.summary.startswith("127.0.0.3 would do, but chronyd waits for localhost at ")
-    assert finding.summary.endswith("(no key was ever established)")
+    assert (finding.state, finding.keys) == ("fail", (Key.NTS_STARVATION,))
+    assert finding.summary.startswith("127.0.0.3 ")
+    assert "localhost" in finding.summary
+    assert unsaid(finding.summary, "NAK", "cookies") == ["NAK", "cookies"]  # no key was ever there
 
 
 @pytest.mark.parametrize(
-    ("mode", "state", "cause"),
+    ("mode", "state", "keys"),
     [
-        pytest.param("prefer", "fail", "NTS starvation", id="prefer"),
-        pytest.param("require", "fail", "NTS keys not established", id="require"),
-        pytest.param("ignore", "pass", "", id="ignore"),
+        pytest.param("prefer", "fail", (Key.NTS_STARVATION,), id="prefer"),
+        pytest.param("require", "fail", (Key.NTS_WITHOUT_KEYS,), id="require"),
+        pytest.param("ignore", "pass", (), id="ignore"),
     ],
 )
-def test_what_an_nts_server_without_keys_does_depends_on_authselectmode(node, mode: str, state: str, cause: str):
+def test_what_an_nts_server_without_keys_does_depends_on_authselectmode(
+    node, mode: str, state: str, keys: tuple[Key, ...]
+):
     it = node(f"{BESIDE_NTS} ntsport {free_port(socket.SOCK_STREAM)}\nauthselectmode {mode}\n")
     answered = ",377," if mode != "ignore" else "^,*,"
     eventually("the plain server does not answer", lambda: answered in it.chronyc("-c", "-n", "sources"))
     eventually("no keys were asked for", lambda: "NTS,0,0,0,4294967295,1," in it.chronyc("-c", "authdata"))
     finding = it.judge()
-    assert (finding.state, finding.cause) == (state, cause)
-    assert "no key was ever established" in finding.summary
+    assert (finding.state, finding.keys) == (state, keys)
+    assert "localhost" in finding.summary
+    assert unsaid(finding.summary, "NAK", "cookies") == ["NAK", "cookies"]  # no key was ever there
 
 
 def test_an_nts_server_whose_name_does_not_resolve_starves_a_plain_server_too(node):
     it = node(f"{PLAIN}server nts.invalid nts\n")
     eventually("the plain server is not held back", lambda: "\nW,127.0.0.1," in "\n" + it.chronyc("-c", "selectdata"))
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("fail", "NTS starvation")
+    assert (finding.state, finding.keys) == ("fail", (Key.NTS_STARVATION,))
+    assert not unsaid(finding.summary, "127.0.0.1", "nts.invalid")
 
 
 def test_nts_keys_that_a_restarted_server_refuses_are_noted(node, chrony_tree: Path, tmp_path: Path, authority):
@@ -238,13 +241,13 @@ def test_nts_keys_that_a_restarted_server_refuses_are_noted(node, chrony_tree: P
         )
         eventually("there are no keys", lambda: ",0,0,8," in it.chronyc("-c", "authdata"))
         it.wait_until_selected()
-        assert it.judge().summary == "chronyd runs with the sources that its files name"
+        good = it.judge()
+        assert (good.state, "localhost" in good.summary) == ("pass", False)
     with nts_server(another):
         eventually("the cookies are not refused", lambda: ",1,1,0,0\n" in it.chronyc("-c", "authdata"))
         finding = it.judge()
     assert finding.state == "pass"
-    assert "without NTS keys: localhost at " in finding.summary
-    assert finding.summary.endswith(": its cookies were refused (NAK), and new ones not got")
+    assert not unsaid(finding.summary, "NTS", " localhost ", "NAK")
 
 
 def test_without_root_only_a_configuration_with_authentication_is_inconclusive(node):
@@ -254,5 +257,5 @@ def test_without_root_only_a_configuration_with_authentication_is_inconclusive(n
         f"{PLAIN}server 127.0.0.2 nts\ncmdport {cmdport}\nbindcmdaddress 127.0.0.1\n", f"-h 127.0.0.1 -p {cmdport}"
     )
     finding = it.judge()
-    assert (finding.state, finding.cause) == ("inconclusive", "chronyc needs root")
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.NEEDS_ROOT,))
     assert "501 Not authorised" in finding.summary

@@ -19,12 +19,14 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import clocks
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, clock, ntp
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.sync_state import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 
 from tests.builders import policy, record
 from tests.daemons.plugin_utils import test_config_in_use_real as real
+from tests.findings import unsaid
 from tests.unit.plugin_utils.daemons import recorded
 
 node = real.node
@@ -90,6 +92,11 @@ def sources(taken: Record) -> Finding:
     return ntp_sources.judge(taken, Policy.from_json(policy()))
 
 
+def assert_fails(finding: Finding, key: Key, *shown: str) -> None:
+    assert (finding.state, finding.keys) == ("fail", (key,)), finding.summary
+    assert not unsaid(finding.summary, *shown)
+
+
 def tracking(running: real.Node) -> list[str]:
     return running.chronyc("-c", "-n", "tracking").split(",")
 
@@ -100,36 +107,30 @@ def test_a_chronyd_that_tells_the_truth_passes(node, serve):
     taken = take([port])
     finding = state(taken)
     assert finding.state == "pass", finding.summary
-    assert sources(taken).summary == "chronyd follows 127.0.0.1, of 1 in all"
+    assert sources(taken).state == "pass"
+    assert not unsaid(sources(taken).summary, "127.0.0.1", " 1 ")
 
 
 def test_it_calls_its_own_clock_normal(node):
     running = node("local stratum 5\n")
     assert tracking(running)[-1].strip() == "Normal"
     taken = take()
-    finding = state(taken)
-    assert (finding.state, finding.cause) == ("fail", "follows its own clock")
-    assert finding.summary.startswith(
-        "chronyd says it is synchronised (Normal, stratum 5), but follows the node's own clock"
-    )
-    assert (
-        sources(taken).summary
-        == "chronyd has no source: none is configured; it follows the node's own clock (7F7F0101)"
-    )
+    assert_fails(state(taken), Key.OWN_CLOCK, "(Normal, stratum 5)")
+    none = sources(taken)
+    assert (none.state, none.keys) == ("fail", (ntp_sources.Key.NONE_CONFIGURED,))
+    assert "(7F7F0101)" in none.summary
 
 
 def test_it_says_normal_at_stratum_16(node, serve):
     node(FOLLOW.format(serve("local stratum 15\n"))).wait_until_selected()
-    finding = state(take())
-    assert (finding.state, finding.cause) == ("fail", "not synchronised")
-    assert finding.summary.startswith("chronyd is not synchronised (Normal, stratum 16)")
+    assert_fails(state(take()), Key.NOT_SYNCHRONISED, "(Normal, stratum 16)")
 
 
 def test_a_distant_stratum_is_noted(node, serve):
     node(FOLLOW.format(serve("local stratum 12\n"))).wait_until_selected()
     finding = state(take())
     assert finding.state == "pass", finding.summary
-    assert finding.summary.endswith("stratum 13 is far from a reference clock")
+    assert "stratum 13" in finding.summary
 
 
 def test_it_says_normal_after_it_has_lost_every_source(node, serve):
@@ -137,25 +138,25 @@ def test_it_says_normal_after_it_has_lost_every_source(node, serve):
     running.wait_until_selected()
     serve.stop()
     real.eventually("the reach stays", lambda: running.chronyc("-c", "-n", "sources").split(",")[5] == "0")
-    assert sources(take()).cause == "no source answers"
+    assert sources(take()).keys == (ntp_sources.Key.NONE_ANSWERS,)
     real.eventually("the update stays fresh", lambda: state(take()).state == "fail")
     assert tracking(running)[-1].strip() == "Normal"
     finding = state(take())
-    assert finding.cause == "last update too old"
-    assert finding.remedy.startswith("Configure NTP servers that answer this node")
+    assert finding.keys == (Key.UPDATE_TOO_OLD,)
+    assert finding.remedy == sources(take()).remedy  # it needs servers, no step
 
 
 def test_names_that_do_not_resolve_are_sources_all_the_same(node):
     node("server nowhere.invalid iburst\n")
     taken = take()
-    assert sources(taken).summary == "no name of chronyd's sources resolves (nowhere.invalid)"
-    assert state(taken).cause == "not synchronised"
+    assert sources(taken).keys == (ntp_sources.Key.NONE_RESOLVES,)
+    assert "(nowhere.invalid)" in sources(taken).summary
+    assert state(taken).keys == (Key.NOT_SYNCHRONISED,)
 
 
 def test_its_last_update_lies_in_the_future_of_a_clock_that_was_set_back(node, serve):
     node(FOLLOW.format(serve())).wait_until_selected()
-    finding = state(take(wall_moved_s=-3600.0))
-    assert (finding.state, finding.cause) == ("fail", "last update in the future")
+    assert_fails(state(take(wall_moved_s=-3600.0)), Key.UPDATE_IN_THE_FUTURE)
 
 
 def test_it_follows_a_server_to_1980(node, serve):
@@ -163,9 +164,7 @@ def test_it_follows_a_server_to_1980(node, serve):
     running.wait_until_selected()
     real.eventually("not 1980", lambda: 0 < float(tracking(running)[3]) < 400_000_000)
     assert tracking(running)[-1].strip() == "Normal"
-    finding = state(take())
-    assert (finding.state, finding.cause) == ("fail", "sources before 2020")
-    assert finding.summary.endswith("but it follows its sources to the year 1980")
+    assert_fails(state(take()), Key.SOURCES_BEFORE_2020, "1980")
 
 
 @pytest.mark.parametrize(("ahead_s", "offset_s"), [(5.0, -5.0), (-5.0, 5.0)])
@@ -177,7 +176,7 @@ def test_it_says_normal_while_it_still_slews_seconds_away(node, serve, ahead_s: 
     assert tracking(running)[-1].strip() == "Normal"
     taken = take([port])
     finding = state(taken)
-    assert (finding.state, finding.cause) == ("fail", "a large correction is still to be made")
+    assert_fails(finding, Key.LARGE_CORRECTION)
     assert finding.seen["offset_s"] == pytest.approx(offset_s, abs=0.6)
     # The references say the same, and sources' own sign too.
     assert taken.skew.skew_s.middle == pytest.approx(offset_s, abs=0.1)
@@ -188,8 +187,7 @@ def test_it_says_normal_with_a_root_distance_of_seconds(node, serve):
     running = node(FOLLOW.format(serve(ahead_s=0.0, delay_s=4.0)))
     running.wait_until_selected()
     assert tracking(running)[-1].strip() == "Normal"
-    finding = state(take())
-    assert (finding.state, finding.cause) == ("fail", "root distance too large")
+    assert_fails(state(take()), Key.ROOT_DISTANCE)
 
 
 def test_the_kernel_knows_nothing_of_its_synchronisation(node, serve):
@@ -198,9 +196,7 @@ def test_the_kernel_knows_nothing_of_its_synchronisation(node, serve):
     if kernel["adjtimex"].get("maxerror_us", 0) < 16_000_000:
         pytest.skip("a time daemon steers this machine's clock")
     node(FOLLOW.format(serve())).wait_until_selected()
-    finding = state(take(clock=kernel))
-    assert (finding.state, finding.cause) == ("fail", "the kernel contradicts it")
-    assert "its maxerror is 16 s" in finding.summary
+    assert_fails(state(take(clock=kernel)), Key.KERNEL_CONTRADICTS, "maxerror", "16 s")
 
 
 @pytest.mark.parametrize(("ahead_s", "shown"), [(5.0, "5.000 s behind"), (-5.0, "5.000 s ahead")])
@@ -211,8 +207,4 @@ def test_it_bounds_its_error_by_a_millisecond_and_the_references_show_seconds(no
     for port in right:
         real.eventually("no time yet", lambda port=port: take([port]).skew.skew_s is not None)
     finding = state(take(right))
-    assert (finding.state, finding.cause) == ("fail", "the references contradict it")
-    assert finding.summary.startswith(
-        f"chronyd says it is synchronised (Normal, stratum 6), but 3 references show {shown}"
-    )
-    assert "by its own figures it is at most 0.00" in finding.summary
+    assert_fails(finding, Key.REFERENCES_CONTRADICT, "chronyd", "(Normal, stratum 6)", " 3 ", f"{shown} (± ", " 0.00")

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import chrony_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.chrony_config import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey, Finding
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.builders import CHRONY_UNIT, chrony, policy, time_services, unit
+from tests.builders import CHRONY_UNIT, chrony, policy, record, time_services, unit
+from tests.findings import finding_of, unsaid
 
 MAIN = "/etc/chrony/chrony.conf"
 GOOD = "server a iburst\nserver b iburst\nserver c iburst\ndriftfile /d\nmakestep 1 3\nrtcsync\n"
@@ -17,10 +18,8 @@ GOOD = "server a iburst\nserver b iburst\nserver c iburst\ndriftfile /d\nmakeste
 
 def judge(config: dict[str, Any] | str, *units: dict[str, Any], accepted: tuple[str, ...] = ()) -> Finding:
     section = chrony(config=config) if isinstance(config, str) else {**chrony(), "config": config}
-    evidence = {"time_services": time_services(*(units or (CHRONY_UNIT,))), "chrony": section}
-    return chrony_config.judge(
-        Record({"evidence": evidence}), Policy.from_json({**policy(), "accepted_rules": accepted})
-    )
+    sections = {"time_services": time_services(*(units or (CHRONY_UNIT,))), "chrony": section}
+    return finding_of(chrony_config, record(of_policy=policy(accepted_rules=accepted), **sections))
 
 
 def files(path: str | None, *texts: tuple[str, str], **unread: str) -> dict[str, Any]:
@@ -33,14 +32,16 @@ def files(path: str | None, *texts: tuple[str, str], **unread: str) -> dict[str,
 
 def test_a_good_configuration_passes_with_nothing_to_say():
     finding = judge(GOOD)
-    assert (finding.state, finding.summary) == ("pass", "nothing wrong in 1 file(s) that chronyd reads")
+    assert (finding.state, finding.keys, finding.about) == ("pass", (), ())
+    assert "CHR" not in finding.summary
     assert finding.seen == {"files": [MAIN], "unread": {}, "rules": []}
 
 
 def test_a_weak_one_passes_and_names_what_is_weak():
     finding = judge("pool a\nallow\nmakestep 1 3\nrtcsync\n")
-    assert finding.state == "pass"
-    assert finding.summary.endswith("; warnings: CHR204 no-driftfile, CHR302 allow")
+    assert (finding.state, finding.keys) == ("pass", ())
+    assert not unsaid(finding.summary, "CHR204 no-driftfile", "CHR302 allow")
+    assert [row["id"] for row in finding.seen["rules"]] == ["CHR204", "CHR302"]
     assert finding.seen["rules"][1] == {
         "id": "CHR302",
         "name": "allow",
@@ -57,7 +58,8 @@ def test_a_weak_one_passes_and_names_what_is_weak():
 def test_a_file_that_could_not_be_read_is_no_pass_and_no_failure_unless_it_is_accepted():
     config = files(MAIN, (MAIN, GOOD), unread="[Errno 13] Permission denied")
     finding = judge(config)
-    assert (finding.state, finding.cause) == ("inconclusive", "CHR002 unread-file")
+    assert (finding.state, finding.keys, finding.about) == ("inconclusive", (Key.UNKNOWN,), ("CHR002",))
+    assert not unsaid(finding.summary, "CHR002 unread-file", "[Errno 13] Permission denied")
     assert judge(config, accepted=("CHR002",)).state == "pass"
 
 
@@ -67,39 +69,47 @@ def test_a_wrong_one_fails_with_the_place_and_the_remedy_of_each_error_first():
 
     finding = judge(config)
 
-    assert finding.state == "fail"
-    assert finding.summary == (
-        f"CHR004 dropped-source at {sources}:1 (server d: no newline ends it); "
-        f"CHR108 minsources-out-of-reach at {MAIN}:8 (minsources 7); warnings: CHR208 local"
-    )
-    assert finding.remedy == f"CHR004: {RULES['CHR004'].remedy}; CHR108: {RULES['CHR108'].remedy}"
-    assert finding.cause == "CHR004 dropped-source, CHR108 minsources-out-of-reach"
+    assert (finding.state, finding.keys, finding.about) == ("fail", (Key.ERROR,), ("CHR004", "CHR108"))
+    places = [
+        finding.summary.index(part)
+        for part in (
+            "CHR004 dropped-source",
+            f"{sources}:1 (server d: ",
+            "CHR108 minsources-out-of-reach",
+            f"{MAIN}:8 (minsources 7)",
+            "CHR208 local",
+        )
+    ]
+    assert places == sorted(places)
+    assert not unsaid(finding.remedy, f"CHR004: {RULES['CHR004'].remedy}", f"CHR108: {RULES['CHR108'].remedy}")
+    assert "CHR208" not in finding.remedy
     assert [row["severity"] for row in finding.seen["rules"]] == ["error", "error", "warning"]
 
 
 def test_an_accepted_rule_is_shown_and_refuses_nothing():
     finding = judge("noclientlog\ndriftfile /d\nrtcsync\nmakestep 1 3\n", accepted=("CHR101", "CHR302"))
-    assert finding.state == "pass"
-    assert finding.summary.endswith("; accepted: CHR101 no-source")
+    assert (finding.state, finding.keys) == ("pass", ())
+    assert not unsaid(finding.summary, "CHR101 no-source")
+    assert "CHR302" not in finding.summary
     assert [(row["id"], row["accepted"]) for row in finding.seen["rules"]] == [("CHR101", True)]
 
 
 def test_there_is_nothing_to_lint_where_another_daemon_steers_the_clock():
     finding = judge("server a", unit("systemd-timesyncd.service"))
-    assert finding.state == "pass"
-    assert finding.summary == "chrony does not steer this clock (systemd-timesyncd.service runs): nothing to lint"
+    assert (finding.state, finding.keys, finding.seen) == ("pass", (), {})
+    assert "systemd-timesyncd.service" in finding.summary
 
 
 def test_where_no_daemon_runs_it_follows_from_what_time_service_found():
     finding = judge("server a", unit("chrony.service", active="inactive"))
-    assert finding.state == "skipped"
+    assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,))
     assert "time_service" in finding.why
 
 
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        pytest.param(files(None), "no configuration file of chronyd was found", id="none found"),
+        pytest.param(files(None), "chronyd", id="none found"),
         pytest.param(files(MAIN, error="[Errno 13] Permission denied"), "Permission denied", id="not to be read"),
     ],
 )

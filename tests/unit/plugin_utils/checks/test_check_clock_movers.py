@@ -4,23 +4,19 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_movers
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.clock_movers import Key
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import CHRONY_UNIT, policy, record, time_services
+from tests.builders import CHRONY_UNIT, answer, record, time_services
+from tests.findings import finding_of, unsaid
 
 
 def judge(*processes: dict[str, Any], **found: Any):
     nothing = {"cron": [], "timers": [], "virtualization": None, "vmware_timesync": None}
-    services = {**time_services(CHRONY_UNIT), "processes": list(processes)}
-    taken = record(time_services=services, clock_movers={**nothing, **found})
-    return clock_movers.judge(Record(taken), Policy.from_json(policy()))
-
-
-def answer(rc: int, stdout: str = "", stderr: str = "") -> dict[str, Any]:
-    return {"rc": rc, "stdout": stdout, "stderr": stderr}
+    services = time_services(CHRONY_UNIT, processes=processes)
+    return finding_of(clock_movers, record(time_services=services, clock_movers={**nothing, **found}))
 
 
 VMTOOLSD = {
@@ -41,97 +37,107 @@ TIMER = {
     "exec": "/usr/sbin/chronyd -q server ntp1.example iburst",
 }
 
-FAILING = {
+FAILING = {  # the processes and what else was found, the key and the program, what the reader sees, and how to stop it
     "VMware sets it once a minute": (
         [VMTOOLSD],
-        {"virtualization": "vmware", "vmware_timesync": answer(0, "Enabled\n")},
-        "VMware's tools (periodic time synchronisation is enabled)",
+        {"virtualization": "vmware", "vmware_timesync": answer("Enabled\n")},
+        (Key.VMWARE, ()),
+        ["VMware"],
         "vmware-toolbox-cmd timesync disable",
-        "VMware's periodic synchronisation",
     ),
     "VirtualBox sets it every ten seconds": (
         [VBOXSERVICE],
         {"virtualization": "oracle"},
-        "VirtualBox's VBoxService (pid 640, without --disable-timesync)",
-        "Start VBoxService with --disable-timesync",
-        "VirtualBox's synchronisation",
+        (Key.VIRTUALBOX, ()),
+        ["VBoxService", "pid 640"],
+        "--disable-timesync",
     ),
     "cron runs ntpdate": (
         [],
         {"cron": [CRON]},
-        "cron, /etc/cron.d/clock:3: /usr/sbin/ntpdate -u pool.ntp.org",
-        "Remove the line /etc/cron.d/clock:3.",
-        "ntpdate in cron",
+        (Key.CRON, ("ntpdate",)),
+        ["/etc/cron.d/clock:3: /usr/sbin/ntpdate -u pool.ntp.org"],
+        "/etc/cron.d/clock:3",
     ),
     "a timer runs chronyd -q": (
         [],
         {"timers": [TIMER]},
-        "clock.timer, by clock.service: /usr/sbin/chronyd -q server ntp1.example iburst",
+        (Key.TIMER, ("chronyd",)),
+        ["clock.timer", "clock.service: /usr/sbin/chronyd -q server ntp1.example iburst"],
         "systemctl disable --now clock.timer",
-        "chronyd in a timer",
     ),
 }
 
 
-@pytest.mark.parametrize(("processes", "found", "what", "remedy", "cause"), FAILING.values(), ids=FAILING)
-def test_what_sets_the_clock_beside_the_daemon_is_named_with_how_to_stop_it(processes, found, what, remedy, cause):
+@pytest.mark.parametrize(("processes", "found", "cause", "what", "stop"), FAILING.values(), ids=FAILING)
+def test_what_sets_the_clock_beside_the_daemon_is_named_with_how_to_stop_it(processes, found, cause, what, stop):
     finding = judge(*processes, **found)
-    assert finding.state == "fail"
-    assert finding.summary == f"the clock is moved by {what}"
-    assert remedy in finding.remedy
-    assert finding.cause == cause
-    assert finding.seen["movers"] == [what]
+    key, about = cause
+    assert (finding.state, finding.keys, finding.about) == ("fail", (key,), about)
+    assert not unsaid(finding.summary, *what)
+    assert stop in finding.remedy
+    (mover,) = finding.seen["movers"]
+    assert not unsaid(mover, *what)
 
 
-PASSING = {
-    "nothing": ([], {}, "nothing beside the time daemon was found to move the clock"),
+PASSING = {  # the processes, what else was found, and what the reader is to know of it
+    "nothing": ([], {}, []),
     "VMware's periodic synchronisation is off": (
         [VMTOOLSD],
-        {"virtualization": "vmware", "vmware_timesync": answer(69, "Disabled\n")},
-        "the tools still set the clock once after a resume",
+        {"virtualization": "vmware", "vmware_timesync": answer("Disabled\n", 69)},
+        ["VMware", "time.synchronize.* = FALSE", ".vmx"],
     ),
-    "VMware without its tools": ([], {"virtualization": "vmware"}, "nothing beside the time daemon"),
+    "VMware without its tools": ([], {"virtualization": "vmware"}, []),
     "VirtualBox with its synchronisation off": (
         [{**VBOXSERVICE, "cmdline": "/usr/sbin/VBoxService --disable-timesync"}],
         {"virtualization": "oracle"},
-        "nothing beside the time daemon",
+        [],
     ),
-    "Hyper-V": ([], {"virtualization": "microsoft"}, "refclock PHC /dev/ptp_hyperv"),
+    "Hyper-V": ([], {"virtualization": "microsoft"}, ["Hyper-V", "refclock PHC /dev/ptp_hyperv"]),
 }
 
 
-@pytest.mark.parametrize(("processes", "found", "words"), PASSING.values(), ids=PASSING)
-def test_what_leaves_the_clock_alone_passes(processes, found, words):
+@pytest.mark.parametrize(("processes", "found", "noted"), PASSING.values(), ids=PASSING)
+def test_what_leaves_the_clock_alone_passes(processes, found, noted):
     finding = judge(*processes, **found)
-    assert finding.state == "pass"
-    assert words in finding.summary
+    assert (finding.state, finding.keys, finding.seen["movers"]) == ("pass", (), [])
+    assert not unsaid(finding.summary, *noted)
+    assert noted or finding.summary == judge().summary
 
 
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        pytest.param(None, "vmware-toolbox-cmd was not found", id="no tool to ask"),
+        pytest.param(None, "vmware-toolbox-cmd", id="no tool to ask"),
         pytest.param({"error": "no answer within 5 s"}, "no answer within 5 s", id="no answer"),
-        pytest.param(answer(1, "", "must be run inside a virtual machine"), "must be run inside", id="an error"),
+        pytest.param(
+            {"rc": 1, "stdout": "", "stderr": "must be run inside a virtual machine"},
+            "must be run inside",
+            id="an error",
+        ),
+        pytest.param({"rc": 2, "stdout": "", "stderr": ""}, "rc 2", id="an error without a word"),
     ],
 )
 def test_vmwares_tools_that_do_not_tell_are_inconclusive(told, why):
     finding = judge(VMTOOLSD, virtualization="vmware", vmware_timesync=told)
-    assert finding.state == "inconclusive"
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.VMWARE_UNKNOWN,))
+    assert why in finding.seen["vmware_timesync"]
     assert why in finding.summary
-    assert finding.cause == "VMware's time synchronisation unknown"
+    assert not unsaid(finding.remedy, "`vmware-toolbox-cmd timesync status`", "gate_advisory_checks")
 
 
 def test_several_movers_are_all_named():
     finding = judge(VBOXSERVICE, cron=[CRON], timers=[TIMER])
-    assert finding.cause == "VirtualBox's synchronisation, chronyd in a timer, ntpdate in cron"
+    assert set(finding.keys) == {Key.VIRTUALBOX, Key.TIMER, Key.CRON}
+    assert finding.about == ("chronyd", "ntpdate")
     assert len(finding.seen["movers"]) == 3
+    assert not unsaid(finding.summary, "VBoxService", "clock.timer", "/etc/cron.d/clock:3")
 
 
 def test_what_could_not_be_read_of_cron_is_named():
     finding = judge(unread=[{"path": "/var/spool/cron/crontabs", "error": "Permission denied"}])
     assert finding.state == "pass"
-    assert "not read, for want of root: /var/spool/cron/crontabs" in finding.summary
+    assert not unsaid(finding.summary, "/var/spool/cron/crontabs")
 
 
 def test_timers_that_systemd_did_not_tell_are_missing_evidence():
@@ -146,7 +152,8 @@ def test_it_never_passes_where_something_moves_the_clock(movers):
         *processes,
         cron=[CRON] if "cron" in movers else [],
         timers=[TIMER] if "timer" in movers else [],
-        vmware_timesync=answer(0) if "VMware" in movers else None,
+        vmware_timesync=answer("Enabled\n") if "VMware" in movers else None,
     )
-    assert finding.state == "fail"
+    keys = {"VMware": Key.VMWARE, "VirtualBox": Key.VIRTUALBOX, "cron": Key.CRON, "timer": Key.TIMER}
+    assert (finding.state, set(finding.keys)) == ("fail", {keys[name] for name in movers})
     assert len(finding.seen["movers"]) == len(movers)

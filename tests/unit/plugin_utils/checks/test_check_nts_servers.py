@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import NtsState as Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.builders import NS, TRUE_NS, chrony, policy, record, time_services, unit
+from tests.builders import NS, TRUE_NS, chrony, record, time_services, unit
+from tests.findings import finding_of, unsaid
 
 NOW_S = TRUE_NS // NS
 NTS_CONFIG = "server a.example iburst nts\nserver b.example iburst nts\nmakestep 1 3\n"
@@ -38,18 +39,31 @@ def outdated(valid_from_s: int, valid_to_s: int) -> dict[str, Any]:
 
 def judge(*servers: dict[str, Any], skew_s: float = 0.0, config: str = NTS_CONFIG, **sections: Any) -> Finding:
     sections = {"chrony": chrony(config=config), **sections}
-    return nts_servers.judge(
-        Record(record(skew_s, nts={"servers": list(servers)}, **sections)), Policy.from_json(policy())
-    )
+    return finding_of(nts_servers, record(skew_s, nts={"servers": list(servers)}, **sections))
 
 
 BLOCKED = failed("connect", "192.0.2.1 port 4460: timed out")
 YEAR_S = 365 * 86400
+CHRONY = chrony(config=NTS_CONFIG)
+EXAMPLES = {
+    Key.ESTABLISHED: nts(),
+    Key.NAME_NOT_RESOLVED: failed("dns", "a.example: Name or service not known"),
+    Key.BLOCKED: BLOCKED,
+    Key.REFUSED: failed("connect", "192.0.2.1 port 4460: Connection refused"),
+    Key.NO_ROUTE: failed("connect", "192.0.2.1 port 4460: No route to host"),
+    Key.NO_NTS: failed("alpn", "the server chose no protocol; expected ntske/1"),
+    Key.NOT_TRUSTED: failed("tls", "unable to get local issuer certificate", kind="unknown_ca"),
+    Key.TLS_FAILED: failed("tls", "no answer within 2 s"),
+    Key.CLOCK: outdated(-600, YEAR_S),
+    Key.EXPIRED: outdated(-YEAR_S, -3600),
+    Key.CLOCK_OR_CERTIFICATE: outdated(-YEAR_S, YEAR_S),
+}
+"""A server for each state; the one of CLOCK is so by a clock that is 612 s behind."""
 
 
 def test_a_node_without_nts_passes():
     finding = judge(config="server ntp.example iburst\n")
-    assert (finding.state, finding.summary) == ("pass", "no server is authenticated with NTS")
+    assert (finding.state, finding.keys, finding.seen) == ("pass", (), {"servers": []})
 
 
 def test_a_server_that_was_not_asked_is_missing_evidence():
@@ -60,109 +74,96 @@ def test_a_server_that_was_not_asked_is_missing_evidence():
 
 def test_servers_that_set_it_up_pass():
     finding = judge(nts(), nts("b.example"))
-    assert (finding.state, finding.summary) == ("pass", "2 of 2 servers set up NTS with this node")
+    assert (finding.state, finding.keys, finding.seen["problems"]) == ("pass", (), {})
+    assert "2 of 2" in finding.summary
 
 
 def test_one_that_sets_it_up_is_enough_and_the_other_is_told():
     finding = judge(BLOCKED, nts("b.example"))
     assert finding.state == "pass"
-    assert finding.summary == (
-        "1 of 2 servers set up NTS with this node; not: a.example: TCP 4460 blocked (192.0.2.1 port 4460: timed out)"
-    )
+    assert not unsaid(finding.summary, "1 of 2", "a.example", "192.0.2.1 port 4460: timed out")
+    assert "b.example" not in finding.summary
+    assert list(finding.seen["problems"]) == ["a.example"]
 
 
-FAILED = {
-    "dropped": (BLOCKED, "TCP 4460 blocked", "TCP from this node to a.example port 4460 (192.0.2.1)"),
-    "no answer within the bound": (failed("connect", "no answer within 2 s"), "TCP 4460 blocked", "network team"),
-    "refused": (
-        failed("connect", "192.0.2.1 port 4460: Connection refused"),
-        "refused",
-        "runs there: a.example port 4460",
-    ),
-    "no route": (failed("connect", "192.0.2.1 port 4460: No route to host"), "no route", "a route to a.example"),
+A_AT_PORT = "a.example port 4460 (192.0.2.1)"
+FAILED = {  # the server, the key, and what the remedy names
+    "dropped": (BLOCKED, Key.BLOCKED, ["TCP", A_AT_PORT, "UDP"]),
+    "no answer within the bound": (failed("connect", "no answer within 2 s"), Key.BLOCKED, [A_AT_PORT]),
+    "refused": (EXAMPLES[Key.REFUSED], Key.REFUSED, [A_AT_PORT]),
+    "no route": (EXAMPLES[Key.NO_ROUTE], Key.NO_ROUTE, [A_AT_PORT]),
     "no route by IPv6 and dropped by IPv4": (
         failed("connect", "2001:db8::1 port 4460: Network is unreachable; 192.0.2.1 port 4460: timed out"),
-        "TCP 4460 blocked",
-        "network team",
+        Key.BLOCKED,
+        [A_AT_PORT],
     ),
-    "DNS": (failed("dns", "a.example: Name or service not known"), "name not resolved", "/etc/resolv.conf"),
-    "unknown CA": (
-        failed("tls", "unable to get local issuer certificate", kind="unknown_ca"),
-        "certificate not trusted",
-        "ntstrustedcerts",
-    ),
-    "another's name": (
-        failed("tls", "Hostname mismatch", kind="wrong_name"),
-        "certificate not trusted",
-        "or of another name",
-    ),
-    "TLS": (failed("tls", "no answer within 2 s"), "TLS failed", "openssl s_client"),
-    "a web server": (failed("alpn", "the server chose no protocol; expected ntske/1"), "no NTS there", "ntsport"),
+    "by the kind that the node names": (failed("connect", "it says so", kind="timeout"), Key.BLOCKED, [A_AT_PORT]),
+    "DNS": (EXAMPLES[Key.NAME_NOT_RESOLVED], Key.NAME_NOT_RESOLVED, ["/etc/resolv.conf"]),
+    "unknown CA": (EXAMPLES[Key.NOT_TRUSTED], Key.NOT_TRUSTED, ["`ntstrustedcerts`", "a.example"]),
+    "another's name": (failed("tls", "Hostname mismatch", kind="wrong_name"), Key.NOT_TRUSTED, ["a.example"]),
+    "TLS": (EXAMPLES[Key.TLS_FAILED], Key.TLS_FAILED, ["openssl s_client"]),
+    "a web server": (EXAMPLES[Key.NO_NTS], Key.NO_NTS, ["`ntsport`"]),
 }
 
 
-@pytest.mark.parametrize(("server", "cause", "asked"), FAILED.values(), ids=FAILED)
-def test_what_is_in_the_way_is_told_apart_with_the_next_step(server, cause, asked):
+@pytest.mark.parametrize(("server", "key", "asked"), FAILED.values(), ids=FAILED)
+def test_what_is_in_the_way_is_told_apart_with_the_next_step(server, key, asked):
     finding = judge(server)
-    assert (finding.state, finding.cause) == ("fail", f"NTS: {cause}")
-    assert asked in finding.remedy
+    assert (finding.state, finding.keys) == ("fail", (key,))
+    assert not unsaid(finding.summary, "0 of 1", "a.example", server["error"]["message"])
+    assert not unsaid(finding.remedy, *asked)
+
+
+def test_no_two_states_have_the_same_next_step():
+    remedies = {key: judge(server).remedy for server, key, _asked in FAILED.values()}
+    assert len(set(remedies.values())) == len(remedies) == 7
 
 
 def test_every_cause_is_told_and_answered():
     finding = judge(BLOCKED, failed("dns", "b.example: no", "b.example"))
-    assert finding.cause == "NTS: TCP 4460 blocked, name not resolved"
-    assert "a.example port 4460" in finding.remedy
-    assert "/etc/resolv.conf" in finding.remedy
+    assert set(finding.keys) == {Key.BLOCKED, Key.NAME_NOT_RESOLVED}
+    assert not unsaid(finding.remedy, "a.example port 4460", "/etc/resolv.conf")
 
 
 @pytest.mark.parametrize(
-    ("server", "skew_s", "cause"),
+    ("server", "skew_s", "key"),
     [
+        pytest.param(outdated(-600, YEAR_S), -612.0, Key.CLOCK, id="clock behind"),
+        pytest.param(outdated(-YEAR_S, 3600), 7200.0, Key.CLOCK, id="clock ahead"),
+        pytest.param(outdated(-YEAR_S, -3600), 0.0, Key.EXPIRED, id="expired, clock right"),
+        pytest.param(outdated(-YEAR_S, -86400), 45.0, Key.EXPIRED, id="expired, whatever the clock"),
+        pytest.param(outdated(-YEAR_S, YEAR_S), -5.0, Key.CLOCK_OR_CERTIFICATE, id="another of its chain"),
         pytest.param(
-            outdated(-600, YEAR_S), -612.0, "certificate not valid at the node's time: the clock", id="clock behind"
-        ),
-        pytest.param(
-            outdated(-YEAR_S, 3600), 7200.0, "certificate not valid at the node's time: the clock", id="clock ahead"
-        ),
-        pytest.param(
-            outdated(-YEAR_S, -3600), 0.0, "certificate not valid at the true time", id="expired, clock right"
-        ),
-        pytest.param(
-            outdated(-YEAR_S, -86400), 45.0, "certificate not valid at the true time", id="expired, whatever the clock"
-        ),
-        pytest.param(
-            outdated(-YEAR_S, YEAR_S), -5.0, "certificate not valid at the node's time", id="another of its chain"
-        ),
-        pytest.param(
-            {**outdated(0, 1), "certificate": None},
-            -5.0,
-            "certificate not valid at the node's time",
-            id="times not seen",
+            {**outdated(0, 1), "certificate": None}, -5.0, Key.CLOCK_OR_CERTIFICATE, id="the certificate was not seen"
         ),
     ],
 )
-def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server, skew_s, cause):
+def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server, skew_s, key):
     finding = judge(server, skew_s=skew_s)
-    assert (finding.state, finding.cause) == ("fail", f"NTS: {cause}")
-    assert ("Fix the clock" in finding.remedy) == cause.endswith("the clock")
+    assert (finding.state, finding.keys) == ("fail", (key,))
+    # What the clock alone is blamed for asks nothing of the server.
+    assert ("a.example" in finding.remedy) == (key is not Key.CLOCK)
+    assert ("clock_skew" in finding.remedy) == (key is not Key.EXPIRED)
 
 
 def test_a_certificate_that_only_a_clock_behind_takes_for_valid_is_told():
     times = {"not_before_s": NOW_S - YEAR_S, "not_after_s": NOW_S - 3600}
     finding = judge(nts(certificate=times), skew_s=-7200.0)
-    assert (finding.state, finding.cause) == ("fail", "NTS: certificate not valid at the true time")
+    assert (finding.state, finding.keys) == ("fail", (Key.EXPIRED,))
     assert judge(nts(certificate={**times, "not_after_s": NOW_S + 3600}), skew_s=-7200.0).state == "pass"
 
 
 def test_servers_that_chrony_was_not_told_are_not_judged():
     candidate = {**BLOCKED, "configured": False}
-    assert judge(candidate, nts("b.example", configured=True)).summary == "1 of 1 servers set up NTS with this node"
-    assert judge(candidate, config="server ntp.example iburst\n").summary == "no server is authenticated with NTS"
+    beside = judge(candidate, nts("b.example", configured=True))
+    assert (beside.state, "1 of 1" in beside.summary, "a.example" in beside.summary) == ("pass", True, False)
+    alone = judge(candidate, config="server ntp.example iburst\n")
+    assert (alone.state, alone.seen) == ("pass", {"servers": []})
 
 
 def test_without_a_known_skew_neither_is_accused():
     nobody = {"ntp": {"servers": []}, "api_date": {"apis": []}}
-    assert judge(outdated(-YEAR_S, -3600), **nobody).cause == "NTS: certificate not valid at the node's time"
+    assert judge(outdated(-YEAR_S, -3600), **nobody).keys == (Key.CLOCK_OR_CERTIFICATE,)
 
 
 @pytest.mark.parametrize(
@@ -184,22 +185,20 @@ def test_without_a_known_skew_neither_is_accused():
 def test_other_sources_count_where_chronyd_may_select_them(lines, state):
     finding = judge(BLOCKED, config=NTS_CONFIG + lines)
     assert finding.state == state
-    assert ("c.example without" in finding.summary) == (state == "pass")
+    assert ("c.example" in finding.summary) == (state == "pass")
 
 
 @pytest.mark.parametrize("mode", ["mix", "prefer", "require", "ignore"])
 def test_a_reference_clock_does_without_nts(mode):
     finding = judge(BLOCKED, config=f"{NTS_CONFIG}refclock PHC /dev/ptp_kvm poll 2\nauthselectmode {mode}\n")
-    assert (finding.state, "PHC /dev/ptp_kvm without" in finding.summary) == ("pass", True)
+    assert (finding.state, "PHC /dev/ptp_kvm" in finding.summary) == ("pass", True)
 
 
 def test_on_a_node_that_another_daemon_steers_nts_is_not_asked_for():
     others = time_services(unit("systemd-timesyncd.service"))
     finding = judge(BLOCKED, time_services=others)
-    assert (finding.state, finding.summary) == (
-        "pass",
-        "systemd-timesyncd.service steers this clock: chrony's servers with NTS are not asked",
-    )
+    assert (finding.state, finding.keys) == ("pass", ())
+    assert "systemd-timesyncd.service" in finding.summary
 
 
 def test_where_chrony_is_stopped_its_servers_are_tried_all_the_same():

@@ -4,17 +4,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.time_service import Key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import CHRONY_UNIT, policy, record, time_services, unit
+from tests.builders import CHRONY_UNIT, record, time_services, unit
+from tests.findings import finding_of, unsaid
 
 
 def judge(*units: dict[str, Any], manager: str = "systemd", processes: tuple[dict[str, Any], ...] = ()):
-    section = {**time_services(*units, manager=manager), "processes": list(processes)}
-    return time_service.judge(Record(record(time_services=section)), Policy.from_json(policy()))
+    return finding_of(time_service, record(time_services=time_services(*units, manager=manager, processes=processes)))
 
 
 def process(comm: str, cgroup: str | None, cmdline: str = "", pid: int = 812) -> dict[str, Any]:
@@ -27,43 +26,43 @@ POD = "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod7.slice/
 SESSION = "/user.slice/user-0.slice/session-3.scope"
 OWN = "/system.slice/chrony.service"
 
-PASSING = {
-    "chrony alone": ([CHRONY_UNIT], [], "chrony.service steers the clock, and no other time daemon does"),
+PASSING = {  # the units, the processes, and who steers the clock
+    "chrony alone": ([CHRONY_UNIT], [], "chrony.service"),
     "Fedora's chronyd without privileges": (
         [unit("chronyd-restricted.service", main_pid=731)],
         [process("chronyd", "/system.slice/chronyd-restricted.service", "/usr/sbin/chronyd -U", pid=731)],
-        "chronyd-restricted.service steers the clock",
+        "chronyd-restricted.service",
     ),
-    "timesyncd alone": ([TIMESYNCD], [], "systemd-timesyncd.service steers the clock"),
+    "timesyncd alone": ([TIMESYNCD], [], "systemd-timesyncd.service"),
     "another one installed, but down": (
         [CHRONY_UNIT, unit("systemd-timesyncd.service", "inactive", "disabled")],
         [],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "another one down, though enabled: that is the next boot's": (
         [CHRONY_UNIT, unit("ntpd.service", "inactive", "enabled")],
         [],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "not enabled: that is the next boot's": (
         [unit("chrony.service", "active", "disabled")],
         [],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "chronyd and its helper process": (
         [CHRONY_UNIT],
         [process("chronyd", OWN, pid=731), process("chronyd", OWN, pid=733)],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "its helper, on a kernel that told no cgroup": (
         [CHRONY_UNIT],
         [process("chronyd", None, pid=731), process("chronyd", None, pid=733)],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "chronyd -x in a pod": (
         [CHRONY_UNIT],
         [process("chronyd", OWN, pid=731), process("chronyd", POD, "chronyd -d -x -f /etc/chrony.conf")],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "timemaster with what it starts": (
         [unit("timemaster.service", main_pid=500)],
@@ -75,7 +74,7 @@ PASSING = {
             process("ptp4l", "/system.slice/timemaster.service", "ptp4l -l 5 -H", pid=502),
             process("phc2sys", "/system.slice/timemaster.service", "phc2sys -a -r -E ntpshm", pid=503),
         ],
-        "timemaster.service steers the clock",
+        "timemaster.service",
     ),
     "ptp4l and phc2sys": (
         [unit("ptp4l.service", main_pid=510), unit("phc2sys.service", main_pid=511)],
@@ -83,135 +82,136 @@ PASSING = {
             process("ptp4l", "/system.slice/ptp4l.service", "ptp4l -i eth0", pid=510),
             process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s eth0 -w", pid=511),
         ],
-        "phc2sys.service steers the clock",
+        "phc2sys.service",
     ),
     "chrony beside a ptp4l that steers its card": (
         [CHRONY_UNIT],
         [process("ptp4l", "/system.slice/system-ptp4l.slice/ptp4l@eth0.service", "ptp4l -i eth0")],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
     "one in a pod alone": (
         [],
         [process("chronyd", POD, "chronyd -d")],
-        f"chronyd (pid 812, cgroup {POD}) steers the clock, and no other time daemon does (it belongs to no known unit)",
+        f"chronyd (pid 812, cgroup {POD})",
     ),
     "guest tools are for another check": (
         [CHRONY_UNIT],
         [process("vmtoolsd", "/system.slice/open-vm-tools.service"), process("VBoxService", None)],
-        "chrony.service steers the clock",
+        "chrony.service",
     ),
 }
 
 
-@pytest.mark.parametrize(("units", "processes", "summary"), PASSING.values(), ids=PASSING)
-def test_one_daemon_that_steers_passes(units, processes, summary):
+@pytest.mark.parametrize(("units", "processes", "steers"), PASSING.values(), ids=PASSING)
+def test_one_daemon_that_steers_passes(units, processes, steers):
     finding = judge(*units, processes=processes)
-    assert finding.state == "pass", finding.summary
-    assert summary in finding.summary
+    assert (finding.state, finding.keys) == ("pass", ()), finding.summary
+    assert finding.summary.startswith(steers)
+    assert finding.seen["competing"] == []
 
 
-FAILING = {
+FAILING = {  # the units, the processes, the key and whom it is about, what is seen, what to do
     "none installed": (
         [],
         [],
-        "no time daemon runs on this node (none is installed)",
-        "Install and configure chrony: the gate does it",
-        "no time daemon installed",
+        (Key.NONE_INSTALLED, ()),
+        [],
+        ["chrony", "skewgate.preflight.remediate"],
     ),
     "helpers alone": (
         [unit("chrony-wait.service"), unit("time-sync.target")],
         [],
-        "none is installed",
-        "Install and configure chrony",
-        "no time daemon installed",
+        (Key.NONE_INSTALLED, ()),
+        [],
+        ["chrony", "skewgate.preflight.remediate"],
     ),
     "installed, but off": (
         [unit("chrony.service", "inactive", "disabled")],
         [],
-        "no time daemon runs on this node (installed: chrony.service: inactive/dead, disabled)",
-        "systemctl enable --now chrony.service",
-        "the time daemon does not run",
+        (Key.NOT_RUNNING, ()),
+        ["chrony.service: inactive/dead, disabled"],
+        ["systemctl enable --now chrony.service"],
     ),
     "failed": (
         [unit("chrony.service", "failed")],
         [],
-        "chrony.service: failed/dead, enabled",
-        "journalctl -u chrony.service",
-        "the time daemon does not run",
+        (Key.NOT_RUNNING, ()),
+        ["chrony.service: failed/dead, enabled"],
+        ["journalctl -u chrony.service"],
     ),
     "falling over": (
         [unit("chrony.service", "activating", sub_state="auto-restart")],
         [],
-        "chrony.service: activating/auto-restart, enabled",
-        "journalctl -u chrony.service",
-        "the time daemon does not run",
+        (Key.NOT_RUNNING, ()),
+        ["chrony.service: activating/auto-restart, enabled"],
+        ["journalctl -u chrony.service"],
     ),
     "chronyd -x alone": (
         [CHRONY_UNIT],
         [process("chronyd", OWN, "/usr/sbin/chronyd -F 1 -x", pid=731)],
-        "no time daemon steers this clock (chrony.service: chronyd runs with -x)",
-        "Let chrony.service steer the clock",
-        "the time daemon leaves the clock alone",
+        (Key.LEAVES_CLOCK_ALONE, ()),
+        ["chrony.service: chronyd ", "-x"],
+        ["chrony.service"],
     ),
     "timesyncd beside chrony": (
         [TIMESYNCD, CHRONY_UNIT],
         [],
-        "2 time daemons steer this clock: systemd-timesyncd.service, chrony.service",
-        "Keep chrony.service: systemctl disable --now systemd-timesyncd.service",
-        "several time daemons: chrony, systemd-timesyncd",
+        (Key.SEVERAL, ("chrony", "systemd-timesyncd")),
+        [" 2 ", "systemd-timesyncd.service, chrony.service"],
+        ["chrony.service: systemctl disable --now systemd-timesyncd.service"],
     ),
     "ntpd beside phc2sys": (
         [NTPD, unit("phc2sys.service", main_pid=511)],
         [process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s eth0", pid=511)],
-        "2 time daemons steer this clock: ntpd.service, phc2sys.service",
-        "Keep ntpd.service: systemctl disable --now phc2sys.service",
-        "several time daemons: ntpd, phc2sys",
+        (Key.SEVERAL, ("ntpd", "phc2sys")),
+        [" 2 ", "ntpd.service, phc2sys.service"],
+        ["ntpd.service: systemctl disable --now phc2sys.service"],
     ),
     "another program in a unit that is no time daemon's": (
         [CHRONY_UNIT, unit("open-vm-tools.service", main_pid=612)],
         [process("htpdate", "/system.slice/open-vm-tools.service", "htpdate -D example.com")],
-        "chrony.service, htpdate (pid 812, cgroup /system.slice/open-vm-tools.service)",
-        "Keep chrony.service: systemctl disable --now open-vm-tools.service",
-        "several time daemons: chrony, htpdate",
+        (Key.SEVERAL, ("chrony", "htpdate")),
+        ["chrony.service, htpdate (pid 812, cgroup /system.slice/open-vm-tools.service)"],
+        ["chrony.service: systemctl disable --now open-vm-tools.service"],
     ),
     "a second chronyd in a pod": (
         [CHRONY_UNIT],
         [process("chronyd", OWN, pid=731), process("chronyd", POD, "chronyd -d")],
-        f"chrony.service, chronyd (pid 812, cgroup {POD})",
-        f"Keep chrony.service: remove the container of pid 812 ({POD}), or let it run chronyd with -x",
-        "several time daemons: chrony, chrony",
+        (Key.SEVERAL, ("chrony", "chrony")),
+        [f"chrony.service, chronyd (pid 812, cgroup {POD})"],
+        ["chrony.service: ", f"pid 812 ({POD})", " -x"],
     ),
     "ntpd started by hand": (
         [CHRONY_UNIT],
         [process("ntpd", SESSION, "ntpd -d")],
-        f"ntpd (pid 812, cgroup {SESSION})",
-        "Keep chrony.service: kill 812, and take it out of what starts it",
-        "several time daemons: chrony, ntpd",
+        (Key.SEVERAL, ("chrony", "ntpd")),
+        [f"ntpd (pid 812, cgroup {SESSION})"],
+        ["chrony.service: kill 812, "],
     ),
     "ntpd started by hand, over a connection that belongs to no session": (
         [CHRONY_UNIT],
         [process("ntpd", "/system.slice/ssh.service", "ntpd -d")],
-        "ntpd (pid 812, cgroup /system.slice/ssh.service)",
-        "Keep chrony.service: kill 812, and take it out of what starts it",
-        "several time daemons: chrony, ntpd",
+        (Key.SEVERAL, ("chrony", "ntpd")),
+        ["ntpd (pid 812, cgroup /system.slice/ssh.service)"],
+        ["chrony.service: kill 812, "],
     ),
     "phc2sys in a unit of another name": (
         [CHRONY_UNIT],
         [process("phc2sys", "/system.slice/system-phc2sys.slice/phc2sys@eth0.service", "phc2sys -s eth0")],
-        "phc2sys (pid 812, cgroup /system.slice/system-phc2sys.slice/phc2sys@eth0.service)",
-        "Keep chrony.service: systemctl disable --now phc2sys@eth0.service",
-        "several time daemons: chrony, phc2sys",
+        (Key.SEVERAL, ("chrony", "phc2sys")),
+        ["phc2sys (pid 812, cgroup /system.slice/system-phc2sys.slice/phc2sys@eth0.service)"],
+        ["chrony.service: systemctl disable --now phc2sys@eth0.service"],
     ),
 }
 
 
-@pytest.mark.parametrize(("units", "processes", "summary", "remedy", "cause"), FAILING.values(), ids=FAILING)
-def test_none_or_several_fail_with_what_to_do(units, processes, summary, remedy, cause):
+@pytest.mark.parametrize(("units", "processes", "cause", "shown", "steps"), FAILING.values(), ids=FAILING)
+def test_none_or_several_fail_with_what_to_do(units, processes, cause, shown, steps):
     finding = judge(*units, processes=processes)
-    assert finding.state == "fail"
-    assert summary in finding.summary
-    assert remedy in finding.remedy
-    assert finding.cause == cause
+    key, about = cause
+    assert (finding.state, finding.keys, finding.about) == ("fail", (key,), about)
+    assert not unsaid(finding.summary, *shown)
+    assert not unsaid(finding.remedy, *steps)
 
 
 CHRONYD = unit("chronyd", names=["chronyd"])
@@ -220,28 +220,30 @@ BUSYBOX = unit("ntpd", names=["ntpd"], main_pid=0)
 
 def test_openrcs_services_are_judged_likewise():
     alone = judge(CHRONYD, manager="openrc", processes=(process("chronyd", "/"),))
-    assert (alone.state, alone.summary) == ("pass", "chronyd steers the clock, and no other time daemon does")
+    assert (alone.state, alone.keys) == ("pass", ())
+    assert alone.summary.startswith("chronyd ")
     both = judge(
         CHRONYD,
         BUSYBOX,
         manager="openrc",
         processes=(process("chronyd", "/"), process("ntpd", "/openrc.ntpd", "ntpd -N -p pool.ntp.org", pid=813)),
     )
-    assert both.state == "fail"
-    assert both.remedy == "Keep chronyd: rc-service ntpd stop; rc-update del ntpd"
+    assert (both.state, both.keys) == ("fail", (Key.SEVERAL,))
+    assert both.remedy.endswith("chronyd: rc-service ntpd stop; rc-update del ntpd")
 
 
 def test_an_openrc_service_whose_process_has_died_does_not_run():
     finding = judge(CHRONYD, manager="openrc")
-    assert finding.state == "fail"
+    assert (finding.state, finding.keys) == ("fail", (Key.NOT_RUNNING,))
     assert "rc-service chronyd start" in finding.remedy
 
 
 def test_a_node_without_either_is_judged_by_its_processes():
     assert judge(manager="other", processes=(process("chronyd", None),)).state == "pass"
     both = judge(manager="other", processes=(process("chronyd", None), process("ntpd", None, pid=813)))
-    assert both.remedy == "Keep chronyd (pid 812, cgroup unknown): kill 813, and take it out of what starts it"
-    assert judge(manager="other").state == "fail"
+    assert both.keys == (Key.SEVERAL,)
+    assert not unsaid(both.remedy, "chronyd (pid 812", ": kill 813, ")
+    assert judge(manager="other").keys == (Key.NONE_INSTALLED,)
 
 
 @pytest.mark.parametrize("order", [[TIMESYNCD, CHRONY_UNIT, NTPD], [CHRONY_UNIT, NTPD, TIMESYNCD]])
@@ -269,7 +271,7 @@ def test_it_passes_where_exactly_one_steers_whoever_it_is(active, strays, enable
     processes = tuple(process("chronyd", cgroup, "chronyd -d", pid=900 + at) for at, cgroup in enumerate(strays))
     finding = judge(*units, processes=processes)
     assert (finding.state == "pass") == (len(active) + len(strays) == 1)
-    assert finding.state == "pass" or finding.cause
+    assert finding.keys == {0: (Key.NONE_INSTALLED,), 1: ()}.get(len(active) + len(strays), (Key.SEVERAL,))
 
 
 @pytest.mark.parametrize(
@@ -282,11 +284,9 @@ def test_it_passes_where_exactly_one_steers_whoever_it_is(active, strays, enable
     ],
 )
 def test_a_ptp4l_alone_moves_the_system_clock_only_with_software_time_stamps(options, config, state):
-    services = {
-        **time_services(unit("ptp4l@eth0.service", main_pid=510)),
-        "processes": [process("ptp4l", None, f"/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0{options}", pid=510)],
-    }
+    runs = process("ptp4l", None, f"/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0{options}", pid=510)
+    services = time_services(unit("ptp4l@eth0.service", main_pid=510), processes=[runs])
     ptp = {"present": True, "config": {"files": [{"path": "/etc/linuxptp/ptp4l.conf", "text": config}]}}
-    finding = time_service.judge(Record(record(time_services=services, ptp=ptp)), Policy.from_json(policy()))
-    assert finding.state == state
-    assert ("phc2sys" in finding.remedy) == (state == "fail")
+    finding = finding_of(time_service, record(time_services=services, ptp=ptp))
+    assert (finding.state, finding.keys) == (state, () if state == "pass" else (Key.PTP4L_WITHOUT_PHC2SYS,))
+    assert ("`phc2sys -a -r`" in finding.remedy) == (state == "fail")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.builders import (
     source,
     unreached,
 )
+from tests.findings import unsaid
 
 SERVERS = ("10.77.0.1", "10.77.0.2", "10.77.0.3")
 
@@ -93,7 +95,7 @@ def test_a_controller_with_the_true_time_is_no_finding():
 def test_a_controller_that_the_nodes_references_contradict_is_told(off_s, direction):
     skews_s = {"a": 0.0, "b": 9.0}
     nodes = {name: {**record(skew_s), "controller": controller_off_s(off_s)} for name, skew_s in skews_s.items()}
-    assert f" s {direction} (± " in told(**nodes)["controller_clock"]["summary"]
+    assert re.search(rf"\d\.\d+ s {direction} \(± \d", told(**nodes)["controller_clock"]["summary"])
     found = fleet(**nodes)["controller_skew_s"]
     assert found["low"] <= off_s <= found["high"]
     assert found["high"] - found["low"] < 5
@@ -121,18 +123,17 @@ def test_a_single_reference_does_not_accuse_the_controller():
 
 def test_a_fleet_that_is_off_together_is_told():
     finding = told(a=record(-612.0), b=record(-612.4), c=record(-611.9))["fleet_off_together"]
-    assert finding["summary"] == (
-        "all 3 nodes whose skew is known are off together: 612.402 s behind to 611.898 s behind, "
-        "and only 0.497 s to 0.503 s apart"
-    )
+    assert not unsaid(finding["summary"], " 3 ", "611.898 s behind", " 0.50")
     assert finding["nodes"] == ["a", "b", "c"]
 
 
 def test_a_fleet_that_agrees_with_the_controller_accuses_the_references():
     nodes = {name: {**record(45.0), "controller": controller_off_s(45.0)} for name in "ab"}
     found = told(**nodes)
-    assert "the references may be what is wrong" in found["fleet_off_together"]["summary"]
+    assert "controller" in found["fleet_off_together"]["summary"]
     assert "ahead" in found["controller_clock"]["summary"]
+    right = told(**{name: record(45.0) for name in "ab"})
+    assert "controller" not in right["fleet_off_together"]["summary"]
 
 
 @pytest.mark.parametrize(
@@ -152,33 +153,36 @@ def test_nodes_that_are_off_each_by_itself_are_not_off_together(skews):
 
 # Servers that several nodes share
 
+SILENT_FOR_SOME = {"a": with_servers(), **{name: with_servers(s3=silent_sample()) for name in "bc"}}
+FOR_SOME = told(**SILENT_FOR_SOME)["ntp_server_shared"]
+WRONG_FOR_ALL = told(**{name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"})["ntp_server_shared"]
+
 
 def test_a_server_that_serves_no_node_is_told_once_with_their_number():
     finding = told(**{name: with_servers(s3=silent_sample()) for name in "abcd"})["ntp_server_shared"]
-    assert finding["summary"] == "all 4 nodes that asked got no usable time from 10.77.0.3: no reply within 2 s"
-    assert "the same from everywhere" in finding["remedy"]
+    assert not unsaid(finding["summary"], " 4 ", "10.77.0.3: no reply within 2 s")
+    assert (finding["nodes"], unsaid(finding["summary"], *SERVERS[:2])) == (list("abcd"), list(SERVERS[:2]))
+    assert finding["remedy"] not in {FOR_SOME["remedy"], WRONG_FOR_ALL["remedy"]}
 
 
 def test_a_server_that_serves_some_nodes_only_points_to_their_network():
-    nodes = {"a": with_servers(), "b": with_servers(s3=silent_sample()), "c": with_servers(s3=silent_sample())}
-    finding = told(**nodes)["ntp_server_shared"]
-    assert finding["summary"].startswith("2 of 3 nodes that asked (b, c) got no usable time from 10.77.0.3: ")
-    assert "the server works" in finding["remedy"]
-    assert finding["nodes"] == ["b", "c"]
+    assert not unsaid(FOR_SOME["summary"], "2 of 3", "(b, c)", "10.77.0.3: ")
+    assert FOR_SOME["remedy"] != WRONG_FOR_ALL["remedy"]
+    assert FOR_SOME["nodes"] == ["b", "c"]
 
 
 def test_servers_with_the_same_fault_on_the_same_nodes_are_one_finding():
     nodes = {name: with_servers(s2=silent_sample(), s3=silent_sample()) for name in "ab"}
     findings = fleet(**nodes)["findings"]
     assert [finding["id"] for finding in findings] == ["ntp_server_shared"]
-    assert "from 10.77.0.2, 10.77.0.3: " in findings[0]["summary"]
+    assert not unsaid(findings[0]["summary"], "10.77.0.2, 10.77.0.3: ", " 2 ")
 
 
 def test_a_server_with_a_wrong_time_is_told_as_such():
-    nodes = {name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"}
-    finding = told(**nodes)["ntp_server_shared"]
-    assert finding["summary"].startswith("all 2 nodes that asked got a wrong time from 10.77.0.2: ")
-    assert "take it out of the nodes' configuration" in finding["remedy"]
+    assert not unsaid(WRONG_FOR_ALL["summary"], " 2 ", "10.77.0.2: ")
+    assert "gate_ntp_servers" in WRONG_FOR_ALL["remedy"]
+    silent = told(**{name: with_servers(s2=silent_sample()) for name in "ab"})["ntp_server_shared"]
+    assert WRONG_FOR_ALL["summary"].partition("10.77.0.2")[0] != silent["summary"].partition("10.77.0.2")[0]
 
 
 def following(*sources: str) -> dict[str, Any]:
@@ -188,17 +192,17 @@ def following(*sources: str) -> dict[str, Any]:
 def test_a_source_of_the_daemons_that_no_longer_answers_is_told_too():
     nodes = {"a": following(), "b": following(source("10.1.1.1", "?", 0)), "c": following(source("10.1.1.1", "?", 0))}
     finding = told(**nodes)["ntp_server_shared"]
-    assert finding["summary"] == (
-        "all 2 nodes that asked got no usable time from 10.1.1.1: their time daemon gets no answer"
-    )
+    assert not unsaid(finding["summary"], " 2 ", "10.1.1.1: ")
+    assert finding["nodes"] == ["b", "c"]
+    falseticking = {**nodes, **dict.fromkeys("bc", following(source("10.1.1.1", "x")))}
+    assert finding["remedy"] != told(**falseticking)["ntp_server_shared"]["remedy"]
 
 
 def test_a_falseticker_of_the_daemons_is_told_by_those_who_say_so():
     nodes = {name: following(source("10.1.1.1", "x" if name in "bc" else "+")) for name in "abc"}
     finding = told(**nodes)["ntp_server_shared"]
-    assert finding["summary"].startswith(
-        "2 of 3 nodes that asked (b, c) got a wrong time from 10.1.1.1: their time daemon's"
-    )
+    assert not unsaid(finding["summary"], "2 of 3", "(b, c)", "10.1.1.1: ")
+    assert finding["nodes"] == ["b", "c"]
 
 
 def test_what_a_node_found_itself_counts_before_what_its_daemon_says():
@@ -217,7 +221,8 @@ def test_what_is_bad_for_one_node_only_is_that_nodes_own():
 
 def test_a_node_that_others_are_compared_with_is_told_by_its_address():
     found = told(a={**record(), "address": "10.77.0.1"}, b=record(), gone=unreached())["fleet_members_as_servers"]
-    assert found["summary"] == "a of this fleet is a source of time for 2 of its nodes"
+    assert found["summary"].startswith("a ")
+    assert not unsaid(found["summary"], " 2 ")
     assert found["nodes"] == ["a", "b"]
 
 

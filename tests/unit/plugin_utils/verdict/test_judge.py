@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew, github_app_token, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict import judge
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import chrony_can_help, judge_record
 
@@ -19,7 +22,9 @@ from tests.builders import (
     time_services,
     tracking,
     unreached,
+    without_evidence,
 )
+from tests.findings import unsaid
 from tests.paths import SAMPLES
 
 
@@ -96,15 +101,16 @@ def test_real_nodes_are_judged_by_what_is_wrong_with_them(name, verdict, cause, 
 )
 def test_on_real_skewed_nodes_the_clock_is_proved_to_be_the_sole_cause_in_githubs_words(name, words):
     found = by_check(judge_record(sample(name)))["github_app_token"]
-    assert "the clock is the sole cause" in found["summary"]
+    assert (found["state"], found["keys"], found["about"]) == ("fail", [github_app_token.Key.CLOCK], ["deploy"])
     assert words in found["summary"]
-    assert found["seen"]["apps"][0]["blame"] == "clock"
-    assert found["remedy"].startswith("Fix the clock, not the credential")
+    assert found["seen"]["apps"][0]["blame"] == github_app_token.Key.CLOCK
+    assert "skewgate.preflight.remediate" in found["remedy"]
 
 
 def test_a_real_node_ahead_breaks_one_client_and_not_the_other():
     found = by_check(judge_record(sample("ahead_with_dead_source")))["clock_skew"]
-    assert "beyond argocd (30 s ahead); within actions-runner-controller (60 s ahead)" in found["summary"]
+    assert (found["keys"], found["about"]) == ([clock_skew.Key.BEYOND], ["argocd", "ahead"])
+    assert not unsaid(found["summary"], "argocd (30 s ahead)", "actions-runner-controller (60 s ahead)")
 
 
 def test_the_same_record_is_judged_the_same_again():
@@ -138,7 +144,7 @@ RATE_LIMIT = [{"name": "deploy", "attempts": [attempt("now", step("token", 429))
         ),
         pytest.param(record(ntp=None), "not_judged", id="a section missing"),
         pytest.param(unreached(), "not_judged", id="unreachable"),
-        pytest.param({**record(), "evidence": {}, "module_error": "no python"}, "not_judged", id="the module failed"),
+        pytest.param(without_evidence("no python"), "not_judged", id="the module failed"),
     ],
 )
 def test_what_does_not_pass_refuses_and_the_cause_tells_failure_from_not_knowing(data, cause):
@@ -178,7 +184,12 @@ def test_a_node_of_which_nothing_required_was_judged_is_refused(settings):
 def test_a_check_that_this_version_does_not_know_refuses_what_was_to_be_judged_by_it():
     report = judge_record(record(of_policy=policy(checks=[*CHECKS, "leap_seconds"])))
     assert (report["verdict"], report["refused_because"]) == ("refuse", "not_judged")
-    assert by_check(report)["leap_seconds"]["state"] == "inconclusive"
+    found = by_check(report)["leap_seconds"]
+    assert (found["state"], found["keys"], found["about"]) == (
+        "inconclusive",
+        [CommonKey.UNKNOWN_CHECK],
+        ["leap_seconds"],
+    )
 
 
 def test_reachable_is_judged_though_it_was_not_asked_for():
@@ -209,7 +220,9 @@ def test_a_check_without_its_evidence_is_inconclusive_and_the_others_are_judged(
             # Both ask the same daemon: one of them tells it.
             told = (section, name) != ("chrony", "sync_state")
             assert found[name]["state"] == ("inconclusive" if told else "skipped")
-            assert ("it broke" if failed else f"no section '{section}'") in found[name]["summary"]
+            assert ("it broke" if failed else f"'{section}'") in found[name]["summary"]
+            assert found[name]["keys"] == [CommonKey.MISSING_EVIDENCE if told else sync_state.Key.DAEMON_SAID_NOTHING]
+            assert found[name]["about"] == [section]
         elif name != "reachable":
             assert found[name]["state"] == "pass", found[name]["summary"]
 
@@ -230,14 +243,15 @@ def test_evidence_of_a_form_that_is_not_known_refuses_the_node_and_ends_nothing(
     assert (report["verdict"], report["refused_because"], report["skew_s"]) == ("refuse", "not_judged", None)
     found = by_check(report)
     assert found["clock_skew"]["state"] == "inconclusive"
-    assert "the evidence can't be read: " in found["clock_skew"]["summary"]
+    assert found["clock_skew"]["keys"] == [clock_skew.Key.UNKNOWN_UNREADABLE]
+    assert re.search(r": \w+Error: ", found["clock_skew"]["summary"])
     assert found["time_service"]["state"] == "pass"
 
 
 def test_servers_that_were_asked_are_not_said_to_be_missing_where_their_answers_cannot_be_read():
     found = by_check(judge_record(record(**BROKEN["a sample without bytes"])))["ntp_servers"]
-    assert found["state"] == "inconclusive"
-    assert "the evidence can't be read: KeyError: 'sent_hex'" in found["summary"]
+    assert (found["state"], found["keys"], found["about"]) == ("inconclusive", [CommonKey.MISSING_EVIDENCE], ["ntp"])
+    assert "KeyError: 'sent_hex'" in found["summary"]
 
 
 def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
@@ -247,8 +261,10 @@ def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
     monkeypatch.setattr(checks.discover()["time_service"], "judge", mistaken)
     report = judge_record(record())
     assert states(report) == {**ALL_PASS, "time_service": "inconclusive"}
-    assert by_check(report)["time_service"]["summary"] == "the check itself failed: ZeroDivisionError: division by zero"
-    assert by_check(report)["time_service"]["cause"] == "the check itself failed: ZeroDivisionError"
+    found = by_check(report)["time_service"]
+    assert (found["keys"], found["about"]) == ([CommonKey.CHECK_FAILED], ["ZeroDivisionError"])
+    assert found["summary"].endswith("ZeroDivisionError: division by zero")
+    assert "division" not in found["cause"]
     assert report["refused_because"] == "not_judged"
     assert not chrony_can_help(report)
 
@@ -256,6 +272,8 @@ def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
 def test_of_a_node_that_was_not_reached_only_that_is_judged():
     report = judge_record(unreached("No route to host"))
     assert states(report) == {**dict.fromkeys(CHECKS, "skipped"), "reachable": "inconclusive"}
+    others = [finding for finding in report["findings"] if finding["check"] != "reachable"]
+    assert {key for finding in others for key in finding["keys"]} == {CommonKey.NOT_REACHED}
     assert "No route to host" in by_check(report)["reachable"]["summary"]
     assert report["skew_s"] is None
 
@@ -274,7 +292,7 @@ def test_of_a_node_that_was_not_reached_only_that_is_judged():
         pytest.param(record(of_policy=policy(clients=["zuul"])), False, id="a client that bears no clock"),
         pytest.param(record(github_apps=NO_SUCH_KEY), False, id="a wrong credential"),
         pytest.param(unreached(), False, id="unreachable"),
-        pytest.param({**record(), "evidence": {}, "module_error": "no python"}, False, id="the module failed"),
+        pytest.param(without_evidence("no python"), False, id="the module failed"),
         pytest.param(
             record(
                 time_services=time_services(),

@@ -1,0 +1,120 @@
+"""Which time daemon starts at the next boot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boot import Key
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
+
+from tests.builders import CHRONY_UNIT, boot_unit, unit
+from tests.findings import unsaid
+from tests.unit.plugin_utils.checks.booting import ABSENT, CHRONYD, NTPD, judge
+
+PASSING = {
+    "another daemon's condition is not met": (
+        [boot_unit("systemd-timesyncd.service", condition_met=False)],
+        {"daemons": (CHRONY_UNIT, unit("systemd-timesyncd.service", "inactive"))},
+        "chrony.service",
+    ),
+    "OpenRC": ([], {"daemons": (unit("chronyd", main_pid=0),), "manager": "openrc", "clock": ABSENT}, "chronyd"),
+}
+
+
+@pytest.mark.parametrize(("units", "node", "daemon"), PASSING.values(), ids=PASSING)
+def test_the_one_daemon_that_steers_now_is_to_start_alone(units, node, daemon):
+    finding = judge(*units, **node)
+    assert (finding.state, finding.keys, finding.seen["daemon"]) == ("pass", (), daemon), finding.summary
+    assert daemon in finding.summary
+
+
+DISABLED = unit("chrony.service", "active", "disabled")
+FAILING = {  # the node, the key, what the reader sees, what to do, and what starts at the next boot
+    "not enabled": (
+        {"daemons": (DISABLED,)},
+        Key.NOT_ENABLED,
+        ["chrony.service", "(active/running, disabled)"],
+        "systemctl enable chrony.service",
+    ),
+    "enabled until the reboot": (
+        {"daemons": (unit("chrony.service", "active", "enabled-runtime"),)},
+        Key.NOT_ENABLED,
+        ["chrony.service", "enabled-runtime"],
+        "systemctl enable chrony.service",
+    ),
+    "another one starts in its place": (
+        {"daemons": (DISABLED, unit("ntpd.service", "inactive"))},
+        Key.NOT_ENABLED,
+        ["chrony.service", "ntpd.service"],
+        "systemctl enable chrony.service; systemctl disable ntpd.service",
+    ),
+    "another one starts beside it": (
+        {"daemons": (CHRONY_UNIT, unit("ntpd.service", "inactive"))},
+        Key.SEVERAL_ENABLED,
+        ["ntpd.service", "chrony.service"],
+        "chrony.service: systemctl disable ntpd.service",
+    ),
+    "not enabled, with OpenRC": (
+        {"daemons": (unit("chronyd", "active", "disabled"),), "manager": "openrc"},
+        Key.NOT_ENABLED,
+        ["chronyd"],
+        "rc-update add chronyd default",
+    ),
+    "a daemon in a pod": (
+        {"daemons": (), "processes": ({**CHRONYD, "cgroup": "/kubepods.slice/pod7"},)},
+        Key.NO_UNIT,
+        ["chronyd", "pid 731", "/kubepods.slice/pod7"],
+        "chrony",
+    ),
+}
+
+
+@pytest.mark.parametrize(("node", "key", "shown", "steps"), FAILING.values(), ids=FAILING)
+def test_a_boot_at_which_the_daemon_does_not_start_alone_fails_with_what_to_do(node, key, shown, steps):
+    finding = judge(**node)
+    assert (finding.state, finding.keys) == ("fail", (key,)), finding.summary
+    assert finding.about == (("chrony", "ntpd") if key is Key.SEVERAL_ENABLED else ())
+    assert not unsaid(finding.summary, *shown)
+    assert steps in finding.remedy
+    assert finding.seen["at_boot"]
+
+
+def test_that_another_one_starts_instead_is_told():
+    alone, replaced = judge(daemons=(DISABLED,)), judge(daemons=(DISABLED, unit("ntpd.service", "inactive")))
+    assert (len(alone.seen["at_boot"]), len(replaced.seen["at_boot"])) == (1, 2)
+    assert "ntpd.service" not in alone.summary
+    assert alone.why != replaced.why
+
+
+def test_a_daemon_that_a_target_wants_by_a_link_in_usr_starts_though_systemd_calls_it_disabled():
+    timesyncd = unit("systemd-timesyncd.service", enabled="disabled", main_pid=402)
+    process = {"pid": 402, "comm": "systemd-timesyn", "cmdline": "/usr/lib/systemd/systemd-timesyncd", "cgroup": None}
+    by_link = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=["sysinit.target"])
+    by_hand = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=[])
+
+    def of(*units: dict[str, Any]) -> tuple[str, ...]:
+        return judge(*units, daemons=(timesyncd,), processes=(process,)).keys
+
+    assert (of(by_link), of(by_hand), of()) == ((), (Key.NOT_ENABLED,), (Key.NOT_ENABLED,))
+
+
+def test_daemons_that_run_together_now_are_told_by_time_service():
+    together = judge(daemons=(CHRONY_UNIT, NTPD))
+    assert (together.state, together.keys) == ("skipped", (Key.SEVERAL_RUN,))
+    assert "time_service" in together.why
+    third = judge(daemons=(CHRONY_UNIT, NTPD, unit("openntpd.service", "inactive")))
+    assert (third.state, third.keys) == ("fail", (Key.SEVERAL_ENABLED,))
+
+
+def test_without_a_daemon_it_follows_from_time_service():
+    finding = judge(daemons=(), processes=())
+    assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,))
+    assert "time_service" in finding.remedy
+
+
+def test_a_manager_that_is_not_known_is_inconclusive():
+    finding = judge(daemons=(), manager="other")
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.MANAGER_UNKNOWN,))
+    assert not unsaid(finding.summary, "systemd", "OpenRC", "(other)")
+    assert "gate_advisory_checks" in finding.remedy
