@@ -17,7 +17,7 @@ LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:":
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """A check's docstring by its sections, in the form that docs/how-to/add-a-check.md tells; raises ValueError without it."""
+    """A check's docstring by its sections, in the form of docs/how-to/add-a-check.md; raises ValueError without it."""
     question, *paragraphs = re.split(r"\n\n+", cleandoc(docstring))
     if not question.endswith("?") or "\n" in question:
         raise ValueError(f"expected a question in the first line, found {question!r}")
@@ -31,7 +31,9 @@ def sections(docstring: str) -> dict[str, str]:
             text = paragraph.removeprefix(label).strip() if label.endswith(":") else paragraph
         found[section] = f"{found.get(section, '')}\n\n{text}".strip()
     if missing := [heading for heading in ("Why", *LABELS.values()) if not found.get(heading)]:
-        raise ValueError(f"{question!r}: nothing on {', '.join(missing)}; docs/how-to/add-a-check.md tells the form")
+        raise ValueError(
+            f"{question!r}: nothing on {', '.join(missing)}; docs/how-to/add-a-check.md describes the form"
+        )
     return found
 
 
@@ -68,7 +70,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _rules() -> str:
-    """The rules as a table. `error` and `unknown` refuse a node, `warning` is told in the summary."""
+    """The rules as a table. `error` and `unknown` refuse a node, `warning` is named in the summary."""
     rows = [("rule", "severity", "matches", "why", "remedy", "source"), ("---",) * 6]
     rows += [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)

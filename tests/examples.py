@@ -1,4 +1,4 @@
-"""The code of the pages in docs/how-to, as it stands there, put where the page says that it belongs."""
+"""Code that is no file of the product, put where it would be: that of the pages in docs/how-to, for example."""
 
 from __future__ import annotations
 

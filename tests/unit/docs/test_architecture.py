@@ -58,3 +58,9 @@ def test_the_plan_is_what_remediation_makes_of_it(node: dict[str, Any]) -> None:
     shown = json.loads(block("plan"))
     assert without_words(made["changes"]) == without_words(shown["changes"])
     assert {key: made["node"][key] for key in shown["node"]} == shown["node"]
+
+
+@pytest.mark.parametrize(("name", "file"), [("key", "checks/next_boot.py"), ("change", "remediation/plan.py")])
+def test_the_code_that_is_shown_is_there(name: str, file: str) -> None:
+    source = (ROOT / "plugins/plugin_utils" / file).read_text(encoding="utf-8")
+    assert [line for line in block(name).splitlines() if line.strip() not in source] == []

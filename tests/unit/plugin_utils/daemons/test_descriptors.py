@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
 from tests.builders import record, time_services, unit
+from tests.examples import planted
 from tests.paths import ROOT
 
 ALL = tuple(daemons.discover().values())
@@ -109,17 +109,10 @@ DAEMON = Daemon(
 
 
 @pytest.fixture
-def sundial(tmp_path, monkeypatch):
+def sundial(tmp_path):
     tables = (daemons.discover, daemons.daemons_by_unit, daemons.daemons_by_process, daemons.wait_units)
-    (tmp_path / "sundial_descriptor.py").write_text(SUNDIAL)
-    monkeypatch.setattr(daemons, "__path__", [*daemons.__path__, str(tmp_path)])
-    for table in tables:
-        table.cache_clear()
-    yield
-    sys.modules.pop(f"{daemons.__name__}.sundial_descriptor", None)
-    monkeypatch.undo()
-    for table in tables:
-        table.cache_clear()
+    with planted(daemons, "sundial_descriptor", SUNDIAL, tmp_path, *tables):
+        yield
 
 
 @pytest.mark.usefixtures("sundial")
