@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests import paths
-from tests.builders import NS, TRUE_NS, time_services, unit
+from tests.builders import NS, TRUE_NS, answer, time_services, unit
 
 SAMPLES = paths.SAMPLES / "daemons"
 
@@ -13,11 +13,6 @@ SAMPLES = paths.SAMPLES / "daemons"
 def sample(name: str) -> str:
     """What a daemon's own tool printed, from the file tests/samples/daemons/NAME.txt."""
     return (SAMPLES / f"{name}.txt").read_text()
-
-
-def ran(text: str, rc: int = 0) -> dict[str, Any]:
-    """A command's answer as the evidence has it."""
-    return {"rc": rc, "stdout": text, "stderr": ""}
 
 
 def kernel(age_s: float, offset_us: float = 0.0) -> dict[str, Any]:
@@ -31,7 +26,7 @@ def ntpd(rv: str, peers: str, unit_name: str = "ntpsec.service") -> dict[str, An
     return {
         "chrony": None,
         "time_services": time_services(unit(unit_name)),
-        "ntpd": {"present": True, "commands": {"rv": ran(rv), "peers": ran(peers)}},
+        "ntpd": {"present": True, "commands": {"rv": answer(rv), "peers": answer(peers)}},
     }
 
 
@@ -41,7 +36,7 @@ def openntpd(text: str, age_s: float = 100.0) -> dict[str, Any]:
         "chrony": None,
         "clock": kernel(age_s),
         "time_services": time_services(unit("openntpd.service")),
-        "openntpd": {"present": True, "commands": {"all": ran(text)}},
+        "openntpd": {"present": True, "commands": {"all": answer(text)}},
     }
 
 
@@ -55,14 +50,14 @@ def timesyncd(text: str, age_s: float = 30.0, offset_us: float = 0.0) -> dict[st
         "time_services": time_services(unit("systemd-timesyncd.service")),
         "timesyncd": {
             "present": True,
-            "commands": {"timesync": ran(text.replace(recorded, "Sun 2026-11-22 08:35:06 UTC"))},
+            "commands": {"timesync": answer(text.replace(recorded, "Sun 2026-11-22 08:35:06 UTC"))},
         },
     }
 
 
 def ptp(time_status: str, port_data_set: str) -> dict[str, Any]:
     """A node on which ptp4l and phc2sys run, with the answers of `pmc`."""
-    answers = {"time_status": ran(time_status), "port_data_set": ran(port_data_set)}
+    answers = {"time_status": answer(time_status), "port_data_set": answer(port_data_set)}
     return {
         "chrony": None,
         "time_services": time_services(unit("ptp4l@eth0.service"), unit("phc2sys@eth0.service")),
@@ -87,8 +82,9 @@ PTP_LOST = ptp(sample("ptp_lost.time_status"), sample("ptp_lost.port_data_set"))
 PTP_LISTENING = ptp(sample("ptp_listening.time_status"), sample("ptp_listening.port_data_set"))
 BUSYBOX = {
     "chrony": None,
-    "time_services": {
-        **time_services(unit("ntpd"), manager="openrc"),
-        "processes": [{"pid": 731, "comm": "ntpd", "cmdline": "/usr/sbin/ntpd -N -p pool.ntp.org"}],
-    },
+    "time_services": time_services(
+        unit("ntpd"),
+        manager="openrc",
+        processes=[{"pid": 731, "comm": "ntpd", "cmdline": "/usr/sbin/ntpd -N -p pool.ntp.org"}],
+    ),
 }

@@ -9,12 +9,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
     synchronisation,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import CannotBeAskedError
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import CHRONY_UNIT, chrony, policy, record, source, time_services, tracking, unit
+from tests.builders import CHRONY_UNIT, answer, chrony, record, source, time_services, tracking, unit
+from tests.findings import finding_of
 from tests.unit.plugin_utils.daemons import recorded
 
 
@@ -129,7 +129,7 @@ def unresolved(name):
     ],
 )
 def test_chronys_names_that_do_not_resolve_are_found(sources, all_sources, names):
-    commands = {"sources_all": recorded.ran("".join(all_sources))}
+    commands = {"sources_all": answer("".join(all_sources))}
     sync = of(chrony=chrony(tracking(), *sources, **commands))
     assert [peer.name for peer in sync.peers if peer.state == "unresolved"] == names
 
@@ -259,12 +259,12 @@ EVERY = {name: sections for name, sections in vars(recorded).items() if name.isu
 
 @pytest.mark.parametrize("skew_s", [0.0, 5.0, -612.0])
 @pytest.mark.parametrize("sections", EVERY.values(), ids=EVERY)
-def test_every_finding_that_is_no_pass_has_cause_why_and_remedy(sections, skew_s):
-    taken = Record(record(skew_s, **sections))
+def test_every_finding_that_is_no_pass_has_keys_why_and_remedy(sections, skew_s):
+    taken = record(skew_s, **sections)
     for check in (ntp_sources, sync_state):
-        finding = check.judge(taken, Policy.from_json(policy()))
+        finding = finding_of(check, taken)
         assert finding.seen or finding.state != "fail"
-        assert finding.state == "pass" or all((finding.cause, finding.why, finding.remedy)), finding
+        assert finding.state == "pass" or all((finding.keys, finding.why, finding.remedy)), finding
 
 
 ANSWERS = [
@@ -281,8 +281,8 @@ def test_a_garbled_answer_is_judged_or_is_missing_evidence(data):
     start = data.draw(st.integers(0, len(text)), label="start")
     junk = data.draw(st.text("0123456789.-+=,: msx\n*", max_size=8), label="junk")
     garbled = text[:start] + junk + text[start + data.draw(st.integers(0, 12), label="length") :]
-    commands = {**sections[section]["commands"], command: recorded.ran(garbled)}
-    taken = Record(record(**{**sections, section: {"present": True, "commands": commands}}))
+    commands = {**sections[section]["commands"], command: answer(garbled)}
+    taken = record(**{**sections, section: {"present": True, "commands": commands}})
     for check in (ntp_sources, sync_state):
         with suppress(MissingEvidenceError):
-            assert check.judge(taken, Policy.from_json(policy())).summary
+            assert finding_of(check, taken).summary
