@@ -124,7 +124,7 @@ def test_a_new_file_is_a_new_daemon(option, steers):
         "cmdline": f"/usr/sbin/sundiald{option}",
         "cgroup": "/user.slice/x.scope",
     }
-    services = {**time_services(unit("sundiald.service")), "processes": [process]}
+    services = time_services(unit("sundiald.service"), processes=[process])
     (found,) = time_daemons(services)
     assert (found.daemon, found.steers_now) == ("sundial", steers)
     assert [stray.daemon for stray in stray_daemons(time_services() | {"processes": [process]}, [])] == [

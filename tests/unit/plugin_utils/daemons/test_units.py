@@ -92,7 +92,7 @@ def process(cmdline, pid=731, comm="chronyd"):
 
 
 def of(*units, processes, manager="systemd"):
-    return time_daemons({**time_services(*units, manager=manager), "processes": processes})
+    return time_daemons(time_services(*units, manager=manager, processes=processes))
 
 
 @pytest.mark.parametrize(

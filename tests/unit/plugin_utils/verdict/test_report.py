@@ -147,7 +147,8 @@ def test_an_advisory_finding_is_no_reason_of_a_refusal():
 def test_a_refusal_gives_each_remedy_once():
     said = refusal(node_of(record(45.0, github_apps=BAD_KEY)))
     assert said.startswith("Refused. clock_skew: 45.000 s ahead")
-    assert "; github_app_token: deploy: the credential, and the clock beside it: GitHub answered '401 A JSON" in said
+    assert "; github_app_token: deploy: " in said
+    assert "'401 A JSON" in said
     assert said.count("does not help with this") == 1
     assert said.index(" Next: ") < said.index("does not help with this")
 
@@ -221,7 +222,7 @@ def test_three_hundred_nodes_with_one_cause_are_told_once():
     assert (skews_s.low, skews_s.high) == (pytest.approx(-899, abs=0.01), pytest.approx(-600, abs=0.01))
     (skew,) = [f for f in group_findings(report, group) if f["check"] == "clock_skew"]
     assert skew["summary"].startswith("on node000: 600.000 s behind")
-    assert skew["why"].startswith("Clients date")
+    assert "401" in skew["why"]
     assert len(lines(report)) < 60
 
 
