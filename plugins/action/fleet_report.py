@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..modules import fleet_report as module
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.formats import report_text, write
@@ -23,12 +24,15 @@ from ..plugin_utils.verdict.report import node_entry, report_of
 class ActionModule(PlainAction):
     """The action ``skewgate.preflight.fleet_report``."""
 
+    documentation = module.DOCUMENTATION
     _requires_connection = False
 
-    def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """Put all hosts together, write the report, and return what an operator needs to read."""
+        if problems:
+            return failed(f"Nothing was written. The settings are wrong: {'; '.join(problems)}")
         judged_at = now()
-        run_id = args.get("run_id")
+        run_id = args["run_id"]
         directory = Path(args["report_dir"]).expanduser().absolute()
         earlier = _earlier(directory)
         records, nodes = {}, {}

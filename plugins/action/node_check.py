@@ -15,6 +15,7 @@ from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
+from ..modules import node_check as module
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
@@ -33,17 +34,18 @@ display = Display()
 class ActionModule(PlainAction):
     """The action ``skewgate.preflight.node_check``."""
 
+    documentation = module.DOCUMENTATION
     _requires_connection = True
 
-    def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The node's record, judgement and verdict; the task fails only if the settings are wrong."""
         try:
-            settings = read_check_settings(args, self._ways_into_a_file)
+            settings = read_check_settings(args, self._ways_into_a_file, problems)
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
         collection = self._collection(settings, variables)
-        deadline_s = time.monotonic() + float(args.get("wait_s") or 0)
+        deadline_s = time.monotonic() + args["wait_s"]
         while True:
             record = collection.take()
             judgement = judge_record(record)
@@ -55,7 +57,7 @@ class ActionModule(PlainAction):
             "msg": "Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
             "judgement": judgement,
             "record": record,
-            "phase": args.get("phase"),
+            "phase": args["phase"],
             "verdict": judgement["verdict"],
             "chrony_can_help": chrony_can_help(judgement),
         }

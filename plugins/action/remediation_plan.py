@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from ..modules import remediation_plan as module
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.model.record import Record
 from ..plugin_utils.plain_action import PlainAction, failed, plain
@@ -18,19 +19,20 @@ from ..plugin_utils.remediation.settings import Settings
 class ActionModule(PlainAction):
     """The action ``skewgate.preflight.remediation_plan``."""
 
+    documentation = module.DOCUMENTATION
     _requires_connection = False
 
-    def answer(self, args: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The plan for the host, from what node_check registered in one of its variables; a refusal to plan fails the task."""
+        try:
+            settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems)
+        except SettingsError as error:
+            return failed(f"Nothing was changed. The settings are wrong: {error}")
         # Not as an argument: the evidence is large, and need not be templated to be read.
         measured = variables.get(args["measured"]) or {}
         if "record" not in measured:
             return failed(f"Nothing was changed. There is no variable {args['measured']!r} of node_check.")
         measured = plain({key: measured[key] for key in ("record", "judgement")})
-        try:
-            settings = Settings.read({**args, "host": variables["inventory_hostname"]})
-        except SettingsError as error:
-            return failed(f"Nothing was changed. The settings are wrong: {error}")
         plan = make_plan(Record(measured["record"]), measured["judgement"], settings)
         result: dict[str, Any] = {
             "changed": False,

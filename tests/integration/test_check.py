@@ -41,8 +41,8 @@ def trio_module(lab: Lab) -> Lab:
 
 @pytest.fixture(scope="module")
 def checked(trio_module: Lab, untouched: dict[str, str], skewgate: Runner) -> Run:  # noqa: ARG001 - the order matters
-    """One check of the trio at the highest verbosity; every test below reads the same run."""
-    return skewgate("check", "-vvvv")
+    """One check of the trio at the highest verbosity, told to remediate; every test below reads the same run."""
+    return skewgate("check", "-vvvv", "-e", "gate_remediate=true")
 
 
 def test_the_run_ends_with_the_status_of_a_failure_and_without_a_traceback(checked: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,9 @@ class Settings:
         return float(self.makestep.split()[0])
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> Settings:
-        """Raises SettingsError with all that is wrong with them."""
-        problems = []
+    def read(cls, given: Mapping[str, Any], known_problems: Sequence[str] = ()) -> Settings:
+        """Raises SettingsError with all that is wrong with them, with what was found when their types were read."""
+        problems = list(known_problems)
         words = str(given["makestep"]).split()
         if len(words) != 2 or not is_number(words[0]) or not words[1].lstrip("-").isdigit():
             problems.append(
@@ -43,14 +43,10 @@ class Settings:
             tuple(given.get("pools") or ()),
             tuple(given.get("nts_servers") or ()),
             str(given["source_options"]),
-            int(given["min_sources"]),
+            int(given["min_sources"] or 0),
         )
         if not (wanted.servers or wanted.pools or wanted.nts_servers):
             problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
-        if not isinstance(given.get("step_joined") or [], list):
-            problems.append(
-                "chrony_step_joined: expected a list of nodes' names, so that no other node is stepped by it"
-            )
         package = given.get("package_file")
         if package is not None and package.rpartition("/")[2] in ("", ".", ".."):
             problems.append(f"chrony_package_file: expected a package's file on the controller, found {package!r}")

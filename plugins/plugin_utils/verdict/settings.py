@@ -45,13 +45,16 @@ class CheckSettings:
         return {section for name in self.policy.checks for section in sections_of(checks[name])}
 
 
-def read_check_settings(settings: Mapping[str, Any], ways_into_a_file: Callable[[], list[str]]) -> CheckSettings:
+def read_check_settings(
+    settings: Mapping[str, Any], ways_into_a_file: Callable[[], list[str]], known_problems: Sequence[str] = ()
+) -> CheckSettings:
     """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
+    ``known_problems`` were found when the settings' types were read, and are told with the others.
     """
     apps: list[GithubApp] = []
-    problems: list[str] = []
+    problems = list(known_problems)
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
     if CREDENTIALS_CHECK in (settings.get("checks") or discover()):
         apps = _read_apps(settings, problems)
@@ -72,6 +75,7 @@ def read_check_settings(settings: Mapping[str, Any], ways_into_a_file: Callable[
         policy = read_policy(settings, [app.public() for app in apps], cluster_ca)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
+    timeout_s = limit_of(settings, "timeout_s", problems) or 5
     if problems:
         raise SettingsError(problems)
     return CheckSettings(
@@ -79,7 +83,7 @@ def read_check_settings(settings: Mapping[str, Any], ways_into_a_file: Callable[
         apps=apps,
         ntp_servers=settings["ntp_servers"],
         nts_servers=settings.get("nts_servers") or [],
-        timeout_s=settings.get("timeout_s") or 5,
+        timeout_s=timeout_s,
         mints_per_minute=mints[0],
         mints_per_hour=mints[1],
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
@@ -22,8 +23,9 @@ class Hostvars(dict[str, dict[str, Any]]):
 
 def answered(folder: Path, **hosts: dict[str, Any]) -> dict[str, Any]:
     """What the action returns for hosts with these variables."""
-    args = {"hosts": list(hosts), "report_dir": str(folder / "report")}
-    return ActionModule.__new__(ActionModule).answer(args, {"hostvars": Hostvars(hosts)})
+    given = {"hosts": list(hosts), "report_dir": str(folder / "report")}
+    args, problems = read_arguments(ActionModule.documentation, given)
+    return ActionModule.__new__(ActionModule).answer(args, problems, {"hostvars": Hostvars(hosts)})
 
 
 def checked(data: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ansible_collections.skewgate.preflight.plugins.action.remediation_plan impo
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import chrony, policy, record, source, tracking
+from tests.unit.plugin_utils.remediation.scenarios import TIMESYNC_ROLE, measured, running
 
 ARGS = {
     "measured": "checked",
@@ -32,12 +33,12 @@ PLATFORM = {
 
 @pytest.fixture
 def plan(run_action: Any) -> Any:
-    """Runs the action for a node with these sections of the evidence, None for no evidence; returns the task's result."""
+    """Runs the action for a node with this record or these sections, None for no evidence; returns the task's result."""
 
     def run(sections: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
         variables: dict[str, Any] = {"inventory_hostname": "node3"}
         if sections is not None:
-            taken = record(**sections, of_policy=policy(github_apps=[]))
+            taken = sections if "evidence" in sections else record(**sections, of_policy=policy(github_apps=[]))
             variables["checked"] = {"record": taken, "judgement": judge_record(taken), "changed": False}
         return run_action(ActionModule, {**ARGS, **changes}, variables)
 
@@ -73,3 +74,19 @@ def test_wrong_settings_fail_the_task_with_each_problem(plan: Any) -> None:
     assert "chrony_servers: " in result["msg"]
     assert "chrony_makestep: " in result["msg"]
     assert "plan" not in result
+
+
+@pytest.mark.parametrize(("said", "refused"), [("false", True), ("no", True), ("true", False), (True, False)])
+def test_a_text_of_the_command_line_has_the_type_of_its_option(plan: Any, said: Any, refused: bool) -> None:
+    foreign = measured(45, chrony=running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45))
+    result = plan(foreign, overwrite_foreign_config=said, servers="10.77.0.1,10.77.0.2,10.77.0.3", min_sources="3")
+    assert result.get("failed", False) is refused, result
+    if not refused:
+        assert all(f"server 10.77.0.{n} iburst" in result["plan"]["node"]["files"][0]["content"] for n in (1, 2, 3))
+
+
+def test_an_unknown_or_a_missing_option_fails_the_task(plan: Any) -> None:
+    result = plan({}, min_source=3, min_sources=None, makestep=["1", "3"])
+    assert result["failed"]
+    assert "did you mean min_sources" in result["msg"]
+    assert "makestep: expected a text" in result["msg"]

@@ -157,7 +157,6 @@ def test_what_it_can_not_fix_it_refuses_with_the_reason_and_plans_nothing(data: 
     [
         ({"makestep": "now and then"}, "chrony_makestep"),
         ({"servers": []}, "chrony_servers"),
-        ({"step_joined": True}, "chrony_step_joined"),
     ],
 )
 def test_wrong_settings_are_told_before_anything(changes: dict[str, Any], told: str):

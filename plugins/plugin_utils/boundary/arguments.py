@@ -1,0 +1,126 @@
+"""The arguments of a task as its module documents them: unknown ones are refused, the others have the documented type.
+
+Ansible checks no argument of an action that runs on the controller. What ``-e NAME=VALUE`` sets is a string, and ``"false"`` is
+true to Python; Ansible's own validation of a role accepts such a string and converts nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml
+from ansible.module_utils.common import validation
+
+
+def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Every documented option with its value, converted to its type, and a problem for each argument that is not understood.
+
+    ``documentation`` is a module's ``DOCUMENTATION``. What is not given, or is empty, has the documented default, or ``None``;
+    so has an option with a problem. A problem says the type of a value that is not plain, never its content: it may have a key.
+
+    >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
+    ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
+    """
+    module, options = _documented(documentation)
+    problems = [
+        f"{module}: no option is called {name!r}{_meant(name, options)}" for name in given if name not in options
+    ]
+    values: dict[str, Any] = {}
+    for name, option in options.items():
+        values[name] = option.get("default")
+        value = given.get(name)
+        if value is None or value == "":
+            if option.get("required") and name not in given:
+                problems.append(f"{module}: the option {name} is required")
+            continue
+        try:
+            values[name] = _converted(value, option)
+        except (TypeError, ValueError):
+            problems.append(f"{module}: {name}: expected {_expected(option)}, found {_found(value, option)}")
+    return values, problems
+
+
+@functools.cache
+def _documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    data = yaml.safe_load(documentation)
+    return data["module"], data["options"]
+
+
+def _meant(name: Any, options: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(str(name), options, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(options)}"
+
+
+def _converted(value: Any, option: Mapping[str, Any]) -> Any:
+    """Raises TypeError or ValueError if it is not of the option's type, or none of its choices."""
+    kind = option.get("type", "str")
+    converted = _CONVERTERS[kind](value)
+    if kind == "list":
+        converted = [_converted(element, {"type": option["elements"]}) for element in converted]
+    if "choices" in option and converted not in option["choices"]:
+        raise ValueError("none of the choices")
+    return converted
+
+
+def _list(value: Any) -> list[Any]:
+    """A string is a list with commas, as for Ansible's modules; a number is no list."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
+
+
+def _text(value: Any) -> str:
+    """A number is a text too, as a node or an ID may be called by one; what has parts is none."""
+    if isinstance(value, list | dict | bool):
+        raise TypeError("not a text")
+    return str(value)
+
+
+def _number(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def converted(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise TypeError("not a number")
+        return convert(value)
+
+    return converted
+
+
+_CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    "bool": validation.check_type_bool,
+    "dict": validation.check_type_dict,
+    "float": _number(validation.check_type_float),
+    "int": _number(validation.check_type_int),
+    "list": _list,
+    "path": lambda value: validation.check_type_path(_text(value)),
+    "str": _text,
+}
+
+_WORDS = {
+    "bool": "true or false",
+    "dict": "a mapping",
+    "float": "a number",
+    "int": "a whole number",
+    "path": "a path",
+    "str": "a text",
+}
+
+
+def _expected(option: Mapping[str, Any]) -> str:
+    if "choices" in option:
+        return f"one of {', '.join(option['choices'])}"
+    if option.get("type") == "list":
+        return f"a list, each item {_WORDS[option['elements']]}"
+    return _WORDS[option.get("type", "str")]
+
+
+def _found(value: Any, option: Mapping[str, Any]) -> str:
+    for kind, words in ((list, "a list"), (dict, "a mapping")):
+        if isinstance(value, kind):
+            return words
+    has_parts = option.get("type") == "dict" or option.get("elements") == "dict"
+    return "a text" if has_parts and isinstance(value, str) else repr(value)

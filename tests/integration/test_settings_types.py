@@ -1,0 +1,71 @@
+"""Settings as they are typed at a command line, through real Ansible: no node is contacted by a wrong one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.builders import record, time_services
+from tests.integration.conftest import playbook_here
+from tests.integration.test_fleet_report import checked
+
+CHECK = {"clients": ["argocd"], "ntp_servers": ["10.77.0.1"], "checks": ["clock_skew"]}
+PLAN = {
+    "measured": "gate_before",
+    "servers": ["10.77.0.1"],
+    "source_options": "iburst",
+    "min_sources": 3,
+    "makestep": "1 3",
+    "joined_step_limit_s": 5,
+    "joined_slew_limit_s": 60,
+}
+
+
+def results(folder: Path, *tasks: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each task answers on a node that no connection can be made to."""
+    answers: list[dict[str, Any]] = []
+    for number, task in enumerate(tasks):
+        answers.append({**task, "register": f"answer{number}", "ignore_errors": True, "ignore_unreachable": True})
+    keep = {
+        "ansible.builtin.copy": {
+            "dest": str(folder / "answers.json"),
+            "content": "{{ [" + ", ".join(f"answer{number}" for number in range(len(tasks))) + "] | to_json }}",
+        },
+        "delegate_to": "localhost",
+        "vars": {"ansible_connection": "local"},
+    }
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "nodes", "gather_facts": False, "tasks": [*answers, keep]}]))
+    host = {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": 1,
+        "gate_before": checked(record(time_services=time_services())),
+    }
+    (folder / "hosts.json").write_text(json.dumps({"all": {"children": {"nodes": {"hosts": {"a": host}}}}}))
+    done = playbook_here(folder, "-i", folder / "hosts.json", folder / "play.yml", timeout_s=120)
+    assert "Traceback" not in done.stdout
+    found: list[dict[str, Any]] = json.loads((folder / "answers.json").read_text())
+    return found
+
+
+def test_an_argument_that_is_not_understood_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    tasks = [
+        {"skewgate.preflight.node_check": {**CHECK, "max_skew": 1, "advisory_check": ["clock_skew"]}},
+        {"skewgate.preflight.remediation_plan": {**PLAN, "overwrite": True}},
+        {"skewgate.preflight.fleet_report": {"hosts": ["a"], "report_dir": str(tmp_path), "run": "x"}},
+    ]
+    check, plan, report = results(tmp_path, *tasks)
+    assert len(check["configuration_errors"]) == 2
+    assert all(f"did you mean {name}?" in check["msg"] for name in ("max_skew_s", "advisory_checks"))
+    for answer, name in ((check, "'max_skew'"), (plan, "'overwrite'"), (report, "'run'")):
+        assert answer["failed"]
+        assert name in answer["msg"]
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_a_wrong_type_is_told_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+    wrong = {**CHECK, "checks": ["clock"], "limits": {"etcd": 1}, "timeout_s": "soon", "max_clock_error_s": -1}
+    (answer,) = results(tmp_path, {"skewgate.preflight.node_check": wrong})
+    problems = "\n".join(answer["configuration_errors"])
+    assert len(answer["configuration_errors"]) == 4
+    assert all(name in problems for name in ("'clock'", "limits", "timeout_s", "max_clock_error_s"))

@@ -1,0 +1,56 @@
+"""What the roles' files have to have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.paths import ROOT
+
+GATE = ROOT / "roles/gate"
+CHECK = "skewgate.preflight.node_check"
+
+
+def tasks_in(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All tasks, those of blocks too."""
+    found = []
+    for task in tasks:
+        blocks = [tasks_in(task[part]) for part in ("block", "rescue", "always") if part in task]
+        found += [task, *(inner for block in blocks for inner in block)]
+    return found
+
+
+def tasks_of(entry: str) -> list[dict[str, Any]]:
+    """The tasks of an entry point of the role gate, with those of the files that it imports."""
+    found = []
+    for task in tasks_in(yaml.safe_load((GATE / f"tasks/{entry}.yml").read_text())):
+        imported = task.get("ansible.builtin.import_tasks")
+        found += tasks_of(imported.removesuffix(".yml")) if imported else [task]
+    return found
+
+
+def test_both_checks_of_the_gate_have_the_same_settings() -> None:
+    first, again = (task for task in tasks_of("main") if CHECK in task)
+    assert {**first[CHECK], "phase": "recheck"} == again[CHECK]
+    assert first["environment"] == again["environment"]
+
+
+def test_the_entry_point_check_has_no_task_that_could_change_a_node() -> None:
+    harmless = {
+        CHECK,
+        "skewgate.preflight.fleet_report",
+        *(f"ansible.builtin.{name}" for name in ("debug", "group_by", "fail")),
+    }
+    used = {key for task in tasks_of("check") for key in task if "." in key}
+    assert CHECK in used
+    assert used <= harmless
+
+
+@pytest.mark.parametrize(("role", "entry"), [("gate", "main"), ("gate", "check"), ("chrony", "main")])
+def test_every_default_is_an_option_that_ansible_validates(role: str, entry: str) -> None:
+    defaults = yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text())
+    specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
+    options = set(specs[entry]["options"])
+    assert set(defaults) - options == ({"gate_remediate"} if entry == "check" else set())
