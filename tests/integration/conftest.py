@@ -216,7 +216,7 @@ def libfaketime() -> Path:
     return library
 
 
-def app_settings(credentials: Credentials, api_url: str, **more: Any) -> dict[str, Any]:
+def app_settings(credentials: Credentials, url: str, **more: Any) -> dict[str, Any]:
     """The App of a GitHub API of the lab's kind, as settings, with more of them or others."""
     return {
         "name": "deploy",
@@ -224,7 +224,7 @@ def app_settings(credentials: Credentials, api_url: str, **more: Any) -> dict[st
         "installation_id": INSTALLATION_ID,
         "private_key_file": str(credentials.app_pem),
         "ca_file": str(credentials.ca_pem),
-        "api_url": api_url,
+        "api_url": url,
         **more,
     }
 

@@ -99,7 +99,7 @@ def test_servers_that_do_not_answer_are_named_and_the_clock_is_still_measured(sk
     assert run.status == 4
     assert run.refusing("node1") == {"ntp_servers"}
     finding = run.finding("node1", "ntp_servers")
-    assert (finding["keys"], finding["about"]) == (["server_blocked_or_down"], ["10.77.0.9"])
+    assert finding["keys"] == ["refused"]
     assert "10.77.0.9" in finding["summary"]
     assert run.finding("node1", "clock_skew")["state"] == "pass"
 
