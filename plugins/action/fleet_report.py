@@ -14,7 +14,7 @@ from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidenc
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.formats import report_text, write
 from ..plugin_utils.model.policy import Policy
-from ..plugin_utils.model.record import Record
+from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
@@ -89,14 +89,8 @@ def _registered(variables: Any, name: str) -> dict[str, Any] | None:
 
 
 def _not_checked(judged_at: str) -> dict[str, Any]:
-    record = {
-        "policy": Policy((), (), ()).as_json(),
-        "collected_at": judged_at,
-        "evidence": {},
-        "controller": None,
-        "unreachable": None,
-        "module_error": "the node was not checked in this run (it failed earlier in the play, or left it)",
-    }
+    reason = "the node was not checked in this run (it failed earlier in the play, or left it)"
+    record = without_evidence(Policy((), (), ()), judged_at, module_error=reason)
     return {"record": record, "judgement": judge_record(record)}
 
 

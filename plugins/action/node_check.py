@@ -17,10 +17,14 @@ from ansible.utils.display import Display
 
 from ..modules import node_check as module
 from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.times import now
+from ..plugin_utils.boundary.variables import misspelt, set_by_facts
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.throttle import MintThrottle, state_file
+from ..plugin_utils.model.policy import Policy
+from ..plugin_utils.model.record import without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.settings import CheckSettings, read_check_settings
@@ -39,6 +43,11 @@ class ActionModule(PlainAction):
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The node's record, judgement and verdict; the task fails only if the settings are wrong."""
+        named = set_by_facts(variables.get("ansible_facts") or {})
+        if named:
+            policy = Policy((), (), ())
+            return _result(without_evidence(policy, now(), settings_in_facts=named), args["phase"])
+        problems += misspelt(variables, variables.get("gate_own_variables") or ())
         try:
             settings = read_check_settings(args, self._ways_into_a_file, problems)
         except SettingsError as error:
@@ -48,22 +57,10 @@ class ActionModule(PlainAction):
         deadline_s = time.monotonic() + args["wait_s"]
         while True:
             record = collection.take()
-            judgement = judge_record(record)
-            if judgement["verdict"] == "admit" or time.monotonic() >= deadline_s:
-                break
+            result = _result(record, args["phase"])
+            if result["verdict"] == "admit" or time.monotonic() >= deadline_s:
+                return result
             time.sleep(WAIT_STEP_S)
-        result = {
-            "changed": False,
-            "msg": "Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
-            "judgement": judgement,
-            "record": record,
-            "phase": args["phase"],
-            "verdict": judgement["verdict"],
-            "chrony_can_help": chrony_can_help(judgement),
-        }
-        if record["unreachable"]:
-            result.update(unreachable=True, msg=record["unreachable"])
-        return result
 
     def _ways_into_a_file(self) -> list[str]:
         """A module's arguments, the JWT among them, stay out of files only where the module is piped to the node."""
@@ -101,6 +98,22 @@ class ActionModule(PlainAction):
         except AnsibleConnectionFailure as failure:
             raise NodeUnreachableError(str(failure.message).strip()) from failure
         return {**answer, "evidence": plain(answer["evidence"])} if "evidence" in answer else answer
+
+
+def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
+    judgement = judge_record(record)
+    result = {
+        "changed": False,
+        "msg": "Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
+        "judgement": judgement,
+        "record": record,
+        "phase": phase,
+        "verdict": judgement["verdict"],
+        "chrony_can_help": chrony_can_help(judgement),
+    }
+    if record["unreachable"]:
+        result.update(unreachable=True, msg=record["unreachable"])
+    return result
 
 
 def _throttle(settings: CheckSettings, app: GithubApp) -> MintThrottle:

@@ -19,7 +19,7 @@ from .github.apps import GithubApp
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt
 from .github.throttle import MintThrottle
 from .model.policy import Policy
-from .model.record import Record
+from .model.record import Record, without_evidence
 
 NS = 1_000_000_000
 
@@ -57,14 +57,7 @@ class Collection:
 
     def take(self) -> dict[str, Any]:
         """All that is known of the node: an entry of evidence.json's ``nodes``. What could not be taken, it says."""
-        record: dict[str, Any] = {
-            "policy": self.policy.as_json(),
-            "collected_at": utc_text(self.clock_ns() // NS),
-            "evidence": {},
-            "controller": None,
-            "unreachable": None,
-            "module_error": None,
-        }
+        record = without_evidence(self.policy, utc_text(self.clock_ns() // NS))
         self._await_mints(self.apps)
         before_ns = self.clock_ns()
         try:

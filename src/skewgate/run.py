@@ -24,6 +24,8 @@ ENVIRONMENT = {
     "ANSIBLE_FORCE_COLOR": "false",
     # Ansible only warns of an inventory that it can't read, and would leave out the nodes that it names.
     "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+    # What a node says of itself sets no variable.
+    "ANSIBLE_INJECT_FACT_VARS": "false",
 }
 
 # Nobody sees a question that ssh or ansible asks in the run: unanswered, it would wait for ever.

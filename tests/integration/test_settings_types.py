@@ -1,4 +1,4 @@
-"""Settings as they are typed at a command line, through real Ansible: no node is contacted by a wrong one."""
+"""Settings that are wrong, and those that a node would like to set, through real Ansible: no node is contacted."""
 
 from __future__ import annotations
 
@@ -69,3 +69,27 @@ def test_a_wrong_type_is_told_with_all_else_that_is_wrong(tmp_path: Path) -> Non
     problems = "\n".join(answer["configuration_errors"])
     assert len(answer["configuration_errors"]) == 4
     assert all(name in problems for name in ("'clock'", "limits", "timeout_s", "max_clock_error_s"))
+
+
+def test_a_misspelt_variable_is_refused_with_the_nearest_name_unless_it_is_ones_own(tmp_path: Path) -> None:
+    task = {
+        "skewgate.preflight.node_check": CHECK,
+        "vars": {"gate_limit": ["etcd"], "gate_keeper": "eve", "chrony_port": 0},
+    }
+    ours = {**task, "vars": {**task["vars"], "gate_own_variables": ["gate_limit", "gate_keeper"]}}
+    wrong, right = results(tmp_path, task, ours)
+    assert len(wrong["configuration_errors"]) == 2
+    assert "did you mean gate_limits?" in wrong["msg"]
+    assert "gate_keeper" in wrong["msg"]
+    assert "configuration_errors" not in right
+    assert right["judgement"]["findings"][0]["keys"] == ["unreachable"]
+
+
+def test_a_node_whose_facts_name_a_setting_is_refused_and_not_asked(tmp_path: Path) -> None:
+    facts = {"ansible.builtin.set_fact": {"gate_checks": ["nts_servers"], "colour": "blue", "cacheable": True}}
+    check = {"skewgate.preflight.node_check": {**CHECK, "checks": "{{ gate_checks }}"}}
+    _, answer = results(tmp_path, facts, check)
+    (finding,) = answer["judgement"]["findings"]
+    assert (answer["verdict"], finding["state"]) == ("refuse", "fail")
+    assert (finding["keys"], finding["about"]) == (["settings_in_facts"], ["gate_checks"])
+    assert "unreachable" not in answer

@@ -3,7 +3,8 @@
 Without evidence nothing is known about a node, and what is not known does not admit it. An unreachable node is reported
 beside the others and never stops them.
 
-Passes where the connection worked and the module ran to its end.
+Passes where the connection worked and the module ran to its end. Fails where the node's facts have the name of a setting: they
+could outrank the operator's.
 
 What to do: see that Ansible reaches the node (`ansible NODE -m ping`), that it has Python 3.8 or later, and `become` unless
 Ansible logs in as root; then check it again with `--limit`.
@@ -28,6 +29,7 @@ class Key(StrEnum):
 
     UNREACHABLE = "unreachable"
     NO_EVIDENCE = "no_evidence"
+    SETTINGS_IN_FACTS = "settings_in_facts"
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -42,6 +44,20 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             keys=(Key.UNREACHABLE,),
             about=(_without_address(record.unreachable),),
             cause=f"unreachable: {_without_address(record.unreachable)}",
+        )
+    if record.settings_in_facts:
+        names = ", ".join(record.settings_in_facts)
+        return Finding(
+            state="fail",
+            summary=f"the node's facts have names of this gate's settings: {names}",
+            why="Where Ansible injects facts they outrank an inventory's variables: the node could choose by what it is judged. "
+            "It was not asked.",
+            remedy="Find out which module or local fact of the node gave them; put "
+            "settings into the inventory instead, empty the fact cache (`ansible-playbook --flush-cache`), and check it again.",
+            seen={"settings_in_facts": record.settings_in_facts},
+            keys=(Key.SETTINGS_IN_FACTS,),
+            about=tuple(record.settings_in_facts),
+            cause=f"settings in facts: {names}",
         )
     if record.module_error:
         return Finding(

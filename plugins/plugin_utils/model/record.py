@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..clock.skew import SkewEstimate, UnknownSkew, estimate_skew
+from .policy import Policy
 
 
 class MissingEvidenceError(Exception):
@@ -23,11 +24,25 @@ class MissingEvidenceError(Exception):
         self.section, self.key = section, key
 
 
+def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str, Any]:
+    """The record of a node from which nothing came; ``why``: ``unreachable``, ``module_error`` or ``settings_in_facts``."""
+    return {
+        "policy": policy.as_json(),
+        "collected_at": collected_at,
+        "evidence": {},
+        "controller": None,
+        "unreachable": None,
+        "module_error": None,
+        **why,
+    }
+
+
 @dataclass(frozen=True)
 class Record:
     """Wraps the plain JSON of one node.
 
-    Keys: evidence, controller, policy, unreachable, module_error, collected_at; address and earlier where a report has them.
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts where there are any; address
+    and earlier where a report has them.
     """
 
     data: Mapping[str, Any]
@@ -36,6 +51,12 @@ class Record:
     def unreachable(self) -> str | None:
         """Why the node could not be reached, if so."""
         return self.data.get("unreachable")
+
+    @property
+    def settings_in_facts(self) -> list[str]:
+        """The names of settings that the node's facts have; the node was not asked then."""
+        found: list[str] = self.data.get("settings_in_facts") or []
+        return found
 
     @property
     def module_error(self) -> str | None:

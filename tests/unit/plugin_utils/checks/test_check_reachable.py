@@ -39,3 +39,11 @@ def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address():
     failed = judge(without_evidence("/usr/bin/python3: not found\nsee stdout"))
     assert failed.about == ("/usr/bin/python3: not found",)
     assert "see stdout" not in failed.cause
+
+
+def test_a_node_whose_facts_name_settings_fails_and_says_which():
+    finding = judge({**without_evidence(""), "settings_in_facts": ["gate_checks", "gate_github_apps"]})
+    assert (finding.state, finding.keys) == ("fail", (Key.SETTINGS_IN_FACTS,))
+    assert finding.about == ("gate_checks", "gate_github_apps")
+    assert "gate_checks, gate_github_apps" in finding.summary
+    assert "--flush-cache" in finding.remedy

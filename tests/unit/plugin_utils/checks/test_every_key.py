@@ -114,6 +114,7 @@ EXAMPLES: dict[Any, Records] = {
     reachable: {
         reachable.Key.UNREACHABLE: unreached(),
         reachable.Key.NO_EVIDENCE: without_evidence("no python"),
+        reachable.Key.SETTINGS_IN_FACTS: {**without_evidence(""), "settings_in_facts": ["gate_checks"]},
     },
     chrony_config: {
         chrony_config.Key.ERROR: record(chrony=chrony(config="driftfile /d\n")),
