@@ -181,11 +181,11 @@ def test_the_wheel_works_from_an_empty_directory(venv: Path, tmp_path: Path) -> 
     where: dict[str, Any] = {"cwd": tmp_path, "home": tmp_path}
     [packages] = venv.glob("lib/python3.*/site-packages")
     assert run(venv / "bin/skewgate", "--version", **where).stdout == f"skewgate {VERSION}\n"
-    imported = "import skewgate.cli as c, sys; print(c.__file__, sys.modules[c.discover.__module__].__file__)"
+    imported = "import skewgate.cli as c, sys; print(c.__file__, sys.modules[c.ExitCode.__module__].__file__)"
     root = packages / "ansible_collections/skewgate/preflight"
     assert run(python, "-c", imported, **where).stdout.split() == [
         str(packages / "skewgate/cli.py"),
-        str(root / "plugins/plugin_utils/checks/__init__.py"),
+        str(root / "plugins/plugin_utils/verdict/exit_code.py"),
     ]
     assert place_of_the_module(python, **where) == root / "plugins/modules/node_evidence.py"
     assert "clocksource" in evidence_of_localhost(python, **where)["clock"]
