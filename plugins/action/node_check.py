@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from ..modules import node_check as module
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.times import now
-from ..plugin_utils.boundary.variables import misspelt, set_by_facts
+from ..plugin_utils.boundary.variables import misspelt, of_others, set_by_facts
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
@@ -47,7 +47,11 @@ class ActionModule(PlainAction):
         if named:
             policy = Policy((), (), ())
             return _result(without_evidence(policy, now(), settings_in_facts=named), args["phase"])
-        problems += misspelt(variables, variables.get("gate_own_variables") or ())
+        own = variables.get("gate_own_variables") or ()
+        problems += misspelt(variables, own)
+        others = of_others(variables, own)
+        if others:  # Ansible shows the same warning once
+            display.warning(f"variables that this collection does not read: {', '.join(others)}")
         try:
             settings = read_check_settings(args, self._ways_into_a_file, problems)
         except SettingsError as error:

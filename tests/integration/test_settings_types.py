@@ -83,6 +83,7 @@ def test_a_misspelt_variable_is_refused_with_the_nearest_name_unless_it_is_ones_
     assert "gate_keeper" in wrong["msg"]
     assert "configuration_errors" not in right
     assert right["judgement"]["findings"][0]["keys"] == ["unreachable"]
+    assert ["chrony_port" in warning for warning in right["warnings"]] == [True]
 
 
 def test_a_node_whose_facts_name_a_setting_is_refused_and_not_asked(tmp_path: Path) -> None:

@@ -55,18 +55,30 @@ def misspelt(names: Iterable[str], own: str | Iterable[str] = ()) -> list[str]:
 
     Every ``gate_`` that is not known is one. Other roles have variables ``chrony_*`` too, so of those only the near misses are.
     """
-    theirs = own.split(",") if isinstance(own, str) else own
     problems = []
-    for name in sorted(set(names) - settings() - OF_RUNS - set(theirs)):
-        if not name.startswith(("gate_", "chrony_")):
-            continue
-        near = difflib.get_close_matches(name, settings(), n=1, cutoff=_NEAR)
+    for name in _unknown(names, own):
+        near = _near(name)
         if near or name.startswith("gate_"):
             meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(settings()))}"
             problems.append(
                 f"{name}: no setting has this name{meant} A variable of your own goes into gate_own_variables"
             )
     return problems
+
+
+def of_others(names: Iterable[str], own: str | Iterable[str] = ()) -> list[str]:
+    """Variables ``chrony_*`` that are like no setting: another role's, or a setting of a former version; sorted."""
+    return [name for name in _unknown(names, own) if name.startswith("chrony_") and not _near(name)]
+
+
+def _unknown(names: Iterable[str], own: str | Iterable[str]) -> list[str]:
+    theirs = own.split(",") if isinstance(own, str) else own
+    ours = (name for name in names if name.startswith(("gate_", "chrony_")))
+    return sorted(set(ours) - settings() - OF_RUNS - set(theirs))
+
+
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, settings(), n=1, cutoff=_NEAR)
 
 
 def set_by_facts(facts: Iterable[str]) -> list[str]:

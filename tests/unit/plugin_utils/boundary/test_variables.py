@@ -9,6 +9,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.variab
     OF_PLAYBOOKS,
     OF_RUNS,
     misspelt,
+    of_others,
     set_by_facts,
     settings,
 )
@@ -45,6 +46,11 @@ def test_a_name_of_the_gate_that_is_like_no_setting_is_a_problem_too() -> None:
 )
 def test_variables_of_others_are_none_of_our_matter(name: str) -> None:
     assert misspelt([name]) == []
+
+
+def test_variables_of_chrony_that_are_like_no_setting_are_told_of() -> None:
+    names = ["chrony_take_over", "chrony_server", "chrony_servers", "chrony_port", "gate_zzz", "chronyd", "chrony_mine"]
+    assert of_others(names, own=["chrony_mine"]) == ["chrony_port", "chrony_take_over"]
 
 
 def test_settings_what_a_run_notes_and_ones_own_are_no_problem() -> None:
