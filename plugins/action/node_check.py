@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
+from ..plugin_utils.boundary.evidence import read_json
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import misspelt, of_others, set_by_facts
@@ -25,7 +27,7 @@ from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
-from ..plugin_utils.plain_action import PlainAction, failed, plain
+from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.settings import CheckSettings, read_check_settings
 
@@ -101,7 +103,7 @@ class ActionModule(PlainAction):
             )
         except AnsibleConnectionFailure as failure:
             raise NodeUnreachableError(str(failure.message).strip()) from failure
-        return {**answer, "evidence": plain(answer["evidence"])} if "evidence" in answer else answer
+        return {**answer, "evidence": read_json(json.dumps(answer["evidence"]))} if "evidence" in answer else answer
 
 
 def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:

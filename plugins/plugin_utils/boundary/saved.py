@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .evidence import read_json
 from .times import read_time
 
 REPORT_FILE = "report.json"
@@ -64,7 +65,7 @@ def replace_file(path: Path, text: str) -> Path:
 
 def _read(path: Path, schema: str, time_key: str) -> dict[str, Any]:
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content: Any = read_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SavedFileError(f"can't read {path}: {error.strerror}; expected what `skewgate check` wrote") from error
     except (ValueError, RecursionError) as error:

@@ -187,6 +187,8 @@ def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mappin
 def _ntp_reference(server: Mapping[str, Any]) -> Reference:
     """The server's sample of the least delay: it is the one that the network disturbed least (RFC 5905, section 10)."""
     name = server["server"]
+    if not isinstance(name, str):
+        raise TypeError(f"a server's name is a text, found {type(name).__name__}")
     usable: list[NtpSample] = []
     problems = [NtpError("dns", server["error"])] if server.get("error") else []
     for sample in server.get("samples") or []:

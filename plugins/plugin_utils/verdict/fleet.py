@@ -257,8 +257,14 @@ def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Seque
 def _asked(record: Record) -> dict[str, list[str]]:
     """The servers that a node was compared with, and their addresses."""
     with contextlib.suppress(Exception):
-        return {entry["server"]: entry["addresses"] for entry in record.section("ntp")["servers"]}
+        return {_text(entry["server"]): [*map(_text, entry["addresses"])] for entry in record.section("ntp")["servers"]}
     return {}
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError("a name is a text")
+    return name
 
 
 def _peers(record: Record) -> tuple[Peer, ...]:
