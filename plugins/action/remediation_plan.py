@@ -38,6 +38,7 @@ class ActionModule(PlainAction):
             "changed": False,
             "plan": plan.as_json(),
             "changes": [change.what for change in plan.changes],
+            "package_file": args["package_file"],
             # The controller's time: the node's own is what is at fault.
             "backup_id": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
         }

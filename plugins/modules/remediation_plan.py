@@ -119,6 +119,10 @@ backup_id:
   returned: always
   type: str
   sample: 20261122T152134Z
+package_file:
+  description: O(package_file) as it was when the plan was made; null where there is none.
+  returned: always
+  type: str
 plan:
   description: The whole plan, with C(changes) and what each C(answers), C(install), C(node) (the arguments of
     M(skewgate.preflight.node_remediate)), C(warnings), C(refusal) and C(wait_s).

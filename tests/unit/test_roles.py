@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -54,3 +55,10 @@ def test_every_default_is_an_option_that_ansible_validates(role: str, entry: str
     specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
     options = set(specs[entry]["options"])
     assert set(defaults) - options == ({"gate_remediate"} if entry == "check" else set())
+
+
+def test_no_task_that_follows_the_nodes_own_answers_reads_which_file_of_the_controller_to_send() -> None:
+    reading = [path.name for path in (ROOT / "roles/chrony/tasks").glob("*.yml") if "src:" in path.read_text()]
+    assert reading == ["install.yml"]
+    text = (ROOT / "roles/chrony/tasks/install.yml").read_text()
+    assert set(re.findall(r"\w*chrony_package_file", text)) == {"__chrony_package_file"}

@@ -90,3 +90,10 @@ def test_an_unknown_or_a_missing_option_fails_the_task(plan: Any) -> None:
     assert result["failed"]
     assert "did you mean min_sources" in result["msg"]
     assert "makestep: expected a text" in result["msg"]
+
+
+def test_the_plan_keeps_the_packages_file_so_that_nothing_said_later_changes_it(plan: Any) -> None:
+    joined = {"paths": {}, "processes": []}
+    sections = {"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined}
+    assert plan(sections, package_file="/srv/chrony.deb")["package_file"] == "/srv/chrony.deb"
+    assert plan(sections)["package_file"] is None
