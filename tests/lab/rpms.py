@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.host import NO_CLOCK, command
+from tests.paths import SAMPLES
 
 FILES = Path(__file__).parent / "image"
-SAMPLES = Path(__file__).parents[1] / "unit/plugin_utils/samples/distributions"
+DISTRIBUTIONS = SAMPLES / "distributions"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Likeness:
 
     packages: tuple[str, ...]
     os_release: str
-    #: The folder of SAMPLES with the configuration that the distribution ships.
+    #: The folder of DISTRIBUTIONS with the configuration that the distribution ships.
     sample: str
     repositories: str
     #: For rpmbuild.
@@ -86,14 +87,14 @@ rm -r /tmp/rpm /srv/debs
 
 def sources() -> list[Path]:
     """The files that the images of these nodes are made of."""
-    samples = [path for like in LIKENESSES.values() for path in sorted((SAMPLES / like.sample).rglob("*.conf"))]
+    samples = [path for like in LIKENESSES.values() for path in sorted((DISTRIBUTIONS / like.sample).rglob("*.conf"))]
     return [Path(__file__), FILES / "chrony.spec", *samples]
 
 
 def make_alike(tree: Path, like: Likeness) -> None:
     """Give a node's tree, which has the packages, the distribution's names, and /srv/rpms as the only source of packages."""
     work = tree / "tmp/rpm"
-    shutil.copytree(SAMPLES / like.sample, work / "conf")
+    shutil.copytree(DISTRIBUTIONS / like.sample, work / "conf")
     shutil.copyfile(FILES / "chrony.spec", work / "chrony.spec")
     defines = [word for define in like.defines for word in ("--define", define)]
     command([*NO_CLOCK, "chroot", str(tree), "sh", "-ec", BUILD, "sh", *defines], timeout_s=180)
