@@ -21,6 +21,7 @@ from ..plugin_utils.boundary.evidence import read_json
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import misspelt, of_others, set_by_facts
+from ..plugin_utils.boundary.variables import settings as settings_of_roles
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
@@ -35,6 +36,8 @@ WAIT_STEP_S = 2
 WAIT_REPORTED_FROM_S = 20
 
 display = Display()
+
+settings_of_roles()  # read before Ansible forks for each host
 
 
 class ActionModule(PlainAction):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ansible.plugins.action import ActionBase
 
-from .boundary.arguments import read_arguments
+from .boundary.arguments import documented, read_arguments
 
 
 class PlainAction(ActionBase):  # type: ignore[misc]
@@ -16,6 +16,11 @@ class PlainAction(ActionBase):  # type: ignore[misc]
 
     documentation: ClassVar[str]
     """The ``DOCUMENTATION`` of the module of the action's name, by which its arguments are read."""
+
+    def __init_subclass__(cls) -> None:
+        """Ansible loads an action before it forks for each host, so what is read here is read once for all of them."""
+        super().__init_subclass__()
+        documented(cls.documentation)
 
     _supports_check_mode = True
     _supports_diff = False

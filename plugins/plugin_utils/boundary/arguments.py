@@ -24,7 +24,7 @@ def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[s
     >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
     ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
     """
-    module, options = _documented(documentation)
+    module, options = documented(documentation)
     problems = [
         f"{module}: no option is called {name!r}{_meant(name, options)}" for name in given if name not in options
     ]
@@ -44,7 +44,8 @@ def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[s
 
 
 @functools.cache
-def _documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
+def documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """A module's name and its options; read once, as YAML takes its time."""
     data = yaml.safe_load(documentation)
     return data["module"], data["options"]
 
