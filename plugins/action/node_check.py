@@ -20,8 +20,7 @@ from ..modules import node_check as module
 from ..plugin_utils.boundary.evidence import read_json
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.times import now
-from ..plugin_utils.boundary.variables import misspelt, of_others, set_by_facts
-from ..plugin_utils.boundary.variables import settings as settings_of_roles
+from ..plugin_utils.boundary.variables import not_known, set_by_facts, settings_of_roles
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
@@ -52,13 +51,11 @@ class ActionModule(PlainAction):
         if named:
             policy = Policy((), (), ())
             return _result(without_evidence(policy, now(), settings_in_facts=named), args["phase"])
-        own = variables.get("gate_own_variables") or ()
-        problems += misspelt(variables, own)
-        others = of_others(variables, own)
+        misspelt, others = not_known(variables, variables.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
         try:
-            settings = read_check_settings(args, self._ways_into_a_file, problems)
+            settings = read_check_settings(args, self._ways_into_a_file, [*problems, *misspelt])
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)

@@ -6,13 +6,14 @@ true to Python; Ansible's own validation of a role accepts such a string and con
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
 from ansible.module_utils.common import validation
+
+from .settings import meant, texts_of
 
 
 def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -26,7 +27,7 @@ def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[s
     """
     module, options = documented(documentation)
     problems = [
-        f"{module}: no option is called {name!r}{_meant(name, options)}" for name in given if name not in options
+        f"{module}: no option is called {name!r}; {meant(str(name), options)}" for name in given if name not in options
     ]
     values: dict[str, Any] = {}
     for name, option in options.items():
@@ -50,11 +51,6 @@ def documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
     return data["module"], data["options"]
 
 
-def _meant(name: Any, options: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(str(name), options, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(options)}"
-
-
 def _converted(value: Any, option: Mapping[str, Any]) -> Any:
     """Raises TypeError or ValueError if it is not of the option's type, or none of its choices."""
     kind = option.get("type", "str")
@@ -64,15 +60,6 @@ def _converted(value: Any, option: Mapping[str, Any]) -> Any:
     if "choices" in option and converted not in option["choices"]:
         raise ValueError("none of the choices")
     return converted
-
-
-def _list(value: Any) -> list[Any]:
-    """A string is a list with commas, as for Ansible's modules; a number is no list."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if not isinstance(value, list):
-        raise TypeError("not a list")
-    return value
 
 
 def _text(value: Any) -> str:
@@ -96,7 +83,7 @@ _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "dict": validation.check_type_dict,
     "float": _number(validation.check_type_float),
     "int": _number(validation.check_type_int),
-    "list": _list,
+    "list": texts_of,
     "path": lambda value: validation.check_type_path(_text(value)),
     "str": _text,
 }

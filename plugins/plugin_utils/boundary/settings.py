@@ -7,6 +7,7 @@ SettingsError once, before any node is contacted.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,6 +31,30 @@ def unknown_names(beginning: str, names: Iterable[str], known: Iterable[str]) ->
     """
     choices = list(known)
     return [f"{beginning} {name!r}; known: {', '.join(choices)}" for name in names if name not in choices]
+
+
+def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The known name that is most like this one, if one is; ``alike``: from 0 (anything) to 1 (the same)."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=alike)), None)
+
+
+def meant(name: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The end of a problem about a name that is not known: the nearest one, or all of them.
+
+    >>> meant("max_skew", ["limits", "max_skew_s"])
+    'did you mean max_skew_s?'
+    """
+    near = nearest(name, known, alike)
+    return f"did you mean {near}?" if near else f"known: {', '.join(known)}."
+
+
+def texts_of(value: Any) -> list[Any]:
+    """A list as it is, or the parts of a text with commas, as Ansible's modules read it; raises TypeError for anything else."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if not isinstance(value, list):
+        raise TypeError("not a list")
+    return value
 
 
 def limit_of(settings: Mapping[str, Any], key: str, problems: list[str]) -> float | None:
