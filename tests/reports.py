@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import group_nodes
 
 
@@ -84,6 +85,11 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
         "groups": group_nodes(nodes),
         "nodes": nodes,
     }
+
+
+def checked(data: dict[str, Any]) -> dict[str, Any]:
+    """What a task of node_check registers for a node with this record."""
+    return {"record": data, "judgement": judge_record(data)}
 
 
 def event(

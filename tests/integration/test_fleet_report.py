@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import chrony, record, source, time_services
 from tests.integration.conftest import playbook_here
+from tests.reports import checked
 
 PLAYBOOK = [
     {
@@ -39,11 +39,6 @@ JOIN = {
         {"ansible.builtin.debug": {"msg": "joined"}},
     ],
 }
-
-
-def checked(data: dict[str, Any]) -> dict[str, Any]:
-    """What a node_check task registers."""
-    return {"record": data, "judgement": judge_record(data)}
 
 
 def played(folder: Path, plays: list[dict[str, Any]], **hosts: dict[str, Any]) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.builders import record, time_services
 from tests.integration.conftest import playbook_here
-from tests.integration.test_fleet_report import checked
+from tests.reports import checked
 
 CHECK = {"clients": ["argocd"], "ntp_servers": ["10.77.0.1"], "checks": ["clock_skew"]}
 PLAN = {

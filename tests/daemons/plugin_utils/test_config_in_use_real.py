@@ -27,12 +27,16 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return free.getsockname()[1]
 
 
-def eventually(what: str, is_so: Callable[[], Any], timeout_s: float = 90) -> None:
-    """On a busy machine a port may be closed at first, and chronyd waits long before it asks for NTS keys again."""
+def eventually(what: str, is_so: Callable[[], Any], timeout_s: float = 90) -> Any:
+    """What ``is_so`` gives, once it is true.
+
+    On a busy machine a port may be closed at first, and chronyd waits long before it asks for NTS keys again.
+    """
     deadline_s = time.monotonic() + timeout_s
-    while not is_so():
+    while not (found := is_so()):
         assert time.monotonic() < deadline_s, what
         time.sleep(0.2)
+    return found
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge i
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record
+from tests.reports import checked
 
 
 class Hostvars(dict[str, dict[str, Any]]):
@@ -26,11 +27,6 @@ def answered(folder: Path, **hosts: dict[str, Any]) -> dict[str, Any]:
     given = {"hosts": list(hosts), "report_dir": str(folder / "report")}
     args, problems = read_arguments(ActionModule.documentation, given)
     return ActionModule.__new__(ActionModule).answer(args, problems, {"hostvars": Hostvars(hosts)})
-
-
-def checked(data: dict[str, Any]) -> dict[str, Any]:
-    """What a node_check task registers."""
-    return {"record": data, "judgement": judge_record(data)}
 
 
 def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
