@@ -108,16 +108,16 @@ def judge(record: Record, policy: Policy) -> Finding:
         )
     findings = [_judge_app(app, taken.get(app["name"]) or {}, record, policy) for app in policy.github_apps]
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
-    told = [f for f in findings if f.state != "pass"] or findings
+    reported = [f for f in findings if f.state != "pass"] or findings
     return Finding(
         state=findings[0].state,
-        summary="; ".join(f.summary for f in told),
-        why=" ".join(dict.fromkeys(f.why for f in told)),
-        remedy=" ".join(dict.fromkeys(f.remedy for f in told)),
+        summary="; ".join(f.summary for f in reported),
+        why=" ".join(dict.fromkeys(f.why for f in reported)),
+        remedy=" ".join(dict.fromkeys(f.remedy for f in reported)),
         seen={"apps": [f.seen for f in findings]},
-        keys=tuple(dict.fromkeys(key for f in told for key in f.keys)),
-        about=tuple(name for f in told for name in f.about),
-        cause="; ".join(f.cause for f in told if f.cause),
+        keys=tuple(dict.fromkeys(key for f in reported for key in f.keys)),
+        about=tuple(name for f in reported for name in f.about),
+        cause="; ".join(f.cause for f in reported if f.cause),
     )
 
 

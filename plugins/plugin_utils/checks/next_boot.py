@@ -303,19 +303,19 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
 def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
     """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
     fix = f"systemctl enable {(*discover()[daemon.daemon].wait_units, KERNEL_WAIT)[0]}."
-    told, proof = [], set()
+    said, proof = [], set()
     for name in (*wait_units(), KERNEL_WAIT):
         unit = units.get(name)
         if unit is None or not _enabled(unit):
             continue
         problem, remedy = _cannot_prove(unit, daemon, record)
         if problem:
-            told.append(f"{name} is enabled, but {problem}")
+            said.append(f"{name} is enabled, but {problem}")
             fix = remedy or fix
             continue
-        told.append(f"{name} waits for the synchronisation")
+        said.append(f"{name} waits for the synchronisation")
         proof |= {name, TIME_SYNC_TARGET} if TIME_SYNC_TARGET in unit["before"] else {name}
-    return _Wait("; ".join(told) or "nothing waits for the synchronisation", fix, frozenset(proof))
+    return _Wait("; ".join(said) or "nothing waits for the synchronisation", fix, frozenset(proof))
 
 
 def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:

@@ -33,10 +33,10 @@ def arguments(record: Record, daemon: TimeDaemon) -> list[str]:
     processes = record.section("time_services").get("processes") or []
     own = [str(p["cmdline"]).split() for p in processes if discover()[daemon.daemon].may_be(p)]
     # OpenNTPD renames its processes ("ntpd: ntp engine"): these tell no argument.
-    told = [argv for argv in own if argv and not argv[0].endswith(":")]
-    if not told:
+    shown = [argv for argv in own if argv and not argv[0].endswith(":")]
+    if not shown:
         raise MissingEvidenceError(f"the command line of {daemon.unit} was not found among the processes")
-    return told[0][1:]
+    return shown[0][1:]
 
 
 def configuration_lines(record: Record, section: str) -> list[list[str]]:

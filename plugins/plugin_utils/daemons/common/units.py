@@ -85,8 +85,8 @@ def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], processes: Sequen
         return ""
     own = [p for p in processes if p["comm"] in kind.processes and str(p["cmdline"]).strip()]
     # OpenRC tells no main process. Then a command line counts only where it is the only one.
-    told = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
-    return leaves_clock_alone(told[0]) if told else ""
+    shown = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
+    return leaves_clock_alone(shown[0]) if shown else ""
 
 
 def leaves_clock_alone(process: Mapping[str, Any]) -> str:
