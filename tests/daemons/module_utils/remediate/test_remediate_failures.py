@@ -53,7 +53,7 @@ def fix(state_folder: Path, prelude: str = "", **given) -> subprocess.Popen:
 
 
 def answer(process: subprocess.Popen) -> dict:
-    return json.loads(process.communicate(timeout=60)[0])
+    return json.loads(process.communicate(timeout=300)[0])
 
 
 @pytest.fixture
@@ -134,7 +134,8 @@ def worker_of(parent: int) -> int | None:
 def killed_when(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
     """Kills the process and its worker when that moment is reached, as a reset of the node does."""
     worker = worker_of(process.pid)
-    end_mono_s = time.monotonic() + 30
+    # Each file is written through to the disk (fsync), and that took 20 s where other work wrote to it at the same time.
+    end_mono_s = time.monotonic() + 300
     while not reached() and process.poll() is None:
         assert time.monotonic() < end_mono_s
     with suppress(ProcessLookupError):
