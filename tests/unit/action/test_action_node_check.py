@@ -95,11 +95,12 @@ def test_a_jwt_is_sent_only_through_a_connection_that_pipes_the_module(
     assert can_pipe or "the connection 'carrier' can't pipe modules" in result["msg"]
 
 
-def test_a_jwt_is_not_sent_while_ansible_keeps_remote_files(
-    run: Any, with_jwt: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("setting", ["KEEP_REMOTE_FILES", "DEBUG"])
+def test_a_jwt_is_not_sent_while_ansible_would_leave_it_in_a_file_or_print_it(
+    run: Any, with_jwt: dict[str, Any], monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
-    monkeypatch.setattr(constants.config, "get_config_value", lambda name: name == "DEFAULT_KEEP_REMOTE_FILES")
-    assert "ANSIBLE_KEEP_REMOTE_FILES is on" in run(with_jwt)["msg"]
+    monkeypatch.setattr(constants.config, "get_config_value", lambda name: name == f"DEFAULT_{setting}")
+    assert f"ANSIBLE_{setting} is on" in run(with_jwt)["msg"]
 
 
 def test_a_check_without_credentials_takes_any_connection(run: Any) -> None:
