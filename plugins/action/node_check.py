@@ -94,7 +94,7 @@ class ActionModule(PlainAction):
             nts_servers=settings.nts_servers,
             timeout_s=settings.timeout_s,
             call=functools.partial(self._call, variables),
-            throttle=functools.partial(_throttle, settings),
+            throttle=functools.partial(_throttle, settings, str(variables.get("inventory_hostname"))),
         )
 
     def _call(self, variables: dict[str, Any], arguments: dict[str, Any]) -> Mapping[str, Any]:
@@ -124,12 +124,13 @@ def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
     return result
 
 
-def _throttle(settings: CheckSettings, app: GithubApp) -> MintThrottle:
+def _throttle(settings: CheckSettings, node: str, app: GithubApp) -> MintThrottle:
     return MintThrottle(
         state_file(app.api_url, app.issuer),
         settings.mints_per_minute,
         settings.mints_per_hour,
         on_wait=_report_wait,
+        node=node,
     )
 
 

@@ -160,6 +160,8 @@ notes:
     for itself and refuses where that can't be done, since a JWT would be written to a file on the node.
   - The node goes to GitHub through the proxy of C(HTTPS_PROXY), unless C(NO_PROXY) names the host; the task's C(environment)
     gives them.
+  - If GitHub's rate limit answers a node, that node waits as long as GitHub asks, up to a minute, and tries once more. Other
+    nodes wait too only if a second node met the limit. A longer wait is not made, and the finding says when to check again.
 author:
   - The skewgate developers
 """

@@ -6,6 +6,7 @@ disagree, or GitHub refused the JWT for its times, a second call sends one of th
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -17,7 +18,7 @@ from .clock.skew import controller_bracket
 from .github.answers import classify, rate_limit_s
 from .github.apps import GithubApp
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt
-from .github.throttle import MintThrottle
+from .github.throttle import MAX_NODE_WAIT_S, MintThrottle
 from .model.policy import Policy
 from .model.record import Record, without_evidence
 
@@ -106,15 +107,17 @@ class Collection:
                 self.throttle(app).wait(attempts)
 
     def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
-        """If GitHub's rate limit answered, do as it says: nobody mints for so long, then this node tries once more."""
+        """If GitHub's rate limit answered, do as it says: this node waits and tries once more, unless that takes too long."""
         limits_s = {entry["name"]: rate_limit_s(last_attempt(entry)) for entry in _taken(evidence)}
-        limited = [app for app in self.apps if limits_s.get(app.name) is not None]
-        if not limited:
+        limited = {app.name: limit_s for app in self.apps if (limit_s := limits_s.get(app.name)) is not None}
+        for app in self.apps:
+            if app.name in limited:
+                self.throttle(app).hold(limited[app.name])
+        again = [app for app in self.apps if limited.get(app.name, math.inf) <= MAX_NODE_WAIT_S]
+        if not again:
             return evidence
-        for app in limited:
-            self.throttle(app).hold(limits_s[app.name] or 0.0)
-        self._await_mints(limited)
-        return self._with_further(evidence, self._requests_for_now(limited, self.clock_ns() / NS))
+        self._await_mints(again)
+        return self._with_further(evidence, self._requests_for_now(again, self.clock_ns() / NS))
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
         """The counterfactual, only if the clock may be at fault: a JWT of the node's clock and one of the true time."""

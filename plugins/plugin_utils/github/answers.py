@@ -6,7 +6,7 @@ octokit.rb issue 1307, and GitHub's REST documentation.
 
 from __future__ import annotations
 
-import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -56,6 +56,9 @@ CLOCK_MESSAGES = ("'Issued at' claim ('iat')", "'Expiration time' claim ('exp')"
 """Which of the clock messages wins where several rules are broken is not stable, so they are one class."""
 
 QUOTED_CHARS = 300
+
+MAX_RATE_LIMIT_S = 3600.0
+"""GitHub's rate limits are counted by the hour: none of them asks for a longer wait."""
 
 GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 """What a git server answers info/refs with (git's http-protocol documentation)."""
@@ -316,15 +319,32 @@ def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
 def _rate_limit_wait_s(step: Mapping[str, Any]) -> float:
     """``Retry-After`` says it, or ``X-RateLimit-Reset`` (Unix time, here against the answer's own Date); a minute otherwise.
 
-    Source: GitHub's documentation, "Exceeding the rate limit".
+    GitHub counts by the hour, so a longer wait is none of GitHub's: it is ignored, as what is no number.
+    Source: GitHub's documentation, "Rate limits for the REST API" and "Exceeding the rate limit".
     """
     headers = step.get("headers") or {}
-    with contextlib.suppress(KeyError, ValueError):
-        return max(0.0, float(headers["retry-after"]))
-    with contextlib.suppress(KeyError, TypeError, ValueError):
-        wait_s = float(headers["x-ratelimit-reset"]) - parsedate_to_datetime(headers["date"]).timestamp()
-        return max(0.0, wait_s)
+    for found in (_seconds(headers.get("retry-after")), _until_reset_s(headers)):
+        if found is not None and 0 <= found <= MAX_RATE_LIMIT_S:
+            return found
     return 60.0
+
+
+def _seconds(text: object) -> float | None:
+    """A header's number, finite; None for anything else."""
+    try:
+        number = float(str(text))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _until_reset_s(headers: Mapping[str, Any]) -> float | None:
+    reset_s = _seconds(headers.get("x-ratelimit-reset"))
+    try:
+        date_s = parsedate_to_datetime(str(headers.get("date"))).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return None if reset_s is None else reset_s - date_s
 
 
 def _is_rate_limit(step: Mapping[str, Any]) -> bool:

@@ -2,6 +2,9 @@
 
 GitHub limits requests that create content to about 80 a minute and 500 an hour (its documentation, "Rate limits for the REST
 API", secondary limits). Ansible checks many nodes at a time, each in a process of its own: what they share is a file.
+
+That GitHub asked to wait is what a node says, and a node may lie: its claim delays the node itself, and others only where a
+second node says the same. Whatever the file holds, it is read with bounds, and what can't be of this hour is dropped.
 """
 
 from __future__ import annotations
@@ -9,17 +12,31 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
+
+from ..boundary.evidence import read_json
 
 DEFAULT_PER_MINUTE = 60
 DEFAULT_PER_HOUR = 400
 MINUTE_S, HOUR_S = 60.0, 3600.0
+
+MAX_NODE_WAIT_S = 60.0
+"""How long a node waits because it met GitHub's rate limit: a minute is what GitHub asks for where it gives no time (its
+documentation, "Exceeding the rate limit"). All nodes of a play wait for the slowest one, so it is not more."""
+
+SAME_LIMIT_S = 120.0
+"""Two nodes that met the rate limit within this time met the same one."""
+
+MAX_STATE_BYTES = 1 << 20
+"""A full hour of the largest limit that makes sense is a small part of this."""
+MAX_CLAIMS = 100
 
 
 def state_file(api_url: str, issuer: str) -> Path:
@@ -29,12 +46,27 @@ def state_file(api_url: str, issuer: str) -> Path:
     return cache / "skewgate" / f"mints-{name}.json"
 
 
+class Claim(NamedTuple):
+    """A node's word that GitHub's rate limit holds: until when, and when the node said so (seconds of the throttle's clock)."""
+
+    at_s: float
+    until_s: float
+
+
+@dataclass
+class _State:
+    """The file: when mints began, and each node's latest claim."""
+
+    begun: list[float]
+    claims: dict[str, Claim]
+
+
 @dataclass
 class MintThrottle:
     """At most ``per_minute`` and ``per_hour`` mints, counted over every process that uses the same file.
 
     ``clock`` counts seconds for all processes of the machine; ``sleep`` waits; ``on_wait`` is called once as a wait begins, with
-    its seconds.
+    its seconds. ``node`` is the name of the node that is to mint.
     """
 
     path: Path
@@ -43,6 +75,7 @@ class MintThrottle:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     on_wait: Callable[[float], None] = lambda _: None
+    node: str = ""
 
     def wait(self, count: int) -> None:
         """Return when ``count`` more mints may begin, and count them; raises ValueError if so many can never begin at once."""
@@ -59,37 +92,77 @@ class MintThrottle:
             self.sleep(wait_s)
 
     def hold(self, seconds: float) -> None:
-        """Nobody mints for so long: GitHub said so (Retry-After)."""
+        """GitHub told this node to wait so long: it waits, up to a minute; all others too if another node says the same."""
         with self._state() as state:
-            state["not_before"] = max(state["not_before"], self.clock() + seconds)
+            now = self.clock()
+            state.claims[self.node] = Claim(now, now + min(max(seconds, 0.0), HOUR_S))
 
     def _try(self, count: int) -> float:
         """Count the mints and return 0, or return for how many seconds to wait before trying again."""
         with self._state() as state:
             now = self.clock()
-            # A time in the future is one of before the machine's last boot.
-            begun = sorted(t for t in state["begun"] if now - HOUR_S < t <= now)
-            wait_s = max(0.0, state["not_before"] - now if state["not_before"] <= now + HOUR_S else 0.0)
+            wait_s = max(0.0, _own_wait_until(state.claims.get(self.node)) - now, _shared_until(state.claims) - now)
             for span_s, limit in ((MINUTE_S, self.per_minute), (HOUR_S, self.per_hour)):
-                within = [t for t in begun if t > now - span_s]
+                within = [t for t in state.begun if t > now - span_s]
                 if len(within) + count > limit:
                     wait_s = max(wait_s, within[len(within) + count - limit - 1] + span_s - now)
             if wait_s <= 0:
-                begun += [now] * count
-            state["begun"] = begun
+                state.begun += [now] * count
             return wait_s
 
     @contextmanager
-    def _state(self) -> Iterator[dict[str, Any]]:
+    def _state(self) -> Iterator[_State]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.path.open("a+", encoding="utf-8") as file:
+        with self.path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            try:
-                state = {"begun": [], "not_before": 0.0, **json.loads(file.read() or "{}")}
-            except ValueError:  # cut off by a full disk: the mints of the last hour are not known
-                state = {"begun": [self.clock()] * self.per_minute, "not_before": 0.0}
+            state = self._read(file)
             yield state
+            newest = sorted(state.claims.items(), key=lambda claim: claim[1].at_s)[-MAX_CLAIMS:]
+            text = json.dumps({"begun": state.begun, "claims": dict(newest)}, allow_nan=False)
             file.seek(0)
             file.truncate()
-            json.dump(state, file)
+            file.write(text.encode())
+
+    def _read(self, file: BinaryIO) -> _State:
+        """What the file holds of the last hour; where it can't be read, the mints of the last minute count as made."""
+        file.seek(0)
+        content = file.read(MAX_STATE_BYTES + 1)
+        now = self.clock()
+        try:
+            if len(content) > MAX_STATE_BYTES:
+                raise ValueError("too large")
+            found = read_json(content.decode() or "{}")
+            begun, claims = found.get("begun", []), found.get("claims", {})
+            return _State(
+                # A time in the future is one of before the machine's last boot.
+                sorted(t for t in begun if _is_number(t) and now - HOUR_S < t <= now),
+                {node: claim for node, pair in claims.items() if (claim := _read_claim(pair, now))},
+            )
+        except (ValueError, TypeError, AttributeError, RecursionError):  # a full disk cuts it off, somebody edits it
+            return _State([now] * self.per_minute, {})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _read_claim(pair: Any, now: float) -> Claim | None:
+    """A claim that still holds; None for anything else."""
+    if not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))):
+        return None
+    at_s, until_s = pair
+    return Claim(at_s, until_s) if at_s <= now < until_s <= at_s + HOUR_S else None
+
+
+def _own_wait_until(claim: Claim | None) -> float:
+    """Until when a node waits that alone says that it has to."""
+    return -math.inf if claim is None else min(claim.until_s, claim.at_s + MAX_NODE_WAIT_S)
+
+
+def _shared_until(claims: Mapping[str, Claim]) -> float:
+    """Until when all nodes wait: the latest time that two nodes gave, so that one alone can't make it later."""
+    latest_first = sorted(claims.values(), key=lambda claim: -claim.until_s)
+    for number, claim in enumerate(latest_first):
+        if any(abs(other.at_s - claim.at_s) <= SAME_LIMIT_S for other in latest_first[:number]):
+            return claim.until_s
+    return -math.inf

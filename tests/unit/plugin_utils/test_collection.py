@@ -313,6 +313,13 @@ def test_a_rate_limit_that_lasts_is_left_as_the_answer(collection):
     assert len(world.calls) == 2
 
 
+@pytest.mark.parametrize("asked", ["61", "3500"])
+def test_a_node_does_not_wait_for_longer_than_a_minute_and_its_answer_stands(collection, asked):
+    world = World(refusals={"deploy": [step("token", 429, None, headers={"retry-after": asked})]})
+    assert answers(collection(world).take()) == [("now", "unclear")]
+    assert (len(world.calls), world.waits_s) == (1, [])
+
+
 def test_a_clock_that_shows_only_after_the_rate_limit_is_still_tried_both_ways(collection):
     record = collection(World(-612, -612, refusals={"deploy": [RATE_LIMIT]})).take()
     assert [label for label, _ in answers(record)] == ["now", "now", "node_clock", "true_time"]

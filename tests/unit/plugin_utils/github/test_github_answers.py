@@ -143,6 +143,38 @@ def test_a_rate_limit_is_no_judgement_and_says_how_long_to_wait(asked, wait_s):
     assert rate_limit_s(attempt("now", asked)) == wait_s
 
 
+IMPLAUSIBLE = [
+    "inf",
+    "-inf",
+    "nan",
+    "1e999",
+    "-1",
+    "3601",
+    "9" * 5000,
+    "",
+    "soon",
+    "Wed, 21 Oct 2026 07:28:00 GMT",
+    ["17"],
+]
+
+
+@pytest.mark.parametrize("value", IMPLAUSIBLE, ids=lambda value: str(value)[:12])
+def test_a_wait_that_github_would_not_ask_for_counts_as_none(value):
+    asked = step("token", 429, headers={"retry-after": value})
+    assert_judged(asked, "unclear", "GitHub's rate limit", "again in 60 s")
+    assert rate_limit_s(attempt("now", step("token", 429, headers={"retry-after": value, **RESET}))) == 90
+    assert rate_limit_s(attempt("now", step("token", 429, headers={**RESET, "x-ratelimit-reset": value}))) == 60
+
+
+@pytest.mark.parametrize("date", [None, "", "yesterday", "Fri, 31 Dec 99999 23:59:59 GMT", 17])
+def test_a_reset_without_a_date_to_compare_it_with_counts_as_none(date):
+    assert rate_limit_s(attempt("now", step("token", 429, headers={**RESET, "date": date}))) == 60
+
+
+def test_the_longest_wait_is_the_hour_that_githubs_limits_are_counted_by():
+    assert rate_limit_s(attempt("now", step("token", 429, headers={"retry-after": "3600"}))) == 3600
+
+
 def test_without_a_rate_limit_there_is_nothing_to_wait_for():
     assert rate_limit_s(accepted()) is None
     assert rate_limit_s(not_sent()) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import tempfile
 from pathlib import Path
 
@@ -27,8 +29,15 @@ class Time:
         self.now_s += seconds
 
 
-def throttle(path: Path, time: Time, per_minute: int = 3, per_hour: int = 10) -> MintThrottle:
-    return MintThrottle(path / "mints.json", per_minute, per_hour, time.clock, time.sleep)
+def throttle(path: Path, time: Time, per_minute: int = 3, per_hour: int = 10, node: str = "node1") -> MintThrottle:
+    return MintThrottle(path / "mints.json", per_minute, per_hour, time.clock, time.sleep, node=node)
+
+
+def waited_s(path: Path, time: Time, node: str) -> float:
+    """How long the node waits before it mints."""
+    before_s = time.now_s
+    throttle(path, time, node=node).wait(1)
+    return time.now_s - before_s
 
 
 def test_mints_below_the_limit_do_not_wait(tmp_path: Path) -> None:
@@ -50,11 +59,48 @@ def test_the_next_one_waits_until_the_first_is_a_minute_old(tmp_path: Path) -> N
     assert waits_s == time.slept_s == [45.0]
 
 
-def test_nobody_mints_while_github_asks_to_wait(tmp_path: Path) -> None:
+def test_a_node_that_github_asked_to_wait_waits_and_no_other_does(tmp_path: Path) -> None:
     time = Time()
     throttle(tmp_path, time).hold(30)
-    throttle(tmp_path, time).wait(1)
-    assert time.slept_s == [30.0]
+    assert [waited_s(tmp_path, time, node) for node in ("node2", "node3", "node1")] == [0, 0, 30]
+
+
+@pytest.mark.parametrize("claim_s", [61, 3500, 1e9, math.inf])
+def test_no_claim_delays_its_node_by_more_than_a_minute(tmp_path: Path, claim_s: float) -> None:
+    time = Time()
+    throttle(tmp_path, time).hold(claim_s)
+    assert waited_s(tmp_path, time, "node2") == 0
+    assert waited_s(tmp_path, time, "node1") == 60
+
+
+@pytest.mark.parametrize("claim_s", [-1.0, -math.inf, 0.0])
+def test_a_wait_that_is_over_delays_nobody(tmp_path: Path, claim_s: float) -> None:
+    time = Time()
+    throttle(tmp_path, time).hold(claim_s)
+    assert waited_s(tmp_path, time, "node1") == 0
+
+
+def test_what_two_nodes_met_holds_for_all_and_one_of_them_can_not_make_it_longer(tmp_path: Path) -> None:
+    time = Time()
+    throttle(tmp_path, time, node="node1").hold(3500)
+    throttle(tmp_path, time, node="node2").hold(90)
+    assert waited_s(tmp_path, time, "node3") == 90
+    assert waited_s(tmp_path, time, "node4") == 0
+
+
+def test_the_same_node_twice_is_no_second_witness(tmp_path: Path) -> None:
+    time = Time()
+    for _ in range(5):
+        throttle(tmp_path, time, node="node1").hold(3500)
+    assert waited_s(tmp_path, time, "node2") == 0
+
+
+def test_limits_that_two_nodes_met_long_after_one_another_are_not_the_same(tmp_path: Path) -> None:
+    time = Time()
+    throttle(tmp_path, time, node="node1").hold(3500)
+    time.now_s += 121
+    throttle(tmp_path, time, node="node2").hold(3000)
+    assert waited_s(tmp_path, time, "node3") == 0
 
 
 def test_more_at_once_than_the_limit_is_refused_with_the_settings_named(tmp_path: Path) -> None:
@@ -71,11 +117,50 @@ def test_times_of_before_the_machines_last_boot_do_not_count(tmp_path: Path) -> 
     assert time.slept_s == []
 
 
-def test_a_broken_file_counts_as_a_full_minute(tmp_path: Path) -> None:
+AFTER_ALL = 100000.0 + 4000
+STATES = {
+    "half a file": b"{half",
+    "no text": b"\xff\xfe\x00",
+    "another type": b"[1, 2]",
+    "null": b"null",
+    "a number": b"7",
+    "begun of another type": b'{"begun": 5}',
+    "begun is a mapping": b'{"begun": {"a": 1}}',
+    "claims of another type": b'{"claims": [1]}',
+    "claims of another form": b'{"claims": {"node1": 5, "node2": [1], "node3": ["a", "b"], "node4": null, "node5": [1, 2, 3]}}',
+    "not finite": b'{"begun": [NaN, Infinity, -Infinity], "claims": {"node1": [Infinity, Infinity], "node2": [NaN, NaN]}}',
+    "the earlier form, held for good": b'{"begun": [], "not_before": Infinity}',
+    "strings": b'{"begun": ["1", "now", null, true, [], {}]}',
+    "the future": f'{{"begun": [{AFTER_ALL}, 1e300, {"9" * 400}], "claims": {{"node1": [{AFTER_ALL}, 1e308]}}}}'.encode(),
+    "claims without an end": b'{"claims": {"node1": [99999, 1e300], "node2": [99999, 1e300]}}',
+    "a million entries": b'{"begun": [' + b",".join([b"99999.0"] * 1_000_000) + b"]}",
+    "deeper than it can be read": b"[" * 200_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", STATES.values(), ids=STATES)
+def test_whatever_the_file_holds_the_next_mint_waits_a_minute_at_most_and_the_limits_hold_again(
+    tmp_path: Path, content: bytes
+) -> None:
     time = Time()
+    (tmp_path / "mints.json").write_bytes(content)
+    assert waited_s(tmp_path, time, "node1") <= 60
+    assert [waited_s(tmp_path, time, "node1") for _ in range(3)] == [0, 0, 60]
+    assert (tmp_path / "mints.json").stat().st_size < 1000
+
+
+def test_a_broken_file_counts_as_a_full_minute(tmp_path: Path) -> None:
     (tmp_path / "mints.json").write_text("{half")
-    throttle(tmp_path, time).wait(1)
-    assert time.slept_s == [60.0]
+    assert waited_s(tmp_path, Time(), "node1") == 60
+
+
+def test_claims_do_not_pile_up(tmp_path: Path) -> None:
+    time = Time()
+    for number in range(300):
+        throttle(tmp_path, time, node=f"node{number}").hold(3000)
+        time.now_s += 0.01
+    assert len(json.loads((tmp_path / "mints.json").read_text())["claims"]) == 100
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 40)), max_size=40))
