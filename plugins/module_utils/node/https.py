@@ -16,6 +16,10 @@ from urllib.request import getproxies, proxy_bypass
 from .background import NotEnded, start
 from .clocks import read_clocks
 
+MAX_HEADER_CHARS = 32 * 1024
+"""Of the names and values of an answer's headers together; GitHub's have a tenth of it."""
+MAX_MESSAGE_CHARS = 1000
+
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which ssl.VerifyFlags does not name
 X509_STRICT = 0x20  # on by default since Python 3.13; the clients that skewgate speaks for do not ask for it
 
@@ -41,7 +45,8 @@ class HttpsError(Exception):
         """
         super().__init__(message)
         self.phase = phase
-        self.message = message
+        # It may quote what a server or a proxy answered.
+        self.message = message if len(message) <= MAX_MESSAGE_CHARS else f"{message[:MAX_MESSAGE_CHARS]} [cut]"
         self.kind = kind
 
     def as_json(self) -> dict:
@@ -170,6 +175,8 @@ class Connection:
         content = answer.read(max_bytes)
         if not answer.isclosed():  # more than was asked for: what is left would pass for the next answer
             self._http.close()
+        if sum(len(name) + len(value) for name, value in answer.getheaders()) > MAX_HEADER_CHARS:
+            raise http.client.HTTPException(f"the answer has more than {MAX_HEADER_CHARS} characters of headers")
         fields = {name.lower(): value for name, value in answer.getheaders()}
         return Reply(answer.status, fields, content, sent_wall_ns, sent_mono_ns, received_mono_ns)
 

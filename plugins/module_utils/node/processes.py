@@ -15,6 +15,7 @@ CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
 
 CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
+MAX_TIME_DAEMONS = 256
 
 
 class Running(NamedTuple):
@@ -35,6 +36,7 @@ def scan(proc: str = "/proc") -> Running:
 
     An ordinary user's process is no time daemon, whatever its name: it may not set the clock, and root would read the file that
     it names. Nor is what prints and ends, has ended, or has no arguments yet: the probes run such commands themselves.
+    Raises ValueError where there are more time daemons, or one has more arguments, than could be handed out as a whole.
     """
     own_processes = _link(f"{proc}/self/ns/pid")
     running = Running([], [])
@@ -49,6 +51,10 @@ def scan(proc: str = "/proc") -> Running:
         if not _is_systems(status) or "\nState:\tZ" in status or argv == [""] or _prints_and_ends(comm, argv):
             continue
         if comm != "busybox" or "ntpd" in argv[:2]:
+            if len("\0".join(argv).encode(errors="replace")) >= MAX_BYTES - 1:
+                raise ValueError(f"the command line of {comm} (pid {pid}) is longer than {MAX_BYTES} bytes")
+            if len(running.time_daemons) == MAX_TIME_DAEMONS:
+                raise ValueError(f"more than {MAX_TIME_DAEMONS} time daemons run")
             place = f"{proc}/{pid}"
             running.time_daemons.append(
                 {

@@ -1,12 +1,16 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""External commands, bounded."""
+"""External commands, bounded in time and in what they may print."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import selectors
 import shutil
+import signal
 import subprocess
+import time
 from functools import partial
 
 from .background import gather
@@ -14,6 +18,9 @@ from .background import gather
 # An unprivileged user's PATH may lack the sbin folders, where chronyd is.
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 MAX_OUTPUT = 256 * 1024
+"""Of standard output and of standard error each; nothing that a probe asks prints a tenth of it."""
+CHUNK = 64 * 1024
+KILLED_WITHIN_S = 1.0
 
 
 def installed(command: str) -> bool:
@@ -22,25 +29,74 @@ def installed(command: str) -> bool:
 
 
 def run(argv: list, timeout_s: float) -> dict:
-    """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` if it is missing or does not end in time."""
+    """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` where there is no whole answer.
+
+    That is where it is missing, does not end in time, or prints more than MAX_OUTPUT bytes: then it is killed, with all that it
+    started, and nothing of its output is given, because half an answer would pass for a whole one.
+    """
     executable = shutil.which(argv[0], path=PATH)
     if executable is None:
         return {"error": f"{argv[0]} is not installed"}
+    called = " ".join(argv[:2])
+    deadline_mono_s = time.monotonic() + timeout_s
     try:
-        ended = subprocess.run(  # noqa: S603 - fixed commands, no shell
+        process = subprocess.Popen(  # noqa: S603 - fixed commands, no shell
             argv,
             executable=executable,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # a group of its own, to be killed as one
             env={**os.environ, "PATH": PATH, "LC_ALL": "C", "TZ": "UTC"},
         )
-    except subprocess.TimeoutExpired:
-        return {"error": f"{' '.join(argv[:2])} did not end within {timeout_s:g} s"}
     except OSError as error:
-        return {"error": f"{' '.join(argv[:2])}: {error}"}
-    return {"rc": ended.returncode, "stdout": _text(ended.stdout), "stderr": _text(ended.stderr)}
+        return {"error": f"{called}: {error}"}
+    try:
+        stdout, stderr = _read(process, deadline_mono_s)
+        rc = process.wait(max(0.0, deadline_mono_s - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        return {"error": f"{called} did not end within {timeout_s:g} s"}
+    except _PrintsTooMuchError:
+        _kill(process)
+        return {"error": f"{called} printed more than {MAX_OUTPUT} bytes: it was stopped, and its output was not used"}
+    finally:
+        process.stdout.close()
+        process.stderr.close()
+    return {"rc": rc, "stdout": stdout.decode("utf-8", "replace"), "stderr": stderr.decode("utf-8", "replace")}
+
+
+class _PrintsTooMuchError(Exception):
+    """More than MAX_OUTPUT on one pipe."""
+
+
+def _read(process: subprocess.Popen, deadline_mono_s: float) -> tuple:
+    """What comes through both pipes until they are closed; raises TimeoutExpired or _PrintsTooMuchError."""
+    pipes = (process.stdout, process.stderr)
+    read: tuple = (bytearray(), bytearray())
+    with selectors.DefaultSelector() as selector:
+        for pipe, into in zip(pipes, read):
+            selector.register(pipe, selectors.EVENT_READ, into)
+        while selector.get_map():
+            left_s = deadline_mono_s - time.monotonic()
+            if left_s <= 0:
+                raise subprocess.TimeoutExpired(process.args, 0)
+            for ready, _events in selector.select(left_s):
+                chunk = os.read(ready.fd, CHUNK)
+                if not chunk:
+                    selector.unregister(ready.fileobj)
+                ready.data.extend(chunk)
+                if len(ready.data) > MAX_OUTPUT:
+                    raise _PrintsTooMuchError
+    return read
+
+
+def _kill(process: subprocess.Popen):
+    """Kills the command and its children. It is not reaped before, so the number of its group is still its own."""
+    with contextlib.suppress(OSError):  # all have ended, or it became another user's
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel
+        process.wait(KILLED_WITHIN_S)
 
 
 def run_all(commands: dict, timeout_s: float) -> dict:
@@ -51,7 +107,3 @@ def run_all(commands: dict, timeout_s: float) -> dict:
 def said(answer: dict) -> str:
     """What a command that failed said, from an answer of ``run``; its exit code where it said nothing."""
     return answer.get("error") or answer["stderr"].strip() or answer["stdout"].strip() or f"exit code {answer['rc']}"
-
-
-def _text(output: bytes) -> str:
-    return output[:MAX_OUTPUT].decode("utf-8", "replace")

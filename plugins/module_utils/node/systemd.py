@@ -43,9 +43,10 @@ def parse_show(text: str) -> list:
         shown: dict = {}
         for key, found, value in (line.partition("=") for line in block.splitlines()):
             if found:
-                shown[key] = f"{shown[key]}\n{value}" if key in shown else value
+                shown.setdefault(key, []).append(value)
         if "Id" in shown:
-            units[shown["Id"]] = shown
+            unit = {key: "\n".join(values) for key, values in shown.items()}
+            units[unit["Id"]] = unit
     return list(units.values())
 
 

@@ -9,7 +9,7 @@ import os
 import shlex
 import stat
 
-from ..node.files import first_existing, fragments, read_files, text_or_none
+from ..node.files import MAX_SMALL_BYTES, first_existing, fragments, read_files, read_text, text_or_none
 from ..node.processes import CHRONYD_LETTERS, not_contained, option, working_directory
 from ..node.run import installed, run_all
 
@@ -19,6 +19,7 @@ DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chrony
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
+MAX_OPTIONS_CHARS = 16 * 1024
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -91,8 +92,15 @@ def key_file(files: list, directory: str = "/"):
 
 
 def default_files() -> list:
-    """The files of DEFAULTS that are there, ``[{"path", "text", "mtime_s"}]``; of their lines those of DEFAULTS_SHOWN."""
-    files = read_files([path for path in DEFAULTS if os.path.exists(path)])["files"]
+    """The files of DEFAULTS that are there, ``[{"path", "text", "mtime_s"}]``; of their lines those of DEFAULTS_SHOWN.
+
+    Raises ValueError where one is larger than it can be: chronyd's options might be in the rest of it.
+    """
+    read = read_files([path for path in DEFAULTS if os.path.exists(path)])
+    files = read["files"]
+    for file in read["unread"]:
+        if file["kind"] == "other":
+            raise ValueError(f"{file['path']}: {file['error']}")
     for file in files:
         lines = file["text"].splitlines(keepends=True)
         file["text"] = "".join(line for line in lines if line.partition("=")[0].strip() in DEFAULTS_SHOWN)
@@ -126,6 +134,8 @@ def _options(text: str) -> list:
     for line in text.splitlines():
         name, _equals, value = line.strip().partition("=")
         if name in DEFAULTS_OPTIONS:
+            if len(value) > MAX_OPTIONS_CHARS:  # shlex takes quadratic time for a long word
+                raise ValueError(f"{name} has more than {MAX_OPTIONS_CHARS} characters")
             try:
                 found = shlex.split(" ".join(shlex.split(value, comments=True)))
             except ValueError:  # a quotation that goes on in the next line
@@ -140,9 +150,8 @@ def started_s():
     """
     for path in PID_FILES:
         try:
-            with open(path) as file:
-                if os.path.exists(f"/proc/{int(file.read())}"):
-                    return os.fstat(file.fileno()).st_mtime
+            if os.path.exists(f"/proc/{int(read_text(path, MAX_SMALL_BYTES))}"):
+                return os.stat(path).st_mtime
         except (OSError, ValueError):
             continue
     return None

@@ -9,6 +9,7 @@ import os
 import time
 
 from ..node.background import describe
+from ..node.files import MAX_SMALL_BYTES, read_text
 
 STA_NANO = 0x2000  # linux/timex.h: the offset is in nanoseconds
 
@@ -101,7 +102,6 @@ def _first_line(path: str):
 
 def _lines(path: str) -> list:
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read().splitlines()
-    except OSError:
+        return read_text(path, MAX_SMALL_BYTES).splitlines()
+    except (OSError, ValueError):
         return []

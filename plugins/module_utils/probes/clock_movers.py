@@ -10,7 +10,7 @@ import re
 import shlex
 
 from ..node.background import gather
-from ..node.files import text_or_none
+from ..node.files import MAX_FILE_BYTES, text_or_none
 from ..node.run import installed, run
 from ..node.systemd import commands, is_manager, show
 
@@ -18,7 +18,12 @@ SYSTEM_CRONTABS = ("/etc/crontab", "/etc/cron.d/*")  # a user stands before the 
 USERS_CRONTABS = ("/var/spool/cron/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*")
 SCRIPTS = ("/etc/cron.hourly/*", "/etc/cron.daily/*", "/etc/cron.weekly/*", "/etc/cron.monthly/*", "/etc/periodic/*/*")
 MAX_FILES = 500
-MAX_FILE_BYTES = 256 * 1024
+MAX_BYTES = 4 * 1024 * 1024
+"""Of all crontabs and scripts together."""
+MAX_LINE = 16 * 1024
+"""Of a line that names a mover: shlex takes quadratic time for a long word."""
+MAX_NESTED = 20
+"""Commands in commands, as in `flock ... su -c 'nice ...'`."""
 MAX_TEXT = 200
 MAX_FOUND = 100
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
@@ -69,20 +74,32 @@ def collect(timeout_s: float) -> dict:
 
 
 def cron(root: str = "") -> dict:
-    """``cron``: the lines whose command moves the clock, by path and line number; ``unread``: files that may hold more."""
+    """``cron``: the lines whose command moves the clock, by path and line number; ``unread``: files that may hold more.
+
+    Raises ValueError where the files go beyond a limit: the rest of them might move the clock.
+    """
     found, unread = [], []
     files = [
         (path, patterns) for patterns in (SYSTEM_CRONTABS, USERS_CRONTABS, SCRIPTS) for path in _files(patterns, root)
     ]
-    for path, patterns in files[:MAX_FILES]:
+    if len(files) > MAX_FILES:
+        raise ValueError(f"cron has {len(files)} files; at most {MAX_FILES} are read")
+    left_bytes = MAX_BYTES
+    for path, patterns in files:
         if patterns is SCRIPTS and not os.access(path, os.X_OK):  # run-parts(8) leaves it out
             continue
         try:
             with open(path, "rb") as file:
-                lines = file.read(MAX_FILE_BYTES).decode("utf-8", "replace").splitlines()
+                content = file.read(MAX_FILE_BYTES + 1)
         except OSError as error:
             unread.append({"path": path[len(root) :], "error": str(error)})
             continue
+        left_bytes -= len(content)
+        if len(content) > MAX_FILE_BYTES or left_bytes < 0:
+            raise ValueError(
+                f"{path[len(root) :]}: a file of cron has more than {MAX_FILE_BYTES} bytes, or all have more than {MAX_BYTES}"
+            )
+        lines = content.decode("utf-8", "replace").splitlines()
         for number, line in enumerate(lines, 1):
             command = line if patterns is SCRIPTS else cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
             for text in moving_commands(command):
@@ -131,7 +148,7 @@ def cron_command(line: str, has_user: bool) -> str:
     return re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
 
 
-def moving_commands(line: str) -> list:
+def moving_commands(line: str, nested: int = 0) -> list:
     """The commands in a line of shell that move the clock, each alone: what stands beside it may hold a secret.
 
     >>> moving_commands("KEY=x curl -d $KEY h && { /usr/sbin/ntpdate -u pool.example; hwclock -w; } # ntpdate")
@@ -145,6 +162,10 @@ def moving_commands(line: str) -> list:
     """
     if not MOVERS_NAMES.search(line):  # shlex is slow
         return []
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a line has more than {MAX_LINE} characters: {line[:MAX_TEXT]}")
+    if nested > MAX_NESTED:  # each is read anew
+        raise ValueError(f"a command is nested more than {MAX_NESTED} times: {line[:MAX_TEXT]}")
     reader = shlex.shlex(line.replace("`", ";"), posix=True, punctuation_chars=";&|()")
     reader.whitespace_split = True
     try:
@@ -154,7 +175,7 @@ def moving_commands(line: str) -> list:
     found, command = [], []
     for word in [*words, ";"]:
         if set(word) <= SEPARATORS:
-            found += _moving(command)
+            found += _moving(command, nested)
             command = []
         else:
             command.append(word)
@@ -162,7 +183,7 @@ def moving_commands(line: str) -> list:
     return [re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found]
 
 
-def _moving(words: list) -> list:
+def _moving(words: list, nested: int) -> list:
     """Of one command, in words."""
     while words and ASSIGNMENT.match(words[0]):
         words = words[1:]
@@ -177,9 +198,9 @@ def _moving(words: list) -> list:
         if re.fullmatch(r"-[a-z]*c", word) and not name.endswith("nice"):  # of ionice it is the class
             script = words[position + 1 : position + 2]
             quoted = any(" " in part for part in script)  # systemctl show has lost the quotes
-            return moving_commands(" ".join(script if quoted else words[position + 1 :]))
+            return moving_commands(" ".join(script if quoted else words[position + 1 :]), nested + 1)
         if LEADING.fullmatch(os.path.basename(word)) or os.path.basename(word) in MOVERS:
-            return _moving(words[position:])
+            return _moving(words[position:], nested)
     return []
 
 

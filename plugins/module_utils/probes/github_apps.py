@@ -248,9 +248,14 @@ def _not_github(message: str) -> dict:
     return {"phase": "reply", "message": message, "kind": "not_github"}
 
 
+def _int(digits: str):
+    """A number that is none of GitHub's stays text: before Python 3.11, to read millions of digits takes minutes."""
+    return int(digits) if len(digits) < 100 else digits
+
+
 def _json_object(content) -> dict:
     try:
-        value = json.loads(content)
-    except ValueError:
+        value = json.loads(content, parse_int=_int)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -18,6 +18,7 @@ CLIENT_V4 = bytes([4 << 3 | 3])  # leap 0, version 4, mode 3
 MAX_WAIT_S = 2.0
 SPACING_S = 0.05
 MAX_UNANSWERED = 2
+MAX_ADDRESSES = 64
 
 # linux/in.h IP_RECVERR and linux/in6.h IPV6_RECVERR, which socket does not name. Without them a connected UDP socket hears
 # of "port unreachable" but not of "host unreachable" and its like, which Linux takes for transient (ip(7), IP_RECVERR).
@@ -78,8 +79,10 @@ def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
 
 
 def resolve(server: str, port: int) -> dict:
-    """{address: (family, socket address)}; raises OSError where the name cannot be resolved."""
+    """{address: (family, socket address)}; raises OSError where the name cannot be resolved, ValueError where it has too many."""
     found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
+    if len(found) > MAX_ADDRESSES:  # each is asked in a thread of its own
+        raise ValueError(f"{server} has {len(found)} addresses; expected at most {MAX_ADDRESSES}")
     return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}
 
 

@@ -14,8 +14,8 @@ from ..node.run import run_all
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
 CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")
 LETTERS = "46aAbc:dD:f:gGhi:I:k:l:LmMnNp:P:qr:Rs:t:u:U:vVw:xzZ"  # both's: ntp.org's ntpd-opts.def, getopt's in NTPsec's ntpd.c
-# What ntp.org's autokey protects its private key with (ntp.conf(5), crypto).
-PASSWORD = re.compile(r"(?m)^(\s*crypto\b.*?\spw\s+)\S+")
+# What ntp.org's autokey protects its private key with (ntp.conf(5), crypto); maybe in quotes, which may hold spaces.
+PASSWORD = re.compile(r"""((?<!\S)pw\s+)("[^"]*"?|'[^']*'?|\S+)""")
 COMMANDS = {"rv": ["ntpq", "-c", "rv"], "peers": ["ntpq", "-pn"]}
 
 
@@ -71,5 +71,18 @@ def _readable(paths: list, drawn_in=None) -> dict:
     """As ``read_files``, without autokey's password."""
     read = read_files(paths, drawn_in)
     for file in read["files"]:
-        file["text"] = PASSWORD.sub(r"\1[redacted]", file["text"])
+        file["text"] = without_passwords(file["text"])
     return read
+
+
+def without_passwords(text: str) -> str:
+    """The text with autokey's passwords redacted. Line by line: looked for in a whole text, it may take quadratic time.
+
+    >>> without_passwords('  crypto host a pw "my secret" ident x\\nserver pw.example pw x')
+    '  crypto host a pw [redacted] ident x\\nserver pw.example pw x'
+    """
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.split(None, 1)[:1] == ["crypto"]:
+            lines[number] = PASSWORD.sub(r"\1[redacted]", line)
+    return "\n".join(lines)

@@ -12,6 +12,7 @@ import ssl
 from functools import partial
 
 from ..node.background import gather
+from ..node.files import read_text
 from ..node.https import HttpsError, connect_at_any_time, tls_context
 from .chrony import configuration, default_files, directives, read_configuration
 from .ntp import resolve
@@ -19,6 +20,9 @@ from .ntp import resolve
 ALPN = "ntske/1"  # RFC 8915, section 4
 PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport
 MAX_SERVERS = 16
+# A folder of certificates may be the system's: three hundred files and a bundle of all of them.
+MAX_CERTIFICATE_FILES = 1024
+MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024
 
 
 def collect(timeout_s: float, candidates: list, processes: list) -> dict:
@@ -104,6 +108,19 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
     return found
 
 
+def _certificates(paths: list, left_bytes: int) -> list:
+    """The texts of the files; raises OSError, or ValueError where they are more than any store of certificates has."""
+    if len(paths) > MAX_CERTIFICATE_FILES:
+        raise ValueError(f"a folder has more than {MAX_CERTIFICATE_FILES} files")
+    texts = []
+    for path in paths:
+        texts.append(read_text(path, MAX_CERTIFICATE_BYTES).encode("ascii", "ignore").decode())
+        left_bytes -= len(texts[-1])
+        if left_bytes < 0:
+            raise ValueError(f"they are larger than {MAX_CERTIFICATE_BYTES} bytes together")
+    return texts
+
+
 def _context(pem: str, system: bool, check_time: bool) -> ssl.SSLContext:
     context = tls_context(pem, check_time, add_system=system)
     context.minimum_version = ssl.TLSVersion.TLSv1_3  # RFC 8915, section 3
@@ -117,7 +134,7 @@ def trusted(lines: list, certset: str, directory: str) -> tuple:
     As chrony.conf(5) says of ``ntstrustedcerts``, ``nosystemcert`` and ``certset``: only set 0 has the system's store.
     Raises HttpsError where a file cannot be read or nothing is trusted.
     """
-    texts = []
+    texts: list = []
     try:
         for directive, *words in lines:
             if directive == "ntstrustedcerts" and words and (words[0] if len(words) > 1 else "0") == certset:
@@ -125,10 +142,8 @@ def trusted(lines: list, certset: str, directory: str) -> tuple:
                 names = (
                     [os.path.join(path, name) for name in sorted(os.listdir(path))] if os.path.isdir(path) else [path]
                 )
-                for name in names:
-                    with open(name, encoding="ascii", errors="ignore") as file:
-                        texts.append(file.read())
-    except OSError as error:
+                texts += _certificates(names, MAX_CERTIFICATE_BYTES - sum(map(len, texts)))
+    except (OSError, ValueError) as error:
         raise HttpsError("tls", f"the certificates of ntstrustedcerts cannot be read: {error}") from None
     system = certset == "0" and ["nosystemcert"] not in lines
     if not texts and not system:

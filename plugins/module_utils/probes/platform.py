@@ -11,12 +11,13 @@ import re
 import shlex
 import struct
 
-from ..node.files import text_or_none
+from ..node.files import read_text, text_or_none
 from ..node.run import installed
 
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")  # os-release(5): the first that is there
 SHOWN = ("ID", "ID_LIKE", "VERSION_ID", "PRETTY_NAME")
 DPKG = "/var/lib/dpkg"
+MAX_STATUS_BYTES = 64 * 1024 * 1024  # a desktop with 5,000 packages has a tenth of it
 LOCKS = ("lock-frontend", "lock")  # apt's, for all that it does, and dpkg's own (dpkg(1), FILES)
 CHRONYS_STATE = re.compile(r"^Package: chrony\nStatus: \S+ \S+ (\S+)$", re.MULTILINE)
 PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactional-update")
@@ -82,8 +83,7 @@ def dpkg(root: str = ""):
     states = []
     for path in [f"{root}{DPKG}/status", *updates]:
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                states += CHRONYS_STATE.findall(file.read())
+            states += CHRONYS_STATE.findall(read_text(path, MAX_STATUS_BYTES))
         except FileNotFoundError:  # dpkg is at work
             continue
     held_by = held_by or _dpkg_is_held_by(root)  # it may have begun just now

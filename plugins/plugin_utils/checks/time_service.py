@@ -18,7 +18,6 @@ other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -26,6 +25,7 @@ from typing import Any
 
 from ..daemons import discover
 from ..daemons.common.daemon import TimeDaemon
+from ..daemons.common.first_correction import configuration_texts
 from ..daemons.common.strays import StrayDaemon, stray_daemons
 from ..daemons.common.units import time_daemons
 from ..model.finding import Finding
@@ -141,8 +141,8 @@ def _software_time_stamps(record: Record) -> bool:
     processes = record.section("time_services").get("processes") or []
     if any(p["comm"] == "ptp4l" and "-S" in str(p["cmdline"]).split() for p in processes):
         return True
-    texts = [file["text"] for file in record.section("ptp")["config"]["files"]]
-    return any(re.search(r"^\s*time_stamping\s+software", text, re.MULTILINE) for text in texts)
+    lines = [line.split() for text in configuration_texts(record, "ptp") for line in text.splitlines()]
+    return ["time_stamping", "software"] in [words[:2] for words in lines]
 
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:

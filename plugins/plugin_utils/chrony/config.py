@@ -190,7 +190,7 @@ def read_config(section: Mapping[str, Any]) -> ChronyConfig:
 def _fips(section: Mapping[str, Any]) -> bool:
     """Whether the machine is in FIPS mode and chronyd's environment does not take GnuTLS out of it (RHEL's documentation)."""
     environment = "\n".join(file["text"] for file in section.get("defaults") or [])
-    return bool(section.get("fips")) and not re.search(r"^\s*GNUTLS_FORCE_FIPS_MODE=0", environment, re.MULTILINE)
+    return bool(section.get("fips")) and not re.search(r"^[^\S\n]*GNUTLS_FORCE_FIPS_MODE=0", environment, re.MULTILINE)
 
 
 def parse_version(text: str | None) -> tuple[int, ...] | None:

@@ -42,8 +42,17 @@ def arguments(record: Record, daemon: TimeDaemon) -> list[str]:
 def configuration_lines(record: Record, section: str) -> list[list[str]]:
     """The words of each line of a daemon's files, without comments and empty lines.
 
-    Raises MissingEvidenceError if the section was not taken.
+    Raises MissingEvidenceError if the section was not taken, or a file was not read.
     """
-    config: Mapping[str, Any] = record.section(section).get("config") or {}
-    lines = [line.partition("#")[0].split() for file in config.get("files") or [] for line in file["text"].splitlines()]
+    texts = configuration_texts(record, section)
+    lines = [line.partition("#")[0].split() for text in texts for line in text.splitlines()]
     return [words for words in lines if words]
+
+
+def configuration_texts(record: Record, section: str) -> list[str]:
+    """The texts of a daemon's files; raises MissingEvidenceError where one is there and was not read: it may say otherwise."""
+    config: Mapping[str, Any] = record.section(section).get("config") or {}
+    for file in config.get("unread") or []:
+        if file.get("kind") != "missing":
+            raise MissingEvidenceError(f"{file['path']} was not read: {file['error']}", section)
+    return [str(file["text"]) for file in config.get("files") or []]

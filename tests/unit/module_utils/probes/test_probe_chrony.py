@@ -182,3 +182,12 @@ def test_a_node_without_chrony_says_so(tmp_path: Path, monkeypatch: pytest.Monke
     assert taken["config"] == {"path": None, "files": [], "unread": [], "sources_dirs": []}
     assert taken["defaults"] == []
     assert taken["commands"]["tracking"] == {"error": "chronyc is not installed"}
+
+
+def test_options_beyond_a_limit_are_not_taken_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    defaults = write(tmp_path / "chrony", "#" * config_files.MAX_FILE_BYTES + "\nDAEMON_OPTS=-x\n")
+    monkeypatch.setattr(chrony, "DEFAULTS", (str(defaults),))
+    with pytest.raises(ValueError, match="it is larger than"):
+        chrony.default_files()
+    with pytest.raises(ValueError, match="DAEMON_OPTS has more than"):
+        chrony._options("DAEMON_OPTS=" + "x" * (chrony.MAX_OPTIONS_CHARS + 1))

@@ -278,3 +278,39 @@ def test_without_systemd_the_dmi_tells_the_hypervisor(
     write(tmp_path / "sys_vendor", vendor + "\n")
     write(tmp_path / "product_name", product + "\n")
     assert clock_movers._virtualization(1) == says
+
+
+@pytest.mark.parametrize(
+    ("write_beyond", "said"),
+    [
+        pytest.param(
+            lambda cron_d: [write(cron_d / f"job{number}", "") for number in range(clock_movers.MAX_FILES + 1)],
+            f"cron has {clock_movers.MAX_FILES + 1} files",
+            id="too many files",
+        ),
+        pytest.param(
+            lambda cron_d: write(cron_d / "job", "#" * (1 << 20)),
+            "/etc/cron.d/job: a file of cron has more than",
+            id="a large file",
+        ),
+        pytest.param(
+            lambda cron_d: [write(cron_d / f"job{number}", "#" * 250_000) for number in range(20)],
+            "or all have more than",
+            id="files that are large together",
+        ),
+        pytest.param(
+            lambda cron_d: write(cron_d / "job", "* * * * * root date " + "x" * clock_movers.MAX_LINE),
+            "a line has more than",
+            id="a long line",
+        ),
+        pytest.param(
+            lambda cron_d: write(cron_d / "job", "* * * * * root " + "sh -c " * 100 + "date -s x"),
+            "nested more than",
+            id="commands in commands",
+        ),
+    ],
+)
+def test_crontabs_beyond_a_limit_are_not_judged_in_part(root: Path, write_beyond, said: str):
+    write_beyond(root / "etc/cron.d")
+    with pytest.raises(ValueError, match=said):
+        clock_movers.cron(str(root))

@@ -46,6 +46,22 @@ def test_the_password_of_a_private_key_is_not_in_the_evidence(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('crypto pw "my s3cret" ident x', "crypto pw [redacted] ident x"),
+        ("crypto pw 'my s3cret'", "crypto pw [redacted]"),
+        ('crypto pw "my s3cret', "crypto pw [redacted]"),
+        ("crypto pw s3cret pw s3cret", "crypto pw [redacted] pw [redacted]"),
+        ("\tcrypto\tpw\ts3cret\r", "\tcrypto\tpw\t[redacted]\r"),
+        ("crypto host pw.example", "crypto host pw.example"),
+        ("crypto pw", "crypto pw"),
+    ],
+)
+def test_a_password_is_found_in_every_form_and_nothing_else_is(line: str, shown: str):
+    assert ntpd.without_passwords(f"\n{line}\nserver pw x") == f"\n{shown}\nserver pw x"
+
+
 def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
     # Debian's start script gives its own first, so that the administrator's counts.
     debian = process(

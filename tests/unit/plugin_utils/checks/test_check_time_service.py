@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.time_service import Key
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -290,3 +291,11 @@ def test_a_ptp4l_alone_moves_the_system_clock_only_with_software_time_stamps(opt
     finding = finding_of(time_service, record(time_services=services, ptp=ptp))
     assert (finding.state, finding.keys) == (state, () if state == "pass" else (Key.PTP4L_WITHOUT_PHC2SYS,))
     assert ("`phc2sys -a -r`" in finding.remedy) == (state == "fail")
+
+
+def test_whether_a_ptp4l_moves_the_system_clock_is_not_told_by_half_of_its_configuration():
+    runs = process("ptp4l", None, "/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0", pid=510)
+    services = time_services(unit("ptp4l@eth0.service", main_pid=510), processes=[runs])
+    unread = [{"path": "/etc/linuxptp/ptp4l.conf", "error": "it is larger than 262144 bytes", "kind": "other"}]
+    with pytest.raises(MissingEvidenceError):  # which the framework makes inconclusive
+        finding_of(time_service, record(time_services=services, ptp={"config": {"files": [], "unread": unread}}))

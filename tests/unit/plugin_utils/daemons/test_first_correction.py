@@ -6,7 +6,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.first_correction import first_correction
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
 from tests.builders import record, time_services, unit
 
@@ -22,3 +22,28 @@ def first(daemon, **sections):
 def test_a_daemon_whose_start_nobody_looked_into_is_an_error_of_its_own(unit_name):
     with pytest.raises(FirstCorrectionUnknownError):
         first(unit_name)
+
+
+@pytest.mark.parametrize(
+    ("unit_name", "section", "process"),
+    [("ntp.service", "ntpd", "ntpd"), ("ntpsec.service", "ntpd", "ntpd"), ("openntpd.service", "openntpd", "ntpd")],
+)
+@pytest.mark.parametrize(("kind", "is_judged"), [("missing", True), ("denied", False), ("other", False)])
+def test_a_configuration_of_which_a_file_was_not_read_is_not_judged_by_the_rest(
+    unit_name, section, process, kind, is_judged
+):
+    unread = [{"path": "/etc/ntp.d/big.conf", "error": "it is larger than 262144 bytes", "kind": kind}]
+    config = {
+        "path": "/etc/ntp.conf",
+        "files": [{"path": "/etc/ntp.conf", "text": "tinker step 0\n"}],
+        "unread": unread,
+    }
+    runs = {"pid": 7, "comm": process, "cmdline": "/usr/sbin/ntpd -g", "exe": None, "cgroup": None, "contained": False}
+    services = time_services(unit(unit_name, main_pid=7), processes=[runs])
+    (daemon,) = time_daemons(services)
+    of_node = Record(record(time_services=services, **{section: {"present": True, "config": config}}))
+    if is_judged:
+        assert first_correction(daemon, of_node).words
+    else:
+        with pytest.raises(MissingEvidenceError, match="was not read: it is larger"):
+            first_correction(daemon, of_node)
