@@ -14,6 +14,7 @@ import yaml
 from ansible.module_utils.common import validation
 
 from .settings import meant, texts_of
+from .texts import number_of, shown, whole_of
 
 
 def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -27,7 +28,9 @@ def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[s
     """
     module, options = documented(documentation)
     problems = [
-        f"{module}: no option is called {name!r}; {meant(str(name), options)}" for name in given if name not in options
+        f"{module}: no option is called {shown(name)}; {meant(str(name), options)}"
+        for name in given
+        if name not in options
     ]
     values: dict[str, Any] = {}
     for name, option in options.items():
@@ -69,20 +72,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _number(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def converted(value: Any) -> Any:
-        if isinstance(value, bool):
-            raise TypeError("not a number")
-        return convert(value)
-
-    return converted
-
-
 _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "bool": validation.check_type_bool,
     "dict": validation.check_type_dict,
-    "float": _number(validation.check_type_float),
-    "int": _number(validation.check_type_int),
+    "float": number_of,
+    "int": whole_of,
     "list": texts_of,
     "path": lambda value: validation.check_type_path(_text(value)),
     "str": _text,
@@ -107,8 +101,5 @@ def _expected(option: Mapping[str, Any]) -> str:
 
 
 def _found(value: Any, option: Mapping[str, Any]) -> str:
-    for kind, words in ((list, "a list"), (dict, "a mapping")):
-        if isinstance(value, kind):
-            return words
     has_parts = option.get("type") == "dict" or option.get("elements") == "dict"
-    return "a text" if has_parts and isinstance(value, str) else repr(value)
+    return "a text" if has_parts and isinstance(value, str) else shown(value)

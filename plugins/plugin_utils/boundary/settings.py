@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from .texts import name_problem, number_of, path_shown, shown
+
+ROLES = "gate_"
+"""How the names of the roles' settings begin, of which a task's options have the rest."""
+
+_LONGEST_FILE = 1 << 20
+"""In bytes; a key or a bundle of certificates is shorter, and /dev/zero is not."""
 
 
 class SettingsError(ValueError):
@@ -30,7 +38,7 @@ def unknown_names(beginning: str, names: Iterable[str], known: Iterable[str]) ->
     ["gate_checks: no check is called 'clock'; known: clock_skew, sync_state"]
     """
     choices = list(known)
-    return [f"{beginning} {name!r}; known: {', '.join(choices)}" for name in names if name not in choices]
+    return [f"{beginning} {shown(name)}; known: {', '.join(choices)}" for name in names if name not in choices]
 
 
 def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
@@ -57,34 +65,82 @@ def texts_of(value: Any) -> list[Any]:
     return value
 
 
-def limit_of(settings: Mapping[str, Any], key: str, problems: list[str]) -> float | None:
-    """``gate_KEY``, a limit in seconds, or None if it is left empty or wrong; what is wrong is added to ``problems``."""
+def names_of(
+    settings: Mapping[str, Any],
+    key: str,
+    problems: list[str],
+    wrong: Callable[[Any], str | None] = name_problem,
+    *,
+    prefix: str = ROLES,
+) -> tuple[str, ...]:
+    """The texts of a list, or of a text with commas; ``wrong`` says what is wrong with one, which ``problems`` then has.
+
+    A number is read as its text, since a node may be called by one.
+    """
+    given = settings.get(key)
+    try:
+        texts = [str(t) if type(t) is int and abs(t) < 10**30 else t for t in texts_of([] if given is None else given)]
+    except TypeError:
+        problems.append(f"{prefix}{key}: expected a list, found {shown(given)}")
+        return ()
+    faults = {position: wrong(text) for position, text in enumerate(texts)}
+    problems += [f"{prefix}{key}: {shown(texts[position])}: {fault}" for position, fault in faults.items() if fault]
+    return tuple(text for position, text in enumerate(texts) if not faults[position])
+
+
+def rows_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefix: str = ROLES) -> dict[str, Any]:
+    """A mapping whose keys are names; what is wrong with it is added to ``problems``."""
     given = settings.get(key)
     if given in (None, ""):
+        return {}
+    if not isinstance(given, Mapping):
+        problems.append(f"{prefix}{key}: expected a mapping of names, found {shown(given)}")
+        return {}
+    faults = {name: name_problem(name) for name in given}
+    problems += [f"{prefix}{key}: the name {shown(name)}: {fault}" for name, fault in faults.items() if fault]
+    return {name: row for name, row in given.items() if not faults[name]}
+
+
+def limit_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefix: str = ROLES) -> float | None:
+    """A limit in seconds, or None if it is left empty or wrong; what is wrong is added to ``problems``."""
+    given = settings.get(key)
+    if given is None or given == "":
         return None
-    with contextlib.suppress(TypeError, ValueError):
-        if 0 < float(given) < math.inf:  # nan is not
-            return float(given)
-    problems.append(f"gate_{key}: expected a number of seconds above 0, found {given!r}")
+    with contextlib.suppress(ValueError):
+        if (limit_s := number_of(given)) > 0:
+            return limit_s
+    problems.append(f"{prefix}{key}: expected a number of seconds above 0, found {shown(given)}")
     return None
 
 
-def count_of(settings: Mapping[str, Any], key: str, default: int, problems: list[str], *, least: int) -> int:
-    """``gate_KEY``, a whole number of at least ``least``; ``default`` if it is not set or wrong, which ``problems`` then has."""
+def count_of(
+    settings: Mapping[str, Any], key: str, default: int, problems: list[str], *, least: int, prefix: str = ROLES
+) -> int:
+    """A whole number of at least ``least``; ``default`` if it is not set or wrong, which ``problems`` then has."""
     given = settings.get(key)
     if given is None:
         return default
-    if str(given).isdigit() and int(given) >= least:
-        return int(given)
-    problems.append(f"gate_{key}: expected a whole number, at least {least}, found {given!r}")
+    text = str(given) if type(given) is int and abs(given) < 10**9 else given
+    if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) and int(text) >= least:
+        return int(text)
+    problems.append(f"{prefix}{key}: expected a whole number, at least {least}, found {shown(given)}")
     return default
 
 
 def read_file(path: Any, setting: str) -> bytes:
     """The content of the file that ``setting`` names; raises ValueError that says why it can't be read."""
+    if not isinstance(path, str) or not path:
+        raise ValueError(f"{setting}: expected a file's path, found {shown(path)}")
+    where = f"{setting} {path_shown(path)}"
     try:
-        return Path(str(path)).expanduser().read_bytes()
+        with Path(path).expanduser().open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
     except OSError as error:
-        raise ValueError(f"{setting} {path}: {error.strerror}") from None
+        raise ValueError(f"{where}: {error.strerror}") from None
     except RuntimeError:  # of expanduser
-        raise ValueError(f"{setting} {path}: no such user's home folder is known") from None
+        raise ValueError(f"{where}: no such user's home folder is known") from None
+    except ValueError:  # a character that no path has; the message may quote it
+        raise ValueError(f"{where}: expected a file's path") from None
+    if len(content) > _LONGEST_FILE:
+        raise ValueError(f"{where}: the file is larger than {_LONGEST_FILE} bytes")
+    return content

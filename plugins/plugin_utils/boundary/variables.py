@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from .settings import meant, nearest, texts_of
+from .settings import meant, names_of, nearest
 
 OF_PLAYBOOKS = frozenset({"gate_hosts", "gate_serial"})
 """What the playbooks read beside the roles' settings."""
@@ -60,11 +60,9 @@ def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[st
     """
     settings = settings_of_roles()
     ours = {name for name in names if name.startswith(("gate_", "chrony_"))}
-    problems, others = [], []
-    try:
-        theirs = texts_of(own or [])
-    except TypeError:
-        return [f"gate_own_variables: expected a list of names, found {own!r}"], []
+    problems: list[str] = []
+    others: list[str] = []
+    theirs = names_of({"own_variables": own}, "own_variables", problems)
     for name in sorted(ours - settings - OF_RUNS - {*theirs}):
         if name.startswith("chrony_") and not nearest(name, settings, _ALIKE):
             others.append(name)

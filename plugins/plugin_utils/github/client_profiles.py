@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+from ..boundary.texts import shown, whole_of
 from ..clock.interval import Interval
 
 MAX_EXP_AHEAD_S = 600
@@ -20,6 +21,8 @@ CLOCK_GRAIN_S = 1.0
 
 LATENCY_S = 1.0
 """How old a JWT may be when GitHub reads it; it counts against a clock that is behind, and for one that is ahead."""
+
+_KEYS = ("iat_s", "exp_s", "reuse_s", "source")
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
@@ -74,13 +77,13 @@ def all_profiles(own: Mapping[str, Mapping[str, Any]]) -> dict[str, ClientProfil
 def parse_profile(name: str, row: Mapping[str, Any]) -> ClientProfile:
     """Read one profile; raises ValueError that says what is wrong with it."""
     if not isinstance(row, Mapping):
-        raise ValueError(f"client profile {name}: expected iat_s and exp_s, found {row!r}")
-    unknown = sorted(set(row) - {"iat_s", "exp_s", "reuse_s", "source"})
-    if unknown:
-        raise ValueError(f"client profile {name}: unknown key {unknown[0]!r}; known: iat_s, exp_s, reuse_s, source")
+        raise ValueError(f"client profile {name}: expected iat_s and exp_s, found {shown(row)}")
+    for key in row:
+        if key not in _KEYS:
+            raise ValueError(f"client profile {name}: unknown key {shown(key)}; known: {', '.join(_KEYS)}")
     try:
-        iat_s, exp_s, reuse_s = (_whole(value) for value in (row["iat_s"], row["exp_s"], row.get("reuse_s", 0)))
-    except (KeyError, TypeError, ValueError):
+        iat_s, exp_s, reuse_s = (whole_of(value) for value in (row["iat_s"], row["exp_s"], row.get("reuse_s", 0)))
+    except (KeyError, ValueError):
         raise ValueError(f"client profile {name}: iat_s and exp_s are needed, in whole seconds from now") from None
     profile = ClientProfile(name, iat_s, exp_s, reuse_s, str(row.get("source", "")))
     if not (profile.iat_s <= 0 < profile.exp_s <= MAX_EXP_AHEAD_S and 0 <= profile.reuse_s < profile.exp_s):
@@ -89,13 +92,6 @@ def parse_profile(name: str, row: Mapping[str, Any]) -> ClientProfile:
             f"iat_s {profile.iat_s}, exp_s {profile.exp_s}, reuse_s {profile.reuse_s}"
         )
     return profile
-
-
-def _whole(value: Any) -> int:
-    number = int(value)
-    if number != float(value):
-        raise ValueError(value)
-    return number
 
 
 def narrowest(profiles: Iterable[ClientProfile]) -> ClientProfile:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ..boundary.texts import number_of, shown
 from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
 
@@ -54,22 +55,26 @@ def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
     """
     expected = "expected behind_s and ahead_s, or between_s, in seconds above 0"
     if not isinstance(row, Mapping):
-        raise ValueError(f"limit {name}: {expected}, found {row!r}")
-    unknown = sorted(set(row) - set(_KEYS))
-    if unknown:
-        raise ValueError(f"limit {name}: unknown key {unknown[0]!r}; known: {', '.join(_KEYS)}")
+        raise ValueError(f"limit {name}: {expected}, found {shown(row)}")
+    for key in row:
+        if key not in _KEYS:
+            raise ValueError(f"limit {name}: unknown key {shown(key)}; known: {', '.join(_KEYS)}")
     given = {key: row[key] for key in _KEYS[:3] if row.get(key) is not None}
     if not given or ("between_s" in given and len(given) > 1):
-        raise ValueError(f"limit {name}: {expected}, found {dict(row)!r}")
+        raise ValueError(f"limit {name}: {expected}, found {_written(given)}")
     try:
-        seconds = {key: float(value) for key, value in given.items()}
-    except (TypeError, ValueError):
+        seconds = {key: number_of(value) for key, value in given.items()}
+    except ValueError:
         seconds = {}
-    if not seconds or not all(0 < value < math.inf for value in seconds.values()):  # nan is not
-        raise ValueError(f"limit {name}: {expected}, found {dict(row)!r}")
+    if not seconds or min(seconds.values()) <= 0:
+        raise ValueError(f"limit {name}: {expected}, found {_written(given)}")
     either_s = seconds["between_s"] / 2 if "between_s" in seconds else math.inf
     allowed = Interval(-seconds.get("behind_s", either_s), seconds.get("ahead_s", either_s))
     return Limit(name, allowed, str(row.get("source", "")), str(row.get("breaks", "")))
+
+
+def _written(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {shown(value)}" for key, value in row.items()) or "neither"
 
 
 def cluster_ca_limit(ca: Mapping[str, Any], true_time_s: float) -> Limit:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..boundary.settings import SettingsError
+from ..boundary.settings import SettingsError, count_of, names_of
+from ..boundary.texts import number_of, path_shown, server_problem, shown, unit_problem
 from .servers import Wanted
+
+ROLE = "chrony_"
+"""How the names of the role's settings begin."""
 
 
 @dataclass(frozen=True)
@@ -33,42 +40,81 @@ class Settings:
     def read(cls, given: Mapping[str, Any], known_problems: Sequence[str] = ()) -> Settings:
         """Raises SettingsError with all that is wrong with them, with what was found when their types were read."""
         problems = list(known_problems)
-        words = str(given["makestep"]).split()
-        if len(words) != 2 or not is_number(words[0]) or not words[1].lstrip("-").isdigit():
-            problems.append(
-                f"chrony_makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {given['makestep']!r}"
-            )
+        names = functools.partial(names_of, given, problems=problems, prefix=ROLE)
+        makestep = _makestep(given.get("makestep"), problems)
         wanted = Wanted(
-            tuple(given.get("servers") or ()),
-            tuple(given.get("pools") or ()),
-            tuple(given.get("nts_servers") or ()),
-            str(given["source_options"]),
-            int(given["min_sources"] or 0),
+            names("servers", wrong=server_problem),
+            names("pools", wrong=server_problem),
+            names("nts_servers", wrong=server_problem),
+            _line(given, "source_options", problems),
+            count_of(given, "min_sources", 0, problems, least=0, prefix=ROLE),
         )
-        if not (wanted.servers or wanted.pools or wanted.nts_servers):
+        if not any(given.get(key) for key in ("servers", "pools", "nts_servers")):
             problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
         package = given.get("package_file")
-        if package is not None and package.rpartition("/")[2] in ("", ".", ".."):
-            problems.append(f"chrony_package_file: expected a package's file on the controller, found {package!r}")
-        if problems:
-            raise SettingsError(problems)
-        return cls(
+        if package is not None and (not isinstance(package, str) or package.rpartition("/")[2] in ("", ".", "..")):
+            problems.append(
+                f"chrony_package_file: expected a package's file on the controller, found {path_shown(package)!r}"
+            )
+        step_limit_s, slew_limit_s = (
+            _seconds(given, key, problems) for key in ("joined_step_limit_s", "joined_slew_limit_s")
+        )
+        read = cls(
             host=given["host"],
             wanted=wanted,
-            makestep=" ".join(words),
-            extra_lines=tuple(given.get("extra_lines") or ()),
-            order_units=tuple(given.get("order_units") or ()),
-            step_joined=tuple(given.get("step_joined") or ()),
-            joined_step_limit_s=float(given["joined_step_limit_s"]),
-            joined_slew_limit_s=float(given["joined_slew_limit_s"]),
-            overwrite_foreign_config=bool(given.get("overwrite_foreign_config")),
+            makestep=makestep,
+            extra_lines=names("extra_lines", wrong=_line_problem),
+            order_units=names("order_units", wrong=unit_problem),
+            step_joined=names("step_joined"),
+            joined_step_limit_s=step_limit_s,
+            joined_slew_limit_s=slew_limit_s,
+            overwrite_foreign_config=given.get("overwrite_foreign_config") is True,
         )
+        if problems:
+            raise SettingsError(problems)
+        return read
+
+
+def _makestep(given: Any, problems: list[str]) -> str:
+    """The threshold and the number of updates, with one blank between; the default if it is wrong."""
+    words = given.split() if isinstance(given, str) else []
+    if len(words) == 2 and is_number(words[0]) and re.fullmatch("-?[0-9]{1,9}", words[1]):
+        return " ".join(words)
+    problems.append(f"chrony_makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {shown(given)}")
+    return "1 3"
+
+
+def _line(given: Mapping[str, Any], key: str, problems: list[str]) -> str:
+    """A text that is part of one line of chrony.conf."""
+    text = given.get(key)
+    problem = None if text in (None, "") else _line_problem(text)
+    if problem:
+        problems.append(f"{ROLE}{key}: {shown(text)}: {problem}")
+    return "" if problem or text is None else str(text)
+
+
+def _line_problem(value: Any) -> str | None:
+    """What is wrong with a line of chrony.conf: chronyd's own check finds the rest."""
+    if not isinstance(value, str):
+        return "it is not a text"
+    if "\n" in value or "\r" in value:
+        return "it has a line's end; give each line by itself"
+    return None if value.replace("\t", " ").isprintable() else "it has a character that can't be seen"
+
+
+def _seconds(given: Mapping[str, Any], key: str, problems: list[str]) -> float:
+    """A number of seconds, 0 or more."""
+    with contextlib.suppress(ValueError):
+        if (seconds := number_of(given.get(key))) >= 0:
+            return seconds
+    problems.append(f"{ROLE}{key}: expected a number of seconds, 0 or more, found {shown(given.get(key))}")
+    return 0.0
 
 
 def is_number(text: str) -> bool:
     """Whether chrony would read it as one."""
     try:
-        float(text)
+        number_of(text)
     except ValueError:
         return False
     return True

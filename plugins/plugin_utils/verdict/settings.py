@@ -11,13 +11,14 @@ from typing import Any
 
 from cryptography import x509
 
-from ..boundary.settings import SettingsError, count_of, limit_of, read_file, unknown_names
+from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_of, read_file, rows_of, unknown_names
+from ..boundary.texts import path_shown, server_problem
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..github.apps import GithubApp, read_github_apps
-from ..github.client_profiles import all_profiles
+from ..github.client_profiles import parse_profile, shipped_profiles
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
-from ..model.limits import all_limits
+from ..model.limits import parse_limit, shipped_limits
 from ..model.policy import Policy
 
 CREDENTIALS_CHECK = "github_app_token"
@@ -46,43 +47,51 @@ class CheckSettings:
 
 
 def read_check_settings(
-    settings: Mapping[str, Any], ways_into_a_file: Callable[[], list[str]], known_problems: Sequence[str] = ()
+    settings: Mapping[str, Any],
+    ways_into_a_file: Callable[[], list[str]],
+    known_problems: Sequence[str] = (),
+    *,
+    prefix: str = ROLES,
 ) -> CheckSettings:
-    """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them.
+    """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
-    ``known_problems`` were found when the settings' types were read, and are told with the others.
+    ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
+    names begin by which the user knows these settings.
     """
-    apps: list[GithubApp] = []
     problems = list(known_problems)
+    apps: list[GithubApp] = []
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
-    if CREDENTIALS_CHECK in (settings.get("checks") or discover()):
-        apps = _read_apps(settings, problems)
+    if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
+        apps = _read_apps(settings, problems, prefix)
         problems += ways_into_a_file()
         mints = (
-            count_of(settings, "mints_per_minute", DEFAULT_PER_MINUTE, problems, least=TOKENS_AT_ONCE),
-            count_of(settings, "mints_per_hour", DEFAULT_PER_HOUR, problems, least=TOKENS_AT_ONCE),
+            count_of(settings, "mints_per_minute", mints[0], problems, least=TOKENS_AT_ONCE, prefix=prefix),
+            count_of(settings, "mints_per_hour", mints[1], problems, least=TOKENS_AT_ONCE, prefix=prefix),
         )
+    ntp_servers, nts_servers = (
+        names_of(settings, key, problems, server_problem, prefix=prefix) for key in ("ntp_servers", "nts_servers")
+    )
     if not settings.get("ntp_servers"):
-        problems.append("gate_ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
+        problems.append(f"{prefix}ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
     cluster_ca = None
-    if settings.get("cluster_ca_file"):
+    if settings.get("cluster_ca_file") not in (None, ""):
         try:
-            cluster_ca = read_cluster_ca(settings["cluster_ca_file"])
+            cluster_ca = read_cluster_ca(settings["cluster_ca_file"], prefix=prefix)
         except ValueError as error:
             problems.append(str(error))
     try:
-        policy = read_policy(settings, [app.public() for app in apps], cluster_ca)
+        policy = read_policy(settings, [app.public() for app in apps], cluster_ca, prefix=prefix)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
-    timeout_s = limit_of(settings, "timeout_s", problems) or 5
+    timeout_s = limit_of(settings, "timeout_s", problems, prefix=prefix) or 5
     if problems:
         raise SettingsError(problems)
     return CheckSettings(
         policy=policy,
         apps=apps,
-        ntp_servers=settings["ntp_servers"],
-        nts_servers=settings.get("nts_servers") or [],
+        ntp_servers=list(ntp_servers),
+        nts_servers=list(nts_servers),
         timeout_s=timeout_s,
         mints_per_minute=mints[0],
         mints_per_hour=mints[1],
@@ -93,21 +102,23 @@ def read_policy(
     settings: Mapping[str, Any],
     github_apps: Iterable[Mapping[str, Any]] = (),
     cluster_ca: Mapping[str, Any] | None = None,
+    *,
+    prefix: str = ROLES,
 ) -> Policy:
     """The policy that the settings ask for; raises SettingsError with all that is wrong with them.
 
     ``github_apps`` are the public parts of the credentials; ``cluster_ca`` is what ``read_cluster_ca`` gives.
     """
     problems: list[str] = []
-    checks, advisory = _read_checks(settings, problems)
-    clients, client_profiles = _read_names(settings, "client", all_profiles, problems, called="client profile")
-    if not clients:
-        problems.append("gate_clients: name the GitHub App clients that the cluster will run, for example [argocd]")
-    limits, limit_profiles = _read_names(settings, "limit", all_limits, problems, called="limit")
-    accepted_rules = tuple(settings.get("accepted_rules") or ())
-    problems += unknown_names("gate_accepted_rules: no rule has the ID", accepted_rules, RULES)
-    max_clock_error_s = limit_of(settings, "max_clock_error_s", problems) or 1.0
-    max_skew_s = limit_of(settings, "max_skew_s", problems)
+    checks, advisory = _read_checks(settings, problems, prefix)
+    clients, client_profiles = _read_names(settings, _CLIENTS, problems, prefix)
+    if not settings.get("clients"):
+        problems.append(f"{prefix}clients: name the GitHub App clients that the cluster will run, for example [argocd]")
+    limits, limit_profiles = _read_names(settings, _LIMITS, problems, prefix)
+    accepted_rules = names_of(settings, "accepted_rules", problems, prefix=prefix)
+    problems += unknown_names(f"{prefix}accepted_rules: no rule has the ID", accepted_rules, RULES)
+    max_clock_error_s = limit_of(settings, "max_clock_error_s", problems, prefix=prefix) or 1.0
+    max_skew_s = limit_of(settings, "max_skew_s", problems, prefix=prefix)
     if problems:
         raise SettingsError(problems)
     return Policy(
@@ -125,16 +136,16 @@ def read_policy(
     )
 
 
-def read_cluster_ca(path: str) -> dict[str, Any]:
+def read_cluster_ca(path: Any, *, prefix: str = ROLES) -> dict[str, Any]:
     """From when to when the cluster's CA is valid (Unix seconds), and its file; raises ValueError with what is wrong.
 
     Only the certificate is needed, which is public. A file that holds several does not say which of them signs.
     """
-    where = f"gate_cluster_ca_file {path}"
-    pem = read_file(path, "gate_cluster_ca_file")
+    pem = read_file(path, f"{prefix}cluster_ca_file")
+    where = f"{prefix}cluster_ca_file {path_shown(path)}"
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError:  # the library's message may quote what it read
+    except Exception:  # noqa: BLE001 - the library's messages may quote what it read
         raise ValueError(
             f"{where}: expected a certificate as PEM, found none (kubeadm's is /etc/kubernetes/pki/ca.crt)"
         ) from None
@@ -147,45 +158,62 @@ def read_cluster_ca(path: str) -> dict[str, Any]:
     }
 
 
-def _read_apps(settings: Mapping[str, Any], problems: list[str]) -> list[GithubApp]:
-    apps, wrong = read_github_apps(settings.get("github_apps") or [])
+def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str) -> list[GithubApp]:
+    given = settings.get("github_apps")
+    apps, wrong = read_github_apps([] if given is None or given == "" else given, prefix=prefix)
     if not apps and not wrong:
         wrong.append(
-            "gate_github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, private_key_file), "
-            f"or leave {CREDENTIALS_CHECK} out of gate_checks"
+            f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, "
+            f"private_key_file), or leave {CREDENTIALS_CHECK} out of {prefix}checks"
         )
     problems += wrong
     return apps
 
 
-def _read_checks(settings: Mapping[str, Any], problems: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _read_checks(
+    settings: Mapping[str, Any], problems: list[str], prefix: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The checks to run, and which of them are advisory; at least one must be able to refuse a node."""
     known = list(discover())
-    for key in ("checks", "advisory_checks"):
-        problems += unknown_names(f"gate_{key}: no check is called", settings.get(key) or [], known)
-    checks = tuple(settings.get("checks") or known)
-    advisory = tuple(settings.get("advisory_checks") or ())
+    named, advisory = (names_of(settings, key, problems, prefix=prefix) for key in ("checks", "advisory_checks"))
+    problems += unknown_names(f"{prefix}checks: no check is called", named, known)
+    problems += unknown_names(f"{prefix}advisory_checks: no check is called", advisory, known)
+    checks = named or tuple(known)
     if set(checks) == {"reachable"}:
-        problems.append("gate_checks: name a check beside reachable, which alone proves nothing and admits no node")
+        problems.append(f"{prefix}checks: name a check beside reachable, which alone proves nothing and admits no node")
     elif not set(checks) - set(advisory) - {"reachable"}:
-        problems.append("gate_advisory_checks: every check is advisory, so nothing could ever refuse a node")
+        problems.append(f"{prefix}advisory_checks: every check is advisory, so nothing could ever refuse a node")
     return checks, advisory
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What has a setting of names, ``names``, and one of the user's own rows, ``rows``, which are known beside the shipped."""
+
+    names: str
+    rows: str
+    called: str
+    shipped: Callable[[], Mapping[str, Any]]
+    parse: Callable[[str, Any], Any]
+
+
+_CLIENTS = _Kind("clients", "client_profiles", "client profile", shipped_profiles, parse_profile)
+_LIMITS = _Kind("limits", "limit_profiles", "limit", shipped_limits, parse_limit)
+
+
 def _read_names(
-    settings: Mapping[str, Any],
-    kind: str,
-    all_of: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    problems: list[str],
-    *,
-    called: str,
+    settings: Mapping[str, Any], kind: _Kind, problems: list[str], prefix: str
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The names in ``gate_KINDs``, and the user's own rows in ``gate_KIND_profiles``, which are known beside the shipped ones."""
-    names, own = tuple(settings.get(f"{kind}s") or ()), dict(settings.get(f"{kind}_profiles") or {})
-    try:
-        known = sorted(all_of(own))
-    except ValueError as error:
-        problems.append(f"gate_{kind}_profiles: {error}")
-    else:
-        problems += unknown_names(f"gate_{kind}s: no {called} is called", names, known)
+    """The names in the setting, and the user's own rows; a row that is wrong is known, so it is one problem and not two."""
+    names, own = (
+        names_of(settings, kind.names, problems, prefix=prefix),
+        rows_of(settings, kind.rows, problems, prefix=prefix),
+    )
+    for name, row in own.items():
+        try:
+            kind.parse(name, row)
+        except ValueError as error:
+            problems.append(f"{prefix}{kind.rows}: {error}")
+    known = sorted({*kind.shipped(), *own})
+    problems += unknown_names(f"{prefix}{kind.names}: no {kind.called} is called", names, known)
     return names, own

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..apps import DEFAULT_API_URL
+from ..fields import DEFAULT_API_URL
 from .credentials import Entries, SecretKeys, credential_of, raise_all, shown
 from .objects import objects_of, secrets_of
 

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...boundary.settings import SettingsError
-from ..apps import DEFAULT_API_URL, git_url_of
+from ..fields import DEFAULT_API_URL, git_url_of
 from .objects import Secret
 
 

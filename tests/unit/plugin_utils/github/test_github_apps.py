@@ -153,7 +153,7 @@ def test_a_key_is_given_once(row, changes):
     ("changes", "message"),
     [
         pytest.param({"app_id": None}, "app_id or client_id is needed", id="no issuer"),
-        pytest.param({"appid": 1}, "unknown key 'appid'; known: name, app_id, client_id,", id="unknown key"),
+        pytest.param({"appid": 1}, "unknown key 'appid'; did you mean app_id?", id="unknown key"),
         pytest.param({"installation_id": None}, "installation_id is a number, found ''", id="no installation"),
         pytest.param(
             {"installation_id": "acme"}, "installation_id is a number, found 'acme'", id="installation's name"
@@ -294,6 +294,35 @@ def test_all_entries_are_read_and_every_problem_is_told(row):
 def test_a_name_used_twice_is_told_once(row):
     _apps, problems = read_github_apps([row(), row(), row(), row(name="other")])
     assert problems == ["gate_github_apps: the name 'deploy' is used twice"]
+
+
+def test_all_that_is_wrong_with_one_entry_is_reported_at_once(row):
+    said = fault(row(app_id="<APP_ID>", installation_id=-1, api_url="https://github.com", private_key="?", appid=1))
+    for field in ("app_id is a number", "installation_id is a number", "api_url is", "private_key can't", "'appid'"):
+        assert field in said
+
+
+@pytest.mark.parametrize(
+    "field", ["app_id", "client_id", "installation_id", "name", "api_url", "git_url", "ca_file", "depth", "permissions"]
+)
+def test_a_key_or_its_passphrase_in_another_field_is_described_and_not_shown(key, row, field):
+    for text in (pem(key), pem(key).splitlines()[1], pem(key).replace("\n", "\\n")):
+        said = fault(row(**{field: text}))
+        assert field in said
+        assert pem(key).splitlines()[1][:12] not in said
+        assert "PRIVATE KEY" not in said
+    assert PASSPHRASE not in fault(row(private_key_passphrase=PASSPHRASE, installation_id=PASSPHRASE))
+
+
+def test_a_key_in_the_place_of_its_file_is_refused_and_not_shown(key, row):
+    for text in (pem(key), pem(key).replace("\n", " "), pem(key).splitlines()[1]):
+        said = fault(row(private_key=None, private_key_file=text))
+        assert "private_key_file" in said
+        assert pem(key).splitlines()[1][:12] not in said
+
+
+def test_a_private_key_among_the_certificates_of_a_ca_is_sent_to_no_node(key, row):
+    assert "ca_pem has a private key, which would go to the node" in fault(row(ca_pem=CA + pem(key)))
 
 
 def test_an_entry_that_is_no_mapping_is_told():

@@ -1,0 +1,208 @@
+"""The fields of a GitHub App's entry: each reader takes what was written and returns the value, or raises ValueError.
+
+A message says what the field is, what was found, and what to write; what may be a secret is described, never quoted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ..boundary.settings import meant, texts_of
+from ..boundary.texts import is_host, is_placeholder, name_problem, shown, unprintable
+
+DEPTHS = ("jwt", "token", "repository")
+LEVELS = ("read", "write", "admin")
+DEFAULT_API_URL = "https://api.github.com"
+DEFAULT_PERMISSIONS = {"contents": "read"}
+
+_OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
+_API = "api_url is https://HOST or https://HOST/api/v3"
+_GIT = "git_url is https://HOST, where the repositories are"
+
+
+def read_name(given: Any, default: str) -> str:
+    """What the App is called in reports."""
+    if given in (None, ""):
+        return default
+    name = str(given) if type(given) is int else given
+    problem = name_problem(name)
+    if problem:
+        raise ValueError(f"name is a text, found {shown(given)}: {problem}")
+    return str(name)
+
+
+def read_number(field: str, given: Any) -> str:
+    """An ID of GitHub's that is a whole number above 0, as text."""
+    text = str(given) if type(given) is int and abs(given) < 10**19 else given
+    if isinstance(text, str) and re.fullmatch("[1-9][0-9]{0,18}", text):
+        return text
+    raise ValueError(f"{field} is a number, found {shown(given)}{_why_no_number(given)}")
+
+
+def _why_no_number(given: Any) -> str:
+    if isinstance(given, bool) or given is None or isinstance(given, list | dict):
+        return ""
+    if isinstance(given, float):
+        return ": write all its digits, without a decimal point or an exponent"
+    if isinstance(given, int):
+        return ": it is above 0, of at most 19 digits"
+    problem = unprintable(given)
+    if problem or is_placeholder(given):
+        return f": {problem or 'it is a placeholder'}"
+    if re.fullmatch("0+", given):
+        return ": it is above 0"
+    if re.fullmatch("0[0-9]+", given):
+        return ": it begins with 0, by which YAML reads it as octal"
+    if given.isnumeric() and not given.isascii():
+        return ": write it with the digits 0 to 9"
+    return ""
+
+
+def read_client_id(given: Any) -> str:
+    """A GitHub App's client ID, which begins with ``Iv``: ``Iv1.8a61f9b3a7aba766``, ``Iv23liLabClientId0001``."""
+    if isinstance(given, str) and re.fullmatch(r"Iv[0-9][0-9A-Za-z.]{0,60}", given):
+        return given
+    said = f"client_id is a text like Iv23liAbCdEfGhIjKlMn or Iv1.0123456789abcdef, found {shown(given)}"
+    if isinstance(given, str):
+        problem = unprintable(given)
+        if problem or is_placeholder(given):
+            raise ValueError(f"{said}: {problem or 'it is a placeholder'}")
+    if type(given) is int or (isinstance(given, str) and given.isdigit()):
+        raise ValueError(f"{said}: a number is the App's ID, which goes into app_id")
+    if isinstance(given, str) and re.fullmatch("Ov[0-9].*|[0-9a-f]{20}", given):
+        raise ValueError(f"{said}: this is the client ID of an OAuth app, not of a GitHub App")
+    raise ValueError(said)
+
+
+def _read_url(expected: str, given: Any) -> SplitResult:
+    """An https URL with a host, and perhaps a port and a path; nothing else in it."""
+    problem = name_problem(given)
+    if isinstance(given, str) and re.search("//[^/]*@", given):
+        raise ValueError(
+            f"{expected.partition(' ')[0]} has a user or a password in it; the App's JWT is all that the API is given"
+        )
+    if not isinstance(given, str) or problem:
+        raise ValueError(f"{expected}, found {shown(given)}{f': {problem}' if isinstance(given, str) else ''}")
+    if is_placeholder(given):
+        raise ValueError(f"{expected}, found {shown(given)}: it is a placeholder")
+    try:
+        parts = urlsplit(given)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{expected}, found {shown(given)} ({error})") from None
+    found = f"{expected}, found {shown(given)}"
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError(found)
+    if "?" in given or "#" in given:
+        raise ValueError(f"{expected}, found one with a query or a fragment (? or #)")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError(f"{found}: there is no such port")
+    if not is_host(parts.hostname) or is_placeholder(parts.hostname) or parts.hostname in ("host", "hostname"):
+        raise ValueError(f"{found}: {shown(parts.hostname)} is no host's name")
+    return parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/"))
+
+
+def read_api_url(given: Any) -> str:
+    """Where GitHub's API is. A web page answers HTML to all that the API is asked, with 200 too."""
+    parts = _read_url(_API, DEFAULT_API_URL if given in (None, "") else given)
+    host = str(parts.hostname)
+    found = f"{_API}, found {shown(parts.geturl())}"
+    of_github = re.fullmatch(r"(?:.*\.)?((?:[^.]+\.ghe|github)\.com)\.?", host)
+    if of_github:
+        api = f"api.{of_github[1]}"
+        if host != api or parts.path:
+            raise ValueError(f"{found}: the API is https://{api}")
+    elif parts.path.endswith("/api/v3") or (not parts.path and _may_be_api(host)):
+        return parts.geturl()
+    elif host.startswith("api.") and host.count(".") > 1:
+        raise ValueError(f"{found}: leave out the path, or end it in /api/v3")
+    else:
+        raise ValueError(f"{found}: GitHub Enterprise Server's API is https://{parts.netloc}/api/v3")
+    return parts.geturl()
+
+
+def _may_be_api(host: str) -> bool:
+    """Whether a host may answer as api.github.com does: it is called so, or has no name that would say what it is."""
+    return host.startswith("api.") or bool(re.fullmatch(r"[0-9.]+|.*:.*", host))
+
+
+def git_url_of(api_url: str) -> str:
+    """Where an API's repositories are: api.HOST is HOST's (github.com, ghe.com); HOST/api/v3 is HOST's own (GHES)."""
+    parts = urlsplit(api_url)
+    return f"https://{parts.netloc if parts.path.strip('/') else parts.netloc.removeprefix('api.')}"
+
+
+def read_git_url(given: Any, api_url: str) -> str:
+    """Where the App's repositories are; from the API by default."""
+    if given in (None, ""):
+        return git_url_of(api_url)
+    parts = _read_url(_GIT, given)
+    url = parts.geturl()
+    if parts.path.endswith("/api/v3") or re.fullmatch(r"api\.([^.]+\.ghe|github)\.com\.?", str(parts.hostname)):
+        raise ValueError(f"{_GIT}, found {shown(url)}: this is the API; write {git_url_of(url)}")
+    if parts.path:
+        raise ValueError(f"{_GIT}, found {shown(url)}: leave out the path; repositories are named in repositories")
+    return url
+
+
+def read_repositories(given: Any) -> tuple[str, ...]:
+    """The repositories, OWNER/NAME; a list, or a text with commas."""
+    if given is None:
+        return ()
+    try:
+        repositories = texts_of(given)
+    except TypeError:
+        raise ValueError(f"repositories is a list of OWNER/NAME, found {shown(given)}") from None
+    for repository in repositories:
+        if not isinstance(repository, str) or not _OWNER_AND_NAME.fullmatch(repository):
+            raise ValueError(f"repositories are OWNER/NAME, found {shown(repository)}{_meant_repository(repository)}")
+        if repository.endswith(".git"):
+            raise ValueError(
+                f"repositories are OWNER/NAME, found {shown(repository)}; write {repository.removesuffix('.git')}"
+            )
+    return tuple(repositories)
+
+
+def _meant_repository(found: Any) -> str:
+    """What to write in a URL's place."""
+    address = re.fullmatch(r"(?:https?://[^/@]+/|[\w.-]+@[\w.-]+:)(.+?)(?:\.git)?/?", str(found))
+    named = address and _OWNER_AND_NAME.fullmatch(address[1])
+    return f"; write {named[0]}" if named else ""
+
+
+def read_permissions(given: Any) -> dict[str, str]:
+    """What the token may do, by GitHub's names; narrow by default."""
+    if given in (None, "", {}):
+        return dict(DEFAULT_PERMISSIONS)
+    if not isinstance(given, Mapping):
+        raise ValueError(f"permissions is a mapping, for example {{contents: read}}, found {shown(given)}")
+    problems = list(_wrong_permissions(given))
+    if problems:
+        raise ValueError(f"permissions: {'; '.join(problems)}")
+    return {str(name): str(level) for name, level in given.items()}
+
+
+def _wrong_permissions(given: Mapping[Any, Any]) -> Iterator[str]:
+    for name, level in given.items():
+        if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_]{0,60}", name):
+            yield f"a name is like contents or pull_requests, found {shown(name)}"
+        elif level not in LEVELS:
+            yield f"{name} is one of {', '.join(LEVELS)}, found {shown(level)}"
+
+
+def read_depth(given: Any, repositories: tuple[str, ...]) -> str:
+    """How far the check goes; as far as there is something to reach by default."""
+    depth = ("repository" if repositories else "token") if given in (None, "") else given
+    if depth not in DEPTHS:
+        raise ValueError(f"depth is one of {', '.join(DEPTHS)}, found {shown(given)}")
+    if depth == "repository" and not repositories:
+        raise ValueError("depth repository needs repositories, a list of OWNER/NAME")
+    return str(depth)
+
+
+def unknown_keys(row: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:
+    """A problem for each key of an entry that is not known, with the nearest one that is."""
+    return [f"unknown key {shown(key)}; {meant(str(key)[:100], known)}" for key in row if key not in known]

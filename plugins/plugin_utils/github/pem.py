@@ -1,0 +1,86 @@
+"""What stands in an App's PEM files: its private key, and the CA of the API's certificate. No message has any of their text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from ..boundary.settings import read_file
+from ..boundary.texts import path_shown, shown
+
+
+def load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
+    """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError that says what is wrong with it."""
+    pem, where = _text_of_key(row)
+    if b"PUBLIC KEY-----" in pem:
+        raise ValueError(
+            f"{where} is a public key; the App's private key is needed (PEM, as GitHub gives it for download)"
+        )
+    key = "private_key_passphrase"
+    passphrase = _bytes(key, row[key]) if _given(row, key) else None
+    try:
+        loaded = load_pem_private_key(pem, passphrase)
+    except TypeError:
+        expected = (
+            "is encrypted: private_key_passphrase is needed"
+            if passphrase is None
+            else "is not encrypted, but a passphrase is given"
+        )
+        raise ValueError(f"{where} {expected}") from None
+    except Exception:  # noqa: BLE001 - the library's messages may quote what it read
+        hint = (
+            "the passphrase is wrong, or it is truncated"
+            if passphrase
+            else "expected an unbroken PEM, PKCS#1 or PKCS#8"
+        )
+        raise ValueError(f"{where} can't be read as a private key ({hint})") from None
+    if not isinstance(loaded, RSAPrivateKey):
+        raise ValueError(f"{where} is not an RSA key; GitHub Apps sign with RS256")
+    return loaded
+
+
+def _text_of_key(row: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The key's PEM, and where it stands as a problem says it."""
+    if _given(row, "private_key_file") == _given(row, "private_key"):
+        raise ValueError("exactly one of private_key_file and private_key is needed")
+    if _given(row, "private_key"):
+        return _bytes("private_key", row["private_key"]), "private_key"
+    path = row["private_key_file"]
+    if isinstance(path, str) and "PRIVATE KEY" in path:
+        raise ValueError(
+            "private_key_file has a key's text where a file's path is expected; the text goes into private_key"
+        )
+    return read_file(path, "private_key_file"), f"private_key_file {path_shown(path)}"
+
+
+def read_ca(row: Mapping[str, Any]) -> str | None:
+    """The CA's certificates from ``ca_file`` or ``ca_pem``; None where the node's own store is to be used."""
+    if _given(row, "ca_file") and _given(row, "ca_pem"):
+        raise ValueError("at most one of ca_file and ca_pem may be given")
+    if not _given(row, "ca_file") and not _given(row, "ca_pem"):
+        return None
+    if _given(row, "ca_file"):
+        pem, where = read_file(row["ca_file"], "ca_file"), f"ca_file {path_shown(row['ca_file'])}"
+    else:
+        pem, where = _bytes("ca_pem", row["ca_pem"]), "ca_pem"
+    if not pem.isascii() or b"CERTIFICATE-----" not in pem:
+        raise ValueError(f"{where} is not PEM; expected certificates in ASCII, without other text")
+    if b"PRIVATE KEY-----" in pem:
+        raise ValueError(f"{where} has a private key, which would go to the node; expected certificates alone")
+    return pem.decode("ascii")
+
+
+def _given(row: Mapping[str, Any], key: str) -> bool:
+    return row.get(key) not in (None, "")
+
+
+def _bytes(key: str, value: Any) -> bytes:
+    """A text as bytes, what no text can have replaced; of what is no text the type alone is said."""
+    if type(value) is int:
+        value = str(value)[:100] if abs(value) < 10**30 else ""
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: expected a text, found {'a number' if isinstance(value, float) else shown(value)}")
+    return value.encode(errors="replace")
