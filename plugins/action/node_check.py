@@ -73,7 +73,9 @@ class ActionModule(PlainAction):
         with contextlib.suppress(KeyError):  # a connection plugin without the option can't be told
             self._connection.set_option("pipelining", True)
         if constants.config.get_config_value("DEFAULT_DEBUG"):
-            return ["ANSIBLE_DEBUG is on: Ansible would print the JWT with its module's arguments; turn it off for this run"]
+            return [
+                "ANSIBLE_DEBUG is on: Ansible would print the JWT with its module's arguments; turn it off for this run"
+            ]
         if constants.config.get_config_value("DEFAULT_KEEP_REMOTE_FILES"):
             return [
                 "ANSIBLE_KEEP_REMOTE_FILES is on: the JWT would be left in a file on the node; turn it off for this run"
