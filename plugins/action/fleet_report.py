@@ -12,10 +12,11 @@ from typing import Any
 from ..modules import fleet_report as module
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
+from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.formats import report_text, write
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
-from ..plugin_utils.plain_action import PlainAction, failed, plain
+from ..plugin_utils.plain_action import PlainAction, failed, plain, without_facts
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
 from ..plugin_utils.verdict.report import node_entry, report_of
@@ -31,6 +32,8 @@ class ActionModule(PlainAction):
         """Put all hosts together, write the report, and return what an operator needs to read."""
         if problems:
             return failed(f"Nothing was written. The settings are wrong: {'; '.join(problems)}")
+        if named := set_by_facts(variables.get("ansible_facts") or {}):
+            args = {**args, **self._settings_without_facts(named, variables)}
         judged_at = now()
         run_id = args["run_id"]
         directory = Path(args["report_dir"]).expanduser().absolute()
@@ -50,6 +53,15 @@ class ActionModule(PlainAction):
             )
         return {"changed": False, "report_dir": str(directory), **_outcome(report, files)}
 
+    def _settings_without_facts(self, named: list[str], variables: dict[str, Any]) -> dict[str, Any]:
+        """Of what is in this host's facts, the values that the operator set: Ansible has put the facts' in their place."""
+        set_by_operator = without_facts(self._task, variables)
+        return {
+            option: self._templar.template(set_by_operator[f"gate_{option}"])
+            for option in ("report_dir", "run_id")
+            if f"gate_{option}" in named
+        }
+
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
     """Each node's reading of the last run into this folder; none if there is no evidence of one."""
@@ -63,6 +75,10 @@ def _checked(
     variables: Any, args: Mapping[str, Any], earlier: dict[str, Any] | None, judged_at: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
+    if named := set_by_facts(variables.get("ansible_facts") or {}):  # what is registered may be the node's own words
+        refused = without_evidence(Policy((), (), ()), judged_at, settings_in_facts=named)
+        record = {**refused, "before": None, "remediation": None, "earlier": earlier, "address": _address(variables)}
+        return record, node_entry(judge_record(record), None, None)
     first = _registered(variables, args.get("before", "gate_before"))
     again = _registered(variables, args.get("after", "gate_after"))
     before = first if again else None

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..modules import remediation_plan as module
 from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.model.record import Record
 from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.remediation.plan import make_plan
@@ -24,6 +25,8 @@ class ActionModule(PlainAction):
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The plan for the host, from what node_check registered in one of its variables; a refusal to plan fails the task."""
+        if named := set_by_facts(variables.get("ansible_facts") or {}):
+            return failed(f"Nothing was changed. The node's facts have the names of settings: {', '.join(named)}.")
         try:
             settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems)
         except SettingsError as error:

@@ -6,8 +6,11 @@ import json
 from abc import abstractmethod
 from typing import Any, ClassVar
 
+from ansible import constants
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 
 
@@ -20,7 +23,8 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def __init_subclass__(cls) -> None:
         """Ansible loads an action before it forks for each host, so what is read here is read once for all of them."""
         super().__init_subclass__()
-        documented(cls.documentation)
+        if hasattr(cls, "documentation"):  # NodeAction has none
+            documented(cls.documentation)
 
     _supports_check_mode = True
     _supports_diff = False
@@ -34,6 +38,59 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     @abstractmethod
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The task's result: from its arguments, from what is wrong with them, which fails it, and from the host's variables."""
+
+
+class NodeAction(PlainAction):
+    """An action whose work a module does on the node: of its answer only what is documented comes back.
+
+    What else a node answers stays here: facts, which Ansible would make variables, warnings, which it would print, and whatever
+    it takes for its own.
+    """
+
+    returned: ClassVar[str]
+    """The ``RETURN`` of the module of the action's name."""
+
+    _requires_connection = True
+
+    def __init_subclass__(cls) -> None:
+        """As for the documentation."""
+        super().__init_subclass__()
+        documented_keys(cls.returned)
+
+    def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
+        """What the node's module did, in the documented keys."""
+        if problems:
+            return failed(f"Nothing was changed. The arguments are wrong: {'; '.join(problems)}")
+        given = {name: value for name, value in args.items() if value is not None}
+        try:
+            answer = self.asked(given, variables)
+        except AnsibleConnectionFailure as failure:  # the node is unreachable, which Ansible words
+            raise AnsibleConnectionFailure(shown(failure.message)) from None
+        except (AnsibleError, RecursionError) as failure:  # its result would be passed on
+            return failed(shown(failure) or "the module could not be run")
+        try:
+            return read_answer(self.returned, answer)
+        except ValueError as error:
+            return failed(f"The node's answer can't be used: {error}")
+
+    @abstractmethod
+    def asked(self, args: dict[str, Any], variables: dict[str, Any]) -> Any:
+        """What the node's module answered to these arguments."""
+
+
+def without_facts(task: Any, variables: dict[str, Any]) -> dict[str, Any]:
+    """The variables of the task's host as they are where Ansible does not make variables of facts.
+
+    An action runs in a process of its own, so that nobody else's facts are concerned.
+    """
+    manager = task.get_variable_manager()
+    host = manager._inventory.get_host(variables["inventory_hostname"])
+    injected, constants.INJECT_FACTS_AS_VARS = constants.INJECT_FACTS_AS_VARS, False
+    try:
+        found: dict[str, Any] = manager.get_vars(play=task.get_play(), host=host, task=task)
+    finally:
+        constants.INJECT_FACTS_AS_VARS = injected
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -57,6 +57,16 @@ def test_every_default_is_an_option_that_ansible_validates(role: str, entry: str
     assert set(defaults) - options == ({"gate_remediate"} if entry == "check" else set())
 
 
+def test_no_task_of_the_remediation_passes_on_all_that_a_node_answers() -> None:
+    """Facts of the node would become variables, and settings of the connection to it."""
+    on_controller = {"debug", "fail", "set_fact", "include_tasks", "include_role", "import_tasks"}
+    files = [*(ROOT / "roles/chrony/tasks").glob("*.yml"), GATE / "tasks/main.yml"]
+    used = {key for path in files for task in tasks_in(yaml.safe_load(path.read_text())) for key in task if "." in key}
+    assert "skewgate.preflight.node_task" in used
+    theirs = {name for name in used if not name.startswith("skewgate.preflight.")}
+    assert theirs <= {f"ansible.builtin.{name}" for name in on_controller}
+
+
 def test_no_task_that_follows_the_nodes_own_answers_reads_which_file_of_the_controller_to_send() -> None:
     reading = [path.name for path in (ROOT / "roles/chrony/tasks").glob("*.yml") if "src:" in path.read_text()]
     assert reading == ["install.yml"]

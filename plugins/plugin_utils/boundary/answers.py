@@ -1,0 +1,111 @@
+"""What a module on a node answers, cut down to what its ``RETURN`` documents: each key of its type, printable and bounded."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import yaml
+
+MAX_ANSWER = 1 << 20
+"""In characters of JSON, of all documented keys together."""
+
+MAX_MESSAGE = 4000
+"""In characters, of what a module says in a message."""
+
+_Returned = dict[str, dict[str, Any]]
+
+
+@functools.cache
+def documented_keys(returned: str) -> _Returned:
+    """The keys of a module's ``RETURN``; read once, as YAML takes its time."""
+    keys: _Returned = yaml.safe_load(returned)
+    return keys
+
+
+def read_answer(returned: str, answer: Any) -> dict[str, Any]:
+    """The task's result: ``changed``, the documented keys, and ``failed`` with ``msg`` where the module failed.
+
+    Nothing else is passed on. Raises ValueError where a key is not of its type, the answer is too large, or one that is
+    always there on success is not. Of a failure only the keys that can be read are passed on.
+
+    >>> returned = "notes: {type: list, elements: str, returned: success}"
+    >>> read_answer(returned, {"notes": ["done"], "ansible_facts": {"gate_checks": []}, "changed": True})
+    {'changed': True, 'notes': ['done']}
+    >>> read_answer(returned, {"failed": True, "msg": "no \\x1b space", "notes": 1})
+    {'changed': False, 'failed': True, 'msg': 'no \\\\x1b space'}
+    """
+    if not isinstance(answer, Mapping):
+        raise ValueError(f"expected a mapping, found {type(answer).__name__}")
+    keys = documented_keys(returned)
+    has_failed = any(answer.get(key) for key in ("failed", "unreachable", "skipped") if key not in keys)
+    result: dict[str, Any] = {"changed": answer.get("changed") is True}
+    for key, description in keys.items():
+        try:
+            if key in answer:
+                result[key] = _read(answer[key], description)
+            elif not has_failed and description["returned"] in ("success", "always"):
+                raise ValueError("it is not there")
+        except (ValueError, RecursionError) as error:
+            if not has_failed:
+                raise ValueError(f"{key}: {error}") from None
+    if _size(result) > MAX_ANSWER:
+        raise ValueError(f"it is larger than {MAX_ANSWER} characters")
+    if has_failed:
+        result.update(failed=True, msg=shown(answer.get("msg") or "") or "the node's module failed and did not say why")
+    return result
+
+
+def shown(text: object) -> str:
+    """Text that a node said as it may be shown, cut in the middle if nobody would read all of it."""
+    said = _printable(str(text))
+    half = MAX_MESSAGE // 2
+    return said if len(said) <= MAX_MESSAGE else f"{said[:half]} [cut] {said[-half:]}"
+
+
+def _read(value: Any, description: Mapping[str, Any]) -> Any:
+    """Raises ValueError; None is what a text may be that there is none of."""
+    kind = description["type"]
+    if value is None and kind == "str":
+        return None
+    if not _IS[kind](value):
+        raise ValueError(f"expected {_WORDS[kind]}, found {type(value).__name__}")
+    if kind == "list":
+        return [_read(element, {"type": description["elements"]}) for element in value]
+    if _size(value) > MAX_ANSWER:
+        raise ValueError(f"it is larger than {MAX_ANSWER} characters")
+    return _clean(value)
+
+
+_IS: Mapping[str, Callable[[Any], bool]] = {
+    "bool": lambda value: isinstance(value, bool),
+    "dict": lambda value: isinstance(value, Mapping),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63,
+    "list": lambda value: isinstance(value, list),
+    "str": lambda value: isinstance(value, str),
+}
+_WORDS = {"bool": "true or false", "dict": "a mapping", "int": "a whole number", "list": "a list", "str": "a text"}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return _printable(value)
+    if isinstance(value, Mapping):
+        return {_printable(str(key)): _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _printable(text: str) -> str:
+    """A tab is kept as well as a newline: it is in the files that a difference shows."""
+    kept = "\n\t"
+    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
+
+
+def _size(value: Any) -> int:
+    """In characters of JSON; raises ValueError for what is no JSON: NaN, and what is nested too deep."""
+    try:
+        return len(json.dumps(value, allow_nan=False))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"expected JSON data of a few levels: {type(error).__name__}") from None
