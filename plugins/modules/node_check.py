@@ -31,8 +31,8 @@ options:
     elements: str
     required: true
   client_profiles:
-    description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them, C(reuse_s)
-      and C(source).
+    description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them,
+      C(reuse_s), C(iss) (C(app_id) if it signs with the App's ID only) and C(source).
     type: dict
     default: {}
   ntp_servers:
@@ -56,10 +56,12 @@ options:
         description: What the App is called in reports.
         type: str
       app_id:
-        description: The App's ID; this or O(github_apps[].client_id).
+        description: The App's ID; this or O(github_apps[].client_id). Argo CD, Flux and others take no other ID, so it is needed
+          where O(clients) names one of them.
         type: str
       client_id:
-        description: The App's client ID, which GitHub recommends as issuer.
+        description: The App's client ID, which GitHub recommends. Clients that take either ID are checked with it. If both are
+          set, the JWT that is sent has the one that the strictest of O(clients) signs with.
         type: str
       installation_id:
         description: The ID of the App's installation.
@@ -173,7 +175,7 @@ EXAMPLES = r"""
     ntp_servers: [ntp1.example.net, ntp2.example.net, ntp3.example.net]
     github_apps:
       - name: deploy
-        client_id: Iv23liExampleClientId
+        app_id: 1234567
         installation_id: 12345678
         private_key_file: ~/.secrets/deploy.pem
         repositories: [example/deploy-config]

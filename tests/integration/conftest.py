@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.lab import Lab
-from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, Control
+from tests.lab.github_api import APP_ID, CLIENT_ID, INSTALLATION_ID, Control
 from tests.lab.github_credentials import Credentials
 from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
@@ -220,6 +220,7 @@ def app_settings(credentials: Credentials, url: str, **more: Any) -> dict[str, A
     """The App of a GitHub API of the lab's kind, as settings, with more of them or others."""
     return {
         "name": "deploy",
+        "app_id": APP_ID,
         "client_id": CLIENT_ID,
         "installation_id": INSTALLATION_ID,
         "private_key_file": str(credentials.app_pem),

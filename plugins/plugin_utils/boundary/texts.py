@@ -14,7 +14,8 @@ _LONGEST_SHOWN = 120
 _SECRET = re.compile(
     r"-----|PRIVATE KEY|\beyJ|\bgh[a-z]_|github_pat_"  # PEM, JWT, GitHub's tokens
     r"|//[^/]*@"  # a password in a URL
-    r"|(?=[A-Za-z0-9+_=]*[0-9])(?=[A-Za-z0-9+_=]*[A-Za-z])[A-Za-z0-9+_=]{32,}"  # base64 or hexadecimal
+    r"|(?=[A-Za-z0-9+_=]*[0-9])(?=[A-Za-z0-9+_=]*[A-Za-z])[A-Za-z0-9+_=]{32,}"  # hexadecimal, or base64
+    r"|(?=[A-Za-z0-9+/=]*[0-9])(?=[A-Za-z0-9+/=]*[a-z])(?=[A-Za-z0-9+/=]*[A-Z])[A-Za-z0-9+/=]{40,}"
 )
 _PLACEHOLDER = re.compile(
     r"<.*>|.*\{\{.*|.*\{%.*|\$\{?[A-Z_].*|\[[A-Z_ ]+\]|[x*?.#]{2,}|_+|-+"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..boundary.settings import ROLES
 from ..boundary.texts import shown
-from .client_profiles import ClientProfile
+from .client_profiles import ClientProfile, narrowest
 from .fields import (
     DEFAULT_API_URL,
     git_url_of,
@@ -69,12 +69,17 @@ class GithubApp:
     key: RSAPrivateKey = field(repr=False)
 
     @classmethod
-    def from_settings(cls, row: Mapping[str, Any], position: int, *, prefix: str = ROLES) -> GithubApp:
-        """Read one entry of ``github_apps``, with its key; raises ValueError with all that is wrong with it."""
+    def from_settings(
+        cls, row: Mapping[str, Any], position: int, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
+    ) -> GithubApp:
+        """Read one entry of ``github_apps``, with its key; raises ValueError with all that is wrong with it.
+
+        ``profiles`` are those of the clients that use the App: the strictest one's JWT is sent, with its issuer.
+        """
         entry = _Entry(row if isinstance(row, Mapping) else {})
         name = entry.read(lambda: read_name(entry.row.get("name"), "")) or f"github_apps[{position}]"
         if isinstance(row, Mapping):
-            app = cls._read(name, entry)
+            app = cls._read(name, entry, profiles)
         else:
             entry.problems.append(f"expected a mapping, found a {type(row).__name__}")
         if entry.problems:
@@ -82,14 +87,14 @@ class GithubApp:
         return app
 
     @classmethod
-    def _read(cls, name: str, entry: _Entry) -> GithubApp:
+    def _read(cls, name: str, entry: _Entry, profiles: Sequence[ClientProfile]) -> GithubApp:
         row, read = entry.row, entry.read
         entry.problems += unknown_keys(row, KNOWN_KEYS)
         repositories = read(lambda: read_repositories(row.get("repositories"))) or ()
         api_url = read(lambda: read_api_url(row.get("api_url"))) or DEFAULT_API_URL
         return cls(
             name=name,
-            issuer=read(lambda: _read_issuer(row)) or "",
+            issuer=_read_issuer(entry, profiles),
             installation_id=read(lambda: read_number("installation_id", row.get("installation_id", ""))) or "",
             api_url=api_url,
             git_url=read(lambda: read_git_url(row.get("git_url"), api_url)) or "",
@@ -136,15 +141,20 @@ class GithubApp:
         }
 
 
-def read_github_apps(rows: Any, *, prefix: str = ROLES) -> tuple[list[GithubApp], list[str]]:
-    """Read all entries; returns the good ones and, for each bad one, what is wrong with it."""
+def read_github_apps(
+    rows: Any, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
+) -> tuple[list[GithubApp], list[str]]:
+    """Read all entries; returns the good ones and, for each bad one, what is wrong with it.
+
+    ``profiles`` are those of the clients that use the Apps.
+    """
     apps: list[GithubApp] = []
     problems: list[str] = []
     if not isinstance(rows, list | tuple):
         return [], [f"{prefix}github_apps: expected a list of mappings, found {shown(rows)}"]
     for position, row in enumerate(rows):
         try:
-            apps.append(GithubApp.from_settings(row, position, prefix=prefix))
+            apps.append(GithubApp.from_settings(row, position, profiles, prefix=prefix))
         except ValueError as error:
             problems.append(str(error))
     names = [app.name for app in apps]
@@ -181,13 +191,19 @@ class _Entry:
         ]
 
 
-def _read_issuer(row: Mapping[str, Any]) -> str:
-    """The ``iss`` of the App's JWTs."""
-    ids = {
-        field: read(row[field])
-        for field, read in (("app_id", functools.partial(read_number, "app_id")), ("client_id", read_client_id))
-        if row.get(field) is not None and row[field] != ""
-    }
-    if not ids:
-        raise ValueError("app_id or client_id is needed (the App's settings page shows both)")
-    return ids.get("client_id") or ids["app_id"]
+def _read_issuer(entry: _Entry, profiles: Sequence[ClientProfile]) -> str:
+    """The ``iss`` of the App's JWTs: what the strictest of these clients sends; empty with a problem noted."""
+    row, read = entry.row, entry.read
+    given = [key for key in ("app_id", "client_id") if row.get(key) not in (None, "")]
+    app_id = read(lambda: read_number("app_id", row["app_id"])) if "app_id" in given else None
+    client_id = read(lambda: read_client_id(row["client_id"])) if "client_id" in given else None
+    need_app_id = list(dict.fromkeys(profile.name for profile in profiles if profile.iss == "app_id"))
+    if not given:
+        entry.problems.append("app_id or client_id is needed (the App's settings page shows both)")
+    elif need_app_id and "app_id" not in given:
+        entry.problems.append(
+            f"app_id is needed, and only client_id is set; {', '.join(need_app_id)} can sign with the App's ID "
+            "only (the App's settings page shows both)"
+        )
+    prefers_app_id = bool(profiles) and narrowest(profiles).iss == "app_id"
+    return str((app_id if prefers_app_id else client_id) or app_id or client_id or "")

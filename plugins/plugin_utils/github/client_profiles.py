@@ -22,20 +22,22 @@ CLOCK_GRAIN_S = 1.0
 LATENCY_S = 1.0
 """How old a JWT may be when GitHub reads it; it counts against a clock that is behind, and for one that is ahead."""
 
-_KEYS = ("iat_s", "exp_s", "reuse_s", "source")
+_KEYS = ("iat_s", "exp_s", "reuse_s", "iss", "source")
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class ClientProfile:
-    """How one client dates its JWTs, in seconds from its own clock's whole second."""
+    """How one client dates its JWTs, in seconds from its own clock's whole second, and with which ID it signs them."""
 
     name: str
     iat_s: int
     exp_s: int
     reuse_s: int = 0
     source: str = ""
+    iss: Literal["client_id", "app_id"] = "client_id"
+    """``app_id``: it takes no other ID. ``client_id``: it takes either, and the client ID where there is one."""
 
     @property
     def ahead_limit_s(self) -> int:
@@ -85,7 +87,10 @@ def parse_profile(name: str, row: Mapping[str, Any]) -> ClientProfile:
         iat_s, exp_s, reuse_s = (whole_of(value) for value in (row["iat_s"], row["exp_s"], row.get("reuse_s", 0)))
     except (KeyError, ValueError):
         raise ValueError(f"client profile {name}: iat_s and exp_s are needed, in whole seconds from now") from None
-    profile = ClientProfile(name, iat_s, exp_s, reuse_s, str(row.get("source", "")))
+    iss = row.get("iss", "client_id")
+    if iss not in ("client_id", "app_id"):
+        raise ValueError(f"client profile {name}: iss is one of client_id, app_id, found {shown(iss)}")
+    profile = ClientProfile(name, iat_s, exp_s, reuse_s, str(row.get("source", "")), iss)
     if not (profile.iat_s <= 0 < profile.exp_s <= MAX_EXP_AHEAD_S and 0 <= profile.reuse_s < profile.exp_s):
         raise ValueError(
             f"client profile {name}: expected iat_s <= 0 < exp_s <= {MAX_EXP_AHEAD_S} and 0 <= reuse_s < exp_s, found "

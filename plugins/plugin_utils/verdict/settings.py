@@ -5,6 +5,7 @@ Names of checks, clients, limits and rules are validated here, where all of them
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from ..boundary.texts import path_shown, server_problem
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..github.apps import GithubApp, read_github_apps
-from ..github.client_profiles import parse_profile, shipped_profiles
+from ..github.client_profiles import ClientProfile, parse_profile, shipped_profiles
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
 from ..model.limits import parse_limit, shipped_limits
 from ..model.policy import Policy
@@ -160,7 +161,7 @@ def read_cluster_ca(path: Any, *, prefix: str = ROLES) -> dict[str, Any]:
 
 def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str) -> list[GithubApp]:
     given = settings.get("github_apps")
-    apps, wrong = read_github_apps([] if given is None or given == "" else given, prefix=prefix)
+    apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
     if not apps and not wrong:
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, "
@@ -168,6 +169,16 @@ def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str) ->
         )
     problems += wrong
     return apps
+
+
+def _named_profiles(settings: Mapping[str, Any]) -> list[ClientProfile]:
+    """The profiles of the named clients, as far as they are right: the rest is a problem of the policy."""
+    known = dict(shipped_profiles())
+    for name, row in rows_of(settings, "client_profiles", []).items():
+        known.pop(name, None)
+        with contextlib.suppress(ValueError):
+            known[name] = parse_profile(name, row)
+    return [known[name] for name in names_of(settings, "clients", []) if name in known]
 
 
 def _read_checks(

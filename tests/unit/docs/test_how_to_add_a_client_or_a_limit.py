@@ -27,7 +27,7 @@ def judged(skew_s: float, **settings: Any) -> str:
 
 def test_the_budgets_of_the_client_are_those_of_the_page():
     profile = all_profiles(CLIENTS)["merge-bot"]
-    assert (profile.behind_limit_s, profile.ahead_limit_s) == (360, 60)
+    assert (profile.behind_limit_s, profile.ahead_limit_s, profile.iss) == (360, 60, "app_id")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ HIDDEN = "not shown, since it may hold a secret"
     [
         "-----BEGIN RSA PRIVATE KEY-----",
         "MIIEowIBAAKCAQEAtkRt8SkpCPkRQ7rTrmXw8dVnIzB3",
+        "MIIEowIBAAKCAQEAl/6hwdROa5irXYSSVuHTqeY6V/WLA21e9Wex7AYTcB6h95AE",
         "ghs_16C7e42F292c6912E7710c838347Ae178B4a",
         "eyJhbGciOiJSUzI1NiJ9.e30",
         "0f3a9c4be2d1760f3a9c4be2d1760f3a9c4be2d1",

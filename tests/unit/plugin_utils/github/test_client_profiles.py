@@ -187,3 +187,36 @@ def test_a_users_profile_is_read_with_its_defaults():
 )
 def test_the_narrowest_profile_is_the_one_that_the_smallest_skew_breaks(names, expected):
     assert narrowest(PROFILES[name] for name in names).name == expected
+
+
+TAKE_AN_APP_ID_ONLY = {
+    "ghinstallation",
+    "ghinstallation-v2.0.0",
+    "argocd",
+    "argocd-2.1",
+    "flux",
+    "actions-runner-controller-legacy",
+    "external-secrets-provider",
+    "atlantis",
+    "pipelines-as-code",
+    "octo-sts",
+    "keda",
+    "fleet",
+    "argocd-image-updater",
+    "vault-plugin-secrets-github",
+    "palantir-go-githubapp",
+    "octocrab",
+    "coolify",
+}
+"""By their sources: the App's ID is an integer there."""
+
+
+def test_the_clients_that_sign_with_the_apps_id_are_those_that_take_no_other():
+    assert {name for name, profile in PROFILES.items() if profile.iss == "app_id"} == TAKE_AN_APP_ID_ONLY
+
+
+def test_a_profile_of_ones_own_may_say_which_id_it_signs_with():
+    assert parse_profile("mine", {"iat_s": 0, "exp_s": 60, "iss": "app_id"}).iss == "app_id"
+    assert parse_profile("mine", {"iat_s": 0, "exp_s": 60}).iss == "client_id"
+    with pytest.raises(ValueError, match="iss is one of client_id, app_id, found 'name'"):
+        parse_profile("mine", {"iat_s": 0, "exp_s": 60, "iss": "name"})

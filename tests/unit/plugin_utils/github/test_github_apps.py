@@ -229,8 +229,42 @@ def test_the_depth_follows_from_the_repositories(row, changes, depth):
     assert GithubApp.from_settings(row(**changes), 0).depth == depth
 
 
-def test_the_client_id_is_preferred_to_the_app_id(row):
-    assert GithubApp.from_settings(row(client_id="Iv23liLabClientId0001"), 0).issuer == "Iv23liLabClientId0001"
+CLIENT_ID = "Iv23liLabClientId0001"
+SIGNS_WITH_APP_ID = ClientProfile("argocd", -30, 90, iss="app_id")
+TAKES_EITHER = ClientProfile("pygithub", -60, 300)
+STRICT_AND_TAKES_EITHER = ClientProfile("zuul", 0, 300)
+
+
+@pytest.mark.parametrize(
+    ("ids", "profiles", "issuer"),
+    [
+        pytest.param({"client_id": CLIENT_ID}, [SIGNS_WITH_APP_ID], "1001", id="the App's ID, which alone it takes"),
+        pytest.param({"client_id": CLIENT_ID}, [TAKES_EITHER], CLIENT_ID, id="the client ID, where it takes either"),
+        pytest.param({}, [TAKES_EITHER], "1001", id="the App's ID, where there is no other"),
+        pytest.param({"client_id": CLIENT_ID, "app_id": None}, [TAKES_EITHER], CLIENT_ID, id="the client ID alone"),
+        pytest.param({"client_id": CLIENT_ID}, [], CLIENT_ID, id="no client is known"),
+        pytest.param(
+            {"client_id": CLIENT_ID}, [TAKES_EITHER, SIGNS_WITH_APP_ID], "1001", id="the strictest client's: argocd's"
+        ),
+        pytest.param(
+            {"client_id": CLIENT_ID},
+            [SIGNS_WITH_APP_ID, STRICT_AND_TAKES_EITHER],
+            CLIENT_ID,
+            id="the strictest's: zuul's",
+        ),
+    ],
+)
+def test_a_jwt_has_the_issuer_that_the_client_sends(*, key, row, ids, profiles, issuer):
+    (app,), problems = read_github_apps([row(**ids)], profiles)
+    assert problems == []
+    assert app.issuer == app.public()["issuer"] == claims(app.sign(ARGOCD, 1_700_000_000), key)["iss"] == issuer
+
+
+def test_a_client_that_needs_the_apps_id_refuses_an_entry_without_one(row):
+    profiles = [TAKES_EITHER, SIGNS_WITH_APP_ID]
+    _apps, (problem,) = read_github_apps([row(app_id=None, client_id=CLIENT_ID)], profiles)
+    assert problem.startswith("gate_github_apps, deploy: app_id is needed, and only client_id is set; argocd can sign")
+    assert "pygithub" not in problem
 
 
 def test_defaults_are_github_com_and_reading_contents(row):

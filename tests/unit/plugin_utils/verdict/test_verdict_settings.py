@@ -222,6 +222,17 @@ def test_the_policy_carries_of_an_app_what_may_be_stored():
     assert "PRIVATE KEY" not in str(read.policy)
 
 
+def test_the_named_clients_decide_with_which_id_an_app_signs():
+    both = [{**APP, "client_id": "Iv23liLabClientId0001"}]
+    mine = {"mine": {"iat_s": -30, "exp_s": 90, "iss": "app_id"}}
+    assert check_settings(github_apps=both).apps[0].issuer == "1001"
+    assert check_settings(github_apps=both, clients=["pygithub"]).apps[0].issuer == "Iv23liLabClientId0001"
+    assert check_settings(github_apps=both, clients=["mine"], client_profiles=mine).apps[0].issuer == "1001"
+    only_client_id = [{**both[0], "app_id": None}]
+    assert "argocd can sign" in " ".join(problems(github_apps=only_client_id, clients=["pygithub", "argocd"]))
+    assert "mine can sign" in " ".join(problems(github_apps=only_client_id, clients=["mine"], client_profiles=mine))
+
+
 def test_a_check_takes_the_sections_that_its_checks_read():
     assert check_settings(checks=["reachable", "clock_skew"], github_apps=[]).sections == {
         "collected",
