@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +16,9 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
-from ..plugin_utils.boundary.evidence import read_json
+from ..plugin_utils.boundary.calls import CallingAction, jwts_of
 from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, set_by_facts, settings_of_roles
 from ..plugin_utils.collection import Collection, NodeUnreachableError
@@ -39,7 +39,7 @@ display = Display()
 settings_of_roles()  # read before Ansible forks for each host
 
 
-class ActionModule(PlainAction):
+class ActionModule(CallingAction, PlainAction):
     """The action ``skewgate.preflight.node_check``."""
 
     documentation = module.DOCUMENTATION
@@ -95,19 +95,17 @@ class ActionModule(PlainAction):
             ntp_servers=settings.ntp_servers,
             nts_servers=settings.nts_servers,
             timeout_s=settings.timeout_s,
-            call=functools.partial(self._call, variables),
+            call=functools.partial(self._call, variables, Tokens()),
             throttle=functools.partial(_throttle, settings, str(variables.get("inventory_hostname"))),
         )
 
-    def _call(self, variables: dict[str, Any], arguments: dict[str, Any]) -> Mapping[str, Any]:
+    def _call(self, variables: dict[str, Any], tokens: Tokens, arguments: dict[str, Any]) -> Mapping[str, Any]:
         """One call of the node's module; raises NodeUnreachableError."""
+        tokens.add(jwts_of(arguments))
         try:
-            answer: dict[str, Any] = self._execute_module(
-                module_name="skewgate.preflight.node_evidence", module_args=arguments, task_vars=variables
-            )
+            return self.call_node("skewgate.preflight.node_evidence", arguments, variables, tokens)
         except AnsibleConnectionFailure as failure:
             raise NodeUnreachableError(str(failure.message).strip()) from failure
-        return {**answer, "evidence": read_json(json.dumps(answer["evidence"]))} if "evidence" in answer else answer
 
 
 def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:

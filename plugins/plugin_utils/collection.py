@@ -125,11 +125,16 @@ class Collection:
             entry["name"] for entry in _taken(evidence) if classify(last_attempt(entry)).kind in ("not_sent", "clock")
         }
         doubted = [app for app in self.apps if app.name in doubtful]
-        if not doubted:
+        if not doubted or "wall_ns" not in evidence.get(
+            "collected", {}
+        ):  # without the node's clock none is signed for it
+            return evidence
+        try:
+            # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
+            node_ahead_s = controller_bracket(evidence["collected"], controller).low
+        except (KeyError, ValueError):  # its readings are malformed, or contradict how long the call took
             return evidence
         self._await_mints(doubted, attempts=2)
-        # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
-        node_ahead_s = controller_bracket(evidence["collected"], controller).low
         skew_s = Record({"evidence": evidence, "controller": controller}).skew.skew_s
         requests = []
         for app in doubted:

@@ -25,7 +25,8 @@ def check(args: argparse.Namespace, extra: list[str]) -> int:
     progress = Progress(gate=args.command == "gate")
 
     def show(event: dict[str, Any], printed: list[str]) -> None:
-        for line in [*(printed if args.verbose else []), *progress.lines(event)]:
+        # What ansible prints may be a node's words, of any module that the role runs.
+        for line in [*(map(clean, printed) if args.verbose else []), *progress.lines(event)]:
             print(line, flush=True)
 
     ended = run_playbook(
@@ -45,7 +46,7 @@ def check(args: argparse.Namespace, extra: list[str]) -> int:
         raise _no_report(ended, progress)
     for message in ended.messages:
         if message.startswith("Could not match supplied host pattern"):
-            print(f"warning: {message}")
+            print(f"warning: {clean(message)}")
     for error in progress.configuration_errors:
         print(f"configuration: {clean(error)}")
     return show_report(report, progress.files)

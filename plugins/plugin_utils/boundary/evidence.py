@@ -1,10 +1,37 @@
-"""What a node or a saved file says, as JSON data: the numbers of JSON, and no others."""
+"""What a node says is parsed here, once: its evidence section by section, and whatever text comes with it.
+
+A section that does not fit its form becomes ``{"malformed": why}``: the checks that need it can't tell, and nothing else changes.
+What is given back fits: the code behind it need not be careful, and what is parsed again stays the same.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Mapping
 from typing import Any
+
+from .sections import SECTIONS
+from .shapes import FAILED, MAX_TEXT, MalformedError, Shape, anything, fields, text
+from .text import Tokens, printable
+
+MAX_ANSWER = 4 * 1024 * 1024
+"""The most that a node's evidence may be altogether, in characters of JSON."""
+
+MAX_SECTION = 3 * 1024 * 1024
+"""The most that one section may be: of a daemon the probe shows 1 MiB of configuration and 256 KiB of each answer."""
+
+MAX_SECTIONS = 50
+
+MAX_SAID = 2000
+"""The most that is kept of what a node says beside its evidence: why its module failed, why it can't be reached."""
+
+MALFORMED = "malformed"
+
+_MALFORMED = fields({MALFORMED: text(MAX_TEXT)})
+_ANY = anything()
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def read_json(text: str) -> Any:
@@ -19,3 +46,91 @@ def read_json(text: str) -> Any:
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:
+    """A node's evidence with each of its sections in the guaranteed form, or malformed; never raises.
+
+    ``tokens``: the JWTs that the node was sent.
+    """
+    tokens = tokens or Tokens()
+    if not isinstance(given, Mapping):
+        return _all_malformed(f"the evidence is no mapping but {type(given).__name__}")
+    names = [name for name in given if isinstance(name, str) and _NAME.fullmatch(name) and name != "schema"]
+    if len(names) > MAX_SECTIONS:
+        return _all_malformed(f"the evidence has {len(names)} sections, at most {MAX_SECTIONS} are read")
+    sizes = {name: _size(given[name]) for name in names}
+    if sum(sizes.values()) > MAX_ANSWER:
+        return _all_malformed(_too_large("the evidence", sum(sizes.values()), MAX_ANSWER))
+    read = {name: _section(name, given[name], sizes[name], tokens) for name in names}
+    # Shown as escapes, what is not printable is longer.
+    after = sum(map(_size, read.values()))
+    if after > MAX_ANSWER:
+        return _all_malformed(_too_large("the evidence", after, MAX_ANSWER))
+    schema = given.get("schema")
+    return {**read, **({"schema": schema} if schema in SCHEMAS else {})}
+
+
+SCHEMAS = ("skewgate/evidence/1",)
+
+
+def _section(name: str, given: Any, size: float, tokens: Tokens) -> Any:
+    """One section; ``size`` in characters of JSON."""
+    if size > MAX_SECTION:
+        return {MALFORMED: _too_large(name, size, MAX_SECTION)}
+    try:
+        read = _shape(name, given)(given, tokens)
+    except MalformedError as error:
+        return {MALFORMED: f"{name}: {error}"}
+    after = _size(read)
+    return read if after <= MAX_SECTION else {MALFORMED: _too_large(name, after, MAX_SECTION)}
+
+
+def _shape(name: str, given: Any) -> Shape:
+    shape = SECTIONS.get(name, _ANY)
+    if isinstance(given, dict):
+        if MALFORMED in given:
+            return _MALFORMED
+        if given.keys() == {"error"}:
+            return FAILED
+    return shape
+
+
+def _size(value: Any) -> float:
+    """In characters of JSON; without a bound if it is no JSON or too deep."""
+    try:
+        return len(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return math.inf
+
+
+def _too_large(what: str, size: float, most: int) -> str:
+    if math.isinf(size):
+        return f"{what}: expected JSON data of a few levels"
+    return f"{what}: expected at most {most} characters of JSON, found {size:.0f}"
+
+
+def _all_malformed(why: str) -> dict[str, Any]:
+    return {name: {MALFORMED: why} for name in SECTIONS}
+
+
+def parse_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved record with its evidence, and that of before the remediation, in the guaranteed form."""
+    read = {**record, "evidence": parse_evidence(record.get("evidence") or {})}
+    for key in ("unreachable", "module_error"):
+        if read.get(key) is not None:
+            read[key] = said(read[key])
+    if isinstance(read.get("before"), Mapping):
+        read["before"] = parse_record(read["before"])
+    return read
+
+
+def said(given: object, tokens: Tokens | None = None, most: int = MAX_SAID) -> str:
+    r"""What a node says beside its evidence: printable, without tokens, and not longer than somebody reads.
+
+    >>> said("no \x1b[31mspace left")
+    'no \\x1b[31mspace left'
+    """
+    # Redacted before it is cut: half a token no longer has a token's form.
+    shown = printable((tokens or Tokens()).redacted(str(given)[:MAX_ANSWER]))
+    return shown if len(shown) <= most else f"{shown[: most // 2]} ... {shown[-(most // 2 - 5) :]}"

@@ -15,6 +15,7 @@ class CommonKey(StrEnum):
 
     NOT_REACHED = "not_reached"
     MISSING_EVIDENCE = "missing_evidence"
+    MALFORMED = "malformed_evidence"
     CHECK_FAILED = "check_failed"
     UNKNOWN_CHECK = "unknown_check"
     NO_DAEMON = "no_daemon"

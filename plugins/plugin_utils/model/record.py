@@ -8,7 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from ..boundary.evidence import MALFORMED
 from ..clock.skew import SkewEstimate, UnknownSkew, estimate_skew
+from .finding import CommonKey
 from .policy import Policy
 
 
@@ -63,16 +65,21 @@ class Record:
         """Why the module that takes the evidence failed, if so."""
         return self.data.get("module_error")
 
-    @property
+    @cached_property
     def evidence(self) -> Mapping[str, Any]:
-        """All that the node showed."""
-        return self.data.get("evidence") or {}
+        """All that the node showed, without the sections that are malformed."""
+        shown = self.data.get("evidence") or {}
+        return {name: section for name, section in shown.items() if not _is_malformed(section)}
 
     def section(self, name: str) -> Any:
-        """One section of the evidence; raises MissingEvidenceError where it was not taken or failed."""
-        section = self.evidence.get(name)
+        """One section of the evidence; raises MissingEvidenceError where it was not taken, failed or is malformed."""
+        section = (self.data.get("evidence") or {}).get(name)
         if section is None:
             raise MissingEvidenceError(f"the evidence has no section {name!r}", name)
+        if _is_malformed(section):
+            raise MissingEvidenceError(
+                f"the node's answer is malformed: {section[MALFORMED]}", name, CommonKey.MALFORMED
+            )
         if isinstance(section, Mapping) and "error" in section:
             raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}", name)
         return section
@@ -98,3 +105,7 @@ class Record:
         except Exception as error:  # noqa: BLE001 - evidence of a form that is not known must not end the run
             why = f"the evidence can't be read: {type(error).__name__}: {error}"
             return SkewEstimate(None, (), unknown=UnknownSkew.UNREADABLE, unknown_because=why)
+
+
+def _is_malformed(section: Any) -> bool:
+    return isinstance(section, Mapping) and MALFORMED in section

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
+from ..boundary.text import printable
 from ..clock.interval import Interval
 
 
@@ -17,7 +18,7 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 def clean(text: object) -> str:
     """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(text))
+    return printable(str(text))
 
 
 def skew_text(skew_s: Interval) -> str:

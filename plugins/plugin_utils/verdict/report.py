@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..boundary.evidence import parse_record
 from ..boundary.saved import REPORT_SCHEMA
 from ..clock.interval import Interval
 from ..model.record import Record
@@ -23,7 +24,7 @@ def judge_records(
     A record may carry ``before`` (the record of before the remediation) and ``remediation``. Raises ValueError if there
     is no record: a report about nothing would admit everything.
     """
-    of_nodes = {name: Record(data) for name, data in records.items()}
+    of_nodes = {name: Record(parse_record(data)) for name, data in records.items()}
     return report_of(of_nodes, {name: _judged(record) for name, record in of_nodes.items()}, judged_at, run_id)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from ansible_collections.skewgate.preflight.plugins.action import node_check
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import record
+from tests.builders import not_sent, record
 
 WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "checks": ["sync_state"]}
 
@@ -74,6 +76,91 @@ def test_a_module_that_fails_refuses_the_node_and_fails_no_task(run: Any) -> Non
     result = run(WITHOUT_JWT, lambda **_call: {"failed": True, "msg": "no Python"})
     assert (result["verdict"], result["record"]["module_error"]) == ("refuse", "no Python")
     assert "failed" not in result
+
+
+EVIL = "\x1b]0;owned\x07\x9b2J\u202e"
+
+
+def test_nothing_of_a_modules_answer_is_passed_on_but_its_evidence(run: Any) -> None:
+    beside = {
+        "ansible_facts": {"gate_checks": []},
+        "warnings": [EVIL],
+        "deprecations": [EVIL],
+        "exception": EVIL,
+        "msg": EVIL,
+    }
+    result = run(WITHOUT_JWT, lambda **_call: {"evidence": record()["evidence"], **beside, "unreachable": True})
+    assert result["verdict"] == "admit"
+    assert not {*beside, "unreachable"} - {"msg"} & {*result}
+    assert result["record"]["evidence"] == record()["evidence"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"evidence": {**record()["evidence"], "clock": {"error": EVIL}}},
+        {"evidence": {**record()["evidence"], EVIL: EVIL, "chrony": {"commands": EVIL}}},
+        {"msg": EVIL * 10_000, "module_stderr": f"OSError: [Errno 28] {EVIL}"},
+        {"msg": [EVIL], "module_stderr": {"x": EVIL}},
+        {},
+        [EVIL],
+        RuntimeError(EVIL),
+        RecursionError(EVIL),
+        AnsibleConnectionFailure(EVIL),
+    ],
+)
+def test_whatever_a_node_says_the_task_has_printable_text_of_a_bounded_length(run: Any, answer: Any) -> None:
+    def module(**_call: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    result = run(WITHOUT_JWT, module)
+    assert result["verdict"] == "refuse"
+    texts = json.dumps(result, ensure_ascii=False)
+    assert texts.isprintable()
+    assert len(texts) < 50_000
+
+
+def test_every_jwt_that_was_sent_is_recognised_whenever_the_node_gives_it_back(
+    run: Any, with_jwt: dict[str, Any]
+) -> None:
+    sent: list[str] = []
+    collected = record(-612.0)["evidence"]["collected"]
+
+    def module(module_args: dict[str, Any], **_call: Any) -> dict[str, Any]:
+        sent.extend(attempt["jwt"] for app in module_args["github_apps"] for attempt in app["attempts"])
+        codes = [code for jwt in sent for code in (jwt, b64encode(jwt.encode()).decode(), jwt.encode().hex())]
+        said = {
+            "name": module_args["github_apps"][0]["name"],
+            "attempts": [{**not_sent(), "not_sent_because": codes[-2]}],
+        }
+        return {
+            "evidence": {
+                **record(-612.0)["evidence"],
+                "collected": {**collected, "end_mono_ns": collected["mono_ns"]},
+                "github_apps": [said],
+                "clock": {"clocksource": codes[0], "x": codes},
+            }
+        }
+
+    result = json.dumps(run(with_jwt, module))
+    assert len(sent) > 1
+    for jwt in sent:
+        signature = jwt.rpartition(".")[2]
+        assert signature not in result
+        assert b64encode(jwt.encode()).decode()[-100:-4] not in result
+
+
+@pytest.mark.parametrize("collected", [{}, {"end_mono_ns": 2**62}, {"wall_ns": 2**62}, {"mono_ns": -1}, None])
+def test_clock_readings_that_can_not_be_end_no_run(run: Any, with_jwt: dict[str, Any], collected: Any) -> None:
+    def module(module_args: dict[str, Any], **_call: Any) -> dict[str, Any]:
+        evidence = record(-612.0)["evidence"]
+        said = {"name": module_args["github_apps"][0]["name"], "attempts": [not_sent()]}
+        strange = collected and {**evidence["collected"], **collected}
+        return {"evidence": {**evidence, "github_apps": [said], "collected": strange}}
+
+    assert run(with_jwt, module)["verdict"] == "refuse"
 
 
 def test_wrong_settings_fail_before_the_node_is_contacted(run: Any) -> None:

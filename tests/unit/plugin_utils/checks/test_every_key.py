@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import (
     chrony_config,
     clock_movers,
@@ -252,6 +253,7 @@ EXAMPLES: dict[Any, Records] = {
 COMMON = {
     CommonKey.NOT_REACHED: unreached(),
     CommonKey.MISSING_EVIDENCE: record(ntp=None),
+    CommonKey.MALFORMED: parse_record(record(ntp={"servers": 5})),
     CommonKey.CHECK_FAILED: record(clock_movers={"timers": []}),
     CommonKey.UNKNOWN_CHECK: record(of_policy=policy(checks=["clock_skew", "leap_seconds"])),
     CommonKey.NO_DAEMON: steered(),

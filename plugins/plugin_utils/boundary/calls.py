@@ -1,0 +1,99 @@
+"""One call of a module on a node: what comes back is evidence in the guaranteed form, or a bounded, printable reason.
+
+Ansible takes more from a module's answer than its result: it prints what stands beside the JSON, and at -vvv all of it. A node
+must not write to the terminal. So all that Ansible gets from it, and all that is printed meanwhile, is made printable first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from .evidence import MAX_ANSWER, parse_evidence, read_json, said
+from .text import Tokens, printable_file
+
+MAX_PRINTED = 2 * MAX_ANSWER
+"""The most that a command on a node may print, in characters: its evidence, and the arguments that Ansible's modules repeat."""
+
+MAX_LINE = 20_000
+"""The most that one message of Ansible's is, while a node is asked: at -vvv it has all that the node printed."""
+
+display = Display()
+
+
+class CallingAction(ActionBase):  # type: ignore[misc]
+    """An action that asks a node by modules whose answer has ``evidence``."""
+
+    def call_node(
+        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens
+    ) -> dict[str, Any]:
+        """The module's answer: ``evidence`` in the guaranteed form, or ``msg`` and maybe ``module_stderr``, which say why not.
+
+        Raises AnsibleConnectionFailure. ``tokens``: all JWTs that the node was sent. Nothing else of the answer is passed on: no
+        facts, no warnings.
+        """
+        try:
+            with only_printable(tokens):
+                answer: Any = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
+        except AnsibleConnectionFailure as failure:
+            raise AnsibleConnectionFailure(said(failure.message, tokens)) from None
+        except Exception as failure:  # noqa: BLE001 - Ansible reads the answer first, and any form of it can trouble Ansible
+            return {"msg": said(f"Ansible could not run the module or read its answer: {failure}", tokens)}
+        if not isinstance(answer, Mapping):
+            return {}
+        if "evidence" in answer:
+            return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
+        return {key: said(answer[key], tokens) for key in ("msg", "module_stderr") if answer.get(key)}
+
+    def _low_level_execute_command(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """What Ansible calls for each command on the node, with what it printed made printable."""
+        result: dict[str, Any] = super()._low_level_execute_command(*args, **options)
+        for stream in ("stdout", "stderr"):
+            shown = printable_file(str(result.get(stream) or "")[:MAX_PRINTED])
+            result.update({stream: shown, f"{stream}_lines": shown.splitlines()})
+        return result
+
+    def _parse_returned_data(self, res: dict[str, Any], *profile: Any) -> dict[str, Any]:
+        """What Ansible calls to read a module's answer; it would print as a warning what comes after the JSON."""
+        printed = str(res.get("stdout") or "")
+        parsed: dict[str, Any] = super()._parse_returned_data(
+            {**res, "stdout": printed[: printed.rfind("}") + 1]}, *profile
+        )
+        return parsed
+
+
+def _plain(value: Any) -> Any:
+    """The value without the tags that Ansible puts on what it reads; nothing where it is no JSON data."""
+    try:
+        return read_json(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+@contextlib.contextmanager
+def only_printable(tokens: Tokens) -> Iterator[None]:
+    """Whatever this process prints through Ansible meanwhile is printable, without tokens, and of a bounded length.
+
+    Ansible runs an action in a process of its own, so that nobody else's lines are concerned.
+    """
+
+    def shown(msg: object, *args: Any, **options: Any) -> Any:
+        return before(said(msg, tokens, MAX_LINE), *args, **options)
+
+    before = display.display
+    display.display = shown
+    try:
+        yield
+    finally:
+        del display.display
+
+
+def jwts_of(arguments: Mapping[str, Any]) -> Iterable[str]:
+    """The JWTs in the arguments of a call."""
+    return (attempt["jwt"] for app in arguments.get("github_apps") or [] for attempt in app["attempts"])

@@ -1,0 +1,295 @@
+"""The form of each section of the evidence: what `plugins/modules/node_evidence.py` documents, as shapes.
+
+A section that has no row here may be any JSON data within bounds; one that a check reads needs a row. What stands with a ``?``
+may be missing: not every node has it, or evidence that was saved by an earlier version has none.
+"""
+
+from __future__ import annotations
+
+from .shapes import (
+    MAX_SAFE,
+    MAX_TEXT,
+    Shape,
+    by_name,
+    fields,
+    flag,
+    items,
+    maybe,
+    number,
+    or_failed,
+    text,
+    whole,
+)
+
+MAX_MOMENT_S = 253_402_300_799
+"""The end of the year 9999, which certificates that never end have (RFC 5280, section 4.1.2.5)."""
+
+MANY = 10_000
+
+# A node's own clock, wherever it stands: from 1970 to 2262, as the kernel can show it.
+NS = whole(0, MAX_SAFE)
+WALL_S = number(0, MAX_SAFE / 1e9)
+MONO_NS = NS
+# Times that somebody else wrote: of a file, or in a certificate.
+MOMENT_S = number(-MAX_MOMENT_S, MAX_MOMENT_S)
+DURATION_S = number(0, 1e9)
+PID = whole(-1, 2**31)
+PORT = whole(0, 65535)
+NAME = text()
+MESSAGE = text(MAX_TEXT)
+FILE = text(MAX_TEXT)
+LINE = text(MAX_TEXT)
+NAMES = items(NAME, MANY)
+
+ANSWER = or_failed(fields({"rc": whole(-255, 255), "stdout": FILE, "stderr": FILE}))
+"""What a command answered."""
+
+COMMANDS = by_name(ANSWER)
+
+UNREAD = fields({"path": NAME, "error": MESSAGE, "kind?": text(40)})
+READ = fields({"path": NAME, "text": FILE, "mtime_s?": MOMENT_S})
+CONFIG = fields(
+    {
+        "path?": maybe(NAME),
+        "files": items(READ, 100),
+        "unread?": items(UNREAD),
+        "sources_dirs?": items(fields({"path": NAME, "exists": flag})),
+    }
+)
+"""A daemon's configuration."""
+
+
+def _of_daemon(**more: Shape) -> Shape:
+    return fields({"present?": flag, "config?": CONFIG, "commands?": COMMANDS, **more})
+
+
+CERTIFICATE = fields({"not_before_s": MOMENT_S, "not_after_s": MOMENT_S})
+REQUEST_ERROR = fields(
+    {"phase": text(40), "message": MESSAGE, "kind?": maybe(text(40)), "certificate?": maybe(CERTIFICATE)}
+)
+"""Why a request has no answer, or another one than it should."""
+
+_UNIT = {
+    "unit": NAME,
+    "names?": NAMES,
+    "load_state": text(40),
+    "active_state": text(40),
+    "unit_file_state": text(40),
+}
+
+_SAMPLE = fields(
+    {
+        "address": NAME,
+        "t1_wall_ns": NS,
+        "t1_mono_ns": MONO_NS,
+        "t4_mono_ns": MONO_NS,
+        "sent_hex": text(2048),
+        "reply_hex": text(2048),
+    }
+)
+_NO_SAMPLE = fields({"address": NAME, "t1_wall_ns?": NS, "error": MESSAGE, "kind?": text(40), "errno?": text(40)})
+_DATE = fields(
+    {
+        "t_send_wall_ns": NS,
+        "t_send_mono_ns": MONO_NS,
+        "t_recv_mono_ns": MONO_NS,
+        "status": whole(100, 999),
+        "date": maybe(text(200)),
+        "verified": flag,
+    }
+)
+_NO_DATE = fields({"error": REQUEST_ERROR})
+_STEP = fields(
+    {
+        "step": text(40),
+        "method": text(20),
+        "url": NAME,
+        "status": maybe(whole(100, 999)),
+        "message?": maybe(MESSAGE),
+        "documentation_url?": maybe(NAME),
+        "headers": by_name(NAME),
+        "body?": maybe(MESSAGE),
+        "node_wall_s": WALL_S,
+        "duration_s": DURATION_S,
+        "repository?": maybe(NAME),
+        "proxy?": maybe(NAME),
+        "error": maybe(REQUEST_ERROR),
+        "suspended?": flag,
+        "tries?": whole(0, 100),
+    }
+)
+_ATTEMPT = fields(
+    {
+        "label": text(40),
+        "signed_for_s": whole(0, 2**34),
+        "node_wall_s": WALL_S,
+        "sent": flag,
+        "not_sent_because": maybe(NAME),
+        "steps": items(_STEP),
+    }
+)
+_ADJTIMEX = fields(
+    {
+        "state?": whole(0, 100),
+        "status?": whole(0, 2**31),
+        "offset_us?": number(),
+        "freq_ppm?": number(),
+        "maxerror_us?": number(),
+        "esterror_us?": number(),
+        "tai_s?": number(),
+    }
+)
+_RTC = fields(
+    {
+        "present": flag,
+        "since_epoch_s": maybe(whole(-MAX_MOMENT_S, MAX_MOMENT_S)),
+        "wall_s_at_read": WALL_S,
+        "local_time": maybe(flag),
+    }
+)
+
+
+def _either(good: Shape, without: Shape) -> Shape:
+    """One of two forms: what has an ``error`` has the second."""
+    return lambda value, tokens: (without if isinstance(value, dict) and value.get("error") else good)(value, tokens)
+
+
+SECTIONS: dict[str, Shape] = {
+    "collected": fields(
+        {"wall_ns": NS, "mono_ns": MONO_NS, "end_mono_ns": MONO_NS, "python": text(100), "euid": whole(0, 2**32)}
+    ),
+    "clock": fields(
+        {"adjtimex?": or_failed(_ADJTIMEX), "clocksource?": maybe(NAME), "rtc?": _RTC},
+    ),
+    "time_services": fields(
+        {
+            "manager": text(40),
+            "units": or_failed(
+                items(fields({**_UNIT, "sub_state": text(40), "main_pid?": PID})),
+            ),
+            "processes?": items(
+                fields(
+                    {
+                        "pid": PID,
+                        "comm": NAME,
+                        "cmdline": LINE,
+                        "exe?": maybe(NAME),
+                        "cgroup?": maybe(NAME),
+                        "contained?": maybe(flag),
+                    }
+                )
+            ),
+        }
+    ),
+    "chrony": fields(
+        {
+            "present?": flag,
+            "version?": maybe(NAME),
+            "config?": CONFIG,
+            "keyfile?": maybe(fields({"path": NAME, "mode": text(10)})),
+            "fips?": flag,
+            "defaults?": items(READ),
+            "started_s?": maybe(MOMENT_S),
+            "printed?": maybe(ANSWER),
+            "commands?": COMMANDS,
+        }
+    ),
+    "ntpd": _of_daemon(**{"beside?": items(READ)}),
+    "openntpd": _of_daemon(),
+    "timesyncd": _of_daemon(),
+    "ptp": _of_daemon(),
+    "ntp": fields(
+        {
+            "servers": items(
+                fields(
+                    {
+                        "server": NAME,
+                        "addresses": NAMES,
+                        "samples": items(_either(_SAMPLE, _NO_SAMPLE)),
+                        "error?": maybe(MESSAGE),
+                        "kind?": text(40),
+                    }
+                )
+            )
+        }
+    ),
+    "nts": fields(
+        {
+            "servers": items(
+                fields(
+                    {
+                        "server": NAME,
+                        "port": PORT,
+                        "certset?": NAME,
+                        "configured?": flag,
+                        "addresses": NAMES,
+                        "error": maybe(REQUEST_ERROR),
+                        "alpn": maybe(NAME),
+                        "certificate_time_error": maybe(MESSAGE),
+                        "certificate?": maybe(CERTIFICATE),
+                    }
+                )
+            )
+        }
+    ),
+    "api_date": fields(
+        {
+            "apis": items(
+                fields(
+                    {"url": NAME, "certificate_time_error": maybe(MESSAGE), "answers": items(_either(_DATE, _NO_DATE))}
+                )
+            )
+        }
+    ),
+    "join_state": fields({"paths": by_name(maybe(flag)), "processes": NAMES}),
+    "boot": fields(
+        {
+            "units": or_failed(
+                items(
+                    fields(
+                        {
+                            **_UNIT,
+                            **dict.fromkeys(("after", "before", "requires", "wants"), NAMES),
+                            **dict.fromkeys(("binds_to?", "wanted_by?"), NAMES),
+                            "exec_start": LINE,
+                            "condition_met": maybe(flag),
+                        }
+                    )
+                )
+            ),
+            "uptime_s?": maybe(DURATION_S),
+            "fake_hwclock?": maybe(MESSAGE),
+        }
+    ),
+    "clock_movers": fields(
+        {
+            "cron?": items(fields({"path": NAME, "line": whole(0, 2**31), "text": LINE})),
+            "unread?": items(UNREAD, MANY),
+            "error?": MESSAGE,
+            "timers": or_failed(items(fields({"unit": NAME, "activates": NAME, "exec": LINE}), MANY)),
+            "virtualization?": maybe(NAME),
+            "vmware_timesync?": maybe(ANSWER),
+        }
+    ),
+    "platform": fields(
+        {
+            "os_release": by_name(NAME),
+            "selinux": maybe(text(40)),
+            "read_only": maybe(text(40)),
+            "package_managers": NAMES,
+            "dpkg?": maybe(
+                fields(
+                    {
+                        "chrony?": maybe(text(40)),
+                        "held_by?": maybe(fields({"pid?": PID, "name": maybe(NAME)})),
+                        "interrupted?": flag,
+                    }
+                )
+            ),
+        }
+    ),
+    "github_apps": items(
+        fields({"name": NAME, "attempts": items(_ATTEMPT, 20), "error?": MESSAGE}),
+    ),
+}
+"""By the section's name."""
