@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError, read_report
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import begin
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
@@ -20,7 +21,9 @@ from .run import PlaybookRun, run_playbook
 
 def check(args: argparse.Namespace, extra: list[str]) -> int:
     """Run the playbook of the command's name; return the exit status of the report that it wrote."""
-    report_dir = args.report_dir.absolute()
+    report_dir = args.report_dir.expanduser().absolute()
+    # Here too, and not in the playbook alone: a run may end before its first task.
+    begin(report_dir)
     run_id = str(uuid.uuid4())
     progress = Progress(gate=args.command == "gate")
 

@@ -130,7 +130,27 @@ def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytes
     tell(user_dir, {"node1": checked(admitted())}, None)
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
     assert "without a report" in capsys.readouterr().err
-    assert json.loads(old.read_text())["run_id"] == "an-earlier-run"
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("arguments", [["-i", "nowhere.yml"], ["-i", "hosts.yml", "--", "--bogus"]])
+def test_a_run_that_never_starts_takes_the_old_report_out_of_force_too(user_dir: Path, arguments: list[str]) -> None:
+    old = user_dir / "skewgate-report/report.json"
+    old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
+    tell(user_dir, {"node1": checked(admitted())}, None)
+    assert cli.main(["check", *arguments]) == 2
+    assert not old.exists()
+
+
+def test_a_folder_that_can_not_be_written_is_found_before_anything_runs(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (user_dir / "file").write_text("in the way")
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "file/below"]) == 2
+    captured = capsys.readouterr()
+    assert f"can't write to {user_dir}/file/below: it is not a folder" in captured.err
+    assert "node1" not in captured.out
 
 
 def test_wrong_settings_are_told_once_and_nothing_is_judged(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ..boundary.forms import ABOVE_ZERO, NUMBER, TABLE, TEXT, Maybe, misfit
 from ..github.client_profiles import ClientProfile, all_profiles, narrowest
 from .limits import Limit, all_limits
 
@@ -28,7 +29,16 @@ class Policy:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
-        """Read what ``as_json`` wrote."""
+        """Read what ``as_json`` wrote; raises ValueError for anything else.
+
+        A key that is not known may be a limit of another version, and what is not judged by it must not pass.
+        """
+        if wrong := misfit(data, _FORM, "policy"):
+            raise ValueError(wrong)
+        if "max_skew_s" not in data:
+            raise ValueError("policy.max_skew_s: expected a number above 0, or null, and found no such key")
+        if unknown := sorted(set(data) - {each.name for each in fields(cls)}):
+            raise ValueError(f"policy: this version does not know {', '.join(map(repr, unknown))}")
         return cls(
             tuple(data["checks"]),
             tuple(data["advisory_checks"]),
@@ -68,3 +78,18 @@ class Policy:
     def signing_profile(self) -> ClientProfile:
         """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
         return narrowest(self.profiles)
+
+
+_FORM = {
+    "checks": [TEXT],
+    "advisory_checks": [TEXT],
+    "clients": [TEXT],
+    "client_profiles": TABLE,
+    "github_apps": [{"name": TEXT}],
+    "max_clock_error_s": ABOVE_ZERO,
+    "max_skew_s": Maybe(ABOVE_ZERO),
+    "limits": Maybe([TEXT]),
+    "limit_profiles": Maybe(TABLE),
+    "cluster_ca": Maybe({"file": TEXT, "not_before_s": NUMBER, "not_after_s": NUMBER}),
+    "accepted_rules": Maybe([TEXT]),
+}

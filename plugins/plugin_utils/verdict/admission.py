@@ -27,3 +27,15 @@ def stale_because(judged_at: str, max_age_s: float, at: datetime) -> str:
             "check it again"
         )
     return ""
+
+
+def age_text(age_s: float) -> str:
+    """An age in the largest unit of which there are two, as people read it.
+
+    >>> age_text(95), age_text(7000), age_text(400000), age_text(-3)
+    ('95 s', '116 min', '4 days', '0 s')
+    """
+    for unit, seconds in (("days", 86400), ("h", 3600), ("min", 60)):
+        if age_s >= 2 * seconds:
+            return f"{age_s // seconds:.0f} {unit}"
+    return f"{max(0, age_s):.0f} s"

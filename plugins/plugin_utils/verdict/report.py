@@ -22,15 +22,18 @@ def judge_records(
     """Judge every record and sum up (schema ``skewgate/report/1``, docs/reference/report.schema.json).
 
     A record may carry ``before`` (the record of before the remediation) and ``remediation``. Raises ValueError if there
-    is no record: a report about nothing would admit everything.
+    is no record: a report about nothing would admit everything; and if one's policy can't be read.
     """
     of_nodes = {name: Record(parse_record(data)) for name, data in records.items()}
-    return report_of(of_nodes, {name: _judged(record) for name, record in of_nodes.items()}, judged_at, run_id)
+    return report_of(of_nodes, {name: _judged(name, record) for name, record in of_nodes.items()}, judged_at, run_id)
 
 
-def _judged(record: Record) -> dict[str, Any]:
+def _judged(name: str, record: Record) -> dict[str, Any]:
     before = record.data.get("before")
-    return node_entry(judge_record(record), before and judge_record(before), record.data.get("remediation"))
+    try:
+        return node_entry(judge_record(record), before and judge_record(before), record.data.get("remediation"))
+    except ValueError as error:
+        raise ValueError(f"node {name!r}: {error}") from error
 
 
 def node_entry(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from skewgate import cli
 from skewgate.arguments import parser
 from skewgate.checking import ansible_options
-from tests.reports import admitted, refused, report, unreachable
+from tests.builders import policy, record, unreached
 
 
 @pytest.mark.parametrize("option", ["-K", "--ask-pass", "-J"])
@@ -59,7 +64,7 @@ def test_what_minus_e_names_is_handed_on_unread() -> None:
 # --- report
 
 
-def evidence_of(path: Path, **nodes: tuple[str, str]) -> str:
+def unreachable_in(path: Path, **nodes: tuple[str, str]) -> str:
     """An evidence file of unreachable nodes: name, (when, what ansible said)."""
     records = {
         name: {
@@ -81,8 +86,10 @@ def evidence_of(path: Path, **nodes: tuple[str, str]) -> str:
 def test_report_merges_runs_and_the_latest_record_of_a_node_wins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    late = evidence_of(tmp_path / "late.json", a=("2026-01-31T12:00:00Z", "late"), b=("2026-01-31T12:00:00Z", "only"))
-    early = evidence_of(tmp_path / "early.json", a=("2026-01-31T11:00:00Z", "early"))
+    late = unreachable_in(
+        tmp_path / "late.json", a=("2026-01-31T12:00:00Z", "late"), b=("2026-01-31T12:00:00Z", "only")
+    )
+    early = unreachable_in(tmp_path / "early.json", a=("2026-01-31T11:00:00Z", "early"))
     for files in ([late, early], [early, late]):
         assert cli.main(["report", *files]) == 3
         out = capsys.readouterr().out
@@ -95,7 +102,7 @@ def test_report_merges_runs_and_the_latest_record_of_a_node_wins(
 def test_evidence_that_is_judged_again_does_not_become_younger(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    evidence = evidence_of(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
+    evidence = unreachable_in(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
     assert cli.main(["report", evidence, "--report-dir", str(tmp_path / "new/dir")]) == 3
     out = capsys.readouterr().out
     assert f"\nReports in {tmp_path}/new/dir: evidence.json, " in out
@@ -127,9 +134,31 @@ def test_a_file_that_is_no_evidence_is_a_usage_error(
 
 
 def test_reports_that_can_not_be_written_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    evidence = evidence_of(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
+    evidence = unreachable_in(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
     assert cli.main(["report", evidence, "--report-dir", f"{evidence}/below-a-file"]) == 2
     assert "can't write to" in capsys.readouterr().err
+
+
+def test_report_shows_how_old_each_record_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = {"a": minutes_ago(1), "b": minutes_ago(90.5), "c": minutes_ago(90.5)}
+    evidence = unreachable_in(tmp_path / "evidence.json", **{name: (at, "gone") for name, at in times.items()})
+    assert cli.main(["report", evidence]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    young, old = lines[lines.index("Evidence was taken:") + 1 :]
+    assert young in [f"  {seconds} s ago: a" for seconds in range(60, 65)]
+    assert old == "  90 min ago (too old to join by: more than 3600 s): b, c"
+
+
+@pytest.mark.parametrize("of", ["the node", "before the remediation"])
+def test_report_refuses_a_record_from_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str], of: str) -> None:
+    past, future = {**unreached(), "collected_at": minutes_ago(1)}, {**unreached(), "collected_at": minutes_ago(-60)}
+    node = future if of == "the node" else {**past, "before": future}
+    path = tmp_path / "evidence.json"
+    path.write_text(json.dumps(evidence_of({"good": past, "a": node}, now())))
+    assert cli.main(["report", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert "node 'a' was checked at" in err
+    assert "in the future: compare this machine's clock" in err
 
 
 # --- explain
@@ -172,8 +201,27 @@ def test_an_unknown_rule_is_answered_with_where_they_are_listed(capsys: pytest.C
 # --- verify
 
 
-def fresh() -> dict[str, Any]:
-    return admitted(judged_at=(datetime.now(UTC) - timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+def minutes_ago(minutes: float) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def fresh(skew_s: float = 0.0, **of_policy: Any) -> dict[str, Any]:
+    """A record of five minutes ago."""
+    return {**record(skew_s, of_policy=policy(**of_policy)), "collected_at": minutes_ago(5)}
+
+
+def written(folder: Path, **records: dict[str, Any]) -> Path:
+    """The folder of a run that found these records."""
+    judged_at = now()
+    write(folder, judge_records(records, judged_at, "run 1"), evidence_of(records, judged_at, "run 1"))
+    return folder
+
+
+def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a JSON file by hand."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +232,7 @@ def fresh() -> dict[str, Any]:
         (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: check it again"),
         (["--node", "a", "--max-age", "nan"], 3, "at most nan s"),
         (["--node", "b"], 3, "b: not judged: the node could not be reached"),
-        (["--node", "c"], 4, "c: refused: 612.004 s behind"),
+        (["--node", "c"], 4, "c: refused: 612.0"),
         (["--node", "x"], 3, "x: the report does not have this node (it has: a, b, c)"),
     ],
     ids=["every node", "a good one", "grown stale", "no age", "one not judged", "a refused one", "an unknown one"],
@@ -192,20 +240,106 @@ def fresh() -> dict[str, Any]:
 def test_verify_answers_for_all_nodes_or_for_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, text: str
 ) -> None:
-    content = report(a=fresh(), b=unreachable(), c=refused())
-    (tmp_path / "report.json").write_text(json.dumps(content))
+    written(tmp_path, a=fresh(), b={**unreached(), "collected_at": minutes_ago(5)}, c=fresh(-612.0))
     assert cli.main(["verify", str(tmp_path), *arguments]) == code
     assert text in capsys.readouterr().out
+
+
+def admit(report: dict[str, Any]) -> None:
+    report["nodes"]["a"].update(verdict="admit", refused_because=None)
+
+
+EDITS: dict[str, tuple[float, str, Callable[[dict[str, Any]], object], int, str]] = {
+    "a report that was made to admit": (-612.0, "report.json", admit, 4, "report.json admits it: it was changed"),
+    "a report that refuses": (
+        0.0,
+        "report.json",
+        lambda r: r["nodes"]["a"].update(verdict="refuse"),
+        3,
+        "says 'refuse'",
+    ),
+    "a younger report": (
+        0.0,
+        "report.json",
+        lambda r: r["nodes"]["a"].update(judged_at=minutes_ago(0)),
+        3,
+        "says 'admit'",
+    ),
+    "a node that the report does not have": (0.0, "report.json", lambda r: r["nodes"].clear(), 3, "does not have it"),
+    "a node without evidence": (0.0, "evidence.json", lambda e: e["nodes"].clear(), 3, "evidence.json does not"),
+    "a verdict of another type": (0.0, "report.json", lambda r: r["nodes"]["a"].update(verdict=[1]), 3, "says [1]"),
+    "an admission in the future": (
+        0.0,
+        "evidence.json",
+        lambda e: e["nodes"]["a"].update(collected_at=minutes_ago(-99)),
+        3,
+        "not admitted",
+    ),
+    "another run's evidence": (
+        0.0,
+        "evidence.json",
+        lambda e: e.update(run_id="run 2"),
+        2,
+        "are not of one run: run_id",
+    ),
+    "evidence of another time": (0.0, "evidence.json", lambda e: e.update(judged_at=minutes_ago(9)), 2, "judged_at"),
+    "no policy": (
+        0.0,
+        "evidence.json",
+        lambda e: e["nodes"]["a"].update(policy={}),
+        2,
+        "policy.checks: expected a list",
+    ),
+    "a policy without checks": (0.0, "evidence.json", lambda e: e["nodes"]["a"]["policy"].update(checks=[]), 3, "a: "),
+    "evidence of another form": (
+        0.0,
+        "evidence.json",
+        lambda e: e["nodes"]["a"].update(before=7),
+        2,
+        "before: expected",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_verify_never_admits_what_the_evidence_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    skew_s, file, change, code, text = EDITS[name]
+    edited(written(tmp_path, a=fresh(skew_s)) / file, change)
+    assert cli.main(["verify", str(tmp_path)]) == code
+    assert text in "".join(capsys.readouterr())
+
+
+def test_verify_shows_which_checks_the_policy_left_out_or_made_advisory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = fresh(checks=["clock_skew", "sync_state", "time_service"], advisory_checks=["time_service"])
+    written(tmp_path, a=few)
+    assert cli.main(["verify", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "checks left out: " in out
+    assert "next_boot" in out
+    assert "checks advisory, and refused no node: time_service\n" in out
+    written(tmp_path, a=few, b=fresh())
+    assert cli.main(["verify", str(tmp_path)]) == 0
+    assert "time_service (1 of the nodes)" in capsys.readouterr().out
+    assert cli.main(["verify", str(tmp_path), "--node", "b"]) == 0
+    assert "advisory" not in capsys.readouterr().out
 
 
 def test_verify_never_admits_what_it_can_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["verify", str(tmp_path)]) == 2
     assert "expected what `skewgate check` wrote" in capsys.readouterr().err
+    path = written(tmp_path, a=fresh()) / "report.json"
+    good = path.read_text()
     for judged_at in ("yesterday", "2026-01-31T12:00:00", None):
-        (tmp_path / "report.json").write_text(json.dumps(report(a=admitted(judged_at=judged_at))))
+        edited(path, lambda r, at=judged_at: r["nodes"]["a"].update(judged_at=at))  # type: ignore[misc]
         assert cli.main(["verify", str(tmp_path)]) == 2
         assert "expected RFC 3339" in capsys.readouterr().err
-    (tmp_path / "report.json").write_text(json.dumps({**report(a=fresh()), "schema": "skewgate/report/2"}))
+    path.write_text(good.replace("skewgate/report/1", "skewgate/report/2"))
     assert cli.main(["verify", str(tmp_path)]) == 2
-    (tmp_path / "report.json").write_text(json.dumps(report()))
-    assert cli.main(["verify", str(tmp_path)]) == 3
+    path.write_text(good)
+    (tmp_path / "evidence.json").unlink()
+    assert cli.main(["verify", str(tmp_path)]) == 2
+    assert "evidence.json: No such file" in capsys.readouterr().err

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
 from tests.builders import CHECKS, app
@@ -34,6 +35,33 @@ def test_evidence_of_before_there_were_limits_is_judged_without_any():
     for key in ("limits", "limit_profiles", "cluster_ca"):
         del stored[key]
     assert Policy.from_json(stored) == policy()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("checks", "clock_skew", "policy.checks: expected a list, found 'clock_skew'"),
+        ("advisory_checks", [None], "policy.advisory_checks[0]: expected a text, found nothing"),
+        ("clients", None, "policy.clients: expected a list, found nothing"),
+        ("client_profiles", {"mine": 1}, "policy.client_profiles: expected an object of objects"),
+        ("github_apps", [{}], "policy.github_apps[0].name: expected a text"),
+        ("max_clock_error_s", 0, "policy.max_clock_error_s: expected a number above 0, found 0"),
+        ("max_skew_s", True, "policy.max_skew_s: expected a number above 0, found True"),
+        ("limits", {"etcd": 1}, "policy.limits: expected a list, found an object"),
+        ("cluster_ca", {"file": "ca.crt"}, "policy.cluster_ca.not_before_s: expected a number"),
+        ("max_drift", 1, "this version does not know 'max_drift'"),
+    ],
+)
+def test_a_policy_of_another_form_is_refused_with_the_place(key: str, value: Any, text: str):
+    with pytest.raises(ValueError, match=text.replace("[0]", r"\[0\]")):
+        Policy.from_json({**policy().as_json(), key: value})
+
+
+def test_a_limit_that_was_taken_away_from_a_policy_is_missed():
+    stored = policy().as_json()
+    del stored["max_skew_s"]
+    with pytest.raises(ValueError, match="max_skew_s"):
+        Policy.from_json(stored)
 
 
 def test_a_users_profile_wins_over_the_shipped_one():

@@ -1,0 +1,97 @@
+"""The form of plain JSON data, given as data, and what does not fit it.
+
+A form is a dict (an object with these keys, of which any may be missing where its form takes null), a list of one form (a list
+of such), or a Kind. Keys that a form does not name are none of its matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Values of which ``holds`` is true, and what they are called."""
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """Null, or a value of this form."""
+
+    form: Any
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a number; Python counts true and false among them."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+TEXT = Kind("a text", lambda value: isinstance(value, str))
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+NUMBER = Kind("a number", is_number)
+WHOLE = Kind("a whole number", lambda value: is_number(value) and isinstance(value, int))
+ABOVE_ZERO = Kind("a number above 0", lambda value: is_number(value) and value > 0)
+OBJECT = Kind("an object", lambda value: isinstance(value, dict))
+TABLE = Kind(
+    "an object of objects",
+    lambda value: isinstance(value, dict) and all(isinstance(row, dict) for row in value.values()),
+)
+
+_REMEDIATION = {
+    "attempted": FLAG,
+    "succeeded": FLAG,
+    "message": Maybe(TEXT),
+    "changes": Maybe([{"what": TEXT, "answers": [TEXT]}]),
+    "backup": Maybe(TEXT),
+}
+
+_CHECKED = {
+    "policy": OBJECT,
+    "collected_at": TEXT,
+    "evidence": OBJECT,
+    "controller": Maybe({"before_ns": WHOLE, "after_ns": WHOLE}),
+    "unreachable": Maybe(TEXT),
+    "module_error": Maybe(TEXT),
+    "settings_in_facts": Maybe([TEXT]),
+}
+
+RECORD = {
+    **_CHECKED,
+    "before": Maybe(_CHECKED),
+    "remediation": Maybe(_REMEDIATION),
+    "earlier": Maybe({"true_time_s": NUMBER, "skew_s": {"low": NUMBER, "high": NUMBER}}),
+    "address": Maybe(TEXT),
+}
+"""A node's entry of ``evidence.json``; what its sections hold is read by the checks that need them."""
+
+
+def misfit(value: Any, form: Any, where: str = "") -> str | None:
+    """The first place that does not have its form, with what was expected and found; ``None`` if all has.
+
+    >>> misfit({"policy": {"checks": "all"}}, {"policy": {"checks": [TEXT]}})
+    "policy.checks: expected a list, found 'all'"
+    """
+    if isinstance(form, Maybe):
+        return None if value is None else misfit(value, form.form, where)
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            return _wrong(where, "an object", value)
+        inner = ((value.get(key), each, f"{where}.{key}" if where else key) for key, each in form.items())
+    elif isinstance(form, list):
+        if not isinstance(value, list | tuple):
+            return _wrong(where, "a list", value)
+        inner = ((each, form[0], f"{where}[{number}]") for number, each in enumerate(value))
+    else:
+        return None if form.holds(value) else _wrong(where, form.words, value)
+    return next((wrong for parts in inner if (wrong := misfit(*parts))), None)
+
+
+def _wrong(where: str, expected: str, value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", type(None): "nothing"}
+    found = kinds.get(type(value)) or repr(value)
+    return f"{where or 'it'}: expected {expected}, found {found if len(found) <= 60 else found[:60] + '...'}"
