@@ -17,7 +17,7 @@ from ansible.utils.display import Display
 
 from ..modules import node_check as module
 from ..plugin_utils.boundary.calls import CallingAction, jwts_of
-from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, set_by_facts, settings_of_roles
@@ -45,6 +45,11 @@ class ActionModule(CallingAction, PlainAction):
     documentation = module.DOCUMENTATION
     _requires_connection = True
 
+    @property
+    def prefix(self) -> str:
+        """The role chrony, too, checks by the gate's variables."""
+        return ROLES if super().prefix else ""
+
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The node's record, judgement and verdict; the task fails only if the settings are wrong."""
         named = set_by_facts(variables.get("ansible_facts") or {})
@@ -55,7 +60,7 @@ class ActionModule(CallingAction, PlainAction):
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
         try:
-            settings = read_check_settings(args, self._ways_into_a_file, [*problems, *misspelt])
+            settings = read_check_settings(args, self._ways_into_a_file, [*problems, *misspelt], prefix=self.prefix)
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
@@ -83,7 +88,8 @@ class ActionModule(CallingAction, PlainAction):
         if not self._is_pipelining_enabled("new"):
             return [
                 f"the connection {self._connection.transport!r} can't pipe modules to the node with this become method: the "
-                "JWT would be written to a file there; use ssh with sudo or as root, or leave github_app_token out of gate_checks"
+                "JWT would be written to a file there; use ssh with sudo or as root, or leave github_app_token out of "
+                f"{self.prefix}checks"
             ]
         return []
 

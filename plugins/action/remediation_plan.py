@@ -28,7 +28,7 @@ class ActionModule(PlainAction):
         if named := set_by_facts(variables.get("ansible_facts") or {}):
             return failed(f"Nothing was changed. The node's facts have the names of settings: {', '.join(named)}.")
         try:
-            settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems)
+            settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems, prefix=self.prefix)
         except SettingsError as error:
             return failed(f"Nothing was changed. The settings are wrong: {error}")
         # Not as an argument: the evidence is large, and need not be templated to be read.

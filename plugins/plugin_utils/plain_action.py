@@ -13,6 +13,8 @@ from ansible.plugins.action import ActionBase
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 
+COLLECTION = "skewgate.preflight"
+
 
 class PlainAction(ActionBase):  # type: ignore[misc]
     """An action that works in check mode as ever, since it changes nothing on the node."""
@@ -32,8 +34,15 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ansible's entry: the action's answer as the task's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, problems = read_arguments(self.documentation, plain(self._task.args))
+        args, problems = read_arguments(self.documentation, plain(self._task.args), prefix=self.prefix)
         return {**result, **self.answer(args, problems, task_vars or {})}
+
+    @property
+    def prefix(self) -> str:
+        """How a problem begins an option's name: in a task of our roles as its variables' names do, elsewhere not at all."""
+        role = getattr(self._task, "_role", None)
+        collection, _, name = role.get_name().rpartition(".") if role else ("", "", "")
+        return f"{name}_" if collection == COLLECTION else ""
 
     @abstractmethod
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:

@@ -17,33 +17,36 @@ from .settings import meant, texts_of
 from .texts import number_of, shown, whole_of
 
 
-def read_arguments(documentation: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def read_arguments(
+    documentation: str, given: Mapping[str, Any], *, prefix: str = ""
+) -> tuple[dict[str, Any], list[str]]:
     """Every documented option with its value, converted to its type, and a problem for each argument that is not understood.
 
     ``documentation`` is a module's ``DOCUMENTATION``. What is not given, or is empty, has the documented default, or ``None``;
     so has an option with a problem. A problem says the type of a value that is not plain, never its content: it may have a key.
+    With a ``prefix`` it names the variable that the user knows, ``gate_clients`` for ``clients``; else the module and its option.
 
     >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
     ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
     """
     module, options = documented(documentation)
-    problems = [
-        f"{module}: no option is called {shown(name)}; {meant(str(name), options)}"
-        for name in given
-        if name not in options
-    ]
+    where = prefix or f"{module}: "
+    called = "no setting is called" if prefix else f"{module}: no option is called"
+    known = [f"{prefix}{name}" for name in options]
+    unknown = [f"{prefix}{name}" for name in given if name not in options]
+    problems = [f"{called} {shown(name)}; {meant(name, known)}" for name in unknown]
     values: dict[str, Any] = {}
     for name, option in options.items():
         values[name] = option.get("default")
         value = given.get(name)
         if value is None or value == "":
             if option.get("required") and name not in given:
-                problems.append(f"{module}: the option {name} is required")
+                problems.append(f"{where}{name} is required")
             continue
         try:
             values[name] = _converted(value, option)
         except (TypeError, ValueError):
-            problems.append(f"{module}: {name}: expected {_expected(option)}, found {_found(value, option)}")
+            problems.append(f"{where}{name}: expected {_expected(option)}, found {_found(value, option)}")
     return values, problems
 
 

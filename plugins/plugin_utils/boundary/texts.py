@@ -123,7 +123,7 @@ def server_problem(value: Any) -> str | None:
     """What is wrong with a server's name or address; None if it could be one.
 
     >>> server_problem("ntp1.example.net"), server_problem("2001:db8::1"), server_problem("ntp1.example.net iburst")
-    (None, None, 'it has a blank; options go into chrony_source_options')
+    (None, None, 'it has a blank; give the name alone, without options')
     """
     problem = name_problem(value)
     if problem:
@@ -135,7 +135,7 @@ def server_problem(value: Any) -> str | None:
     if "://" in value:
         return "it is a URL; give the name of its host alone"
     if " " in value:
-        return "it has a blank; options go into chrony_source_options"
+        return "it has a blank; give the name alone, without options"
     return None if is_host(value) else "it is neither a host's name nor an IP address (nor has it a port)"
 
 

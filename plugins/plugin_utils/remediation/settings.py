@@ -13,7 +13,7 @@ from ..boundary.settings import SettingsError, count_of, names_of
 from ..boundary.texts import number_of, path_shown, server_problem, shown, unit_problem
 from .servers import Wanted
 
-ROLE = "chrony_"
+_ROLE = "chrony_"
 """How the names of the role's settings begin."""
 
 
@@ -37,27 +37,27 @@ class Settings:
         return float(self.makestep.split()[0])
 
     @classmethod
-    def read(cls, given: Mapping[str, Any], known_problems: Sequence[str] = ()) -> Settings:
+    def read(cls, given: Mapping[str, Any], known_problems: Sequence[str] = (), *, prefix: str = _ROLE) -> Settings:
         """Raises SettingsError with all that is wrong with them, with what was found when their types were read."""
         problems = list(known_problems)
-        names = functools.partial(names_of, given, problems=problems, prefix=ROLE)
-        makestep = _makestep(given.get("makestep"), problems)
+        names = functools.partial(names_of, given, problems=problems, prefix=prefix)
+        makestep = _makestep(given.get("makestep"), problems, prefix)
         wanted = Wanted(
             names("servers", wrong=server_problem),
             names("pools", wrong=server_problem),
             names("nts_servers", wrong=server_problem),
-            _line(given, "source_options", problems),
-            count_of(given, "min_sources", 0, problems, least=0, prefix=ROLE),
+            _line(given, "source_options", problems, prefix),
+            count_of(given, "min_sources", 0, problems, least=0, prefix=prefix),
         )
         if not any(given.get(key) for key in ("servers", "pools", "nts_servers")):
-            problems.append("chrony_servers: name the NTP servers of this node, for example [ntp1.example.net]")
+            problems.append(f"{prefix}servers: name the NTP servers of this node, for example [ntp1.example.net]")
         package = given.get("package_file")
         if package is not None and (not isinstance(package, str) or package.rpartition("/")[2] in ("", ".", "..")):
             problems.append(
-                f"chrony_package_file: expected a package's file on the controller, found {path_shown(package)!r}"
+                f"{prefix}package_file: expected a package's file on the controller, found {path_shown(package)!r}"
             )
         step_limit_s, slew_limit_s = (
-            _seconds(given, key, problems) for key in ("joined_step_limit_s", "joined_slew_limit_s")
+            _seconds(given, key, problems, prefix) for key in ("joined_step_limit_s", "joined_slew_limit_s")
         )
         read = cls(
             host=given["host"],
@@ -75,21 +75,21 @@ class Settings:
         return read
 
 
-def _makestep(given: Any, problems: list[str]) -> str:
+def _makestep(given: Any, problems: list[str], prefix: str) -> str:
     """The threshold and the number of updates, with one blank between; the default if it is wrong."""
     words = given.split() if isinstance(given, str) else []
     if len(words) == 2 and is_number(words[0]) and re.fullmatch("-?[0-9]{1,9}", words[1]):
         return " ".join(words)
-    problems.append(f"chrony_makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {shown(given)}")
+    problems.append(f"{prefix}makestep: expected THRESHOLD_S UPDATES, for example '1 3', found {shown(given)}")
     return "1 3"
 
 
-def _line(given: Mapping[str, Any], key: str, problems: list[str]) -> str:
+def _line(given: Mapping[str, Any], key: str, problems: list[str], prefix: str) -> str:
     """A text that is part of one line of chrony.conf."""
     text = given.get(key)
     problem = None if text in (None, "") else _line_problem(text)
     if problem:
-        problems.append(f"{ROLE}{key}: {shown(text)}: {problem}")
+        problems.append(f"{prefix}{key}: {shown(text)}: {problem}")
     return "" if problem or text is None else str(text)
 
 
@@ -102,12 +102,12 @@ def _line_problem(value: Any) -> str | None:
     return None if value.replace("\t", " ").isprintable() else "it has a character that can't be seen"
 
 
-def _seconds(given: Mapping[str, Any], key: str, problems: list[str]) -> float:
+def _seconds(given: Mapping[str, Any], key: str, problems: list[str], prefix: str) -> float:
     """A number of seconds, 0 or more."""
     with contextlib.suppress(ValueError):
         if (seconds := number_of(given.get(key))) >= 0:
             return seconds
-    problems.append(f"{ROLE}{key}: expected a number of seconds, 0 or more, found {shown(given.get(key))}")
+    problems.append(f"{prefix}{key}: expected a number of seconds, 0 or more, found {shown(given.get(key))}")
     return 0.0
 
 

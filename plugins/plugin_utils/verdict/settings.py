@@ -70,17 +70,13 @@ def read_check_settings(
             count_of(settings, "mints_per_minute", mints[0], problems, least=TOKENS_AT_ONCE, prefix=prefix),
             count_of(settings, "mints_per_hour", mints[1], problems, least=TOKENS_AT_ONCE, prefix=prefix),
         )
-    ntp_servers, nts_servers = (
-        names_of(settings, key, problems, server_problem, prefix=prefix) for key in ("ntp_servers", "nts_servers")
-    )
+    ntp_servers = names_of(settings, "ntp_servers", problems, server_problem, prefix=prefix)
+    # The roles have them from remediation's settings.
+    of_nts = "chrony_" if prefix == ROLES else prefix
+    nts_servers = names_of(settings, "nts_servers", problems, server_problem, prefix=of_nts)
     if not settings.get("ntp_servers"):
         problems.append(f"{prefix}ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
-    cluster_ca = None
-    if settings.get("cluster_ca_file") not in (None, ""):
-        try:
-            cluster_ca = read_cluster_ca(settings["cluster_ca_file"], prefix=prefix)
-        except ValueError as error:
-            problems.append(str(error))
+    cluster_ca = _read_cluster_ca(settings, problems, prefix)
     try:
         policy = read_policy(settings, [app.public() for app in apps], cluster_ca, prefix=prefix)
     except SettingsError as error:
@@ -157,6 +153,16 @@ def read_cluster_ca(path: Any, *, prefix: str = ROLES) -> dict[str, Any]:
         "not_before_s": certificates[0].not_valid_before_utc.timestamp(),
         "not_after_s": certificates[0].not_valid_after_utc.timestamp(),
     }
+
+
+def _read_cluster_ca(settings: Mapping[str, Any], problems: list[str], prefix: str) -> dict[str, Any] | None:
+    if settings.get("cluster_ca_file") in (None, ""):
+        return None
+    try:
+        return read_cluster_ca(settings["cluster_ca_file"], prefix=prefix)
+    except ValueError as error:
+        problems.append(str(error))
+        return None
 
 
 def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str) -> list[GithubApp]:

@@ -30,7 +30,10 @@ class Connection:
 
 @pytest.fixture
 def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs an action with these arguments and variables of its host, whose modules answer by ``module``: the task's result."""
+    """Runs an action with these arguments and variables of its host, whose modules answer by ``module``: the task's result.
+
+    ``role``: whose task it is, if it is a role's.
+    """
 
     def run(
         action_class: Any,
@@ -39,8 +42,10 @@ def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         *,
         module: Callable[..., Result] | None = None,
         can_pipe: bool = True,
+        role: str | None = None,
     ) -> Result:
         task = SimpleNamespace(args=args, async_val=0, check_mode=False, action=action_class.__module__)
+        task._role = role and SimpleNamespace(get_name=lambda: role)
         action = action_class(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         return action.run(task_vars=variables)

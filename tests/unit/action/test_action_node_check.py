@@ -169,8 +169,31 @@ def test_wrong_settings_fail_before_the_node_is_contacted(run: Any) -> None:
 
     result = run({**WITHOUT_JWT, "ntp_servers": [], "clients": []}, module)
     assert result["failed"]
-    assert [problem.split(":")[0] for problem in result["configuration_errors"]] == ["gate_ntp_servers", "gate_clients"]
+    assert [problem.split(":")[0] for problem in result["configuration_errors"]] == ["ntp_servers", "clients"]
     assert all(problem in result["msg"] for problem in result["configuration_errors"])
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        (None, ["node_check", "ntp_servers", "nts_servers", "clients"]),
+        ("acme.platform.node", ["node_check", "ntp_servers", "nts_servers", "clients"]),
+        ("skewgate.preflight.gate", ["gate_timeout_s", "gate_ntp_servers", "chrony_nts_servers", "gate_clients"]),
+        ("skewgate.preflight.chrony", ["gate_timeout_s", "gate_ntp_servers", "chrony_nts_servers", "gate_clients"]),
+    ],
+)
+def test_problems_name_a_roles_variables_in_its_tasks_and_options_elsewhere(
+    run_action: Any, role: str | None, names: list[str]
+) -> None:
+    args = {
+        "clients": ["argo"],
+        "ntp_servers": ["a b"],
+        "nts_servers": ["a b"],
+        "timeout_s": "soon",
+        "checks": ["sync_state"],
+    }
+    result = run_action(node_check.ActionModule, args, role=role)
+    assert [problem.split(":")[0] for problem in result["configuration_errors"]] == names
 
 
 @pytest.mark.parametrize("can_pipe", [True, False])

@@ -71,8 +71,8 @@ def test_without_evidence_the_variable_is_named_and_nothing_is_planned(plan: Any
 def test_wrong_settings_fail_the_task_with_each_problem(plan: Any) -> None:
     result = plan({}, servers=[], makestep="soon")
     assert result["failed"]
-    assert "chrony_servers: " in result["msg"]
-    assert "chrony_makestep: " in result["msg"]
+    assert "; servers: " in result["msg"]
+    assert " makestep: " in result["msg"]
     assert "plan" not in result
 
 

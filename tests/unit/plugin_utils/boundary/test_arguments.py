@@ -92,6 +92,21 @@ def test_an_unknown_option_that_is_near_to_none_is_a_problem_with_all_of_them():
     assert all(name in problem for name in ("force", "wait_s", "count", "names", "rows", "phase", "file"))
 
 
+def test_with_a_prefix_the_variables_are_named() -> None:
+    given = {"wait_s": "soon", "phase": "later", "wait": 3}
+    problems = read_arguments(DOCUMENTATION, given, prefix="gate_")[1]
+    assert problems == [
+        "no setting is called 'gate_wait'; did you mean gate_wait_s?",
+        "gate_wait_s: expected a number, found 'soon'",
+        "gate_phase: expected one of check, recheck, found 'later'",
+    ]
+
+
+@pytest.mark.parametrize("given", ["nan", float("inf"), "\uff15", "1_0", "1e999", 10**400])
+def test_a_number_is_finite_and_in_plain_digits(given: Any) -> None:
+    assert len(read_arguments(DOCUMENTATION, {"wait_s": given})[1]) == 1
+
+
 def test_a_value_with_parts_is_not_shown():
     _, problems = read_arguments(DOCUMENTATION, {"rows": ["SECRET"], "names": {"private_key": "SECRET"}})
     assert len(problems) == 2

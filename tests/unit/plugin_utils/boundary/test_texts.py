@@ -116,7 +116,7 @@ def test_a_servers_name_or_address_is_good(name: str) -> None:
         ("ntp1.example.net\n", "a line's end"),
         ("ntp1.example.net\nallow", "a line's end"),
         (" ntp1.example.net", "blanks around it"),
-        ("ntp1.example.net iburst", "chrony_source_options"),
+        ("ntp1.example.net iburst", "without options"),
         ("ntp1\u200b.example.net", "can't be seen"),
         ("ntp1.example.net\x00", "can't be seen"),
         ("ntp://ntp1.example.net", "a URL"),
