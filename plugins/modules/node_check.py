@@ -15,39 +15,26 @@ description:
     a JWT of the node's clock and one of the true time, which separates a bad clock from a bad credential.
   - It changes nothing on the node. It never fails for a node that does not pass; read RV(verdict).
 options:
-  checks:
-    description: The checks to run; all where it is empty. C(skewgate explain) lists them.
-    type: list
-    elements: str
-    default: []
-  advisory_checks:
-    description: Checks whose findings are reported but never refuse a node.
-    type: list
-    elements: str
-    default: []
+  # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   clients:
     description: The GitHub App clients that the cluster will run, by the names of their profiles.
     type: list
     elements: str
-    required: true
+    default: [argocd]
   client_profiles:
     description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them,
       C(reuse_s), C(iss) (C(app_id) if it signs with the App's ID only) and C(source).
     type: dict
     default: {}
   ntp_servers:
-    description: The NTP servers that the node is compared with, asked from the node itself.
+    description: The NTP servers that nodes are compared with, asked from the nodes themselves; remediation configures
+      them.
     type: list
     elements: str
     required: true
-  nts_servers:
-    description: Servers with which NTS is tried from the node, beside those of its chrony. What came of it stands in the
-      evidence, and the role C(skewgate.preflight.chrony) chooses by it; no finding does.
-    type: list
-    elements: str
-    default: []
   github_apps:
-    description: The GitHub Apps to check. Keys stay on the controller.
+    description: The GitHub Apps to check; the module M(skewgate.preflight.node_check) lists their fields. Keys stay
+      on the controller. Needed unless C(github_app_token) is left out of O(checks).
     type: list
     elements: dict
     default: []
@@ -56,12 +43,12 @@ options:
         description: What the App is called in reports.
         type: str
       app_id:
-        description: The App's ID; this or O(github_apps[].client_id). Argo CD, Flux and others take no other ID, so it is needed
-          where O(clients) names one of them.
+        description: The App's ID; this or O(github_apps[].client_id). Argo CD, Flux and others take no other ID,
+          so it is needed where O(clients) names one of them.
         type: str
       client_id:
-        description: The App's client ID, which GitHub recommends. Clients that take either ID are checked with it. If both are
-          set, the JWT that is sent has the one that the strictest of O(clients) signs with.
+        description: The App's client ID, which GitHub recommends. Clients that take either ID are checked with it.
+          If both are set, the JWT that is sent has the one that the strictest of O(clients) signs with.
         type: str
       installation_id:
         description: The ID of the App's installation.
@@ -77,15 +64,16 @@ options:
         description: The passphrase of an encrypted key.
         type: str
       api_url:
-        description: The API, V(https://HOST/api/v3) for GitHub Enterprise Server.
+        description: The API, V(https://HOST/api/v3) for GitHub Enterprise Server, V(https://api.NAME.ghe.com) for
+          GHE.com.
         type: str
         default: https://api.github.com
       git_url:
         description: Where the repositories are; from O(github_apps[].api_url) by default.
         type: str
       ca_file:
-        description: A PEM file on the controller with the CA of the API's certificate, in place of the node's own store; this or
-          O(github_apps[].ca_pem).
+        description: A PEM file on the controller with the CA of the API's certificate, in place of the node's own
+          store; this or O(github_apps[].ca_pem).
         type: path
       ca_pem:
         description: The CA of the API's certificate as text.
@@ -96,25 +84,31 @@ options:
         elements: str
         default: []
       permissions:
-        description: What the token that is minted may do; narrow.
+        description: What the token that is minted may do, V(read), V(write) or V(admin) by GitHub's names; narrow.
         type: dict
         default: {contents: read}
       depth:
-        description: How far to go. V(jwt) asks for the installation and mints nothing; V(token) mints a token and revokes it;
-          V(repository) also reaches each repository with it. Where repositories are named the default is V(repository), else
-          V(token).
+        description: How far to go. V(jwt) asks for the installation and mints nothing; V(token) mints a token and
+          revokes it; V(repository) also reaches each repository with it. Where repositories are named the default
+          is V(repository), else V(token).
         type: str
         choices: [jwt, token, repository]
-  accepted_rules:
-    description: IDs of rules of the check C(chrony_config), for example V(CHR302), whose findings are shown and refuse nothing;
-      C(skewgate explain chrony_config) lists them.
+  checks:
+    description: The checks to run; all where it is empty. C(skewgate explain) lists them.
     type: list
     elements: str
     default: []
-  max_clock_error_s:
-    description: The most that the time daemon's own bound of the clock's error may be, in seconds.
-    type: float
-    default: 1.0
+  advisory_checks:
+    description: Checks whose findings are reported but never refuse a node.
+    type: list
+    elements: str
+    default: []
+  accepted_rules:
+    description: IDs of rules of the check C(chrony_config), for example V(CHR302), whose findings are shown and refuse
+      nothing; C(skewgate explain chrony_config) lists them.
+    type: list
+    elements: str
+    default: []
   max_skew_s:
     description: A limit of your own for the skew, in seconds either way, beside those of the clients.
     type: float
@@ -125,27 +119,42 @@ options:
     elements: str
     default: []
   limit_profiles:
-    description: Limits that are not shipped, by name, each with C(behind_s) and C(ahead_s), or with C(between_s) for one between
-      two machines, and, for the report, C(breaks) (what happens beyond) and C(source).
+    description: Limits that are not shipped, by name, each with C(behind_s) and C(ahead_s), or with C(between_s)
+      for one between two machines, and, for the report, C(breaks) (what happens beyond) and C(source).
     type: dict
     default: {}
   cluster_ca_file:
-    description: The certificate of the cluster's CA, a PEM file on the controller (kubeadm's is /etc/kubernetes/pki/ca.crt). A
-      node whose clock is outside of its times is refused.
+    description: The certificate of the cluster's CA, a PEM file on the controller (kubeadm's is /etc/kubernetes/pki/ca.crt).
+      A node whose clock is outside of its times is refused.
     type: path
+  max_clock_error_s:
+    description: The most that the time daemon's own bound of the clock's error may be, in seconds.
+    type: float
+    default: 1.0
   timeout_s:
     description: The bound of each exchange with a server, in seconds.
     type: float
     default: 5
   mints_per_minute:
-    description: How many installation tokens an App mints in a minute at the most, over all nodes and runs of this user. GitHub
-      allows about 80; nodes wait for their turn.
+    description: How many installation tokens an App mints in a minute at the most, over all nodes and runs of this
+      user. GitHub allows about 80; nodes wait for their turn.
     type: int
     default: 60
   mints_per_hour:
-    description: The same for an hour; GitHub allows about 500. O(github_apps[].depth=jwt) mints none.
+    description: The same for an hour; GitHub allows about 500. An App whose C(depth) is V(jwt) mints none.
     type: int
     default: 400
+  nts_servers:
+    description:
+      - Servers to authenticate with NTS. Those whose keys the node can establish are written, and no others beside
+        them.
+      - Where there is none, the servers and pools are written, with a warning.
+      - The check tries them from the node, beside those of its chrony. What came of it stands in the evidence; no
+        finding does.
+    type: list
+    elements: str
+    default: []
+  # Not settings:
   wait_s:
     description: For how long to check again, in seconds, while the node does not pass.
     type: float

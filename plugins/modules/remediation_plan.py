@@ -14,67 +14,91 @@ description:
   - It contacts no node and changes nothing. Where the node must not be changed, or not without being told to, it fails with
     the reason.
 options:
-  measured:
-    description: The name of the variable in which a task of M(skewgate.preflight.node_check) was registered.
-    type: str
-    required: true
+  # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   servers:
-    description: The NTP servers to choose from.
+    description: The NTP servers to choose from, by name or address. In the role, those of C(gate_ntp_servers) by
+      default.
     type: list
     elements: str
     default: []
   pools:
-    description: The pools to choose from.
+    description: NTP pools to choose from, names that stand for several servers each.
     type: list
     elements: str
     default: []
   nts_servers:
-    description: The servers to authenticate with NTS, where they can be.
+    description:
+      - Servers to authenticate with NTS. Those whose keys the node can establish are written, and no others beside
+        them.
+      - Where there is none, the servers and pools are written, with a warning.
+      - The check tries them from the node, beside those of its chrony. What came of it stands in the evidence; no
+        finding does.
     type: list
     elements: str
     default: []
-  source_options:
-    description: Options of each line.
-    type: str
-    required: true
   min_sources:
     description: With fewer good servers there is a warning.
     type: int
-    required: true
-  makestep:
-    description: The threshold in seconds and the number of updates of chrony's C(makestep).
+    default: 3
+  source_options:
+    description: Options of each C(server) and C(pool) line.
     type: str
-    required: true
+    default: iburst
+  makestep:
+    description:
+      - When chronyd steps the clock instead of slewing it, C(THRESHOLD_S UPDATES).
+      - With a negative number of updates it steps at any time, and a joined node that has to be slewed is refused.
+    type: str
+    default: 1 3
   extra_lines:
-    description: Further lines of chrony.conf.
+    description: Further lines of chrony.conf, for example C(['hwtimestamp *']).
     type: list
     elements: str
     default: []
   order_units:
-    description: Units to order after time-sync.target, beside those of a cluster that are installed.
+    description: Units to order after time-sync.target, beside those of a cluster that are installed. They need not
+      be there yet.
     type: list
     elements: str
     default: []
   step_joined:
-    description: The names of nodes that are stepped although they have joined a cluster.
+    description:
+      - The names of nodes that are stepped although they have joined a cluster (its credentials or data are there,
+        or its workload runs).
+      - Other joined nodes are slewed, or refused with the time that a slew would take; never stepped back, and forwards
+        by O(joined_step_limit_s) at the most.
     type: list
     elements: str
     default: []
   joined_step_limit_s:
-    description: How far a joined node that is behind is stepped without being named, in seconds.
+    description: By how much a joined node that is behind is stepped without being named, in seconds.
     type: float
-    required: true
+    default: 5
   joined_slew_limit_s:
-    description: How long a slew of a joined node may take, in seconds.
+    description: How long the slew of a joined node may take, in seconds; the proof waits for so long. A second takes
+      twelve.
     type: float
-    required: true
+    default: 60
   overwrite_foreign_config:
-    description: Whether files that another tool wrote are overwritten.
+    description:
+      - Whether to overwrite a file that another tool wrote (linux-system-roles.timesync, geerlingguy.ntp, cloud-init,
+        kubespray and others). Otherwise it is extended where it names a folder for that, or the node is refused with
+        what to set there.
+      - Also whether to overwrite one with a reference clock, an C(allow) or a server with a key that O(extra_lines)
+        and O(source_options) do not keep.
     type: bool
     default: false
   package_file:
-    description: chrony's package, a file on the controller.
+    description:
+      - chrony's package, a file on the controller, for a node that reaches no repository. What it depends on must
+        be there.
+      - It needs no signature.
     type: path
+  # Not settings:
+  measured:
+    description: The name of the variable in which a task of M(skewgate.preflight.node_check) was registered.
+    type: str
+    required: true
 attributes:
   check_mode:
     description: Can run in check mode and return what it would without it.

@@ -18,13 +18,19 @@ TIME_CHECKS = [
 ]
 
 SETTINGS = {
-    "clients": "{{ gate_clients | default(['argocd']) }}",
-    "limits": "{{ gate_limits | default([]) }}",
-    "limit_profiles": "{{ gate_limit_profiles | default({}) }}",
     "accepted_rules": "{{ gate_accepted_rules | default([]) }}",
+    "client_profiles": "{{ gate_client_profiles | default({}) }}",
+    "clients": "{{ gate_clients | default(['argocd']) }}",
+    "cluster_ca_file": "{{ gate_cluster_ca_file | default('') }}",
+    "limit_profiles": "{{ gate_limit_profiles | default({}) }}",
+    "limits": "{{ gate_limits | default([]) }}",
+    "max_clock_error_s": "{{ gate_max_clock_error_s | default(1.0) }}",
+    "max_skew_s": "{{ gate_max_skew_s | default('') }}",
     "ntp_servers": "{{ gate_ntp_servers }}",
+    "timeout_s": "{{ gate_timeout_s | default(5) }}",
     "checks": TIME_CHECKS,
 }
+"""A unit test compares them with the table of settings."""
 
 
 def pytest_generate_tests(metafunc):

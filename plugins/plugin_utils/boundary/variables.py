@@ -46,10 +46,8 @@ _ALIKE = 0.85
 
 @functools.cache
 def settings_of_roles() -> frozenset[str]:
-    """All variables that the roles and the playbooks of this collection read, from the roles' argument specs."""
-    files = (Path(__file__).parents[3] / "roles").glob("*/meta/argument_specs.yml")
-    entries = [entry for file in files for entry in yaml.safe_load(file.read_text())["argument_specs"].values()]
-    return OF_PLAYBOOKS.union(*(entry["options"] for entry in entries))
+    """All variables that the roles and the playbooks of this collection read."""
+    return OF_PLAYBOOKS.union(yaml.safe_load(Path(__file__).with_name("settings.yml").read_text(encoding="utf-8")))
 
 
 def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[str]]:
