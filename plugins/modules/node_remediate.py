@@ -261,7 +261,7 @@ ARGUMENTS = {
 }
 
 
-def main():
+def main() -> None:
     """Does what ``state`` says in a session of its own, and prints the result; an error comes with the backup it is about."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,

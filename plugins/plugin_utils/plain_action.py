@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
+from .boundary.play_variables import plain as plain  # noqa: PLC0414 - for the actions
 
 COLLECTION = "skewgate.preflight"
 
@@ -100,11 +100,6 @@ def without_facts(task: Any, variables: dict[str, Any]) -> dict[str, Any]:
     finally:
         constants.INJECT_FACTS_AS_VARS = injected
     return found
-
-
-def plain(value: Any) -> Any:
-    """A copy of JSON data without tags."""
-    return json.loads(json.dumps(value))
 
 
 def failed(msg: str, **more: Any) -> dict[str, Any]:

@@ -7,12 +7,13 @@ and a cache keeps them from run to run.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from .arguments import documented, read_arguments
 from .settings import meant, names_of, nearest
 
 OF_PLAYBOOKS = frozenset({"gate_hosts", "gate_serial"})
@@ -34,6 +35,7 @@ OF_RUNS = frozenset(
         "chrony_undone",
         "gate_after",
         "gate_before",
+        "gate_begun",
         "gate_remediation",
         "gate_report",
     }
@@ -44,10 +46,58 @@ _ALIKE = 0.85
 """How alike two names are that are taken for one: `chrony_server` and `chrony_servers` are, `chrony_port` is like none."""
 
 
+NOT_OF_GATE = {"nts_servers": "chrony_nts_servers"}
+"""Options of node_check that are settings of another role."""
+
+
 @functools.cache
 def settings_of_roles() -> frozenset[str]:
     """All variables that the roles and the playbooks of this collection read."""
-    return OF_PLAYBOOKS.union(yaml.safe_load(Path(__file__).with_name("settings.yml").read_text(encoding="utf-8")))
+    return OF_PLAYBOOKS.union(_table())
+
+
+def setting_of(option: str) -> str:
+    """The variable that the roles read for an option of node_check."""
+    return NOT_OF_GATE.get(option, f"gate_{option}")
+
+
+def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Each setting of a check and of its run by the variable's name, of its documented type; and a problem for each that is not.
+
+    ``variables`` are worked out. What is not set, or is empty, or has a problem, has the documented default, or ``None``.
+    """
+    documentation = _settings_documentation()
+    _, options = documented(documentation)
+    given = {name: value for name, value in variables.items() if name in options}
+    values, problems = read_arguments(documentation, given)
+    problems = [problem.removeprefix("settings: ") for problem in problems]
+    # Ansible gives a text to no task as its environment, not even one that could be read as a mapping.
+    environment = given.get("gate_environment")
+    if isinstance(environment, str) and environment:
+        problems = [problem for problem in problems if not problem.startswith("gate_environment:")]
+        problems.append("gate_environment: expected a mapping, found a text; with -e it can be given as JSON")
+    return values, problems
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, Any]]:
+    """Every setting by its name, as settings.yml has it."""
+    table: dict[str, dict[str, Any]] = yaml.safe_load(
+        Path(__file__).with_name("settings.yml").read_text(encoding="utf-8")
+    )
+    return table
+
+
+@functools.cache
+def _settings_documentation() -> str:
+    """The settings of a check, as the documentation of a module has its options."""
+    options = {
+        # What is required is asked for by who needs it, in words of its own.
+        name: {key: value for key, value in setting.items() if key not in ("text", "required")}
+        for name, setting in _table().items()
+        if name.startswith("gate_") or name in NOT_OF_GATE.values()
+    }
+    return str(yaml.safe_dump({"module": "settings", "options": options}))
 
 
 def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[str]]:

@@ -1,0 +1,111 @@
+"""Begins a run: reads the settings of all hosts before any is contacted, and takes an earlier report out of force.
+
+The documentation for users is in plugins/modules/fleet_begin.py.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.utils.display import Display
+
+from ..modules import fleet_begin as module
+from ..modules import node_check
+from ..plugin_utils.boundary.arguments import documented
+from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
+from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
+from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.variables import OF_RUNS, not_known, settings_of_roles
+from ..plugin_utils.formats import begin
+from ..plugin_utils.plain_action import PlainAction, failed
+from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
+
+ROOM_OF_NODE_BYTES = 64 * 1024
+"""About what a node's evidence and its entries in the reports need."""
+
+display = Display()
+
+settings_of_roles()  # read before Ansible forks
+
+
+class ActionModule(PlainAction):
+    """The action ``skewgate.preflight.fleet_begin``."""
+
+    documentation = module.DOCUMENTATION
+    _requires_connection = False
+
+    def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
+        """What the run has once; the task fails if a host's settings are wrong, or the folder can't be written."""
+        if problems:
+            return _wrong(problems)
+        play = PlayVariables(self._task, self._templar, variables)
+        # Every batch of a play comes here, and every host where the strategy has no order.
+        state = Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-begun-{play.play_id}.json"
+        return _once(state, lambda: _begin(args["hosts"], play))
+
+
+def _begin(hosts: list[str], play: PlayVariables) -> dict[str, Any]:
+    _, options = documented(node_check.DOCUMENTATION)
+    try:
+        run = read_run_settings(list(_groups(hosts, play)), options)
+        begin(run.report_dir, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
+    except SettingsError as error:
+        return _wrong(error.problems)
+    except SavedFileError as error:
+        return _wrong([f"gate_report_dir: {error}"])
+    return _begun(run)
+
+
+def _groups(hosts: list[str], play: PlayVariables) -> Iterator[Variables]:
+    """The hosts with equal settings together: these are worked out and validated once."""
+    members: dict[str, list[str]] = {}
+    variables_of: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
+    for host in hosts:
+        variables = play.of(host)
+        names = [name for name in variables if name.startswith(("gate_", "chrony_")) and name not in OF_RUNS]
+        key = fingerprint(variables, names) or f"host {host}"
+        members.setdefault(key, []).append(host)
+        variables_of.setdefault(key, (variables, names))
+    for key, (of_first, names) in variables_of.items():
+        # Those of remediation are read where it plans.
+        known = [name for name in names if name in settings_of_roles() and not name.startswith("chrony_")]
+        known += [name for name in names if name == "chrony_nts_servers"]
+        values, problems = play.worked_out(of_first, known)
+        misspelt, others = not_known(names, values.get("gate_own_variables"))
+        if others:  # Ansible shows the same warning once
+            display.warning(f"variables that this collection does not read: {', '.join(others)}")
+        yield Variables(hosts=members[key], values=values, problems=[*problems, *misspelt])
+
+
+def _begun(run: RunSettings) -> dict[str, Any]:
+    return {
+        "changed": False,
+        "report_dir": str(run.report_dir),
+        "run_id": run.run_id,
+        "admission_max_age_s": run.admission_max_age_s,
+        "ntp_servers": list(run.ntp_servers),
+        "apis": [app.api_url for app in run.apps],
+    }
+
+
+def _wrong(problems: list[str]) -> dict[str, Any]:
+    msg = f"The settings are wrong, and no node was contacted: {'; '.join(problems)}"
+    return failed(msg, configuration_errors=problems)
+
+
+def _once(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``work`` answers to the first process that comes here in this run; the others wait for it."""
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if text := file.read():
+            done: dict[str, Any] = json.loads(text)
+            return done
+        answer = work()
+        json.dump(answer, file)
+        return answer

@@ -1,0 +1,145 @@
+"""The variables of any host of a play, as the play's own tasks see them, without what nodes have said of themselves.
+
+Ansible puts a node's facts among its variables, where they outrank those of the inventory, and a cache keeps them from run to
+run. A setting that names them (``ansible_facts.x``) is the operator's own wish.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible.vars.clean import namespace_facts
+from jinja2 import Environment, TemplateSyntaxError, meta
+
+OF_PLAY = ("ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "play_hosts")
+"""What is the same for all hosts of a play, and long."""
+
+_TEMPLATE = re.compile(r"\{[{%#]")
+_LOOKUPS = frozenset({"lookup", "query", "q"})
+_SAME_FOR_ALL = re.compile(r"""(?:lookup|query|q)\(\s*["'](?:ansible\.builtin\.)?(?:env|file)["']""")
+_OF_ALL_VARIABLES = frozenset({"vars", "hostvars", "groups", *OF_PLAY})
+
+
+class PlayVariables:
+    """Made from what Ansible gives an action: its task, its templar and its host's variables."""
+
+    def __init__(self, task: Any, templar: Any, variables: Mapping[str, Any]) -> None:
+        """Nothing is read yet."""
+        self._task, self._templar, self._variables = task, templar, variables
+        parent = task._parent
+        while not hasattr(parent, "_play"):
+            parent = parent._parent
+        self._play = parent._play
+
+    @property
+    def play_id(self) -> str:
+        """The same for all tasks, hosts and batches of this play in this run."""
+        return str(self._play._uuid)
+
+    def of(self, host: str) -> dict[str, Any]:
+        """A host's variables, before templates are worked out."""
+        hostvars = self._variables["hostvars"]
+        manager = hostvars._variable_manager
+        facts, manager._fact_cache = manager._fact_cache, _NoFacts()
+        try:
+            found: dict[str, Any] = manager.get_vars(
+                play=self._play,
+                host=hostvars._inventory.get_host(host),
+                task=self._task,
+                # Else Ansible makes the list of all hosts for each of them.
+                _hosts=[host],
+                _hosts_all=[host],
+            )
+        finally:
+            manager._fact_cache = facts
+        with contextlib.suppress(KeyError):
+            # No text of a node's is a template.
+            found |= wrap_var(namespace_facts(facts.get(host) or {}))
+        return found | {name: self._variables[name] for name in OF_PLAY if name in self._variables}
+
+    def worked_out(
+        self, variables: Mapping[str, Any], names: Iterator[str] | list[str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Those of a host's ``variables`` that have these names, as plain data; and a problem for each that has no value."""
+        values: dict[str, Any] = {}
+        problems = []
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        for name in names:
+            value = variables[name]
+            try:
+                value = templar.template(value) if any(templates_in(value)) else value
+                if value != variables.get("omit"):
+                    values[name] = plain(value)
+            except Exception as error:  # noqa: BLE001 - whatever a template does, it is wrong with the settings
+                problems.append(f"{name}: can't be worked out: {error}")
+        return values, problems
+
+
+class _NoFacts:
+    """In the place of Ansible's cache of facts, whose content Ansible may put among the variables."""
+
+    def get(self, host: str, *default: Any) -> Any:
+        """The default, or else KeyError, as the cache answers for a host of which it has nothing."""
+        if default:
+            return default[0]
+        raise KeyError(host)
+
+
+def plain(value: Any) -> Any:
+    """A copy as JSON data without Ansible's tags; what JSON does not have, as a date or a text in a vault, is a text."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def templates_in(value: Any) -> Iterator[str]:
+    """The texts in a value, at any depth, that may be templates."""
+    if isinstance(value, str):
+        if _TEMPLATE.search(value):
+            yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from templates_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from templates_in(each)
+
+
+def fingerprint(variables: Mapping[str, Any], names: Iterator[str] | list[str]) -> str | None:
+    """What is equal on two hosts only if these variables are worked out to equal values there; None if nobody can tell.
+
+    It has the variables, and all others that their templates read.
+    """
+    seen: dict[str, Any] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in variables:
+            continue
+        seen[name] = variables[name]
+        for text in templates_in(variables[name]):
+            read = _names_in(text)
+            if read is None:
+                return None
+            waiting += read
+    try:
+        return json.dumps(seen, sort_keys=True, default=lambda value: f"{type(value)} {id(value)}")
+    except (TypeError, ValueError):
+        return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _names_in(template: str) -> frozenset[str] | None:
+    """The variables that a template reads; None if it reads what depends on more than these."""
+    try:
+        names = frozenset(meta.find_undeclared_variables(Environment(autoescape=True).parse(template)))
+    except TemplateSyntaxError:
+        return None
+    lookups = len(re.findall(r"\b(?:lookup|query|q)\(", template))
+    if names & _OF_ALL_VARIABLES or (names & _LOOKUPS and lookups != len(_SAME_FOR_ALL.findall(template))):
+        return None
+    return names - _LOOKUPS

@@ -1,0 +1,104 @@
+"""The settings of a run: those of all hosts' checks, validated at once before any node is contacted, and what all hosts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..boundary.settings import SettingsError, limit_of
+from ..boundary.variables import read_settings, setting_of
+from ..github.apps import GithubApp
+from ..model.wording import listed
+from .admission import MAX_AGE_S
+from .settings import CheckSettings, read_check_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variables:
+    """Hosts whose settings are equal: their variables, worked out, and what was wrong with these."""
+
+    hosts: Sequence[str]
+    values: Mapping[str, Any]
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What one run has once: where its reports go, how old an admission may be, and all references of all hosts."""
+
+    report_dir: Path
+    run_id: str
+    admission_max_age_s: float
+    ntp_servers: Sequence[str]
+    apps: Sequence[GithubApp]
+    timeout_s: float
+
+
+def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str, Any]:
+    """Those options of node_check that are settings, from the settings by their variables' names."""
+    return {option: settings[setting_of(option)] for option in options if setting_of(option) in settings}
+
+
+def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> RunSettings:
+    """The settings of all hosts; raises SettingsError with all that is wrong with any, each problem once.
+
+    ``options`` are those of node_check.
+    """
+    hosts_of: dict[str, list[str]] = {}
+    settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
+    checks: list[CheckSettings] = []
+    for group in groups:
+        settings, problems = read_settings(group.values)
+        settings_of.append((group.hosts, settings))
+        problems += group.problems
+        run_settings = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
+        limit_of(run_settings, "admission_max_age_s", problems)
+        try:
+            checks.append(read_check_settings(options_of(settings, options), list, problems))
+        except SettingsError as error:
+            problems = error.problems
+        for problem in problems:
+            hosts_of.setdefault(problem, []).extend(group.hosts)
+    count = sum(len(group.hosts) for group in groups)
+    shared = [_problem_text(problem, hosts, count) for problem, hosts in hosts_of.items()]
+    report_dir = _one("gate_report_dir", settings_of, lambda value: str(_folder(value)), shared)
+    run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
+    if shared:
+        raise SettingsError(shared)
+    return RunSettings(
+        report_dir=Path(report_dir),
+        run_id=run_id,
+        admission_max_age_s=min(s["gate_admission_max_age_s"] or MAX_AGE_S for _, s in settings_of),
+        ntp_servers=list(dict.fromkeys(server for check in checks for server in check.ntp_servers)),
+        apps=list({app.api_url: app for check in checks for app in check.apps}.values()),
+        timeout_s=max(check.timeout_s for check in checks),
+    )
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _problem_text(problem: str, hosts: Sequence[str], count: int) -> str:
+    """A problem, with the hosts that have it if others have not."""
+    if len(hosts) == count:
+        return problem
+    return f"{problem} (on {f'{len(hosts)} hosts: ' if len(hosts) > 1 else ''}{listed(hosts, 3)})"
+
+
+def _one(
+    name: str,
+    settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]],
+    read: Callable[[Any], str],
+    problems: list[str],
+) -> str:
+    """A setting that all hosts of a run have to share; what differs is a problem."""
+    hosts_by_value: dict[str, list[str]] = {}
+    for hosts, settings in settings_of:
+        hosts_by_value.setdefault(read(settings[name]), []).extend(hosts)
+    if len(hosts_by_value) > 1:
+        found = [f"{value!r} (on {listed(hosts, 3)})" for value, hosts in hosts_by_value.items()]
+        problems.append(f"{name}: expected one for all hosts of a run, found {listed(found, 3)}")
+    return next(iter(hosts_by_value), "")

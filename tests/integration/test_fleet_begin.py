@@ -1,0 +1,183 @@
+"""How a run begins: settings of all hosts at once, the old report out of force, and nothing that a node says is a setting."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skewgate import cli
+from tests.integration.conftest import BIN, REPOSITORY, playbook_here
+
+GOOD: dict[str, Any] = {
+    "ansible_connection": "local",
+    "ansible_python_interpreter": sys.executable,
+    "gate_ntp_servers": ["127.0.0.1"],
+    "gate_checks": ["clock_skew"],
+    "gate_timeout_s": 1,
+}
+BEGIN = {
+    "skewgate.preflight.fleet_begin": {"hosts": "{{ ansible_play_hosts_all }}"},
+    "register": "gate_begun",
+    "run_once": True,
+    "delegate_to": "localhost",
+}
+
+
+def inventory(folder: Path, settings: dict[str, Any] | None = None, **hosts: dict[str, Any]) -> Path:
+    """An inventory of these hosts, whose reports go to the folder's ``report``."""
+    path = folder / "hosts.json"
+    all_of_them = {**GOOD, "gate_report_dir": str(folder / "report"), **(settings or {})}
+    path.write_text(json.dumps({"all": {"hosts": hosts, "vars": all_of_them}}))
+    return path
+
+
+def old_report(folder: Path) -> Path:
+    """What an earlier run left."""
+    (folder / "report").mkdir()
+    for name in ("report.json", "report.txt", "evidence.json"):
+        (folder / "report" / name).write_text("old")
+    return folder / "report"
+
+
+def played(folder: Path, *tasks: dict[str, Any], **play: Any) -> tuple[int, str]:
+    """The exit status and the output of a play of these tasks."""
+    (folder / "play.yml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
+    done = playbook_here(folder, "-i", folder / "hosts.json", folder / "play.yml", timeout_s=120)
+    assert "Traceback" not in done.stdout
+    return done.returncode, done.stdout
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "a": {"gate_limit": ["etcd"]},
+    "b": {"gate_clients": ["argo"], "gate_timeout_s": "soon"},
+    "c": {"gate_clients": ["argo"], "gate_ntp_servers": "{{ nowhere }}"},
+    "d": {"gate_environment": "x", "gate_remediate": "perhaps"},
+}
+
+
+def test_the_settings_of_all_hosts_are_refused_at_once_and_no_host_is_contacted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = old_report(tmp_path)
+    hosts = inventory(tmp_path, **WRONG, good={})
+    assert cli.main(["gate", "-i", str(hosts), "--report-dir", str(report)]) == 2
+    captured = capsys.readouterr()
+    problems = [line.strip() for line in captured.err.splitlines() if line.startswith("  ")]
+    for text, hosts_text in (
+        ("gate_limit: no setting has this name; did you mean gate_limits?", "(on a)"),
+        ("gate_clients: no client profile is called 'argo'", "(on 2 hosts: b, c)"),
+        ("gate_timeout_s: expected a number, found 'soon'", "(on b)"),
+        ("gate_ntp_servers: can't be worked out: ", "(on c)"),
+        ("gate_environment: expected a mapping", "(on d)"),
+        ("gate_remediate: expected true or false, found 'perhaps'", "(on d)"),
+    ):
+        assert [line for line in problems if line.startswith(text) and line.endswith(hosts_text)], (text, problems)
+    assert captured.out == ""
+    assert sorted(path.name for path in report.iterdir()) == ["evidence.json"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "text"),
+    [
+        ("gate_environment=x", "gate_environment: expected a mapping, found a text"),
+        ("gate_environment=HTTPS_PROXY=http://proxy:3128", "gate_environment: expected a mapping, found a text"),
+        ("gate_remediate=maybe", "gate_remediate: expected true or false"),
+        ("gate_admission_max_age_s=0", "gate_admission_max_age_s: expected a number of seconds above 0"),
+    ],
+)
+def test_what_is_wrong_on_all_hosts_is_told_once_and_without_their_names(tmp_path: Path, extra: str, text: str) -> None:
+    hosts = inventory(tmp_path, a={}, b={})
+    done = playbook_here(tmp_path, "-i", hosts, "skewgate.preflight.gate", "-e", extra, timeout_s=120)
+    assert done.returncode == 2, done.stdout
+    assert "no node was contacted" in done.stdout
+    assert text in done.stdout
+    assert "(on " not in done.stdout
+    assert "Check the node" not in done.stdout
+
+
+def test_hosts_that_name_different_folders_for_one_report_are_refused(tmp_path: Path) -> None:
+    inventory(tmp_path, a={}, b={"gate_report_dir": str(tmp_path / "elsewhere")})
+    status, printed = played(tmp_path, BEGIN)
+    assert status == 2
+    assert "gate_report_dir: expected one for all hosts of a run, found " in printed
+
+
+def test_settings_of_a_play_and_defaults_of_the_role_count_for_every_host(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.json"
+    path.write_text(json.dumps({"all": {"hosts": {"a": GOOD, "b": {**GOOD, "gate_ntp_servers": ["127.0.0.2"]}}}}))
+    show = {"ansible.builtin.debug": {"msg": "{{ [gate_begun.report_dir, gate_begun.ntp_servers] | to_json }}"}}
+    tasks = [{"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": "begin"}}, show]
+    status, printed = played(tmp_path, *tasks, vars={"gate_report_dir": "{{ playbook_dir }}/mine"})
+    assert status == 0, printed
+    assert printed.count(f'[\\"{tmp_path}/mine\\", [\\"127.0.0.1\\", \\"127.0.0.2\\"]]') == 2
+
+
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_a_run_begins_once_in_batches_and_where_hosts_do_not_wait_for_each_other(tmp_path: Path, strategy: str) -> None:
+    report = old_report(tmp_path)
+    inventory(tmp_path, a={}, b={}, c={})
+    # What a batch found is not taken away by the next one.
+    keep = {"ansible.builtin.copy": {"dest": f"{report}/report.json", "content": "{{ inventory_hostname }}"}}
+    there = {
+        "ansible.builtin.assert": {
+            "that": [
+                "gate_begun.report_dir == report",
+                "inventory_hostname == 'a' or lookup('ansible.builtin.file', report ~ '/report.json') in ['a', 'b']",
+            ]
+        }
+    }
+    play = {"serial": 1} if strategy == "linear" else {"strategy": strategy}
+    tasks = [BEGIN, there, keep] if strategy == "linear" else [BEGIN]
+    status, printed = played(tmp_path, *tasks, vars={"report": str(report)}, **play)
+    assert status == 0, printed
+    assert not (report / "report.txt").exists()
+    assert (report / "report.json").exists() is (strategy == "linear")
+
+
+LIAR = """#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+module = AnsibleModule(argument_spec={})
+module.exit_json(ansible_facts={"site_servers": ["192.0.2.1"], "gate_report_dir": "/nowhere/at/all"})
+"""
+
+
+def test_no_fact_of_a_node_is_a_setting_nor_part_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "true")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/liar.py").write_text(LIAR)
+    inventory(tmp_path, {"gate_ntp_servers": "{{ site_servers }}", "site_servers": ["127.0.0.1"]}, a={}, b={})
+    injected = {"ansible.builtin.debug": {"msg": "{{ site_servers }} {{ gate_report_dir }}"}}
+    show = {"ansible.builtin.debug": {"msg": "{{ gate_begun.report_dir }} {{ gate_begun.ntp_servers }}"}}
+    status, printed = played(tmp_path, {"liar": {}}, injected, BEGIN, show)
+    assert status == 0, printed
+    assert "192.0.2.1'] /nowhere/at/all" in printed
+    assert f"{tmp_path}/report ['127.0.0.1']" in printed
+
+
+def test_a_run_that_is_killed_leaves_no_admission_of_an_earlier_one(tmp_path: Path) -> None:
+    report = old_report(tmp_path)
+    slow = tmp_path / "slow"
+    slow.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nsleep 60\n")
+    slow.chmod(0o755)
+    hosts = inventory(tmp_path, a={"ansible_python_interpreter": str(slow)})
+    argv = [BIN / "ansible-playbook", "-i", hosts, "skewgate.preflight.check", "-e", "ansible_become=false"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run = subprocess.Popen(argv, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        deadline_s = time.monotonic() + 60
+        while not (tmp_path / "asked").exists():
+            assert time.monotonic() < deadline_s, "the node was not asked"
+            time.sleep(0.05)
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert cli.main(["verify", str(report)]) == 2
+    assert (report / "evidence.json").read_text() == "old"
