@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 from .boundary.play_variables import plain as plain  # noqa: PLC0414 - for the actions
+from .boundary.written import ids_as_written
 
 COLLECTION = "skewgate.preflight"
 
@@ -34,7 +35,7 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ansible's entry: the action's answer as the task's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, problems = read_arguments(self.documentation, plain(self._task.args), prefix=self.prefix)
+        args, problems = read_arguments(self.documentation, plain(ids_as_written(self._task.args)), prefix=self.prefix)
         return {**result, **self.answer(args, problems, task_vars or {})}
 
     @property

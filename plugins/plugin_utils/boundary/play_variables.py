@@ -17,6 +17,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.vars.clean import namespace_facts
 from jinja2 import Environment, TemplateSyntaxError, meta
 
+from .written import ids_as_written
+
 OF_PLAY = ("ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "play_hosts")
 """What is the same for all hosts of a play, and long."""
 
@@ -75,7 +77,7 @@ class PlayVariables:
             try:
                 value = templar.template(value) if any(templates_in(value)) else value
                 if value != variables.get("omit"):
-                    values[name] = plain(value)
+                    values[name] = plain(ids_as_written(value))
             except Exception as error:  # noqa: BLE001 - whatever a template does, it is wrong with the settings
                 problems.append(f"{name}: can't be worked out: {error}")
         return values, problems

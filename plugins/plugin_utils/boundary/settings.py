@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .texts import name_problem, number_of, path_shown, shown
+from .texts import label_problem, name_problem, number_of, path_shown, shown
 
 ROLES = "gate_"
 """How the names of the roles' settings begin, of which a task's options have the rest."""
@@ -96,7 +96,7 @@ def rows_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefi
     if not isinstance(given, Mapping):
         problems.append(f"{prefix}{key}: expected a mapping of names, found {shown(given)}")
         return {}
-    faults = {name: name_problem(name) for name in given}
+    faults = {name: label_problem(name) for name in given}
     problems += [f"{prefix}{key}: the name {shown(name)}: {fault}" for name, fault in faults.items() if fault]
     return {name: row for name, row in given.items() if not faults[name]}
 

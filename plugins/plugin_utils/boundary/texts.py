@@ -20,7 +20,7 @@ _SECRET = re.compile(
 _PLACEHOLDER = re.compile(
     r"<.*>|.*\{\{.*|.*\{%.*|\$\{?[A-Z_].*|\[[A-Z_ ]+\]|[x*?.#]{2,}|_+|-+"
     r"|(the|your|my)?[_ -]?(github[_ -]?)?(app|client|installation)[_ -]?id([_ -]?here)?"
-    r"|your[_ -].*|.*[_ -]here|change[_ -]?(me|it|this)|replace([_ -].*)?|insert[_ -].*|fill[_ -]?me|fixme"
+    r"|(your|insert|replace)[_ -][A-Z0-9_ -]*|[A-Z0-9_ -]*[_ -]here|change[_ -]?(me|it|this)|replace|fill[_ -]?me|fixme"
     r"|to[_ -]?do|tbd|placeholder|none|null|nil|undefined|omit|n/?a",
     re.IGNORECASE | re.DOTALL,
 )
@@ -116,7 +116,12 @@ def name_problem(value: Any) -> str | None:
         return "it is not a text"
     if not value:
         return "it is empty"
-    return unprintable(value) or ("it may hold a secret" if may_be_secret(value) else None)
+    return unprintable(value)
+
+
+def label_problem(value: Any) -> str | None:
+    """What is wrong with a name that reports and messages show."""
+    return name_problem(value) or ("it may hold a secret" if may_be_secret(value) else None)
 
 
 def server_problem(value: Any) -> str | None:

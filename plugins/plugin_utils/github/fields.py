@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..boundary.settings import meant, texts_of
-from ..boundary.texts import is_host, is_placeholder, name_problem, shown, unprintable
+from ..boundary.texts import is_host, is_placeholder, label_problem, name_problem, shown, unprintable
 
 DEPTHS = ("jwt", "token", "repository")
 LEVELS = ("read", "write", "admin")
@@ -28,7 +28,7 @@ def read_name(given: Any, default: str) -> str:
     if given in (None, ""):
         return default
     name = str(given) if type(given) is int else given
-    problem = name_problem(name)
+    problem = label_problem(name)
     if problem:
         raise ValueError(f"name is a text, found {shown(given)}: {problem}")
     return str(name)

@@ -104,6 +104,8 @@ def test_a_value_is_no_placeholder(text: str) -> None:
         "fe80::1%eth0",
         "0.de.pool.ntp.org",
         "time.cloudflare.com.",
+        "your-server.de",
+        "0f3a9c4be2d1760f3a9c4be2d1760f3a",
     ],
 )
 def test_a_servers_name_or_address_is_good(name: str) -> None:
