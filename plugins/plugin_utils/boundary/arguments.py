@@ -14,7 +14,7 @@ import yaml
 from ansible.module_utils.common import validation
 
 from .settings import meant, texts_of
-from .texts import number_of, shown, whole_of
+from .values import number_of, shown, whole_of
 
 
 def read_arguments(

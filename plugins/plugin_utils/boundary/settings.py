@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .texts import label_problem, name_problem, number_of, path_shown, shown
+from .values import label_problem, name_problem, number_of, path_shown, shown
 
 ROLES = "gate_"
 """How the names of the roles' settings begin, of which a task's options have the rest."""

@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..boundary.settings import ROLES
-from ..boundary.texts import shown
+from ..boundary.values import shown
 from .client_profiles import ClientProfile, narrowest
 from .fields import (
     DEFAULT_API_URL,

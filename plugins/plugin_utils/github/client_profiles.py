@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
-from ..boundary.texts import shown, whole_of
+from ..boundary.values import shown, whole_of
 from ..clock.interval import Interval
 
 MAX_EXP_AHEAD_S = 600

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..boundary.settings import meant, texts_of
-from ..boundary.texts import is_host, is_placeholder, label_problem, name_problem, shown, unprintable
+from ..boundary.values import is_host, is_placeholder, label_problem, name_problem, shown, unprintable
 
 DEPTHS = ("jwt", "token", "repository")
 LEVELS = ("read", "write", "admin")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..boundary.settings import read_file
-from ..boundary.texts import path_shown, shown
+from ..boundary.values import path_shown, shown
 
 
 def load_key(row: Mapping[str, Any]) -> RSAPrivateKey:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from ..boundary.texts import number_of, shown
+from ..boundary.values import number_of, shown
 from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..boundary.settings import SettingsError, count_of, names_of
-from ..boundary.texts import number_of, path_shown, server_problem, shown, unit_problem
+from ..boundary.values import number_of, path_shown, server_problem, shown, unit_problem
 from .servers import Wanted
 
 _ROLE = "chrony_"

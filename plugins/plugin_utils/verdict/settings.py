@@ -13,7 +13,7 @@ from typing import Any
 from cryptography import x509
 
 from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_of, read_file, rows_of, unknown_names
-from ..boundary.texts import path_shown, server_problem
+from ..boundary.values import path_shown, server_problem
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..github.apps import GithubApp, read_github_apps

@@ -6,8 +6,8 @@ import doctest
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import texts
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.texts import (
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import values
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.values import (
     is_placeholder,
     path_shown,
     server_problem,
@@ -151,6 +151,6 @@ def test_what_is_no_unit_is_a_problem(unit: str) -> None:
 
 
 def test_the_docstrings_examples_hold() -> None:
-    tested = doctest.testmod(texts)
+    tested = doctest.testmod(values)
     assert tested.attempted > 0
     assert tested.failed == 0
