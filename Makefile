@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule bench clean
+.PHONY: help venv demo docs lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -64,6 +64,9 @@ test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, no
 
 test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=3 runs three, which the commit picks
 	pytest -m nightly $(if $(SAMPLE),--sample $(SAMPLE))
+
+reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and SEED choose others
+	@python -m tests.reliability $(or $(COUNT),200000) $(or $(SEED),1000)
 
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py

@@ -16,6 +16,7 @@ from .shapes import (
     items,
     maybe,
     number,
+    octets,
     or_failed,
     text,
     whole,
@@ -83,8 +84,8 @@ _SAMPLE = fields(
         "t1_wall_ns": NS,
         "t1_mono_ns": MONO_NS,
         "t4_mono_ns": MONO_NS,
-        "sent_hex": text(2048),
-        "reply_hex": text(2048),
+        "sent_hex": octets(1024),
+        "reply_hex": octets(1024),
     }
 )
 _NO_SAMPLE = fields({"address": NAME, "t1_wall_ns?": NS, "error": MESSAGE, "kind?": text(40), "errno?": text(40)})
@@ -165,7 +166,7 @@ SECTIONS: dict[str, Shape] = {
         {
             "manager": text(40),
             "units": or_failed(
-                items(fields({**_UNIT, "sub_state": text(40), "main_pid?": PID})),
+                items(fields({**_UNIT, "sub_state": text(40), "main_pid": PID})),
             ),
             "processes?": items(
                 fields(

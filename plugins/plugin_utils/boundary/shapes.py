@@ -84,6 +84,21 @@ def text(most: int = MAX_NAME, one_of: Collection[str] = ()) -> Shape:
     return read
 
 
+def octets(most: int) -> Shape:
+    """So many octets at most, each as two hexadecimal digits."""
+    digits = text(2 * most)
+
+    def read(value: Any, tokens: Tokens) -> str:
+        shown: str = digits(value, tokens)
+        try:
+            bytes.fromhex(shown)
+        except ValueError:
+            raise MalformedError("octets in hexadecimal digits", value) from None
+        return shown
+
+    return read
+
+
 def whole(low: int = -MAX_SAFE, high: int = MAX_SAFE) -> Shape:
     """A whole number from ``low`` to ``high``."""
 

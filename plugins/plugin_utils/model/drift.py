@@ -55,7 +55,10 @@ def measured_drift(record: Record) -> Drift | None:
 
 def earlier_reading(data: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a later record keeps of this one to tell the drift by: true time in seconds, and the skew at that time."""
-    record = Record(data)
+    return _reading(Record(data))
+
+
+def _reading(record: Record) -> dict[str, Any] | None:
     skew_s = record.skew.skew_s
     collected = record.evidence.get("collected")
     if skew_s is None or collected is None:
@@ -64,7 +67,8 @@ def earlier_reading(data: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _of_two_readings(record: Record) -> Drift | None:
-    then, now = record.data.get("earlier"), earlier_reading(record.data)
+    then = record.data.get("earlier")
+    now = _reading(record) if then else None
     if not then or not now:
         return None
     apart_s = now["true_time_s"] - then["true_time_s"]

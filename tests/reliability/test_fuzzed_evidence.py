@@ -1,0 +1,54 @@
+"""5,000 mutants of bad nodes' evidence; `make reliability` judges 200,000."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.builders import record
+from tests.reliability import fuzzing
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_500_mutants_raise_nothing_admit_nobody_and_touch_no_other_node(seed: int) -> None:
+    assert fuzzing.run(seed, 500) == []
+
+
+def test_the_same_seed_makes_the_same_mutants() -> None:
+    assert repr(list(fuzzing.mutants(3, 40))) == repr(list(fuzzing.mutants(3, 40)))
+
+
+def test_mutants_are_of_every_base_and_of_every_section() -> None:
+    some = list(fuzzing.mutants(1, 1000))
+    assert {mutant.base for mutant in some} == {*fuzzing.bases()}
+    sections = {path[0] for mutant in some for path in mutant.paths}
+    assert sections >= {
+        "collected",
+        "clock",
+        "time_services",
+        "chrony",
+        "ntp",
+        "api_date",
+        "github_apps",
+        "boot",
+        "nts",
+    }
+
+
+def good_for(base: str, **evidence: Any) -> fuzzing.Mutant:
+    """A good node's record that is said to be made from this bad one by a change of its boot section."""
+    data = copy.deepcopy(record())
+    data["evidence"].update(evidence)
+    return fuzzing.Mutant(base, (("boot", "uptime_s"),), data)
+
+
+def test_an_admission_that_nothing_explains_is_found() -> None:
+    behind, other = f"{fuzzing.ALWAYS_BAD_S[0]} s", "clock_movers cron"
+    found = fuzzing.faults_of([good_for(behind), good_for(other)])
+    assert [fault.rpartition(": ")[2] for fault in found] == [
+        "admitted with a skew of -612.0 s",
+        "admitted, though nothing that refused it was changed",
+        "admitted, though nothing that refused it was changed",
+    ]
