@@ -16,11 +16,13 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
+from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import CallingAction, jwts_of
+from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
-from ..plugin_utils.boundary.variables import not_known, set_by_facts, settings_of_roles
+from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of, settings_of_roles
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
@@ -29,7 +31,8 @@ from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
-from ..plugin_utils.verdict.settings import CheckSettings, read_check_settings
+from ..plugin_utils.verdict.run_settings import options_of
+from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 
 WAIT_STEP_S = 2
 WAIT_REPORTED_FROM_S = 20
@@ -49,6 +52,23 @@ class ActionModule(CallingAction, PlainAction):
     def prefix(self) -> str:
         """The role chrony, too, checks by the gate's variables."""
         return ROLES if super().prefix else ""
+
+    def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
+        given, wrong = super().given(variables)
+        _, options = documented(self.documentation)
+        args, _ = read_arguments(self.documentation, given)
+        if not args["from_variables"]:
+            return given, wrong
+        play = PlayVariables(self._task, self._templar, variables)
+        of_host = play.of(variables["inventory_hostname"])
+        read = {option for option in options if option not in given}
+        if args["checks"] and CREDENTIALS_CHECK not in args["checks"]:
+            read.discard("github_apps")  # they may not even be there, where only the clock is of interest
+        names = [*map(setting_of, read), "gate_environment"]
+        values, problems = play.worked_out(of_host, [name for name in names if name in of_host])
+        settings, more = read_settings(values)
+        return {**options_of(settings, read), **given}, [*wrong, *problems, *more]
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The node's record, judgement and verdict; the task fails only if the settings are wrong."""

@@ -159,6 +159,12 @@ options:
     description: For how long to check again, in seconds, while the node does not pass.
     type: float
     default: 0
+  from_variables:
+    description: Whether an option that the task does not give is read from the host's variable that has its name behind C(gate_)
+      (C(chrony_nts_servers) for O(nts_servers)), as in the roles of this collection; what the host does not have either has the
+      default. Facts of the node are no such variables.
+    type: bool
+    default: false
   phase:
     description: A word that the result carries back, for those who follow a run.
     type: str

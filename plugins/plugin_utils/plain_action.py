@@ -35,8 +35,13 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ansible's entry: the action's answer as the task's result."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        args, problems = read_arguments(self.documentation, plain(ids_as_written(self._task.args)), prefix=self.prefix)
-        return {**result, **self.answer(args, problems, task_vars or {})}
+        given, wrong = self.given(task_vars or {})
+        args, problems = read_arguments(self.documentation, given, prefix=self.prefix)
+        return {**result, **self.answer(args, [*wrong, *problems], task_vars or {})}
+
+    def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002 - for those that read more
+        """The task's arguments before they are read, and what is wrong with where they come from."""
+        return plain(ids_as_written(self._task.args)), []
 
     @property
     def prefix(self) -> str:

@@ -181,3 +181,17 @@ def test_a_run_that_is_killed_leaves_no_admission_of_an_earlier_one(tmp_path: Pa
         run.wait()
     assert cli.main(["verify", str(report)]) == 2
     assert (report / "evidence.json").read_text() == "old"
+
+
+def test_a_fact_of_another_name_loosens_no_check_of_its_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "true")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/liar.py").write_text(
+        LIAR.replace('"gate_report_dir": "/nowhere/at/all"', '"site_skew_s": 9999')
+    )
+    inventory(tmp_path, {"gate_max_skew_s": "{{ site_skew_s }}", "site_skew_s": 0.5}, a={})
+    check = {"skewgate.preflight.node_check": {"from_variables": True}, "register": "gate_before"}
+    show = {"ansible.builtin.debug": {"msg": "{{ site_skew_s }} {{ gate_before.record.policy.max_skew_s }}"}}
+    status, printed = played(tmp_path, {"liar": {}}, check, show)
+    assert status == 0, printed
+    assert '"msg": "9999 0.5"' in printed

@@ -94,3 +94,41 @@ def test_a_node_whose_facts_name_a_setting_is_refused_and_not_asked(tmp_path: Pa
     assert (answer["verdict"], finding["state"]) == ("refuse", "fail")
     assert (finding["keys"], finding["about"]) == (["settings_in_facts"], ["gate_checks"])
     assert "unreachable" not in answer
+
+
+def test_a_check_reads_from_variables_what_its_task_does_not_give(tmp_path: Path) -> None:
+    settings = {
+        "gate_ntp_servers": "10.77.0.1, 10.77.0.2",
+        "gate_checks": ["github_app_token"],
+        "gate_github_apps": "{{ nowhere }}",
+        "gate_limits": "{{ ['etcd'] }}",
+        "gate_max_skew_s": "0.25",
+        "gate_advisory_checks": ["sync_state"],
+    }
+    check = {"from_variables": True, "checks": ["clock_skew", "sync_state"], "max_skew_s": 0.5}
+    without = {"skewgate.preflight.node_check": {**check, "from_variables": False}, "vars": settings}
+    answer, refused = results(tmp_path, {"skewgate.preflight.node_check": check, "vars": settings}, without)
+    policy = answer["record"]["policy"]
+    assert (policy["checks"], policy["max_skew_s"]) == (["clock_skew", "sync_state"], 0.5)
+    assert (policy["limits"], policy["advisory_checks"], policy["clients"]) == (["etcd"], ["sync_state"], ["argocd"])
+    assert "ntp_servers" in refused["msg"]
+
+
+def test_what_is_wrong_with_a_variable_is_told_by_its_name_and_the_node_is_not_contacted(tmp_path: Path) -> None:
+    settings = {
+        "gate_ntp_servers": "{{ nowhere }}",
+        "gate_checks": ["clock_skew"],
+        "gate_timeout_s": "soon",
+        "gate_environment": "x",
+        "chrony_nts_servers": {"a": 1},
+    }
+    (answer,) = results(tmp_path, {"skewgate.preflight.node_check": {"from_variables": True}, "vars": settings})
+    problems = answer["configuration_errors"]
+    for name in (
+        "gate_ntp_servers: can't be worked out",
+        "gate_timeout_s: expected a number",
+        "gate_environment: expected",
+    ):
+        assert [problem for problem in problems if problem.startswith(name)], problems
+    assert [problem for problem in problems if problem.startswith("chrony_nts_servers: expected a list")], problems
+    assert "unreachable" not in answer

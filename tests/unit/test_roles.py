@@ -38,6 +38,21 @@ def test_both_checks_of_the_gate_have_the_same_settings() -> None:
     assert first["environment"] == again["environment"]
 
 
+@pytest.mark.parametrize("role", ["gate", "chrony"])
+def test_a_check_of_a_role_is_given_by_hand_only_what_differs_from_the_settings(role: str) -> None:
+    tasks = [
+        task[CHECK]
+        for path in (ROOT / f"roles/{role}/tasks").glob("*.yml")
+        for task in tasks_in(yaml.safe_load(path.read_text()))
+        if CHECK in task
+    ]
+    differs = {"gate": {"phase"}, "chrony": {"checks", "ntp_servers", "max_skew_s", "wait_s"}}[role]
+    assert len(tasks) == 2
+    for given in tasks:
+        assert given["from_variables"] is True
+        assert set(given) == {"from_variables", *differs}
+
+
 def test_the_entry_point_check_has_no_task_that_could_change_a_node() -> None:
     harmless = {
         CHECK,

@@ -63,7 +63,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
             hosts_of.setdefault(problem, []).extend(group.hosts)
     count = sum(len(group.hosts) for group in groups)
     shared = [_problem_text(problem, hosts, count) for problem, hosts in hosts_of.items()]
-    report_dir = _one("gate_report_dir", settings_of, lambda value: str(_folder(value)), shared)
+    report_dir = _one("gate_report_dir", settings_of, lambda value: str(_folder(value or "skewgate-report")), shared)
     run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
     if shared:
         raise SettingsError(shared)
