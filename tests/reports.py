@@ -81,7 +81,7 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
             "refused": causes.count("failure"),
             "not_judged": causes.count("not_judged"),
         },
-        "fleet": {"spread_s": None, "controller_skew_s": None, "findings": []},
+        "fleet": {"spread_s": None, "controller_skew_s": None, "controller_measured_s": None, "findings": []},
         "groups": group_nodes(nodes),
         "nodes": nodes,
     }

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
@@ -23,6 +24,7 @@ from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of, settings_of_roles
+from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
@@ -122,6 +124,7 @@ class ActionModule(CallingAction, PlainAction):
             nts_servers=settings.nts_servers,
             timeout_s=settings.timeout_s,
             call=functools.partial(self._call, variables, Tokens()),
+            controller=functools.partial(measured_once, Path(constants.DEFAULT_LOCAL_TMP), settings.references.measure),
             throttle=functools.partial(_throttle, settings, str(variables.get("inventory_hostname"))),
         )
 

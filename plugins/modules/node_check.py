@@ -9,10 +9,13 @@ module: node_check
 short_description: Judge a node's clock and GitHub App credentials from evidence taken on it
 version_added: 0.1.0
 description:
-  - Signs a JWT for each GitHub App on the controller, takes the node's evidence with one call of
+  - Signs a JWT for each GitHub App on the controller and for the controller's time, takes the node's evidence with one call of
     M(skewgate.preflight.node_evidence), and judges it on the controller.
-  - Only where the node's clock disagrees with the controller's, or GitHub refused the JWT for its times, a second call sends
-    a JWT of the node's clock and one of the true time, which separates a bad clock from a bad credential.
+  - Only where the node's clock disagrees with the controller's time, or GitHub refused the JWT for its times, a second call
+    sends a JWT of the node's clock and one of the true time, which separates a bad clock from a bad credential.
+  - The controller's time is its own clock, corrected by what it measured itself, once in a run, from O(ntp_servers) and the
+    C(Date) of the APIs. No JWT is signed that would be valid more than 600 s after it, as GitHub refuses such a JWT. The one of
+    the true time lives 30 s.
   - It changes nothing on the node. It never fails for a node that does not pass; read RV(verdict).
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
@@ -177,6 +180,8 @@ notes:
     for itself and refuses where that can't be done, since a JWT would be written to a file on the node.
   - The node goes to GitHub through the proxy of C(HTTPS_PROXY), unless C(NO_PROXY) names the host; the task's C(environment)
     gives them.
+  - The controller needs a way to one of O(ntp_servers) (UDP 123) or to the API (TCP 443). Without any it uses its clock as it
+    is, signs no JWT whose C(iat) is more than 2 s after that, and the report says so.
   - If GitHub's rate limit answers a node, that node waits as long as GitHub asks, up to a minute, and tries once more. Other
     nodes wait too only if a second node met the limit. A longer wait is not made, and the finding says when to check again.
 author:

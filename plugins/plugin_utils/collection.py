@@ -2,6 +2,9 @@
 
 A healthy node costs one call of its module: its clock agrees with the one that the JWTs were signed for. Only if the clocks
 disagree, or GitHub refused the JWT for its times, a second call sends one of the node's clock and one of the true time.
+
+What time it is, the controller knows by its own measurement. A node whose clock is so far ahead that its JWT would be valid for
+longer than any may be from now gets none of its clock: GitHub refuses such a JWT anyway.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .boundary.times import utc_text
+from .clock.controller import ControllerClock, Moment
 from .clock.skew import controller_bracket
 from .github.answers import classify, rate_limit_s
-from .github.apps import GithubApp
-from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt
+from .github.apps import GithubApp, date_apis
+from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
 from .github.throttle import MAX_NODE_WAIT_S, MintThrottle
 from .model.policy import Policy
 from .model.record import Record, without_evidence
@@ -43,7 +47,8 @@ class Collection:
 
     ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
     plain JSON; it raises NodeUnreachableError. ``sections`` are those that the checks need. ``throttle`` gives the limits on
-    an App's minting, and waits for them. ``clock_ns`` is the controller's clock (Unix time in nanoseconds).
+    an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is asked only
+    if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds).
     """
 
     policy: Policy
@@ -54,20 +59,23 @@ class Collection:
     timeout_s: float
     call: Callable[[dict[str, Any]], Mapping[str, Any]]
     throttle: Callable[[GithubApp], MintThrottle]
+    controller: Callable[[], ControllerClock]
     clock_ns: Callable[[], int] = time.time_ns
 
     def take(self) -> dict[str, Any]:
         """All that is known of the node: an entry of evidence.json's ``nodes``. What could not be taken, it says."""
         record = without_evidence(self.policy, utc_text(self.clock_ns() // NS))
         self._await_mints(self.apps)
+        measured = {"measured": self.controller().as_json()} if self.apps else {}
+        requests = self._requests_for_now(self.apps)
         before_ns = self.clock_ns()
         try:
-            evidence = self._collect(self._sections(), self._requests_for_now(self.apps, before_ns / NS))
+            evidence = self._collect(self._sections(), requests)
         except NodeUnreachableError as error:
             return {**record, "unreachable": str(error)}
         except NoEvidenceError as error:
             return {**record, "module_error": str(error)}
-        controller = {"before_ns": before_ns, "after_ns": self.clock_ns()}
+        controller = {"before_ns": before_ns, "after_ns": self.clock_ns(), **measured}
         evidence = self._try_both_clocks(self._try_limited_again(evidence), controller)
         return {**record, "evidence": evidence, "controller": controller}
 
@@ -81,12 +89,7 @@ class Collection:
             {
                 "ntp_servers": self.ntp_servers,
                 "nts_servers": self.nts_servers,
-                # Asking this does not count against GitHub's 60 requests an hour of one address (its documentation, "Rate
-                # limits").
-                "apis": [
-                    {"url": f"{url}/rate_limit", "ca_pem": ca_pem}
-                    for url, ca_pem in {app.api_url: app.ca_pem for app in self.apps}.items()
-                ],
+                "apis": date_apis(self.apps),
                 "timeout_s": self.timeout_s,
                 "sections": sorted(sections),
                 "github_apps": list(requests),
@@ -97,8 +100,14 @@ class Collection:
         evidence: dict[str, Any] = answer["evidence"]
         return evidence
 
-    def _requests_for_now(self, apps: Sequence[GithubApp], now_s: float) -> list[dict[str, Any]]:
-        return [app.request([attempt_for_now(app, self.policy.signing_profile, now_s)]) for app in apps]
+    def _moment(self) -> Moment:
+        """The controller's time, now."""
+        measured = self.controller()
+        return measured.at(self.clock_ns() / NS)
+
+    def _requests_for_now(self, apps: Sequence[GithubApp]) -> list[dict[str, Any]]:
+        attempts = [(app, [attempt_for_now(app, self.policy.signing_profile, self._moment())]) for app in apps]
+        return [app.request(to_send(tried)) for app, tried in attempts]
 
     def _await_mints(self, apps: Sequence[GithubApp], attempts: int = 1) -> None:
         """Wait until the tokens that these Apps' attempts may mint are within GitHub's limits."""
@@ -117,7 +126,7 @@ class Collection:
         if not again:
             return evidence
         self._await_mints(again)
-        return self._with_further(evidence, self._requests_for_now(again, self.clock_ns() / NS))
+        return self._with_further(evidence, self._requests_for_now(again))
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
         """The counterfactual, only if the clock may be at fault: a JWT of the node's clock and one of the true time."""
@@ -136,24 +145,38 @@ class Collection:
             return evidence
         self._await_mints(doubted, attempts=2)
         skew_s = Record({"evidence": evidence, "controller": controller}).skew.skew_s
-        requests = []
+        tried = {}
         for app in doubted:
-            node_s = self.clock_ns() / NS + node_ahead_s
-            true_s = None if skew_s is None else node_s - skew_s.middle
-            requests.append(app.request(attempts_for_both_clocks(app, self.policy.signing_profile, node_s, true_s)))
-        return self._with_further(evidence, requests)
+            moment = self._moment()
+            node_s = moment.own_s + node_ahead_s
+            estimated_s = None if skew_s is None else node_s - skew_s.middle
+            profile = self.policy.signing_profile
+            tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment)
+        requests = [app.request(sent) for app in doubted if (sent := to_send(tried[app.name]))]
+        # What the controller did not sign comes last, so that no answer of the node's takes its place.
+        return _with_attempts(
+            self._with_further(evidence, requests), {name: not_signed(a) for name, a in tried.items()}
+        )
 
     def _with_further(self, evidence: dict[str, Any], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The evidence with the attempts of one more call; if they can't be made, what was taken before stands."""
+        if not requests:
+            return evidence
         try:
             taken = _taken(self._collect({"github_apps"}, requests))
         except (NodeUnreachableError, NoEvidenceError):
             return evidence
-        further = {entry["name"]: entry["attempts"] for entry in taken}
-        entries = [
-            {**entry, "attempts": [*entry["attempts"], *further.get(entry["name"], [])]} for entry in _taken(evidence)
-        ]
-        return {**evidence, "github_apps": entries}
+        return _with_attempts(evidence, {entry["name"]: entry["attempts"] for entry in taken})
+
+
+def _with_attempts(evidence: dict[str, Any], further: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """The evidence with further attempts, by the App's name."""
+    if not any(further.values()):
+        return evidence
+    entries = [
+        {**entry, "attempts": [*entry["attempts"], *further.get(entry["name"], [])]} for entry in _taken(evidence)
+    ]
+    return {**evidence, "github_apps": entries}
 
 
 def module_error(answer: Mapping[str, Any]) -> str:

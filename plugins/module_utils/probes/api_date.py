@@ -19,10 +19,11 @@ PLACING_S = 3.5
 """How long further requests are placed after the first: each of the four waits up to a second, on average half of one."""
 
 
-def collect(apis: list, timeout_s: float) -> dict:
-    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``."""
+def collect(apis: list, timeout_s: float, requests: int = 0) -> dict:
+    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``; so many ``requests`` to each, all if it is 0."""
     asked = gather(
-        {api["url"]: partial(_ask, api["url"], api.get("ca_pem"), timeout_s) for api in apis}, bound_s(timeout_s) - 1
+        {api["url"]: partial(_ask, api["url"], api.get("ca_pem"), timeout_s, requests or REQUESTS) for api in apis},
+        bound_s(timeout_s) - 1,
     )
     return {"apis": [{"url": url, **_answered(answer)} for url, answer in asked.items()]}
 
@@ -38,7 +39,7 @@ def _answered(answer: dict) -> dict:
     return {"certificate_time_error": None, "answers": [{"error": {"phase": "reply", "message": answer["error"]}}]}
 
 
-def _ask(url: str, ca_pem, timeout_s: float) -> dict:
+def _ask(url: str, ca_pem, timeout_s: float, requests: int) -> dict:
     asked: dict = {"certificate_time_error": None, "answers": []}
     answers = asked["answers"]
     parts = urlsplit(url)
@@ -55,7 +56,7 @@ def _ask(url: str, ca_pem, timeout_s: float) -> dict:
             connection.connect()  # before the clock is read, and only if the server has closed it
             reply = connection.request("HEAD", target, {"User-Agent": "skewgate", "Accept": "*/*"})
             answers.append(_answer(reply))
-            wait_s = None if len(answers) == REQUESTS or _is_limited(reply) else _wait_s(answers)
+            wait_s = None if len(answers) == requests or _is_limited(reply) else _wait_s(answers)
         connection.close()
     except HttpsError as error:
         answers.append({"error": error.as_json()})

@@ -50,11 +50,14 @@ _REMEDIATION = {
     "backup": Maybe(TEXT),
 }
 
+_MEASURED = {"skew_s": Maybe({"low": NUMBER, "high": NUMBER}), "unknown": Maybe(TEXT), "unknown_because": TEXT}
+"""What the controller measured of its own clock."""
+
 _CHECKED = {
     "policy": OBJECT,
     "collected_at": TEXT,
     "evidence": OBJECT,
-    "controller": Maybe({"before_ns": WHOLE, "after_ns": WHOLE}),
+    "controller": Maybe({"before_ns": WHOLE, "after_ns": WHOLE, "measured": Maybe(_MEASURED)}),
     "unreachable": Maybe(TEXT),
     "module_error": Maybe(TEXT),
     "settings_in_facts": Maybe([TEXT]),

@@ -122,10 +122,11 @@ _STEP = fields(
 _ATTEMPT = fields(
     {
         "label": text(40),
-        "signed_for_s": whole(0, 2**34),
-        "node_wall_s": WALL_S,
+        "signed_for_s": maybe(whole(0, 2**34)),
+        "node_wall_s": maybe(WALL_S),
         "sent": flag,
         "not_sent_because": maybe(NAME),
+        "withheld?": text(40),
         "steps": items(_STEP),
     }
 )

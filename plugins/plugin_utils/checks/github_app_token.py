@@ -8,6 +8,11 @@ Where GitHub refuses, the same node sends a JWT of the true time, signed with th
 clock is the sole cause. If it refuses both, the credential is at fault, whatever the clock says beside it; where the measured
 skew is beyond the client's budget as well, both are.
 
+No JWT is sent that would be valid more than 10 minutes after the controller's time, whatever the node's clock shows: GitHub
+refuses it. Such a node is judged by that rule, and the JWT of the true time shows whether the clock is the sole cause. The
+controller's time is its own clock, corrected by its own measurement. If it could measure nothing, it signs none for later than
+its own clock (by 2 s at most), and a node ahead of that is inconclusive, unless its own references show that GitHub refuses it.
+
 A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
 GitHub is not asked then.
 
@@ -28,6 +33,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ..clock.controller import node_ahead_s
 from ..clock.interval import Interval
 from ..github.answers import Answer, AnswerKey, classify
 from ..github.attempts import NODE_CLOCK, NOW, TRUE_TIME
@@ -66,8 +72,14 @@ _WHY = {
     "certificate_time": _NOT_TRIED,
     "unclear": "GitHub gave no answer that tells whether the credential works.",
     "not_sent": _NOT_TRIED,
+    "withheld": _NOT_TRIED,
 }
-_CAUSE = {"clock": "clock", "not_sent": "no JWT was sent", "certificate_time": "a certificate's times"}
+_CAUSE = {
+    "clock": "clock",
+    "not_sent": "no JWT was sent",
+    "withheld": "no JWT of its time was signed",
+    "certificate_time": "a certificate's times",
+}
 _STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
@@ -133,7 +145,8 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     if node.kind == "certificate_time" and node.step:
         blame = _blame_for_certificate(node.step, record.skew.skew_s, clock_is_off=clock_is_off)
     else:
-        blame = _blame(node, true_time, clock_is_off=clock_is_off)
+        too_far_ahead = node.kind == "withheld" and _is_too_far_ahead(record, policy)
+        blame = _blame(node, true_time, clock_is_off=clock_is_off, too_far_ahead=too_far_ahead)
     summary = f"{app['name']}: {blame.what}"
     left = _unrevoked(attempts)
     if left:
@@ -165,23 +178,28 @@ def _cause(name: str, blame: Blame, node: Answer) -> str:
     return f"{name}: {', '.join(dict.fromkeys(word for word in (_BLAMED.get(blame.key), answer) if word))}"
 
 
-def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
+def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool, too_far_ahead: bool) -> Blame:
     """From the answers to the JWTs of the node's clock and of the true time.
 
-    ``clock_is_off``: by the measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the
-    signature before the times, and so says nothing of a clock that is wrong as well.
+    ``too_far_ahead``: the JWT of the node's clock was not signed, and GitHub would refuse it. ``clock_is_off``: by the measured
+    skew GitHub would refuse this client anyway. It matters where GitHub looks at the signature before the times, and so says
+    nothing of a clock that is wrong as well.
     """
     if node.kind == "accepted":
         return Blame("pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it")
     quoted = f"GitHub answered {node.quote()!r}"
-    if node.kind == "clock":
+    if too_far_ahead:
+        quoted = f"the node's clock is too far ahead for GitHub, so the JWT of its time was not sent ({node.meaning})"
+    if node.kind == "clock" or too_far_ahead:
         advice = _WHY["clock"], _FIX_CLOCK
         if true_time.kind == "accepted":
-            what = f"the clock is the sole cause: {quoted}, and accepted a JWT of the true time from the same node"
+            what = (
+                f"the clock is the sole cause: {quoted}, and GitHub accepted a JWT of the true time from the same node"
+            )
             return Blame("fail", Key.CLOCK, what, *advice)
         if true_time.kind in ("credential", "access"):
             what = (
-                f"the clock and the credential: {quoted}, and to a JWT of the true time {true_time.quote()!r}: "
+                f"the clock and the credential: {quoted}, and GitHub answered {true_time.quote()!r} to a JWT of the true time: "
                 f"{true_time.meaning}"
             )
             return Blame("fail", Key.BOTH, what, *_advice(true_time))
@@ -196,7 +214,8 @@ def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool) -> Blame:
             what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
             return Blame("fail", Key.BOTH, what, *advice)
         return Blame("fail", Key.NOT_THE_CLOCK, f"not the clock: {quoted}: {node.meaning}", *advice)
-    return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {node.meaning}: {node.quote()}", *advice)
+    said = node.meaning if node.step is None else f"{node.meaning}: {node.quote()}"
+    return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {said}", *advice)
 
 
 def _advice(answer: Answer) -> tuple[str, str]:
@@ -243,6 +262,13 @@ def _utc(unix_s: float) -> str:
 def _clock_is_off(record: Record, policy: Policy) -> bool:
     skew_s = record.skew.skew_s
     return skew_s is not None and policy.signing_profile.outcome(skew_s) == "fail"
+
+
+def _is_too_far_ahead(record: Record, policy: Policy) -> bool:
+    """Whether GitHub refuses the JWT of the node's clock for certain: by what the controller measured, or the node itself."""
+    by_controller_s = node_ahead_s(record.section("collected"), record.data.get("controller"))
+    known_s = [skew_s for skew_s in (by_controller_s, record.skew.skew_s) if skew_s is not None]
+    return any(skew_s.low > 0 and policy.signing_profile.outcome(skew_s) == "fail" for skew_s in known_s)
 
 
 def _unrevoked(attempts: Mapping[str, Any]) -> int:

@@ -14,8 +14,11 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-Kind = Literal["accepted", "clock", "certificate_time", "credential", "access", "network", "unclear", "not_sent"]
-"""``certificate_time``: TLS refused a certificate for its times; who is wrong then, the clock or it, an answer can't tell."""
+Kind = Literal[
+    "accepted", "clock", "certificate_time", "credential", "access", "network", "unclear", "not_sent", "withheld"
+]
+"""``certificate_time``: TLS refused a certificate for its times; who is wrong then, the clock or it, an answer can't tell.
+``withheld``: the controller did not sign the JWT, as it would be valid too long after the controller's time."""
 
 
 class AnswerKey(StrEnum):
@@ -23,6 +26,8 @@ class AnswerKey(StrEnum):
 
     ACCEPTED = "accepted"
     NOT_SENT = "not_sent"
+    TOO_FAR_AHEAD = "too_far_ahead"
+    CONTROLLER_TIME_UNKNOWN = "controller_time_unknown"
     NOTHING_ASKED = "nothing_asked"
     CLOCK = "clock"
     CERTIFICATE_TIME = "certificate_time"
@@ -59,6 +64,13 @@ QUOTED_CHARS = 300
 
 MAX_RATE_LIMIT_S = 3600.0
 """GitHub's rate limits are counted by the hour: none of them asks for a longer wait."""
+
+WITHHELD = {
+    AnswerKey.TOO_FAR_AHEAD: "Fix the node's clock, then check again.",
+    AnswerKey.CONTROLLER_TIME_UNKNOWN: "Let this controller reach the servers of gate_ntp_servers (UDP 123) or the GitHub API "
+    "(TCP 443), and see that its own clock is right; then check again.",
+}
+"""Why the controller did not sign a JWT, with what to do next."""
 
 GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 """What a git server answers info/refs with (git's http-protocol documentation)."""
@@ -159,7 +171,11 @@ class Answer:
 def classify(attempt: Mapping[str, Any]) -> Answer:
     """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): its first step that failed decides."""
     if not attempt.get("sent"):
-        return Answer("not_sent", AnswerKey.NOT_SENT, str(attempt.get("not_sent_because") or "it was not sent"))
+        why = str(attempt.get("not_sent_because") or "it was not sent")
+        for key, remedy in WITHHELD.items():
+            if attempt.get("withheld") == key:
+                return Answer("withheld", key, why, remedy=remedy)
+        return Answer("not_sent", AnswerKey.NOT_SENT, why)
     steps = [step for step in attempt.get("steps") or [] if step["step"] != "revoke"]
     if not steps:
         return Answer("unclear", AnswerKey.NOTHING_ASKED, "nothing was asked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from ..boundary.settings import ROLES
 from ..boundary.values import shown
-from .client_profiles import ClientProfile, narrowest
+from ..clock.controller import Moment
+from .answers import AnswerKey
+from .client_profiles import MAX_EXP_AHEAD_S, ClientProfile, narrowest
 from .fields import (
     DEFAULT_API_URL,
     git_url_of,
@@ -30,10 +32,21 @@ from .fields import (
 )
 from .pem import load_key, read_ca
 
-__all__ = ["KNOWN_KEYS", "TRUE_TIME_LIFE_S", "GithubApp", "git_url_of", "read_github_apps"]
+__all__ = [
+    "KNOWN_KEYS",
+    "TRUE_TIME_LIFE_S",
+    "GithubApp",
+    "WithheldError",
+    "date_apis",
+    "git_url_of",
+    "read_github_apps",
+]
 
 TRUE_TIME_LIFE_S = 30
-"""How long a JWT of the true time lives from its signing: it is an App's power on the node for as long."""
+"""How long a JWT of the true time lives from the controller's time: it is an App's power on the node for as long."""
+
+UNCHECKED_AHEAD_S = 2
+"""How far a JWT's ``iat`` may be after the clock of a controller that could not check it. One for the past has no power."""
 
 KNOWN_KEYS = (
     "name",
@@ -51,6 +64,15 @@ KNOWN_KEYS = (
     "permissions",
     "depth",
 )
+
+
+class WithheldError(Exception):
+    """A JWT is not signed, as it would be valid too long after the controller's time; its text is the reason."""
+
+    def __init__(self, key: AnswerKey, why: str) -> None:
+        """``key``: that it is too far ahead, or that the controller does not know how late it is."""
+        super().__init__(why)
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -116,14 +138,18 @@ class GithubApp:
             "depth": self.depth,
         }
 
-    def sign(self, profile: ClientProfile, now_s: float, life_s: int | None = None) -> str:
+    def sign(self, profile: ClientProfile, now_s: float, moment: Moment, life_s: int | None = None) -> str:
         """A JWT as ``profile``'s client makes it when its clock shows ``now_s`` (Unix seconds); ``life_s`` shortens it.
 
+        ``moment`` is the controller's time: raises WithheldError for a JWT that would be valid too long after it.
         RS256 is deterministic and the clock has whole seconds: ``jti`` keeps many nodes from sending the very same JWT.
         """
+        if not math.isfinite(now_s):
+            raise WithheldError(AnswerKey.TOO_FAR_AHEAD, f"the node's clock shows {now_s}, which is no time")
         second = math.floor(now_s)
         exp_s = profile.exp_s if life_s is None else min(profile.exp_s, life_s)
         claims = {"iss": self.issuer, "iat": second + profile.iat_s, "exp": second + exp_s, "jti": uuid.uuid4().hex}
+        _refuse_late(claims, moment, MAX_EXP_AHEAD_S if life_s is None else min(MAX_EXP_AHEAD_S, life_s))
         return jwt.encode(claims, self.key, algorithm="RS256")
 
     def request(self, attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -164,6 +190,38 @@ def read_github_apps(
         if names.count(name) > 1
     ]
     return apps, problems
+
+
+def date_apis(apps: Iterable[GithubApp]) -> list[dict[str, Any]]:
+    """Each API of these Apps once, as what asks for its ``Date`` takes it.
+
+    Asking this does not count against GitHub's 60 requests an hour of one address (its documentation, "Rate limits").
+    """
+    cas = {app.api_url: app.ca_pem for app in apps}
+    return [{"url": f"{url}/rate_limit", "ca_pem": ca_pem} for url, ca_pem in cas.items()]
+
+
+def _refuse_late(claims: Mapping[str, Any], moment: Moment, most_s: int) -> None:
+    """Raise WithheldError for an ``exp`` more than ``most_s`` after the controller's time.
+
+    Where that time is not known, its own clock stands for it, and ``iat`` may not be later than it either, or hardly.
+    """
+    exp_after_s, iat_after_s = claims["exp"] - moment.now_s, claims["iat"] - moment.own_s
+    late = (
+        f"its exp would be {exp_after_s:.0f} s after the controller's time; no JWT is signed for more than {most_s} s"
+    )
+    if moment.skew_s is not None:
+        if not exp_after_s <= most_s:
+            raise WithheldError(AnswerKey.TOO_FAR_AHEAD, late)
+        return
+    if not iat_after_s <= UNCHECKED_AHEAD_S:
+        late = (
+            f"its iat would be {iat_after_s:.0f} s after the controller's clock, which the controller could not check; no JWT "
+            f"is signed for more than {UNCHECKED_AHEAD_S} s"
+        )
+    elif exp_after_s <= most_s:
+        return
+    raise WithheldError(AnswerKey.CONTROLLER_TIME_UNKNOWN, late)
 
 
 class _Entry:

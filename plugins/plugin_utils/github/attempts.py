@@ -1,30 +1,54 @@
-"""Attempts: the JWTs that a node is asked to send, each with the label of the clock that it was signed for."""
+"""Attempts: the JWTs that a node is asked to send, each with the label of the clock that it was signed for.
+
+An attempt whose JWT was not signed has none to send. It has the form that the node gives to one that it did not send, and says
+in ``withheld`` why the controller did not sign it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .apps import TRUE_TIME_LIFE_S, GithubApp
+from ..clock.controller import Moment
+from .apps import TRUE_TIME_LIFE_S, GithubApp, WithheldError
 from .client_profiles import ClientProfile
 
 NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
-"""Labels of attempts: signed for the controller's clock (which the node's agreed with), for the node's, for the true time."""
+"""Labels of attempts: signed for the controller's time (with which the node's clock agreed), for the node's clock, for the true
+time."""
 
 
-def attempt_for_now(app: GithubApp, profile: ClientProfile, now_s: float) -> dict[str, Any]:
-    """Signed for the controller's clock (Unix seconds); the node sends it only if its own clock agrees."""
-    return _attempt(app, profile, NOW, now_s, only_within_s=agreement_s(profile))
+def attempt_for_now(app: GithubApp, profile: ClientProfile, moment: Moment) -> dict[str, Any]:
+    """Signed for the controller's time; the node sends it only if its own clock agrees."""
+    return _attempt(app, profile, NOW, moment.now_s, moment, only_within_s=agreement_s(profile))
 
 
 def attempts_for_both_clocks(
-    app: GithubApp, profile: ClientProfile, node_s: float, true_s: float | None
+    app: GithubApp, profile: ClientProfile, node_s: float, estimated_s: float | None, moment: Moment
 ) -> list[dict[str, Any]]:
-    """The counterfactual: one signed for the node's clock, and one for the true time if that is known (Unix seconds)."""
-    attempts = [_attempt(app, profile, NODE_CLOCK, node_s)]
+    """The counterfactual: one signed for the node's clock, and one for the true time if that is known (Unix seconds).
+
+    ``estimated_s`` is the true time by the node's own evidence. It counts only where the controller does not know it, and never
+    for more than the controller's own clock shows: a node may lie about the time.
+    """
+    attempts = [_attempt(app, profile, NODE_CLOCK, node_s, moment)]
+    true_s: float | None = moment.now_s
+    if moment.skew_s is None:
+        known = estimated_s is not None and estimated_s <= moment.own_s + TRUE_TIME_LIFE_S / 2
+        true_s = min(estimated_s, moment.own_s) if known and estimated_s is not None else None
     if true_s is not None:
-        attempts.append(_attempt(app, profile, TRUE_TIME, true_s, life_s=TRUE_TIME_LIFE_S))
+        attempts.append(_attempt(app, profile, TRUE_TIME, true_s, moment, life_s=TRUE_TIME_LIFE_S))
     return attempts
+
+
+def to_send(attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that have a JWT."""
+    return [attempt for attempt in attempts if "jwt" in attempt]
+
+
+def not_signed(attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that have none."""
+    return [attempt for attempt in attempts if "jwt" not in attempt]
 
 
 def agreement_s(profile: ClientProfile) -> float:
@@ -47,13 +71,21 @@ def _attempt(
     profile: ClientProfile,
     label: str,
     now_s: float,
+    moment: Moment,
     *,
     life_s: int | None = None,
     only_within_s: float | None = None,
 ) -> dict[str, Any]:
-    return {
-        "label": label,
-        "signed_for_s": int(now_s),
-        "only_within_s": only_within_s,
-        "jwt": app.sign(profile, now_s, life_s),
-    }
+    try:
+        signed = app.sign(profile, now_s, moment, life_s)
+    except WithheldError as error:
+        return {
+            "label": label,
+            "signed_for_s": None,
+            "node_wall_s": None,
+            "sent": False,
+            "not_sent_because": str(error),
+            "withheld": error.key,
+            "steps": [],
+        }
+    return {"label": label, "signed_for_s": int(now_s), "only_within_s": only_within_s, "jwt": signed}

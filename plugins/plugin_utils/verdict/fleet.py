@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..clock.controller import ControllerClock, measured_of
 from ..clock.interval import Interval, agree
 from ..clock.skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
 from ..daemons.common.asking import synchronisation
@@ -43,15 +44,20 @@ def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
     skews = {name: estimate.skew_s for name, estimate in estimates.items() if estimate.skew_s is not None}
     controller_s = _controller_skew(estimates)
     peers = {name: _peers(record) for name, record in records.items()}
+    measured = _measured(records)
     findings = [
         *_off_together(skews, controller_s),
         *_controller_off(controller_s, list(skews)),
+        *_controller_unknown(measured),
         *_bad_servers(records, peers),
         *_members_as_servers(records, peers),
     ]
     return {
         "spread_s": spread(skews),
         "controller_skew_s": as_json(controller_s),
+        "controller_measured_s": next(
+            (as_json(clock.skew_s) for clock in reversed(measured.values()) if clock.skew_s), None
+        ),
         "findings": [{**asdict(finding), "nodes": list(finding.nodes)} for finding in findings],
     }
 
@@ -135,6 +141,33 @@ def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iter
         "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
         tuple(nodes),
     )
+
+
+def _measured(records: Mapping[str, Record]) -> dict[str, ControllerClock]:
+    """By node, what the controller had measured of its own clock when it signed for that node; the latest comes last."""
+    found: dict[str, tuple[float, ControllerClock]] = {}
+    for name, record in records.items():
+        with contextlib.suppress(Exception):
+            if clock := measured_of(record.data["controller"]):
+                found[name] = (float(record.data["controller"]["before_ns"]), clock)
+    return {name: clock for name, (_, clock) in sorted(found.items(), key=lambda each: each[1][0])}
+
+
+def _controller_unknown(measured: Mapping[str, ControllerClock]) -> Iterator[FleetFinding]:
+    """A controller that could not check its own clock, once for all nodes with the same reason."""
+    nodes: dict[str, list[str]] = defaultdict(list)
+    for name, clock in measured.items():
+        if clock.skew_s is None:
+            nodes[clock.unknown_because].append(name)
+    for why, names in nodes.items():
+        yield FleetFinding(
+            "controller_time_unknown",
+            f"the controller could not check its own clock: {why}",
+            "JWTs were dated by that clock as it is, and none was signed for more than 2 s after it. If it is behind, good nodes "
+            "look as if they were ahead, and can't be judged.",
+            "Let this machine reach the servers of gate_ntp_servers (UDP 123) or the GitHub API (TCP 443); then check again.",
+            tuple(sorted(names)),
+        )
 
 
 class ServerFault(StrEnum):

@@ -16,7 +16,8 @@ from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_
 from ..boundary.values import path_shown, server_problem
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
-from ..github.apps import GithubApp, read_github_apps
+from ..clock.measuring import References
+from ..github.apps import GithubApp, date_apis, read_github_apps
 from ..github.client_profiles import ClientProfile, parse_profile, shipped_profiles
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
 from ..model.limits import parse_limit, shipped_limits
@@ -45,6 +46,11 @@ class CheckSettings:
         """The sections of the evidence that the policy's checks read."""
         checks = discover()
         return {section for name in self.policy.checks for section in sections_of(checks[name])}
+
+    @property
+    def references(self) -> References:
+        """What the controller compares its own clock with before it signs."""
+        return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
 
 
 def read_check_settings(

@@ -10,6 +10,8 @@ import pytest
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.skewgate.preflight.plugins.action import node_check
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -29,8 +31,9 @@ def run(run_action: Any) -> Any:
 
 
 @pytest.fixture
-def with_jwt() -> dict[str, Any]:
+def with_jwt(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    monkeypatch.setattr(node_check, "measured_once", lambda _folder, _measure: ControllerClock(Interval(0, 0)))
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     app = {"app_id": 1001, "installation_id": 2002, "private_key": pem, "depth": "jwt"}
     return {**WITHOUT_JWT, "checks": ["github_app_token"], "github_apps": [app]}

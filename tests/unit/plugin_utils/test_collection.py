@@ -4,145 +4,32 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import (
-    Collection,
-    NodeUnreachableError,
     module_error,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import classify
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import GithubApp
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.throttle import MintThrottle
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import NS, TRUE_NS, accepted_steps, attempt, evidence, not_sent, policy, step
-
-CREDENTIAL = step("token", 401, "A JSON web token could not be decoded")
-CLOCK = step("token", 401, "'Expiration time' claim ('exp') must be a numeric value representing the future time")
-RATE_LIMIT = step("token", 429, None, headers={"retry-after": "17"})
-
-CALL_S = 4
-BEFORE_S = TRUE_NS / NS - 1
-"""The true time when the first call begins, so that the builders' evidence is taken during it."""
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-APP = GithubApp.from_settings(
-    {
-        "name": "deploy",
-        "app_id": 1001,
-        "installation_id": 2002,
-        "private_key": PEM,
-        "api_url": "https://api.github.lab",
-    },
-    0,
+from tests.builders import NS, TRUE_NS, evidence, not_sent, policy, step
+from tests.unit.plugin_utils.world import (
+    APP,
+    BEFORE_S,
+    CALL_S,
+    CLOCK,
+    CREDENTIAL,
+    KEY,
+    PEM,
+    RATE_LIMIT,
+    World,
+    answers,
+    labels,
+    no_python,
+    unreachable,
 )
-
-
-class World:
-    """A node whose clock is ``skew_s`` ahead, a controller whose clock is ``controller_off_s`` ahead, and GitHub with the truth.
-
-    Calls and waits are all that moves the time. ``refusals`` are what GitHub answers at first, in place of its own judgement.
-    ``sections`` replace those of the first call's evidence; ``failures`` are what the calls do in place of answering, by number.
-    """
-
-    def __init__(
-        self,
-        skew_s: float = 0.0,
-        controller_off_s: float = 0.0,
-        *,
-        refusals: dict[str, list[dict[str, Any]]] | None = None,
-        sections: dict[str, Any] | None = None,
-        failures: dict[int, Callable[[], dict[str, Any]]] | None = None,
-    ) -> None:
-        self.skew_s, self.controller_off_s = skew_s, controller_off_s
-        self.refusals, self.sections, self.failures = refusals or {}, sections or {}, failures or {}
-        self.true_ns = TRUE_NS - NS
-        self.calls: list[dict[str, Any]] = []
-        self.waits_s: list[float] = []
-
-    @property
-    def true_s(self) -> float:
-        return self.true_ns / NS
-
-    def clock_ns(self) -> int:
-        return self.true_ns + round(self.controller_off_s * NS)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits_s.append(seconds)
-        self.true_ns += round(seconds * NS)
-
-    def call(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """As the module node_evidence answers."""
-        self.calls.append(arguments)
-        if failure := self.failures.get(len(self.calls)):
-            return failure()
-        taken = evidence(self.skew_s, github_apps=[self._app(app) for app in arguments["github_apps"]])
-        whole = {**taken, **(self.sections if len(self.calls) == 1 else {})}
-        self.true_ns += CALL_S * NS
-        return {"evidence": {name: section for name, section in whole.items() if section is not None}}
-
-    def _app(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"name": request["name"], "attempts": [self._try(request["name"], a) for a in request["attempts"]]}
-
-    def _try(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
-        within_s = asked["only_within_s"]
-        if within_s is not None and abs(self.true_s + self.skew_s - asked["signed_for_s"]) > within_s:
-            return not_sent(asked["label"])
-        if self.refusals.get(name):
-            return attempt(asked["label"], self.refusals[name].pop(0))
-        claims = jwt.decode(asked["jwt"], options={"verify_signature": False})
-        in_time = claims["iat"] <= self.true_s < claims["exp"] <= self.true_s + 600
-        return attempt(asked["label"], *(accepted_steps() if in_time else [CLOCK]))
-
-
-def unreachable() -> dict[str, Any]:
-    raise NodeUnreachableError("No route to host")
-
-
-def no_python() -> dict[str, Any]:
-    return {"failed": True, "msg": "no Python"}
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Callable[..., Collection]:
-    def make(world: World, *apps: GithubApp, per_minute: int = 60, **changes: Any) -> Collection:
-        def throttle(app: GithubApp) -> MintThrottle:
-            return MintThrottle(tmp_path / app.name, per_minute, 400, lambda: world.true_s, world.sleep)
-
-        given = {
-            "policy": Policy.from_json(policy()),
-            "apps": apps or (APP,),
-            "sections": {"collected", "ntp", "github_apps"},
-            "ntp_servers": ["ntp.example.net"],
-            "nts_servers": [],
-            "timeout_s": 5,
-            "call": world.call,
-            "throttle": throttle,
-            "clock_ns": world.clock_ns,
-        }
-        return Collection(**{**given, **changes})
-
-    return make
-
-
-def labels(app: dict[str, Any]) -> list[str]:
-    return [tried["label"] for tried in app["attempts"]]
-
-
-def answers(record: dict[str, Any], number: int = 0) -> list[tuple[str, str]]:
-    """The attempts of an App, in order: the clock that each was signed for, and the class of GitHub's answer."""
-    tried = record["evidence"]["github_apps"][number]["attempts"]
-    return [(each["label"], classify(each).kind) for each in tried]
-
 
 # A healthy node
 
@@ -154,7 +41,11 @@ def test_a_healthy_node_costs_one_call(collection):
     assert asked["ntp_servers"] == ["ntp.example.net"]
     assert answers(record) == [("now", "accepted")]
     assert Policy.from_json(record["policy"]) == Policy.from_json(policy())
-    assert record["controller"] == {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
+    assert record["controller"] == {
+        "before_ns": TRUE_NS - NS,
+        "after_ns": TRUE_NS + 3 * NS,
+        "measured": world.controller().as_json(),
+    }
     assert (record["collected_at"], record["unreachable"], record["module_error"]) == (
         "2026-11-22T08:35:35Z",
         None,
@@ -221,9 +112,16 @@ def test_a_node_whose_clock_disagrees_is_asked_again_with_a_jwt_of_either_time(c
     assert answers(record) == [("now", "not_sent"), ("node_clock", "clock"), ("true_time", "accepted")]
 
 
-def test_a_node_that_is_as_wrong_as_the_controller_is_asked_again_once_github_refuses(collection):
+def test_a_node_that_is_as_wrong_as_the_controller_is_asked_again(collection):
     record = collection(World(-612, -612)).take()
-    assert answers(record) == [("now", "clock"), ("node_clock", "clock"), ("true_time", "accepted")]
+    assert answers(record) == [("now", "not_sent"), ("node_clock", "clock"), ("true_time", "accepted")]
+
+
+@pytest.mark.parametrize("controller_off_s", [-86400, -612, 45, 3600])
+def test_a_healthy_node_costs_one_call_whatever_the_controllers_clock_shows(collection, controller_off_s):
+    world = World(0, controller_off_s)
+    assert answers(collection(world).take()) == [("now", "accepted")]
+    assert len(world.calls) == 1
 
 
 def test_a_node_that_disagrees_within_its_clients_budget_has_both_accepted(collection):
@@ -231,8 +129,8 @@ def test_a_node_that_disagrees_within_its_clients_budget_has_both_accepted(colle
     assert answers(record) == [("now", "not_sent"), ("node_clock", "accepted"), ("true_time", "accepted")]
 
 
-def test_without_a_known_skew_only_the_nodes_own_time_is_tried(collection):
-    world = World(-612, sections={"ntp": None, "api_date": None, "chrony": None})
+def test_if_neither_controller_nor_node_knows_the_true_time_only_the_nodes_own_is_tried(collection):
+    world = World(-612, checked=False, sections={"ntp": None, "api_date": None, "chrony": None})
     record = collection(world).take()
     assert answers(record) == [("now", "not_sent"), ("node_clock", "clock")]
 
@@ -265,7 +163,7 @@ class ExactApp:
 
     name, depth, api_url, ca_pem = "deploy", "jwt", "https://api.github.lab", None
 
-    def sign(self, profile: Any, now_s: float, life_s: int | None = None) -> str:  # noqa: ARG002 - as GithubApp.sign
+    def sign(self, _profile: Any, now_s: float, _moment: Any, _life_s: int | None = None) -> str:
         return str(now_s)
 
     def request(self, attempts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -321,7 +219,7 @@ def test_a_node_does_not_wait_for_longer_than_a_minute_and_its_answer_stands(col
 
 
 def test_a_clock_that_shows_only_after_the_rate_limit_is_still_tried_both_ways(collection):
-    record = collection(World(-612, -612, refusals={"deploy": [RATE_LIMIT]})).take()
+    record = collection(World(refusals={"deploy": [RATE_LIMIT, CLOCK]})).take()
     assert [label for label, _ in answers(record)] == ["now", "now", "node_clock", "true_time"]
 
 

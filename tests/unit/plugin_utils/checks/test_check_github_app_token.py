@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import github_app_token
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.github_app_token import Key
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
 
@@ -60,6 +62,14 @@ def unreachable(label: str) -> dict[str, Any]:
 
 def limited(label: str) -> dict[str, Any]:
     return attempt(label, step("token", 429, "API rate limit exceeded"))
+
+
+WHY_WITHHELD = "its exp would be 86490 s after the controller's time"
+
+
+def withheld(key: AnswerKey) -> dict[str, Any]:
+    """The attempt that the controller notes where it did not sign the JWT of the node's clock."""
+    return attempt("node_clock", sent=False, node_wall_s=None, not_sent_because=WHY_WITHHELD, withheld=key)
 
 
 NOT_THE_CLOCK, BOTH, UNSEPARATED = Key.NOT_THE_CLOCK, Key.BOTH, Key.NOT_SEPARATED
@@ -160,6 +170,18 @@ BLAME = {  # the attempts, the state, whom it blames with what GitHub's answer m
         (Key.NOT_JUDGED, AnswerKey.RATE_LIMIT),
         ["429 API rate limit exceeded"],
     ),
+    "withheld, though it is not that far ahead for certain": (
+        [not_sent(), accepted("true_time"), withheld(AnswerKey.TOO_FAR_AHEAD)],
+        "inconclusive",
+        (Key.NOT_JUDGED, AnswerKey.TOO_FAR_AHEAD),
+        [WHY_WITHHELD],
+    ),
+    "withheld by a controller that does not know the time": (
+        [not_sent(), accepted("true_time"), withheld(AnswerKey.CONTROLLER_TIME_UNKNOWN)],
+        "inconclusive",
+        (Key.NOT_JUDGED, AnswerKey.CONTROLLER_TIME_UNKNOWN),
+        [WHY_WITHHELD],
+    ),
     "never sent": ([not_sent()], "inconclusive", (Key.NOT_JUDGED, AnswerKey.NOT_SENT), ["-612.002 s"]),
     "no attempt": ([], "inconclusive", (Key.NOT_JUDGED, AnswerKey.NOT_SENT), []),
 }
@@ -192,6 +214,47 @@ def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_s
     assert finding.seen["apps"][0]["blame"] == cause
     assert ("clock_skew" in finding.summary) == (cause == BOTH)
     assert "SHA-256" in finding.remedy  # the credential's remedy, whatever the clock
+
+
+def far_ahead(*attempts: dict[str, Any], by: str, key: AnswerKey) -> Finding:
+    """Of a node that is a day ahead by the controller's measurement, or by its own; the other one shows nothing."""
+    measured = ControllerClock(Interval(-0.1, 0.1) if by == "controller" else None)
+    unseen = {} if by == "node" else {"ntp": None, "api_date": {"apis": []}}
+    data = record(86400, github_apps=[{"name": "deploy", "attempts": [*attempts, withheld(key)]}], **unseen)
+    data["controller"] = {**data["controller"], "measured": measured.as_json()}
+    return finding_of(github_app_token, data)
+
+
+FAR_AHEAD = {  # what the true time's JWT was answered, whom it blames, what is said
+    "accepted": ([accepted("true_time")], Key.CLOCK, ["the clock is the sole cause", "was not sent"]),
+    "a wrong key behind it": ([bad_key("true_time")], BOTH, [SAID_BAD_KEY, "was not sent"]),
+    "no answer": ([unreachable("true_time")], UNSEPARATED, [f"connect: {REFUSED}", "was not sent"]),
+    "not sent either": ([], UNSEPARATED, ["was not sent"]),
+}
+
+
+@pytest.mark.parametrize(("attempts", "blame", "said"), FAR_AHEAD.values(), ids=FAR_AHEAD)
+@pytest.mark.parametrize(
+    ("by", "key"),
+    [("controller", AnswerKey.TOO_FAR_AHEAD), ("node", AnswerKey.CONTROLLER_TIME_UNKNOWN)],
+    ids=["by the controller's measurement", "by the node's own references"],
+)
+def test_a_node_too_far_ahead_for_its_jwt_to_be_sent_is_judged_by_githubs_rule(by, key, attempts, blame, said):
+    finding = far_ahead(not_sent(), *attempts, by=by, key=key)
+    assert (finding.state, finding.keys) == ("fail", (blame, key))
+    assert not unsaid(finding.summary, WHY_WITHHELD, *said)
+    assert "GitHub answered" not in finding.summary or blame is BOTH
+
+
+def test_no_time_that_a_node_shows_in_place_of_a_withheld_jwt_makes_it_pass():
+    forged = [accepted("now"), accepted("node_clock"), accepted("true_time")]
+    assert far_ahead(*forged, by="controller", key=AnswerKey.TOO_FAR_AHEAD).state == "fail"
+    assert judge(*forged, withheld(AnswerKey.TOO_FAR_AHEAD)).state == "inconclusive"
+
+
+def test_a_controller_that_does_not_know_the_time_is_what_is_to_be_fixed():
+    remedy = remedy_of(not_sent(), withheld(AnswerKey.CONTROLLER_TIME_UNKNOWN))
+    assert not unsaid(remedy, "controller", "gate_ntp_servers", "UDP 123", "TCP 443")
 
 
 def remedy_of(*attempts: dict[str, Any]) -> str:

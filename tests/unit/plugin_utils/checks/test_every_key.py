@@ -264,6 +264,8 @@ WITH_TOKEN = step("token", 201)
 ANSWERS = {
     AnswerKey.ACCEPTED: accepted(),
     AnswerKey.NOT_SENT: not_sent(),
+    AnswerKey.TOO_FAR_AHEAD: token.withheld(AnswerKey.TOO_FAR_AHEAD),
+    AnswerKey.CONTROLLER_TIME_UNKNOWN: token.withheld(AnswerKey.CONTROLLER_TIME_UNKNOWN),
     AnswerKey.NOTHING_ASKED: attempt("now"),
     AnswerKey.CLOCK: token.clock("now"),
     AnswerKey.CERTIFICATE_TIME: attempt("now", failed_step("token", "tls", "expired", kind="certificate_time")),

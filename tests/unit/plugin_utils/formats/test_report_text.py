@@ -250,6 +250,15 @@ def test_a_controller_whose_clock_may_be_right_is_not_mentioned() -> None:
     assert "controller's own clock" not in text
 
 
+@pytest.mark.parametrize(("high_s", "shown"), [(-1.5, True), (-0.5, False)])
+def test_a_clock_that_the_controller_measured_to_be_wrong_is_shown_with_what_came_of_it(
+    high_s: float, shown: bool
+) -> None:
+    fleet = {**FLEET, "controller_skew_s": None, "controller_measured_s": {"low": -2.0, "high": high_s}}
+    text = flat(render({**report(a=admitted(), b=refused()), "fleet": fleet}))
+    assert ("the controller's own clock, as it measured it, was corrected for JWTs: 1.750 s behind" in text) is shown
+
+
 def test_where_all_nodes_tell_nothing_more_there_is_no_line() -> None:
     assert "All nodes together" not in render(report(a=admitted(), b=refused()))
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import jwt
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import Moment
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import (
     TRUE_TIME_LIFE_S,
     GithubApp,
+    date_apis,
     git_url_of,
     read_github_apps,
 )
@@ -26,6 +29,14 @@ from cryptography.hazmat.primitives.serialization import (
 PKCS1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
 PASSPHRASE = "correct horse battery"
 ARGOCD = ClientProfile("argocd", -30, 90)
+
+
+def at(own_s: float, skew_s: Interval | None = Interval(0, 0)) -> Moment:  # noqa: B008 - it can't be changed
+    """The controller's time: its clock shows this, and is off by that."""
+    return Moment(own_s, skew_s)
+
+
+AT = at(1_700_000_000)
 
 
 def pem(key: Any, form: PrivateFormat = PKCS1, encryption: KeySerializationEncryption | None = None) -> str:
@@ -78,7 +89,7 @@ def test_a_key_is_read_in_every_form_and_signs(*, key, row, tmp_path, form, pass
     app = GithubApp.from_settings(
         row(**{"private_key": None, given_as: value, "private_key_passphrase": passphrase}), 0
     )
-    signed = app.sign(ARGOCD, 1_700_000_000)
+    signed = app.sign(ARGOCD, 1_700_000_000, AT)
     assert jwt.decode(signed, key.public_key(), ["RS256"], options={"verify_exp": False})["iss"] == "1001"
 
 
@@ -257,7 +268,7 @@ STRICT_AND_TAKES_EITHER = ClientProfile("zuul", 0, 300)
 def test_a_jwt_has_the_issuer_that_the_client_sends(*, key, row, ids, profiles, issuer):
     (app,), problems = read_github_apps([row(**ids)], profiles)
     assert problems == []
-    assert app.issuer == app.public()["issuer"] == claims(app.sign(ARGOCD, 1_700_000_000), key)["iss"] == issuer
+    assert app.issuer == app.public()["issuer"] == claims(app.sign(ARGOCD, 1_700_000_000, AT), key)["iss"] == issuer
 
 
 def test_a_client_that_needs_the_apps_id_refuses_an_entry_without_one(row):
@@ -381,13 +392,13 @@ def claims(token: str, key: rsa.RSAPrivateKey) -> dict[str, Any]:
     ],
 )
 def test_a_jwt_is_dated_as_its_client_dates_it(*, key, row, profile, now_s, life_s, iat, exp):
-    found = claims(GithubApp.from_settings(row(), 0).sign(profile, now_s, life_s), key)
+    found = claims(GithubApp.from_settings(row(), 0).sign(profile, now_s, at(now_s), life_s), key)
     assert (found["iat"], found["exp"], found["iss"]) == (iat, exp, "1001")
     assert all(type(found[claim]) is int for claim in ("iat", "exp"))
 
 
 def test_a_jwt_is_signed_with_the_key_by_rs256(row):
-    token = GithubApp.from_settings(row(), 0).sign(ARGOCD, 1_700_000_000)
+    token = GithubApp.from_settings(row(), 0).sign(ARGOCD, 1_700_000_000, AT)
     assert jwt.get_unverified_header(token)["alg"] == "RS256"
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(jwt.InvalidSignatureError):
@@ -396,8 +407,13 @@ def test_a_jwt_is_signed_with_the_key_by_rs256(row):
 
 def test_many_nodes_never_send_the_very_same_jwt(key, row):
     app = GithubApp.from_settings(row(), 0)
-    assert len({claims(app.sign(ARGOCD, 1_700_000_000), key)["jti"] for _ in range(20)}) == 20
+    assert len({claims(app.sign(ARGOCD, 1_700_000_000, AT), key)["jti"] for _ in range(20)}) == 20
 
 
 def test_a_jwt_of_the_true_time_lives_half_a_minute():
     assert TRUE_TIME_LIFE_S == 30
+
+
+def test_each_api_is_named_once_for_its_date(row):
+    apps = [GithubApp.from_settings(row(**more), 0) for more in ({}, {"name": "b"}, {"api_url": "https://g/api/v3"})]
+    assert [api["url"] for api in date_apis(apps)] == [f"{apps[0].api_url}/rate_limit", "https://g/api/v3/rate_limit"]

@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.skew import UnknownSkew
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet, spread
 from hypothesis import given
@@ -249,3 +251,40 @@ def test_a_node_that_is_a_source_of_anothers_daemon_is_told():
 def test_a_node_that_showed_nothing_usable_does_not_keep_the_others_from_being_told(data):
     found = told(a=record(-612.0), b=record(-612.2), broken=data)
     assert found["fleet_off_together"]["nodes"][:2] == ["a", "b"]
+
+
+# The controller's own measurement
+
+
+def measured(clock: Any, after_ns: int = 0) -> dict[str, Any]:
+    """A record of a node for which the controller had measured its clock so, some time after the others."""
+    data = record()
+    times = {name: at_ns + after_ns for name, at_ns in CONTROLLER.items()}
+    shown = clock.as_json() if isinstance(clock, ControllerClock) else clock
+    return {**data, "controller": {**times, "measured": shown}}
+
+
+def unknown(why: str) -> ControllerClock:
+    return ControllerClock(None, UnknownSkew.NO_REFERENCE, why)
+
+
+def test_what_the_controller_measured_last_of_its_own_clock_is_shown():
+    early, late = ControllerClock(Interval(1, 2)), ControllerClock(Interval(-612.1, -612.0))
+    assert fleet(a=measured(late, 60 * NS), b=measured(early))["controller_measured_s"] == {"low": -612.1, "high": -612}
+    assert fleet(a=record(), b=unreached())["controller_measured_s"] is None
+
+
+def test_a_controller_that_could_not_check_its_clock_is_told_once_with_its_reason():
+    nodes = {"a": measured(unknown("ntp1: silent")), "b": measured(unknown("ntp1: silent")), "c": record()}
+    finding = told(**nodes)["controller_time_unknown"]
+    assert finding["nodes"] == ["a", "b"]
+    assert not unsaid(finding["summary"], "could not check its own clock", "ntp1: silent")
+    assert not unsaid(finding["remedy"], "gate_ntp_servers", "UDP 123", "TCP 443")
+    assert fleet(**nodes)["controller_measured_s"] is None
+    assert "controller_time_unknown" not in told(a=measured(ControllerClock(Interval(0, 1))))
+
+
+@pytest.mark.parametrize("strange", [None, 5, [], {}, {"skew_s": "x", "unknown": 1, "unknown_because": []}])
+def test_a_measurement_of_another_form_is_none(strange):
+    found = fleet(a=measured(strange), b=measured(unknown("ntp1: silent")))
+    assert [finding["nodes"] for finding in found["findings"] if finding["id"] == "controller_time_unknown"] == [["b"]]

@@ -1,0 +1,92 @@
+"""The controller's time: its own clock, corrected by how far the controller itself measured it to be ahead of true time.
+
+JWTs are dated by it, and none is signed that would be valid long after it. What a node says has no part in it: else a node that
+lies about the time would get a JWT of any time it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .interval import Interval
+from .skew import SkewEstimate, UnknownSkew, as_json, controller_bracket
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One reading of the controller's time, in Unix seconds.
+
+    ``own_s`` is what its own clock shows; ``skew_s`` how far that is ahead of true time, None where it is not known.
+    """
+
+    own_s: float
+    skew_s: Interval | None
+
+    @property
+    def now_s(self) -> float:
+        """The earliest that it can be by the measurement: a JWT may be a little old, and must not be of the future."""
+        return self.own_s if self.skew_s is None else self.own_s - self.skew_s.high
+
+
+@dataclass(frozen=True)
+class ControllerClock:
+    """What the controller measured of its own clock: its skew (positive: ahead), or None and why it is not known."""
+
+    skew_s: Interval | None
+    unknown: UnknownSkew | None = None
+    unknown_because: str = ""
+    references: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, estimate: SkewEstimate) -> ControllerClock:
+        """From an estimate of which the controller was the node."""
+        seen = estimate.seen()
+        references = {key: seen[key] for key in ("references", "falsetickers", "shared_votes")}
+        return cls(estimate.skew_s, estimate.unknown, estimate.unknown_because, references)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ControllerClock:
+        """As ``as_json`` wrote it; raises KeyError, TypeError or ValueError for another form."""
+        skew_s, unknown = data["skew_s"], data["unknown"]
+        references = {key: value for key, value in data.items() if key not in ("skew_s", "unknown", "unknown_because")}
+        return cls(
+            None if skew_s is None else Interval(float(skew_s["low"]), float(skew_s["high"])),
+            None if unknown is None else UnknownSkew(unknown),
+            str(data["unknown_because"]),
+            references,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As a record keeps it (``controller.measured``)."""
+        return {
+            "skew_s": as_json(self.skew_s),
+            "unknown": self.unknown,
+            "unknown_because": self.unknown_because,
+            **self.references,
+        }
+
+    def at(self, own_s: float) -> Moment:
+        """The controller's time when its own clock shows ``own_s``."""
+        return Moment(own_s, self.skew_s)
+
+
+def measured_of(controller: Mapping[str, Any] | None) -> ControllerClock | None:
+    """What a record's ``controller`` keeps of the measurement; None where there is none: nothing was signed for that node."""
+    try:
+        return ControllerClock.from_json((controller or {})["measured"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+
+
+def node_ahead_s(collected: Mapping[str, Any], controller: Mapping[str, Any] | None) -> Interval | None:
+    """How far a node is ahead of true time by the controller's own measurement; None where that is not known."""
+    measured = measured_of(controller)
+    if controller is None or measured is None or measured.skew_s is None:
+        return None
+    try:
+        bracket = controller_bracket(collected, controller)
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    return Interval(bracket.low + measured.skew_s.low, bracket.high + measured.skew_s.high)

@@ -1,0 +1,108 @@
+"""Measures the controller's clock once per run, by the probes that measure a node's, and shares what came of it.
+
+Ansible checks each host in a process of its own. What the processes of one run share is Ansible's folder for temporary files: it
+is made when Ansible starts and removed when it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...module_utils.node.background import gather
+from ...module_utils.node.clocks import read_clocks
+from ...module_utils.probes import api_date, ntp
+from .controller import ControllerClock
+from .ntp_packet import NS
+from .skew import UnknownSkew, estimate_skew
+
+STATE_FILE = "skewgate-controller-clock.json"
+STEPPED_S = 0.1
+"""A clock that was moved by more than this since it was measured is measured again."""
+
+NTP_PORT = 123
+
+
+@dataclass(frozen=True, kw_only=True)
+class References:
+    """What the controller compares its clock with: NTP servers, and APIs, each ``{"url", "ca_pem"}``.
+
+    The measurement ends after ``timeout_s``, whatever has not answered by then.
+    """
+
+    ntp_servers: Sequence[str]
+    apis: Sequence[Mapping[str, Any]]
+    timeout_s: float
+    ntp_port: int = NTP_PORT
+
+    def measure(self) -> ControllerClock:
+        """Ask all references side by side, each once."""
+        wall_ns, mono_ns = read_clocks()
+        servers = {
+            ("ntp", name): partial(ntp.collect, [name], self.ntp_port, 1, self.timeout_s) for name in self.ntp_servers
+        }
+        dates = {
+            ("date", str(api["url"])): partial(api_date.collect, [api], self.timeout_s, requests=1) for api in self.apis
+        }
+        taken = gather({**servers, **dates}, self.timeout_s)
+        evidence = {
+            "collected": {"wall_ns": wall_ns, "mono_ns": mono_ns},
+            "ntp": {"servers": [_server(name, taken["ntp", name]) for _, name in servers]},
+            "api_date": {"apis": [_api(url, taken["date", url]) for _, url in dates]},
+        }
+        try:
+            return ControllerClock.of(estimate_skew(evidence, None))
+        except Exception as error:  # noqa: BLE001 - whatever a reference answers, it must not end the run
+            why = f"the references' answers can't be read: {type(error).__name__}: {error}"
+            return ControllerClock(None, UnknownSkew.UNREADABLE, why)
+
+
+def _server(name: str, taken: Mapping[str, Any]) -> Mapping[str, Any]:
+    answer: Mapping[str, Any] = taken["servers"][0] if "servers" in taken else {"server": name, **taken}
+    return answer
+
+
+def _api(url: str, taken: Mapping[str, Any]) -> Mapping[str, Any]:
+    late = {"url": url, "answers": [{"error": {"phase": "reply", "message": taken.get("error")}}]}
+    answer: Mapping[str, Any] = taken["apis"][0] if "apis" in taken else late
+    return answer
+
+
+def measured_once(
+    folder: Path, measure: Callable[[], ControllerClock], clocks: Callable[[], tuple[int, int]] = read_clocks
+) -> ControllerClock:
+    """What the first process measured that asked; the others wait for it. Measured again if the clock was moved since.
+
+    ``folder`` is of one run. Where it can't be written, each process measures for itself. ``clocks`` gives the wall and the
+    monotonic clock, in nanoseconds.
+    """
+    try:
+        file = (folder / STATE_FILE).open("a+", encoding="utf-8")
+    except OSError:
+        return measure()
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        wall_ns, mono_ns = clocks()
+        if found := _still_holds(file.read(), wall_ns - mono_ns):
+            return found
+        measured = measure().as_json()
+        file.seek(0)
+        file.truncate()
+        json.dump({"wall_minus_mono_ns": wall_ns - mono_ns, "measured": measured}, file)
+        return ControllerClock.from_json(measured)  # to the digit what the others read
+
+
+def _still_holds(text: str, wall_minus_mono_ns: int) -> ControllerClock | None:
+    """What the file has, unless the clock was moved since; None for a file that is empty or was not written to its end."""
+    try:
+        found = json.loads(text)
+        stepped_s = abs(found["wall_minus_mono_ns"] - wall_minus_mono_ns) / NS
+        return ControllerClock.from_json(found["measured"]) if stepped_s <= STEPPED_S else None
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        return None
