@@ -21,6 +21,7 @@ from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.variables import OF_RUNS, not_known, settings_of_roles
+from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
@@ -58,6 +59,8 @@ def _begin(hosts: list[str], play: PlayVariables) -> dict[str, Any]:
         return _wrong(error.problems)
     except SavedFileError as error:
         return _wrong([f"gate_report_dir: {error}"])
+    if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
+        measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
     return _begun(run)
 
 

@@ -13,6 +13,8 @@ description:
     that have a problem in common are named behind it.
   - Takes an earlier report in C(gate_report_dir) out of force, so that nothing is admitted from it if this run ends without a
     report. Its evidence stays. It fails if the folder can't be written.
+  - If JWTs will be signed, it measures the controller's clock with the NTP servers and APIs of all hosts. JWTs are dated by
+    what comes of that.
   - What it returns holds for the whole run, whatever nodes answer later. Facts of nodes are not read.
   - The role C(skewgate.preflight.gate) runs it first. It does its work once for a play, and returns the same for each batch.
   - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.

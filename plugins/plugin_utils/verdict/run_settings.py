@@ -9,7 +9,8 @@ from typing import Any
 
 from ..boundary.settings import SettingsError, limit_of
 from ..boundary.variables import read_settings, setting_of
-from ..github.apps import GithubApp
+from ..clock.measuring import References
+from ..github.apps import GithubApp, date_apis
 from ..model.wording import listed
 from .admission import MAX_AGE_S
 from .settings import CheckSettings, read_check_settings
@@ -34,6 +35,11 @@ class RunSettings:
     ntp_servers: Sequence[str]
     apps: Sequence[GithubApp]
     timeout_s: float
+
+    @property
+    def references(self) -> References:
+        """What the controller compares its own clock with before it signs for any host."""
+        return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
 
 
 def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def test_the_references_of_all_hosts_are_those_of_the_run_each_once() -> None:
     run = read(of("a", gate_ntp_servers="ntp1, ntp2"), of("b", gate_ntp_servers=["ntp2", "ntp3"], gate_timeout_s="7"))
     assert run.ntp_servers == ["ntp1", "ntp2", "ntp3"]
     assert (run.timeout_s, run.report_dir, run.run_id) == (7, Path("/r"), "")
+    assert (run.references.ntp_servers, run.references.timeout_s) == (run.ntp_servers, 7)
 
 
 def test_an_admission_of_the_run_lasts_as_long_as_the_strictest_host_says() -> None:
