@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..modules import fleet_report as module
+from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
+from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.formats import report_text, write
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
-from ..plugin_utils.plain_action import PlainAction, failed, plain, without_facts
+from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
 from ..plugin_utils.verdict.report import node_entry, report_of
@@ -55,12 +57,10 @@ class ActionModule(PlainAction):
 
     def _settings_without_facts(self, named: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """Of what is in this host's facts, the values that the operator set: Ansible has put the facts' in their place."""
-        set_by_operator = without_facts(self._task, variables)
-        return {
-            option: self._templar.template(set_by_operator[f"gate_{option}"])
-            for option in ("report_dir", "run_id")
-            if f"gate_{option}" in named
-        }
+        play = PlayVariables(self._task, self._templar, variables)
+        names = [name for name in ("gate_report_dir", "gate_run_id") if name in named]
+        values, _ = play.worked_out(play.of(variables["inventory_hostname"]), names)
+        return {name.removeprefix("gate_"): value for name, value in values.items()}
 
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
@@ -87,10 +87,12 @@ def _checked(
     record = {
         **last["record"],
         "before": before and before["record"],
-        "remediation": plain(remediation) if remediation else None,
+        "remediation": remediation_of(plain(remediation)) if remediation else None,
         "earlier": earlier,
         "address": _address(variables),
     }
+    if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
+        return _refused(f"its record can't be stored: {wrong}", judged_at)
     judgement = with_drift(last["judgement"], record)
     return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
@@ -108,6 +110,11 @@ def _not_checked(judged_at: str) -> dict[str, Any]:
     reason = "the node was not checked in this run (it failed earlier in the play, or left it)"
     record = without_evidence(Policy((), (), ()), judged_at, module_error=reason)
     return {"record": record, "judgement": judge_record(record)}
+
+
+def _refused(reason: str, judged_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    record = without_evidence(Policy((), (), ()), judged_at, module_error=reason)
+    return record, node_entry(judge_record(record), None, None)
 
 
 def _address(variables: Any) -> str | None:

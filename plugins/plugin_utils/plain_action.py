@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, ClassVar
 
-from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -91,21 +90,6 @@ class NodeAction(PlainAction):
     @abstractmethod
     def asked(self, args: dict[str, Any], variables: dict[str, Any]) -> Any:
         """What the node's module answered to these arguments."""
-
-
-def without_facts(task: Any, variables: dict[str, Any]) -> dict[str, Any]:
-    """The variables of the task's host as they are where Ansible does not make variables of facts.
-
-    An action runs in a process of its own, so that nobody else's facts are concerned.
-    """
-    manager = task.get_variable_manager()
-    host = manager._inventory.get_host(variables["inventory_hostname"])
-    injected, constants.INJECT_FACTS_AS_VARS = constants.INJECT_FACTS_AS_VARS, False
-    try:
-        found: dict[str, Any] = manager.get_vars(play=task.get_play(), host=host, task=task)
-    finally:
-        constants.INJECT_FACTS_AS_VARS = injected
-    return found
 
 
 def failed(msg: str, **more: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ of such), or a Kind. Keys that a form does not name are none of its matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +72,23 @@ RECORD = {
     "address": Maybe(TEXT),
 }
 """A node's entry of ``evidence.json``; what its sections hold is read by the checks that need them."""
+
+
+def remediation_of(noted: Any) -> dict[str, Any]:
+    """What the role gate noted of a node's remediation, in its form, whatever types it has: some of it is the node's words.
+
+    >>> remediation_of({"attempted": True, "succeeded": False, "message": ["no"], "changes": "x"})["message"]
+    '["no"]'
+    """
+    given = noted if isinstance(noted, Mapping) else {}
+    texts = {key: given.get(key) for key in ("message", "backup")}
+    changes = given.get("changes") or []
+    return {
+        "attempted": given.get("attempted") is True,
+        "succeeded": given.get("succeeded") is True,
+        "changes": [] if misfit(changes, _REMEDIATION["changes"]) else changes,
+        **{key: each if each is None or isinstance(each, str) else json.dumps(each) for key, each in texts.items()},
+    }
 
 
 def misfit(value: Any, form: Any, where: str = "") -> str | None:

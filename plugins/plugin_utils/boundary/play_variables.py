@@ -10,7 +10,7 @@ import contextlib
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible.utils.unsafe_proxy import wrap_var
@@ -65,9 +65,7 @@ class PlayVariables:
             found |= wrap_var(namespace_facts(facts.get(host) or {}))
         return found | {name: self._variables[name] for name in OF_PLAY if name in self._variables}
 
-    def worked_out(
-        self, variables: Mapping[str, Any], names: Iterator[str] | list[str]
-    ) -> tuple[dict[str, Any], list[str]]:
+    def worked_out(self, variables: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
         """Those of a host's ``variables`` that have these names, as plain data; and a problem for each that has no value."""
         values: dict[str, Any] = {}
         problems = []
@@ -111,7 +109,7 @@ def templates_in(value: Any) -> Iterator[str]:
             yield from templates_in(each)
 
 
-def fingerprint(variables: Mapping[str, Any], names: Iterator[str] | list[str]) -> str | None:
+def fingerprint(variables: Mapping[str, Any], names: Iterable[str]) -> str | None:
     """What is equal on two hosts only if these variables are worked out to equal values there; None if nobody can tell.
 
     It has the variables, and all others that their templates read.

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
@@ -128,3 +130,48 @@ def test_an_address_that_is_a_template_is_not_worked_out(tmp_path):
         "b": "10.77.0.12",
         "c": None,
     }
+
+
+REMEDIATION: dict[str, Any] = {
+    "attempted": True,
+    "succeeded": False,
+    "message": "no room",
+    "changes": [{"what": "x", "answers": []}],
+    "backup": None,
+}
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        [1],
+        "done",
+        {**REMEDIATION, "message": ["a", {"b": 1}]},
+        {**REMEDIATION, "message": True},
+        {**REMEDIATION, "backup": {"a": 1}},
+        {**REMEDIATION, "changes": [{"what": 1}]},
+        {**REMEDIATION, "changes": 7},
+        {**REMEDIATION, "attempted": "yes", "succeeded": [1]},
+    ],
+    ids=repr,
+)
+def test_whatever_a_node_said_of_its_remediation_the_evidence_of_all_can_be_read(tmp_path, noted):
+    bad = {"gate_before": checked(record(-612.0)), "gate_remediation": noted}
+    reported(tmp_path, bad=bad, good={"gate_before": checked(record())})
+    saved = read_evidence(tmp_path / "report/evidence.json")
+    again = judge_records(saved["nodes"], saved["judged_at"])["nodes"]
+    assert {name: node["verdict"] for name, node in again.items()} == {"bad": "refuse", "good": "admit"}
+
+
+def test_what_the_role_noted_of_a_remediation_is_kept(tmp_path):
+    _, evidence, _ = reported(tmp_path, a={"gate_before": checked(record(-612.0)), "gate_remediation": REMEDIATION})
+    assert evidence["nodes"]["a"]["remediation"] == REMEDIATION
+
+
+def test_a_record_that_could_not_be_read_again_refuses_its_node_alone(tmp_path):
+    broken = checked(record())
+    broken["record"]["controller"] = {"before_ns": "now", "after_ns": 1}
+    report, _, _ = reported(tmp_path, bad={"gate_before": broken}, good={"gate_before": checked(record())})
+    assert (report["nodes"]["bad"]["refused_because"], report["nodes"]["good"]["verdict"]) == ("not_judged", "admit")
+    assert "controller.before_ns: expected a whole number" in report["nodes"]["bad"]["findings"][0]["summary"]
+    assert set(read_evidence(tmp_path / "report/evidence.json")["nodes"]) == {"bad", "good"}

@@ -65,7 +65,10 @@ def test_an_entry_point_without_settings_has_none() -> None:
 def test_a_modules_option_that_has_a_settings_name_is_the_setting(module: Any) -> None:
     name, options = documented(module.DOCUMENTATION)
     settings = {setting.partition("_")[2] for setting, row in ROWS.items() if name in row.get("modules", ())}
-    assert set(options) - settings == {"node_check": {"from_variables", "wait_s", "phase"}, "remediation_plan": {"measured"}}[name]
+    assert (
+        set(options) - settings
+        == {"node_check": {"from_variables", "wait_s", "phase"}, "remediation_plan": {"measured"}}[name]
+    )
 
 
 def test_the_fields_of_an_app_are_those_that_are_read() -> None:
