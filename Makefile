@@ -71,8 +71,9 @@ reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and S
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py
 
-bench: $(READY) ## What judging costs, as ratios
+bench: $(READY) ## What judging costs, and reading a text on a node, as ratios
 	@python -m tests.benchmarks.judging
+	@python -m tests.benchmarks.node_texts
 
 clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache
