@@ -17,6 +17,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
+from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import CallingAction, jwts_of
 from ..plugin_utils.boundary.play_variables import PlayVariables
@@ -24,8 +25,9 @@ from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of, settings_of_roles
+from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
-from ..plugin_utils.collection import Collection, NodeUnreachableError
+from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.throttle import MintThrottle, state_file
@@ -35,6 +37,10 @@ from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
+
+MODULE = "skewgate.preflight.node_evidence"
+NODE_STARTS_WITHIN_S = 60
+"""To connect, to become root and to start Python, and for what runs one after the other on a slow node."""
 
 WAIT_STEP_S = 2
 WAIT_REPORTED_FROM_S = 20
@@ -91,7 +97,7 @@ class ActionModule(CallingAction, PlainAction):
         while True:
             record = collection.take()
             result = _result(record, args["phase"])
-            if result["verdict"] == "admit" or time.monotonic() >= deadline_s:
+            if result["verdict"] == "admit" or "no_answer" in record or time.monotonic() >= deadline_s:
                 return result
             time.sleep(WAIT_STEP_S)
 
@@ -132,9 +138,19 @@ class ActionModule(CallingAction, PlainAction):
         """One call of the node's module; raises NodeUnreachableError."""
         tokens.add(jwts_of(arguments))
         try:
-            return self.call_node("skewgate.preflight.node_evidence", arguments, variables, tokens)
+            return self.call_node(MODULE, arguments, variables, tokens, answer_limit_s(arguments))
         except AnsibleConnectionFailure as failure:
             raise NodeUnreachableError(str(failure.message).strip()) from failure
+        except CutOffError as cut_off:
+            raise NoAnswerError(str(cut_off)) from cut_off
+
+
+def answer_limit_s(arguments: Mapping[str, Any]) -> float:
+    """How long a node may take for its answer: what its slowest probe may take, and NODE_STARTS_WITHIN_S."""
+    options: Mapping[str, Any] = node_evidence.ARGUMENTS
+    run = node_evidence.Run({**{name: option.get("default") for name, option in options.items()}, **arguments})
+    bounds_s = [node_evidence.PROBES[section][1](run) for section in arguments["sections"]]
+    return NODE_STARTS_WITHIN_S + node_evidence.QUIET_S + max(bounds_s, default=0.0)
 
 
 def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:

@@ -41,12 +41,16 @@ class NoEvidenceError(Exception):
     """The node's module ran and gave no evidence, or could not run; its text is the reason."""
 
 
+class NoAnswerError(NoEvidenceError):
+    """The node was reached, and its answer had no end; its text is the reason."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Collection:
     """Takes one node's evidence, with what the controller notes beside it.
 
     ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
-    plain JSON; it raises NodeUnreachableError. ``sections`` are those that the checks need. ``throttle`` gives the limits on
+    plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives the limits on
     an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is asked only
     if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds).
     """
@@ -73,6 +77,8 @@ class Collection:
             evidence = self._collect(self._sections(), requests)
         except NodeUnreachableError as error:
             return {**record, "unreachable": str(error)}
+        except NoAnswerError as error:
+            return {**record, "no_answer": str(error)}
         except NoEvidenceError as error:
             return {**record, "module_error": str(error)}
         controller = {"before_ns": before_ns, "after_ns": self.clock_ns(), **measured}

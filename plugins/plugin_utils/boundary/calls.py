@@ -17,6 +17,7 @@ from ansible.utils.display import Display
 
 from .evidence import MAX_ANSWER, parse_evidence, read_json, said
 from .text import Tokens, printable_file
+from .watch import CutOffError, ended_within
 
 MAX_PRINTED = 2 * MAX_ANSWER
 """The most that a command on a node may print, in characters: its evidence, and the arguments that Ansible's modules repeat."""
@@ -31,18 +32,20 @@ class CallingAction(ActionBase):  # type: ignore[misc]
     """An action that asks a node by modules whose answer has ``evidence``."""
 
     def call_node(
-        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens
+        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
     ) -> dict[str, Any]:
         """The module's answer: ``evidence`` in the guaranteed form, or ``msg`` and maybe ``module_stderr``, which say why not.
 
-        Raises AnsibleConnectionFailure. ``tokens``: all JWTs that the node was sent. Nothing else of the answer is passed on: no
-        facts, no warnings.
+        Raises AnsibleConnectionFailure, and CutOffError after ``limit_s``. ``tokens``: all JWTs that the node was sent. Nothing
+        else of the answer is passed on: no facts, no warnings.
         """
         try:
-            with only_printable(tokens):
+            with only_printable(tokens), ended_within(limit_s):
                 answer: Any = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
         except AnsibleConnectionFailure as failure:
             raise AnsibleConnectionFailure(said(failure.message, tokens)) from None
+        except CutOffError:
+            raise
         except Exception as failure:  # noqa: BLE001 - Ansible reads the answer first, and any form of it can trouble Ansible
             return {"msg": said(f"Ansible could not run the module or read its answer: {failure}", tokens)}
         if not isinstance(answer, Mapping):

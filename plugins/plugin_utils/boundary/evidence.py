@@ -117,7 +117,7 @@ def _all_malformed(why: str) -> dict[str, Any]:
 def parse_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """A saved record with its evidence, and that of before the remediation, in the guaranteed form."""
     read = {**record, "evidence": parse_evidence(record.get("evidence") or {})}
-    for key in ("unreachable", "module_error"):
+    for key in ("unreachable", "module_error", "no_answer"):
         if read.get(key) is not None:
             read[key] = said(read[key])
     if isinstance(read.get("before"), Mapping):

@@ -6,6 +6,9 @@ beside the others and never stops them.
 Passes where the connection worked and the module ran to its end. Fails where the node's facts have the name of a setting: they
 could outrank the operator's.
 
+The answer has a time limit: as long as its exchanges may take by `gate_timeout_s`, and one minute. Then the connection is closed,
+and the node is refused as not judged.
+
 What to do: see that Ansible reaches the node (`ansible NODE -m ping`), that it has Python 3.8 or later, and `become` unless
 Ansible logs in as root; then check it again with `--limit`.
 
@@ -29,6 +32,7 @@ class Key(StrEnum):
 
     UNREACHABLE = "unreachable"
     NO_EVIDENCE = "no_evidence"
+    NO_ANSWER = "no_answer"
     SETTINGS_IN_FACTS = "settings_in_facts"
 
 
@@ -71,9 +75,24 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             about=(record.module_error.splitlines()[0],),
             cause=f"no evidence: {record.module_error.splitlines()[0]}",
         )
+    if record.no_answer:
+        return _cut_off(record.no_answer)
     collected = record.section("collected")
     return Finding(
         state="pass", summary="reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]}
+    )
+
+
+def _cut_off(reason: str) -> Finding:
+    return Finding(
+        state="inconclusive",
+        summary=f"the node was asked for its evidence, and {reason}",
+        why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+        remedy="Run `ansible NODE -m ping`. If that hangs too, log in and see what the node waits for: its disk, a network "
+        "file system, memory (`dmesg`). If it answers, the node is slow: give more gate_timeout_s, and check it again.",
+        seen={"no_answer": reason},
+        keys=(Key.NO_ANSWER,),
+        cause="the node did not answer to its end",
     )
 
 

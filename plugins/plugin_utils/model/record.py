@@ -43,8 +43,8 @@ def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str,
 class Record:
     """Wraps the plain JSON of one node.
 
-    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts where there are any; address
-    and earlier where a report has them.
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts and no_answer where there are
+    any; address and earlier where a report has them.
     """
 
     data: Mapping[str, Any]
@@ -64,6 +64,11 @@ class Record:
     def module_error(self) -> str | None:
         """Why the module that takes the evidence failed, if so."""
         return self.data.get("module_error")
+
+    @property
+    def no_answer(self) -> str | None:
+        """Why the wait for the node's answer was ended, if so."""
+        return self.data.get("no_answer")
 
     @cached_property
     def evidence(self) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64encode
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.skewgate.preflight.plugins.action import node_check
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import watch
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -153,6 +156,25 @@ def test_every_jwt_that_was_sent_is_recognised_whenever_the_node_gives_it_back(
         signature = jwt.rpartition(".")[2]
         assert signature not in result
         assert b64encode(jwt.encode()).decode()[-100:-4] not in result
+
+
+def test_a_node_that_never_answers_is_given_up_and_not_asked_again(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(watch, "end_children", ended.set)
+    monkeypatch.setattr(node_check, "answer_limit_s", lambda _arguments: 0.1)
+    result = run({**WITHOUT_JWT, "wait_s": 60}, lambda **_call: {"msg": f"ended: {ended.wait(30)}"})
+    assert ended.is_set()
+    assert (result["verdict"], result["record"]["no_answer"]) == ("refuse", "it did not answer within 0 s")
+    assert result["judgement"]["findings"][0]["keys"] == ["no_answer"]
+
+
+@pytest.mark.parametrize("timeout_s", [1, 30])
+def test_a_node_has_the_time_for_its_answer_that_its_slowest_probe_may_take(timeout_s: float) -> None:
+    app = {"attempts": [{}], "repositories": ["acme/a", "acme/b"]}
+    arguments = {"sections": ["clock", "github_apps", "ntp"], "timeout_s": timeout_s, "github_apps": [app]}
+    limit_s = node_check.answer_limit_s(arguments)
+    assert limit_s > node_check.NODE_STARTS_WITHIN_S + github_apps.bound_s([app], timeout_s)
+    assert limit_s > node_check.answer_limit_s({**arguments, "sections": ["clock"]})
 
 
 @pytest.mark.parametrize("collected", [{}, {"end_mono_ns": 2**62}, {"wall_ns": 2**62}, {"mono_ns": -1}, None])

@@ -30,6 +30,13 @@ def test_a_module_that_failed_is_inconclusive_and_says_why():
     assert "Python 3.8" in finding.remedy
 
 
+def test_a_node_whose_answer_does_not_end_is_inconclusive_and_says_what_to_look_at():
+    finding = judge({**without_evidence(""), "no_answer": "it did not answer within 150 s"})
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.NO_ANSWER,))
+    assert "did not answer within 150 s" in finding.summary
+    assert "gate_timeout_s" in finding.remedy
+
+
 def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address():
     messages = [f"Failed to connect: ssh: connect to host 10.77.0.{n} port 22: No route to host" for n in (15, 16)]
     assert {judge(unreached(message)).about for message in messages} == {("No route to host",)}
