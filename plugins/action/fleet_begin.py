@@ -15,15 +15,16 @@ from ansible import constants
 from ansible.utils.display import Display
 
 from ..modules import fleet_begin as module
-from ..modules import node_check
-from ..plugin_utils.boundary.arguments import documented
+from ..modules import node_check, remediation_plan
+from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
-from ..plugin_utils.boundary.variables import OF_RUNS, not_known, settings_of_roles
+from ..plugin_utils.boundary.variables import OF_RUNS, not_known, read_settings, setting_of, settings_of_roles
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
 from ..plugin_utils.plain_action import PlainAction, failed
+from ..plugin_utils.remediation.settings import Settings
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
 
 ROOM_OF_NODE_BYTES = 64 * 1024
@@ -47,13 +48,13 @@ class ActionModule(PlainAction):
         play = PlayVariables(self._task, self._templar, variables)
         # Every batch of a play comes here, and every host where the strategy has no order.
         state = Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-begun-{play.play_id}.json"
-        return _once(state, lambda: _begin(args["hosts"], play))
+        return _once(state, lambda: _begin(args["hosts"], play, remediation=args["remediation"]))
 
 
-def _begin(hosts: list[str], play: PlayVariables) -> dict[str, Any]:
+def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[str, Any]:
     _, options = documented(node_check.DOCUMENTATION)
     try:
-        run = read_run_settings(list(_groups(hosts, play)), options)
+        run = read_run_settings(list(_groups(hosts, play, remediation=remediation)), options)
         begin(run.report_dir, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
     except SettingsError as error:
         return _wrong(error.problems)
@@ -64,7 +65,7 @@ def _begin(hosts: list[str], play: PlayVariables) -> dict[str, Any]:
     return _begun(run)
 
 
-def _groups(hosts: list[str], play: PlayVariables) -> Iterator[Variables]:
+def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iterator[Variables]:
     """The hosts with equal settings together: these are worked out and validated once."""
     members: dict[str, list[str]] = {}
     variables_of: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
@@ -75,14 +76,29 @@ def _groups(hosts: list[str], play: PlayVariables) -> Iterator[Variables]:
         members.setdefault(key, []).append(host)
         variables_of.setdefault(key, (variables, names))
     for key, (of_first, names) in variables_of.items():
-        # Those of remediation are read where it plans.
-        known = [name for name in names if name in settings_of_roles() and not name.startswith("chrony_")]
-        known += [name for name in names if name == "chrony_nts_servers"]
-        values, problems = play.worked_out(of_first, known)
+        of_checks = [name for name in names if name.startswith("gate_") or name == setting_of("nts_servers")]
+        read = names if remediation else of_checks
+        values, problems = play.worked_out(of_first, [name for name in read if name in settings_of_roles()])
+        if remediation and read_settings(values)[0]["gate_remediate"]:
+            problems += _wrong_in_role(values)
         misspelt, others = not_known(names, values.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
         yield Variables(hosts=members[key], values=values, problems=[*problems, *misspelt])
+
+
+def _wrong_in_role(values: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the settings of the role that remediates."""
+    _, options = documented(remediation_plan.DOCUMENTATION)
+    given = {name: values[f"chrony_{name}"] for name in options if f"chrony_{name}" in values}
+    # By default they are the gate's, which are read as such; and a check registers what is measured.
+    given = {"servers": ["ntp.invalid"], **given, "measured": "gate_before"}
+    args, problems = read_arguments(remediation_plan.DOCUMENTATION, given, prefix="chrony_")
+    try:
+        Settings.read({**args, "host": ""}, problems)
+    except SettingsError as error:
+        return error.problems
+    return []
 
 
 def _begun(run: RunSettings) -> dict[str, Any]:

@@ -24,6 +24,10 @@ options:
     type: list
     elements: str
     required: true
+  remediation:
+    description: Whether nodes are remediated in this run; then the variables C(chrony_*) are read too.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full

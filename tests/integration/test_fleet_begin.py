@@ -103,6 +103,19 @@ def test_what_is_wrong_on_all_hosts_is_told_once_and_without_their_names(tmp_pat
     assert "Check the node" not in done.stdout
 
 
+def test_the_settings_of_remediation_are_read_before_any_host_is_contacted_if_it_may_be_needed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = {"chrony_makestep": "sometimes", "chrony_servers": ["a b"], "chrony_min_sources": "few"}
+    hosts = inventory(tmp_path, wrong, a={}, b={"chrony_pools": "{{ nowhere }}"})
+    assert cli.main(["gate", "-i", str(hosts), "--report-dir", str(tmp_path / "report")]) == 2
+    err = capsys.readouterr().err
+    for name in (*wrong, "chrony_pools"):
+        assert f"\n  {name}: " in err, err
+    assert err.count("chrony_servers: ") == 1
+    assert cli.main(["check", "-i", str(hosts), "--report-dir", str(tmp_path / "report")]) in (3, 4)
+
+
 def test_hosts_that_name_different_folders_for_one_report_are_refused(tmp_path: Path) -> None:
     inventory(tmp_path, a={}, b={"gate_report_dir": str(tmp_path / "elsewhere")})
     status, printed = played(tmp_path, BEGIN)
