@@ -50,9 +50,9 @@ class Collection:
     """Takes one node's evidence, with what the controller notes beside it.
 
     ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
-    plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives the limits on
-    an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is asked only
-    if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds).
+    plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives
+    the limits on an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is
+    asked only if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds).
     """
 
     policy: Policy
