@@ -33,6 +33,7 @@ def commands_of_shell(text: str) -> None:
 
 
 def options_of_chronyd(text: str) -> None:
+    """As the section ``chrony`` reads a file of the service's environment."""
     chrony._options(text)
 
 
@@ -62,6 +63,7 @@ TEXTS: dict[str, tuple[Callable[[str], object], str, int]] = {
 
 
 def least_s(function: Callable[[str], object], text: str) -> float:
+    """The least of three runs: what the text takes when nothing disturbs it."""
     took = []
     for _attempt in range(3):
         begun_s = time.perf_counter()
