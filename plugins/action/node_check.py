@@ -55,18 +55,20 @@ class ActionModule(CallingAction, PlainAction):
 
     documentation = module.DOCUMENTATION
     _requires_connection = True
+    _from_variables = False
 
     @property
     def prefix(self) -> str:
-        """The role chrony, too, checks by the gate's variables."""
-        return ROLES if super().prefix else ""
+        """The role chrony, too, checks by the gate's variables, and so does a task of one's own that reads these."""
+        return ROLES if super().prefix or self._from_variables else ""
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
         given, wrong = super().given(variables)
         _, options = documented(self.documentation)
         args, _ = read_arguments(self.documentation, given)
-        if not args["from_variables"]:
+        self._from_variables = args["from_variables"]
+        if not self._from_variables:
             return given, wrong
         play = PlayVariables(self._task, self._templar, variables)
         of_host = play.of(variables["inventory_hostname"])

@@ -120,6 +120,7 @@ def test_what_is_wrong_with_a_variable_is_told_by_its_name_and_the_node_is_not_c
         "gate_checks": ["clock_skew"],
         "gate_timeout_s": "soon",
         "gate_environment": "x",
+        "gate_max_skew_s": -1,
         "chrony_nts_servers": {"a": 1},
     }
     (answer,) = results(tmp_path, {"skewgate.preflight.node_check": {"from_variables": True}, "vars": settings})
@@ -128,6 +129,7 @@ def test_what_is_wrong_with_a_variable_is_told_by_its_name_and_the_node_is_not_c
         "gate_ntp_servers: can't be worked out",
         "gate_timeout_s: expected a number",
         "gate_environment: expected",
+        "gate_max_skew_s: expected a number of seconds above 0",
     ):
         assert [problem for problem in problems if problem.startswith(name)], problems
     assert [problem for problem in problems if problem.startswith("chrony_nts_servers: expected a list")], problems
