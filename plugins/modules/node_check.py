@@ -135,9 +135,9 @@ options:
     type: float
     default: 1.0
   timeout_s:
-    description: The bound of each exchange with a server, in seconds. From it follows how long the whole answer may take,
-      a minute more than the slowest exchanges (150 s for one App and one repository by default); then the node is refused as
-      not judged.
+    description: The bound of each exchange with a server, in seconds. From it follows how long the whole answer may
+      take, a minute more than the slowest exchanges (150 s for one App and one repository by default); then the node
+      is refused as not judged.
     type: float
     default: 5
   mints_per_minute:
