@@ -65,7 +65,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
             checks.append(read_check_settings(options_of(settings, options), list, problems))
         except SettingsError as error:
             problems = error.problems
-        for problem in problems:
+        for problem in dict.fromkeys(problems):
             hosts_of.setdefault(problem, []).extend(group.hosts)
     count = sum(len(group.hosts) for group in groups)
     shared = [_problem_text(problem, hosts, count) for problem, hosts in hosts_of.items()]

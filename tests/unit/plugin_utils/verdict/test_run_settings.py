@@ -56,6 +56,11 @@ def test_a_problem_is_told_once_with_the_hosts_that_have_it_unless_all_do() -> N
     assert one == "gate_x: can't be worked out (on c)"
 
 
+def test_a_problem_that_two_readers_find_is_one() -> None:
+    said = "chrony_nts_servers: 'a b': it has a blank; give the name alone, without options"
+    assert problems(of("a", problems=(said,), chrony_nts_servers=["a b"])) == [said]
+
+
 def test_all_problems_of_all_hosts_come_at_once() -> None:
     found = problems(of("a", gate_clients=["argo"]), of("b", gate_timeout_s="soon"), of("c", gate_report_dir="/other"))
     assert [line.split(":")[0] for line in found] == ["gate_clients", "gate_timeout_s", "gate_report_dir"]
