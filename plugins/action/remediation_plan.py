@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..modules import remediation_plan as module
+from ..plugin_utils.boundary.arguments import documented, read_arguments
+from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.model.record import Record
@@ -22,6 +24,18 @@ class ActionModule(PlainAction):
 
     documentation = module.DOCUMENTATION
     _requires_connection = False
+
+    def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
+        given, wrong = super().given(variables)
+        _, options = documented(self.documentation)
+        if not read_arguments(self.documentation, given)[0]["from_variables"]:
+            return given, wrong
+        play = PlayVariables(self._task, self._templar, variables)
+        of_host = play.of(variables["inventory_hostname"])
+        names = {f"chrony_{option}": option for option in options if option not in given}
+        values, problems = play.worked_out(of_host, [name for name in names if name in of_host])
+        return {**{names[name]: value for name, value in values.items()}, **given}, [*wrong, *problems]
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The plan for the host, from what node_check registered in one of its variables; a refusal to plan fails the task."""

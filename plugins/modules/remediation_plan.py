@@ -95,6 +95,11 @@ options:
       - It needs no signature.
     type: path
   # Not settings:
+  from_variables:
+    description: Whether an option that the task does not give is read from the host's variable that has its name behind
+      C(chrony_), as in the role C(skewgate.preflight.chrony). Facts of the node are no such variables.
+    type: bool
+    default: false
   measured:
     description: The name of the variable in which a task of M(skewgate.preflight.node_check) was registered.
     type: str

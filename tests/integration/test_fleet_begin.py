@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from skewgate import cli
+from tests.builders import record, time_services
 from tests.integration.conftest import BIN, REPOSITORY, playbook_here
+from tests.reports import checked
 
 GOOD: dict[str, Any] = {
     "ansible_connection": "local",
@@ -208,3 +210,28 @@ def test_a_fact_of_another_name_loosens_no_check_of_its_node(tmp_path: Path, mon
     status, printed = played(tmp_path, {"liar": {}}, check, show)
     assert status == 0, printed
     assert '"msg": "9999 0.5"' in printed
+
+
+def test_a_fact_of_another_name_does_not_choose_a_file_of_the_controller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "true")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/liar.py").write_text(
+        LIAR.replace('"gate_report_dir": "/nowhere/at/all"', '"site_file": "/etc/shadow"')
+    )
+    settings = {
+        "chrony_package_file": "{{ site_file }}",
+        "site_file": "/srv/chrony.deb",
+        "chrony_servers": ["127.0.0.1"],
+    }
+    inventory(tmp_path, settings, a={"measured": checked(record(time_services=time_services()))})
+    plan = {
+        "skewgate.preflight.remediation_plan": {"measured": "measured", "from_variables": True},
+        "register": "plan",
+        "ignore_errors": True,
+    }
+    show = {"ansible.builtin.debug": {"msg": "{{ site_file }} {{ plan.package_file }}"}}
+    status, printed = played(tmp_path, {"liar": {}}, plan, show)
+    assert status == 0, printed
+    assert '"msg": "/etc/shadow /srv/chrony.deb"' in printed
