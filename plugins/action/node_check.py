@@ -26,6 +26,7 @@ from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of, settings_of_roles
 from ..plugin_utils.boundary.watch import CutOffError
+from ..plugin_utils.checks import discover
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
 from ..plugin_utils.formats.report_text import refusal
@@ -47,7 +48,9 @@ WAIT_REPORTED_FROM_S = 20
 
 display = Display()
 
-settings_of_roles()  # read before Ansible forks for each host
+# Read and imported before Ansible forks for each host.
+settings_of_roles()
+discover()
 
 
 class ActionModule(CallingAction, PlainAction):

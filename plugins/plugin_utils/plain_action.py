@@ -32,11 +32,15 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     _supports_diff = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ansible's entry: the action's answer as the task's result."""
+        """Ansible's entry: the action's answer as the task's result, in plain JSON.
+
+        Ansible's process reads it in a thread. A value of a class of ours, such as a finding's key, would make that thread import
+        the class; what is forked meanwhile waits for ever for the import to end.
+        """
         result: dict[str, Any] = super().run(tmp, task_vars)
         given, wrong = self.given(task_vars or {})
         args, problems = read_arguments(self.documentation, given, prefix=self.prefix)
-        return {**result, **self.answer(args, [*wrong, *problems], task_vars or {})}
+        return {**result, **plain(self.answer(args, [*wrong, *problems], task_vars or {}))}
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002 - for those that read more
         """The task's arguments before they are read, and what is wrong with where they come from."""

@@ -240,3 +240,15 @@ def test_a_jwt_is_not_sent_while_ansible_would_leave_it_in_a_file_or_print_it(
 
 def test_a_check_without_credentials_takes_any_connection(run: Any) -> None:
     assert run(WITHOUT_JWT, lambda **_call: {"evidence": record()["evidence"]}, can_pipe=False)["verdict"] == "admit"
+
+
+def types_in(value: Any) -> set[type]:
+    if isinstance(value, dict):
+        return {type(value)}.union(*(types_in(item) for pair in value.items() for item in pair))
+    return {type(value)}.union(*map(types_in, value)) if isinstance(value, list) else {type(value)}
+
+
+def test_a_result_has_no_class_of_ours_for_which_ansibles_own_process_would_import_it_while_it_forks(run: Any) -> None:
+    """A worker that was forked meanwhile waited for ever."""
+    result = run({**WITHOUT_JWT, "checks": ["clock_skew", "sync_state"]}, lambda **_call: {"evidence": {}})
+    assert types_in(result) <= {dict, list, str, int, float, bool, type(None)}
