@@ -41,10 +41,15 @@ def python_since(oldest: tuple[int, int]) -> str:
 @pytest.fixture(params=PYTHONS)
 def ansible_playbook(request: pytest.FixtureRequest) -> Path:
     """The ansible-playbook of a venv that has this ansible-core."""
-    venv = REPOSITORY / f"build/ansible-{request.param}"
+    return playbook_of(request.param)
+
+
+def playbook_of(core: str) -> Path:
+    """The ansible-playbook of a venv that has this ansible-core, made where it is not there; skips without its Python."""
+    venv = REPOSITORY / f"build/ansible-{core}"
     if not (venv / "bin/ansible-playbook").exists():
-        subprocess.run([python_since(PYTHONS[request.param]), "-m", "venv", "--clear", venv], check=True)
-        install = ["install", "-q", "-e", REPOSITORY, f"ansible-core~={request.param}.0"]
+        subprocess.run([python_since(PYTHONS[core]), "-m", "venv", "--clear", venv], check=True)
+        install = ["install", "-q", "-e", REPOSITORY, f"ansible-core~={core}.0"]
         subprocess.run([venv / "bin/python", "-m", "pip", *install], check=True, timeout=300)
     return venv / "bin/ansible-playbook"
 
