@@ -84,8 +84,10 @@ class NodeAction(PlainAction):
             answer = self.asked(given, variables)
         except AnsibleConnectionFailure as failure:  # the node is unreachable, which Ansible words
             raise AnsibleConnectionFailure(shown(failure.message)) from None
-        except (AnsibleError, RecursionError) as failure:  # its result would be passed on
+        except AnsibleError as failure:  # its result would be passed on
             return failed(shown(failure) or "the module could not be run")
+        except Exception as failure:  # noqa: BLE001 - Ansible itself stumbles over keys of another type, `stdout: []` for one
+            return failed(shown(f"The node's answer can't be read: {type(failure).__name__}: {failure}"))
         try:
             return read_answer(self.returned, answer)
         except ValueError as error:

@@ -185,7 +185,7 @@ def assert_reaches_nothing(result: Result, fleet: Fleet, alone: Result) -> None:
         assert not path.is_file() or CANARY.encode() not in path.read_bytes()
 
 
-SERVERS = {"chrony_servers": [NTP_ADDRESS], "chrony_min_sources": 1}
+SERVERS = {"chrony_servers": [NTP_ADDRESS], "chrony_min_sources": 1, "chrony_proof_timeout_s": 3}
 
 
 @pytest.mark.nightly

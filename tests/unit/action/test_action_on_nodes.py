@@ -79,6 +79,12 @@ def test_an_error_of_ansible_passes_on_no_result(remediate: Any) -> None:
     assert "\x1b" not in answer["msg"]
 
 
+def test_an_answer_that_ansible_stumbles_over_is_the_nodes_own_failure(remediate: Any) -> None:
+    answer = remediate(raising(AttributeError("'list' object has no attribute 'splitlines'")))
+    assert answer["failed"]
+    assert "The node's answer can't be read" in answer["msg"]
+
+
 def test_a_module_of_ansible_gets_its_own_arguments(run_action: Any) -> None:
     asked: list[dict[str, Any]] = []
     args = {"module": "command", "arguments": {"argv": ["true"]}}
