@@ -71,9 +71,10 @@ reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and S
 molecule: $(READY) ## The molecule scenario on a fresh node of the lab
 	pytest tests/integration/test_molecule.py
 
-bench: $(READY) ## What judging costs, and reading a text on a node, as ratios
+bench: $(READY) ## What judging costs, and reading what a hostile node says, as ratios
 	@python -m tests.benchmarks.judging
 	@python -m tests.benchmarks.node_texts
+	@python -m tests.benchmarks.parsing
 
 clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

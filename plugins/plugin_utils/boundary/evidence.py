@@ -48,6 +48,15 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def as_strict_json(value: Any) -> Any:
+    """JSON data with null for numbers that JSON does not have: what a daemon prints may be ``nan``."""
+    if isinstance(value, dict):
+        return {key: as_strict_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_strict_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:
     """A node's evidence with each of its sections in the guaranteed form, or malformed; never raises.
 

@@ -6,14 +6,19 @@ may be missing: not every node has it, or evidence that was saved by an earlier 
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from .shapes import (
     MAX_SAFE,
     MAX_TEXT,
+    MalformedError,
     Shape,
     by_name,
     fields,
     flag,
     items,
+    lines,
     maybe,
     number,
     octets,
@@ -21,11 +26,16 @@ from .shapes import (
     text,
     whole,
 )
+from .text import Tokens
 
 MAX_MOMENT_S = 253_402_300_799
 """The end of the year 9999, which certificates that never end have (RFC 5280, section 4.1.2.5)."""
 
-MANY = 10_000
+MAX_LINES = 3000
+"""The most lines of a command's answer and of a file, and of all files of one configuration those that say something."""
+
+MANY = 1000
+FEW = 100
 
 # A node's own clock, wherever it stands: from 1970 to 2262, as the kernel can show it.
 NS = whole(0, MAX_SAFE)
@@ -38,9 +48,12 @@ PID = whole(-1, 2**31)
 PORT = whole(0, 65535)
 NAME = text()
 MESSAGE = text(MAX_TEXT)
-FILE = text(MAX_TEXT)
+FILE = lines(MAX_LINES)
 LINE = text(MAX_TEXT)
 NAMES = items(NAME, MANY)
+UNIT_NAME = text(256)
+"""systemd allows 255 characters (its src/basic/unit-name.h)."""
+
 
 ANSWER = or_failed(fields({"rc": whole(-255, 255), "stdout": FILE, "stderr": FILE}))
 """What a command answered."""
@@ -49,15 +62,24 @@ COMMANDS = by_name(ANSWER)
 
 UNREAD = fields({"path": NAME, "error": MESSAGE, "kind?": text(40)})
 READ = fields({"path": NAME, "text": FILE, "mtime_s?": MOMENT_S})
-CONFIG = fields(
+_CONFIG = fields(
     {
         "path?": maybe(NAME),
-        "files": items(READ, 100),
-        "unread?": items(UNREAD),
-        "sources_dirs?": items(fields({"path": NAME, "exists": flag})),
+        "files": items(READ, FEW),
+        "unread?": items(UNREAD, FEW),
+        "sources_dirs?": items(fields({"path": NAME, "exists": flag}), FEW),
     }
 )
-"""A daemon's configuration."""
+_TELLING = re.compile(r"^[ \t]*[^\s#!;%]", re.MULTILINE)
+
+
+def CONFIG(value: Any, tokens: Tokens) -> Any:  # noqa: N802 - a shape as the others
+    """A daemon's configuration: its files have at most MAX_LINES lines together that are no comment."""
+    read = _CONFIG(value, tokens)
+    telling = sum(len(_TELLING.findall(file["text"])) for file in read["files"])
+    if telling > MAX_LINES:
+        raise MalformedError(f"at most {MAX_LINES} lines that are no comment in all files", telling)
+    return read
 
 
 def _of_daemon(**more: Shape) -> Shape:
@@ -71,8 +93,8 @@ REQUEST_ERROR = fields(
 """Why a request has no answer, or another one than it should."""
 
 _UNIT = {
-    "unit": NAME,
-    "names?": NAMES,
+    "unit": UNIT_NAME,
+    "names?": items(UNIT_NAME, FEW),
     "load_state": text(40),
     "active_state": text(40),
     "unit_file_state": text(40),
@@ -167,7 +189,7 @@ SECTIONS: dict[str, Shape] = {
         {
             "manager": text(40),
             "units": or_failed(
-                items(fields({**_UNIT, "sub_state": text(40), "main_pid": PID})),
+                items(fields({**_UNIT, "sub_state": text(40), "main_pid": PID}), 300),
             ),
             "processes?": items(
                 fields(
@@ -179,7 +201,8 @@ SECTIONS: dict[str, Shape] = {
                         "cgroup?": maybe(NAME),
                         "contained?": maybe(flag),
                     }
-                )
+                ),
+                300,
             ),
         }
     ),
@@ -207,11 +230,12 @@ SECTIONS: dict[str, Shape] = {
                     {
                         "server": NAME,
                         "addresses": NAMES,
-                        "samples": items(_either(_SAMPLE, _NO_SAMPLE)),
+                        "samples": items(_either(_SAMPLE, _NO_SAMPLE), 200),
                         "error?": maybe(MESSAGE),
                         "kind?": text(40),
                     }
-                )
+                ),
+                FEW,
             )
         }
     ),
@@ -230,7 +254,8 @@ SECTIONS: dict[str, Shape] = {
                         "certificate_time_error": maybe(MESSAGE),
                         "certificate?": maybe(CERTIFICATE),
                     }
-                )
+                ),
+                FEW,
             )
         }
     ),

@@ -84,6 +84,19 @@ def text(most: int = MAX_NAME, one_of: Collection[str] = ()) -> Shape:
     return read
 
 
+def lines(most: int) -> Shape:
+    """A text of at most so many lines, and of MAX_TEXT characters."""
+    whole_text = text(MAX_TEXT)
+
+    def read(value: Any, tokens: Tokens) -> str:
+        shown: str = whole_text(value, tokens)
+        if shown.count("\n") > most:
+            raise MalformedError(f"a text of at most {most} lines", value)
+        return shown
+
+    return read
+
+
 def octets(most: int) -> Shape:
     """So many octets at most, each as two hexadecimal digits."""
     digits = text(2 * most)

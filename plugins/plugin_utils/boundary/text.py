@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -50,6 +51,14 @@ def printable_file(text: str) -> str:
     'server\ta\nserver b server c\\x00'
     """
     return text if text.isprintable() else text.replace("\r\n", "\n").translate(_OF_A_FILE)
+
+
+def finite(text: str) -> float:
+    """A number in text. Raises ValueError where it is none, ``nan`` or infinite: no comparison with these tells anything."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, found {text[:40]!r}")
+    return number
 
 
 # GitHub's tokens and JWTs by their form (GitHub's "About authentication", token formats; RFC 7519: base64url of {" begins so),

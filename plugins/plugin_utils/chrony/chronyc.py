@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..boundary.text import finite
+
 LOCAL_REFID = "7F7F0101"
 """The reference ID of ``local``: chronyd serves its own free-running clock."""
 
@@ -109,7 +111,7 @@ def parse_tracking(text: str) -> Tracking:
     if len(fields) != 14:
         raise ValueError(f"chronyc tracking: expected 14 fields, found {len(fields)}")
     refid, name, stratum, *numbers, leap = fields
-    return Tracking(refid, name, leap, int(stratum), *(float(number) for number in numbers))
+    return Tracking(refid, name, leap, int(stratum), *map(float, numbers))
 
 
 def parse_sources(text: str) -> list[Source]:
@@ -118,7 +120,7 @@ def parse_sources(text: str) -> list[Source]:
     Raises ValueError where a row is not that.
     """
     return [
-        Source(mode, state, name, int(stratum), int(poll), int(reach, 8), _ago_s(last_rx), *map(float, offsets))
+        Source(mode, state, name, int(stratum), int(poll), int(reach, 8), _ago_s(last_rx), *map(finite, offsets))
         for mode, state, name, stratum, poll, reach, last_rx, *offsets in _rows("sources", text, 10)
     ]
 
@@ -147,9 +149,9 @@ def parse_selectdata(text: str) -> list[Selection]:
             "".join(options[:5]).replace("-", ""),
             "".join(options[5:]).replace("-", ""),
             _ago_s(last_rx),
-            float(score),
-            float(low),
-            float(high),
+            finite(score),
+            finite(low),
+            finite(high),
             leap,
         )
         for state, name, authenticated, *options, last_rx, score, low, high, leap in _rows("selectdata", text, 18)
@@ -168,7 +170,7 @@ def _rows(command: str, text: str, expected: int) -> list[list[str]]:
     rows = [line.split(",") for line in text.splitlines()]
     for row in rows:
         if len(row) != expected:
-            raise ValueError(f"chronyc {command}: expected {expected} fields, found {len(row)}: {','.join(row)!r}")
+            raise ValueError(f"chronyc {command}: expected {expected} fields, found {len(row)}: {','.join(row)[:80]!r}")
     return rows
 
 

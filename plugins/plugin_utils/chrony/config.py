@@ -22,6 +22,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MAX_LINE_BYTES = 2048
+MAX_FOLLOWED = 100
+"""How many files and folders a configuration may name to be drawn in: more than the probe reads files."""
+
 DEFAULT_POOL_SOURCES = 4
 MAX_POOL_SOURCES = 16
 
@@ -31,7 +34,7 @@ _FAMILIES = {"include": "", "confdir": ".conf", "sourcedir": ".sources"}
 _SOURCES = ("server", "pool", "peer")
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
-_REAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_REAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _HEXADECIMAL = re.compile(r"(0x)?[0-9a-f]+", re.IGNORECASE)
 
 _FLAGS = "auto_offline burst copy iburst ipv4 ipv6 noselect nts offline prefer require trust xleave"
@@ -239,6 +242,7 @@ class _Reader:
         self.dropped: list[Problem] = []
         self.unmatched: list[Directive] = []
         self.source_dirs: list[Directive] = []
+        self.followed = 0
 
     def read(self, printed: Mapping[str, Any] | None) -> ChronyConfig:
         if self.path is not None and self.path in self.texts:
@@ -310,7 +314,11 @@ class _Reader:
                 self.directives.append(directive)
 
     def _found(self, directive: Directive) -> list[str]:
-        """The files that a directive draws in, in chronyd's order."""
+        """The files that a directive draws in, in chronyd's order; beyond MAX_FOLLOWED none."""
+        self.followed += len(directive.arguments)
+        if self.followed > MAX_FOLLOWED:
+            self.unmatched.append(directive)
+            return []
         if directive.name == "include":
             found = sorted(path for path in self.texts if matches(path, directive.arguments[0]))
             tried = (unread.path for unread in self.unread.values() if unread.kind is not UnreadKind.MISSING)

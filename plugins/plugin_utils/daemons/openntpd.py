@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..boundary.text import finite
 from ..model.record import Record
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
 from .common.first_correction import arguments, configuration_lines, has_option
@@ -85,21 +86,21 @@ def parse_status(text: str) -> Status:
     return Status(
         synced=state[1] == "synced",
         stratum=int(state[2]) if state[2] else None,
-        offset_s=0.0 - float(state[3]) / 1000 if state[3] else None,
-        constraint_offset_s=float(constraint[1]) if constraint else None,
+        offset_s=0.0 - finite(state[3]) / 1000 if state[3] else None,
+        constraint_offset_s=finite(constraint[1]) if constraint else None,
         rows=tuple(rows),
     )
 
 
 def _row(name: str, head: re.Match[str]) -> Row:
-    times = [float(value) / 1000 for value in re.findall(r"(-?\d+\.\d+)ms", head[7])]
+    times = [finite(value) / 1000 for value in re.findall(r"(?<![\d.])(-?\d+\.\d+)ms", head[7])]
     offset_s, delay_s, jitter_s = (*times, None, None, None)[:3]
     return Row(
         name=name,
         selected=head[1] == "*",
         trust=int(head[3]),
         stratum=None if head[4] == "-" else int(head[4]),
-        poll_s=float(head[6]),
+        poll_s=finite(head[6]),
         offset_s=None if offset_s is None else 0.0 - offset_s,
         delay_s=delay_s,
         jitter_s=jitter_s,

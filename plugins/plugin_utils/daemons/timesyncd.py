@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..boundary.text import finite
 from ..clock.ntp_packet import NS
 from ..model.record import Record
 from .common.daemon import Daemon, FirstCorrection, TimeDaemon
@@ -88,7 +89,9 @@ def parse_timesync(text: str) -> Timesync:
 
 def _message(text: str) -> Message:
     # Before version 253 the comma after Ignored is missing.
-    fields = dict(re.findall(r"(\w+)=(.*?)(?=,? \w+=|\s*}$)", text))
+    # A value may have blanks: a field ends where the next one's name begins.
+    parts = re.split(r",? (?=\w+=)", text.removeprefix("{").removesuffix("}").strip())
+    fields = {name: value.rstrip(",") for name, _, value in (part.partition("=") for part in parts)}
     try:
         return Message(
             leap=int(fields["Leap"]),
@@ -112,7 +115,7 @@ def parse_timespan(text: str) -> float:
     parts = [re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]+)", word) for word in words]
     if not words or not all(part and part[2] in _UNIT_S for part in parts):
         raise ValueError(f"expected a time span: {text!r}")
-    return sum(float(part[1]) * _UNIT_S[part[2]] for part in parts if part)
+    return sum(finite(part[1]) * _UNIT_S[part[2]] for part in parts if part)
 
 
 def parse_timestamp(text: str) -> float:

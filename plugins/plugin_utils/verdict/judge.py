@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import daemons
+from ..boundary.evidence import as_strict_json
 from ..checks import Check, discover
 from ..clock.skew import as_json
 from ..model.finding import CommonKey, Finding, follows_from
@@ -134,5 +135,5 @@ def _as_json(name: str, finding: Finding, policy: Policy, *, remediable: bool) -
         "summary": finding.summary,
         "why": finding.why,
         "remedy": finding.remedy,
-        "seen": dict(finding.seen),
+        "seen": as_strict_json(dict(finding.seen)),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from ...boundary.text import finite
 from ...model.record import Record
 from .daemon import TimeDaemon
 from .synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
@@ -73,9 +74,9 @@ def parse_system_variables(text: str) -> SystemVariables:
             stratum=int(variables["stratum"]),
             refid=variables["refid"].strip(),
             source=(re.findall(r"\bsync_(\w+)", text) or ["unspec"])[0],
-            root_delay_s=float(variables["rootdelay"]) / 1000,
-            root_dispersion_s=float(variables["rootdisp"]) / 1000,
-            offset_s=0.0 - float(variables["offset"]) / 1000,
+            root_delay_s=finite(variables["rootdelay"]) / 1000,
+            root_dispersion_s=finite(variables["rootdisp"]) / 1000,
+            offset_s=0.0 - finite(variables["offset"]) / 1000,
             update_interval_s=2.0 ** max(0, min(17, int(variables["tc"]))),
             age_s=_age_s(variables.get("reftime", ""), variables.get("clock", "")),
         )
@@ -121,7 +122,7 @@ def parse_associations(text: str) -> list[Association]:
             stratum=int(stratum),
             reach=reached,
             refid=refid,
-            offset_s=0.0 - float(offset) / 1000 if reached else None,
+            offset_s=0.0 - finite(offset) / 1000 if reached else None,
             last_rx_s=None if when == "-" else _seconds(when),
         )
         rows.append(Association(peer, kind, None if poll == "-" else _seconds(poll)))
@@ -133,7 +134,7 @@ def _seconds(text: str) -> float:
     match = re.fullmatch(r"(\d+)([smhdy]?)", text)
     if not match:
         raise ValueError(f"ntpq -pn: expected a time: {text!r}")
-    return float(int(match[1]) * _SECONDS[match[2]])
+    return finite(match[1]) * _SECONDS[match[2]]
 
 
 def _is_own_clock(refid: str, source: str) -> bool:

@@ -64,19 +64,21 @@ def test_every_section_that_the_module_takes_has_a_form_of_its_own():
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("ntp", "servers", 0, "addresses"), None, "servers[0].addresses: expected a list of at most 10000 items, found null"),
+        (("ntp", "servers", 0, "addresses"), None, "servers[0].addresses: expected a list of at most 1000 items, found null"),
         (("ntp", "servers", 0, "samples", 0, "t1_wall_ns"), -1, "found -1"),
         (("ntp", "servers", 0, "samples", 0, "t1_wall_ns"), 2**63, "found a number that is too large"),
         (("ntp", "servers", 0, "samples", 0, "t1_wall_ns"), 1.5, "found 1.5"),
         (("ntp", "servers", 0, "samples", 0, "t1_wall_ns"), True, "found true"),
         (("ntp", "servers", 0, "server"), "x" * 5000, "found a text of 5000 characters"),
-        (("ntp", "servers"), [{}] * 1001, "expected a list of at most 1000 items"),
+        (("ntp", "servers"), [{}] * 101, "expected a list of at most 100 items"),
         (("clock",), [], "found a list of 0 items"),
         (("clock", "adjtimex", "maxerror_us"), float("nan"), "found nan"),
         (("chrony", "commands"), 7, "expected a mapping of at most 100 names"),
         (("chrony", "commands", "tracking", "stdout"), "x" * (MAX_TEXT + 1), "expected a text of at most 300000 characters"),
         (("chrony", "commands", "tracking", "stdout"), "\x1b" * MAX_TEXT, "expected a text of at most 300000 characters"),
         (("github_apps", 0, "attempts", 0, "steps", 0, "status"), 1, "[0].attempts[0].steps[0].status"),
+        (("chrony", "commands", "tracking", "stdout"), "x\n" * 3001, "expected a text of at most 3000 lines"),
+        (("chrony", "config", "files"), [{"path": n, "text": "allow\n" * 1501} for n in "ab"], "in all files, found 3002"),
         (("boot", "uptime_s"), "long", "found a text of 4 characters"),
     ],
 )  # fmt: skip

@@ -341,3 +341,9 @@ def test_the_judge_is_pure(monkeypatch):
     before = json.dumps(data)
     judge.judge_record(data)
     assert json.dumps(data) == before
+
+
+def test_a_number_that_json_does_not_have_is_null_in_what_was_seen():
+    entry = judge_record(record(chrony=chrony(tracking(root_delay_s=float("nan")))))
+    json.dumps(entry, allow_nan=False)
+    assert entry["verdict"] == "refuse"
