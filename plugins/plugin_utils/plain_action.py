@@ -10,10 +10,16 @@ from ansible.plugins.action import ActionBase
 
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
+from .boundary.calls import PrintableAction, asking
 from .boundary.play_variables import plain as plain  # noqa: PLC0414 - for the actions
+from .boundary.text import Tokens
+from .boundary.watch import CutOffError
 from .boundary.written import ids_as_written
 
 COLLECTION = "skewgate.preflight"
+
+LONGEST_TASK_S = 4 * 3600
+"""No task of a remediation takes so long; the role gives each a ``timeout`` that is shorter."""
 
 
 class PlainAction(ActionBase):  # type: ignore[misc]
@@ -58,7 +64,7 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         """The task's result: from its arguments, from what is wrong with them, which fails it, and from the host's variables."""
 
 
-class NodeAction(PlainAction):
+class NodeAction(PrintableAction, PlainAction):
     """An action whose work a module does on the node: of its answer only what is documented comes back.
 
     What else a node answers stays here: facts, which Ansible would make variables, warnings, which it would print, and whatever
@@ -81,7 +87,10 @@ class NodeAction(PlainAction):
             return failed(f"Nothing was changed. The arguments are wrong: {'; '.join(problems)}")
         given = {name: value for name, value in args.items() if value is not None}
         try:
-            answer = self.asked(given, variables)
+            with asking(Tokens(), LONGEST_TASK_S):
+                answer = self.asked(given, variables)
+        except CutOffError as failure:
+            return failed(f"The node's answer can't be used: {failure}")
         except AnsibleConnectionFailure as failure:  # the node is unreachable, which Ansible words
             raise AnsibleConnectionFailure(shown(failure.message)) from None
         except AnsibleError as failure:  # its result would be passed on

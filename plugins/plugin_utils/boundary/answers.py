@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from .text import printable_file
+
 MAX_ANSWER = 1 << 20
 """In characters of JSON, of all documented keys together."""
 
@@ -60,7 +62,7 @@ def read_answer(returned: str, answer: Any) -> dict[str, Any]:
 
 def shown(text: object) -> str:
     """Text that a node said as it may be shown, cut in the middle if nobody would read all of it."""
-    said = _printable(str(text))
+    said = printable_file(str(text))
     half = MAX_MESSAGE // 2
     return said if len(said) <= MAX_MESSAGE else f"{said[:half]} [cut] {said[-half:]}"
 
@@ -91,16 +93,10 @@ _WORDS = {"bool": "true or false", "dict": "a mapping", "int": "a whole number",
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _printable(value)
+        return printable_file(value)
     if isinstance(value, Mapping):
-        return {_printable(str(key)): _clean(item) for key, item in value.items()}
+        return {printable_file(str(key)): _clean(item) for key, item in value.items()}
     return [_clean(item) for item in value] if isinstance(value, list) else value
-
-
-def _printable(text: str) -> str:
-    """A tab is kept as well as a newline: it is in the files that a difference shows."""
-    kept = "\n\t"
-    return "".join(c if c.isprintable() or c in kept else c.encode("unicode_escape").decode() for c in text)
 
 
 def _size(value: Any) -> int:

@@ -28,31 +28,8 @@ MAX_LINE = 20_000
 display = Display()
 
 
-class CallingAction(ActionBase):  # type: ignore[misc]
-    """An action that asks a node by modules whose answer has ``evidence``."""
-
-    def call_node(
-        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
-    ) -> dict[str, Any]:
-        """The module's answer: ``evidence`` in the guaranteed form, or ``msg`` and maybe ``module_stderr``, which say why not.
-
-        Raises AnsibleConnectionFailure, and CutOffError after ``limit_s``. ``tokens``: all JWTs that the node was sent. Nothing
-        else of the answer is passed on: no facts, no warnings.
-        """
-        try:
-            with only_printable(tokens), ended_within(limit_s):
-                answer: Any = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
-        except AnsibleConnectionFailure as failure:
-            raise AnsibleConnectionFailure(said(failure.message, tokens)) from None
-        except CutOffError:
-            raise
-        except Exception as failure:  # noqa: BLE001 - Ansible reads the answer first, and any form of it can trouble Ansible
-            return {"msg": said(f"Ansible could not run the module or read its answer: {failure}", tokens)}
-        if not isinstance(answer, Mapping):
-            return {}
-        if "evidence" in answer:
-            return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
-        return {key: said(answer[key], tokens) for key in ("msg", "module_stderr") if answer.get(key)}
+class PrintableAction(ActionBase):  # type: ignore[misc]
+    """An action that runs modules on a node. What Ansible itself prints of their answers while ``asking`` is printable."""
 
     def _low_level_execute_command(self, *args: Any, **options: Any) -> dict[str, Any]:
         """What Ansible calls for each command on the node, with what it printed made printable."""
@@ -71,6 +48,33 @@ class CallingAction(ActionBase):  # type: ignore[misc]
         return parsed
 
 
+class CallingAction(PrintableAction):
+    """An action that asks a node by modules whose answer has ``evidence``."""
+
+    def call_node(
+        self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
+    ) -> dict[str, Any]:
+        """The module's answer: ``evidence`` in the guaranteed form, or ``msg`` and maybe ``module_stderr``, which say why not.
+
+        Raises AnsibleConnectionFailure, and CutOffError after ``limit_s``. ``tokens``: all JWTs that the node was sent. Nothing
+        else of the answer is passed on: no facts, no warnings.
+        """
+        try:
+            with asking(tokens, limit_s):
+                answer: Any = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
+        except AnsibleConnectionFailure as failure:
+            raise AnsibleConnectionFailure(said(failure.message, tokens)) from None
+        except CutOffError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - Ansible reads the answer first, and any form of it can trouble Ansible
+            return {"msg": said(f"Ansible could not run the module or read its answer: {failure}", tokens)}
+        if not isinstance(answer, Mapping):
+            return {}
+        if "evidence" in answer:
+            return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
+        return {key: said(answer[key], tokens) for key in ("msg", "module_stderr") if answer.get(key)}
+
+
 def _plain(value: Any) -> Any:
     """The value without the tags that Ansible puts on what it reads; nothing where it is no JSON data."""
     try:
@@ -80,9 +84,10 @@ def _plain(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def only_printable(tokens: Tokens) -> Iterator[None]:
+def asking(tokens: Tokens, limit_s: float) -> Iterator[None]:
     """Whatever this process prints through Ansible meanwhile is printable, without tokens, and of a bounded length.
 
+    What was started meanwhile is ended after ``limit_s``, or when its output fills the memory; raises CutOffError then.
     Ansible runs an action in a process of its own, so that nobody else's lines are concerned.
     """
 
@@ -92,7 +97,8 @@ def only_printable(tokens: Tokens) -> Iterator[None]:
     before = display.display
     display.display = shown
     try:
-        yield
+        with ended_within(limit_s):
+            yield
     finally:
         del display.display
 

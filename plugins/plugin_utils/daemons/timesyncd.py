@@ -109,7 +109,7 @@ def _message(text: str) -> Message:
 
 def parse_timespan(text: str) -> float:
     """Parse ``8min 32s``, ``4.165ms`` or ``0``, in seconds; raises ValueError where it is none."""
-    words = text.split()
+    words = text.split(maxsplit=len(_UNIT_S))  # each unit is there once at the most
     if words == ["0"]:
         return 0.0
     parts = [re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]+)", word) for word in words]
