@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -40,12 +41,19 @@ class PrintableAction(ActionBase):  # type: ignore[misc]
         return result
 
     def _parse_returned_data(self, res: dict[str, Any], *profile: Any) -> dict[str, Any]:
-        """What Ansible calls to read a module's answer; it would print as a warning what comes after the JSON."""
+        """What Ansible calls to read a module's answer; it would print as a warning what comes after the JSON.
+
+        It would also print each key that is its own, and no module's to answer.
+        """
         printed = str(res.get("stdout") or "")
         parsed: dict[str, Any] = super()._parse_returned_data(
             {**res, "stdout": printed[: printed.rfind("}") + 1]}, *profile
         )
-        return parsed
+        return {
+            key: value
+            for key, value in parsed.items()
+            if key == "_ansible_parsed" or not (key.startswith("_ansible_") or key in constants.INTERNAL_RESULT_KEYS)
+        }
 
 
 class CallingAction(PrintableAction):
@@ -91,16 +99,23 @@ def asking(tokens: Tokens, limit_s: float) -> Iterator[None]:
     Ansible runs an action in a process of its own, so that nobody else's lines are concerned.
     """
 
-    def shown(msg: object, *args: Any, **options: Any) -> Any:
-        return before(said(msg, tokens, MAX_LINE), *args, **options)
+    def shown(before: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda msg, *args, **options: before(said(msg, tokens, MAX_LINE), *args, **options)
 
-    before = display.display
-    display.display = shown
+    for name in _PRINTING:
+        setattr(display, name, shown(getattr(display, name)))
     try:
         with ended_within(limit_s):
             yield
     finally:
-        del display.display
+        for name in _PRINTING:
+            delattr(display, name)
+
+
+# All that take a text. A worker sends each to Ansible's first process by itself, not through the first one.
+_PRINTING = [
+    name for name in ("display", "warning", "error", "_verbose_display", "_verbose_log") if hasattr(display, name)
+]
 
 
 def jwts_of(arguments: Mapping[str, Any]) -> Iterable[str]:
