@@ -126,7 +126,7 @@ def read_api_url(given: Any) -> str:
 
 def _may_be_api(host: str) -> bool:
     """Whether a host may answer as api.github.com does: it is called so, or has no name that would say what it is."""
-    return host.startswith("api.") or bool(re.fullmatch(r"[0-9.]+|.*:.*", host))
+    return host.startswith("api.") or bool(re.fullmatch(r"localhost|[0-9.]+|.*:.*", host))
 
 
 def git_url_of(api_url: str) -> str:

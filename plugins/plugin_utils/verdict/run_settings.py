@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..boundary.settings import SettingsError, limit_of
+from ..boundary.settings import SettingsError, count_of
 from ..boundary.variables import read_settings, setting_of
 from ..clock.measuring import References
 from ..github.apps import GithubApp, date_apis
@@ -55,12 +55,13 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
     hosts_of: dict[str, list[str]] = {}
     settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
     checks: list[CheckSettings] = []
+    max_ages_s: list[int] = []
     for group in groups:
         settings, problems = read_settings(group.values)
         settings_of.append((group.hosts, settings))
         problems += group.problems
-        run_settings = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
-        limit_of(run_settings, "admission_max_age_s", problems)
+        given = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
+        max_ages_s.append(count_of(given, "admission_max_age_s", MAX_AGE_S, problems, least=0))
         try:
             checks.append(read_check_settings(options_of(settings, options), list, problems))
         except SettingsError as error:
@@ -76,7 +77,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
     return RunSettings(
         report_dir=Path(report_dir),
         run_id=run_id,
-        admission_max_age_s=min(s["gate_admission_max_age_s"] or MAX_AGE_S for _, s in settings_of),
+        admission_max_age_s=min(max_ages_s),
         ntp_servers=list(dict.fromkeys(server for check in checks for server in check.ntp_servers)),
         apps=list({app.api_url: app for check in checks for app in check.apps}.values()),
         timeout_s=max(check.timeout_s for check in checks),

@@ -42,6 +42,7 @@ def test_the_references_of_all_hosts_are_those_of_the_run_each_once() -> None:
 
 def test_an_admission_of_the_run_lasts_as_long_as_the_strictest_host_says() -> None:
     assert read(of("a"), of("b", gate_admission_max_age_s="60")).admission_max_age_s == 60
+    assert read(of("a", gate_admission_max_age_s=0), of("b")).admission_max_age_s == 0
     assert read(of("a")).admission_max_age_s == 3600
 
 
