@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,9 @@ ANSWERS = {
     r"continue connecting \(yes/no[^\n]*\? ?$": "no",
     r"(?i)pass(word|phrase)[^\n]*: ?$": "",
 }
+
+ASK_AGAIN_S = 5
+"""After so long ansible-playbook is asked again to stop: Python drops an interrupt that comes within a hook, as of a fork."""
 
 
 @dataclass
@@ -139,15 +143,23 @@ class _Stop:
     def __init__(self) -> None:
         self.pid: int | None = None
         self.requests = 0
+        self._asked_mono_s = 0.0
 
     def kill(self) -> bool:
-        """Tell ansible-runner whether to kill ansible-playbook now."""
+        """Tell ansible-runner, which asks this about once a second, whether to kill ansible-playbook now."""
+        if self.requests and time.monotonic() - self._asked_mono_s > ASK_AGAIN_S:
+            self._ask()
         return self.requests > (0 if self.pid is None else 1)
 
     def request(self, *_: object) -> None:
         """Ask ansible-playbook to stop; also a signal handler."""
         self.requests += 1
-        if self.requests == 1 and self.pid is not None:
+        if self.requests == 1:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked_mono_s = time.monotonic()
+        if self.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGINT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from skewgate import run as running
 from skewgate.run import PlaybookRun, run_playbook
 
 LOCAL = ["--inventory=localhost,", "--connection=local", f"--extra-vars=ansible_python_interpreter={sys.executable}"]
@@ -112,6 +114,25 @@ def test_where_a_handler_fails_the_run_ends_and_leaves_nothing(user_dir: Path) -
         run_playbook(play("- debug: {msg: hello}\n- command: sleep 20\n- command: touch later"), LOCAL, {}, fail)
     assert not (user_dir / "later").exists()
     assert list((user_dir / "tmp").glob("skewgate-*")) == []
+
+
+def test_an_interrupt_that_ansible_drops_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python drops one that comes within a hook, of a fork for example. This program drops those of its first second."""
+    deaf = (
+        "import signal, time\n"
+        "for wait_s, action in ((1, signal.SIG_IGN), (30, signal.SIG_DFL)):\n"
+        "    signal.signal(signal.SIGINT, action)\n"
+        "    time.sleep(wait_s)\n"
+    )
+    monkeypatch.setattr(running, "ASK_AGAIN_S", 0.2)
+    stop = running._Stop()
+    with subprocess.Popen([sys.executable, "-c", deaf]) as process:
+        stop.pid = process.pid
+        stop.request()
+        while process.poll() is None:
+            assert not stop.kill()
+            time.sleep(0.1)
+    assert process.returncode == -signal.SIGINT
 
 
 def test_there_are_no_colours_in_the_output_whatever_the_user_forces(monkeypatch: pytest.MonkeyPatch) -> None:

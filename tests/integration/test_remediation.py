@@ -98,10 +98,13 @@ def test_a_configuration_that_chronyd_refuses_never_takes_effect(
 ) -> None:
     lab_node(AHEAD)
     before = lab.look("node3", STATE, check=False)
-    run = skewgate("gate", "-l", "node3", extra={"chrony_makestep": "now and then"})
+    run = skewgate("gate", "-l", "node3", extra={"chrony_extra_lines": ["maxdistance far"]})
     assert run.status == 4
-    assert "makestep" in run.report["nodes"]["node3"]["remediation"]["message"]
+    assert "maxdistance" in run.report["nodes"]["node3"]["remediation"]["message"]
     assert lab.look("node3", STATE, check=False) == before
+    run = skewgate("gate", "-l", "node3", extra={"chrony_makestep": "now and then"})
+    assert run.status == 2
+    assert "chrony_makestep: expected THRESHOLD_S UPDATES" in run.output
 
 
 def test_a_node_that_no_server_answers_is_not_touched(
