@@ -92,7 +92,7 @@ def test_the_settings_of_all_hosts_are_refused_at_once_and_no_host_is_contacted(
         ("gate_environment=x", "gate_environment: expected a mapping, found a text"),
         ("gate_environment=HTTPS_PROXY=http://proxy:3128", "gate_environment: expected a mapping, found a text"),
         ("gate_remediate=maybe", "gate_remediate: expected true or false"),
-        ("gate_admission_max_age_s=0", "gate_admission_max_age_s: expected a number of seconds above 0"),
+        ("gate_admission_max_age_s=-1", "gate_admission_max_age_s: expected a whole number, at least 0"),
     ],
 )
 def test_what_is_wrong_on_all_hosts_is_told_once_and_without_their_names(tmp_path: Path, extra: str, text: str) -> None:
