@@ -23,6 +23,8 @@ from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
 from ..plugin_utils.verdict.report import node_entry, report_of
 
+_NOT_CHECKED = "the node was not checked in this run (it failed earlier in the play, or left it)"
+
 
 class ActionModule(PlainAction):
     """The action ``skewgate.preflight.fleet_report``."""
@@ -76,13 +78,19 @@ def _checked(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
     if named := set_by_facts(variables.get("ansible_facts") or {}):  # what is registered may be the node's own words
-        refused = without_evidence(Policy((), (), ()), judged_at, settings_in_facts=named)
-        record = {**refused, "before": None, "remediation": None, "earlier": earlier, "address": _address(variables)}
-        return record, node_entry(judge_record(record), None, None)
+        last = _without_check(judged_at, settings_in_facts=named)
+        record = {
+            **last["record"],
+            "before": None,
+            "remediation": None,
+            "earlier": earlier,
+            "address": _address(variables),
+        }
+        return record, node_entry(last["judgement"], None, None)
     first = _registered(variables, args.get("before", "gate_before"))
     again = _registered(variables, args.get("after", "gate_after"))
     before = first if again else None
-    last = again or first or _not_checked(judged_at)
+    last = again or first or _without_check(judged_at, module_error=_NOT_CHECKED)
     remediation = variables.get(args.get("remediation", "gate_remediation"))
     record = {
         **last["record"],
@@ -92,7 +100,8 @@ def _checked(
         "address": _address(variables),
     }
     if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
-        return _refused(f"its record can't be stored: {wrong}", judged_at)
+        refused = _without_check(judged_at, module_error=f"its record can't be stored: {wrong}")
+        return refused["record"], node_entry(refused["judgement"], None, None)
     judgement = with_drift(last["judgement"], record)
     return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
@@ -106,15 +115,10 @@ def _registered(variables: Any, name: str) -> dict[str, Any] | None:
     return found
 
 
-def _not_checked(judged_at: str) -> dict[str, Any]:
-    reason = "the node was not checked in this run (it failed earlier in the play, or left it)"
-    record = without_evidence(Policy((), (), ()), judged_at, module_error=reason)
+def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:
+    """What stands for a check of a node of which nothing counts; ``why`` as for ``without_evidence``."""
+    record = without_evidence(Policy((), (), ()), judged_at, **why)
     return {"record": record, "judgement": judge_record(record)}
-
-
-def _refused(reason: str, judged_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    record = without_evidence(Policy((), (), ()), judged_at, module_error=reason)
-    return record, node_entry(judge_record(record), None, None)
 
 
 def _address(variables: Any) -> str | None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from ..boundary.evidence import read_json
+from ..boundary.forms import is_number
 
 DEFAULT_PER_MINUTE = 60
 DEFAULT_PER_HOUR = 400
@@ -92,7 +93,7 @@ class MintThrottle:
             self.sleep(wait_s)
 
     def hold(self, seconds: float) -> None:
-        """GitHub told this node to wait so long: it waits, up to a minute; all others too if another node says the same."""
+        """GitHub asked this node to wait so long: it waits, up to a minute; all others too if another node says the same."""
         with self._state() as state:
             now = self.clock()
             state.claims[self.node] = Claim(now, now + min(max(seconds, 0.0), HOUR_S))
@@ -135,20 +136,16 @@ class MintThrottle:
             begun, claims = found.get("begun", []), found.get("claims", {})
             return _State(
                 # A time in the future is one of before the machine's last boot.
-                sorted(t for t in begun if _is_number(t) and now - HOUR_S < t <= now),
+                sorted(t for t in begun if is_number(t) and now - HOUR_S < t <= now),
                 {node: claim for node, pair in claims.items() if (claim := _read_claim(pair, now))},
             )
         except (ValueError, TypeError, AttributeError, RecursionError):  # a full disk cuts it off, somebody edits it
             return _State([now] * self.per_minute, {})
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _read_claim(pair: Any, now: float) -> Claim | None:
     """A claim that still holds; None for anything else."""
-    if not (isinstance(pair, list) and len(pair) == 2 and all(map(_is_number, pair))):
+    if not (isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair))):
         return None
     at_s, until_s = pair
     return Claim(at_s, until_s) if at_s <= now < until_s <= at_s + HOUR_S else None
