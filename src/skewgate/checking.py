@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError, read_report
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.holder import Holder
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
+    SavedFileError,
+    end_folder,
+    read_report,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import begin
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
@@ -22,9 +27,17 @@ from .run import PlaybookRun, run_playbook
 def check(args: argparse.Namespace, extra: list[str]) -> int:
     """Run the playbook of the command's name; return the exit status of the report that it wrote."""
     report_dir = args.report_dir.expanduser().absolute()
-    # Here too, and not in the playbook alone: a run may end before its first task.
-    begin(report_dir)
     run_id = str(uuid.uuid4())
+    # Here too, and not in the playbook alone: a run may end before its first task.
+    holder = Holder.of(run_id=run_id)
+    begin(report_dir, holder)
+    try:
+        return _checked(args, extra, run_id, report_dir)
+    finally:
+        end_folder(report_dir, holder)
+
+
+def _checked(args: argparse.Namespace, extra: list[str], run_id: str, report_dir: Path) -> int:
     progress = Progress(gate=args.command == "gate")
 
     def show(event: dict[str, Any], printed: list[str]) -> None:

@@ -17,12 +17,19 @@ from skewgate import cli
 WRITER = """
 import sys
 from pathlib import Path
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import begin_folder, replace_files
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
+    SavedFileError, begin_folder, replace_files
+)
 
 folder, first = Path(sys.argv[1]), int(sys.argv[2])
 print("ready", flush=True)
 for run in range(first, first + 10_000):
-    begin_folder(folder, ["report.json", "report.txt"])
+    while True:
+        try:
+            begin_folder(folder, ["report.json", "report.txt"])
+            break
+        except SavedFileError:  # the other one has it
+            pass
     text = '{"run_id": %d, "long": "%s"}' % (run, "x" * 20_000)
     replace_files(folder, {"evidence.json": text, "report.json": text, "report.txt": text})
 """

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .forms import RECORD, misfit
+from .holder import FolderInUseError, Holder, hold, release
 from .times import read_time
 
 REPORT_FILE = "report.json"
@@ -77,14 +78,18 @@ def evidence_text(evidence: Mapping[str, Any]) -> str:
     return json.dumps(head)[:-1] + ',\n"nodes": {\n' + nodes + "\n}}\n"
 
 
-def begin_folder(directory: Path, reports: Iterable[str], room_bytes: int = ROOM_BYTES) -> None:
+def begin_folder(
+    directory: Path, reports: Iterable[str], room_bytes: int = ROOM_BYTES, holder: Holder | None = None
+) -> None:
     """Take an earlier report out of force, and prove that the next one can be written: before any node is asked.
 
     The folder is made if it is missing. ``reports`` are the files that say what an earlier run found; they are removed. Its
-    evidence stays: it admits nothing, and the next run tells the drift by it. Raises SavedFileError.
+    evidence stays: it admits nothing, and the next run finds the drift by it. Until its report is written, or its process has
+    ended, the ``holder`` has the folder; by default this process. Raises SavedFileError, also if another run has it.
     """
     try:
         with _alone(directory) as prepared:
+            hold(directory, holder or Holder.of())
             for name in reports:
                 (directory / name).unlink(missing_ok=True)
             _prove_room(prepared / "room", room_bytes)
@@ -92,26 +97,39 @@ def begin_folder(directory: Path, reports: Iterable[str], room_bytes: int = ROOM
         raise unwritable(directory, error) from error
 
 
-def replace_files(directory: Path, texts: Mapping[str, str]) -> list[Path]:
+def replace_files(directory: Path, texts: Mapping[str, str], holder: Holder | None = None) -> list[Path]:
     """Write a report's files, each whole, and return their paths; everybody may read them. Raises OSError.
 
-    They are on disk before the old report goes, and ``report.json`` is the first to go and the last to come. Where writing
-    fails, what was there stays.
+    They are on disk before the old report goes, and ``report.json`` is the first to go and the last to come. If writing
+    fails, what was there stays. The ``holder``, by default this process, must have the folder, or nobody; after it it is free.
     """
+    holder = holder or Holder.of()
     with _alone(directory) as prepared:
-        for name, text in texts.items():
-            _write(prepared / name, text)
-        (directory / REPORT_FILE).unlink(missing_ok=True)
-        _sync(directory)
-        for name in sorted(texts, key=lambda name: name == REPORT_FILE):
-            if name == REPORT_FILE:
-                _sync(directory)
-            (prepared / name).replace(directory / name)
+        hold(directory, holder)
+        try:
+            for name, text in texts.items():
+                _write(prepared / name, text)
+            (directory / REPORT_FILE).unlink(missing_ok=True)
+            _sync(directory)
+            for name in sorted(texts, key=lambda name: name == REPORT_FILE):
+                if name == REPORT_FILE:
+                    _sync(directory)
+                (prepared / name).replace(directory / name)
+        finally:
+            release(directory, holder)
     return [directory / name for name in texts]
+
+
+def end_folder(directory: Path, holder: Holder) -> None:
+    """After a run that may have left no report: give the folder up if it still has it. Raises nothing."""
+    with suppress(OSError), _alone(directory):
+        release(directory, holder)
 
 
 def unwritable(directory: Path, error: OSError) -> SavedFileError:
     """What to say where a folder for reports can't be written."""
+    if isinstance(error, FolderInUseError):
+        return SavedFileError(str(error))
     why = "it is not a folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
     return SavedFileError(
         f"can't write to {directory}: {why}; expected a folder on the controller that this user can write, with "

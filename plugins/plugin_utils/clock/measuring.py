@@ -1,13 +1,10 @@
 """Measures the controller's clock once per run, by the probes that measure a node's, and shares what came of it.
 
-Ansible checks each host in a process of its own. What the processes of one run share is Ansible's folder for temporary files: it
-is made when Ansible starts and removed when it ends.
+Ansible checks each host in a process of its own.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +14,7 @@ from typing import Any
 from ...module_utils.node.background import gather
 from ...module_utils.node.clocks import read_clocks
 from ...module_utils.probes import api_date, ntp
+from ..boundary.shared_file import shared_file
 from .controller import ControllerClock
 from .ntp_packet import NS
 from .skew import UnknownSkew, estimate_skew
@@ -82,26 +80,20 @@ def measured_once(
     monotonic clock, in nanoseconds.
     """
     try:
-        file = (folder / STATE_FILE).open("a+", encoding="utf-8")
+        with shared_file(folder / STATE_FILE) as file:
+            wall_ns, mono_ns = clocks()
+            if found := _still_holds(file.read(), wall_ns - mono_ns):
+                return found
+            measured = measure().as_json()
+            file.write({"wall_minus_mono_ns": wall_ns - mono_ns, "measured": measured})
+            return ControllerClock.from_json(measured)  # to the digit what the others read
     except OSError:
         return measure()
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        wall_ns, mono_ns = clocks()
-        if found := _still_holds(file.read(), wall_ns - mono_ns):
-            return found
-        measured = measure().as_json()
-        file.seek(0)
-        file.truncate()
-        json.dump({"wall_minus_mono_ns": wall_ns - mono_ns, "measured": measured}, file)
-        return ControllerClock.from_json(measured)  # to the digit what the others read
 
 
-def _still_holds(text: str, wall_minus_mono_ns: int) -> ControllerClock | None:
+def _still_holds(found: Any, wall_minus_mono_ns: int) -> ControllerClock | None:
     """What the file has, unless the clock was moved since; None for a file that is empty or was not written to its end."""
     try:
-        found = json.loads(text)
         stepped_s = abs(found["wall_minus_mono_ns"] - wall_minus_mono_ns) / NS
         return ControllerClock.from_json(found["measured"]) if stepped_s <= STEPPED_S else None
     except (ValueError, TypeError, KeyError, ArithmeticError):

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from ..boundary.holder import Holder
 from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, begin_folder, evidence_text, replace_files
 
 
@@ -33,21 +34,23 @@ def discover() -> dict[str, Format]:
     return {each.NAME: each for each in sorted(formats, key=lambda each: each.NAME)}
 
 
-def begin(directory: Path, room_bytes: int = ROOM_BYTES) -> None:
-    """Before a run: take the folder's report out of force in every format, and prove that the next one can be written.
+def begin(directory: Path, holder: Holder, room_bytes: int = ROOM_BYTES) -> None:
+    """Before a run: take the folder for it and its report out of force in every format; prove that the next one can be written.
 
     Raises SavedFileError.
     """
     # report.json first: it is what admits.
     files = sorted((each.FILE for each in discover().values()), key=lambda name: name != REPORT_FILE)
-    begin_folder(directory, files, room_bytes)
+    begin_folder(directory, files, room_bytes, holder)
 
 
-def write(directory: Path, report: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[Path]:
-    """Write the evidence and the report in every format, as one, and return the paths.
+def write(
+    directory: Path, report: Mapping[str, Any], evidence: Mapping[str, Any], holder: Holder | None = None
+) -> list[Path]:
+    """Write the evidence and the report in every format, as one, and return the paths; ``holder``: the run, or this process.
 
-    Raises OSError if the directory can't be written.
+    Raises OSError if the directory can't be written, or another run has it.
     """
     texts = {EVIDENCE_FILE: evidence_text(evidence)}
     texts |= {each.FILE: each.render(report) for each in discover().values()}
-    return replace_files(directory, texts)
+    return replace_files(directory, texts, holder)

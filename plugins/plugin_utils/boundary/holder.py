@@ -1,0 +1,146 @@
+"""Who holds a folder for reports: one run at a time writes its report there.
+
+The holder stands in a file of the folder, and is a process: the one that lives as long as the run does. When it has ended, the
+folder is free, whatever ended it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from .forms import TEXT, WHOLE, misfit
+from .times import now, read_time
+
+HOLDER_FILE = "in-use.json"
+
+FORGOTTEN_AFTER = timedelta(hours=4)
+"""Nobody can see from here whether a process of another machine still runs. After so long it is taken for ended."""
+
+_FORM = {"pid": WHOLE, "started": TEXT, "machine": TEXT, "boot": TEXT, "user": TEXT, "since": TEXT, "run_id": TEXT}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """A run, by its process. ``run_id``: the same for a command and the ansible-playbook that it started; may be empty."""
+
+    pid: int
+    started: str
+    machine: str
+    boot: str
+    user: str
+    since: str
+    run_id: str
+
+    @classmethod
+    def of(cls, pid: int | None = None, run_id: str = "") -> Holder:
+        """The run whose process on this machine has this ID; by default this process."""
+        pid = os.getpid() if pid is None else pid
+        return cls(
+            pid=pid,
+            started=_started(pid),
+            machine=_machine(),
+            boot=_boot(),
+            user=_user(),
+            since=now(),
+            run_id=run_id,
+        )
+
+    def is_run_of(self, other: Holder) -> bool:
+        """Whether both are one run."""
+        if self.run_id and self.run_id == other.run_id:
+            return True
+        return self._process() == other._process()
+
+    def _process(self) -> tuple[str, str, int, str]:
+        return self.machine, self.boot, self.pid, self.started
+
+    def is_gone(self) -> bool:
+        """Whether its process has ended."""
+        if self.machine != _machine():
+            try:
+                return datetime.now(UTC) - read_time(self.since) > FORGOTTEN_AFTER
+            except ValueError:
+                return True
+        if self.boot != _boot():
+            return True
+        try:
+            os.kill(self.pid, 0)
+        except PermissionError:
+            pass
+        except (ProcessLookupError, OverflowError):
+            return True
+        return self.started != _started(self.pid)
+
+    def __str__(self) -> str:
+        """Who and since when, for people."""
+        return f"process {self.pid} of {self.user} on {self.machine.partition(' ')[0]}, begun at {self.since}"
+
+
+class FolderInUseError(OSError):
+    """Another run holds the folder; its text says which, and what to do."""
+
+
+def hold(directory: Path, holder: Holder) -> None:
+    """Take the folder for a run, or raise FolderInUseError. Whoever calls this sees to it that nobody else does meanwhile."""
+    path = directory / HOLDER_FILE
+    found = _read(path)
+    if found and not found.is_run_of(holder) and not found.is_gone():
+        raise FolderInUseError(
+            f"{directory} is in use by another run ({found}). Wait until it has ended, or choose another folder for this run. "
+            f"If that run no longer exists, remove {path}"
+        )
+    path.write_text(json.dumps(asdict(holder)), encoding="utf-8")
+
+
+def release(directory: Path, holder: Holder) -> None:
+    """Give the folder up if this run has it."""
+    path = directory / HOLDER_FILE
+    found = _read(path)
+    if found and found.is_run_of(holder):
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Holder | None:
+    """The holder; none if there is no such file, or it was not written to its end."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return None if misfit(content, _FORM) else Holder(**{key: content[key] for key in _FORM})
+
+
+def _machine() -> str:
+    """The machine's name, and its space of process IDs: each container has one."""
+    try:
+        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return platform.node()
+
+
+def _boot() -> str:
+    """This boot of the machine; empty where the system has no name for it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since boot (proc(5), stat, field 22); empty where the system does not say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,44 @@
+"""What the processes of one run share: a file of JSON that one of them at a time reads and writes.
+
+Ansible runs each task of each host in a process that ends with it. It makes a folder for temporary files when it starts, and
+removes it when it ends; such a file belongs there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class SharedFile:
+    """The content of the file, while no other process has it."""
+
+    def __init__(self, file: TextIO) -> None:
+        """``file`` is open for reading and appending, and locked."""
+        self._file = file
+
+    def read(self) -> Any:
+        """What the last one wrote; None if nobody did, or not to the end."""
+        self._file.seek(0)
+        try:
+            return json.load(self._file)
+        except ValueError:
+            return None
+
+    def write(self, content: Any) -> None:
+        """Replace the content."""
+        self._file.seek(0)
+        self._file.truncate()
+        json.dump(content, self._file)
+
+
+@contextmanager
+def shared_file(path: Path) -> Iterator[SharedFile]:
+    """Wait until no other process has the file, and have it; it is made if it is missing. Raises OSError."""
+    with path.open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield SharedFile(file)
