@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 TABLE = "plugins/plugin_utils/boundary/settings.yml"
 MADE = f"# Made by `make docs` from {TABLE}"
 MODULES = ("node_check", "remediation_plan")
-ROLES = {"gate": ("check", "main"), "chrony": ("main",)}
+ROLES = {"gate": ("check", "check_nodes", "judge", "main"), "chrony": ("main",)}
 """The entry points of each role that read its settings, unless a setting names others."""
 
 Rows = dict[str, dict[str, Any]]

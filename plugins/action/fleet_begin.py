@@ -5,9 +5,9 @@ The documentation for users is in plugins/modules/fleet_begin.py.
 
 from __future__ import annotations
 
-import fcntl
-import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from ansible.utils.display import Display
 from ..modules import fleet_begin as module
 from ..modules import node_check, remediation_plan
 from ..plugin_utils.boundary.arguments import documented, read_arguments
+from ..plugin_utils.boundary.current_run import begin_once
+from ..plugin_utils.boundary.holder import Holder
 from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
@@ -46,23 +48,24 @@ class ActionModule(PlainAction):
         if problems:
             return _wrong(problems)
         play = PlayVariables(self._task, self._templar, variables)
-        # Every batch of a play comes here, and every host where the strategy has no order.
-        state = Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-begun-{play.play_id}.json"
-        return _once(state, lambda: _begin(args["hosts"], play, remediation=args["remediation"]))
+        # Every batch of a play comes here, and every host if the strategy has no order.
+        return begin_once(play.play_id, lambda: _begin(args["hosts"], play, remediation=args["remediation"]))
 
 
 def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[str, Any]:
     _, options = documented(node_check.DOCUMENTATION)
     try:
         run = read_run_settings(list(_groups(hosts, play, remediation=remediation)), options)
-        begin(run.report_dir, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
+        # The process of ansible-playbook: this one ends with the task.
+        holder = Holder.of(os.getppid(), run.run_id)
+        begin(run.report_dir, holder, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
     except SettingsError as error:
         return _wrong(error.problems)
     except SavedFileError as error:
         return _wrong([f"gate_report_dir: {error}"])
     if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
         measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
-    return _begun(run)
+    return _begun(run, hosts)
 
 
 def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iterator[Variables]:
@@ -101,9 +104,11 @@ def _wrong_in_role(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _begun(run: RunSettings) -> dict[str, Any]:
+def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
     return {
         "changed": False,
+        "id": uuid.uuid4().hex,
+        "hosts": len(hosts),
         "report_dir": str(run.report_dir),
         "run_id": run.run_id,
         "admission_max_age_s": run.admission_max_age_s,
@@ -115,16 +120,3 @@ def _begun(run: RunSettings) -> dict[str, Any]:
 def _wrong(problems: list[str]) -> dict[str, Any]:
     msg = f"The settings are wrong, and no node was contacted: {'; '.join(problems)}"
     return failed(msg, configuration_errors=problems)
-
-
-def _once(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``work`` answers to the first process that comes here in this run; the others wait for it."""
-    with path.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        if text := file.read():
-            done: dict[str, Any] = json.loads(text)
-            return done
-        answer = work()
-        json.dump(answer, file)
-        return answer

@@ -5,12 +5,17 @@ The documentation for users is in plugins/modules/fleet_report.py.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.utils.display import Display
+
 from ..modules import fleet_report as module
+from ..plugin_utils.boundary.current_run import current_run
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
+from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
@@ -21,9 +26,14 @@ from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed, plain
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
-from ..plugin_utils.verdict.report import node_entry, report_of
+from ..plugin_utils.verdict.report import node_entry, refusing_findings, report_of
 
 _NOT_CHECKED = "the node was not checked in this run (it failed earlier in the play, or left it)"
+
+_WITHOUT_ORDER = ("free", "host_pinned")
+"""Strategies in which no host waits for another, and ``run_once`` runs for each."""
+
+display = Display()
 
 
 class ActionModule(PlainAction):
@@ -36,26 +46,46 @@ class ActionModule(PlainAction):
         """Put all hosts together, write the report, and return what an operator needs to read."""
         if problems:
             return failed(f"Nothing was written. The settings are wrong: {'; '.join(problems)}")
+        run = current_run()
+        if not run and not args["report_dir"]:
+            return failed(
+                "Nothing was written: no run has begun. The role skewgate.preflight.gate begins one (tasks_from judge) before it "
+                "reports (tasks_from conclude); a task of your own gives report_dir."
+            )
         if named := set_by_facts(variables.get("ansible_facts") or {}):
             args = {**args, **self._settings_without_facts(named, variables)}
         judged_at = now()
-        run_id = args["run_id"]
-        directory = Path(args["report_dir"]).expanduser().absolute()
+        run_id = args["run_id"] or run.get("run_id", "")
+        directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
         earlier = _earlier(directory)
+        if self._is_without_order():
+            return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
         records, nodes = {}, {}
         for host in args["hosts"]:
             of_host = variables["hostvars"].raw_get(host)
-            records[host], nodes[host] = _checked(of_host, args, earlier.get(host), judged_at)
+            records[host], nodes[host] = _checked(of_host, args, run, earlier.get(host), judged_at)
         try:
             report = report_of({name: Record(data) for name, data in records.items()}, nodes, judged_at, run_id)
-            files = write(directory, report, evidence_of(records, judged_at, run_id))
+            files = write(directory, report, evidence_of(records, judged_at, run_id), Holder.of(os.getppid(), run_id))
         except ValueError as error:
             return failed(str(error))
+        except FolderInUseError as error:
+            return failed(f"The reports could not be written: {error}")
         except OSError as error:
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
-        return {"changed": False, "report_dir": str(directory), **_outcome(report, files)}
+        return {"changed": False, "report_dir": str(directory), **_outcome(report, files, run)}
+
+    def _is_without_order(self) -> bool:
+        """Whether each host comes here by itself, so that none can report on all; says so."""
+        strategy = str(getattr(PlayVariables.play_of(self._task), "strategy", "")).rpartition(".")[2]
+        if strategy in _WITHOUT_ORDER:
+            display.warning(
+                f"strategy {strategy}: no host waits for another, so no report is written here. Use `tasks_from: judge` in this "
+                "play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
+            )
+        return strategy in _WITHOUT_ORDER
 
     def _settings_without_facts(self, named: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """Of what is in this host's facts, the values that the operator set: Ansible has put the facts' in their place."""
@@ -74,7 +104,11 @@ def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def _checked(
-    variables: Any, args: Mapping[str, Any], earlier: dict[str, Any] | None, judged_at: str
+    variables: Any,
+    args: Mapping[str, Any],
+    run: Mapping[str, Any],
+    earlier: dict[str, Any] | None,
+    judged_at: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
     if named := set_by_facts(variables.get("ansible_facts") or {}):  # what is registered may be the node's own words
@@ -87,15 +121,18 @@ def _checked(
             "address": _address(variables),
         }
         return record, node_entry(last["judgement"], None, None)
-    first = _registered(variables, args.get("before", "gate_before"))
-    again = _registered(variables, args.get("after", "gate_after"))
+    # A variable of the host may be of an earlier run, or an earlier check of this one.
+    first = _registered(variables, args["before"], run.get("id", ""))
+    again = first and _registered(variables, args["after"], first["check_id"])
     before = first if again else None
     last = again or first or _without_check(judged_at, module_error=_NOT_CHECKED)
-    remediation = variables.get(args.get("remediation", "gate_remediation"))
+    noted = variables.get(args["remediation"])
+    follows = noted.get("follows") if isinstance(noted, Mapping) else None
+    remediation = noted if first and follows == first["check_id"] else None
     record = {
         **last["record"],
         "before": before and before["record"],
-        "remediation": remediation_of(plain(remediation)) if remediation else None,
+        "remediation": None if remediation is None else remediation_of(plain(remediation)),
         "earlier": earlier,
         "address": _address(variables),
     }
@@ -106,12 +143,12 @@ def _checked(
     return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
 
-def _registered(variables: Any, name: str) -> dict[str, Any] | None:
-    """The record and the judgement that a node_check task registered, if it ran."""
+def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | None:
+    """What a node_check task registered, if it ran and follows from this run or check."""
     registered = variables.get(name) or {}
-    if not (registered.get("record") and registered.get("judgement")):
+    if not (registered.get("record") and registered.get("judgement")) or registered.get("follows", "") != follows:
         return None
-    found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement")})
+    found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement", "check_id")})
     return found
 
 
@@ -127,14 +164,21 @@ def _address(variables: Any) -> str | None:
     return str(address) if address and "{{" not in str(address) else None
 
 
-def _outcome(report: Mapping[str, Any], files: list[Path]) -> dict[str, Any]:
+def _outcome(report: Mapping[str, Any], files: list[Path], run: Mapping[str, Any]) -> dict[str, Any]:
     nodes = report["nodes"]
     return {
+        "id": run.get("id", ""),
         "verdict": report["verdict"],
         "exit_code": report["exit_code"],
         "summary": report["summary"],
         "files": [str(path) for path in files],
         "lines": report_text.lines(report, files),
         "nodes": {name: {key: node[key] for key in ("verdict", "judged_at")} for name, node in nodes.items()},
-        "refusals": {name: report_text.refusal(node) for name, node in nodes.items() if node["verdict"] == "refuse"},
+        "refusals": {name: _refusal(node, files) for name, node in nodes.items() if node["verdict"] == "refuse"},
     }
+
+
+def _refusal(node: Mapping[str, Any], files: list[Path]) -> str:
+    """Which checks refuse a node; the report, which says why, has been shown."""
+    checks = ", ".join(finding["check"] for finding in refusing_findings(node))
+    return f"Refused by {checks}. The report says why, and what to do next: {files[0].parent / report_text.FILE}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..modules import node_check as module
 from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import CallingAction, jwts_of
+from ..plugin_utils.boundary.current_run import current_run
 from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
@@ -88,12 +90,13 @@ class ActionModule(CallingAction, PlainAction):
         named = set_by_facts(variables.get("ansible_facts") or {})
         if named:
             policy = Policy((), (), ())
-            return _result(without_evidence(policy, now(), settings_in_facts=named), args["phase"])
+            return _result(without_evidence(policy, now(), settings_in_facts=named), args)
         misspelt, others = not_known(variables, variables.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
         try:
-            settings = read_check_settings(args, self._ways_into_a_file, [*problems, *misspelt], prefix=self.prefix)
+            problems = [*problems, *misspelt, *self._wrong_admission(args)]
+            settings = read_check_settings(args, self._ways_into_a_file, problems, prefix=self.prefix)
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
@@ -101,10 +104,27 @@ class ActionModule(CallingAction, PlainAction):
         deadline_s = time.monotonic() + args["wait_s"]
         while True:
             record = collection.take()
-            result = _result(record, args["phase"])
+            result = _result(record, args)
             if result["verdict"] == "admit" or "no_answer" in record or time.monotonic() >= deadline_s:
-                return result
+                break
             time.sleep(WAIT_STEP_S)
+        if args["admit_to"] and result["verdict"] == "admit":
+            result |= self._admitted(args["admit_to"], variables)
+        return result
+
+    def _wrong_admission(self, args: Mapping[str, Any]) -> list[str]:
+        """Only the gate, which fails the hosts that its report refuses, may admit."""
+        if args["admit_to"] and super().prefix != "gate_":
+            return [
+                "admit_to: expected in the role skewgate.preflight.gate alone; group hosts by its report, or by `verdict`"
+            ]
+        return []
+
+    def _admitted(self, group: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """What puts the host into the group: the answer of Ansible's own action, which each ansible-core takes in its own way."""
+        action = self.other_action("ansible.builtin.group_by", {"key": group})
+        answer = action.run(task_vars=variables)
+        return {key: answer[key] for key in ("add_group", "parent_groups")}
 
     def _ways_into_a_file(self) -> list[str]:
         """A module's arguments, the JWT among them, stay out of files only where the module is piped to the node."""
@@ -158,18 +178,21 @@ def answer_limit_s(arguments: Mapping[str, Any]) -> float:
     return NODE_STARTS_WITHIN_S + node_evidence.QUIET_S + max(bounds_s, default=0.0)
 
 
-def _result(record: dict[str, Any], phase: str | None) -> dict[str, Any]:
+def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
     judgement = judge_record(record)
     result = {
         "changed": False,
         "msg": "Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
         "judgement": judgement,
         "record": record,
-        "phase": phase,
+        "phase": args["phase"],
+        "check_id": uuid.uuid4().hex,
+        "follows": args["follows"] or current_run().get("id", ""),
         "verdict": judgement["verdict"],
         "chrony_can_help": chrony_can_help(judgement),
     }
-    if record["unreachable"]:
+    # The gate's report says it once for all nodes.
+    if record["unreachable"] and not args["admit_to"]:
         result.update(unreachable=True, msg=record["unreachable"])
     return result
 

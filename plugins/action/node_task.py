@@ -34,15 +34,4 @@ class ActionModule(NodeAction):
         name, arguments = f"ansible.builtin.{args['module']}", args["arguments"]
         if args["module"] not in ACTIONS:
             return self._execute_module(module_name=name, module_args=arguments, task_vars=variables)
-        task = self._task.copy()
-        task.action, task.args = name, arguments
-        action = self._shared_loader_obj.action_loader.get(
-            name,
-            task=task,
-            connection=self._connection,
-            play_context=self._play_context,
-            loader=self._loader,
-            templar=self._templar,
-            shared_loader_obj=self._shared_loader_obj,
-        )
-        return action.run(task_vars=variables)
+        return self.other_action(name, arguments).run(task_vars=variables)

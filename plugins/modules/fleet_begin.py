@@ -12,7 +12,7 @@ description:
   - Reads the variables C(gate_*) of all hosts, and fails with all that is wrong with any of them, a line each. Hosts
     that have a problem in common are named behind it.
   - Takes an earlier report in C(gate_report_dir) out of force, so that nothing is admitted from it if this run ends without a
-    report. Its evidence stays. It fails if the folder can't be written.
+    report. Its evidence stays. It fails if the folder can't be written, or if another run has it.
   - If JWTs will be signed, it measures the controller's clock with the NTP servers and APIs of all hosts. JWTs are dated by
     what comes of that.
   - What it returns holds for the whole run, whatever nodes answer later. Facts of nodes are not read.
@@ -47,6 +47,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: What tells this run from every other; the checks of this run carry it.
+  type: str
+  returned: success
+hosts:
+  description: How many hosts the run has.
+  type: int
+  returned: success
 report_dir:
   description: The folder for the reports, an absolute path.
   type: str

@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes evidence.json and the report in
     every format, such as report.json.
-  - A host's last check counts, the one after the remediation if there was one.
+  - A host's last check counts, the one after the remediation if there was one. A check of an earlier run does not count.
+  - Where hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no report, and says so.
   - A host without a result is reported as refused, since nothing is known about it.
   - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
 options:
@@ -21,11 +22,11 @@ options:
     elements: str
     required: true
   report_dir:
-    description: The folder on the controller for the reports; it is made if it is missing.
+    description: The folder on the controller for the reports; it is made if it is missing. By default that of the run that
+      M(skewgate.preflight.fleet_begin) began.
     type: path
-    required: true
   run_id:
-    description: A word that the report carries, to tell this run's from another's.
+    description: A word that the report carries, to tell this run's from another's; by default that of the run.
     type: str
   before:
     description: The name of the variable in which the first check was registered.
@@ -57,6 +58,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+id:
+  description: What tells this run from every other, as M(skewgate.preflight.fleet_begin) returned it; empty without it.
+  type: str
+  returned: success
 verdict:
   description: V(admit) if every node is admitted, else V(refuse).
   type: str
@@ -84,7 +89,7 @@ nodes:
   type: dict
   returned: success
 refusals:
-  description: For each refused host, the reasons and the next steps.
+  description: For each refused host, the checks that refuse it, and where the report is.
   type: dict
   returned: success
 report_dir:

@@ -173,6 +173,15 @@ options:
   phase:
     description: A word that the result carries back, for those who follow a run.
     type: str
+  follows:
+    description: The RV(check_id) of the check that this one repeats; by default
+      RV(skewgate.preflight.fleet_begin#module:id) of the run. The report counts a check only if it follows from its run.
+    type: str
+  admit_to:
+    description:
+      - The group that an admitted host is put into, as with M(ansible.builtin.group_by).
+      - For the role P(skewgate.preflight.gate#role) alone, which fails what is refused later.
+    type: str
 attributes:
   check_mode:
     support: full
@@ -220,6 +229,14 @@ judgement:
 record:
   description: The node's entry of evidence.json, from which the judgement can be made again.
   type: dict
+  returned: always
+check_id:
+  description: What tells this check from every other.
+  type: str
+  returned: always
+follows:
+  description: The value of O(follows), or what stands for it; empty without either.
+  type: str
   returned: always
 chrony_can_help:
   description: Whether the role C(skewgate.preflight.chrony) answers one of the findings that refuse the node.

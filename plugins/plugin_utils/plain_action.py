@@ -59,6 +59,20 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         collection, _, name = role.get_name().rpartition(".") if role else ("", "", "")
         return f"{name}_" if collection == COLLECTION else ""
 
+    def other_action(self, name: str, arguments: dict[str, Any]) -> ActionBase:
+        """Ansible's action of this name for the same host, as if a task with these arguments ran it."""
+        task = self._task.copy()
+        task.action, task.args = name, arguments
+        return self._shared_loader_obj.action_loader.get(
+            name,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
+        )
+
     @abstractmethod
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
         """The task's result: from its arguments, from what is wrong with them, which fails it, and from the host's variables."""

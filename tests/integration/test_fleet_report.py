@@ -11,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times 
 
 from tests.builders import chrony, record, source, time_services
 from tests.integration.conftest import playbook_here
-from tests.reports import checked
+from tests.reports import checked, checked_again
 
 PLAYBOOK = [
     {
@@ -89,7 +89,7 @@ def test_only_what_the_report_admits_and_what_is_fresh_may_join(tmp_path):
     fresh = {**record(), "collected_at": now()}
     hosts = {
         "fresh": {"gate_before": checked(fresh)},
-        "fixed": {"gate_before": checked(record(-612.0)), "gate_after": checked(fresh)},
+        "fixed": {"gate_before": checked(record(-612.0)), "gate_after": checked_again(fresh)},
         "stale": {"gate_before": checked(record())},
         "refused": {"gate_before": checked({**record(-612.0), "collected_at": now()})},
         "left": {},

@@ -34,10 +34,15 @@ class PlayVariables:
     def __init__(self, task: Any, templar: Any, variables: Mapping[str, Any]) -> None:
         """Nothing is read yet."""
         self._task, self._templar, self._variables = task, templar, variables
+        self._play = self.play_of(task)
+
+    @staticmethod
+    def play_of(task: Any) -> Any:
+        """The play that a task belongs to."""
         parent = task._parent
         while not hasattr(parent, "_play"):
             parent = parent._parent
-        self._play = parent._play
+        return parent._play
 
     @property
     def play_id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge i
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record
-from tests.reports import checked
+from tests.reports import checked, checked_again
 
 
 class Hostvars(dict[str, dict[str, Any]]):
@@ -24,11 +25,15 @@ class Hostvars(dict[str, dict[str, Any]]):
     raw_get = dict.__getitem__
 
 
-def answered(folder: Path, **hosts: dict[str, Any]) -> dict[str, Any]:
-    """What the action returns for hosts with these variables."""
+def answered(folder: Path, strategy: str = "linear", **hosts: dict[str, Any]) -> dict[str, Any]:
+    """What the action returns for hosts with these variables, on the first of them."""
     given = {"hosts": list(hosts), "report_dir": str(folder / "report")}
     args, problems = read_arguments(ActionModule.documentation, given)
-    return ActionModule.__new__(ActionModule).answer(args, problems, {"hostvars": Hostvars(hosts)})
+    action = ActionModule.__new__(ActionModule)
+    play = SimpleNamespace(strategy=strategy)
+    action._task = SimpleNamespace(_parent=SimpleNamespace(_play=play))
+    host = next(iter(hosts), "")
+    return action.answer(args, problems, {"hostvars": Hostvars(hosts), "inventory_hostname": host})
 
 
 def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -51,17 +56,20 @@ def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
     report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}})
     for name in ("left", "skipped"):
         assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
-        assert "the node was not checked in this run" in told["refusals"][name]
+        assert "the node was not checked in this run" in report["nodes"][name]["findings"][0]["summary"]
+        assert told["refusals"][name].startswith("Refused by reachable. ")
+        assert f"{tmp_path}/report/report.txt" in told["refusals"][name]
     assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
 
 
 def test_the_last_check_of_a_node_counts_and_the_first_stands_beside_it(tmp_path):
     bad, good = record(-612.0), record()
     remediation = {"attempted": True, "succeeded": True, "message": None, "changes": [], "backup": None}
+    noted = {**remediation, "follows": "first"}
     hosts = {
-        "fixed": {"gate_before": checked(bad), "gate_after": checked(good), "gate_remediation": remediation},
+        "fixed": {"gate_before": checked(bad), "gate_after": checked_again(good), "gate_remediation": noted},
         "never": {"gate_before": checked(good), "gate_after": {"skipped": True}},
-        "spoiled": {"gate_before": checked(good), "gate_after": checked(bad)},
+        "spoiled": {"gate_before": checked(good), "gate_after": checked_again(bad)},
     }
     report, evidence, told = reported(tmp_path, **hosts)
     assert {name: node["verdict"] for name, node in told["nodes"].items()} == {
@@ -156,6 +164,8 @@ REMEDIATION: dict[str, Any] = {
     ids=repr,
 )
 def test_whatever_a_node_said_of_its_remediation_the_evidence_of_all_can_be_read(tmp_path, noted):
+    if isinstance(noted, dict):
+        noted = {**noted, "follows": "first"}
     bad = {"gate_before": checked(record(-612.0)), "gate_remediation": noted}
     reported(tmp_path, bad=bad, good={"gate_before": checked(record())})
     saved = read_evidence(tmp_path / "report/evidence.json")
@@ -164,7 +174,9 @@ def test_whatever_a_node_said_of_its_remediation_the_evidence_of_all_can_be_read
 
 
 def test_what_the_role_noted_of_a_remediation_is_kept(tmp_path):
-    _, evidence, _ = reported(tmp_path, a={"gate_before": checked(record(-612.0)), "gate_remediation": REMEDIATION})
+    _, evidence, _ = reported(
+        tmp_path, a={"gate_before": checked(record(-612.0)), "gate_remediation": {**REMEDIATION, "follows": "first"}}
+    )
     assert evidence["nodes"]["a"]["remediation"] == REMEDIATION
 
 
@@ -175,3 +187,30 @@ def test_a_record_that_could_not_be_read_again_refuses_its_node_alone(tmp_path):
     assert (report["nodes"]["bad"]["refused_because"], report["nodes"]["good"]["verdict"]) == ("not_judged", "admit")
     assert "controller.before_ns: expected a whole number" in report["nodes"]["bad"]["findings"][0]["summary"]
     assert set(read_evidence(tmp_path / "report/evidence.json")["nodes"]) == {"bad", "good"}
+
+
+def test_a_check_of_an_earlier_run_or_of_an_earlier_check_does_not_count(tmp_path):
+    bad, good = record(-612.0), record()
+    hosts = {
+        "earlier_run": {"gate_before": checked(good, follows="a run before")},
+        "stale_second": {"gate_before": checked(bad, "second run"), "gate_after": checked_again(good)},
+    }
+    report, _, _ = reported(tmp_path, **hosts)
+    assert {name: node["refused_because"] for name, node in report["nodes"].items()} == {
+        "earlier_run": "not_judged",
+        "stale_second": "failure",
+    }
+    assert report["nodes"]["stale_second"]["before"] is None
+
+
+def test_a_remediation_of_an_earlier_check_is_no_part_of_this_one(tmp_path):
+    hosts = {"a": {"gate_before": checked(record()), "gate_remediation": {**REMEDIATION, "follows": "another"}}}
+    report, _, _ = reported(tmp_path, **hosts)
+    assert report["nodes"]["a"]["remediation"] is None
+
+
+@pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
+def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
+    told = answered(tmp_path, strategy, a={"gate_before": checked(record())})
+    assert (told["files"], told["nodes"]) == ([], {})
+    assert not (tmp_path / "report").exists()

@@ -67,9 +67,10 @@ def test_a_modules_option_that_has_a_settings_name_is_the_setting(module: Any) -
     settings = {setting.partition("_")[2] for setting, row in ROWS.items() if name in row.get("modules", ())}
     assert (
         set(options) - settings
-        == {"node_check": {"from_variables", "wait_s", "phase"}, "remediation_plan": {"from_variables", "measured"}}[
-            name
-        ]
+        == {
+            "node_check": {"from_variables", "wait_s", "phase", "follows", "admit_to"},
+            "remediation_plan": {"from_variables", "measured"},
+        }[name]
     )
 
 
