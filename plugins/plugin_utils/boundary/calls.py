@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible import constants
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -40,20 +40,13 @@ class PrintableAction(ActionBase):  # type: ignore[misc]
             result.update({stream: shown, f"{stream}_lines": shown.splitlines()})
         return result
 
-    def _parse_returned_data(self, res: dict[str, Any], *profile: Any) -> dict[str, Any]:
-        """What Ansible calls to read a module's answer; it would print as a warning what comes after the JSON.
+    def _parse_returned_data(self, res: dict[str, Any], *profile: Any) -> Any:
+        """What Ansible calls to read a module's answer, without what it would print a warning of.
 
-        It would also print each key that is its own, and no module's to answer.
+        That is what comes after the JSON, and each key that is Ansible's own and no module's to answer. What it gives back is
+        Ansible's own affair (a dict up to 2.20, an object from 2.21 on), so it gets them left out.
         """
-        printed = str(res.get("stdout") or "")
-        parsed: dict[str, Any] = super()._parse_returned_data(
-            {**res, "stdout": printed[: printed.rfind("}") + 1]}, *profile
-        )
-        return {
-            key: value
-            for key, value in parsed.items()
-            if key == "_ansible_parsed" or not (key.startswith("_ansible_") or key in constants.INTERNAL_RESULT_KEYS)
-        }
+        return super()._parse_returned_data({**res, "stdout": _answer_alone(str(res.get("stdout") or ""))}, *profile)
 
 
 class CallingAction(PrintableAction):
@@ -81,6 +74,29 @@ class CallingAction(PrintableAction):
         if "evidence" in answer:
             return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
         return {key: said(answer[key], tokens) for key in ("msg", "module_stderr") if answer.get(key)}
+
+
+def _answer_alone(printed: str) -> str:
+    r"""A module's answer, as it was printed, without what is not the module's to say.
+
+    >>> _answer_alone('Welcome {\n{"msg": "no", "_ansible_no_log": true}\nBye')
+    '{"msg": "no"}'
+    """
+    printed = printed[: printed.rfind("}") + 1]
+    begin = re.search(r"^\s*\{", printed, re.MULTILINE)  # as Ansible finds it
+    try:
+        answer = json.loads(printed[begin.start() :]) if begin else None
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        return printed  # Ansible says what is wrong with it
+    return json.dumps(
+        {key: value for key, value in answer.items() if not key.startswith("_ansible_") and key not in _OF_ANSIBLE}
+    )
+
+
+_OF_ANSIBLE = ("add_host", "add_group")
+"""Keys by which an action of Ansible's own changes the inventory."""
 
 
 def _plain(value: Any) -> Any:
