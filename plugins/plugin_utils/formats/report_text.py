@@ -13,7 +13,7 @@ from typing import Any
 
 from ..clock.interval import Interval
 from ..clock.skew import CONTROLLER_MAX_OFF_S
-from ..model.wording import clean, difference_text, listed, range_text, skew_text
+from ..model.wording import clean, difference_text, listed, range_text, skew_text, wrapped
 from ..verdict.report import group_findings, refusing_findings, remediation_lines, skew_range
 
 NAME = "text"
@@ -185,14 +185,7 @@ def _advice(width: int, finding: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrapped(width: int, label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        clean(text),
-        width,
-        initial_indent=label,
-        subsequent_indent=" " * len(label),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(clean(text), width, label)
 
 
 # All nodes together

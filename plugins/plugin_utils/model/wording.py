@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -19,6 +21,24 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 def clean(text: object) -> str:
     """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
     return printable(str(text))
+
+
+def wrapped(text: str, width: int, label: str = "") -> list[str]:
+    """Lines of at most ``width``, the later ones as far in as the text after ``label``; a command in backquotes stays whole.
+
+    >>> wrapped("See `df -h /tmp` there.", 12, "- ")
+    ['- See', '  `df -h /tmp`', '  there.']
+    """
+    whole = re.sub("`[^`]{1,120}`", lambda command: command[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(
+        whole,
+        width,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines]
 
 
 def skew_text(skew_s: Interval) -> str:
