@@ -14,8 +14,10 @@ from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
 from ..plugin_utils.boundary.current_run import current_run
+from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
+from ..plugin_utils.boundary.no_evidence import words
 from ..plugin_utils.boundary.play_variables import PlayVariables
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
@@ -122,7 +124,9 @@ def _checked(
         }
         return record, node_entry(last["judgement"], None, None)
     # A variable of the host may be of an earlier run, or an earlier check of this one.
-    first = _registered(variables, args["before"], run.get("id", ""))
+    first = _registered(variables, args["before"], run.get("id", "")) or _never_begun(
+        variables, args["before"], judged_at
+    )
     again = first and _registered(variables, args["after"], first["check_id"])
     before = first if again else None
     last = again or first or _without_check(judged_at, module_error=_NOT_CHECKED)
@@ -150,6 +154,16 @@ def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | Non
         return None
     found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement", "check_id")})
     return found
+
+
+def _never_begun(variables: Any, name: str, judged_at: str) -> dict[str, Any] | None:
+    """What stands for a check that Ansible could not even begin, if it says why."""
+    registered = variables.get(name) or {}
+    if registered.get("record") or not (registered.get("failed") or registered.get("unreachable")):
+        return None
+    why = "unreachable" if registered.get("unreachable") else "module_error"
+    reason = said(words(str(registered.get("msg") or "")) or _NOT_CHECKED)
+    return {**_without_check(judged_at, **{why: reason}), "check_id": "none"}
 
 
 def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:

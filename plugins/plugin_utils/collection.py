@@ -10,12 +10,12 @@ longer than any may be from now gets none of its clock: GitHub refuses such a JW
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
+from .boundary.no_evidence import module_error
 from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
 from .clock.skew import controller_bracket
@@ -183,14 +183,6 @@ def _with_attempts(evidence: dict[str, Any], further: Mapping[str, Sequence[Mapp
         {**entry, "attempts": [*entry["attempts"], *further.get(entry["name"], [])]} for entry in _taken(evidence)
     ]
     return {**evidence, "github_apps": entries}
-
-
-def module_error(answer: Mapping[str, Any]) -> str:
-    """Why the module gave no evidence; of what Python printed, the operating system's word alone, which holds no secret."""
-    said = str(answer.get("msg") or "the module gave no answer").strip()
-    lines = str(answer.get("module_stderr") or "").strip().splitlines()
-    reason = re.fullmatch(r"\w+: \[Errno \d+\] (.+)", lines[-1]) if lines else None
-    return f"{said} ({reason[1]})" if reason else said
 
 
 def _taken(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from .evidence import MAX_ANSWER, parse_evidence, read_json, said
+from .no_evidence import words
 from .text import Tokens, printable_file
 from .watch import CutOffError, ended_within
 
@@ -55,25 +56,53 @@ class CallingAction(PrintableAction):
     def call_node(
         self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
     ) -> dict[str, Any]:
-        """The module's answer: ``evidence`` in the guaranteed form, or ``msg`` and maybe ``module_stderr``, which say why not.
+        """The module's answer: ``evidence`` in the guaranteed form, or what says why not (``no_evidence.module_error``).
 
         Raises AnsibleConnectionFailure, and CutOffError after ``limit_s``. ``tokens``: all JWTs that the node was sent. Nothing
         else of the answer is passed on: no facts, no warnings.
         """
         try:
             with asking(tokens, limit_s):
-                answer: Any = self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
+                answer: Any = self._sent(module, arguments, variables)
         except AnsibleConnectionFailure as failure:
-            raise AnsibleConnectionFailure(said(failure.message, tokens)) from None
+            raise AnsibleConnectionFailure(said(words(str(failure.message)), tokens)) from None
         except CutOffError:
             raise
+        except AnsibleError as failure:
+            return {"msg": said(failure.message, tokens)}
         except Exception as failure:  # noqa: BLE001 - Ansible reads the answer first, and any form of it can trouble Ansible
             return {"msg": said(f"Ansible could not run the module or read its answer: {failure}", tokens)}
         if not isinstance(answer, Mapping):
             return {}
         if "evidence" in answer:
             return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
-        return {key: said(answer[key], tokens) for key in ("msg", "module_stderr") if answer.get(key)}
+        printed = {
+            key: said(answer[key], tokens) for key in ("msg", "module_stderr", "module_stdout") if answer.get(key)
+        }
+        return {**printed, "rc": ended} if isinstance(ended := answer.get("rc"), int) else printed
+
+    def _sent(self, module: str, arguments: dict[str, Any], variables: dict[str, Any]) -> Any:
+        """What Ansible's way to run a module gives; raises what that raises.
+
+        Where Python does not start, Ansible may still be writing the module to it, and knows only that the pipe broke. So Python
+        is started once more, with nothing to read: then the node says why not.
+        """
+        try:
+            return self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
+        except AnsibleConnectionFailure as failure:
+            if not (
+                isinstance(getattr(failure, "orig_exc", None) or failure.__cause__, BrokenPipeError)
+                and self._used_interpreter
+            ):
+                raise
+            tried = self._low_level_execute_command(f"{self._used_interpreter.lstrip('#!')} -c pass")
+            if tried["rc"] == 0:
+                raise
+            return {
+                "msg": failure.message,
+                "rc": tried["rc"],
+                **{f"module_{s}": tried[s] for s in ("stdout", "stderr")},
+            }
 
 
 def _answer_alone(printed: str) -> str:
@@ -82,13 +111,13 @@ def _answer_alone(printed: str) -> str:
     >>> _answer_alone('Welcome {\n{"msg": "no", "_ansible_no_log": true}\nBye')
     '{"msg": "no"}'
     """
-    printed = printed[: printed.rfind("}") + 1]
     begin = re.search(r"^\s*\{", printed, re.MULTILINE)  # as Ansible finds it
+    if not begin:
+        return printed
+    printed = printed[: printed.rfind("}") + 1]
     try:
-        answer = json.loads(printed[begin.start() :]) if begin else None
+        answer = json.loads(printed[begin.start() :])
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
         return printed  # Ansible says what is wrong with it
     return json.dumps(
         {key: value for key, value in answer.items() if not key.startswith("_ansible_") and key not in _OF_ANSIBLE}

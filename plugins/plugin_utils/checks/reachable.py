@@ -9,26 +9,37 @@ could outrank the operator's.
 The answer has a time limit: as long as its exchanges may take by `gate_timeout_s`, and one minute. Then the connection is closed,
 and the node is refused as not judged.
 
-What to do: see that Ansible reaches the node (`ansible NODE -m ping`), that it has Python 3.8 or later, and `become` unless
-Ansible logs in as root; then check it again with `--limit`.
+What to do: the finding says it for what Ansible, ssh, sudo or Python printed, where that is recognised:
 
-Source: skewgate's own rule, fail closed.
+CAUSES
+
+Where it is not recognised: see that Ansible reaches the node and becomes root there (`ansible NODE -b -m ping`), and that it has
+Python 3.8 or later; then check it again with `--limit`.
+
+Source: skewgate's own rule, fail closed. The words are those of OpenSSH, sudo, sudo-rs, doas, su, paramiko and ansible-core, in
+English; Ansible itself knows sudo's words for a wrong or missing password in other languages.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
+from ..boundary.no_evidence import Cause, recognised
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
+from ..model.wording import wrapped
 
 NEEDS = ()
 REMEDIABLE = False
 
+MAX_SUMMARY = 400
+"""The most that a finding shows of words that are not recognised; ``seen`` has all of them."""
+
 
 class Key(StrEnum):
-    """Why there is no evidence."""
+    """Why there is no evidence; a finding has beside it the ``Cause`` that was recognised."""
 
     UNREACHABLE = "unreachable"
     NO_EVIDENCE = "no_evidence"
@@ -36,18 +47,135 @@ class Key(StrEnum):
     SETTINGS_IN_FACTS = "settings_in_facts"
 
 
+_FINGERPRINTS = (
+    "Compare the node's fingerprint, on its console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), with what is at "
+    "that address (`ssh-keyscan HOST | ssh-keygen -lf -`). If they are the same"
+)
+
+_CAUSES: Mapping[Cause, tuple[str, str]] = {
+    Cause.VAULT_LOCKED: ("the vault has no password", "Give the vault's password: `--vault-password-file FILE`."),
+    Cause.CONNECTION_SETTINGS: (
+        "what Ansible connects by is not usable",
+        "Correct what Ansible names: a variable (`ansible-inventory -i INVENTORY --host NODE` shows them), an option of ssh, or "
+        "a plugin or program that is not installed on this machine.",
+    ),
+    Cause.BECOME_PASSWORD_WRONG: (
+        "the password to become root is wrong",
+        "Try the password on the node: `ssh -t USER@HOST sudo -v`. Then give it: `-K` asks for it. See whether "
+        "ansible_become_password in the inventory is an old one.",
+    ),
+    Cause.BECOME_PASSWORD_MISSING: (
+        "there is no password to become root",
+        "Give the password: `-K` asks for it, `--become-password-file FILE` reads it from a file. Or let the user become root "
+        "without one, by a line of sudoers (`visudo` on the node): `USER ALL=(ALL) NOPASSWD: ALL`.",
+    ),
+    Cause.BECOME_NEEDS_TTY: (
+        "sudo wants a terminal",
+        "Turn that off for the user, by a line of sudoers (`visudo` on the node): `Defaults:USER !requiretty`.",
+    ),
+    Cause.BECOME_REFUSED: (
+        "the user may not become root",
+        "See what the user may do: `ssh -t USER@HOST sudo -l`. Add a line to sudoers (`visudo` on the node): "
+        "`USER ALL=(ALL) NOPASSWD: ALL`; or log in as another user: `-u USER`.",
+    ),
+    Cause.BECOME_TIMED_OUT: (
+        "becoming root took too long",
+        "Try it: `ssh -t USER@HOST sudo -v`. If it asks for a password, give it: `-K` asks for it. If it only takes long, wait "
+        "longer: `-e ansible_timeout=60`.",
+    ),
+    Cause.BECOME_UNUSABLE: (
+        "sudo is not there, or can't make anybody root",
+        "See on the node: `sudo -V`, `ls -l $(command -v sudo)` (root's, with the setuid bit) and `visudo -c`. Without sudo, "
+        "log in as root: `-u root -e ansible_become=false`.",
+    ),
+    Cause.HOST_KEY_CHANGED: (
+        "the host key has changed",
+        f"Find out why: a new installation, or another machine at that address. {_FINGERPRINTS}: `ssh-keygen -R HOST`, then "
+        "`ssh-keyscan -H HOST >> ~/.ssh/known_hosts`.",
+    ),
+    Cause.HOST_KEY_UNKNOWN: (
+        "the host key is not known",
+        f"{_FINGERPRINTS}: `ssh-keyscan -H HOST >> ~/.ssh/known_hosts`.",
+    ),
+    Cause.NAME_NOT_RESOLVED: (
+        "the name is not resolved",
+        "`getent hosts NAME` on this machine has to show an address. Correct the name, or give the address: ansible_host.",
+    ),
+    Cause.PORT_REFUSED: (
+        "nothing listens on the port",
+        "See on the node's console that sshd runs (`systemctl status ssh sshd`) and on which port (`ss -ltn`), and what "
+        "ansible_port is.",
+    ),
+    Cause.NO_ROUTE: (
+        "there is no way to the address",
+        "See that the node is up and the address is right (ansible_host), and how this machine gets there: "
+        "`ip route get ADDRESS`.",
+    ),
+    Cause.TIMED_OUT: (
+        "the connection timed out",
+        "See that the node is up and that no firewall drops the packets: `nc -vz HOST 22`. If it is only slow, wait longer: "
+        "`-e ansible_timeout=60`.",
+    ),
+    Cause.PRIVATE_KEY_UNUSABLE: (
+        "the private key can't be used",
+        "See what the file is: `ssh-keygen -yf FILE`. Name another one (`--private-key FILE`, ansible_ssh_private_key_file), or "
+        "give the agent the one that has a passphrase: `ssh-add FILE`.",
+    ),
+    Cause.LOGIN_REFUSED: (
+        "the node does not let the user log in",
+        "Try it: `ssh USER@HOST true`. Name the user (`-u USER`, ansible_user) and the key (`--private-key FILE`); a key with a "
+        "passphrase has to be in the agent: `ssh-add FILE`. `ssh-copy-id USER@HOST` brings a key to the node.",
+    ),
+    Cause.LOGIN_SHELL: (
+        "the user's shell runs no commands",
+        "Log in as another user (`-u USER`), or give this one a shell: `usermod -s /bin/sh USER` on the node.",
+    ),
+    Cause.PYTHON_TOO_OLD: (
+        "Python is too old",
+        "ansible-core 2.18 and 2.19 need Python 3.8 on a node, later ones 3.9. Install it, and name it where it is not the first "
+        "one: ansible_python_interpreter=/usr/bin/python3.11.",
+    ),
+    Cause.NO_ROOM: (
+        "there is no room for temporary files",
+        "See on the node `df -h /tmp` and `df -i /tmp`, and that the folder can be written to: Python needs some MB there.",
+    ),
+    Cause.PYTHON_BROKEN: (
+        "Python does not start",
+        "Try it: `ansible -i INVENTORY NODE -b -m raw -a 'PYTHON -V'`. In the place of a shim, as pyenv has them, name the "
+        "interpreter itself: ansible_python_interpreter=/usr/bin/python3.",
+    ),
+    Cause.NO_PYTHON: (
+        "there is no Python at that path",
+        "See what is there: `ansible -i INVENTORY NODE -m raw -a 'command -v python3'`. Name it by ansible_python_interpreter, "
+        "or install Python 3.8 or later.",
+    ),
+    Cause.CONNECTION_CLOSED: (
+        "the connection was closed",
+        "See on the node why: `journalctl -u ssh -u sshd`. Where many are asked at once, sshd or a bastion may close some "
+        "(MaxStartups): ask fewer of them, `-e gate_serial=5`.",
+    ),
+}
+"""What is the matter, in a few words, and what to do next."""
+
+__doc__ = (__doc__ or "").replace(
+    "CAUSES",
+    "\n".join(
+        "\n".join(wrapped(f"{cause[0].upper()}{cause[1:]} (`{key}`). {remedy}", 100, "- "))
+        for key, (cause, remedy) in _CAUSES.items()
+    ),
+)
+
+_WHY = "Nothing is known about this node's clock and credentials, and what is not known does not admit it."
+
+
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge whether there is evidence at all."""
     if record.unreachable:
-        return Finding(
-            state="inconclusive",
-            summary=f"the node could not be reached: {record.unreachable}",
-            why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
-            remedy="See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
-            seen={"unreachable": record.unreachable},
-            keys=(Key.UNREACHABLE,),
-            about=(_without_address(record.unreachable),),
-            cause=f"unreachable: {_without_address(record.unreachable)}",
+        return _nothing(
+            Key.UNREACHABLE,
+            "the node could not be reached",
+            record.unreachable,
+            "See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
         )
     if record.settings_in_facts:
         names = ", ".join(record.settings_in_facts)
@@ -64,16 +192,12 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             cause=f"settings in facts: {names}",
         )
     if record.module_error:
-        return Finding(
-            state="inconclusive",
-            summary=f"the evidence could not be taken: {record.module_error}",
-            why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
-            remedy="Nodes need Python 3.8 or later, room on the disk of /tmp (`df /tmp`) and, unless Ansible logs in as root, "
-            "`become`; fix that and check again.",
-            seen={"module_error": record.module_error},
-            keys=(Key.NO_EVIDENCE,),
-            about=(record.module_error.splitlines()[0],),
-            cause=f"no evidence: {record.module_error.splitlines()[0]}",
+        return _nothing(
+            Key.NO_EVIDENCE,
+            "the evidence could not be taken",
+            record.module_error,
+            "See what Ansible says of it without skewgate: `ansible NODE -b -m ping`. `ssh USER@HOST true` has to print nothing "
+            "and to end with status 0, and a node needs Python 3.8 or later. Then check again.",
         )
     if record.no_answer:
         return _cut_off(record.no_answer)
@@ -83,19 +207,47 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     )
 
 
+def _nothing(key: Key, what: str, said: str, remedy: str) -> Finding:
+    """No evidence, by what Ansible and the node said; ``what`` and ``remedy`` are for what is not recognised."""
+    cause, line = recognised(said)
+    seen = {"module_error" if key is Key.NO_EVIDENCE else "unreachable": said}
+    line = line if len(line) <= MAX_SUMMARY else f"{line[:MAX_SUMMARY]} ..."
+    if cause is None:
+        about = said.splitlines()[-1]
+        if key is Key.UNREACHABLE:  # as ssh says it last, after the address: the same on every such node
+            about = about.rpartition(": ")[2]
+        return Finding(
+            state="inconclusive",
+            summary=f"{what}: {line}",
+            why=_WHY,
+            remedy=remedy,
+            seen=seen,
+            keys=(key,),
+            about=(about,),
+            cause=f"{what}: {about}",
+        )
+    phrase, next_step = _CAUSES[cause]
+    return Finding(
+        state="inconclusive",
+        summary=f"{phrase}: {line}",
+        why=_WHY,
+        remedy=f"{next_step} Then check again.",
+        seen=seen,
+        keys=(key, cause),
+        # What has to be corrected is another thing for each; all else is the same on every node.
+        about=(line,) if cause is Cause.CONNECTION_SETTINGS else (),
+        cause=phrase,
+    )
+
+
 def _cut_off(reason: str) -> Finding:
     return Finding(
         state="inconclusive",
         summary=f"the node was asked for its evidence, and {reason}",
-        why="Nothing is known about this node's clock and credentials, and what is not known does not admit it.",
+        why=_WHY,
         remedy="Run `ansible NODE -m ping`. If that hangs too, log in and see what the node waits for: its disk, a network "
         "file system, memory (`dmesg`). If it answers, the node is slow: give more gate_timeout_s, and check it again.",
         seen={"no_answer": reason},
         keys=(Key.NO_ANSWER,),
         cause="the node did not answer to its end",
     )
-
-
-def _without_address(message: str) -> str:
-    """What ssh says last: ``ssh: connect to host 10.0.0.5 port 22: No route to host`` is the same on every such node."""
-    return message.splitlines()[-1].rpartition(": ")[2]

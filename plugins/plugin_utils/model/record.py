@@ -70,6 +70,12 @@ class Record:
         """Why the wait for the node's answer was ended, if so."""
         return self.data.get("no_answer")
 
+    @property
+    def nothing_taken(self) -> bool:
+        """Whether it says why nothing came from the node, which then has no evidence at all."""
+        why = (self.unreachable, self.module_error, self.no_answer, self.settings_in_facts)
+        return any(why) and not self.data.get("evidence")
+
     @cached_property
     def evidence(self) -> Mapping[str, Any]:
         """All that the node showed, without the sections that are malformed."""

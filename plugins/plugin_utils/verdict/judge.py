@@ -49,9 +49,9 @@ def chrony_can_help(judgement: Mapping[str, Any]) -> bool:
 
 def _judge(check: Check, record: Record, policy: Policy) -> Finding:
     """One check in isolation: whatever goes wrong in it is *inconclusive*, and never hides the others."""
-    if record.unreachable and check.NEEDS:
+    if record.nothing_taken and check.NEEDS:
         return follows_from(
-            "reachable", key=CommonKey.NOT_REACHED, summary="the node was not reached", cause="not reached"
+            "reachable", key=CommonKey.NOT_REACHED, summary="the node gave no evidence", cause="no evidence"
         )
     try:
         for section in check.NEEDS:

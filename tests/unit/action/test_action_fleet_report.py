@@ -62,6 +62,40 @@ def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
     assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
 
 
+UNDEFINED = {"failed": True, "changed": False, "msg": "Task failed: Error processing keyword 'port': 'x' is undefined"}
+
+
+def test_a_host_for_which_ansible_could_not_begin_the_check_is_refused_with_ansibles_words(tmp_path):
+    hosts = {
+        "settings": {"gate_before": UNDEFINED},
+        "vault": {"gate_before": {"failed": True, "msg": "Attempting to decrypt but no vault secrets found"}},
+        "gone": {"gate_before": {"unreachable": True, "msg": "ssh: connect to host x port 22: No route to host"}},
+        "terminal": {"gate_before": {"failed": True, "msg": "\x1b[2Jno"}},
+        "silent": {"gate_before": {"failed": True}},
+    }
+    report, evidence, told = reported(tmp_path, **hosts)
+    found = {name: node["findings"][0] for name, node in report["nodes"].items()}
+    assert {name: finding["keys"] for name, finding in found.items()} == {
+        "settings": ["no_evidence", "connection_settings"],
+        "vault": ["no_evidence", "vault_locked"],
+        "gone": ["unreachable", "no_route"],
+        "terminal": ["no_evidence"],
+        "silent": ["no_evidence"],
+    }
+    assert "Error processing keyword 'port': 'x' is undefined" in found["settings"]["summary"]
+    assert "was not checked in this run" in found["silent"]["summary"]
+    assert {node["refused_because"] for node in report["nodes"].values()} == {"not_judged"}
+    assert "\x1b" not in json.dumps([told, report, evidence], ensure_ascii=False)
+    assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
+
+
+def test_a_second_check_that_could_not_begin_counts_and_the_first_one_does_not(tmp_path):
+    report, _, _ = reported(tmp_path, a={"gate_before": checked(record()), "gate_after": UNDEFINED})
+    node = report["nodes"]["a"]
+    assert (node["verdict"], node["refused_because"]) == ("refuse", "not_judged")
+    assert node["before"]["verdict"] == "admit"
+
+
 def test_the_last_check_of_a_node_counts_and_the_first_stands_beside_it(tmp_path):
     bad, good = record(-612.0), record()
     remediation = {"attempted": True, "succeeded": True, "message": None, "changes": [], "backup": None}

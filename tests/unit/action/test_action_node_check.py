@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible import constants
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.skewgate.preflight.plugins.action import node_check
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import watch
@@ -82,6 +82,51 @@ def test_a_module_that_fails_refuses_the_node_and_fails_no_task(run: Any) -> Non
     result = run(WITHOUT_JWT, lambda **_call: {"failed": True, "msg": "no Python"})
     assert (result["verdict"], result["record"]["module_error"]) == ("refuse", "no Python")
     assert "failed" not in result
+
+
+def test_an_error_of_ansible_is_the_nodes_finding_in_ansibles_words(run: Any) -> None:
+    def module(**_call: Any) -> dict[str, Any]:
+        raise AnsibleError("Missing sudo password")
+
+    result = run(WITHOUT_JWT, module)
+    assert (result["verdict"], result["record"]["module_error"]) == ("refuse", "Missing sudo password")
+    assert result["judgement"]["findings"][0]["keys"] == ["no_evidence", "become_password_missing"]
+    assert "failed" not in result
+
+
+@pytest.fixture
+def broken_pipe(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the action where the pipe breaks on which Ansible writes its module; started anew, Python ends so."""
+
+    def module(**_call: Any) -> dict[str, Any]:
+        raise AnsibleConnectionFailure("Data could not be sent to remote host 'a'.") from BrokenPipeError()
+
+    def ended(rc: int, stderr: str) -> tuple[dict[str, Any], list[str]]:
+        commands: list[str] = []
+        answer = {"rc": rc, "stdout": "", "stderr": stderr}
+        interpreter = property(lambda _self: "#!/opt/python3", lambda _self, _value: None)
+        monkeypatch.setattr(node_check.ActionModule, "_used_interpreter", interpreter, raising=False)
+        start = lambda _self, command: commands.append(command) or answer  # noqa: E731
+        monkeypatch.setattr(node_check.ActionModule, "_low_level_execute_command", start)
+        return run(WITHOUT_JWT, module), commands
+
+    return ended
+
+
+def test_where_python_ends_before_it_has_read_the_module_the_node_is_asked_why(broken_pipe: Any) -> None:
+    result, commands = broken_pipe(127, "sh: 1: /opt/python3: not found\n")
+    assert commands == ["/opt/python3 -c pass"]
+    assert result["judgement"]["findings"][0]["keys"] == ["no_evidence", "no_python"]
+    assert result["record"]["module_error"].splitlines() == [
+        "Data could not be sent to remote host 'a'.",
+        "the node said: sh: 1: /opt/python3: not found",
+    ]
+
+
+def test_where_python_starts_the_broken_pipe_is_the_connections(broken_pipe: Any) -> None:
+    result, _ = broken_pipe(0, "")
+    assert (result["unreachable"], result["record"]["module_error"]) == (True, None)
+    assert "Data could not be sent" in result["msg"]
 
 
 EVIL = "\x1b]0;owned\x07\x9b2J\u202e"

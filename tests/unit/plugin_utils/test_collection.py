@@ -9,9 +9,6 @@ from typing import Any
 
 import jwt
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import (
-    module_error,
-)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
 from tests.builders import NS, TRUE_NS, evidence, not_sent, policy, step
@@ -275,21 +272,3 @@ def test_a_section_that_failed_on_the_node_is_kept_as_it_is(collection):
     world = World(-612, sections={"github_apps": {"error": "ssl is missing"}})
     assert collection(world).take()["evidence"]["github_apps"] == {"error": "ssl is missing"}
     assert len(world.calls) == 1
-
-
-@pytest.mark.parametrize(
-    ("stderr", "told"),
-    [
-        (
-            "Traceback:\nFileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp']\n",
-            "(No usable temporary",
-        ),
-        ("Traceback:\nValueError: eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n", "no json"),
-        ("", "no json"),
-    ],
-    ids=["the disk is full", "whatever else may stand there", "nothing"],
-)
-def test_a_module_that_could_not_run_tells_the_operating_systems_reason_and_no_more(stderr: str, told: str):
-    said = module_error({"msg": "no json", "module_stderr": stderr})
-    assert told in said
-    assert "eyJ" not in said

@@ -227,11 +227,11 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], 4, "b: not judged: the node could not be reached"),
+        ([], 4, "b: not judged: there is no way to the address"),
         (["--node", "a"], 0, "a: admitted at 20"),
         (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: check it again"),
         (["--node", "a", "--max-age", "nan"], 3, "at most nan s"),
-        (["--node", "b"], 3, "b: not judged: the node could not be reached"),
+        (["--node", "b"], 3, "b: not judged: there is no way to the address"),
         (["--node", "c"], 4, "c: refused: 612.0"),
         (["--node", "x"], 3, "x: the report does not have this node (it has: a, b, c)"),
     ],

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.no_evidence import Cause, recognised
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import reachable
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.reachable import Key
 
 from tests.builders import record, unreached, without_evidence
 from tests.findings import finding_of
+from tests.unit.plugin_utils.boundary.test_no_evidence import PRINTED
 
 
 def judge(data):
@@ -17,17 +22,46 @@ def test_a_node_that_showed_its_evidence_passes():
 
 
 def test_a_node_that_was_not_reached_is_inconclusive_and_says_why():
-    finding = judge(unreached("No route to host"))
+    finding = judge(unreached("mux_client_request_session: read from master failed"))
     assert (finding.state, finding.keys) == ("inconclusive", (Key.UNREACHABLE,))
-    assert "No route to host" in finding.summary
+    assert "read from master failed" in finding.summary
     assert "`ansible NODE -m ping`" in finding.remedy
 
 
 def test_a_module_that_failed_is_inconclusive_and_says_why():
-    finding = judge(without_evidence("/usr/bin/python3: not found"))
+    finding = judge(without_evidence("MODULE FAILURE\nthe node said: boom"))
     assert (finding.state, finding.keys) == ("inconclusive", (Key.NO_EVIDENCE,))
-    assert "/usr/bin/python3: not found" in finding.summary
+    assert finding.summary == "the evidence could not be taken: MODULE FAILURE; the node said: boom"
     assert "Python 3.8" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [(unreached, Key.UNREACHABLE), (without_evidence, Key.NO_EVIDENCE)],
+    ids=["unreached", "no evidence"],
+)
+@pytest.mark.parametrize("cause", PRINTED)
+def test_a_cause_that_is_recognised_has_its_own_key_words_and_next_step(told: Any, key: Key, cause: Cause):
+    findings = [judge(told(message)) for message in PRINTED[cause]]
+    assert {(finding.state, finding.keys) for finding in findings} == {("inconclusive", (key, cause))}
+    assert len({(finding.cause, finding.remedy) for finding in findings}) == 1
+    assert findings[0].remedy != judge(told("what nobody knows")).remedy
+    assert "`" in findings[0].remedy or "ansible_python_interpreter=" in findings[0].remedy
+    for message, finding in zip(PRINTED[cause], findings, strict=True):
+        assert "\n" not in finding.summary
+        assert recognised(message)[1] in finding.summary
+        assert message in finding.seen.values()
+
+
+def test_no_two_causes_have_the_same_next_step():
+    remedies = [judge(unreached(messages[0])).remedy for messages in PRINTED.values()]
+    assert len(set(remedies)) == len(remedies)
+
+
+def test_what_is_not_recognised_is_shown_up_to_a_length_that_somebody_reads():
+    finding = judge(without_evidence("boom " * 400))
+    assert len(finding.summary) < 500
+    assert finding.seen["module_error"] == "boom " * 400
 
 
 def test_a_node_whose_answer_does_not_end_is_inconclusive_and_says_what_to_look_at():
@@ -37,15 +71,25 @@ def test_a_node_whose_answer_does_not_end_is_inconclusive_and_says_what_to_look_
     assert "gate_timeout_s" in finding.remedy
 
 
-def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address():
-    messages = [f"Failed to connect: ssh: connect to host 10.77.0.{n} port 22: No route to host" for n in (15, 16)]
-    assert {judge(unreached(message)).about for message in messages} == {("No route to host",)}
-    assert len({judge(unreached(message)).cause for message in messages}) == 1
-    denied = judge(unreached("root@10.77.0.15: Permission denied (publickey)."))
-    assert denied.about == ("Permission denied (publickey).",)
-    failed = judge(without_evidence("/usr/bin/python3: not found\nsee stdout"))
-    assert failed.about == ("/usr/bin/python3: not found",)
-    assert "see stdout" not in failed.cause
+@pytest.mark.parametrize(
+    "same",
+    [
+        [unreached(f"ssh: connect to host 10.77.0.{n} port 22: No route to host") for n in (15, 16)],
+        [unreached(f"{user}: Permission denied (publickey).") for user in ("root@10.77.0.15", "ops@10.77.0.16")],
+        [unreached(f"mux_client: 10.77.0.{n}: not enough entropy") for n in (15, 16)],
+        [without_evidence(f"MODULE FAILURE\nthe node said: user{n} is not in the sudoers file.") for n in (1, 2)],
+    ],
+    ids=["an address", "a user", "not recognised", "the node's words"],
+)
+def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address_and_user(same: list[Any]):
+    found = [judge(record) for record in same]
+    assert len({(finding.keys, finding.about, finding.cause, finding.remedy) for finding in found}) == 1
+    assert found[0].summary != found[1].summary
+
+
+def test_of_connection_settings_each_that_is_wrong_is_a_cause_of_its_own():
+    found = [judge(without_evidence(f"'{name}' is undefined")) for name in ("a", "b")]
+    assert [finding.about for finding in found] == [("'a' is undefined",), ("'b' is undefined",)]
 
 
 def test_a_node_whose_facts_name_settings_fails_and_says_which():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.no_evidence import Cause
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import (
     chrony_config,
     clock_movers,
@@ -54,6 +55,7 @@ from tests.builders import (
     unreached,
     without_evidence,
 )
+from tests.unit.plugin_utils.boundary.test_no_evidence import PRINTED
 from tests.unit.plugin_utils.checks import test_check_clock_movers as movers
 from tests.unit.plugin_utils.checks import test_check_config_in_use as in_use
 from tests.unit.plugin_utils.checks import test_check_github_app_token as token
@@ -329,6 +331,12 @@ def test_an_attempt_ends_with_every_kind_of_answer(key):
 @pytest.mark.parametrize("key", sorted(set(AnswerKey) - {AnswerKey.ACCEPTED}))
 def test_a_finding_has_the_key_of_every_answer_that_is_no_success(key):
     assert key in keys_of(tried(ANSWERS[key]), "github_app_token")
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("told", [unreached, without_evidence])
+def test_a_finding_has_the_key_of_every_cause_why_there_is_no_evidence(told, cause):
+    assert cause in keys_of(told(PRINTED[cause][0]), "reachable")
 
 
 @pytest.mark.parametrize("state", NtsState)
