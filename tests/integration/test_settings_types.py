@@ -82,7 +82,7 @@ def test_a_misspelt_variable_is_refused_with_the_nearest_name_unless_it_is_ones_
     assert "did you mean gate_limits?" in wrong["msg"]
     assert "gate_keeper" in wrong["msg"]
     assert "configuration_errors" not in right
-    assert right["judgement"]["findings"][0]["keys"] == ["unreachable"]
+    assert right["judgement"]["findings"][0]["keys"][0] == "unreachable"
     assert ["chrony_port" in warning for warning in right["warnings"]] == [True]
 
 

@@ -140,7 +140,8 @@ _RECOGNISED = {cause: re.compile("|".join(words)) for cause, words in _WORDS.ite
 
 _PREFIX = re.compile(r"(?:Task failed: |Failed to connect to the host via \w+: )+")
 _NOISE = re.compile(
-    r"debug[1-3]: |OpenSSH_\d|@+$|Warning: Permanently added|\*\* |BECOME-SUCCESS|See stdout/stderr"
+    r"debug[1-3]: |OpenSSH_\d|Authenticated to |Transferred: sent|Bytes per second: |@+$"
+    r"|Warning: Permanently added|\*\* |BECOME-SUCCESS|See stdout/stderr"
     # What sudo adds, to a refusal or not: its lecture, and names that it looks up for its log.
     r"|sudo: unable to resolve host|We trust you have received|Administrator\. It usually|#\d\) |For security reasons, the pass"
 )

@@ -32,6 +32,9 @@ debug1: connect to address 10.77.0.15 port 22: No route to host\r
 Warning: Permanently added 'bastion' (ED25519) to the list of known hosts.\r
 ** WARNING: connection is not using a post-quantum key exchange algorithm.\r
 ops@10.77.0.15: Permission denied (publickey).\r
+Transferred: sent 4192, received 3960 bytes, in 0.1 seconds\r
+Bytes per second: sent 48533.5, received 45367.1\r
+debug1: Exit status 1
 """
 NO_KEY_FILE = (
     "no such identity: /nonexistent/key: No such file or directory\r\nops@10.77.0.15: Permission denied (publickey)."
