@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 
 import pexpect  # type: ignore[import-untyped]
 from ansible_runner.interface import init_runner
+
+from .passwords import handed_on
 
 # The ansible-core of this very Python, not what PATH happens to have. -P: the user's directory is no place for modules.
 ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "ansible", "playbook"]
@@ -56,33 +58,43 @@ class PlaybookRun:
 def run_playbook(
     playbook: str,
     options: Sequence[str],
-    extra_vars: dict[str, str],
+    extra_vars: Mapping[str, Any],
     on_event: Callable[[dict[str, Any], list[str]], None],
+    *,
+    on_second: Callable[[], None] = lambda: None,
+    answers: Mapping[str, str] | None = None,
 ) -> PlaybookRun:
     """Run ``playbook`` (a path or a collection's) in the current directory.
 
-    ``on_event`` gets each event and the lines that ansible printed with it; where it fails, the run is stopped.
-    ``options`` are ansible-playbook's, passed on unread; ``extra_vars`` win over theirs. What ansible-runner writes lies in
-    a directory of mode 0700 that is removed at the end, whatever happens.
+    ``on_event`` gets each event and the lines that ansible printed with it, ``on_second`` is called about once a second; where
+    one fails, the run is stopped. ``options`` are ansible-playbook's, passed on unread; ``extra_vars`` win over theirs.
+    ``answers``: passwords by the option that takes the file of each. What ansible-runner writes lies in a directory of mode
+    0700 that is removed at the end, whatever happens.
     """
-    run = PlaybookRun()
-    stop = _Stop()
-    failures: list[Exception] = []
+    run, failures = PlaybookRun(), list[Exception]()
+
+    def guarded(call: Callable[[], None]) -> None:
+        try:
+            if not failures:
+                call()
+        except Exception as error:  # noqa: BLE001 - raised again below, once ansible-playbook has ended
+            failures.append(error)
+            stop.request()
+
+    stop = _Stop(lambda: guarded(on_second))
 
     def handle(event: dict[str, Any]) -> bool:
         stop.pid = event.get("pid", stop.pid)
         lines = printed(event)
         run.output += lines
-        if not failures:
-            try:
-                on_event(event, lines)
-            except Exception as error:  # noqa: BLE001 - raised again below, once ansible-playbook has ended
-                failures.append(error)
-                stop.request()
+        guarded(lambda: on_event(event, lines))
         return False  # keep no file of it
 
-    with tempfile.TemporaryDirectory(prefix="skewgate-") as private_dir:
-        runner = _runner(private_dir, playbook, options, extra_vars=extra_vars, handle=handle, stop=stop)
+    with (
+        tempfile.TemporaryDirectory(prefix="skewgate-") as private_dir,
+        handed_on(Path(private_dir), answers or {}) as asking,
+    ):
+        runner = _runner(private_dir, playbook, [*options, *asking], extra_vars=extra_vars, handle=handle, stop=stop)
         with stop.on_signals():
             try:
                 runner.run()
@@ -100,7 +112,7 @@ def _runner(
     playbook: str,
     options: Sequence[str],
     *,
-    extra_vars: dict[str, str],
+    extra_vars: Mapping[str, Any],
     handle: Callable[[dict[str, Any]], bool],
     stop: _Stop,
 ) -> Any:
@@ -109,8 +121,8 @@ def _runner(
         private_data_dir=private_dir,
         playbook=playbook,
         cmdline=shlex.join(options),
-        extravars=extra_vars,
-        envvars=ENVIRONMENT,
+        extravars=dict(extra_vars),
+        envvars={**ENVIRONMENT, "PWD": str(Path.cwd())},
         passwords=ANSWERS,
         fact_cache_type="",  # the user's own, if any; ansible-runner would put a file cache in its place
         suppress_env_files=True,
@@ -140,13 +152,15 @@ def printed(event: dict[str, Any]) -> list[str]:
 class _Stop:
     """The first Ctrl-C asks ansible-playbook to stop, so that it ends its workers too; the second kills it."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
+        self._on_second = on_second
         self.pid: int | None = None
         self.requests = 0
         self._asked_mono_s = 0.0
 
     def kill(self) -> bool:
         """Tell ansible-runner, which asks this about once a second, whether to kill ansible-playbook now."""
+        self._on_second()
         if self.requests and time.monotonic() - self._asked_mono_s > ASK_AGAIN_S:
             self._ask()
         return self.requests > (0 if self.pid is None else 1)

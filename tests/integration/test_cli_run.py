@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from skewgate import run as running
@@ -194,6 +195,83 @@ def test_a_question_on_the_terminal_is_answered_and_never_waits(question: str, a
     ended, _ = run(play("- debug: {msg: hello}"), *LOCAL, "--vault-password-file=ask.sh")
     assert Path("answer").read_text() == f"<{answer}>\n"
     assert ended.rc == 0
+
+
+SUDO = """#!/bin/bash
+while [[ $1 == -* ]]; do
+  [[ $1 == -p ]] && printf '%s' "$2" >&2
+  [[ $1 == -[pu] ]] && shift
+  shift
+done
+read -r answer
+echo "<$answer>" >>answers
+exec "$@"
+"""
+
+
+def test_a_password_that_was_asked_for_reaches_sudo_and_is_in_no_argument_environment_or_file(
+    user_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_BECOME_ALLOW_SAME_USER", "1")
+    secret = "correct horse battery"
+    (user_dir / "sudo").write_text(SUDO)
+    (user_dir / "sudo").chmod(0o700)
+    seen: list[str] = []
+
+    def look(event: dict[str, Any], lines: list[str]) -> None:
+        seen.extend(lines)
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.getsid(int(process.name)) == os.getsid(event.get("pid", 0)):
+                    seen.extend((process / name).read_text(errors="replace") for name in ("cmdline", "environ"))
+        for path in (user_dir / "tmp").rglob("*"):
+            if path.is_file():  # a pipe is none
+                with suppress(OSError):
+                    seen.append(path.read_text(errors="replace"))
+
+    playbook = play("- command: id -un\n- command: id -gn", play_keys="become: true\n")
+    options = [*LOCAL, f"--extra-vars=ansible_become_exe={user_dir / 'sudo'}", "-vvvv"]
+    ended = run_playbook(playbook, options, {}, look, answers={"--become-password-file": secret})
+    assert ended.rc == 0, ended.output[-20:]
+    assert (user_dir / "answers").read_text() == f"<{secret}>\n" * 2
+    assert "--become-password-file=" in "".join(seen)
+    assert secret not in "".join(seen)
+    assert list((user_dir / "tmp").glob("skewgate-*")) == []
+
+
+def test_a_password_opens_a_vault(user_dir: Path) -> None:
+    (user_dir / "password").write_text("open sesame")
+    command = [*running.ANSIBLE_PLAYBOOK[:-1], "vault", "encrypt_string", "--vault-password-file=password", "inside"]
+    locked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    Path("locked.yml").write_text(f"value: {locked}")
+    playbook = play("- debug: {msg: '{{ value }}'}", play_keys="vars_files: [locked.yml]\n")
+    events: list[dict[str, Any]] = []
+    answers = {"--vault-password-file": "open sesame"}
+    ended = run_playbook(playbook, LOCAL, {}, lambda event, _: events.append(event), answers=answers)
+    assert messages_of(events) == ["inside"], ended.output
+
+
+def test_a_password_that_nobody_reads_ends_no_run_late() -> None:
+    ended = run_playbook("no.such.playbook", LOCAL, {}, lambda *_: None, answers={"--become-password-file": "x"})
+    assert ended.rc == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("--become-password-file")]
+
+
+def test_skewgate_asks_on_the_terminal_before_the_run_and_without_one_it_says_so() -> None:
+    command = [sys.executable, "-m", "skewgate", "check", "-i", "nowhere.yml", "-K"]
+    with_terminal = pexpect.spawn(command[0], command[1:], encoding="utf-8", timeout=60)
+    with_terminal.expect_exact("Password of sudo: ")
+    with_terminal.sendline("secret")
+    shown = with_terminal.read()
+    with_terminal.close()
+    assert with_terminal.exitstatus == 2
+    assert "nowhere.yml" in shown
+    assert "secret" not in shown
+    without = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60, check=False)
+    assert without.returncode == 2
+    assert without.stderr.endswith(
+        "there is no terminal to ask for a password on; give a file with --become-password-file\n"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
