@@ -108,7 +108,7 @@ def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
     return {
         "changed": False,
         "id": uuid.uuid4().hex,
-        "hosts": len(hosts),
+        "hosts": hosts,
         "report_dir": str(run.report_dir),
         "run_id": run.run_id,
         "admission_max_age_s": run.admission_max_age_s,

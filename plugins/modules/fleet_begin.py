@@ -52,8 +52,9 @@ id:
   type: str
   returned: success
 hosts:
-  description: How many hosts the run has.
-  type: int
+  description: The hosts of the run.
+  type: list
+  elements: str
   returned: success
 report_dir:
   description: The folder for the reports, an absolute path.

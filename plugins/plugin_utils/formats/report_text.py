@@ -40,8 +40,13 @@ def lines(report: Report, files: Sequence[Path] = (), width: int = WIDTH) -> lis
     """The nodes, what refuses them, what all tell together, the outcome; then which ``files`` of one folder were written."""
     found = [*_table(report, width), *_refusals(report, width), *_fleet(report, width), "", *_outcome(report, width)]
     if files:
-        found.append(f"Reports in {files[0].parent}: {', '.join(path.name for path in files)}")
+        found.append(files_line(files))
     return found
+
+
+def files_line(files: Sequence[Path]) -> str:
+    """Which files of one folder were written."""
+    return f"Reports in {files[0].parent}: {', '.join(path.name for path in files)}"
 
 
 # One node, as messages and progress show it
