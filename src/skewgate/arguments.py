@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import EVIDENCE_FILE
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import meant, nearest, texts_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import MAX_AGE_S
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
 from . import argocd_log
+from . import environment as environ
 
 REPORT_DIR = Path("skewgate-report")
 
 EXIT_STATUS = "exit status:\n" + "".join(f"  {code.value}  {code.meaning}\n" for code in ExitCode)
+
+VARIABLES = """environment:
+  Each flag has a variable: --report-dir is SKEWGATE_REPORT_DIR, --only is SKEWGATE_ONLY, and so on. A flag wins over its
+  variable, the variable over -e, and -e over the inventory. The report says where each setting comes from.
+"""
 
 EXPLAIN_LOG = f"""which nodes GitHub answers with 401, from Argo CD's log:
   {argocd_log.LOG_COMMAND}
@@ -27,8 +37,52 @@ The pods may be -o json or -o yaml too. Exit status: 0 whether there are 401s or
 where the files could not be read, or have no pod in common.
 """
 
+SETTINGS = {
+    "only": "gate_checks",
+    "advisory": "gate_advisory_checks",
+    "ntp_server": "gate_ntp_servers",
+    "report_dir": "gate_report_dir",
+}
+"""The flags that are settings, by their ``dest``."""
+
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _RAW = argparse.RawDescriptionHelpFormatter
+
+
+@dataclass(frozen=True)
+class Given:
+    """A command line that was read: its command's arguments, and where each that is no default comes from."""
+
+    args: argparse.Namespace
+    command: argparse.ArgumentParser
+    sources: Mapping[str, str]
+
+
+def read(argv: Sequence[str], environment: Mapping[str, str]) -> Given:
+    """Read a command line; a flag that is not given has the value of its variable, or its default.
+
+    Ends with the usage of the command that was named if anything is wrong with it.
+    """
+    whole = parser()
+    commands = commands_of(whole)
+    with environ.only_what_is_given(commands.values()):
+        args, unknown = whole.parse_known_args(argv)
+    command = commands[args.command]
+    if unknown:
+        known = sorted(
+            {option for action in command._actions for option in action.option_strings if option[:2] == "--"}
+        )
+        near = (nearest(word.partition("=")[0], known) for word in unknown if word.startswith("--"))
+        hints = "".join(f"; did you mean {each}?" for each in dict.fromkeys(filter(None, near)))
+        command.error(f"unrecognized arguments: {' '.join(unknown)}{hints}")
+    environ.refuse_unknown(commands.values(), environment)
+    return Given(args, command, environ.complete(command, args, environment))
+
+
+def commands_of(whole: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command by its name."""
+    [commands] = [action for action in whole._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(commands.choices)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,31 +109,78 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
         usage=f"skewgate {name} -i INVENTORY [options] [-- ansible-playbook's options]",
-        epilog=EXIT_STATUS,
+        epilog=f"{VARIABLES}\n{EXIT_STATUS}",
         formatter_class=_RAW,
     )
-    command.add_argument("-i", "--inventory", action="append", default=[], help="as ansible's; may be repeated")
-    command.add_argument("-l", "--limit", help="only these nodes (a pattern of ansible's)")
-    command.add_argument("-e", "--extra-vars", action="append", default=[], metavar="VARS", help="key=value or @FILE")
-    _add_report_dir(command, default=REPORT_DIR)
-    command.add_argument("--forks", type=int, metavar="N", help="how many nodes at a time")
+    nodes = command.add_argument_group("which nodes")
+    nodes.add_argument("-i", "--inventory", action="append", default=[], help="as ansible's; may be repeated")
+    nodes.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
+    nodes.add_argument("--forks", type=int, metavar="N", help="how many nodes at a time")
+    _add_login(command.add_argument_group("the way to them, as ansible's"))
+    settings = command.add_argument_group("what is asked")
+    settings.add_argument("-e", "--extra-vars", action="append", default=[], metavar="VARS", help="key=value or @FILE")
+    for flag, which in (("--only", "run only this check"), ("--advisory", "report this check, never refuse for it")):
+        settings.add_argument(
+            flag, action="extend", type=_checks, default=[], metavar="CHECK", help=f"{which}; may be repeated, or A,B"
+        )
+    settings.add_argument(
+        "--ntp-server", action="extend", type=texts_of, default=[], metavar="HOST", help="an NTP server to compare with"
+    )
+    output = command.add_argument_group("what comes of it")
+    _add_report_dir(output, REPORT_DIR)
+    _add_output(output)
+    output.add_argument("-v", "--verbose", action="count", default=0, help="show ansible's output too (-v to -vvvv)")
+
+
+def _add_login(command: argparse._ArgumentGroup) -> None:
+    """The flags of ansible-playbook that say who logs in; questions are asked here, before the run."""
+    command.add_argument("-u", "--user", help="log in as this user")
+    command.add_argument("--private-key", metavar="FILE", help="log in with this ssh key")
+    command.add_argument("-k", "--ask-pass", action="store_true", help="ask for the password of the login")
+    command.add_argument("--connection-password-file", metavar="FILE", help="where that password is")
+    command.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")
+    command.add_argument("--become-password-file", metavar="FILE", help="where that password is")
+    command.add_argument("-J", "--ask-vault-pass", action="store_true", help="ask for the password of Ansible Vault")
     command.add_argument(
-        "-v", "--verbose", action="count", default=0, help="show ansible's own output too (-v to -vvvv)"
+        "--vault-password-file", action="append", default=[], metavar="FILE", help="where that password is"
+    )
+    command.add_argument("--vault-id", action="append", default=[], metavar="ID", help="a vault's name and its file")
+
+
+def _checks(text: str) -> list[str]:
+    """The names of checks, with commas between them."""
+    names, known = texts_of(text), list(checks.discover())
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no check is called {name!r}; {meant(name, known)}")
+    return names
+
+
+def _add_output(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--format", choices=list(discover()), help="the format of --output; default: as the name of its FILE ends"
+    )
+    command.add_argument(
+        "--output",
+        metavar="FILE",
+        help="write the report to this file as well; -, or --format alone: to standard output, and nothing else there",
     )
 
 
 def _add_report(commands: _Commands) -> None:
     command = commands.add_parser("report", help="judge saved evidence again", epilog=EXIT_STATUS, formatter_class=_RAW)
-    command.add_argument("evidence", nargs="+", type=Path, metavar="EVIDENCE.json", help="of one run or of several")
-    _add_report_dir(command, default=None)
+    command.add_argument(
+        "evidence", nargs="+", type=Path, metavar="RUN", help="the folder of a run's report, or its evidence.json"
+    )
+    _add_report_dir(command, None)
+    _add_output(command)
 
 
-def _add_report_dir(command: argparse.ArgumentParser, default: Path | None) -> None:
+def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -> None:
     files = ", ".join([EVIDENCE_FILE, *(each.FILE for each in discover().values())])
     command.add_argument(
         "--report-dir",
         type=Path,
-        default=default,
         metavar="DIR",
         help=f"where {files} go; default: {default or 'nowhere'}",
     )
@@ -101,6 +202,6 @@ def _add_verify(commands: _Commands) -> None:
     command = commands.add_parser(
         "verify", help="exit 0 only if a report still admits", epilog=EXIT_STATUS, formatter_class=_RAW
     )
-    command.add_argument("report_dir", type=Path, metavar="REPORT_DIR")
+    command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run's report, or its report.json")
     command.add_argument("--node", metavar="NAME", help="this node alone; default: every node of the report")
-    command.add_argument("--max-age", type=float, default=MAX_AGE_S, metavar="SECONDS", help="default: %(default)s")
+    command.add_argument("--max-age", type=float, default=MAX_AGE_S, metavar="SECONDS", help=f"default: {MAX_AGE_S}")

@@ -15,69 +15,99 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
     read_report,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import begin
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
+from .arguments import REPORT_DIR, SETTINGS, Given
 from .errors import SkewgateError
+from .output import Output
+from .passwords import ask
 from .progress import Progress
 from .reporting import show_report
 from .run import PlaybookRun, run_playbook
 
 
-def check(args: argparse.Namespace, extra: list[str]) -> int:
+def check(given: Given, extra: list[str]) -> int:
     """Run the playbook of the command's name; return the exit status of the report that it wrote."""
-    report_dir = args.report_dir.expanduser().absolute()
+    output = Output(given.args)
+    report_dir = (given.args.report_dir or REPORT_DIR).expanduser().absolute()
     run_id = str(uuid.uuid4())
     # Here too, and not in the playbook alone: a run may end before its first task.
     holder = Holder.of(run_id=run_id)
     begin(report_dir, holder)
     try:
-        return _checked(args, extra, run_id, report_dir)
+        output.begin()
+        return _checked(given, extra, run_id, report_dir, output)
     finally:
         end_folder(report_dir, holder)
 
 
-def _checked(args: argparse.Namespace, extra: list[str], run_id: str, report_dir: Path) -> int:
+def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, output: Output) -> int:
+    args = given.args
     progress = Progress(gate=args.command == "gate")
 
     def show(event: dict[str, Any], printed: list[str]) -> None:
         # What ansible prints may be a node's words, of any module that the role runs.
-        for line in [*(map(clean, printed) if args.verbose else []), *progress.lines(event)]:
-            print(line, flush=True)
+        output.show([*(map(clean, printed) if args.verbose else []), *progress.lines(event)])
 
     ended = run_playbook(
         f"skewgate.preflight.{args.command}",
         ansible_options(args, extra),
-        {"gate_run_id": run_id, "gate_report_dir": str(report_dir)},
+        {"gate_run_id": run_id, **settings_given(given)},
         show,
+        on_second=lambda: output.show(progress.waiting()),
+        answers=ask(args),
     )
+    report_dir = progress.report_dir or report_dir
     report = _report_of(run_id, report_dir)
-    if ended.interrupted and report is None:
-        raise SkewgateError(
-            "interrupted: nothing was judged, and a node that was being fixed may be half-way.\n"
-            f"Run `skewgate {args.command}` again: what was done is not done twice.",
-            ExitCode.INTERNAL_ERROR,
-        )
     if report is None:
-        raise _no_report(ended, progress)
+        raise interrupted(args.command, progress, report_dir) if ended.interrupted else _no_report(ended, progress)
     for message in ended.messages:
         if message.startswith("Could not match supplied host pattern"):
-            print(f"warning: {clean(message)}")
-    for error in progress.configuration_errors:
-        print(f"configuration: {clean(error)}")
-    return show_report(report, progress.files)
+            output.show([f"warning: {clean(message)}"])
+    output.show(f"configuration: {clean(error)}" for error in progress.configuration_errors)
+    return show_report(report, progress.files, output)
+
+
+def settings_given(given: Given) -> dict[str, Any]:
+    """The variables of the settings that flags or the environment gave, and where each comes from."""
+    values = {SETTINGS[dest]: getattr(given.args, dest) for dest in given.sources if dest in SETTINGS}
+    if isinstance(values.get("gate_report_dir"), Path):
+        values["gate_report_dir"] = str(values["gate_report_dir"].expanduser().absolute())
+    return values
+
+
+PASSED_ON = ("limit", "forks", "user", "private_key", "connection_password_file", "become_password_file")
+"""Flags that ansible-playbook has by the same name."""
+
+PASSED_ON_REPEATED = ("inventory", "extra_vars", "vault_password_file", "vault_id")
 
 
 def ansible_options(args: argparse.Namespace, extra: Sequence[str]) -> list[str]:
     """Return the options of ansible-playbook; what ``-e`` was given is handed on, never read."""
+    options = [(name, value) for name in PASSED_ON_REPEATED for value in getattr(args, name)]
+    options += [(name, getattr(args, name)) for name in PASSED_ON if getattr(args, name) is not None]
     return [
-        *(f"--inventory={inventory}" for inventory in args.inventory),
-        *([f"--limit={args.limit}"] if args.limit else []),
-        *(f"--extra-vars={variables}" for variables in args.extra_vars),
-        *([f"--forks={args.forks}"] if args.forks is not None else []),
+        *(f"--{name.replace('_', '-')}={value}" for name, value in options),
         *(["-" + "v" * args.verbose] if args.verbose else []),
         *extra,
     ]
+
+
+def interrupted(command: str, progress: Progress, report_dir: Path) -> SkewgateError:
+    """What is known, what may be half-way, and what to do."""
+    lines = [
+        f"interrupted. {progress.so_far()} This run leaves no report in {report_dir}, so nothing is admitted by it."
+    ]
+    if command == "gate" and progress.fixing:
+        lines += [
+            f"Being fixed, and maybe half-way: {listed(progress.fixing)}. `skewgate gate` goes on there; what was done is not "
+            "done twice."
+        ]
+    elif command == "gate":
+        lines += ["No node was being fixed."]
+    lines += [f"Run `skewgate {command}` again."]
+    return SkewgateError(clean("\n".join(lines)), ExitCode.INTERNAL_ERROR)
 
 
 def _no_report(ended: PlaybookRun, progress: Progress) -> SkewgateError:

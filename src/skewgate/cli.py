@@ -10,13 +10,19 @@ from collections.abc import Sequence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
-from .arguments import parser
+from .arguments import read
 from .checking import check
+from .environment import DEBUG
 from .errors import SkewgateError
 from .explaining import explain
 from .reporting import report_again, verify
 
-ASKING_OPTIONS = {"-k", "--ask-pass", "-K", "--ask-become-pass", "-J", "--ask-vault-password", "--ask-vault-pass"}
+OWN_FLAGS = {
+    **dict.fromkeys(("-k", "--ask-pass"), "-k"),
+    **dict.fromkeys(("-K", "--ask-become-pass"), "-K"),
+    **dict.fromkeys(("-J", "--ask-vault-password", "--ask-vault-pass"), "-J"),
+}
+"""Options of ansible-playbook that ask a question, which nobody could answer in the run, and the flags that ask before it."""
 
 COMMANDS = {"report": report_again, "explain": explain, "verify": verify}
 """The commands that run no playbook."""
@@ -39,24 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:  # noqa: BLE001 - the last resort: a line that can be reported, and a status that admits nothing
-        if os.environ.get("SKEWGATE_DEBUG") == "1":
+        if os.environ.get(DEBUG) == "1":
             traceback.print_exc()
         print(f"internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        print("SKEWGATE_DEBUG=1 in the environment shows where; please report it.", file=sys.stderr)
+        print(f"{DEBUG}=1 in the environment shows where; please report it.", file=sys.stderr)
     return ExitCode.INTERNAL_ERROR
 
 
 def _dispatch(argv: list[str]) -> int:
     own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    whole = parser()
-    args = whole.parse_args(own)
-    if args.command not in COMMANDS:
-        if asking := ASKING_OPTIONS.intersection(extra):
-            whole.error(
-                f"{', '.join(sorted(asking))}: nobody could answer the question; give a file instead: "
-                "--connection-password-file, --become-password-file or --vault-password-file"
+    given = read(own, os.environ)
+    name = given.args.command
+    if name not in COMMANDS:
+        if asking := [option for option in extra if option in OWN_FLAGS]:
+            flags = ", ".join(dict.fromkeys(OWN_FLAGS[option] for option in asking))
+            given.command.error(
+                f"{', '.join(asking)} after --: nobody could answer the question in the run; give {flags} before the --, and "
+                "it is asked first"
             )
-        return check(args, extra)
+        return check(given, extra)
     if extra:
-        whole.error(f"{args.command} takes nothing after --")
-    return COMMANDS[args.command](args)
+        given.command.error(f"{name} takes nothing after --")
+    return COMMANDS[name](given.args)

@@ -15,9 +15,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording i
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from rich.console import Console
 
-from . import argocd_log
+from . import argocd_log, screen
 from .errors import SkewgateError
-from .reporting import screen_width
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -67,7 +66,7 @@ def _explain_log(args: argparse.Namespace) -> int:
                 f"  {argocd_log.LOG_COMMAND}\n  {argocd_log.PODS_COMMAND}"
             )
         )
-    Console(width=screen_width(), highlight=False, markup=False).print(argocd_log.table(summary))
+    Console(width=screen.width(), highlight=False, markup=False).print(argocd_log.table(summary))
     for line in argocd_log.explanation(summary):
         print(line)
     return ExitCode.ADMITTED

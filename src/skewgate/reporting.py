@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
@@ -35,14 +33,17 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again i
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
+from . import screen
 from .errors import SkewgateError
+from .output import Output
 
 
 def report_again(args: argparse.Namespace) -> int:
     """``report``: judge the evidence of one or more runs by the checks of today."""
     at = datetime.now(UTC)
+    output = Output(args)
     records: dict[str, Any] = {}
-    for path in args.evidence:
+    for path in map(_evidence_in, args.evidence):
         for name, record in read_evidence(path)["nodes"].items():
             _refuse_future(path, name, record, at)
             known = records.get(name)
@@ -57,10 +58,17 @@ def report_again(args: argparse.Namespace) -> int:
             files = write(directory, report, evidence_of(records, judged_at))
         except OSError as error:
             raise unwritable(directory, error) from error
-    status = show_report(report, files)
-    for line in age_lines(records, at, screen_width()):
-        print(line)
+    output.begin()
+    status = show_report(report, files, output)
+    output.show(age_lines(records, at, screen.width()))
     return status
+
+
+def _evidence_in(path: Path) -> Path:
+    """The evidence of a run whose folder is given, or a file of it."""
+    if path.is_dir():
+        return path / EVIDENCE_FILE
+    return path.with_name(EVIDENCE_FILE) if path.name == REPORT_FILE else path
 
 
 def _refuse_future(path: Path, name: str, record: Mapping[str, Any], at: datetime) -> None:
@@ -103,22 +111,19 @@ def age_lines(records: Mapping[str, Mapping[str, Any]], at: datetime, width: int
         )
 
 
-def show_report(report: dict[str, Any], files: Sequence[Path]) -> int:
-    """Print the report as people read it and which files were written; return the exit status."""
-    print()
-    for line in report_text.lines(report, files, screen_width()):
-        print(line)
+def show_report(report: dict[str, Any], files: Sequence[Path], output: Output) -> int:
+    """Show the report as people read it and which files were written, and write it where it is wanted; the exit status."""
+    if not output.to_standard_output:
+        output.show(["", *report_text.lines(report, files, screen.width())])
+    elif files:
+        output.show([report_text.files_line(files)])
+    output.write(report)
     return int(report["exit_code"])
-
-
-def screen_width() -> int:
-    """How many columns to write: those of the terminal, but not more than a report has."""
-    return min(get_terminal_size().columns, report_text.WIDTH) if sys.stdout.isatty() else report_text.WIDTH
 
 
 def verify(args: argparse.Namespace) -> int:
     """``verify``: whether a report admits, now, each node or the one that is named, by its evidence and not by its text."""
-    reported, records = _of_one_run(args.report_dir)
+    reported, records = _of_one_run(args.run if args.run.is_dir() or not args.run.exists() else args.run.parent)
     names = [args.node] if args.node else sorted({*reported, *records})
     known = [name for name in names if name in records]
     judged = _judged({name: records[name] for name in known}, now())["nodes"] if known else {}
@@ -136,10 +141,9 @@ def verify(args: argparse.Namespace) -> int:
                 ExitCode.NOT_JUDGED,
                 f"the report does not have this node (it has: {', '.join(sorted(reported))})",
             )
-        print(clean(f"{name}: {text}"))
+        screen.show([clean(f"{name}: {text}")])
         codes.append(code)
-    for line in _policy_lines([records[name] for name in known]):
-        print(clean(line))
+    screen.show(map(clean, _policy_lines([records[name] for name in known])))
     return max(codes, default=ExitCode.NOT_JUDGED)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,19 @@ from skewgate import cli
 from tests.reports import admitted, refused, report, unreachable
 
 NODE_CHECK = """
+import time
+from pathlib import Path
+from ansible.plugins.action import ActionBase
+class ActionModule(ActionBase):
+    def run(self, tmp=None, task_vars=None):
+        if takes_s := self._task.args.pop("takes_s", 0):
+            Path("asked").touch()
+            time.sleep(takes_s)
+        return {**super().run(tmp, task_vars), **self._task.args}
+"""
+
+
+FLEET_BEGIN = """
 from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
@@ -25,6 +42,10 @@ CHECK_TASK = """
 - hosts: all
   gather_facts: false
   tasks:
+    - skewgate.preflight.fleet_begin:
+        hosts: "{{ ansible_play_hosts_all }}"
+        report_dir: "{{ gate_report_dir }}"
+      run_once: true
     - skewgate.preflight.node_check: "{{ answer }}"
       ignore_errors: true
       ignore_unreachable: true
@@ -59,6 +80,7 @@ def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     collection = tmp_path / "ansible_collections/skewgate/preflight"
     (collection / "plugins/action").mkdir(parents=True)
     (collection / "plugins/action/node_check.py").write_text(NODE_CHECK)
+    (collection / "plugins/action/fleet_begin.py").write_text(FLEET_BEGIN)
     (collection / "plugins/action/fleet_report.py").write_text(FLEET_REPORT)
     (collection / "playbooks").mkdir()
     (tmp_path / "ansible.cfg").write_text("[defaults]\ncollections_path = .\n")
@@ -73,7 +95,12 @@ def tell(
     """What each node answers, and the report that the run writes (``None``: it writes none)."""
     path = user_dir / f"ansible_collections/skewgate/preflight/playbooks/{playbook}.yml"
     path.write_text(CHECK_TASK + (REPORT_TASK if told else ""))
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "told": told}
+    local = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "told": told,
+        "gate_report_dir": str(user_dir / "skewgate-report"),
+    }
     hosts = {"localhost": local} | {name: {"answer": answer} for name, answer in answers.items()}
     # In an inventory no text is a template, so the answers stay as they are.
     inventory = {"all": {"children": {"nodes": {"hosts": {name: {**local, **hosts[name]} for name in answers}}}}}
@@ -93,12 +120,13 @@ def test_check_shows_each_node_as_it_finishes_then_the_report_and_the_files_that
     assert cli.main(["check", "-i", "hosts.yml"]) == 4
     out = capsys.readouterr().out
     order = [
+        "checking 2 nodes\n",
         "node1: admitted, 0.000 s (± 0.005 s)\n",
         report_text.render(report(node1=admitted(), node2=refused())),
         f"Reports in {user_dir}/skewgate-report: report.json, report.txt\n",
     ]
     assert [out.index(part) for part in order] == sorted(out.index(part) for part in order)
-    assert out.startswith("node")
+    assert out.startswith("checking 2 nodes\n")
     assert out.endswith(order[-1])
     assert "\x1b" not in out
 
@@ -117,11 +145,60 @@ def test_the_exit_status_is_the_reports(user_dir: Path, nodes: dict[str, Any], c
     assert cli.main(["gate", "-i", "hosts.yml"]) == code
 
 
+def test_a_report_on_standard_output_is_alone_there_and_the_rest_goes_to_standard_error(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    assert cli.main(["check", "-i", "hosts.yml", "--format", "json", "-v"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["nodes"]["node1"]["verdict"] == "admit"
+    assert "node1: admitted" in captured.err
+    assert f"Reports in {user_dir}/skewgate-report: " in captured.err
+
+
+def test_a_run_without_a_report_leaves_none_of_an_earlier_run_in_the_output_file(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (user_dir / "out.json").write_text("an earlier one")
+    tell(user_dir, {"node1": checked(admitted())}, None)
+    assert cli.main(["check", "-i", "hosts.yml", "--output", "out.json"]) == 1
+    assert not (user_dir / "out.json").exists()
+    assert "without a report" in capsys.readouterr().err
+
+
 def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
     (user_dir / "other place").mkdir()
     tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "other place"]) == 0
     assert (user_dir / "other place/report.json").exists()
+
+
+def test_a_folder_that_the_inventory_names_is_where_the_report_is_found(user_dir: Path) -> None:
+    tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
+    (user_dir / "of the inventory").mkdir()
+    text = (user_dir / "hosts.yml").read_text().replace("skewgate-report", "of the inventory")
+    (user_dir / "hosts.yml").write_text(text)
+    assert cli.main(["check", "-i", "hosts.yml"]) == 0
+    assert (user_dir / "of the inventory/report.json").exists()
+
+
+def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(user_dir, {"node1": checked(admitted()), "node2": {**checked(admitted()), "takes_s": 30}}, None)
+
+    def stop_when_the_first_is_done() -> None:
+        while not (user_dir / "asked").exists():
+            time.sleep(0.05)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=stop_when_the_first_is_done).start()
+    assert cli.main(["check", "-i", "hosts.yml"]) == 1
+    assert capsys.readouterr().err == (
+        "skewgate: interrupted. 1 of 2 nodes were judged: 1 admitted. This run leaves no report in "
+        f"{user_dir}/skewgate-report, so nothing is admitted by it.\nRun `skewgate check` again.\n"
+    )
 
 
 def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

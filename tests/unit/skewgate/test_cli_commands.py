@@ -17,49 +17,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from skewgate import cli
-from skewgate.arguments import parser
-from skewgate.checking import ansible_options
 from tests.builders import policy, record, unreached
-
-
-@pytest.mark.parametrize("option", ["-K", "--ask-pass", "-J"])
-def test_a_question_that_nobody_could_answer_is_refused_at_once(
-    option: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["check", "-i", "hosts.yml", "--", option])
-    assert ended.value.code == 2
-    assert "--become-password-file" in capsys.readouterr().err
-
-
-def test_what_minus_e_names_is_handed_on_unread() -> None:
-    arguments = [
-        "check",
-        "-i",
-        "a",
-        "-i",
-        "b",
-        "-l",
-        "x:!y",
-        "-e",
-        "@/no/such/file",
-        "-e",
-        "k=v w",
-        "--forks",
-        "3",
-        "-vvv",
-    ]
-    assert ansible_options(parser().parse_args(arguments), ["--diff"]) == [
-        "--inventory=a",
-        "--inventory=b",
-        "--limit=x:!y",
-        "--extra-vars=@/no/such/file",
-        "--extra-vars=k=v w",
-        "--forks=3",
-        "-vvv",
-        "--diff",
-    ]
-
 
 # --- report
 
@@ -97,6 +55,52 @@ def test_report_merges_runs_and_the_latest_record_of_a_node_wins(
         assert "only" in out
         assert "early" not in out
         assert "Reports in" not in out
+
+
+def test_report_takes_the_folder_of_a_run_or_any_file_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, a=fresh())
+    for name in ("", "report.json", "evidence.json"):
+        assert cli.main(["report", str(tmp_path / name)]) == 0
+        assert "1 of 1 node admitted." in capsys.readouterr().out
+
+
+def test_a_report_that_is_wanted_on_standard_output_is_alone_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "run", a=fresh())
+    for flags in (["--format", "json"], ["--format", "json", "--output", "-"]):
+        assert cli.main(["report", str(tmp_path / "run"), *flags, "--report-dir", str(tmp_path / "again")]) == 0
+        captured = capsys.readouterr()
+        assert json.loads(captured.out) == json.loads((tmp_path / "again/report.json").read_text())
+        assert "Evidence was taken:" in captured.err
+    assert cli.main(["report", str(tmp_path / "run"), "--output", "-"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "again/report.txt").read_text()
+
+
+def test_a_report_in_a_file_has_the_format_of_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path / "run", a=fresh())
+    file = tmp_path / "mine.json"
+    assert cli.main(["report", str(tmp_path / "run"), "--output", str(file)]) == 0
+    assert json.loads(file.read_text())["verdict"] == "admit"
+    assert f"Report (json) in {file}\n" in capsys.readouterr().out
+    assert cli.main(["report", str(tmp_path / "run"), "--output", str(file), "--format", "text"]) == 0
+    assert "1 of 1 node admitted" in file.read_text()
+    assert list(tmp_path.glob(".*")) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [("report.doc", "its name does not say the format (.json (json), .txt (text))"), ("no/such/folder.json", "can't")],
+)
+def test_an_output_that_can_not_be_written_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, text: str
+) -> None:
+    written(tmp_path / "run", a=fresh())
+    assert cli.main(["report", str(tmp_path / "run"), "--output", str(tmp_path / output)]) == 2
+    captured = capsys.readouterr()
+    assert f"--output{' ' if output == 'report.doc' else ': '}" in captured.err
+    assert text in captured.err
+    assert captured.out == ""
 
 
 def test_evidence_that_is_judged_again_does_not_become_younger(
@@ -243,6 +247,13 @@ def test_verify_answers_for_all_nodes_or_for_one(
     written(tmp_path, a=fresh(), b={**unreached(), "collected_at": minutes_ago(5)}, c=fresh(-612.0))
     assert cli.main(["verify", str(tmp_path), *arguments]) == code
     assert text in capsys.readouterr().out
+
+
+def test_verify_takes_the_folder_or_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, a=fresh())
+    for name in ("", "report.json"):
+        assert cli.main(["verify", str(tmp_path / name)]) == 0
+        assert "a: admitted at" in capsys.readouterr().out
 
 
 def admit(report: dict[str, Any]) -> None:

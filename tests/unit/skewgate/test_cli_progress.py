@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from skewgate.checking import interrupted
 from skewgate.progress import Progress
 from tests.reports import admitted, event, finding, refused, unreachable
 
@@ -96,6 +98,115 @@ def test_the_files_that_the_last_report_wrote_are_kept() -> None:
         event_of_report = event("runner_on_ok", "node1", {"files": files}, action="skewgate.preflight.fleet_report")
         assert progress.lines(event_of_report) == []
     assert progress.files == [Path("/r/evidence.json"), Path("/r/report.json")]
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def begun(progress: Progress, *hosts: str) -> list[str]:
+    result = {"hosts": list(hosts), "report_dir": "/r"}
+    return progress.lines(event("runner_on_ok", hosts[0], result, action="skewgate.preflight.fleet_begin"))
+
+
+def started(progress: Progress, host: str, **data: Any) -> None:
+    assert progress.lines(event("runner_on_start", host, {}, **data)) == []
+
+
+def checked(progress: Progress, host: str, node: dict[str, Any], phase: str = "check", **more: Any) -> None:
+    progress.lines(event("runner_on_ok", host, {"judgement": node, "phase": phase, **more}))
+
+
+def test_it_says_at_once_and_once_how_many_nodes_are_checked() -> None:
+    progress = Progress(gate=False)
+    assert begun(progress, "a", "b") == ["checking 2 nodes"]
+    assert begun(progress, "a", "b") == []
+    assert progress.report_dir == Path("/r")
+    assert begun(Progress(gate=False), "a") == ["checking 1 node"]
+
+
+def test_after_some_silence_it_says_who_is_done_and_what_the_others_wait_for() -> None:
+    clock = Clock()
+    progress = Progress(gate=True, clock_s=clock)
+    begun(progress, "a", "b", "c", "d", "e", "f")
+    for host in "abcde":
+        started(progress, host)
+    checked(progress, "a", admitted())
+    checked(progress, "b", refused(), chrony_can_help=False)
+    checked(progress, "c", refused(), chrony_can_help=True)
+    checked(progress, "d", refused(), chrony_can_help=True)
+    started(progress, "a", **IN_CHRONY, task="Prove the clock")  # a task that will be skipped there
+    started(progress, "c", **IN_CHRONY, task="Prove the clock")
+    clock.now_s = 9
+    assert progress.waiting() == []
+    clock.now_s = 10
+    assert progress.waiting() == [
+        "2 of 6 done; waiting for c (being fixed: Prove the clock), d (to be fixed), e (no answer yet), f (not begun)"
+    ]
+    progress.lines(event("runner_on_ok", "c", {}, **IN_CHRONY))
+    started(progress, "c")
+    clock.now_s = 20
+    assert "c (to be checked again)" in progress.waiting()[0]
+    checked(progress, "c", admitted(), "recheck")
+    clock.now_s = 30
+    assert progress.waiting()[0].startswith("3 of 6 done; waiting for d")
+
+
+def test_silence_that_goes_on_is_told_less_and_less_often() -> None:
+    clock = Clock()
+    progress = Progress(gate=False, clock_s=clock)
+    begun(progress, "a")
+    started(progress, "a")
+    told = []
+    for clock.now_s in range(200):
+        told += [clock.now_s for _ in progress.waiting()]
+    assert told == [10, 30, 70, 150]
+
+
+def test_of_many_nodes_that_wait_for_the_same_some_are_named() -> None:
+    clock = Clock()
+    progress = Progress(gate=False, clock_s=clock)
+    hosts = [f"n{number}" for number in range(40)]
+    begun(progress, *hosts)
+    for host in hosts:
+        started(progress, host)
+    clock.now_s = 10
+    assert progress.waiting() == ["0 of 40 done; waiting for n0, n1, n2 and 37 more (no answer yet)"]
+
+
+def test_before_any_node_is_contacted_it_says_so_and_after_the_report_nothing() -> None:
+    clock = Clock()
+    progress = Progress(gate=False, clock_s=clock)
+    clock.now_s = 10
+    assert progress.waiting() == ["no node was contacted yet: the inventory and the settings are being read"]
+    progress.lines(event("runner_on_ok", "a", {"files": ["/r/report.json"]}, action="skewgate.preflight.fleet_report"))
+    clock.now_s = 99
+    assert progress.waiting() == []
+
+
+def test_what_is_known_when_a_run_is_interrupted() -> None:
+    progress = Progress(gate=True)
+    assert progress.so_far() == "No node was judged."
+    begun(progress, "a", "b", "c", "d")
+    checked(progress, "a", admitted())
+    checked(progress, "b", refused())
+    progress.lines(event("runner_on_ok", "b", {}, **IN_CHRONY))
+    checked(progress, "c", unreachable())
+    assert progress.so_far() == "3 of 4 nodes were judged: 1 admitted, 1 refused, 1 not judged."
+    assert progress.fixing == ["b"]
+    assert str(interrupted("gate", progress, Path("/r"))).splitlines()[1:] == [
+        "Being fixed, and maybe half-way: b. `skewgate gate` goes on there; what was done is not done twice.",
+        "Run `skewgate gate` again.",
+    ]
+    checked(progress, "b", admitted(), "recheck")
+    assert progress.so_far() == "3 of 4 nodes were judged: 2 admitted, 1 not judged."
+    assert progress.fixing == []
+    assert "No node was being fixed.\n" in str(interrupted("gate", progress, Path("/r")))
 
 
 def test_control_characters_from_a_node_are_written_as_escapes() -> None:

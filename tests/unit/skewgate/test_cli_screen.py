@@ -1,0 +1,54 @@
+"""Colour on a terminal, never elsewhere; the words are the same."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from skewgate import screen
+
+LINES = [
+    "node1: admitted, 0.000 s (± 0.005 s)",
+    "node2: refused, 612.004 s behind [not markup] :smile:",
+    "node3: not judged, skew unknown: " + "a long reason " * 20,
+    "  clock_skew: fail",
+    "  ntp_sources: inconclusive",
+    "0 of 3 nodes admitted; not admitted either",
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(stream: io.StringIO) -> list[str]:
+    screen.show(LINES, stream)
+    return stream.getvalue().splitlines()
+
+
+@pytest.fixture(autouse=True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_on_a_terminal_the_words_of_verdicts_have_a_colour_and_are_the_same_words() -> None:
+    lines = shown(Terminal())
+    assert [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines] == LINES
+    assert ["\x1b[" in line for line in lines] == [True, True, True, True, True, False]
+    assert "\x1b[32madmitted\x1b[0m" in lines[0]
+
+
+def test_in_a_pipe_there_is_none_whatever_is_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert shown(io.StringIO()) == LINES
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_that_wants_none_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert shown(Terminal()) == LINES
