@@ -52,7 +52,8 @@ class Collection:
     ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
     plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives
     the limits on an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is
-    asked only if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds).
+    asked only if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds). ``same_machine``: the node is the
+    controller, whose clock is no reference then.
     """
 
     policy: Policy
@@ -61,6 +62,7 @@ class Collection:
     ntp_servers: Sequence[str]
     nts_servers: Sequence[str]
     timeout_s: float
+    same_machine: bool = False
     call: Callable[[dict[str, Any]], Mapping[str, Any]]
     throttle: Callable[[GithubApp], MintThrottle]
     controller: Callable[[], ControllerClock]
@@ -82,6 +84,8 @@ class Collection:
         except NoEvidenceError as error:
             return {**record, "module_error": str(error)}
         controller = {"before_ns": before_ns, "after_ns": self.clock_ns(), **measured}
+        if self.same_machine:
+            controller["same_machine"] = True
         evidence = self._try_both_clocks(self._try_limited_again(evidence), controller)
         return {**record, "evidence": evidence, "controller": controller}
 

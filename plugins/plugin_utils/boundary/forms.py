@@ -58,7 +58,9 @@ _CHECKED = {
     "policy": OBJECT,
     "collected_at": TEXT,
     "evidence": OBJECT,
-    "controller": Maybe({"before_ns": WHOLE, "after_ns": WHOLE, "measured": Maybe(_MEASURED)}),
+    "controller": Maybe(
+        {"before_ns": WHOLE, "after_ns": WHOLE, "measured": Maybe(_MEASURED), "same_machine": Maybe(FLAG)}
+    ),
     "unreachable": Maybe(TEXT),
     "module_error": Maybe(TEXT),
     "settings_in_facts": Maybe([TEXT]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -105,7 +105,7 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
     found = (
         *(_ntp_reference(server) for server in _entries(evidence, "ntp", "servers")),
         *(_date_reference(api) for api in _entries(evidence, "api_date", "apis")),
-        *([_controller_reference(evidence["collected"], controller)] if controller and "collected" in evidence else []),
+        *_controller_reference(evidence, controller),
     )
 
     def unknown(key: UnknownSkew, why: str, controller_skew_s: Interval | None = None) -> SkewEstimate:
@@ -171,13 +171,16 @@ def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, in
     return Interval((ended_ns - controller["after_ns"]) / NS, (began_ns - controller["before_ns"]) / NS)
 
 
-def _controller_reference(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Reference:
-    """The controller's clock around the module call."""
+def _controller_reference(evidence: Mapping[str, Any], controller: Mapping[str, int] | None) -> Iterator[Reference]:
+    """The controller's clock around the module call; a node that is the controller itself would vouch for its own clock."""
+    if not controller or controller.get("same_machine") or "collected" not in evidence:
+        return
     try:
-        bracket = controller_bracket(collected, controller)
+        bracket = controller_bracket(evidence["collected"], controller)
     except ValueError:
-        return Reference(kind="controller", detail="the controller's own clock was moved during the module call")
-    return Reference(kind="controller", skew_s=bracket, detail="the controller's clock around the module call")
+        yield Reference(kind="controller", detail="the controller's own clock was moved during the module call")
+    else:
+        yield Reference(kind="controller", skew_s=bracket, detail="the controller's clock around the module call")
 
 
 def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.skew import (
     SkewEstimate,
+    UnknownSkew,
     as_json,
     controller_bracket,
     estimate_skew,
@@ -194,6 +195,15 @@ def test_the_controller_alone_proves_nothing():
     assert estimate.unknown_because == (
         "no reference answered: ntp a: no reply within 2 s; date https://api.github.lab: not asked"
     )
+
+
+def test_a_node_that_is_the_controller_does_not_vouch_for_its_own_clock():
+    """A wrong server that agrees with the node's clock would win against a right one, with the controller on its side."""
+    servers = ntp_server("a", ntp_sample(server_off_s=600.0)), ntp_server("b", ntp_sample())
+    assert of_references(*servers).skew_s is not None
+    alone = of_references(*servers, controller={**CONTROLLER, "same_machine": True})
+    assert alone.skew_s is None
+    assert alone.unknown is UnknownSkew.DISAGREE
 
 
 def test_a_server_that_stands_twice_leaves_no_majority_to_the_controller():
