@@ -22,6 +22,7 @@ from ..plugin_utils.boundary.holder import Holder
 from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.sources import settings_with_sources
 from ..plugin_utils.boundary.variables import OF_RUNS, not_known, read_settings, setting_of, settings_of_roles
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
@@ -55,7 +56,8 @@ class ActionModule(PlainAction):
 def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[str, Any]:
     _, options = documented(node_check.DOCUMENTATION)
     try:
-        run = read_run_settings(list(_groups(hosts, play, remediation=remediation)), options)
+        groups = list(_groups(hosts, play, remediation=remediation))
+        run = read_run_settings(groups, options, without_apps=play.of_command("gate_run_here") is True)
         # The process of ansible-playbook: this one ends with the task.
         holder = Holder.of(os.getppid(), run.run_id)
         begin(run.report_dir, holder, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
@@ -65,7 +67,7 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         return _wrong([f"gate_report_dir: {error}"])
     if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
         measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
-    return _begun(run, hosts)
+    return {**_begun(run, hosts), "settings": settings_with_sources((group.sources, group.values) for group in groups)}
 
 
 def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iterator[Variables]:
@@ -87,7 +89,8 @@ def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iter
         misspelt, others = not_known(names, values.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
-        yield Variables(hosts=members[key], values=values, problems=[*problems, *misspelt])
+        sources = play.sources(members[key][0], of_first, values)
+        yield Variables(hosts=members[key], values=values, problems=[*problems, *misspelt], sources=sources)
 
 
 def _wrong_in_role(values: Mapping[str, Any]) -> list[str]:

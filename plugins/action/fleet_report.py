@@ -67,7 +67,8 @@ class ActionModule(PlainAction):
             of_host = variables["hostvars"].raw_get(host)
             records[host], nodes[host] = _checked(of_host, args, run, earlier.get(host), judged_at)
         try:
-            report = report_of({name: Record(data) for name, data in records.items()}, nodes, judged_at, run_id)
+            of_nodes = {name: Record(data) for name, data in records.items()}
+            report = report_of(of_nodes, nodes, judged_at, run_id, run.get("settings"))
             files = write(directory, report, evidence_of(records, judged_at, run_id), Holder.of(os.getppid(), run_id))
         except ValueError as error:
             return failed(str(error))
@@ -127,7 +128,9 @@ def _checked(
     first = _registered(variables, args["before"], run.get("id", "")) or _never_begun(
         variables, args["before"], judged_at
     )
-    again = first and _registered(variables, args["after"], first["check_id"])
+    again = first and (
+        _registered(variables, args["after"], first["check_id"]) or _never_begun(variables, args["after"], judged_at)
+    )
     before = first if again else None
     last = again or first or _without_check(judged_at, module_error=_NOT_CHECKED)
     noted = variables.get(args["remediation"])

@@ -95,8 +95,13 @@ class ActionModule(CallingAction, PlainAction):
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
         try:
-            problems = [*problems, *misspelt, *self._wrong_admission(args)]
-            settings = read_check_settings(args, self._ways_into_a_file, problems, prefix=self.prefix)
+            settings = read_check_settings(
+                args,
+                self._ways_into_a_file,
+                [*problems, *misspelt, *self._wrong_admission(args)],
+                prefix=self.prefix,
+                without_apps=variables.get("gate_run_here") is True,
+            )
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
@@ -154,6 +159,7 @@ class ActionModule(CallingAction, PlainAction):
             ntp_servers=settings.ntp_servers,
             nts_servers=settings.nts_servers,
             timeout_s=settings.timeout_s,
+            same_machine=self._connection.transport == "local",
             call=functools.partial(self._call, variables, Tokens()),
             controller=functools.partial(measured_once, Path(constants.DEFAULT_LOCAL_TMP), settings.references.measure),
             throttle=functools.partial(_throttle, settings, str(variables.get("inventory_hostname"))),

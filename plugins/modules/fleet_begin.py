@@ -78,6 +78,11 @@ apis:
   type: list
   elements: str
   returned: success
+settings:
+  description: Each setting that is set on a host, by name, with its C(source) (a flag or a variable of the command, V(-e),
+    V(inventory), V(play), V(default)) and, if it is the same on all hosts and no mapping, its C(value).
+  type: dict
+  returned: success
 configuration_errors:
   description: What is wrong with the settings, a line each; no node was contacted.
   type: list

@@ -104,16 +104,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: _Commands, name: str, text: str) -> None:
+    which = "(-i INVENTORY | --here)" if name == "check" else "-i INVENTORY"
     command = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
-        usage=f"skewgate {name} -i INVENTORY [options] [-- ansible-playbook's options]",
+        usage=f"skewgate {name} {which} [options] [-- ansible-playbook's options]",
         epilog=f"{VARIABLES}\n{EXIT_STATUS}",
         formatter_class=_RAW,
     )
     nodes = command.add_argument_group("which nodes")
     nodes.add_argument("-i", "--inventory", action="append", default=[], help="as ansible's; may be repeated")
+    if name == "check":
+        nodes.add_argument("--here", action="store_true", help="this machine, without an inventory; run it as root")
     nodes.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
     nodes.add_argument("--forks", type=int, metavar="N", help="how many nodes at a time")
     _add_login(command.add_argument_group("the way to them, as ansible's"))

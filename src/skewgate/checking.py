@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import socket
+import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +18,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
     end_folder,
     read_report,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.sources import FROM_COMMAND
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import begin
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
@@ -50,10 +55,13 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
         # What ansible prints may be a node's words, of any module that the role runs.
         output.show([*(map(clean, printed) if args.verbose else []), *progress.lines(event)])
 
+    here = getattr(args, "here", False)
+    if here and not _becomes_root(args):
+        output.show(["not root: what only root can see will not be judged; run it with sudo, or with -K"])
     ended = run_playbook(
         f"skewgate.preflight.{args.command}",
-        ansible_options(args, extra),
-        {"gate_run_id": run_id, **settings_given(given)},
+        [*(HERE if here else []), *ansible_options(args, extra)],
+        {"gate_run_id": run_id, **settings_given(given), **(variables_here(args) if here else {})},
         show,
         on_second=lambda: output.show(progress.waiting()),
         answers=ask(args),
@@ -69,12 +77,33 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
     return show_report(report, progress.files, output)
 
 
+def this_machine() -> str:
+    """What this machine is called in its report."""
+    name = socket.gethostname()
+    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) else "localhost"
+
+
 def settings_given(given: Given) -> dict[str, Any]:
     """The variables of the settings that flags or the environment gave, and where each comes from."""
     values = {SETTINGS[dest]: getattr(given.args, dest) for dest in given.sources if dest in SETTINGS}
-    if isinstance(values.get("gate_report_dir"), Path):
+    if "gate_report_dir" in values:
         values["gate_report_dir"] = str(values["gate_report_dir"].expanduser().absolute())
-    return values
+    sources = {SETTINGS[dest]: source for dest, source in given.sources.items() if dest in SETTINGS}
+    return {**values, FROM_COMMAND: sources} if sources else {}
+
+
+HERE = (f"--inventory={this_machine()},", "--connection=local")
+"""The options for this machine without an inventory."""
+
+
+def variables_here(args: argparse.Namespace) -> dict[str, Any]:
+    """The variables for this machine: its Python is this one, and there may be no GitHub App, so that nothing is admitted."""
+    become = {} if _becomes_root(args) else {"ansible_become": False}
+    return {"ansible_python_interpreter": sys.executable, "gate_run_here": True, **become}
+
+
+def _becomes_root(args: argparse.Namespace) -> bool:
+    return bool(os.geteuid() == 0 or args.ask_become_pass or args.become_password_file)
 
 
 PASSED_ON = ("limit", "forks", "user", "private_key", "connection_password_file", "become_password_file")

@@ -17,6 +17,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible.vars.clean import namespace_facts
 from jinja2 import Environment, TemplateSyntaxError, meta
 
+from .sources import source_of
 from .written import ids_as_written
 
 OF_PLAY = ("ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "play_hosts")
@@ -51,24 +52,48 @@ class PlayVariables:
 
     def of(self, host: str) -> dict[str, Any]:
         """A host's variables, before templates are worked out."""
-        hostvars = self._variables["hostvars"]
-        manager = hostvars._variable_manager
-        facts, manager._fact_cache = manager._fact_cache, _NoFacts()
-        try:
-            found: dict[str, Any] = manager.get_vars(
-                play=self._play,
-                host=hostvars._inventory.get_host(host),
-                task=self._task,
-                # Else Ansible makes the list of all hosts for each of them.
-                _hosts=[host],
-                _hosts_all=[host],
-            )
-        finally:
-            manager._fact_cache = facts
+        facts = self._manager._fact_cache
+        found = self._without_facts(host, play=self._play, task=self._task)
         with contextlib.suppress(KeyError):
             # No text of a node's is a template.
             found |= wrap_var(namespace_facts(facts.get(host) or {}))
         return found | {name: self._variables[name] for name in OF_PLAY if name in self._variables}
+
+    @property
+    def _manager(self) -> Any:
+        return self._variables["hostvars"]._variable_manager
+
+    def _without_facts(self, host: str, **scope: Any) -> dict[str, Any]:
+        """What Ansible has of a host's variables, without what the host has said of itself."""
+        manager = self._manager
+        facts, manager._fact_cache = manager._fact_cache, _NoFacts()
+        try:
+            found: dict[str, Any] = manager.get_vars(
+                host=self._variables["hostvars"]._inventory.get_host(host),
+                # Else Ansible makes the list of all hosts for each of them.
+                _hosts=[host],
+                _hosts_all=[host],
+                **scope,
+            )
+        finally:
+            manager._fact_cache = facts
+        return found
+
+    def of_command(self, name: str) -> Any:
+        """A variable that only ``-e`` can give."""
+        return self._manager.extra_vars.get(name)
+
+    def sources(self, host: str, variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+        """Where those of a host's ``variables`` come from that have these names."""
+        inventory = self._without_facts(host, include_hostvars=False)
+        role = getattr(self._task, "_role", None)
+        defaults = role.get_default_vars() if role else {}
+        extra = self._manager.extra_vars
+        return {
+            name: source_of(name, variables[name], extra=extra, inventory=inventory, defaults=defaults)
+            for name in names
+            if name in variables
+        }
 
     def worked_out(self, variables: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
         """Those of a host's ``variables`` that have these names, as plain data; and a problem for each that has no value."""

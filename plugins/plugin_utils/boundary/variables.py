@@ -42,6 +42,9 @@ OF_RUNS = frozenset(
 )
 """What the roles note while they run; a test compares it with their tasks."""
 
+OF_COMMAND = frozenset({"gate_run_here", "gate_run_sources"})
+"""What the command gives a run beside settings."""
+
 _ALIKE = 0.85
 """How alike two names are that are taken for one: `chrony_server` and `chrony_servers` are, `chrony_port` is like none."""
 
@@ -88,6 +91,12 @@ def _table() -> dict[str, dict[str, Any]]:
     return table
 
 
+def may_be_shown(name: str) -> bool:
+    """Whether a setting's value holds no secret: a mapping may have a key, or a proxy's password."""
+    setting = _table().get(name, {"type": "str"})
+    return "dict" not in (setting["type"], setting.get("elements"))
+
+
 @functools.cache
 def _settings_documentation() -> str:
     """The settings of a check, as the documentation of a module has its options."""
@@ -111,7 +120,7 @@ def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[st
     problems: list[str] = []
     others: list[str] = []
     theirs = names_of({"own_variables": own}, "own_variables", problems)
-    for name in sorted(ours - settings - OF_RUNS - {*theirs}):
+    for name in sorted(ours - settings - OF_RUNS - OF_COMMAND - {*theirs}):
         if name.startswith("chrony_") and not nearest(name, settings, _ALIKE):
             others.append(name)
         else:
@@ -124,5 +133,5 @@ def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[st
 
 def set_by_facts(facts: Iterable[str]) -> list[str]:
     """The names of a node's facts that would stand in for settings, or for what the roles note; sorted."""
-    known = settings_of_roles() | OF_RUNS
+    known = settings_of_roles() | OF_RUNS | OF_COMMAND
     return sorted(name for name in facts if name in known or name.startswith(("gate_", "__gate_", "__chrony_")))

@@ -38,7 +38,8 @@ def render(report: Report) -> str:
 
 def lines(report: Report, files: Sequence[Path] = (), width: int = WIDTH) -> list[str]:
     """The nodes, what refuses them, what all tell together, the outcome; then which ``files`` of one folder were written."""
-    found = [*_table(report, width), *_refusals(report, width), *_fleet(report, width), "", *_outcome(report, width)]
+    found = [*_table(report, width), *_refusals(report, width), *_fleet(report, width), *_settings(report, width)]
+    found += ["", *_outcome(report, width)]
     if files:
         found.append(files_line(files))
     return found
@@ -224,6 +225,18 @@ def _measured(fleet: Mapping[str, Any]) -> list[str]:
     if measured_s and not measured_s.overlaps(Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)):
         found.append(f"the controller's own clock, as it measured it, was corrected for JWTs: {skew_text(measured_s)}")
     return found
+
+
+def _settings(report: Report, width: int) -> Iterator[str]:
+    """Where the settings come from that are not the defaults; nothing of a report that does not say it."""
+    names_by_source: dict[str, list[str]] = {}
+    for name, setting in report.get("settings", {}).items():
+        if setting["source"] != "default":
+            names_by_source.setdefault(setting["source"], []).append(name)
+    if names_by_source:
+        parts = [f"{', '.join(names)} ({source})" for source, names in sorted(names_by_source.items())]
+        yield ""
+        yield from _wrapped(width, "Settings: ", f"{'; '.join(parts)}; the others have their defaults.")
 
 
 def _outcome(report: Report, width: int) -> list[str]:

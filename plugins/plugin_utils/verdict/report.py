@@ -44,9 +44,16 @@ def node_entry(
 
 
 def report_of(
-    records: Mapping[str, Record], nodes: Mapping[str, dict[str, Any]], judged_at: str, run_id: str | None = None
+    records: Mapping[str, Record],
+    nodes: Mapping[str, dict[str, Any]],
+    judged_at: str,
+    run_id: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """``report.json`` from each node's record and entry by name. Raises ValueError if there is no node."""
+    """``report.json`` from each node's record and entry by name. Raises ValueError if there is no node.
+
+    ``settings`` are those of the run with their sources, as ``fleet_begin`` returns them, where they are known.
+    """
     if not nodes:
         raise ValueError("no node was checked: the inventory or the limit matches none")
     nodes = {name: nodes[name] for name in sorted(nodes)}
@@ -59,6 +66,7 @@ def report_of(
         "judged_at": judged_at,
         "verdict": "admit" if exit_code is ExitCode.ADMITTED else "refuse",
         "exit_code": int(exit_code),
+        **({"settings": dict(settings)} if settings else {}),
         "summary": {
             "admitted": refusals[None],
             "refused": refusals["failure"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from .settings import CheckSettings, read_check_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """Hosts whose settings are equal: their variables, worked out, and what was wrong with these."""
+    """Hosts whose settings are equal: their variables, worked out, what was wrong with these, and where they come from."""
 
     hosts: Sequence[str]
     values: Mapping[str, Any]
     problems: Sequence[str]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,12 @@ def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str,
     return {option: settings[setting_of(option)] for option in options if setting_of(option) in settings}
 
 
-def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> RunSettings:
+def read_run_settings(
+    groups: Sequence[Variables], options: Iterable[str], *, without_apps: bool = False
+) -> RunSettings:
     """The settings of all hosts; raises SettingsError with all that is wrong with any, each problem once.
 
-    ``options`` are those of node_check.
+    ``options`` are those of node_check; ``without_apps`` as for ``read_check_settings``.
     """
     hosts_of: dict[str, list[str]] = {}
     settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
@@ -63,7 +66,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
         given = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
         max_ages_s.append(count_of(given, "admission_max_age_s", MAX_AGE_S, problems, least=0))
         try:
-            checks.append(read_check_settings(options_of(settings, options), list, problems))
+            checks.append(read_check_settings(options_of(settings, options), list, problems, without_apps=without_apps))
         except SettingsError as error:
             problems = error.problems
         for problem in dict.fromkeys(problems):

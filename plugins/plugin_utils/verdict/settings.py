@@ -59,19 +59,21 @@ def read_check_settings(
     known_problems: Sequence[str] = (),
     *,
     prefix: str = ROLES,
+    without_apps: bool = False,
 ) -> CheckSettings:
     """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
     ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
-    names begin by which the user knows these settings.
+    names begin by which the user knows these settings. ``without_apps``: there may be none; then the token check admits
+    nothing.
     """
     problems = list(known_problems)
     apps: list[GithubApp] = []
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
     if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
-        apps = _read_apps(settings, problems, prefix)
-        problems += ways_into_a_file()
+        apps = _read_apps(settings, problems, prefix, needed=not without_apps)
+        problems += [] if without_apps and not settings.get("github_apps") else ways_into_a_file()
         mints = (
             count_of(settings, "mints_per_minute", mints[0], problems, least=TOKENS_AT_ONCE, prefix=prefix),
             count_of(settings, "mints_per_hour", mints[1], problems, least=TOKENS_AT_ONCE, prefix=prefix),
@@ -171,10 +173,10 @@ def _read_cluster_ca(settings: Mapping[str, Any], problems: list[str], prefix: s
         return None
 
 
-def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str) -> list[GithubApp]:
+def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool) -> list[GithubApp]:
     given = settings.get("github_apps")
     apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
-    if not apps and not wrong:
+    if needed and not apps and not wrong:
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, "
             f"private_key_file), or leave {CREDENTIALS_CHECK} out of {prefix}checks"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.action import fleet_report
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
@@ -50,6 +51,20 @@ def test_what_is_shown_is_the_text_format_and_the_files_that_were_written(tmp_pa
     assert set(told["files"]) == {str(path) for path in folder.iterdir()}
     names = ", ".join(Path(path).name for path in told["files"])
     assert told["lines"] == [*render(report).splitlines(), f"Reports in {folder}: {names}"]
+
+
+def test_the_report_says_where_the_settings_of_the_run_come_from(tmp_path, monkeypatch):
+    settings = {
+        "gate_checks": {"source": "flag --only", "value": ["clock_skew"]},
+        "gate_ntp_servers": {"source": "inventory"},
+        "gate_clients": {"source": "default"},
+    }
+    monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "settings": settings})
+    report, _, told = reported(tmp_path, good={"gate_before": checked(record(), follows="run")})
+    assert report["settings"] == settings
+    line = "Settings: gate_checks (flag --only); gate_ntp_servers (inventory); the others have their defaults."
+    assert line in told["lines"]
+    assert report["nodes"]["good"]["verdict"] == "admit"
 
 
 def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):

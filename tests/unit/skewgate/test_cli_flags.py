@@ -44,6 +44,11 @@ def test_flags_that_are_settings_become_variables() -> None:
         "gate_checks": ["clock_skew", "sync_state", "next_boot"],
         "gate_advisory_checks": ["next_boot"],
         "gate_ntp_servers": ["a", "b"],
+        "gate_run_sources": {
+            "gate_checks": "flag --only",
+            "gate_advisory_checks": "flag --advisory",
+            "gate_ntp_servers": "flag --ntp-server",
+        },
     }
     assert settings_given(given("check", "-i", "x")) == {}
 

@@ -46,6 +46,13 @@ def test_what_the_judge_makes_fits_the_schema() -> None:
     assert errors(judge_records({"a": record, "b": gone}, "2026-01-31T12:00:05Z", "run")) == []
 
 
+def test_a_report_may_say_where_its_settings_come_from() -> None:
+    settings = {"gate_checks": {"source": "flag --only", "value": ["clock_skew"]}, "gate_github_apps": {"source": "-e"}}
+    assert errors({**report(b=refused()), "settings": settings}) == []
+    for wrong in ({"value": 1}, {"source": ""}, {"source": "-e", "more": 1}):
+        assert errors({**report(b=refused()), "settings": {"gate_checks": wrong}})
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -206,6 +206,16 @@ def problems(*ways_into_a_file: str, **changes: Any) -> list[str]:
     return error.value.problems
 
 
+def test_a_machine_that_is_checked_without_an_inventory_needs_no_app_and_keeps_the_token_check():
+    for apps in ([], None, ""):
+        found = read_check_settings({**GIVEN, "github_apps": apps}, lambda: ["a file"], without_apps=True)
+        assert (found.apps, found.policy.github_apps) == ([], ())
+        assert "github_app_token" in found.policy.checks
+    with pytest.raises(SettingsError) as error:
+        read_check_settings({**GIVEN, "github_apps": [{}]}, lambda: ["a file"], without_apps=True)
+    assert "a file" in error.value.problems
+
+
 def test_a_check_has_what_the_settings_name_and_defaults_for_the_rest():
     read = check_settings(nts_servers=["nts.example.net"], timeout_s=2.5, mints_per_minute="10", mints_per_hour=50)
     assert (read.ntp_servers, read.nts_servers, read.timeout_s) == (["ntp.example.net"], ["nts.example.net"], 2.5)

@@ -1,0 +1,99 @@
+"""`skewgate check --here`: this machine without an inventory; and where each setting of a run comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from skewgate import checking, cli
+from tests.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's directory, with the checkout's collection."""
+    (tmp_path / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT}/collections\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def checked(*flags: str) -> tuple[int, dict[str, Any]]:
+    """The exit status and the report of a check of this machine."""
+    status = cli.main(["check", "--here", *flags])
+    return status, json.loads(Path("skewgate-report/report.json").read_text())
+
+
+def key(path: Path) -> Path:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(private.private_bytes(*pem))
+    return path
+
+
+def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SKEWGATE_NTP_SERVER", "127.0.0.1")
+    status, report = checked("--only", "reachable,github_app_token", "-e", "gate_timeout_s=1")
+    [node] = report["nodes"].values()
+    [_, token] = node["findings"]
+    assert (status, node["verdict"], node["refused_because"]) == (3, "refuse", "not_judged")
+    assert (token["check"], token["state"], token["keys"]) == ("github_app_token", "inconclusive", ["no_app_given"])
+    out = capsys.readouterr().out
+    assert "the token was not tried: no GitHub App was given" in out
+    assert "checking 1 node\n" in out
+    assert list(report["nodes"]) == [checking.this_machine()]
+    settings = report["settings"]
+    assert settings["gate_checks"] == {"source": "flag --only", "value": ["reachable", "github_app_token"]}
+    assert settings["gate_ntp_servers"] == {"source": "environment SKEWGATE_NTP_SERVER", "value": ["127.0.0.1"]}
+    assert settings["gate_timeout_s"]["source"] == "-e"
+    assert settings["gate_clients"] == {"source": "default", "value": ["argocd"]}
+    assert settings["gate_github_apps"] == {"source": "default"}
+    assert "Settings: gate_timeout_s (-e); gate_ntp_servers (environment SKEWGATE_NTP_SERVER); gate_checks" in out
+
+
+def test_with_a_key_it_is_tried_and_this_machines_clock_does_not_vouch_for_itself(user_dir: Path) -> None:
+    app = {
+        "name": "deploy",
+        "app_id": 1,
+        "installation_id": 2,
+        "private_key_file": str(key(user_dir / "key.pem")),
+        "api_url": "https://127.0.0.1:9",
+    }
+    variables = json.dumps({"gate_github_apps": [app], "gate_timeout_s": 1})
+    flags = ["--only", "clock_skew,github_app_token", "--ntp-server", "127.0.0.1", "-e", variables]
+    status, report = checked(*flags)
+    [node] = report["nodes"].values()
+    findings = {finding["check"]: finding for finding in node["findings"]}
+    assert status == 3
+    assert findings["github_app_token"]["keys"][0] == "not_judged"
+    assert "no reference answered" in findings["clock_skew"]["summary"]
+    assert "controller" not in findings["clock_skew"]["seen"].get("references", {})
+    assert report["settings"]["gate_github_apps"] == {"source": "-e"}
+    assert "PRIVATE KEY" not in json.dumps(report)
+
+
+def test_another_user_than_root_is_not_made_root_unless_there_is_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking.os, "geteuid", lambda: 1000)
+    for flags, become in ((["--here"], {"ansible_become": False}), (["--here", "--become-password-file", "f"], {})):
+        variables = checking.variables_here(cli.read(["check", *flags], {}).args)
+        assert {name: value for name, value in variables.items() if name == "ansible_become"} == become
+
+
+@pytest.mark.parametrize("flags", [["-i", "hosts.yml"], ["-l", "a"]])
+def test_this_machine_and_an_inventory_exclude_each_other(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["check", "--here", *flags])
+    assert ended.value.code == 2
+    assert "expected one of two, found flag --here and flag --" in capsys.readouterr().err
+
+
+def test_the_gate_changes_nodes_and_has_no_such_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["gate", "--here"])
+    assert "unrecognized arguments: --here" in capsys.readouterr().err
