@@ -19,6 +19,7 @@ from ..modules import node_check, remediation_plan
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.current_run import begin_once
 from ..plugin_utils.boundary.holder import Holder
+from ..plugin_utils.boundary.placeholders import to_fill_in
 from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
@@ -57,6 +58,8 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
     _, options = documented(node_check.DOCUMENTATION)
     try:
         groups = list(_groups(hosts, play, remediation=remediation))
+        if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
+            return _wrong(list(dict.fromkeys(unfilled)))  # what else is wrong may follow from these
         run = read_run_settings(groups, options, without_apps=play.of_command("gate_run_here") is True)
         # The process of ansible-playbook: this one ends with the task.
         holder = Holder.of(os.getppid(), run.run_id)

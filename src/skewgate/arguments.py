@@ -100,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_explain(commands)
     _add_verify(commands)
+    _add_init(commands)
     return whole
 
 
@@ -208,3 +209,12 @@ def _add_verify(commands: _Commands) -> None:
     command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run's report, or its report.json")
     command.add_argument("--node", metavar="NAME", help="this node alone; default: every node of the report")
     command.add_argument("--max-age", type=float, default=MAX_AGE_S, metavar="SECONDS", help=f"default: {MAX_AGE_S}")
+
+
+def _add_init(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "init",
+        help="write an inventory and settings to fill in",
+        description="Writes hosts.yml and group_vars/all.yml, with comments. It asks nothing, and contacts nothing.",
+    )
+    command.add_argument("folder", type=Path, metavar="DIR", help="where they go; a folder that has no such files")

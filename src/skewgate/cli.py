@@ -15,6 +15,7 @@ from .checking import check
 from .environment import DEBUG
 from .errors import SkewgateError
 from .explaining import explain
+from .initialising import init
 from .reporting import report_again, verify
 
 OWN_FLAGS = {
@@ -24,7 +25,7 @@ OWN_FLAGS = {
 }
 """Options of ansible-playbook that ask a question, which nobody could answer in the run, and the flags that ask before it."""
 
-COMMANDS = {"report": report_again, "explain": explain, "verify": verify}
+COMMANDS = {"report": report_again, "explain": explain, "verify": verify, "init": init}
 """The commands that run no playbook."""
 
 

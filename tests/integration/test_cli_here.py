@@ -1,8 +1,10 @@
-"""`skewgate check --here`: this machine without an inventory; and where each setting of a run comes from."""
+"""The first runs of a newcomer: `check --here` without an inventory, and `init` with the inventory that it writes."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from skewgate import checking, cli
+from skewgate import checking, cli, initialising
 from tests.paths import ROOT
 
 
@@ -97,3 +99,24 @@ def test_the_gate_changes_nodes_and_has_no_such_flag(capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         cli.main(["gate", "--here"])
     assert "unrecognized arguments: --here" in capsys.readouterr().err
+
+
+def test_what_init_wrote_is_refused_until_it_is_filled_in_and_then_is_used_as_it_is(
+    user_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(initialising, "NTP_FILES", ())
+    assert cli.main(["init", "nodes"]) == 0
+    local = ["-e", json.dumps({"ansible_connection": "local", "ansible_python_interpreter": sys.executable})]
+    check = ["check", "-i", "nodes", "--only", "reachable,clock_skew", *local, "-e", "gate_timeout_s=1"]
+    assert cli.main(check) == 2
+    err = capsys.readouterr().err
+    assert "the inventory: FILL_IN_NODE_1 is still to be filled in\n" in err
+    assert "gate_github_apps: FILL_IN_INSTALLATION_ID is still to be filled in" in err
+    assert not (user_dir / "skewgate-report/report.json").exists()
+    for path in (user_dir / "nodes").rglob("*.yml"):
+        path.write_text(re.sub(r"FILL_IN_NTP_SERVER", "127.0.0.1", path.read_text()))
+        path.write_text(re.sub(r"FILL_IN_[A-Z]+_([A-Z0-9_]+)", r"filled-in-\1", path.read_text()))
+    assert cli.main(check) == 3
+    report = json.loads((user_dir / "skewgate-report/report.json").read_text())
+    assert list(report["nodes"]) == ["filled-in-1", "filled-in-2"]
+    assert report["settings"]["gate_ntp_servers"]["source"] == "inventory"

@@ -181,6 +181,8 @@ def test_the_wheel_works_from_an_empty_directory(venv: Path, tmp_path: Path) -> 
     where: dict[str, Any] = {"cwd": tmp_path, "home": tmp_path}
     [packages] = venv.glob("lib/python3.*/site-packages")
     assert run(venv / "bin/skewgate", "--version", **where).stdout == f"skewgate {VERSION}\n"
+    run(venv / "bin/skewgate", "init", "nodes", **where)
+    assert (tmp_path / "nodes/group_vars/all.yml").is_file()
     imported = "import skewgate.cli as c, sys; print(c.__file__, sys.modules[c.ExitCode.__module__].__file__)"
     root = packages / "ansible_collections/skewgate/preflight"
     assert run(python, "-c", imported, **where).stdout.split() == [

@@ -18,6 +18,7 @@ from ansible.vars.clean import namespace_facts
 from jinja2 import Environment, TemplateSyntaxError, meta
 
 from .sources import source_of
+from .values import texts_in
 from .written import ids_as_written
 
 OF_PLAY = ("ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "play_hosts")
@@ -128,15 +129,7 @@ def plain(value: Any) -> Any:
 
 def templates_in(value: Any) -> Iterator[str]:
     """The texts in a value, at any depth, that may be templates."""
-    if isinstance(value, str):
-        if _TEMPLATE.search(value):
-            yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from templates_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from templates_in(each)
+    return (text for text in texts_in(value) if _TEMPLATE.search(text))
 
 
 def fingerprint(variables: Mapping[str, Any], names: Iterable[str]) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _LONGEST_SHOWN = 120
@@ -166,3 +167,15 @@ def unit_problem(value: Any) -> str | None:
         if _UNIT.fullmatch(value) and len(value) <= 255
         else "a unit is called NAME.service, NAME.mount and the like"
     )
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """The texts in a value, at any depth; a mapping's keys are none."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from texts_in(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from texts_in(each)
