@@ -45,6 +45,12 @@ SETTINGS = {
 }
 """The flags that are settings, by their ``dest``."""
 
+COMPLETION = """in the shell's start file:
+  ~/.bashrc                   source <(skewgate completion bash)
+  ~/.zshrc, after compinit    source <(skewgate completion zsh)
+  ~/.config/fish/config.fish  skewgate completion fish | source
+"""
+
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 _RAW = argparse.RawDescriptionHelpFormatter
 
@@ -101,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_verify(commands)
     _add_init(commands)
+    _add_completion(commands)
     return whole
 
 
@@ -160,6 +167,11 @@ def _checks(text: str) -> list[str]:
     return names
 
 
+def checks_of(action: argparse.Action) -> list[str]:
+    """The names of checks, if these are what the argument takes."""
+    return list(checks.discover()) if action.type is _checks or action.metavar == "CHECK" else []
+
+
 def _add_output(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--format", choices=list(discover()), help="the format of --output; default: as the name of its FILE ends"
@@ -172,7 +184,13 @@ def _add_output(command: argparse._ActionsContainer) -> None:
 
 
 def _add_report(commands: _Commands) -> None:
-    command = commands.add_parser("report", help="judge saved evidence again", epilog=EXIT_STATUS, formatter_class=_RAW)
+    command = commands.add_parser(
+        "report",
+        help="judge saved evidence again",
+        description="Judges saved evidence again.",
+        epilog=EXIT_STATUS,
+        formatter_class=_RAW,
+    )
     command.add_argument(
         "evidence", nargs="+", type=Path, metavar="RUN", help="the folder of a run's report, or its evidence.json"
     )
@@ -194,6 +212,7 @@ def _add_explain(commands: _Commands) -> None:
     command = commands.add_parser(
         "explain",
         help="what a check asks, why, and what to do (without CHECK: list them); or what Argo CD's log says of nodes",
+        description="Says what a check asks, why, and what to do; or what Argo CD's log says of nodes.",
         epilog=EXPLAIN_LOG,
         formatter_class=_RAW,
     )
@@ -204,7 +223,11 @@ def _add_explain(commands: _Commands) -> None:
 
 def _add_verify(commands: _Commands) -> None:
     command = commands.add_parser(
-        "verify", help="exit 0 only if a report still admits", epilog=EXIT_STATUS, formatter_class=_RAW
+        "verify",
+        help="exit 0 only if a report still admits",
+        description="Exits with 0 only if a report still admits.",
+        epilog=EXIT_STATUS,
+        formatter_class=_RAW,
     )
     command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run's report, or its report.json")
     command.add_argument("--node", metavar="NAME", help="this node alone; default: every node of the report")
@@ -218,3 +241,14 @@ def _add_init(commands: _Commands) -> None:
         description="Writes hosts.yml and group_vars/all.yml, with comments. It asks nothing, and contacts nothing.",
     )
     command.add_argument("folder", type=Path, metavar="DIR", help="where they go; a folder that has no such files")
+
+
+def _add_completion(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "completion",
+        help="print what bash, zsh or fish needs to complete skewgate's words",
+        description="Prints what a shell needs to complete skewgate's words.",
+        epilog=COMPLETION,
+        formatter_class=_RAW,
+    )
+    command.add_argument("shell", choices=["bash", "zsh", "fish"], help="the shell")

@@ -12,6 +12,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_co
 
 from .arguments import read
 from .checking import check
+from .completion import complete
 from .environment import DEBUG
 from .errors import SkewgateError
 from .explaining import explain
@@ -25,7 +26,7 @@ OWN_FLAGS = {
 }
 """Options of ansible-playbook that ask a question, which nobody could answer in the run, and the flags that ask before it."""
 
-COMMANDS = {"report": report_again, "explain": explain, "verify": verify, "init": init}
+COMMANDS = {"report": report_again, "explain": explain, "verify": verify, "init": init, "completion": complete}
 """The commands that run no playbook."""
 
 
