@@ -148,12 +148,16 @@ def _add_login(command: argparse._ArgumentGroup) -> None:
     command.add_argument("-u", "--user", help="log in as this user")
     command.add_argument("--private-key", metavar="FILE", help="log in with this ssh key")
     command.add_argument("-k", "--ask-pass", action="store_true", help="ask for the password of the login")
-    command.add_argument("--connection-password-file", metavar="FILE", help="where that password is")
+    command.add_argument("--connection-password-file", metavar="FILE", help="a file with the password of the login")
     command.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")
-    command.add_argument("--become-password-file", metavar="FILE", help="where that password is")
+    command.add_argument("--become-password-file", metavar="FILE", help="a file with the password of sudo")
     command.add_argument("-J", "--ask-vault-pass", action="store_true", help="ask for the password of Ansible Vault")
     command.add_argument(
-        "--vault-password-file", action="append", default=[], metavar="FILE", help="where that password is"
+        "--vault-password-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a file with the password of Ansible Vault",
     )
     command.add_argument("--vault-id", action="append", default=[], metavar="ID", help="a vault's name and its file")
 
