@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import meant
@@ -20,7 +20,7 @@ INSTEAD = (
     ("ask_vault_pass", "vault_password_file"),
     ("here", "inventory", "limit"),
 )
-"""A flag, and those that it stands in the place of. Where one of them is given, the variables of the others are not read."""
+"""A flag, and those that it stands in the place of: where it is given, their variables are not read, and the other way round."""
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -79,7 +79,7 @@ def complete(
             continue
         text = environment.get(variable_of(flag), "")
         setattr(args, flag.dest, flag.default)
-        if text and not any(flag.dest in group and given.intersection(group) for group in INSTEAD):
+        if text and not _is_replaced(flag.dest, given):
             setattr(args, flag.dest, _read(command, flag, text))
             sources[flag.dest] = f"environment {variable_of(flag)}"
     for first, *others in INSTEAD:
@@ -87,6 +87,14 @@ def complete(
             if getattr(args, first, None) and getattr(args, other, None):
                 command.error(f"expected one of two, found {sources[first]} and {sources[other]}")
     return sources
+
+
+def _is_replaced(dest: str, given: Set[str]) -> bool:
+    """Whether a flag was given that excludes this one."""
+    return any(
+        (dest == first and not given.isdisjoint(others)) or (dest in others and first in given)
+        for first, *others in INSTEAD
+    )
 
 
 def _read(command: argparse.ArgumentParser, flag: argparse.Action, text: str) -> Any:

@@ -20,14 +20,18 @@ STYLES = {
 }
 
 
+_BEFORE = r"(?:(?<=: )|(?<=  )|(?<=nodes )|(?<=; ))"
+_AFTER = r"(?=[,:]|  | at |$)"
+
+
 class Verdicts(RegexHighlighter):
-    """Finds the words; a colour says nothing that they don't say."""
+    """Finds verdicts and states where a report has them, as in `node1: refused,`; a colour says nothing that they don't say."""
 
     base_style = "verdict."
     highlights = (
-        r"(?<![\w-])(?<!node )(?<!nodes )(?<!not )(?P<good>admitted)(?![\w-])",
-        r"(?<![\w-])(?P<bad>refused)(?![\w-])|^  \w+: (?P<bad_state>fail)$",
-        r"(?<![\w-])(?P<unknown>not judged)(?![\w-])|^  \w+: (?P<unknown_state>inconclusive)$",
+        rf"{_BEFORE}(?P<good>admitted){_AFTER}",
+        rf"{_BEFORE}(?P<bad>refused){_AFTER}|^  \w+: (?P<bad_state>fail)$",
+        rf"{_BEFORE}(?P<unknown>not judged){_AFTER}|^  \w+: (?P<unknown_state>inconclusive)$",
     )
 
 

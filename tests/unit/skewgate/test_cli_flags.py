@@ -96,6 +96,14 @@ def test_a_flag_wins_over_its_variable_whole() -> None:
 def test_a_flag_wins_over_the_variable_of_what_it_stands_in_for() -> None:
     found = given("check", "-K", SKEWGATE_BECOME_PASSWORD_FILE="file")
     assert (found.args.ask_become_pass, found.args.become_password_file) == (True, None)
+    found = given("check", "--here", SKEWGATE_INVENTORY="x", SKEWGATE_LIMIT="y")
+    assert (found.args.here, found.args.inventory, found.args.limit) == (True, [], None)
+    assert given("check", "-i", "x", SKEWGATE_HERE="1").args.here is False
+
+
+def test_a_flag_takes_nothing_from_the_variables_of_others() -> None:
+    found = given("check", "-l", "a", SKEWGATE_INVENTORY="x", SKEWGATE_FORKS="2")
+    assert (found.args.limit, found.args.inventory, found.args.forks) == ("a", ["x"], 2)
 
 
 WRONG: dict[str, tuple[str, dict[str, str], str]] = {
