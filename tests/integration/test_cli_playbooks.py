@@ -181,18 +181,57 @@ def test_a_folder_that_the_inventory_names_is_where_the_report_is_found(user_dir
     assert (user_dir / "of the inventory/report.json").exists()
 
 
+def interrupt_when_there(path: Path) -> None:
+    """Send Ctrl-C a moment after a file is there."""
+
+    def wait() -> None:
+        while not path.exists():
+            time.sleep(0.05)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+CHRONY_ROLE = """
+- name: Plan
+  ansible.builtin.debug:
+    msg: a plan
+- name: Change
+  ansible.builtin.command: sh -c 'touch BEGUN; sleep 30'
+"""
+GATE_TASK = """
+    - ansible.builtin.include_role:
+        name: skewgate.preflight.chrony
+      when: inventory_hostname == 'node2'
+"""
+
+
+def test_an_interrupted_gate_names_the_nodes_that_were_being_fixed(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tell(user_dir, {"node1": checked(admitted()), "node2": checked(refused())}, None, "gate")
+    collection = user_dir / "ansible_collections/skewgate/preflight"
+    (collection / "roles/chrony/tasks").mkdir(parents=True)
+    (collection / "roles/chrony/tasks/main.yml").write_text(CHRONY_ROLE.replace("BEGUN", str(user_dir / "begun")))
+    with (collection / "playbooks/gate.yml").open("a") as playbook:
+        playbook.write(GATE_TASK)
+    interrupt_when_there(user_dir / "begun")
+    assert cli.main(["gate", "-i", "hosts.yml"]) == 1
+    captured = capsys.readouterr()
+    assert "node2: fixing its clock\n" in captured.out
+    assert captured.err.splitlines()[1:] == [
+        "Being fixed, and maybe half-way: node2. `skewgate gate` goes on there; what was done is not done twice.",
+        "Run `skewgate gate` again.",
+    ]
+
+
 def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell(user_dir, {"node1": checked(admitted()), "node2": {**checked(admitted()), "takes_s": 30}}, None)
 
-    def stop_when_the_first_is_done() -> None:
-        while not (user_dir / "asked").exists():
-            time.sleep(0.05)
-        time.sleep(1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=stop_when_the_first_is_done).start()
+    interrupt_when_there(user_dir / "asked")
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
     assert capsys.readouterr().err == (
         "skewgate: interrupted. 1 of 2 nodes were judged: 1 admitted. This run leaves no report in "
