@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..plugin_utils.boundary.libraries import missing
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.github.secrets.arc import arc_apps
 from ..plugin_utils.github.secrets.argocd import argocd_apps
@@ -27,6 +28,8 @@ class FilterModule:
 
 
 def _run(read: Callable[..., list[dict[str, Any]]], *given: Any) -> list[dict[str, Any]]:
+    if lacking := missing():
+        raise AnsibleFilterError(lacking)
     # Ansible's values carry tags; what is read is plain JSON (a time in YAML becomes its text).
     try:
         return read(*json.loads(json.dumps(given, default=str)))

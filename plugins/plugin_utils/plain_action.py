@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 from .boundary.calls import PrintableAction, asking
+from .boundary.libraries import missing
 from .boundary.play_variables import plain as plain  # noqa: PLC0414 - for the actions
 from .boundary.text import Tokens
 from .boundary.watch import CutOffError
@@ -44,6 +45,8 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         the class; what is forked meanwhile waits for ever for the import to end.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
+        if lacking := missing():
+            return {**result, **failed(lacking, configuration_errors=[lacking])}
         given, wrong = self.given(task_vars or {})
         args, problems = read_arguments(self.documentation, given, prefix=self.prefix)
         return {**result, **plain(self.answer(args, [*wrong, *problems], task_vars or {}))}

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.libraries import missing
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # what a locale can't show must not end the run
     try:
+        if lacking := missing():
+            raise SkewgateError(lacking)
         return _dispatch(sys.argv[1:] if argv is None else list(argv))
     except SkewgateError as error:
         print(f"skewgate: {error}", file=sys.stderr)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import ntplib
-
+from ..boundary.libraries import ntplib
 from .interval import Interval
 
 NS = 1_000_000_000

@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
+from ..boundary.libraries import RSAPrivateKey, jwt
 from ..boundary.settings import ROLES
 from ..boundary.values import shown
 from ..clock.controller import Moment

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+from ..boundary.libraries import RSAPrivateKey, load_pem_private_key
 from ..boundary.settings import read_file
 from ..boundary.values import path_shown, shown
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-
+from ..boundary.libraries import x509
 from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_of, read_file, rows_of, unknown_names
 from ..boundary.values import path_shown, server_problem
 from ..checks import discover, sections_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,3 +59,30 @@ def test_remediation_uses_the_keys_of_checks_and_nothing_else_of_them(path: Path
     package = path.relative_to(ROOM).parent.parts
     used = set(names_of_checks(path.read_text(encoding="utf-8"), package))
     assert {each for each in used if not each.endswith(".Key")} == set()
+
+
+OF_ANSIBLE_CORE = {"ansible", "ansible_collections", "jinja2", "yaml"}
+"""What every Python has that runs Ansible."""
+IMPORTED_AS = {"jwt": "PyJWT"}
+
+
+def libraries_of(path: Path) -> set[str]:
+    """What a file imports that neither Python nor ansible-core has, as pip calls it."""
+    tops: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            tops |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            tops.add((node.module or "").partition(".")[0])
+    return {IMPORTED_AS.get(top, top) for top in tops - OF_ANSIBLE_CORE - sys.stdlib_module_names}
+
+
+def test_one_file_of_the_collection_imports_the_libraries_that_it_requires():
+    importing = {path: libraries for path in (ROOT / "plugins").rglob("*.py") if (libraries := libraries_of(path))}
+    [(path, libraries)] = importing.items()
+    assert path == ROOM / "boundary/libraries.py"
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = {line for line in lines if not line.startswith("#")}
+    of_project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert required == {line for line in of_project if line.partition(">")[0] in libraries}
+    assert len(required) == len(libraries)
