@@ -118,10 +118,12 @@ def test_the_built_collection_has_what_it_needs_and_nothing_else(artifact: Path)
         "LICENSE",
         "MANIFEST.json",
         "README.md",
+        "bindep.txt",
         "docs",
         "meta",
         "playbooks",
         "plugins",
+        "requirements.txt",
         "roles",
     }
     assert {name.partition("/")[0] for name in names} == allowed
@@ -154,7 +156,7 @@ def test_the_wheel_has_the_command_and_the_whole_collection(wheel: Path, artifac
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     prefix = "ansible_collections/skewgate/preflight/"
-    tops = ("plugins/", "roles/", "playbooks/", "meta/")
+    tops = ("plugins/", "roles/", "playbooks/", "meta/", "requirements.txt", "bindep.txt")
     with tarfile.open(artifact) as archive_of_collection:
         files = {member.name for member in archive_of_collection.getmembers() if member.isfile()}
     needed = {name for name in files if name.startswith(tops)}
