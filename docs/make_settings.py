@@ -75,8 +75,8 @@ def module_options(text: str, module: str, rows: Rows) -> str:
         if module in row.get("modules", ())
     }
     begin, end = f"  {MADE}\n", "  # Not settings:\n"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
+    before, _begin, rest = text.partition(begin)
+    after = rest.partition(end)[2]
     return before + begin + _indented(_yaml(options), 2) + end + after
 
 

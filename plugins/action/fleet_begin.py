@@ -55,7 +55,7 @@ class ActionModule(PlainAction):
 
 
 def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[str, Any]:
-    _, options = documented(node_check.DOCUMENTATION)
+    options = documented(node_check.DOCUMENTATION)[1]
     try:
         groups = list(_groups(hosts, play, remediation=remediation))
         if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
@@ -98,7 +98,7 @@ def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iter
 
 def _wrong_in_role(values: Mapping[str, Any]) -> list[str]:
     """What is wrong with the settings of the role that remediates."""
-    _, options = documented(remediation_plan.DOCUMENTATION)
+    options = documented(remediation_plan.DOCUMENTATION)[1]
     given = {name: values[f"chrony_{name}"] for name in options if f"chrony_{name}" in values}
     # By default they are the gate's, which are read as such; and a check registers what is measured.
     given = {"servers": ["ntp.invalid"], **given, "measured": "gate_before"}

@@ -18,14 +18,14 @@ from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.no_evidence import words
-from ..plugin_utils.boundary.play_variables import PlayVariables
+from ..plugin_utils.boundary.play_variables import PlayVariables, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.formats import report_text, write
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
-from ..plugin_utils.plain_action import PlainAction, failed, plain
+from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
 from ..plugin_utils.verdict.report import node_entry, refusing_findings, report_of
@@ -94,7 +94,7 @@ class ActionModule(PlainAction):
         """Of what is in this host's facts, the values that the operator set: Ansible has put the facts' in their place."""
         play = PlayVariables(self._task, self._templar, variables)
         names = [name for name in ("gate_report_dir", "gate_run_id") if name in named]
-        values, _ = play.worked_out(play.of(variables["inventory_hostname"]), names)
+        values = play.worked_out(play.of(variables["inventory_hostname"]), names)[0]
         return {name.removeprefix("gate_"): value for name, value in values.items()}
 
 

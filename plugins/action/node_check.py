@@ -70,8 +70,8 @@ class ActionModule(CallingAction, PlainAction):
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
         given, wrong = super().given(variables)
-        _, options = documented(self.documentation)
-        args, _ = read_arguments(self.documentation, given)
+        options = documented(self.documentation)[1]
+        args = read_arguments(self.documentation, given)[0]
         self._from_variables = args["from_variables"]
         if not self._from_variables:
             return given, wrong

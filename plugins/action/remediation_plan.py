@@ -10,11 +10,11 @@ from typing import Any
 
 from ..modules import remediation_plan as module
 from ..plugin_utils.boundary.arguments import documented, read_arguments
-from ..plugin_utils.boundary.play_variables import PlayVariables
+from ..plugin_utils.boundary.play_variables import PlayVariables, plain
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.model.record import Record
-from ..plugin_utils.plain_action import PlainAction, failed, plain
+from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.remediation.plan import make_plan
 from ..plugin_utils.remediation.settings import Settings
 
@@ -28,7 +28,7 @@ class ActionModule(PlainAction):
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
         given, wrong = super().given(variables)
-        _, options = documented(self.documentation)
+        options = documented(self.documentation)[1]
         if not read_arguments(self.documentation, given)[0]["from_variables"]:
             return given, wrong
         play = PlayVariables(self._task, self._templar, variables)

@@ -33,7 +33,7 @@ attributes:
     support: full
     description: Reports are written in check mode too, so it does the same; nodes are not touched by it.
 author:
-  - The skewgate developers
+  - The skewgate developers (@skewgate)
 """
 
 EXAMPLES = r"""

@@ -45,7 +45,7 @@ attributes:
     support: full
     description: Reports are written in check mode too; nodes are not touched by it.
 author:
-  - The skewgate developers
+  - The skewgate developers (@skewgate)
 """
 
 EXAMPLES = r"""

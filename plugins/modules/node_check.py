@@ -196,7 +196,7 @@ notes:
   - If GitHub's rate limit answers a node, that node waits as long as GitHub asks, up to a minute, and tries once more. Other
     nodes wait too only if a second node met the limit. A longer wait is not made, and the finding says when to check again.
 author:
-  - The skewgate developers
+  - The skewgate developers (@skewgate)
 """
 
 EXAMPLES = r"""

@@ -114,6 +114,8 @@ attributes:
   action:
     description: It runs on the controller.
     support: full
+author:
+  - The skewgate developers (@skewgate)
 """
 
 EXAMPLES = r"""

@@ -12,7 +12,7 @@ from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 from .boundary.calls import PrintableAction, asking
 from .boundary.libraries import missing
-from .boundary.play_variables import plain as plain  # noqa: PLC0414 - for the actions
+from .boundary.play_variables import plain
 from .boundary.text import Tokens
 from .boundary.watch import CutOffError
 from .boundary.written import ids_as_written
@@ -59,7 +59,7 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def prefix(self) -> str:
         """How a problem begins an option's name: in a task of our roles as its variables' names do, elsewhere not at all."""
         role = getattr(self._task, "_role", None)
-        collection, _, name = role.get_name().rpartition(".") if role else ("", "", "")
+        collection, _dot, name = role.get_name().rpartition(".") if role else ("", "", "")
         return f"{name}_" if collection == COLLECTION else ""
 
     def other_action(self, name: str, arguments: dict[str, Any]) -> ActionBase:

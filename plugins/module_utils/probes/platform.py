@@ -107,7 +107,7 @@ def lock_holder(path: str):
     asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
         with open(path, "rb") as file:
-            held, _, _, _, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
+            held, _whence, _start, _length, pid = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))
     except OSError:
         return None
     if held == fcntl.F_UNLCK:

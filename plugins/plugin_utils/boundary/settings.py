@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .values import label_problem, name_problem, number_of, path_shown, shown
+from .values import is_whole, label_problem, name_problem, number_of, path_shown, shown
 
 ROLES = "gate_"
 """How the names of the roles' settings begin, of which a task's options have the rest."""
@@ -79,7 +79,7 @@ def names_of(
     """
     given = settings.get(key)
     try:
-        texts = [str(t) if type(t) is int and abs(t) < 10**30 else t for t in texts_of([] if given is None else given)]
+        texts = [str(t) if is_whole(t) and abs(t) < 10**30 else t for t in texts_of([] if given is None else given)]
     except TypeError:
         problems.append(f"{prefix}{key}: expected a list, found {shown(given)}")
         return ()
@@ -120,7 +120,7 @@ def count_of(
     given = settings.get(key)
     if given is None:
         return default
-    text = str(given) if type(given) is int and abs(given) < 10**9 else given
+    text = str(given) if is_whole(given) and abs(given) < 10**9 else given
     if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) and int(text) >= least:
         return int(text)
     problems.append(f"{prefix}{key}: expected a whole number, at least {least}, found {shown(given)}")

@@ -116,7 +116,7 @@ def whole(low: int = -MAX_SAFE, high: int = MAX_SAFE) -> Shape:
     """A whole number from ``low`` to ``high``."""
 
     def read(value: Any, _tokens: Tokens) -> int:
-        if type(value) is not int or not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise MalformedError(f"a whole number from {low} to {high}", value)
         return value
 
@@ -136,7 +136,7 @@ def number(low: float = -MAX_SAFE, high: float = MAX_SAFE) -> Shape:
 
 def flag(value: Any, _tokens: Tokens) -> bool:
     """True or false."""
-    if type(value) is not bool:
+    if not isinstance(value, bool):
         raise MalformedError("true or false", value)
     return value
 
@@ -169,7 +169,7 @@ def fields(shapes: Mapping[str, Shape]) -> Shape:
 
     def read(value: Any, tokens: Tokens) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise MalformedError(f"a mapping with {', '.join(name for name, *_ in rows)}", value)
+            raise MalformedError(f"a mapping with {', '.join(name for name, *_shape in rows)}", value)
         found = {}
         for name, optional, shape in rows:
             if name in value or not optional:

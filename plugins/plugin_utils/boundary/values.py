@@ -9,7 +9,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 _LONGEST_SHOWN = 120
 _SECRET = re.compile(
@@ -31,6 +31,11 @@ _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _UNIT = re.compile(
     r"[A-Za-z0-9:_.\\@-]+\.(service|socket|device|mount|automount|swap|target|path|timer|slice|scope)", re.ASCII
 )
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """A whole number; true and false, which Python takes for 1 and 0, are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def shown(value: Any) -> str:

@@ -70,7 +70,7 @@ def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     ``variables`` are worked out. What is not set, or is empty, or has a problem, has the documented default, or ``None``.
     """
     documentation = _settings_documentation()
-    _, options = documented(documentation)
+    options = documented(documentation)[1]
     given = {name: value for name, value in variables.items() if name in options}
     values, problems = read_arguments(documentation, given)
     problems = [problem.removeprefix("settings: ") for problem in problems]

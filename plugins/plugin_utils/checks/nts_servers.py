@@ -90,7 +90,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if others := _others(record):
         summary = f"{good} ({said}), but chronyd may select {listed(others)} without"
         return Finding(state="pass", summary=summary, seen=seen)
-    keys = dict.fromkeys(state for _, state in bad)
+    keys = dict.fromkeys(state for _server, state in bad)
     remedies = [
         _REMEDY[key].format(listed([_address(server) for server, state in bad if state == key])) for key in keys
     ]

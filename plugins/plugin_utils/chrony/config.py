@@ -393,6 +393,6 @@ def _refusal(printed: Mapping[str, Any]) -> str | None:
     """What `chronyd -p` said where it did not accept the file, without the time that stands before it."""
     if printed["rc"] == 0:
         return None
-    said = str(printed.get("stderr") or printed.get("stdout") or "").strip().split("\n")[-1]
+    said = str(printed.get("stderr") or printed.get("stdout") or "").strip().rsplit("\n", maxsplit=1)[-1]
     said = re.sub(r"^\S+Z ", "", said)
     return said.removeprefix("Fatal error : ") or f"chronyd -p ended with {printed['rc']} and said nothing"

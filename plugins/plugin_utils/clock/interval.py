@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ class Interval:
 
     def __post_init__(self) -> None:
         """An interval that is empty or not a number is a mistake of the caller's, never a measurement."""
-        if not self.low <= self.high:
+        if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
             raise ValueError(f"not an interval: [{self.low}, {self.high}]")
 
     @property

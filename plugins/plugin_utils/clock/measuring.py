@@ -50,8 +50,8 @@ class References:
         taken = gather({**servers, **dates}, self.timeout_s)
         evidence = {
             "collected": {"wall_ns": wall_ns, "mono_ns": mono_ns},
-            "ntp": {"servers": [_server(name, taken["ntp", name]) for _, name in servers]},
-            "api_date": {"apis": [_api(url, taken["date", url]) for _, url in dates]},
+            "ntp": {"servers": [_server(name, taken["ntp", name]) for _kind, name in servers]},
+            "api_date": {"apis": [_api(url, taken["date", url]) for _kind, url in dates]},
         }
         try:
             return ControllerClock.of(estimate_skew(evidence, None))

@@ -149,7 +149,7 @@ def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
         names = (*(name for group in joined for name in group[0]), reference.name)
         identity = reference.identity.union(*(group[1] for group in joined))
         groups = [*(group for group in groups if group not in joined), (names, identity)]
-    return [names for names, _ in groups]
+    return [names for names, _identity in groups]
 
 
 def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Fraction]) -> Interval | None:

@@ -91,7 +91,7 @@ def _message(text: str) -> Message:
     # Before version 253 the comma after Ignored is missing.
     # A value may have blanks: a field ends where the next one's name begins.
     parts = re.split(r",? (?=\w+=)", text.removeprefix("{").removesuffix("}").strip())
-    fields = {name: value.rstrip(",") for name, _, value in (part.partition("=") for part in parts)}
+    fields = {name: value.rstrip(",") for name, _equals, value in (part.partition("=") for part in parts)}
     try:
         return Message(
             leap=int(fields["Leap"]),

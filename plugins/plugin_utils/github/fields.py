@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..boundary.settings import meant, texts_of
-from ..boundary.values import is_host, is_placeholder, label_problem, name_problem, shown, unprintable
+from ..boundary.values import is_host, is_placeholder, is_whole, label_problem, name_problem, shown, unprintable
 
 DEPTHS = ("jwt", "token", "repository")
 LEVELS = ("read", "write", "admin")
@@ -27,7 +27,7 @@ def read_name(given: Any, default: str) -> str:
     """What the App is called in reports."""
     if given in (None, ""):
         return default
-    name = str(given) if type(given) is int else given
+    name = str(given) if is_whole(given) else given
     problem = label_problem(name)
     if problem:
         raise ValueError(f"name is a text, found {shown(given)}: {problem}")
@@ -36,7 +36,7 @@ def read_name(given: Any, default: str) -> str:
 
 def read_number(field: str, given: Any) -> str:
     """An ID of GitHub's that is a whole number above 0, as text."""
-    text = str(given) if type(given) is int and abs(given) < 10**19 else given
+    text = str(given) if is_whole(given) and abs(given) < 10**19 else given
     if isinstance(text, str) and re.fullmatch("[1-9][0-9]{0,18}", text):
         return text
     raise ValueError(f"{field} is a number, found {shown(given)}{_why_no_number(given)}")
@@ -70,7 +70,7 @@ def read_client_id(given: Any) -> str:
         problem = unprintable(given)
         if problem or is_placeholder(given):
             raise ValueError(f"{said}: {problem or 'it is a placeholder'}")
-    if type(given) is int or (isinstance(given, str) and given.isdigit()):
+    if is_whole(given) or (isinstance(given, str) and given.isdigit()):
         raise ValueError(f"{said}: a number is the App's ID, which goes into app_id")
     if isinstance(given, str) and re.fullmatch("Ov[0-9].*|[0-9a-f]{20}", given):
         raise ValueError(f"{said}: this is the client ID of an OAuth app, not of a GitHub App")

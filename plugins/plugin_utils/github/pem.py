@@ -7,7 +7,7 @@ from typing import Any
 
 from ..boundary.libraries import RSAPrivateKey, load_pem_private_key
 from ..boundary.settings import read_file
-from ..boundary.values import path_shown, shown
+from ..boundary.values import is_whole, path_shown, shown
 
 
 def load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
@@ -77,7 +77,7 @@ def _given(row: Mapping[str, Any], key: str) -> bool:
 
 def _bytes(key: str, value: Any) -> bytes:
     """A text as bytes, what no text can have replaced; of what is no text the type alone is said."""
-    if type(value) is int:
+    if is_whole(value):
         value = str(value)[:100] if abs(value) < 10**30 else ""
     if not isinstance(value, str):
         raise ValueError(f"{key}: expected a text, found {'a number' if isinstance(value, float) else shown(value)}")

@@ -150,7 +150,7 @@ def _measured(records: Mapping[str, Record]) -> dict[str, ControllerClock]:
         with contextlib.suppress(Exception):
             if clock := measured_of(record.data["controller"]):
                 found[name] = (float(record.data["controller"]["before_ns"]), clock)
-    return {name: clock for name, (_, clock) in sorted(found.items(), key=lambda each: each[1][0])}
+    return {name: clock for name, (_order, clock) in sorted(found.items(), key=lambda each: each[1][0])}
 
 
 def _controller_unknown(measured: Mapping[str, ControllerClock]) -> Iterator[FleetFinding]:
