@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULE = "skewgate.preflight.node_evidence"
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 PLAYBOOKS = ("check", "remediate", "gate", "cluster_migration")
 
 
@@ -120,6 +122,7 @@ def test_the_built_collection_has_what_it_needs_and_nothing_else(artifact: Path)
         "README.md",
         "bindep.txt",
         "docs",
+        "inventories",
         "meta",
         "playbooks",
         "plugins",
@@ -128,6 +131,37 @@ def test_the_built_collection_has_what_it_needs_and_nothing_else(artifact: Path)
     }
     assert {name.partition("/")[0] for name in names} == allowed
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+
+
+def test_every_link_holds_in_the_built_collection(artifact: Path) -> None:
+    with tarfile.open(artifact) as archive:
+        names = {posixpath.normpath(name) for name in archive.getnames()}
+        files = {name: archive.extractfile(name) for name in names if name.endswith(".md")}
+        pages = {name: file.read().decode() for name, file in files.items() if file}
+    assert {"README.md", "docs/README.md", "roles/gate/README.md", "roles/chrony/README.md"} <= set(pages)
+    links = [
+        (page, posixpath.normpath(posixpath.join(posixpath.dirname(page), target)))
+        for page, text in pages.items()
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+        if "://" not in target
+    ]
+    assert [(page, target) for page, target in links if target not in names] == []
+
+
+def test_the_readmes_commands_install_the_collection_from_the_checkout(tmp_path: Path) -> None:
+    [commands] = re.findall(r"^```\n(ansible-galaxy collection .*?)^```$", README, re.MULTILINE | re.DOTALL)
+    checkout, home = tmp_path / "checkout", tmp_path / "home"
+    checkout.mkdir()
+    left_out = {".git", ".venv", "build", "dist"}
+    for entry in CHECKOUT.iterdir():
+        if entry.name not in left_out:
+            run("cp", "-a", entry, checkout, cwd=tmp_path, home=tmp_path)
+    where: dict[str, Any] = {"cwd": checkout, "home": home, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    run("bash", "-e", "-c", commands, **where)
+    installed = home / ".ansible/collections/ansible_collections/skewgate/preflight"
+    python = environment_without_skewgate(tmp_path / "venv") / "bin/python"
+    found = place_of_the_module(python, cwd=tmp_path, home=home)
+    assert found == installed / "plugins/modules/node_evidence.py"
 
 
 def test_the_built_collection_works_where_it_is_installed(artifact: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.paths import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("roles/*/README.md")])
 FOLDERS = "docs|inventories|meta|molecule|playbooks|plugins|roles|src|tests"
 IN_PLUGIN_UTILS = "boundary|checks|chrony|clock|daemons|formats|github|model|remediation|verdict"
 #: Files that a page in docs/how-to has the reader make; NAME stands for any.
