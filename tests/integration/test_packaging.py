@@ -203,6 +203,16 @@ def test_the_wheel_has_the_command_and_the_whole_collection(wheel: Path, artifac
     }
 
 
+def test_the_sdist_has_all_that_the_wheel_is_made_of(wheel: Path, tmp_path: Path) -> None:
+    argv = (sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path)
+    run(*argv, cwd=CHECKOUT, home=tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        needed = {name.removeprefix("ansible_collections/skewgate/preflight/") for name in archive.namelist()}
+    with tarfile.open(tmp_path / f"skewgate-{VERSION}.tar.gz") as archive_of_sources:
+        names = {name.partition("/")[2].removeprefix("src/") for name in archive_of_sources.getnames()}
+    assert {name for name in needed if ".dist-info/" not in name} <= names
+
+
 @pytest.fixture(scope="module")
 def venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with the wheel."""
