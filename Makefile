@@ -19,7 +19,7 @@ $(READY): pyproject.toml
 	@echo "make: installing skewgate and its checks from PyPI into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install -q --upgrade 'pip>=25.1'
-	python -m pip install -q -e . --group dev
+	python -m pip install -q -e '.[testinfra]' --group dev
 	@touch $@
 
 demo: $(READY) ## The incident on three real nodes: check, refusals, gate, admission (root, x86-64)

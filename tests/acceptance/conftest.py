@@ -1,53 +1,143 @@
-"""What a node shows, taken once a host: by Ansible's own module call, with the inventory's own settings."""
+"""What the gate's check finds on the hosts that were chosen: one run for all of them, which changes nothing on any."""
 
-import json
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
+    EVIDENCE_FILE,
+    read_evidence,
+    read_report,
+)
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import TimeDaemon
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
-TIME_CHECKS = [
-    "chrony_config",
-    "clock_movers",
-    "clock_skew",
-    "config_in_use",
-    "next_boot",
-    "ntp_servers",
-    "ntp_sources",
-    "nts_servers",
-    "sync_state",
-    "time_service",
-]
+JUDGED = (ExitCode.ADMITTED, ExitCode.NOT_JUDGED, ExitCode.REFUSED)
+WANTED = "expected --hosts=ansible://GROUP and --ansible-inventory=INVENTORY"
+BESIDE = "beside(check): a plain question, asked where the gate requires that check"
 
-SETTINGS = {
-    "accepted_rules": "{{ gate_accepted_rules | default([]) }}",
-    "client_profiles": "{{ gate_client_profiles | default({}) }}",
-    "clients": "{{ gate_clients | default(['argocd']) }}",
-    "cluster_ca_file": "{{ gate_cluster_ca_file | default('') }}",
-    "limit_profiles": "{{ gate_limit_profiles | default({}) }}",
-    "limits": "{{ gate_limits | default([]) }}",
-    "max_clock_error_s": "{{ gate_max_clock_error_s | default(1.0) }}",
-    "max_skew_s": "{{ gate_max_skew_s | default('') }}",
-    "ntp_servers": "{{ gate_ntp_servers }}",
-    "timeout_s": "{{ gate_timeout_s | default(5) }}",
-    "checks": TIME_CHECKS,
-}
-"""A unit test compares them with the table of settings."""
+Host = Any
+"""testinfra's, which has no types for what its modules answer."""
 
 
-def pytest_generate_tests(metafunc):
+@dataclass(frozen=True)
+class Checked:
+    """The entries of report.json and of evidence.json, by the hosts' names."""
+
+    nodes: Mapping[str, Any]
+    records: Mapping[str, Any]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest know the suite's own marker, and keep testinfra from logging the inventory, which may hold a private key."""
+    config.addinivalue_line("markers", BESIDE)
+    logging.getLogger("testinfra").addFilter(lambda record: "ansible-inventory" not in record.getMessage())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask for every check that the gate has: a new one is in the suite by itself."""
     if "check" in metafunc.fixturenames:
-        metafunc.parametrize("check", TIME_CHECKS)
+        metafunc.parametrize("check", discover())
 
 
-@pytest.fixture(scope="module")
-def findings(host):
-    """The findings of the node's time checks, by the check's name."""
-    answer = host.ansible("skewgate.preflight.node_check", json.dumps(SETTINGS), check=False, become=True)
-    assert "judgement" in answer, answer.get("msg")
-    return {finding["check"]: finding for finding in answer["judgement"]["findings"]}
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse to run without hosts: pytest would skip every question and end well."""
+    for item in items:
+        if "_testinfra_host" in getattr(item, "fixturenames", ()) and _name(item) is None:
+            raise pytest.UsageError(f"no host was chosen: {WANTED}, a host or group that the inventory has")
 
 
-@pytest.fixture(scope="module")
-def servers(host):
-    """The NTP servers that the inventory gives this node."""
-    variables = host.ansible.get_variables()
-    return variables.get("chrony_servers", variables["gate_ntp_servers"])
+@pytest.fixture(scope="session")
+def checked(request: pytest.FixtureRequest) -> Checked:
+    """What ``skewgate check`` wrote about the chosen hosts."""
+    names = sorted({name for item in request.session.items if (name := _name(item))})
+    inventory = request.config.getoption("ansible_inventory")
+    with TemporaryDirectory(prefix="skewgate-acceptance-") as folder:
+        options = [f"--limit={','.join(names)}", f"--report-dir={folder}"]
+        options += [f"--inventory={inventory}"] if inventory else []
+        # Of batches, a run would end with the first that is refused.
+        options += ["--extra-vars=gate_serial=100%"]
+        command = [sys.executable, "-P", "-m", "skewgate", "check", *options]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode not in JUDGED:
+            pytest.exit(f"skewgate check: {done.stderr.strip() or done.stdout.strip()}", done.returncode)
+        report, evidence = read_report(Path(folder)), read_evidence(Path(folder) / EVIDENCE_FILE)
+    if report["skewgate_version"] != VERSION:
+        pytest.exit(f"Ansible finds skewgate.preflight {report['skewgate_version']}; this suite is of {VERSION}", 1)
+    return Checked(report["nodes"], evidence["nodes"])
+
+
+@pytest.fixture
+def judgement(host: Host, checked: Checked) -> Mapping[str, Any]:
+    """The host's verdict and findings."""
+    if host.backend.host not in checked.nodes:
+        pytest.fail(f"{host.backend.host} was not checked; does gate_hosts leave it out?", pytrace=False)
+    entry: Mapping[str, Any] = checked.nodes[host.backend.host]
+    return entry
+
+
+@pytest.fixture
+def findings(judgement: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The host's findings by their checks' names."""
+    return {finding["check"]: finding for finding in judgement["findings"]}
+
+
+@pytest.fixture(autouse=True)
+def _asked_where_required(request: pytest.FixtureRequest) -> None:
+    """Leave out a plain question whose check the gate leaves out: what it does not require fails no node."""
+    marker = request.node.get_closest_marker("beside")
+    if marker is None:
+        return
+    (check,) = marker.args
+    finding = request.getfixturevalue("findings").get(check)
+    if finding is None:
+        pytest.skip(f"gate_checks leaves out {check}")
+    if not finding["required"]:
+        pytest.skip(f"{check} is in gate_advisory_checks")
+
+
+@pytest.fixture
+def daemon(host: Host, checked: Checked, findings: Mapping[str, Mapping[str, Any]]) -> TimeDaemon:
+    """The one time daemon that steers the host's clock, with the name of its unit there."""
+    finding = findings.get("time_service")
+    if finding is None:
+        pytest.skip("gate_checks leaves out time_service, by which the daemon is known")
+    if finding["state"] != "pass":
+        pytest.skip(f"time_service: {finding['summary']}")
+    services = checked.records[host.backend.host]["evidence"]["time_services"]
+    steering = [daemon for daemon in time_daemons(services) if daemon.steers_now]
+    if not steering:
+        pytest.skip(f"no unit: {finding['summary']}")
+    return next((daemon for daemon in steering if daemon.daemon == "chrony"), steering[0])
+
+
+@pytest.fixture
+def chrony(daemon: TimeDaemon) -> TimeDaemon:
+    """The daemon, where it is chrony."""
+    if daemon.daemon != "chrony":
+        pytest.skip(f"{daemon.unit} steers the clock, and not chrony")
+    return daemon
+
+
+@pytest.fixture
+def chrony_conf(host: Host, checked: Checked, chrony: TimeDaemon) -> str:  # noqa: ARG001 - of chrony alone
+    """The file that the host's chronyd was started with."""
+    return str(checked.records[host.backend.host]["evidence"]["chrony"]["config"]["path"])
+
+
+def _name(item: pytest.Item) -> str | None:
+    """The inventory's name of the host that a question is for; None if there is none."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    backend = getattr(params.get("_testinfra_host"), "backend", None)
+    return str(backend.host) if backend is not None and backend.NAME == "ansible" else None

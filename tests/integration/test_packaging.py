@@ -19,6 +19,9 @@ import pytest
 import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
+from tests.integration.conftest import app_settings
+from tests.lab.github_api import RunningApi
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULE = "skewgate.preflight.node_evidence"
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -195,7 +198,8 @@ def test_the_wheel_has_the_command_and_the_whole_collection(wheel: Path, artifac
         files = {member.name for member in archive_of_collection.getmembers() if member.isfile()}
     needed = {name for name in files if name.startswith(tops)}
     assert {name.removeprefix(prefix) for name in names if name.removeprefix(prefix).startswith(tops)} == needed
-    assert {"skewgate/cli.py", prefix + "galaxy.yml"} <= names
+    suite = {f"skewgate/acceptance/{path.name}" for path in (CHECKOUT / "tests/acceptance").glob("*.py")}
+    assert {"skewgate/cli.py", prefix + "galaxy.yml", *suite} <= names
     assert {name.partition("/")[0] for name in names} == {
         "skewgate",
         "ansible_collections",
@@ -255,6 +259,45 @@ def test_the_wheels_command_reaches_the_wheels_collection(venv: Path, tmp_path: 
     assert os.fspath(venv) in ended.stdout
     assert os.fspath(CHECKOUT / "plugins") not in ended.stdout
     assert os.fspath(CHECKOUT / "collections") not in ended.stdout
+
+
+def inventory_of_localhost(folder: Path, **variables: Any) -> Path:
+    """This machine as the only node, with the gate's settings."""
+    file = folder / "hosts.json"
+    own = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
+    file.write_text(json.dumps({"all": {"vars": {**own, **variables}, "hosts": {"node": None}}}))
+    return file
+
+
+def test_the_wheels_testinfra_suite_reaches_the_wheels_command(venv: Path, tmp_path: Path, api: RunningApi) -> None:
+    app = app_settings(api.credentials, api.url, git_url=api.url)
+    settings = {"gate_ntp_servers": ["127.0.0.1"], "gate_checks": ["github_app_token"], "gate_github_apps": [app]}
+    inventory = inventory_of_localhost(tmp_path, **settings)
+    words = ("--pyargs", "skewgate.acceptance", "--hosts=ansible://all", f"--ansible-inventory={inventory}", "-v")
+    # testinfra asks for Ansible's commands by their names alone.
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    ended = run(venv / "bin/python", "-m", "pytest", *words, cwd=tmp_path, home=tmp_path, PATH=path)
+    assert "test_it_passes_the_check[github_app_token-ansible://node] PASSED" in ended.stdout
+
+
+def test_without_testinfra_the_suite_says_in_one_line_what_to_install(venv: Path, tmp_path: Path) -> None:
+    without = tmp_path / "packages"
+    without.mkdir()
+    for entry in Path(yaml.__file__).parents[1].iterdir():
+        if "testinfra" not in entry.name and not entry.name.endswith(".pth"):
+            (without / entry.name).symlink_to(entry)
+    [packages] = venv.glob("lib/python3.*/site-packages")
+    bare = environment_without_skewgate(tmp_path / "venv")
+    [own] = bare.glob("lib/python3.*/site-packages")
+    (own / "dependencies.pth").write_text(f"{packages}\n{without}\n")
+    words = ("--pyargs", "skewgate.acceptance", "--hosts=ansible://all", "--ansible-inventory=hosts")
+    ended = run(bare / "bin/python", "-m", "pytest", *words, cwd=tmp_path, home=tmp_path, expect=4)
+    assert ended.stdout == ""
+    assert ended.stderr.split("\n") == [
+        "ERROR: skewgate.acceptance needs pytest-testinfra: pip install 'skewgate[testinfra]'",
+        "",
+        "",
+    ]
 
 
 def test_the_version_is_the_same_everywhere() -> None:

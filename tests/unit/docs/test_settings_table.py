@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -12,15 +11,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.argume
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import KNOWN_KEYS
 
 from docs.make_settings import argument_specs, defaults, files, module_options, page, table
-from tests.acceptance import conftest as acceptance
 from tests.examples import blocks
 from tests.paths import ROOT
 
 ROWS, MADE = table(), files()
 EXAMPLE: dict[str, Any] = yaml.safe_load(blocks("add-a-setting")["row"])
 COLUMNS = {"text", "type", "elements", "default", "choices", "required", "suboptions", "initial", "modules", "tasks"}
-NOT_OF_ACCEPTANCE = {"github_apps", "mints_per_minute", "mints_per_hour", "checks", "advisory_checks"}
-"""It checks no credentials, and each check of time by itself."""
 
 
 @pytest.mark.parametrize("path", MADE)
@@ -76,14 +72,3 @@ def test_a_modules_option_that_has_a_settings_name_is_the_setting(module: Any) -
 
 def test_the_fields_of_an_app_are_those_that_are_read() -> None:
     assert set(ROWS["gate_github_apps"]["suboptions"]) == set(KNOWN_KEYS)
-
-
-def test_the_acceptance_suite_judges_by_the_same_settings_and_defaults() -> None:
-    wanted = {name for name, row in ROWS.items() if "node_check" in row.get("modules", ()) and name.startswith("gate_")}
-    given = {name: value for name, value in acceptance.SETTINGS.items() if name != "checks"}
-    assert {f"gate_{name}" for name in given} == wanted - {f"gate_{name}" for name in NOT_OF_ACCEPTANCE}
-    for name, value in given.items():
-        row = ROWS[f"gate_{name}"]
-        default = re.fullmatch(r"\{\{ gate_\w+ \| default\((.*)\) \}\}", value)
-        assert bool(default) is not bool(row.get("required"))
-        assert not default or yaml.safe_load(default[1]) == row.get("default", "")

@@ -1,0 +1,16 @@
+"""What pytest loads where skewgate is installed: one line about what ``skewgate.acceptance`` needs, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import pytest
+
+SUITE = "skewgate.acceptance"
+
+
+def pytest_load_initial_conftests(args: Sequence[str]) -> None:
+    """Refuse to run the suite without testinfra, before pytest stumbles over the options that come with testinfra."""
+    if find_spec("testinfra") is None and any(arg.startswith(SUITE) for arg in args):
+        raise pytest.UsageError(f"{SUITE} needs pytest-testinfra: pip install 'skewgate[testinfra]'")
