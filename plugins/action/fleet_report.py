@@ -30,8 +30,6 @@ from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import judge_record
 from ..plugin_utils.verdict.report import node_entry, refusing_findings, report_of
 
-_NOT_CHECKED = "the node was not checked in this run (it failed earlier in the play, or left it)"
-
 _WITHOUT_ORDER = ("free", "host_pinned")
 """Strategies in which no host waits for another, and ``run_once`` runs for each."""
 
@@ -132,7 +130,7 @@ def _checked(
         _registered(variables, args["after"], first["check_id"]) or _never_begun(variables, args["after"], judged_at)
     )
     before = first if again else None
-    last = again or first or _without_check(judged_at, module_error=_NOT_CHECKED)
+    last = again or first or _without_check(judged_at, not_checked=True)
     noted = variables.get(args["remediation"])
     follows = noted.get("follows") if isinstance(noted, Mapping) else None
     remediation = noted if first and follows == first["check_id"] else None
@@ -162,10 +160,10 @@ def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | Non
 def _never_begun(variables: Any, name: str, judged_at: str) -> dict[str, Any] | None:
     """What stands for a check that Ansible could not even begin, if it says why."""
     registered = variables.get(name) or {}
-    if registered.get("record") or not (registered.get("failed") or registered.get("unreachable")):
+    reason = said(words(str(registered.get("msg") or "")))
+    if not reason or registered.get("record") or not (registered.get("failed") or registered.get("unreachable")):
         return None
     why = "unreachable" if registered.get("unreachable") else "module_error"
-    reason = said(words(str(registered.get("msg") or "")) or _NOT_CHECKED)
     return {**_without_check(judged_at, **{why: reason}), "check_id": "none"}
 
 

@@ -44,6 +44,7 @@ class Key(StrEnum):
     UNREACHABLE = "unreachable"
     NO_EVIDENCE = "no_evidence"
     NO_ANSWER = "no_answer"
+    NOT_CHECKED = "not_checked"
     SETTINGS_IN_FACTS = "settings_in_facts"
 
 
@@ -190,6 +191,16 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             keys=(Key.SETTINGS_IN_FACTS,),
             about=tuple(record.settings_in_facts),
             cause=f"settings in facts: {names}",
+        )
+    if record.not_checked:
+        return Finding(
+            state="inconclusive",
+            summary="the node was not checked in this run: it failed in an earlier task, or left the play",
+            why=_WHY,
+            remedy="Look in Ansible's output for the node's name, and correct what it failed by. Then check this node again with "
+            "--limit.",
+            keys=(Key.NOT_CHECKED,),
+            cause="not checked in this run",
         )
     if record.module_error:
         return _nothing(

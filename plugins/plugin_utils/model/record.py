@@ -43,8 +43,8 @@ def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str,
 class Record:
     """Wraps the plain JSON of one node.
 
-    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts and no_answer where there are
-    any; address and earlier where a report has them.
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts, no_answer and not_checked
+    where there are any; address and earlier where a report has them.
     """
 
     data: Mapping[str, Any]
@@ -66,6 +66,11 @@ class Record:
         return self.data.get("module_error")
 
     @property
+    def not_checked(self) -> bool:
+        """Whether the node was part of a run and no check of it took place."""
+        return self.data.get("not_checked") is True
+
+    @property
     def no_answer(self) -> str | None:
         """Why the wait for the node's answer was ended, if so."""
         return self.data.get("no_answer")
@@ -73,7 +78,7 @@ class Record:
     @property
     def nothing_taken(self) -> bool:
         """Whether it says why nothing came from the node, which then has no evidence at all."""
-        why = (self.unreachable, self.module_error, self.no_answer, self.settings_in_facts)
+        why = (self.unreachable, self.module_error, self.no_answer, self.not_checked, self.settings_in_facts)
         return any(why) and not self.data.get("evidence")
 
     @cached_property

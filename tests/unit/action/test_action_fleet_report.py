@@ -71,7 +71,7 @@ def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
     report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}})
     for name in ("left", "skipped"):
         assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
-        assert "the node was not checked in this run" in report["nodes"][name]["findings"][0]["summary"]
+        assert report["nodes"][name]["findings"][0]["keys"] == ["not_checked"]
         assert told["refusals"][name].startswith("Refused by reachable. ")
         assert f"{tmp_path}/report/report.txt" in told["refusals"][name]
     assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
@@ -95,7 +95,7 @@ def test_a_host_for_which_ansible_could_not_begin_the_check_is_refused_with_ansi
         "vault": ["no_evidence", "vault_locked"],
         "gone": ["unreachable", "no_route"],
         "terminal": ["no_evidence"],
-        "silent": ["no_evidence"],
+        "silent": ["not_checked"],
     }
     assert "Error processing keyword 'port': 'x' is undefined" in found["settings"]["summary"]
     assert "was not checked in this run" in found["silent"]["summary"]

@@ -235,7 +235,6 @@ NOT_RECOGNISED = [
     "",
     "Module result deserialization failed: No start of json char found",
     "MODULE FAILURE: No start of json char found",
-    "the node was not checked in this run (it failed earlier in the play, or left it)",
     "/bin/sh: 1: /usr/bin/nosudo: not found",
     "Désolé, un mot de passe est nécessaire pour exécuter sudo",
     "Unable to negotiate with 10.77.0.15 port 22: no matching host key type found. Their offer: ssh-rsa",
