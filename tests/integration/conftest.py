@@ -19,11 +19,13 @@ from typing import Any
 
 import pytest
 
+from tests.integration.recipes import Place
 from tests.lab import Lab
 from tests.lab.github_api import APP_ID, CLIENT_ID, INSTALLATION_ID, Control
 from tests.lab.github_credentials import Credentials
 from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
+from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.lab.network import group_lives
 
 BIN = Path(sys.executable).parent
@@ -234,3 +236,41 @@ def github_app(**changes: Any) -> dict[str, Any]:
     """The App of the lab's own API, as settings, with changes."""
     settings = {"repositories": ["acme/deploy-config"], **changes}
     return app_settings(Credentials(GITHUB_DIR), "https://api.github.lab", **settings)
+
+
+@pytest.fixture(scope="session")
+def ntp_here() -> str:
+    """The address of an NTP server with this machine's time."""
+    if os.geteuid() != 0:
+        pytest.skip("mounts and NTP's port take root")
+    process = os.getpid()
+    address = f"127.123.{process // 250 % 250}.{process % 250 + 1}"  # two runs of the tests at a time don't meet
+    ScriptedServer(lambda request: [lie(request, 0)], address, NTP_PORT)
+    return address
+
+
+@pytest.fixture
+def place(tmp_path: Path, ntp_here: str) -> Place:
+    """Where a recipe is run."""
+    return Place(tmp_path, ntp_here)
+
+
+@pytest.fixture(scope="session")
+def recipe_tools() -> Path:
+    """The commands of a venv that has the schemas of GitHub and GitLab, and what cloud-init imports."""
+    venv = REPOSITORY / "build/recipes"
+    if not (venv / ".ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        packages = [
+            "check-jsonschema==0.39.0",
+            "configobj",
+            "jinja2",
+            "jsonpatch",
+            "netifaces",
+            "oauthlib",
+            "pyserial",
+            "pyyaml",
+        ]
+        subprocess.run([venv / "bin/python", "-m", "pip", "install", "-q", *packages], check=True, timeout=300)
+        (venv / ".ready").touch()
+    return venv / "bin"
