@@ -172,6 +172,7 @@ def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
     assert (user_dir / "other place/report.json").exists()
 
 
+@pytest.mark.nightly
 def test_a_folder_that_the_inventory_names_is_where_the_report_is_found(user_dir: Path) -> None:
     tell(user_dir, {"node1": checked(admitted())}, report(node1=admitted()))
     (user_dir / "of the inventory").mkdir()
@@ -226,6 +227,7 @@ def test_an_interrupted_gate_names_the_nodes_that_were_being_fixed(
     ]
 
 
+@pytest.mark.nightly
 def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -239,6 +239,7 @@ def test_a_password_that_was_asked_for_reaches_sudo_and_is_in_no_argument_enviro
     assert list((user_dir / "tmp").glob("skewgate-*")) == []
 
 
+@pytest.mark.nightly
 def test_a_password_opens_a_vault(user_dir: Path) -> None:
     (user_dir / "password").write_text("open sesame")
     command = [*running.ANSIBLE_PLAYBOOK[:-1], "vault", "encrypt_string", "--vault-password-file=password", "inside"]
