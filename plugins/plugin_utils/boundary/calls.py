@@ -65,7 +65,7 @@ class CallingAction(PrintableAction):
             with asking(tokens, limit_s):
                 answer: Any = self._sent(module, arguments, variables)
         except AnsibleConnectionFailure as failure:
-            raise AnsibleConnectionFailure(said(words(str(failure.message)), tokens)) from None
+            raise AnsibleConnectionFailure(said(words(str(failure.message)), tokens) or "no reason was given") from None
         except CutOffError:
             raise
         except AnsibleError as failure:

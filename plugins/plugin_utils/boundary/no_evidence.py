@@ -53,12 +53,16 @@ _WORDS: Mapping[Cause, tuple[str, ...]] = {
         "[Ee]rror processing keyword",
         "[Tt]emplate error|[Ee]rror (?:while|rendering) templat|Syntax error in template",
         "The field '.*' has an invalid value|the field '.*' has an invalid value",
+        "lookup plugin '|lookup had an issue",
         "(?:connection|become|shell) plugin '.*' was not found|could not find matching plugin",
-        "install the sshpass program|paramiko is not installed|Unable to execute ssh command line",
+        "Could not find the shell plugin|Unable to execute ssh command line|Unable to create local directories",
+        "install the sshpass program|is not installed: No module named",
         # ssh's, of its options and files on this machine
-        "Bad configuration option|Bad owner or permissions on|command-line:? line|percent_expand|unix_listener:",
+        "Bad (?:configuration option|owner or permissions on|port)|contains invalid characters|command-line:? line|percent_expand",
+        "unix_listener: |Cannot write to ControlPath",
         # of the user to become
         r"(?:sudo|doas): unknown user|\buser \S+ does not exist",
+        "(?:sudo|doas|su): (?:unrecognized|invalid|illegal|unknown) option",
     ),
     Cause.BECOME_PASSWORD_WRONG: (
         r"\bIncorrect \S+ password\b|Sorry, try again|Duplicate become password prompt",
@@ -119,12 +123,13 @@ _WORDS: Mapping[Cause, tuple[str, ...]] = {
         "Failed to create temporary directory|Failed to set permissions on the temporary",
     ),
     Cause.PYTHON_BROKEN: (
-        "pyenv: |No version is set for|Fatal Python error|No module named '(?!paramiko)",
+        "pyenv: |No version is set for|Fatal Python error|No module named '",
         "error while loading shared libraries|cannot execute|Exec format error|bad interpreter",
+        "Segmentation fault|Illegal instruction",
         ": (?:Permission denied|Is a directory)$",
     ),
     Cause.NO_PYTHON: (
-        "module interpreter '.*' was not found|probably need to set the interpreter",
+        "module interpreter .* was not found|probably need to set the interpreter",
         rf"(?:python|pypy)[\w.-]*\W?: {_NOT_FOUND}",
     ),
     Cause.CONNECTION_CLOSED: (
@@ -142,6 +147,7 @@ _PREFIX = re.compile(r"(?:Task failed: |Failed to connect to the host via \w+: )
 _NOISE = re.compile(
     r"debug[1-3]: |OpenSSH_\d|Authenticated to |Transferred: sent|Bytes per second: |@+$"
     r"|Warning: Permanently added|\*\* |BECOME-SUCCESS|See stdout/stderr"
+    r"|Could not chdir to home directory|.*\bsetlocale: "
     # What sudo adds, to a refusal or not: its lecture, and names that it looks up for its log.
     r"|sudo: unable to resolve host|We trust you have received|Administrator\. It usually|#\d\) |For security reasons, the pass"
 )
@@ -156,16 +162,23 @@ def words(text: str) -> str:
     >>> words("Failed to connect to the host via ssh: debug1: Reading configuration\r\nssh: No route to host\r\n")
     'ssh: No route to host'
     """
+    return "\n".join(_lines(text)) or text.strip()
+
+
+def _lines(text: str) -> list[str]:
     lines = [line.strip() for line in _PREFIX.sub("", text).splitlines()]
-    return "\n".join(line for line in lines if line and not _NOISE.match(line))
+    return [line for line in lines if line and not _NOISE.match(line)]
 
 
 def recognised(said: str) -> tuple[Cause | None, str]:
-    """The cause of which these words speak, and the line that does; all of them, on one line, where none is recognised."""
-    lines = words(said).splitlines()
+    """The cause of which these words speak, and the line that does.
+
+    All of them, on one line, where none is recognised, or the connection was closed, for which only the others may say why.
+    """
+    lines = _lines(said)
     for cause, pattern in _RECOGNISED.items():
         if found := [line for line in lines if pattern.search(line)]:
-            return cause, found[-1]
+            return cause, "; ".join(lines) if cause is Cause.CONNECTION_CLOSED else found[-1]
     return None, "; ".join(lines) or said.strip()
 
 
@@ -176,9 +189,9 @@ def module_error(answer: Mapping[str, Any]) -> str:
     if "Traceback" in printed:
         last = _TOLD_BY_PYTHON.fullmatch(printed.strip().splitlines()[-1])
         return f"{msg}\nthe node said: {last[1] or last[2]}" if last else msg
-    lines = words(printed).splitlines()
+    lines = _lines(printed)
     # The beginning of an answer tells nothing, and may hold anything.
-    lines += [line for line in words(str(answer.get("module_stdout") or "")).splitlines() if line[0] not in "{[]}"]
+    lines += [line for line in _lines(str(answer.get("module_stdout") or "")) if line[0] not in "{[]}"]
     if lines:
         cause, telling = recognised("\n".join(lines))
         return f"{msg}\nthe node said: {(telling if cause else lines[-1])[:MAX_LINE]}"

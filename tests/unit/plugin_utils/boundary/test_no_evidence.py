@@ -78,6 +78,13 @@ PRINTED: dict[Cause, list[str]] = {
         "paramiko is not installed: No module named 'paramiko'",
         "command-line: line 0: Bad configuration option: foo",
         "Bad owner or permissions on /root/.ssh/config",
+        "Bad port '99999'",
+        "remote username contains invalid characters",
+        "Task failed: The lookup plugin 'file' failed: Unable to access the file '/nonexistent': File not found.",
+        "Task failed: Could not find the shell plugin required (nosuch).",
+        "Unable to execute ssh command line on a controller: [Errno 2] No such file or directory: b'/nonexistent/ssh'",
+        "winrm or requests is not installed: No module named 'winrm'",
+        "sudo: unrecognized option '--nosuchflag'\nusage: sudo -h | -K | -k | -V",
         "sudo: unknown user ghost\nsudo: error initializing audit plugin sudoers_audit",
         "sudo: unknown user: ghost\nsudo: unable to initialize policy plugin",
         "su: user ghost does not exist or the user entry does not contain all the required fields",
@@ -238,7 +245,6 @@ NOT_RECOGNISED = [
     "/bin/sh: 1: /usr/bin/nosudo: not found",
     "Désolé, un mot de passe est nécessaire pour exécuter sudo",
     "Unable to negotiate with 10.77.0.15 port 22: no matching host key type found. Their offer: ssh-rsa",
-    "debug1: Host key verification failed.",
 ]
 
 
@@ -270,14 +276,23 @@ def test_what_is_not_recognised_has_no_cause_and_keeps_its_words_on_one_line(mes
         (DEBUGGED, "ops@10.77.0.15: Permission denied (publickey)."),
         (NO_KEY_FILE, "no such identity: /nonexistent/key: No such file or directory"),
         (WRONG_TWICE, "sudo: 1 incorrect password attempt"),
+        (
+            "bash: proxy: not found\nConnection closed by UNKNOWN",
+            "bash: proxy: not found; Connection closed by UNKNOWN",
+        ),
     ],
 )
 def test_of_many_lines_the_one_that_tells_the_cause_is_shown(message: str, line: str) -> None:
     assert recognised(message)[1] == line
 
 
+def test_a_failure_without_a_word_keeps_ansibles() -> None:
+    assert words("Failed to connect to the host via ssh: ") == "Failed to connect to the host via ssh:"
+
+
 def test_of_what_ssh_prints_to_be_debugged_nothing_is_kept() -> None:
     assert words(DEBUGGED) == "ops@10.77.0.15: Permission denied (publickey)."
+    assert recognised("debug1: Host key verification failed.")[0] is None
 
 
 NO_JSON = "Module result deserialization failed: No start of json char found"
