@@ -76,10 +76,10 @@ class CallingAction(PrintableAction):
             return {}
         if "evidence" in answer:
             return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
-        printed = {
-            key: said(answer[key], tokens) for key in ("msg", "module_stderr", "module_stdout") if answer.get(key)
-        }
-        return {**printed, "rc": ended} if isinstance(ended := answer.get("rc"), int) else printed
+        printed = ("msg", "module_stderr", "module_stdout")
+        # Without ssh's notes before it is cut: they may be longer than what is said.
+        why: dict[str, Any] = {key: said(words(str(answer[key])), tokens) for key in printed if answer.get(key)}
+        return {**why, "rc": ended} if isinstance(ended := answer.get("rc"), int) else why
 
     def _sent(self, module: str, arguments: dict[str, Any], variables: dict[str, Any]) -> Any:
         """What Ansible's way to run a module gives; raises what that raises.

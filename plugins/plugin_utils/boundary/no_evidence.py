@@ -14,6 +14,9 @@ from typing import Any
 MAX_LINE = 300
 """The most that is kept of one line that a node printed in the place of its evidence."""
 
+_MOST = 128 * 1024
+"""The most of what was printed, in characters, that is looked at."""
+
 
 class Cause(StrEnum):
     """What keeps Ansible from running its module, as far as the next step differs."""
@@ -58,8 +61,8 @@ _WORDS: Mapping[Cause, tuple[str, ...]] = {
         "Could not find the shell plugin|Unable to execute ssh command line|Unable to create local directories",
         "install the sshpass program|is not installed: No module named",
         # ssh's, of its options and files on this machine
-        "Bad (?:configuration option|owner or permissions on|port)|contains invalid characters|command-line:? line|percent_expand",
-        "unix_listener: |Cannot write to ControlPath",
+        "Bad (?:configuration option|owner or permissions on|port)|contains invalid characters|command-line:? line",
+        "percent_expand|unix_listener: |Cannot write to ControlPath",
         # of the user to become
         r"(?:sudo|doas): unknown user|\buser \S+ does not exist",
         "(?:sudo|doas|su): (?:unrecognized|invalid|illegal|unknown) option",
@@ -166,6 +169,8 @@ def words(text: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
+    if len(text) > _MOST:  # a node may print without an end; what tells is said first or last
+        text = f"{text[: _MOST // 2]}\n{text[-_MOST // 2 :]}"
     lines = [line.strip() for line in _PREFIX.sub("", text).splitlines()]
     return [line for line in lines if line and not _NOISE.match(line)]
 

@@ -290,6 +290,13 @@ def test_a_failure_without_a_word_keeps_ansibles() -> None:
     assert words("Failed to connect to the host via ssh: ") == "Failed to connect to the host via ssh:"
 
 
+def test_of_what_is_printed_without_an_end_the_begin_and_the_end_are_looked_at() -> None:
+    endless = "boom\n" * 2_000_000
+    assert len(words(endless)) < 200_000
+    for said in (f"{endless}sudo: a password is required", f"sudo: a password is required\n{endless}"):
+        assert recognised(said)[0] is Cause.BECOME_PASSWORD_MISSING
+
+
 def test_of_what_ssh_prints_to_be_debugged_nothing_is_kept() -> None:
     assert words(DEBUGGED) == "ops@10.77.0.15: Permission denied (publickey)."
     assert recognised("debug1: Host key verification failed.")[0] is None
