@@ -13,8 +13,9 @@ description:
     every format, such as report.json.
   - A host's last check counts, the one after the remediation if there was one. A check of an earlier run does not count.
   - Where hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no report, and says so.
-  - A host without a result is reported as refused, since nothing is known about it.
-  - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
+  - A host without a result is reported as refused, since nothing is known about it. If Ansible could not even begin its check,
+    as where its user is an undefined variable or its password in a vault that is locked, the report has Ansible's words.
+  - It runs on the controller alone; give it C(run_once), C(delegate_to) localhost and C(become) false.
 options:
   hosts:
     description: The hosts to report on.
@@ -55,6 +56,7 @@ EXAMPLES = r"""
     report_dir: /var/tmp/skewgate-report
   run_once: true
   delegate_to: localhost
+  become: false
 """
 
 RETURN = r"""
