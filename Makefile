@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
+.PHONY: help venv demo docs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,9 @@ docs: $(READY) ## Make docs/reference/checks/ and command.md from the code, and 
 	@python docs/make_settings.py
 	@python docs/make_command.py
 
+changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
+	antsibull-changelog release --update-existing --refresh-fragments
+
 # Side by side, each one's output whole: ansible-lint takes as long as all others together.
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs --keep-going --output-sync=target
 
@@ -65,6 +68,9 @@ test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, no
 
 test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=3 runs three, which the commit picks
 	pytest -m nightly $(if $(SAMPLE),--sample $(SAMPLE))
+
+collection: $(READY) ## ansible-test sanity, galaxy-importer and the others, with one ansible-core; CORE=2.21 chooses another
+	pytest tests/integration/test_collection_tools.py -k $(or $(CORE),2.19)
 
 reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and SEED choose others
 	@python -m tests.reliability $(or $(COUNT),200000) $(or $(SEED),1000)

@@ -304,4 +304,12 @@ def test_the_version_is_the_same_everywhere() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     galaxy = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text(encoding="utf-8"))
     assert (project["version"], galaxy["version"]) == (VERSION, VERSION)
-    assert re.search(rf"^## {re.escape(VERSION)}\b", (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    changes = yaml.safe_load((CHECKOUT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
+    assert list(changes["releases"]) == [VERSION]
+
+
+def test_the_changelog_has_every_fragment() -> None:
+    changes = yaml.safe_load((CHECKOUT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
+    told = {name for release in changes["releases"].values() for name in release["fragments"]}
+    assert told == {path.name for path in (CHECKOUT / "changelogs/fragments").iterdir()}
+    assert "requirements\\.txt" in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")
