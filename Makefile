@@ -75,8 +75,8 @@ collection: $(READY) ## ansible-test sanity, galaxy-importer and the others, wit
 reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and SEED choose others
 	@python -m tests.reliability $(or $(COUNT),200000) $(or $(SEED),1000)
 
-molecule: $(READY) ## The molecule scenario on a fresh node of the lab
-	pytest tests/integration/test_molecule.py
+molecule: $(READY) ## A molecule scenario on fresh nodes of the lab; SCENARIO=falseticker runs another than default
+	pytest "tests/integration/test_molecule.py::test_the_scenario_passes[$(or $(SCENARIO),default)]"
 
 bench: $(READY) ## What judging costs, and reading what a hostile node says, as ratios
 	@python -m tests.benchmarks.judging
