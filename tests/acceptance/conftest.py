@@ -53,15 +53,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse to run without hosts: pytest would skip every question and end well."""
-    for item in items:
-        if "_testinfra_host" in getattr(item, "fixturenames", ()) and _name(item) is None:
-            raise pytest.UsageError(f"no host was chosen: {WANTED}, a host or group that the inventory has")
+    if any(_is_ours(item) and _name(item) is None for item in items):
+        raise pytest.UsageError(f"no host was chosen: {WANTED}, a host or group that the inventory has")
 
 
 @pytest.fixture(scope="session")
 def checked(request: pytest.FixtureRequest) -> Checked:
     """What ``skewgate check`` wrote about the chosen hosts."""
-    names = sorted({name for item in request.session.items if (name := _name(item))})
+    names = sorted({name for item in request.session.items if _is_ours(item) and (name := _name(item))})
     inventory = request.config.getoption("ansible_inventory")
     with TemporaryDirectory(prefix="skewgate-acceptance-") as folder:
         options = [f"--limit={','.join(names)}", f"--report-dir={folder}"]
@@ -134,6 +133,11 @@ def chrony(daemon: TimeDaemon) -> TimeDaemon:
 def chrony_conf(host: Host, checked: Checked, chrony: TimeDaemon) -> str:  # noqa: ARG001 - of chrony alone
     """The file that the host's chronyd was started with."""
     return str(checked.records[host.backend.host]["evidence"]["chrony"]["config"]["path"])
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    """Whether it is a question of this suite, beside which a run may have tests of the user's own."""
+    return item.path.parent == Path(__file__).parent
 
 
 def _name(item: pytest.Item) -> str | None:
