@@ -1,8 +1,7 @@
-# In namespaces of network and mounts: an sshd on 127.0.0.1:2222 with a user for each thing that can be wrong, and sudo.
-# Arguments: the folders of the unpacked packages, then the folder for the keys.
+# Makes, in namespaces of network and mounts, what an sshd on 127.0.0.1:2222 needs, with sudo and a user for each thing that can be
+# wrong. Arguments: the folders of the unpacked packages in one word, and the folder for the keys.
 set -e
 packages=$1 keys=$2
-for port in lo; do ip link set "$port" up; done
 ip route add unreachable 203.0.113.1
 
 # What is written to /etc and /usr stays in this namespace.
@@ -63,4 +62,3 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
 SSHD
-/usr/sbin/sshd -f /etc/ssh/sshd_test
