@@ -115,9 +115,12 @@ class Progress:
             self.files = [Path(path) for path in result.get("files", [])]
         if action == NODE_CHECK and result.get("judgement"):
             return self._checked(host, result)
-        if kind == "runner_on_unreachable":
+        # Ansible could not begin the check; the report has its words too.
+        failed = kind == "runner_on_failed" and action == NODE_CHECK and not result.get("configuration_errors")
+        if failed or kind == "runner_on_unreachable":
             self._ended(host, "not judged")
-            return [clean(f"{host}: unreachable: {result.get('msg', 'no message')}")]
+            reason = str(result.get("msg") or "no message").strip().removeprefix("Task failed: ")
+            return [clean(f"{host}: {'not judged' if failed else 'unreachable'}: {reason.splitlines()[0]}")]
         if kind == "runner_on_ok" and CHRONY_ROLE in (data.get("resolved_role"), data.get("role")):
             return self._remediating(host)
         return []

@@ -56,6 +56,14 @@ def test_an_unreachable_node_is_told_with_its_reason() -> None:
     assert Progress(gate=False).lines(elsewhere) == ["node5: unreachable: Connection refused"]
 
 
+def test_a_node_whose_check_ansible_could_not_begin_has_a_line_and_is_done() -> None:
+    progress = Progress(gate=False)
+    answer = {"failed": True, "msg": "Task failed: 'x' is undefined\nmore"}
+    assert progress.lines(event("runner_on_failed", "node6", answer)) == ["node6: not judged: 'x' is undefined"]
+    assert progress.judged == {"node6": "not judged"}
+    assert Progress(gate=False).lines(event("runner_on_failed", "a", {**answer, "configuration_errors": ["b"]})) == []
+
+
 def test_what_is_wrong_with_the_settings_is_kept_once_for_all_nodes() -> None:
     progress = Progress(gate=False)
     for host in ("node1", "node2"):
