@@ -6,13 +6,14 @@ remediated.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,8 @@ class Played:
         return {path.name.partition("-")[2] for path in self.folder.glob(f"{what}-*")}
 
 
+Ansible = Callable[..., Played]
+
 COUNT_FORKS = """
 import os
 if "ansible-playbook" in " ".join(open("/proc/self/cmdline").read().split("\\0")):
@@ -159,15 +162,22 @@ def played(
     return Played(done.returncode, done.stdout, folder, len((folder / "forks").read_text()))
 
 
+@pytest.fixture(params=[None, *(pytest.param(core, marks=pytest.mark.nightly) for core in ("2.18", "2.21"))])
+def ansible(request: pytest.FixtureRequest) -> Ansible:
+    """Runs plays with the ansible-core of the project's .venv, nightly also with the oldest and the newest that it names."""
+    return functools.partial(played, command=request.param and playbook_of(request.param))
+
+
 def named(count: int, settings: dict[str, Any], letter: str = "n", first: int = 1) -> dict[str, dict[str, Any]]:
     return {f"{letter}{number:02}": settings for number in range(first, first + count)}
 
 
 def test_of_twenty_nodes_in_batches_of_five_all_are_judged_though_the_whole_first_batch_is_refused(
     tmp_path: Path,
+    ansible: Ansible,
 ) -> None:
     hosts = {**named(5, BAD), **named(15, GOOD, first=6)}
-    run = played(tmp_path, [GATE, JOIN], hosts, gate_serial=5)
+    run = ansible(tmp_path, [GATE, JOIN], hosts, gate_serial=5)
     assert run.status == 2, run.output
     refused = {name for name, verdict in run.verdicts().items() if verdict == "refuse"}
     assert refused == set(named(5, BAD))
@@ -177,12 +187,14 @@ def test_of_twenty_nodes_in_batches_of_five_all_are_judged_though_the_whole_firs
 
 
 @pytest.mark.parametrize("playbook", [CHECK, GATE], ids=["check", "gate"])
-def test_a_healthy_node_costs_the_controller_one_fork(tmp_path: Path, playbook: dict[str, Any]) -> None:
+def test_a_healthy_node_costs_the_controller_one_fork(
+    tmp_path: Path, ansible: Ansible, playbook: dict[str, Any]
+) -> None:
     forks = []
     for count in (1, 4):
         folder = tmp_path / str(count)
         folder.mkdir()
-        run = played(folder, [playbook], named(count, GOOD))
+        run = ansible(folder, [playbook], named(count, GOOD))
         assert run.status == 0, run.output
         assert "changed=0" in run.output
         assert not re.search(r"changed=[1-9]", run.output)
@@ -191,8 +203,8 @@ def test_a_healthy_node_costs_the_controller_one_fork(tmp_path: Path, playbook: 
     assert forks[0] == 1 + 3  # beginning, the report, and showing it
 
 
-def test_a_refusal_is_read_once(tmp_path: Path) -> None:
-    run = played(tmp_path, [CHECK], {**named(2, BAD), **named(1, GOOD, "good"), **named(2, GONE, "gone")})
+def test_a_refusal_is_read_once(tmp_path: Path, ansible: Ansible) -> None:
+    run = ansible(tmp_path, [CHECK], {**named(2, BAD), **named(1, GOOD, "good"), **named(2, GONE, "gone")})
     assert run.status == 2, run.output
     assert run.output.count("Give the node a working NTP configuration") == 1, run.output
     _, refusing = run.output.split("Refuse the node]")
@@ -245,10 +257,12 @@ def test_nor_in_any_other_batch_strategy_way_and_ansible_core(
 
 
 @pytest.mark.parametrize("strategy", ["free", pytest.param("host_pinned", marks=pytest.mark.nightly)])
-def test_where_no_host_waits_for_another_the_conclusion_is_a_play_of_its_own(tmp_path: Path, strategy: str) -> None:
+def test_where_no_host_waits_for_another_the_conclusion_is_a_play_of_its_own(
+    tmp_path: Path, ansible: Ansible, strategy: str
+) -> None:
     hosts = {"a-bad": BAD, "b-good": GOOD, "c-gone": GONE}
     judge = {"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": "judge"}}
-    run = played(tmp_path, [play(strategy=strategy, serial=1, tasks=[judge]), CONCLUDE, JOIN], hosts)
+    run = ansible(tmp_path, [play(strategy=strategy, serial=1, tasks=[judge]), CONCLUDE, JOIN], hosts)
     assert run.status == 2, run.output
     assert run.verdicts() == {"a-bad": "refuse", "b-good": "admit", "c-gone": "refuse"}
     assert run.left("joined") == {"b-good"}
@@ -258,34 +272,34 @@ TURN = play(tasks=[{"ansible.builtin.set_fact": BAD, "when": "inventory_hostname
 """What was a good node is a bad one from here on."""
 
 
-def test_a_second_gate_in_one_playbook_never_admits_by_the_first(tmp_path: Path) -> None:
+def test_a_second_gate_in_one_playbook_never_admits_by_the_first(tmp_path: Path, ansible: Ansible) -> None:
     hosts = {"a": GOOD, "b": GOOD, "c": GOOD}
     lost = {"ansible.builtin.fail": {"msg": "lost"}, "when": "inventory_hostname == 'c'"}
     judge = {"ansible.builtin.import_role": {"name": "skewgate.preflight.gate", "tasks_from": "judge"}}
     second = play(pre_tasks=[lost], tasks=[judge])
-    run = played(tmp_path, [GATE, TURN, second, CONCLUDE, JOIN], hosts)
+    run = ansible(tmp_path, [GATE, TURN, second, CONCLUDE, JOIN], hosts)
     assert run.status == 2, run.output
     assert run.verdicts() == {"a": "admit", "b": "refuse", "c": "refuse"}
     assert run.left("joined") == {"a"}
 
 
-def test_a_second_gate_without_a_report_admits_nobody(tmp_path: Path) -> None:
+def test_a_second_gate_without_a_report_admits_nobody(tmp_path: Path, ansible: Ansible) -> None:
     second = play(tasks=[{"ansible.builtin.import_role": {"name": "skewgate.preflight.gate", "tasks_from": "judge"}}])
-    run = played(tmp_path, [GATE, second, JOIN], {"a": GOOD})
+    run = ansible(tmp_path, [GATE, second, JOIN], {"a": GOOD})
     assert run.status == 2, run.output
     assert run.left("joined") == set()
 
 
-def test_wrong_settings_end_the_run_before_any_batch(tmp_path: Path) -> None:
+def test_wrong_settings_end_the_run_before_any_batch(tmp_path: Path, ansible: Ansible) -> None:
     wrong = {"gate_timeout_s": "abc", "gate_client_profiles": [1], "gate_environment": "x"}
-    run = played(tmp_path, [GATE, JOIN], named(3, GOOD), gate_serial=1, **wrong)
+    run = ansible(tmp_path, [GATE, JOIN], named(3, GOOD), gate_serial=1, **wrong)
     assert run.status == 2, run.output
     assert not (tmp_path / "report/report.json").exists()
     assert all(name in run.output for name in wrong), run.output
     assert run.left("joined") == set()
 
 
-def test_two_runs_in_one_folder_do_not_mix_and_the_second_says_who_holds_it(tmp_path: Path) -> None:
+def test_two_runs_in_one_folder_do_not_mix_and_the_second_says_who_holds_it(tmp_path: Path, ansible: Ansible) -> None:
     slow = tmp_path / "slow"
     slow.write_text(
         f'#!/bin/sh\ntouch {tmp_path}/asked\nwhile [ ! -e {tmp_path}/go ]; do sleep 0.1; done\nexec {sys.executable} "$@"\n'
@@ -295,12 +309,12 @@ def test_two_runs_in_one_folder_do_not_mix_and_the_second_says_who_holds_it(tmp_
     first.mkdir()
     second.mkdir()
     with ThreadPoolExecutor() as beside:
-        one = beside.submit(played, first, [CHECK], {"a": {**GOOD, "ansible_python_interpreter": str(slow)}}, **shared)
+        one = beside.submit(ansible, first, [CHECK], {"a": {**GOOD, "ansible_python_interpreter": str(slow)}}, **shared)
         try:
             while not (tmp_path / "asked").exists():
                 assert not one.done(), one.result().output
                 time.sleep(0.05)
-            other = played(second, [CHECK], {"b": GOOD}, **shared)
+            other = ansible(second, [CHECK], {"b": GOOD}, **shared)
         finally:
             (tmp_path / "go").touch()
     assert other.status == 2
