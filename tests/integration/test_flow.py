@@ -211,9 +211,9 @@ def test_a_refusal_is_read_once(tmp_path: Path, ansible: Ansible) -> None:
     assert "gate_max_skew_s" not in refusing
     assert "report.txt" in refusing
     for node in ("n01", "n02"):
-        assert run.output.count(f"fatal: [{node}]") == 1
+        assert run.output.count(f"fatal: [{node} ") == 1
     assert "UNREACHABLE" not in run.output
-    assert run.output.count("fatal: [gone01]") == 1
+    assert run.output.count("fatal: [gone01 ") == 1
     assert "evidence" not in re.sub(r"evidence\.json", "", run.output), run.output
 
 
