@@ -126,7 +126,7 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
     if name == "check":
         nodes.add_argument("--here", action="store_true", help="this machine, without an inventory; run it as root")
     nodes.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
-    nodes.add_argument("--forks", type=int, metavar="N", help="how many nodes at a time")
+    nodes.add_argument("-f", "--forks", type=int, metavar="N", help="how many nodes at a time")
     _add_login(command.add_argument_group("the way to them, as ansible's"))
     settings = command.add_argument_group("what is asked")
     settings.add_argument("-e", "--extra-vars", action="append", default=[], metavar="VARS", help="key=value or @FILE")

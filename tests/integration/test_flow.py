@@ -268,6 +268,18 @@ def test_where_no_host_waits_for_another_the_conclusion_is_a_play_of_its_own(
     assert run.left("joined") == {"b-good"}
 
 
+@pytest.mark.nightly
+def test_a_play_that_ignores_errors_ends_with_0_and_still_admits_no_refused_node(
+    tmp_path: Path, ansible: Ansible
+) -> None:
+    judge = {"ansible.builtin.import_role": {"name": "skewgate.preflight.gate", "tasks_from": "judge"}}
+    ignoring = {**CONCLUDE, "ignore_errors": True}
+    run = ansible(tmp_path, [play(tasks=[judge]), ignoring, JOIN], {"a-bad": BAD, "b-good": GOOD})
+    assert run.status == 0, run.output
+    assert run.report["exit_code"] == 4
+    assert run.left("joined") == {"b-good"}
+
+
 TURN = play(tasks=[{"ansible.builtin.set_fact": BAD, "when": "inventory_hostname == 'b'"}])
 """What was a good node is a bad one from here on."""
 
