@@ -5,7 +5,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 COLLECTION = "ansible_collections/skewgate/preflight"
-ENTRIES = ("plugins", "roles", "playbooks", "meta", "galaxy.yml", "README.md", "requirements.txt", "bindep.txt")
+ENTRIES = ("plugins", "roles", "playbooks", "meta", "galaxy.yml", "requirements.txt", "bindep.txt")
 
 
 class CollectionHook(BuildHookInterface):  # type: ignore[type-arg]
