@@ -89,7 +89,9 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
 
 def checked(data: dict[str, Any], check_id: str = "first", follows: str = "") -> dict[str, Any]:
     """What a task of node_check registers for a node with this record; the first check of no run that was begun."""
-    return {"record": data, "judgement": judge_record(data), "check_id": check_id, "follows": follows}
+    judgement = judge_record(data)
+    verdict = judgement["verdict"]
+    return {"record": data, "judgement": judgement, "verdict": verdict, "check_id": check_id, "follows": follows}
 
 
 def checked_again(data: dict[str, Any]) -> dict[str, Any]:
