@@ -43,11 +43,11 @@ def settings_with_sources(groups: Iterable[tuple[Mapping[str, str], Mapping[str,
     """
     found: dict[str, dict[str, Any]] = {}
     all_groups = list(groups)
-    names = sorted({name for sources, _ in all_groups for name in sources} & settings_of_roles() - NOT_NAMED)
+    names = sorted({name for sources, _values in all_groups for name in sources} & settings_of_roles() - NOT_NAMED)
     for name in names:
-        sources = sorted({sources[name] for sources, _ in all_groups if name in sources})
+        sources = sorted({sources[name] for sources, _values in all_groups if name in sources})
         found[name] = {"source": ", ".join(sources)}
-        values = [values.get(name) for _, values in all_groups]
+        values = [values.get(name) for _sources, values in all_groups]
         if may_be_shown(name) and all(value == values[0] for value in values):
             found[name]["value"] = values[0]
     return found
