@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import yaml
+
 from tests.paths import ROOT
 
 
@@ -18,6 +21,24 @@ def blocks(page: str) -> dict[str, str]:
     """The code of docs/how-to/PAGE.md by the word after the block's language: ``check`` of a block that opens "python check"."""
     text = (ROOT / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^```[a-z]+ (\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+
+
+def texts_of(module: str) -> dict[str, str]:
+    """The texts of a module of the collection by their names, such as EXAMPLES."""
+    body = ast.parse((ROOT / f"plugins/modules/{module}.py").read_text(encoding="utf-8")).body
+    return {
+        node.targets[0].id: node.value.value
+        for node in body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
+def filter_examples(name: str) -> list[Any]:
+    """Each example of a filter, as YAML reads it."""
+    text = yaml.safe_load((ROOT / f"plugins/filter/{name}.yml").read_text(encoding="utf-8"))["EXAMPLES"]
+    return [yaml.safe_load(example) for example in re.split(r"\n\n(?=\S)", text)]
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from ansible_collections.skewgate.preflight.plugins.filter.admissions import Fil
 from ansible_collections.skewgate.preflight.plugins.filter.github_apps import FilterModule as GithubApps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import documented
 
+from tests.examples import filter_examples, texts_of
 from tests.paths import ROOT
 
 MODULES = sorted((ROOT / "plugins/modules").glob("*.py"))
@@ -23,20 +23,8 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 OURS = "skewgate.preflight."
 
 
-def texts_of(module: Path) -> dict[str, str]:
-    """DOCUMENTATION and EXAMPLES of a module."""
-    body = ast.parse(module.read_text(encoding="utf-8")).body
-    return {
-        node.targets[0].id: node.value.value
-        for node in body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and isinstance(node.value, ast.Constant)
-    }
-
-
 def documentation(module: str) -> str:
-    return texts_of(ROOT / f"plugins/modules/{module}.py")["DOCUMENTATION"]
+    return texts_of(module)["DOCUMENTATION"]
 
 
 def tasks_of(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -74,7 +62,7 @@ def problems_with(value: Any) -> list[str]:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_a_modules_examples_use_it_with_arguments_that_it_has(module: Path):
-    examples = yaml.safe_load(texts_of(module)["EXAMPLES"])
+    examples = yaml.safe_load(texts_of(module.stem)["EXAMPLES"])
     assert module.stem in {name for name, _arguments in tasks_of(examples)}
     assert problems_with(examples) == []
 
@@ -86,10 +74,9 @@ def test_a_wrong_example_is_seen():
 
 @pytest.mark.parametrize("filter_", FILTERS, ids=lambda path: path.stem)
 def test_a_filters_examples_name_it_and_are_yaml(filter_: Path):
-    text = yaml.safe_load(filter_.read_text(encoding="utf-8"))["EXAMPLES"]
-    for example in re.split(r"\n\n(?=\S|  # |# )", text):
-        assert yaml.safe_load(example) is not None
-    used = set(re.findall(rf"\| {re.escape(OURS)}(\w+)", text))
+    examples = filter_examples(filter_.stem)
+    assert None not in examples
+    used = set(re.findall(rf"\| {re.escape(OURS)}(\w+)", str(examples)))
     assert filter_.stem in used
     assert used <= {*GithubApps().filters(), *Admissions().filters()}
 
