@@ -69,8 +69,8 @@ test-slow: $(READY) ## What takes minutes: 200 hosts at GitHub's rate limits, no
 test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=3 runs three, which the commit picks
 	pytest -m nightly $(if $(SAMPLE),--sample $(SAMPLE))
 
-collection: $(READY) ## ansible-test sanity, galaxy-importer and the others, with one ansible-core; CORE=2.21 chooses another
-	pytest tests/integration/test_collection_tools.py -k $(or $(CORE),2.19)
+collection: $(READY) ## What Ansible's own tools say of the collection; CORE=2.21 chooses the ansible-core, SAMPLE=1 is quick
+	pytest tests/integration/test_collection_tools.py $(if $(SAMPLE),-k quick --sample $(SAMPLE),-k $(or $(CORE),2.19))
 
 reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and SEED choose others
 	@python -m tests.reliability $(or $(COUNT),200000) $(or $(SEED),1000)
