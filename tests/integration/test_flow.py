@@ -186,7 +186,10 @@ def test_of_twenty_nodes_in_batches_of_five_all_are_judged_though_the_whole_firs
     assert run.report["exit_code"] == 4
 
 
-@pytest.mark.parametrize("playbook", [CHECK, GATE], ids=["check", "gate"])
+@pytest.mark.parametrize(
+    "playbook",
+    [pytest.param(GATE, id="gate"), pytest.param(CHECK, id="check", marks=pytest.mark.nightly)],
+)
 def test_a_healthy_node_costs_the_controller_one_fork(
     tmp_path: Path, ansible: Ansible, playbook: dict[str, Any]
 ) -> None:
@@ -256,7 +259,8 @@ def test_nor_in_any_other_batch_strategy_way_and_ansible_core(
     no_refused_node_runs_on(tmp_path, how, strategy, serial, playbook_of(core))
 
 
-@pytest.mark.parametrize("strategy", ["free", pytest.param("host_pinned", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("strategy", ["free", "host_pinned"])
 def test_where_no_host_waits_for_another_the_conclusion_is_a_play_of_its_own(
     tmp_path: Path, ansible: Ansible, strategy: str
 ) -> None:
@@ -295,6 +299,7 @@ def test_a_second_gate_in_one_playbook_never_admits_by_the_first(tmp_path: Path,
     assert run.left("joined") == {"a"}
 
 
+@pytest.mark.nightly
 def test_a_second_gate_without_a_report_admits_nobody(tmp_path: Path, ansible: Ansible) -> None:
     second = play(tasks=[{"ansible.builtin.import_role": {"name": "skewgate.preflight.gate", "tasks_from": "judge"}}])
     run = ansible(tmp_path, [GATE, second, JOIN], {"a": GOOD})

@@ -73,6 +73,7 @@ def has_playbooks(python: Path | str, **where: Any) -> None:
     assert [Path(path).stem for path in re.findall(r"^playbook: (\S+)$", told, re.MULTILINE)] == list(PLAYBOOKS)
 
 
+@pytest.mark.nightly
 def test_the_checkout_works_by_full_name(tmp_path: Path) -> None:
     where: dict[str, Any] = {"cwd": CHECKOUT, "home": tmp_path}
     assert place_of_the_module(sys.executable, **where).resolve() == CHECKOUT / "plugins/modules/node_evidence.py"
@@ -263,6 +264,7 @@ def inventory_of_localhost(folder: Path, **variables: Any) -> Path:
     return file
 
 
+@pytest.mark.nightly
 def test_the_wheels_testinfra_suite_reaches_the_wheels_command(venv: Path, tmp_path: Path, api: RunningApi) -> None:
     app = app_settings(api.credentials, api.url, git_url=api.url)
     settings = {"gate_ntp_servers": ["127.0.0.1"], "gate_checks": ["github_app_token"], "gate_github_apps": [app]}

@@ -179,6 +179,7 @@ def launched(
     return status, found
 
 
+@pytest.mark.nightly
 def test_the_job_of_awx_hands_over_its_verdict_also_if_nodes_are_refused(place: Place, awx: dict[str, Any]) -> None:
     status, stats = launched(place, awx, {"new_nodes": ["good1", "gone"], "old": ["good2"]})
     assert status != 0
