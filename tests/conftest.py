@@ -1,7 +1,7 @@
 """Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other; and `api`.
 
 A test that uses one of them gets the marker `lab`. And ``--sample N``: of the tests that were chosen, run N, which the
-commit picks.
+commit picks; none that is skipped anyway.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def drawn(item: pytest.Item) -> bytes:
         return hashlib.sha256(f"{head} {item.nodeid}".encode()).digest()
 
-    picked = set(sorted(items, key=drawn)[:count])
+    runnable = [item for item in items if not item.get_closest_marker("skip")]
+    picked = set(sorted(runnable, key=drawn)[:count])
     left = [item for item in items if item not in picked]
-    config.stash[SAMPLE] = f"sample: {len(picked)} of {len(items)}, picked by the commit {head[:12]}"
+    config.stash[SAMPLE] = f"sample: {len(picked)} of {len(runnable)}, picked by the commit {head[:12]}"
     items[:] = [item for item in items if item in picked]
     config.hook.pytest_deselected(items=left)
 

@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.paths import BUILD
 
 OLDEST = {"2.18": (3, 11), "2.19": (3, 11), "2.20": (3, 12), "2.21": (3, 12)}
 """For each ansible-core that the project names, the oldest Python on the controller."""
@@ -26,22 +29,39 @@ def folders() -> tuple[str, ...]:
 
 
 @functools.cache
-def python_since(oldest: tuple[int, int]) -> str:
-    """A Python of that version or a later one: this one, or the oldest that is there; without any the test is skipped."""
+def python_for(core: str) -> str | None:
+    """A Python that this ansible-core runs with: this one, or the oldest that is there; None without any."""
+    oldest = OLDEST[core]
     if sys.version_info >= oldest:
         return sys.executable
     for minor in range(oldest[1], 15):
         path = shutil.which(f"python3.{minor}", path=":".join(folders()))
         if path and subprocess.run([path, "-c", "import ensurepip"], check=False).returncode == 0:
             return path
-    pytest.skip(f"no Python {oldest[0]}.{oldest[1]} or later is on PATH or in pyenv")
+    return None
+
+
+def without_python(core: str) -> str:
+    """Why nothing is tested with this ansible-core here; empty if its Python is there."""
+    return "" if python_for(core) else f"no Python {'.'.join(map(str, OLDEST[core]))} or later is on PATH or in pyenv"
+
+
+def params(*cores: str) -> list[Any]:
+    """These ansible-cores as parameters. A test whose core has no Python here is skipped, and no sample draws it."""
+    reasons = {core: without_python(core) for core in cores}
+    return [
+        pytest.param(core, marks=[pytest.mark.skip(reason=reason)] if reason else [])
+        for core, reason in reasons.items()
+    ]
 
 
 def venv_of(name: str, core: str, *packages: str | Path) -> Path:
     """The venv build/NAME-CORE with this ansible-core and these packages, made where it is not there."""
-    venv = Path(__file__).parents[1] / f"build/{name}-{core}"
+    venv = BUILD / f"{name}-{core}"
     if not (venv / ".ready").exists():
-        subprocess.run([python_since(OLDEST[core]), "-m", "venv", "--clear", venv], check=True)
+        if reason := without_python(core):
+            pytest.skip(reason)
+        subprocess.run([str(python_for(core)), "-m", "venv", "--clear", venv], check=True)
         install = ["install", "-q", f"ansible-core~={core}.0", *packages]
         subprocess.run([venv / "bin/python", "-m", "pip", *install], check=True, timeout=900)
         (venv / ".ready").touch()

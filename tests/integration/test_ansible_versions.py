@@ -14,14 +14,14 @@ import pytest
 from tests.integration.conftest import INVENTORY, Run, run_in
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.lab.lab import REPOSITORY
-from tests.pythons import OLDEST, venv_of
+from tests.pythons import params, venv_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 FRESH = TRIO[1]
 
 
-@pytest.fixture(params=[core for core in OLDEST if core != "2.19"])
+@pytest.fixture(params=params("2.18", "2.20", "2.21"))
 def ansible_playbook(request: pytest.FixtureRequest) -> Path:
     """The ansible-playbook of a venv that has this ansible-core."""
     return playbook_of(request.param)

@@ -26,11 +26,12 @@ def run(folder: Path, *argv: str) -> tuple[int, str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with twenty tests that are nightly and one that is not."""
+    """A checkout with twenty tests that are nightly, one that is skipped too, and one that is not nightly."""
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n")
     (tmp_path / "test_many.py").write_text(
         "import pytest\n"
         "@pytest.mark.nightly\n@pytest.mark.parametrize('n', range(20))\ndef test_it(n): pass\n"
+        "@pytest.mark.nightly\n@pytest.mark.skip\ndef test_without_its_python(): pass\n"
         "def test_always(): pass\n"
     )
     git(tmp_path, "init", "-q")
