@@ -52,14 +52,12 @@ class ActionModule(PlainAction):
                 "Nothing was written: no run has begun. The role skewgate.preflight.gate begins one (tasks_from judge) before it "
                 "reports (tasks_from conclude); a task of your own gives report_dir."
             )
-        if named := set_by_facts(variables.get("ansible_facts") or {}):
-            args = {**args, **self._settings_without_facts(named, variables)}
+        if self._is_without_order():
+            return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
         judged_at = now()
         run_id = args["run_id"] or run.get("run_id", "")
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
         earlier = _earlier(directory)
-        if self._is_without_order():
-            return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
         records, nodes = {}, {}
         for host in args["hosts"]:
             of_host = variables["hostvars"].raw_get(host)
@@ -87,13 +85,6 @@ class ActionModule(PlainAction):
                 "play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
             )
         return strategy in _WITHOUT_ORDER
-
-    def _settings_without_facts(self, named: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """Of what is in this host's facts, the values that the operator set: Ansible has put the facts' in their place."""
-        play = PlayVariables(self._task, self._templar, variables)
-        names = [name for name in ("gate_report_dir", "gate_run_id") if name in named]
-        values = play.worked_out(play.of(variables["inventory_hostname"]), names)[0]
-        return {name.removeprefix("gate_"): value for name, value in values.items()}
 
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
