@@ -130,6 +130,8 @@ class Progress:
         if result.get("report_dir"):
             self.report_dir = Path(result["report_dir"])
         self.hosts = [str(host) for host in result.get("hosts", [])]
+        if ((result.get("settings") or {}).get("gate_remediate") or {}).get("value") is False:
+            self.gate = False  # no node will be fixed
         return [f"checking {len(self.hosts)} node{'s' if len(self.hosts) != 1 else ''}"] if self.hosts else []
 
     def _note_errors(self, kind: str, data: dict[str, Any], result: dict[str, Any]) -> None:

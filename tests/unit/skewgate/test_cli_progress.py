@@ -221,3 +221,15 @@ def test_control_characters_from_a_node_are_written_as_escapes() -> None:
     node = refused(findings=[finding("clock_skew", "fail", "\x1b[2Jgone")])
     (line,) = Progress(gate=False).lines(event("runner_on_ok", "node2", {"judgement": node, "phase": "check"}))
     assert line.endswith(r": \x1b[2Jgone")
+
+
+def test_a_refused_node_is_done_where_no_node_is_fixed() -> None:
+    clock_s = [0.0]
+    progress = Progress(gate=True, clock_s=lambda: clock_s[-1])
+    settings = {"gate_remediate": {"source": "-e", "value": False}}
+    progress.lines(
+        event("runner_on_ok", "a", {"hosts": ["a", "b"], "settings": settings}, action="skewgate.preflight.fleet_begin")
+    )
+    progress.lines(event("runner_on_ok", "a", {"judgement": refused(), "phase": "check", "chrony_can_help": True}))
+    clock_s.append(20.0)
+    assert progress.waiting() == ["1 of 2 done; waiting for b (not begun)"]
