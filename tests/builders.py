@@ -113,10 +113,16 @@ def ntp_server(
 
 
 def date_answer(
-    skew_s: float = 0.0, *, after_s: float = 0.5, there_s: float = 0.01, back_s: float = 0.01, **changes: Any
+    skew_s: float = 0.0,
+    *,
+    after_s: float = 0.5,
+    there_s: float = 0.01,
+    back_s: float = 0.01,
+    api_off_s: float = 0.0,
+    **changes: Any,
 ) -> dict[str, Any]:
-    """An API of the true time puts the whole second into its `Date` when the request arrives."""
-    second = (TRUE_NS + round((after_s + there_s) * NS)) // NS
+    """An API, whose clock is ``api_off_s`` ahead of the truth, puts its whole second into `Date` when the request arrives."""
+    second = (TRUE_NS + round((after_s + there_s + api_off_s) * NS)) // NS
     return {
         "t_send_wall_ns": wall_ns(skew_s, after_s),
         "t_send_mono_ns": mono_ns(after_s),

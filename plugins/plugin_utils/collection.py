@@ -20,7 +20,7 @@ from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
 from .clock.skew import controller_bracket
 from .github.answers import classify, rate_limit_s
-from .github.apps import GithubApp, date_apis
+from .github.apps import GithubApp, date_apis, date_url
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
 from .github.throttle import MAX_NODE_WAIT_S, MintThrottle
 from .model.policy import Policy
@@ -139,7 +139,10 @@ class Collection:
         return self._with_further(evidence, self._requests_for_now(again))
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
-        """The counterfactual, only if the clock may be at fault: a JWT of the node's clock and one of the true time."""
+        """The counterfactual, only if a clock may be at fault: a JWT of the node's clock and one of the true time.
+
+        If the controller knows that the API's clock is off, one of that clock too.
+        """
         doubtful = {
             entry["name"] for entry in _taken(evidence) if classify(last_attempt(entry)).kind in ("not_sent", "clock")
         }
@@ -153,15 +156,19 @@ class Collection:
             node_ahead_s = controller_bracket(evidence["collected"], controller).low
         except (KeyError, ValueError):  # its readings are malformed, or contradict how long the call took
             return evidence
-        self._await_mints(doubted, attempts=2)
+        readings_s = {app.name: self.controller().api_reading_s(date_url(app.api_url)) for app in doubted}
+        for app in doubted:
+            self._await_mints([app], attempts=2 if readings_s[app.name] is None else 3)
         skew_s = Record({"evidence": evidence, "controller": controller}).skew.skew_s
         tried = {}
         for app in doubted:
             moment = self._moment()
             node_s = moment.own_s + node_ahead_s
             estimated_s = None if skew_s is None else node_s - skew_s.middle
+            reading_s = readings_s[app.name]
+            api_s = None if reading_s is None else moment.own_s - reading_s.high
             profile = self.policy.signing_profile
-            tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment)
+            tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment, api_s=api_s)
         requests = [app.request(sent) for app in doubted if (sent := to_send(tried[app.name]))]
         # What the controller did not sign comes last, so that no answer of the node's takes its place.
         return _with_attempts(

@@ -14,6 +14,9 @@ Passes where the whole interval lies within every client's budget and every limi
 set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
 inconclusive; so it is for a client that bears no clock ahead at all, as no measurement proves that a clock is not.
 
+GitHub judges JWTs by the clock of its API. If the majority contradicts the API's own ``Date`` by more than a client tolerates,
+the check fails for the API's clock, which the finding names: the node's clock is right, and is not changed.
+
 What is left of each budget is shown behind and ahead, which of them breaks first, and when, from the measured drift: of two
 checks into the same report folder, or of chronyd's error of its frequency.
 
@@ -30,11 +33,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import CONTROLLER, SkewEstimate, UnknownSkew
 from ..github.client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
+from ..model import api_clock as of_api
 from ..model.drift import Drift, measured_drift
 from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
@@ -52,6 +57,7 @@ class Key(StrEnum):
     BEYOND = "beyond"
     AT_THE_EDGE = "at_the_edge"
     NO_LEEWAY = "no_leeway_ahead"
+    API_CLOCK = "api_clock"
     CA_NOT_VALID = "cluster_ca_not_valid"
     UNKNOWN_NO_REFERENCE = "unknown_no_reference"
     UNKNOWN_DISAGREE = "unknown_references_disagree"
@@ -170,6 +176,28 @@ class _Row:
         }
 
 
+@dataclass(frozen=True)
+class _Api:
+    """An API whose own clock the majority contradicts, and the clients whose JWTs it refuses, or may refuse, for that."""
+
+    url: str
+    ahead_s: Interval
+    outcome: Outcome
+    clients: tuple[str, ...]
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    @classmethod
+    def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, policy: Policy) -> _Api:
+        """``reading_s``: node minus API, by which this API judges what is signed on the node."""
+        outcomes = {profile.name: profile.outcome(reading_s) for profile in policy.profiles}
+        refused = tuple(name for name, outcome in outcomes.items() if outcome != "pass")
+        ahead_s = estimate.api_ahead_s(url) or reading_s
+        return cls(url, ahead_s, min(outcomes.values(), key=_WORST_FIRST.index, default="pass"), refused)
+
+
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge the skew by the budgets of the named clients and limits."""
     estimate = record.skew
@@ -190,11 +218,14 @@ def judge(record: Record, policy: Policy) -> Finding:
         "other_limits_that_would_pass": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "pass"),
         "other_limits_that_would_fail": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "fail"),
     }
-    state = min((row.outcome for row in rows), key=_WORST_FIRST.index)
-    worst = [row for row in rows if row.outcome == state]
+    apis = [_Api.judged(estimate, url, reading_s, policy) for url, reading_s in estimate.contradicted_apis.items()]
+    of_node = min((row.outcome for row in rows), key=_WORST_FIRST.index)
+    state = min((of_node, *(api.outcome for api in apis)), key=_WORST_FIRST.index)
+    worst = [row for row in rows if row.outcome == of_node != "pass"]
+    wrong_apis = [api for api in apis if api.outcome != "pass"]
     summary = skew_text(skew_s)
-    if state != "pass":
-        summary += f": {_VERB[state]} {', '.join(f'{row.name} ({row.limit(row.nearer_side)})' for row in worst)}"
+    if worst:
+        summary += f": {_VERB[of_node]} {', '.join(f'{row.name} ({row.limit(row.nearer_side)})' for row in worst)}"
         side = "ahead" if skew_s.middle > 0 else "behind"
         passing = ", ".join(f"{row.name} ({row.limit(side)})" for row in rows if row.outcome == "pass")
         summary += f"; within {passing}" if passing else ""
@@ -205,9 +236,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
     if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
         summary += f" (by the others it is {skew_text(estimate.controller_skew_s)}, and was not believed)"
+    for api in wrong_apis:
+        summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}: its GitHub refuses JWTs of {', '.join(api.clients)}"
     if state == "pass":
         return Finding(state="pass", summary=summary, seen=seen)
-    return _explain(state, worst, skew_s, summary, seen)
+    return _explain(state, worst, wrong_apis, skew_s, summary=summary, seen=seen)
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
@@ -228,8 +261,10 @@ def _unknown(estimate: SkewEstimate) -> Finding:
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 
 
-def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, seen: Mapping[str, Any]) -> Finding:
-    """Blame the clock, unless what it is held against bears no clock at all."""
+def _explain(
+    state: State, worst: list[_Row], apis: list[_Api], skew_s: Interval, *, summary: str, seen: Mapping[str, Any]
+) -> Finding:
+    """Blame the node's clock, unless what it is held against tolerates no clock at all, or is itself what is wrong."""
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
     by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
@@ -237,9 +272,10 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
     about: list[str] = []
     causes, whys, remedies = [], [], []
     if by_clock:
-        keys.append(Key.BEYOND if state == "fail" else Key.AT_THE_EDGE)
+        of_node = by_clock[0].outcome
+        keys.append(Key.BEYOND if of_node == "fail" else Key.AT_THE_EDGE)
         about += [*(row.name for row in by_clock), by_clock[0].nearer_side]
-        causes.append(f"{_VERB[state]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
+        causes.append(f"{_VERB[of_node]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
         kinds = {row.kind for row in by_clock}
         whys += [_WHY_CLIENT] if "client" in kinds else []
         whys += [
@@ -254,6 +290,13 @@ def _explain(state: State, worst: list[_Row], skew_s: Interval, summary: str, se
         causes.append(f"{names}: no leeway for a clock ahead")
         whys.append(_WHY_NO_LEEWAY.format(names, min(1.0, max(0.0, skew_s.high))))
         remedies.append(_REMEDY_NO_LEEWAY.format(names))
+    if apis:
+        hosts = ", ".join(api.host for api in apis)
+        keys.append(Key.API_CLOCK)
+        about += [api.host for api in apis]
+        causes.append(f"the clock of {hosts}")
+        whys.append(of_api.WHY)
+        remedies += [of_api.remedy(api.url) for api in apis]
     if bad_ca:
         keys.append(Key.CA_NOT_VALID)
         causes.append("the cluster CA is not valid now")

@@ -13,14 +13,19 @@ refuses it. Such a node is judged by that rule, and the JWT of the true time sho
 controller's time is its own clock, corrected by its own measurement. If it could measure nothing, it signs none for later than
 its own clock (by 2 s at most), and a node ahead of that is inconclusive, unless its own references show that GitHub refuses it.
 
+If GitHub refuses the JWT of the true time for its times as well, the clock of the API may be the cause: it is, if independent
+references (NTP servers, the controller) contradict the API's own ``Date``. Then one more JWT is sent, dated by the API's clock:
+if GitHub accepts it, nothing else is wrong. The node's clock and the credential are not blamed.
+
 A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
 GitHub is not asked then.
 
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
 TLS, rate limit, an unknown answer) it is inconclusive.
 
-What to do: what the finding blames: the clock (the gate fixes it), the credential (GitHub's answer is quoted, with what it
-means), or the way to GitHub (DNS, proxy, TLS). Don't change a credential that the true time proves to be good.
+What to do: what the finding blames: the clock (the gate fixes it), the API's clock (of GitHub Enterprise Server:
+fix it there), the credential (GitHub's answer is quoted, with what it means), or the way to GitHub (DNS, proxy, TLS). Don't
+change a credential that the true time proves to be good.
 
 Source: GitHub's documentation on App authentication; the clients' code, named in client_profiles.yml.
 """
@@ -28,18 +33,24 @@ Source: GitHub's documentation on App authentication; the clients' code, named i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..clock.controller import node_ahead_s
+from ..clock.controller import measured_of, node_ahead_s
 from ..clock.interval import Interval
+from ..clock.skew import CONTROLLER, UnknownSkew
 from ..github.answers import Answer, AnswerKey, classify
-from ..github.attempts import NODE_CLOCK, NOW, TRUE_TIME
+from ..github.apps import date_url
+from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
+from ..github.fields import is_hosted
+from ..model import api_clock as of_api
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import Record
+from ..model.wording import skew_text
 
 NEEDS = ("collected", "api_date", "github_apps")
 REMEDIABLE = False
@@ -50,6 +61,8 @@ class Key(StrEnum):
 
     CLOCK = "clock"
     BOTH = "clock_and_credential"
+    API_CLOCK = "api_clock"
+    API_CLOCK_AND_CREDENTIAL = "api_clock_and_credential"
     NOT_SEPARATED = "not_separated"
     NOT_THE_CLOCK = "not_the_clock"
     NOT_JUDGED = "not_judged"
@@ -59,6 +72,8 @@ class Key(StrEnum):
 _BLAMED = {
     Key.CLOCK: "clock",
     Key.BOTH: "both",
+    Key.API_CLOCK: "the API's clock",
+    Key.API_CLOCK_AND_CREDENTIAL: "the API's clock, and the credential",
     Key.NOT_SEPARATED: "could not be separated",
     Key.NOT_THE_CLOCK: "not the clock",
 }
@@ -86,6 +101,11 @@ _FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook s
 _FIX_CLOCK_FIRST = (
     "Fix the clock (the gate does it, or playbook skewgate.preflight.remediate), and check the credential then."
 )
+_COMPARE_CLOCKS = (
+    "Find out whose clock is wrong before anything is changed: compare the node's with that of {0} (`curl -sI https://{0} | grep "
+    "-i ^date; date -u`) and with a clock that you trust. If gate_ntp_servers names two or more NTP servers that are independent "
+    "of each other, the check shows whose it is."
+)
 _FIX_CERTIFICATE = "Have the certificate of {} renewed, and check again."
 _COMPARE_CERTIFICATE = (
     "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
@@ -104,6 +124,23 @@ class Blame(NamedTuple):
     what: str
     why: str = ""
     remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clocks:
+    """What the evidence shows of the clocks that may be the cause.
+
+    ``api_ahead_s``: API minus true time, if independent references contradict the API's ``Date``. ``node_is_off``: by the
+    measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the signature before the times, and so
+    says nothing of a clock that is wrong as well. ``node_is_too_far_ahead``: the JWT of the node's clock was not signed, and
+    GitHub would refuse it. ``only_api_contradicts``: nothing but the API's own ``Date`` contradicts the node's clock.
+    """
+
+    api_url: str
+    api_ahead_s: Interval | None
+    node_is_off: bool
+    node_is_too_far_ahead: bool
+    only_api_contradicts: bool
 
 
 def judge(record: Record, policy: Policy) -> Finding:
@@ -147,7 +184,14 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         blame = _blame_for_certificate(node.step, record.skew.skew_s, clock_is_off=clock_is_off)
     else:
         too_far_ahead = node.kind == "withheld" and _is_too_far_ahead(record, policy)
-        blame = _blame(node, true_time, clock_is_off=clock_is_off, too_far_ahead=too_far_ahead)
+        clocks = Clocks(
+            api_url=app["api_url"],
+            api_ahead_s=_api_ahead_s(app["api_url"], record),
+            node_is_off=clock_is_off,
+            node_is_too_far_ahead=too_far_ahead,
+            only_api_contradicts=_only_api_contradicts(app["api_url"], record, policy),
+        )
+        blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     summary = f"{app['name']}: {blame.what}"
     left = _unrevoked(attempts)
     if left:
@@ -159,6 +203,8 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         "node_clock": _show(attempts.get(NODE_CLOCK) or attempts.get(NOW), node),
         "true_time": _show(attempts.get(TRUE_TIME), true_time),
     }
+    if API_CLOCK in answers:
+        seen["api_clock"] = _show(attempts.get(API_CLOCK), answers[API_CLOCK])
     return Finding(
         state=blame.state,
         summary=summary,
@@ -179,44 +225,72 @@ def _cause(name: str, blame: Blame, node: Answer) -> str:
     return f"{name}: {', '.join(dict.fromkeys(word for word in (_BLAMED.get(blame.key), answer) if word))}"
 
 
-def _blame(node: Answer, true_time: Answer, *, clock_is_off: bool, too_far_ahead: bool) -> Blame:
-    """From the answers to the JWTs of the node's clock and of the true time.
-
-    ``too_far_ahead``: the JWT of the node's clock was not signed, and GitHub would refuse it. ``clock_is_off``: by the measured
-    skew GitHub would refuse this client anyway. It matters where GitHub looks at the signature before the times, and so says
-    nothing of a clock that is wrong as well.
-    """
+def _blame(node: Answer, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
+    """From the answers to the JWTs of the node's clock, of the true time, and of the API's clock if there was one."""
     if node.kind == "accepted":
         return Blame("pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it")
     quoted = f"GitHub answered {node.quote()!r}"
-    if too_far_ahead:
+    if clocks.node_is_too_far_ahead:
         quoted = f"the node's clock is too far ahead for GitHub, so the JWT of its time was not sent ({node.meaning})"
-    if node.kind == "clock" or too_far_ahead:
-        advice = _WHY["clock"], _FIX_CLOCK
-        if true_time.kind == "accepted":
-            what = (
-                f"the clock is the sole cause: {quoted}, and GitHub accepted a JWT of the true time from the same node"
-            )
-            return Blame("fail", Key.CLOCK, what, *advice)
-        if true_time.kind in ("credential", "access"):
-            what = (
-                f"the clock and the credential: {quoted}, and GitHub answered {true_time.quote()!r} to a JWT of the true time: "
-                f"{true_time.meaning}"
-            )
-            return Blame("fail", Key.BOTH, what, *_advice(true_time))
-        what = f"clock or credential, could not be separated: {quoted}; a JWT of the true time: {true_time.quote()}"
-        return Blame("fail", Key.NOT_SEPARATED, what, *advice)
+    if node.kind == "clock" or clocks.node_is_too_far_ahead:
+        return _blame_for_times(quoted, true_time, api_clock, clocks)
     advice = _advice(node)
     if node.kind in ("credential", "access"):
         if true_time.kind == "accepted":
             what = f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time"
             return Blame("fail", Key.NOT_SEPARATED, what, *advice)
-        if clock_is_off:
+        if clocks.node_is_off:
             what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
             return Blame("fail", Key.BOTH, what, *advice)
         return Blame("fail", Key.NOT_THE_CLOCK, f"not the clock: {quoted}: {node.meaning}", *advice)
     said = node.meaning if node.step is None else f"{node.meaning}: {node.quote()}"
     return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {said}", *advice)
+
+
+def _blame_for_times(quoted: str, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
+    """GitHub refused the JWT of the node's clock for its times, or would: because of the node's clock, or of its own?"""
+    host = urlsplit(clocks.api_url).netloc
+    if true_time.kind == "accepted" and clocks.only_api_contradicts:
+        what = (
+            f"the clock of the node or that of {host}, could not be separated: {quoted}, and accepted a JWT of another time; the "
+            "controller's clock agrees with the node's, and no other reference tells which is right"
+        )
+        return Blame("fail", Key.NOT_SEPARATED, what, _WHY["clock"], _COMPARE_CLOCKS.format(host))
+    if true_time.kind == "accepted":
+        what = f"the clock is the sole cause: {quoted}, and GitHub accepted a JWT of the true time from the same node"
+        return Blame("fail", Key.CLOCK, what, _WHY["clock"], _FIX_CLOCK)
+    if true_time.kind in ("credential", "access"):
+        what = (
+            f"the clock and the credential: {quoted}, and GitHub answered {true_time.quote()!r} to a JWT of the true time: "
+            f"{true_time.meaning}"
+        )
+        return Blame("fail", Key.BOTH, what, *_advice(true_time))
+    if true_time.kind == "clock" and clocks.api_ahead_s is not None:
+        return _blame_api(quoted, api_clock, clocks)
+    what = f"clock or credential, could not be separated: {quoted}; a JWT of the true time: {true_time.quote()}"
+    remedy = _FIX_CLOCK_FIRST if clocks.node_is_off else _COMPARE_CLOCKS.format(host)
+    return Blame("fail", Key.NOT_SEPARATED, what, _WHY["clock"], remedy)
+
+
+def _blame_api(quoted: str, api_clock: Answer | None, clocks: Clocks) -> Blame:
+    """GitHub refused the true time, and independent references contradict the API's clock."""
+    host, off = urlsplit(clocks.api_url).netloc, skew_text(clocks.api_ahead_s) if clocks.api_ahead_s else ""
+    what = f"{quoted}, to a JWT of the true time as well; the clock of {host} is {off}, by the other references"
+    remedy = of_api.remedy(clocks.api_url)
+    beside = "; the node's clock is off too, see clock_skew" if clocks.node_is_off else ""
+    if api_clock is None or api_clock.kind not in ("accepted", "credential", "access"):
+        tried = f" ({api_clock.meaning})" if api_clock else ""
+        what = f"the API's clock, not the credential: {what}. With a JWT of its time it was not tried{tried}{beside}"
+        return Blame("fail", Key.API_CLOCK, what, of_api.WHY, remedy)
+    if api_clock.kind == "accepted":
+        what = f"the API's clock is the sole cause: {what}, and it accepted a JWT of its own time{beside}"
+        return Blame("fail", Key.API_CLOCK, what, of_api.WHY, remedy)
+    why, of_credential = _advice(api_clock)
+    what = (
+        f"the API's clock and the credential: {what}, and it answered {api_clock.quote()!r} to a JWT of its own time: "
+        f"{api_clock.meaning}{beside}"
+    )
+    return Blame("fail", Key.API_CLOCK_AND_CREDENTIAL, what, f"{of_api.WHY} {why}", f"{remedy} {of_credential}")
 
 
 def _advice(answer: Answer) -> tuple[str, str]:
@@ -263,6 +337,24 @@ def _utc(unix_s: float) -> str:
 def _clock_is_off(record: Record, policy: Policy) -> bool:
     skew_s = record.skew.skew_s
     return skew_s is not None and policy.signing_profile.outcome(skew_s) == "fail"
+
+
+def _api_ahead_s(api_url: str, record: Record) -> Interval | None:
+    """API minus true time, if the other references of the node, or those of the controller, contradict the API's Date."""
+    url, measured = date_url(api_url), measured_of(record.data.get("controller"))
+    return record.skew.api_ahead_s(url) or (measured.api_ahead_s(url) if measured else None)
+
+
+def _only_api_contradicts(api_url: str, record: Record, policy: Policy) -> bool:
+    """Whether the node and the controller agree, and the API's Date alone contradicts them; GitHub's own is believed."""
+    if is_hosted(api_url) or record.skew.unknown is not UnknownSkew.DISAGREE:
+        return False
+    readings = {r.name: r.skew_s for r in record.skew.references if r.skew_s}
+    date_s, controller_s = readings.get(f"date {date_url(api_url)}"), readings.get(CONTROLLER)
+    if date_s is None or controller_s is None or len(readings) > 2:
+        return False
+    outcome = policy.signing_profile.outcome
+    return outcome(controller_s) == "pass" and outcome(date_s) != "pass"
 
 
 def _is_too_far_ahead(record: Record, policy: Policy) -> bool:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .interval import Interval
-from .skew import SkewEstimate, UnknownSkew, as_json, controller_bracket
+from .interval import Interval, difference
+from .skew import Reference, SkewEstimate, UnknownSkew, as_json, controller_bracket
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,19 @@ class ControllerClock:
             "unknown_because": self.unknown_because,
             **self.references,
         }
+
+    def api_reading_s(self, url: str) -> Interval | None:
+        """Controller minus API, for an API whose ``Date`` the controller's other references contradict; None for any other."""
+        name = Reference(kind="date", of=url).name
+        if self.skew_s is None or name not in (self.references.get("falsetickers") or ()):
+            return None
+        found = self.references["references"][name]["skew_s"]
+        return Interval(float(found["low"]), float(found["high"]))
+
+    def api_ahead_s(self, url: str) -> Interval | None:
+        """API minus true time, for such an API; None for any other."""
+        reading_s = self.api_reading_s(url)
+        return None if reading_s is None or self.skew_s is None else difference(self.skew_s, reading_s)
 
     def at(self, own_s: float) -> Moment:
         """The controller's time when its own clock shows ``own_s``."""

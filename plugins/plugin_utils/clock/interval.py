@@ -39,6 +39,11 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
 
+def difference(one: Interval, other: Interval) -> Interval:
+    """All that ``one`` minus ``other`` may be."""
+    return Interval(one.low - other.high, one.high - other.low)
+
+
 @dataclass(frozen=True)
 class Agreement:
     """The interval that most references share, who they are, and who contradicts them."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .interval import Interval, agree
+from .interval import Interval, agree, difference
 from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
 MAX_WALL_JUMP_S = 0.5
@@ -80,6 +80,18 @@ class SkewEstimate:
         """Whether the node's references prove that the controller's clock is wrong."""
         off_s = self.controller_skew_s
         return off_s is not None and (off_s.low > CONTROLLER_MAX_OFF_S or off_s.high < -CONTROLLER_MAX_OFF_S)
+
+    @property
+    def contradicted_apis(self) -> dict[str, Interval]:
+        """By URL, node minus API for each API whose ``Date`` the majority contradicts."""
+        return {
+            r.of: r.skew_s for r in self.references if r.kind == "date" and r.skew_s and r.name in self.falsetickers
+        }
+
+    def api_ahead_s(self, url: str) -> Interval | None:
+        """API minus true time, for an API whose ``Date`` the majority contradicts; None for any other."""
+        reading_s = self.contradicted_apis.get(url)
+        return None if reading_s is None or self.skew_s is None else difference(self.skew_s, reading_s)
 
     def seen(self) -> dict[str, Any]:
         """The estimate as a finding shows it."""
@@ -161,7 +173,7 @@ def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Fra
         node = agree({name: i for name, i in readings.items() if name != CONTROLLER}, weights).interval
     except ValueError:
         return None
-    return Interval(node.low - bracket.high, node.high - bracket.low)
+    return difference(node, bracket)
 
 
 def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Interval:

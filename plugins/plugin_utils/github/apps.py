@@ -36,6 +36,7 @@ __all__ = [
     "GithubApp",
     "WithheldError",
     "date_apis",
+    "date_url",
     "git_url_of",
     "read_github_apps",
 ]
@@ -196,7 +197,12 @@ def date_apis(apps: Iterable[GithubApp]) -> list[dict[str, Any]]:
     Asking this does not count against GitHub's 60 requests an hour of one address (its documentation, "Rate limits").
     """
     cas = {app.api_url: app.ca_pem for app in apps}
-    return [{"url": f"{url}/rate_limit", "ca_pem": ca_pem} for url, ca_pem in cas.items()]
+    return [{"url": date_url(url), "ca_pem": ca_pem} for url, ca_pem in cas.items()]
+
+
+def date_url(api_url: str) -> str:
+    """What an API is asked for its ``Date``."""
+    return f"{api_url}/rate_limit"
 
 
 def _refuse_late(claims: Mapping[str, Any], moment: Moment, most_s: int) -> None:

@@ -13,9 +13,9 @@ from ..clock.controller import Moment
 from .apps import TRUE_TIME_LIFE_S, GithubApp, WithheldError
 from .client_profiles import ClientProfile
 
-NOW, NODE_CLOCK, TRUE_TIME = "now", "node_clock", "true_time"
+NOW, NODE_CLOCK, TRUE_TIME, API_CLOCK = "now", "node_clock", "true_time", "api_clock"
 """Labels of attempts: signed for the controller's time (with which the node's clock agreed), for the node's clock, for the true
-time."""
+time, and for the clock of an API that other references contradict."""
 
 
 def attempt_for_now(app: GithubApp, profile: ClientProfile, moment: Moment) -> dict[str, Any]:
@@ -24,12 +24,19 @@ def attempt_for_now(app: GithubApp, profile: ClientProfile, moment: Moment) -> d
 
 
 def attempts_for_both_clocks(
-    app: GithubApp, profile: ClientProfile, node_s: float, estimated_s: float | None, moment: Moment
+    app: GithubApp,
+    profile: ClientProfile,
+    node_s: float,
+    estimated_s: float | None,
+    moment: Moment,
+    *,
+    api_s: float | None = None,
 ) -> list[dict[str, Any]]:
     """The counterfactual: one signed for the node's clock, and one for the true time if that is known (Unix seconds).
 
     ``estimated_s`` is the true time by the node's own evidence. It counts only where the controller does not know it, and never
-    for more than the controller's own clock shows: a node may lie about the time.
+    for more than the controller's own clock shows: a node may lie about the time. ``api_s`` is what the API's clock shows, if the
+    controller's other references contradict it: one more is signed for that, as it alone proves that the rest is right.
     """
     attempts = [_attempt(app, profile, NODE_CLOCK, node_s, moment)]
     true_s: float | None = moment.now_s
@@ -38,6 +45,8 @@ def attempts_for_both_clocks(
         true_s = min(estimated_s, moment.own_s) if known and estimated_s is not None else None
     if true_s is not None:
         attempts.append(_attempt(app, profile, TRUE_TIME, true_s, moment, life_s=TRUE_TIME_LIFE_S))
+    if api_s is not None:
+        attempts.append(_attempt(app, profile, API_CLOCK, api_s, moment))
     return attempts
 
 

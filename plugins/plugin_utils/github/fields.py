@@ -18,6 +18,7 @@ LEVELS = ("read", "write", "admin")
 DEFAULT_API_URL = "https://api.github.com"
 DEFAULT_PERMISSIONS = {"contents": "read"}
 
+_HOSTED = re.compile(r"(?:.*\.)?((?:[^.]+\.ghe|github)\.com)\.?")
 _OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _API = "api_url is https://HOST or https://HOST/api/v3"
 _GIT = "git_url is https://HOST, where the repositories are"
@@ -110,9 +111,9 @@ def read_api_url(given: Any) -> str:
     parts = _read_url(_API, DEFAULT_API_URL if given in (None, "") else given)
     host = str(parts.hostname)
     found = f"{_API}, found {shown(parts.geturl())}"
-    of_github = re.fullmatch(r"(?:.*\.)?((?:[^.]+\.ghe|github)\.com)\.?", host)
-    if of_github:
-        api = f"api.{of_github[1]}"
+    hosted = _HOSTED.fullmatch(host)
+    if hosted:
+        api = f"api.{hosted[1]}"
         if host != api or parts.path:
             raise ValueError(f"{found}: the API is https://{api}")
     elif parts.path.endswith("/api/v3") or (not parts.path and _may_be_api(host)):
@@ -122,6 +123,11 @@ def read_api_url(given: Any) -> str:
     else:
         raise ValueError(f"{found}: GitHub Enterprise Server's API is https://{parts.netloc}/api/v3")
     return parts.geturl()
+
+
+def is_hosted(api_url: str) -> bool:
+    """Whether GitHub itself runs the API (github.com, ghe.com), so that its clock is GitHub's."""
+    return bool(_HOSTED.fullmatch(urlsplit(api_url).hostname or ""))
 
 
 def _may_be_api(host: str) -> bool:

@@ -86,3 +86,31 @@ def test_the_controller_measures_nothing_if_there_is_nothing_to_sign(collection)
 
     record = collection(World(), controller=controller, apps=()).take()
     assert "measured" not in record["controller"]
+
+
+# The clock of GitHub's API is what is wrong
+
+
+@pytest.mark.parametrize("controller_off_s", [0, -612])
+@pytest.mark.parametrize(
+    ("github_off_s", "of_its_clock"), [(-700, "accepted"), (-120, "accepted"), (120, "accepted"), (700, "withheld")]
+)
+def test_a_jwt_of_a_wrong_api_clock_shows_that_nothing_else_is_wrong(
+    collection, github_off_s, of_its_clock, controller_off_s
+):
+    world = World(0, controller_off_s, github_off_s=github_off_s)
+    record = collection(world).take()
+    assert dict(answers(record)) == {
+        "now": "clock",
+        "node_clock": "clock",
+        "true_time": "clock",
+        "api_clock": of_its_clock,
+    }
+    assert len(world.calls) == 2
+    assert max(claims["exp"] for claims in world.signed) <= world.true_s + 600
+
+
+def test_while_the_apis_clock_is_right_no_jwt_of_it_is_sent(collection):
+    world = World(-612)
+    collection(world).take()
+    assert {claims["label"] for claims in world.signed} == {"now", "node_clock", "true_time"}

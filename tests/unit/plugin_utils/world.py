@@ -42,6 +42,7 @@ APP = GithubApp.from_settings(
 class World:
     """A node whose clock is ``skew_s`` ahead, a controller whose clock is ``controller_off_s`` ahead, and GitHub with the truth.
 
+    ``github_off_s``: GitHub's clock minus the truth, which the controller has seen if it is not 0.
     The controller has measured how far it is off, within 10 ms, unless its clock is not ``checked``. Calls and waits are all that
     moves the time. ``refusals`` are what GitHub answers at first, in place of its own judgement.
     ``sections`` replace those of the first call's evidence; ``failures`` are what the calls do in place of answering, by number.
@@ -53,11 +54,13 @@ class World:
         controller_off_s: float = 0.0,
         *,
         checked: bool = True,
+        github_off_s: float = 0.0,
         refusals: dict[str, list[dict[str, Any]]] | None = None,
         sections: dict[str, Any] | None = None,
         failures: dict[int, Callable[[], dict[str, Any]]] | None = None,
     ) -> None:
         self.skew_s, self.controller_off_s, self.checked = skew_s, controller_off_s, checked
+        self.github_off_s = github_off_s
         self.signed: list[dict[str, int]] = []
         self.refusals, self.sections, self.failures = refusals or {}, sections or {}, failures or {}
         self.true_ns = TRUE_NS - NS
@@ -77,7 +80,12 @@ class World:
         """What the controller measured of its clock, unless it could not."""
         if not self.checked:
             return ControllerClock(None, UnknownSkew.NO_REFERENCE, "no reference answered: ntp ntp.example.net: silent")
-        return ControllerClock(Interval(self.controller_off_s - 0.01, self.controller_off_s + 0.01))
+        own_s = Interval(self.controller_off_s - 0.01, self.controller_off_s + 0.01)
+        if not self.github_off_s:
+            return ControllerClock(own_s)
+        name, ahead_s = "date https://api.github.lab/rate_limit", self.controller_off_s - self.github_off_s
+        reading = {"skew_s": {"low": ahead_s - 0.5, "high": ahead_s + 0.5}, "detail": ""}
+        return ControllerClock(own_s, references={"references": {name: reading}, "falsetickers": [name]})
 
     def sleep(self, seconds: float) -> None:
         """Wait for GitHub's limits, and note how long."""
@@ -105,7 +113,8 @@ class World:
         if self.refusals.get(name):
             return attempt(asked["label"], self.refusals[name].pop(0))
         claims = claims_of(asked)
-        in_time = claims["iat"] <= self.true_s < claims["exp"] <= self.true_s + 600
+        github_s = self.true_s + self.github_off_s
+        in_time = claims["iat"] <= github_s < claims["exp"] <= github_s + 600
         return attempt(asked["label"], *(accepted_steps() if in_time else [CLOCK]))
 
 

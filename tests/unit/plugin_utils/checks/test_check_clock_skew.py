@@ -11,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding i
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import NS, TRUE_NS, date_api, ntp_sample, ntp_server, policy, record, silent_sample
+from tests.builders import NS, TRUE_NS, date_answer, date_api, ntp_sample, ntp_server, policy, record, silent_sample
 from tests.findings import finding_of, unsaid
 
 TWO_CLIENTS = {"clients": ["argocd", "actions-runner-controller"]}
@@ -348,3 +348,52 @@ def test_no_more_of_a_clients_jwts_are_refused_than_the_finding_says(ahead_s, wa
 
 def test_the_clock_is_fixed_by_chrony():
     assert clock_skew.REMEDIABLE
+
+
+def where_the_api_is_ahead(
+    api_ahead_s: float, skew_s: float = 0.0, url: str = "https://ghes.example.net/api/v3"
+) -> Finding:
+    """A node with two NTP servers that agree, and an API whose own clock does not."""
+    servers = {"servers": [ntp_server(name, ntp_sample(skew_s)) for name in "ab"]}
+    answer = date_answer(skew_s, api_off_s=api_ahead_s)
+    return judge(skew_s, TWO_CLIENTS, ntp=servers, api_date={"apis": [date_api(answer, url=f"{url}/rate_limit")]})
+
+
+@pytest.mark.parametrize(
+    ("api_ahead_s", "refused"),
+    [
+        pytest.param(-700, f"argocd, {ARC}", id="far behind: every JWT is of its future"),
+        pytest.param(-45, "argocd", id="behind by more than one client dates iat back"),
+        pytest.param(120, "argocd", id="ahead by more than one client's JWTs live"),
+        pytest.param(700, f"argocd, {ARC}", id="far ahead: every JWT is over"),
+    ],
+)
+def test_an_api_whose_clock_is_wrong_is_named_and_the_node_is_not_to_be_changed(api_ahead_s, refused):
+    finding = where_the_api_is_ahead(api_ahead_s)
+    assert (finding.state, finding.keys, finding.about) == ("fail", (Key.API_CLOCK,), ("ghes.example.net",))
+    assert finding.beyond_remediation
+    assert not unsaid(finding.summary, "ghes.example.net", f"{refused}")
+    assert "Management Console" in finding.remedy
+
+
+def test_an_api_whose_clock_is_a_little_off_is_named_and_refuses_nothing():
+    finding = where_the_api_is_ahead(20)
+    assert finding.state == "pass"
+    assert "ghes.example.net" in finding.summary
+
+
+def test_a_node_and_an_api_that_are_both_off_are_both_named_and_the_node_can_be_changed():
+    finding = where_the_api_is_ahead(700, -612.0)
+    assert (finding.state, finding.keys) == ("fail", (Key.BEYOND, Key.API_CLOCK))
+    assert not finding.beyond_remediation
+
+
+def test_a_node_at_the_edge_beside_a_wrong_api_is_called_at_the_edge():
+    finding = where_the_api_is_ahead(700, 30.5)
+    assert (finding.state, finding.keys) == ("fail", (Key.AT_THE_EDGE, Key.API_CLOCK))
+
+
+def test_a_clock_that_contradicts_githubs_own_is_to_be_compared_and_not_githubs():
+    finding = where_the_api_is_ahead(700, url="https://api.acme.ghe.com")
+    assert finding.keys == (Key.API_CLOCK,)
+    assert "gate_ntp_servers" in finding.remedy

@@ -89,3 +89,13 @@ def test_a_jwt_that_is_not_signed_leaves_an_attempt_that_says_why():
 def test_the_last_attempt_decides_and_none_counts_as_one_that_was_not_sent():
     assert last_attempt({"attempts": [{"label": "now"}, {"label": "node_clock"}]}) == {"label": "node_clock"}
     assert not last_attempt({"attempts": []}).get("sent")
+
+
+def test_where_the_apis_clock_is_known_to_be_wrong_one_more_is_dated_by_it():
+    *_, of_api = attempts_for_both_clocks(App(), ARGOCD, 1000.0, None, at(1000.0), api_s=880.25)
+    assert (of_api["label"], of_api["jwt"]) == ("api_clock", "argocd at 880.25 for None")
+
+
+def test_a_jwt_of_an_apis_clock_is_withheld_like_any_other_that_would_be_valid_too_long():
+    attempts = attempts_for_both_clocks(App(), ARGOCD, 1000.0, None, at(1000.0), api_s=1701.0)
+    assert [each["label"] for each in not_signed(attempts)] == ["api_clock"]

@@ -1,0 +1,30 @@
+"""A wrong clock of the GitHub API itself: why it matters and what to do. GitHub judges every JWT by that clock."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ..github.fields import is_hosted
+
+WHY = (
+    "GitHub judges JWTs by its own clock. Clients sign with the right time on every node, and this API answers 401 to it: no "
+    "change of a node or of the credential helps."
+)
+"""A real case: actions/create-github-app-token issue 178, a GitHub Enterprise Server whose clock was off."""
+
+
+def remedy(api_url: str) -> str:
+    """What to do next; GitHub's own clock (github.com, ghe.com) is hardly the wrong one.
+
+    Source: GitHub's documentation, "Configuring time synchronization" (of GitHub Enterprise Server).
+    """
+    host = urlsplit(api_url).netloc
+    if is_hosted(api_url):
+        return (
+            "GitHub's own clock is hardly wrong: compare the servers of gate_ntp_servers and the controller's clock with a clock "
+            f"that you trust. See too whether a proxy answers in the place of {host}, with an old Date."
+        )
+    return (
+        f"Fix the clock of {host}: on GitHub Enterprise Server in the Management Console under Settings, Time (NTP servers), and "
+        "at once with `sudo chronyc -a makestep` in its administrative shell. Then check again."
+    )
