@@ -51,7 +51,12 @@ _REMEDIATION = {
     "backup": Maybe(TEXT),
 }
 
-_MEASURED = {"skew_s": Maybe({"low": NUMBER, "high": NUMBER}), "unknown": Maybe(TEXT), "unknown_because": TEXT}
+_MEASURED = {
+    "skew_s": Maybe({"low": NUMBER, "high": NUMBER}),
+    "unknown": Maybe(TEXT),
+    "unknown_because": TEXT,
+    "votes": Maybe(WHOLE),
+}
 """What the controller measured of its own clock."""
 
 _CHECKED = {

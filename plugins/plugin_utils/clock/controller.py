@@ -32,30 +32,37 @@ class Moment:
 
 @dataclass(frozen=True)
 class ControllerClock:
-    """What the controller measured of its own clock: its skew (positive: ahead), or None and why it is not known."""
+    """What the controller measured of its own clock: its skew (positive: ahead), or None and why it is not known.
+
+    ``votes``: how many independent references agree on it.
+    """
 
     skew_s: Interval | None
     unknown: UnknownSkew | None = None
     unknown_because: str = ""
     references: Mapping[str, Any] = field(default_factory=dict)
+    votes: int = 0
 
     @classmethod
     def of(cls, estimate: SkewEstimate) -> ControllerClock:
         """From an estimate of which the controller was the node."""
         seen = estimate.seen()
         references = {key: seen[key] for key in ("references", "falsetickers", "shared_votes")}
-        return cls(estimate.skew_s, estimate.unknown, estimate.unknown_because, references)
+        votes = 0 if estimate.skew_s is None else estimate.votes
+        return cls(estimate.skew_s, estimate.unknown, estimate.unknown_because, references, votes)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ControllerClock:
         """As ``as_json`` wrote it; raises KeyError, TypeError or ValueError for another form."""
         skew_s, unknown = data["skew_s"], data["unknown"]
-        references = {key: value for key, value in data.items() if key not in ("skew_s", "unknown", "unknown_because")}
+        own = ("skew_s", "unknown", "unknown_because", "votes")
+        references = {key: value for key, value in data.items() if key not in own}
         return cls(
             None if skew_s is None else Interval(float(skew_s["low"]), float(skew_s["high"])),
             None if unknown is None else UnknownSkew(unknown),
             str(data["unknown_because"]),
             references,
+            int(data.get("votes") or 0),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -64,6 +71,7 @@ class ControllerClock:
             "skew_s": as_json(self.skew_s),
             "unknown": self.unknown,
             "unknown_because": self.unknown_because,
+            "votes": self.votes,
             **self.references,
         }
 

@@ -76,10 +76,14 @@ class SkewEstimate:
         return {r.of: r for r in self.references if r.kind == "ntp"}
 
     @property
+    def votes(self) -> int:
+        """How many references agree on the skew, those that are not independent of each other being one."""
+        return sum(not set(names) <= set(self.falsetickers) for names in _independent(self.references))
+
+    @property
     def controller_is_off(self) -> bool:
         """Whether the node's references prove that the controller's clock is wrong."""
-        off_s = self.controller_skew_s
-        return off_s is not None and (off_s.low > CONTROLLER_MAX_OFF_S or off_s.high < -CONTROLLER_MAX_OFF_S)
+        return self.controller_skew_s is not None and is_off(self.controller_skew_s)
 
     @property
     def contradicted_apis(self) -> dict[str, Interval]:
@@ -104,15 +108,21 @@ class SkewEstimate:
         }
 
 
+def is_off(controller_skew_s: Interval) -> bool:
+    """Whether a controller's clock is so far from true time that it is named."""
+    return not controller_skew_s.overlaps(Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S))
+
+
 def as_json(interval: Interval | None) -> dict[str, float] | None:
     """An interval as reports write it, to the microsecond."""
     return None if interval is None else {"low": round(interval.low, 6), "high": round(interval.high, 6)}
 
 
-def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | None) -> SkewEstimate:
+def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, Any] | None) -> SkewEstimate:
     """Estimate the skew from a node's evidence (``skewgate/evidence/1``) and the controller's clock around its taking.
 
-    The controller alone proves nothing (its clock is not checked by anyone): it needs another reference beside it.
+    The controller alone proves nothing (its clock is not checked by anyone): it needs another reference beside it. Where its own
+    measurement has shown that it is off, by two independent references or more, it contradicts nobody.
     """
     found = (
         *(_ntp_reference(server) for server in _entries(evidence, "ntp", "servers")),
@@ -132,14 +142,16 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, int] | N
         return unknown(UnknownSkew.NO_REFERENCE, f"no reference answered: {why}")
     weights = _votes(found)
     controller_skew_s = _controller_skew(readings, weights)
+    own_error = (CONTROLLER,) if CONTROLLER in readings and _knows_that_it_is_off(controller) else ()
     try:
-        agreement = agree(readings, weights)
+        agreement = agree({name: i for name, i in readings.items() if name not in own_error}, weights)
     except ValueError as error:
         shared = "".join(f"; {', '.join(names)} share one vote" for names in shared_votes(found))
         return unknown(UnknownSkew.DISAGREE, f"{error}{shared}", controller_skew_s)
     if set(agreement.agreeing) <= {CONTROLLER}:
         return unknown(UnknownSkew.DISAGREE, "only the controller's clock is left of them", controller_skew_s)
-    return SkewEstimate(agreement.interval, found, agreement.falsetickers, controller_skew_s=controller_skew_s)
+    falsetickers = (*agreement.falsetickers, *own_error)
+    return SkewEstimate(agreement.interval, found, falsetickers, controller_skew_s=controller_skew_s)
 
 
 def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
@@ -174,6 +186,13 @@ def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Fra
     except ValueError:
         return None
     return difference(node, bracket)
+
+
+def _knows_that_it_is_off(controller: Mapping[str, Any] | None) -> bool:
+    """Whether the controller measured that its own clock is off, by more than one reference's word."""
+    measured = (controller or {}).get("measured") or {}
+    off_s = measured.get("skew_s")
+    return (measured.get("votes") or 0) >= 2 and off_s is not None and is_off(Interval(off_s["low"], off_s["high"]))
 
 
 def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Interval:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock.interval import Interval
-from ..clock.skew import CONTROLLER_MAX_OFF_S
+from ..clock.skew import is_off
 from ..model.wording import clean, difference_text, listed, range_text, skew_text, wrapped
 from ..verdict.report import group_findings, refusing_findings, remediation_lines, skew_range
 
@@ -222,7 +222,7 @@ def _measured(fleet: Mapping[str, Any]) -> list[str]:
     if controller_s and not controller_s.contains(Interval(0, 0)):
         found.append(f"the controller's own clock, according to the nodes' references: {skew_text(controller_s)}")
     measured_s = fleet.get("controller_measured_s") and Interval(**fleet["controller_measured_s"])
-    if measured_s and not measured_s.overlaps(Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)):
+    if measured_s and is_off(measured_s):
         found.append(f"the controller's own clock, as it measured it, was corrected for JWTs: {skew_text(measured_s)}")
     return found
 

@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..clock.controller import ControllerClock, measured_of
 from ..clock.interval import Interval, agree
-from ..clock.skew import CONTROLLER_MAX_OFF_S, SkewEstimate, as_json
+from ..clock.skew import SkewEstimate, as_json, is_off
 from ..daemons.common.asking import synchronisation
 from ..daemons.common.synchronisation import Peer
+from ..model import api_clock as of_api
 from ..model.record import Record
 from ..model.wording import difference_text, listed, range_text, skew_text
 
@@ -48,16 +50,16 @@ def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
     findings = [
         *_off_together(skews, controller_s),
         *_controller_off(controller_s, list(skews)),
+        *_controller_off_by_itself(controller_s, measured),
         *_controller_unknown(measured),
+        *_apis_off(estimates),
         *_bad_servers(records, peers),
         *_members_as_servers(records, peers),
     ]
     return {
         "spread_s": spread(skews),
         "controller_skew_s": as_json(controller_s),
-        "controller_measured_s": next(
-            (as_json(clock.skew_s) for clock in reversed(measured.values()) if clock.skew_s), None
-        ),
+        "controller_measured_s": as_json(_latest(measured)),
         "findings": [{**asdict(finding), "nodes": list(finding.nodes)} for finding in findings],
     }
 
@@ -131,16 +133,48 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
 
 
 def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iterator[FleetFinding]:
-    limits = Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S)
-    if controller_s is None or limits.overlaps(controller_s):
+    if controller_s is None or not is_off(controller_s):
         return
-    yield FleetFinding(
+    yield _controller_clock(controller_s, "the references of most nodes", nodes)
+
+
+def _controller_off_by_itself(
+    by_nodes_s: Interval | None, measured: dict[str, ControllerClock]
+) -> Iterator[FleetFinding]:
+    """The same by the controller's own measurement, where the nodes can't tell."""
+    latest_s = _latest(measured)
+    if by_nodes_s is None and latest_s is not None and is_off(latest_s):
+        yield _controller_clock(latest_s, "its own measurement", list(measured))
+
+
+def _controller_clock(off_s: Interval, by: str, nodes: Sequence[str]) -> FleetFinding:
+    return FleetFinding(
         "controller_clock",
-        f"the controller's clock is {skew_text(controller_s)}, according to the references of most nodes",
-        "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it: other references outvote it.",
+        f"the controller's clock is {skew_text(off_s)}, according to {by}",
+        "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it.",
         "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
         tuple(nodes),
     )
+
+
+def _apis_off(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
+    """APIs whose own clock the references of several nodes contradict, each once for all of them."""
+    seen: dict[str, dict[str, Interval]] = defaultdict(dict)
+    for node, estimate in estimates.items():
+        for url in estimate.contradicted_apis:
+            if (ahead_s := estimate.api_ahead_s(url)) is not None and is_off(ahead_s):
+                seen[url][node] = ahead_s
+    for url, by_node in seen.items():
+        if len(by_node) < 2:
+            continue
+        off_s = Interval(min(i.low for i in by_node.values()), max(i.high for i in by_node.values()))
+        yield FleetFinding(
+            "api_clock",
+            f"the clock of {urlsplit(url).netloc} is {range_text(off_s)}, according to the references of {len(by_node)} nodes",
+            of_api.WHY,
+            of_api.remedy(url),
+            tuple(sorted(by_node)),
+        )
 
 
 def _measured(records: Mapping[str, Record]) -> dict[str, ControllerClock]:
@@ -151,6 +185,11 @@ def _measured(records: Mapping[str, Record]) -> dict[str, ControllerClock]:
             if clock := measured_of(record.data["controller"]):
                 found[name] = (float(record.data["controller"]["before_ns"]), clock)
     return {name: clock for name, (_order, clock) in sorted(found.items(), key=lambda each: each[1][0])}
+
+
+def _latest(measured: dict[str, ControllerClock]) -> Interval | None:
+    """What the controller measured of its clock last."""
+    return next((clock.skew_s for clock in reversed(measured.values()) if clock.skew_s), None)
 
 
 def _controller_unknown(measured: Mapping[str, ControllerClock]) -> Iterator[FleetFinding]:

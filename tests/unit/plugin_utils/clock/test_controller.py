@@ -56,6 +56,28 @@ def test_an_api_alone_tells_the_time():
     assert clock.skew_s.low <= 45.0 <= clock.skew_s.high
 
 
+@pytest.mark.parametrize(
+    ("clock", "votes"),
+    [
+        pytest.param(KNOWN, 3, id="three servers"),
+        pytest.param(UNKNOWN, 0, id="none that answered"),
+        pytest.param(clock_of(ntp_server("a", ntp_sample())), 1, id="one server"),
+        pytest.param(
+            clock_of(*(ntp_server(name, ntp_sample(), address="10.77.0.1") for name in "ab")),
+            1,
+            id="one under two names",
+        ),
+        pytest.param(
+            clock_of(*(ntp_server(name, ntp_sample(server_off_s=600.0 * (name == "c"))) for name in "abc")),
+            2,
+            id="two against one",
+        ),
+    ],
+)
+def test_as_many_vote_for_the_controllers_clock_as_are_independent_and_agree(clock, votes):
+    assert clock.votes == clock.as_json()["votes"] == votes
+
+
 def test_references_that_disagree_correct_nothing():
     clock = clock_of(ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample(server_off_s=3600.0)))
     assert (clock.skew_s, clock.unknown) == (None, "references_disagree")

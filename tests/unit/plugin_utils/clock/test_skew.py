@@ -222,6 +222,28 @@ def test_one_other_reference_that_contradicts_the_controller_leaves_the_skew_unk
     assert "no majority" in estimate.unknown_because
 
 
+@pytest.mark.parametrize(
+    ("measured", "known"),
+    [
+        pytest.param({"skew_s": {"low": 44.9, "high": 45.1}, "votes": 2}, True, id="off by two references"),
+        pytest.param({"skew_s": {"low": 44.9, "high": 45.1}, "votes": 1}, False, id="off by one alone"),
+        pytest.param({"skew_s": {"low": 44.9, "high": 45.1}}, False, id="off by nobody knows how many"),
+        pytest.param({"skew_s": {"low": -0.1, "high": 0.1}, "votes": 3}, False, id="right, so the server is wrong"),
+        pytest.param({"skew_s": None, "votes": 0}, False, id="not known"),
+    ],
+)
+def test_a_controller_that_has_measured_that_it_is_off_contradicts_nobody(measured, known):
+    controller = {**bracket_off_by(45.0), "measured": measured}
+    estimate = of_references(ntp_server("a", ntp_sample()), controller=controller)
+    assert (estimate.skew_s is not None) is known
+    assert estimate.falsetickers == (("controller",) if known else ())
+
+
+def test_a_controller_that_has_measured_that_it_is_off_does_not_admit_by_itself():
+    controller = {**bracket_off_by(45.0), "measured": {"skew_s": {"low": 44.9, "high": 45.1}, "votes": 2}}
+    assert of_references(controller=controller).unknown is UnknownSkew.NO_REFERENCE
+
+
 def test_without_a_controller_a_single_server_is_believed():
     assert of_references(ntp_server("a", ntp_sample()), controller=None).skew_s.middle == pytest.approx(0, abs=1e-6)
 

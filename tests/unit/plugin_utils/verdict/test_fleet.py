@@ -17,6 +17,8 @@ from tests.builders import (
     CONTROLLER,
     NS,
     chrony,
+    date_answer,
+    date_api,
     ntp_sample,
     ntp_server,
     record,
@@ -118,6 +120,32 @@ def test_a_single_reference_does_not_accuse_the_controller():
     nodes = {name: {**alone, "controller": controller_off_s(30.0)} for name in "abc"}
     assert fleet(**nodes)["controller_skew_s"] is None
     assert told(**nodes) == {}
+
+
+def test_a_controller_that_knows_by_its_own_measurement_that_it_is_off_is_told_where_no_node_can_tell():
+    off = measured(ControllerClock(Interval(-612.1, -611.9)))
+    assert "controller_clock" not in told(a=off)  # by this node's references it is right
+    alone = {**off, "evidence": {**off["evidence"], "ntp": {"servers": []}, "api_date": {"apis": []}}}
+    assert "612.000 s behind" in told(a=alone)["controller_clock"]["summary"]
+
+
+# An API's clock
+
+
+def with_api(api_off_s: float, url: str = "https://ghes.example.net/api/v3/rate_limit") -> dict[str, Any]:
+    return record(api_date={"apis": [date_api(date_answer(api_off_s=api_off_s), url=url)]})
+
+
+def test_an_api_whose_clock_several_nodes_contradict_is_told_once():
+    finding = told(a=with_api(120), b=with_api(120), c=with_api(0, "https://api.github.lab/rate_limit"))["api_clock"]
+    assert finding["nodes"] == ["a", "b"]
+    assert not unsaid(finding["summary"], "ghes.example.net", "ahead", " 2 ")
+    assert "Management Console" in finding["remedy"]
+
+
+@pytest.mark.parametrize("nodes", [{"a": with_api(120)}, {"a": with_api(0), "b": with_api(0)}], ids=["one", "right"])
+def test_an_api_that_one_node_alone_or_none_contradicts_is_no_finding_of_all(nodes):
+    assert "api_clock" not in told(**nodes)
 
 
 # All off together
