@@ -18,7 +18,7 @@ from typing import Any
 from .boundary.no_evidence import module_error
 from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
-from .clock.skew import controller_bracket
+from .clock.skew import SkewEstimate, controller_bracket
 from .github.answers import classify, rate_limit_s
 from .github.apps import GithubApp, date_apis, date_url
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
@@ -141,7 +141,7 @@ class Collection:
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
         """The counterfactual, only if a clock may be at fault: a JWT of the node's clock and one of the true time.
 
-        If the controller knows that the API's clock is off, one of that clock too.
+        If independent references contradict the API's clock, one of that clock too.
         """
         doubtful = {
             entry["name"] for entry in _taken(evidence) if classify(last_attempt(entry)).kind in ("not_sent", "clock")
@@ -156,17 +156,17 @@ class Collection:
             node_ahead_s = controller_bracket(evidence["collected"], controller).low
         except (KeyError, ValueError):  # its readings are malformed, or contradict how long the call took
             return evidence
-        readings_s = {app.name: self.controller().api_reading_s(date_url(app.api_url)) for app in doubted}
+        skew = Record({"evidence": evidence, "controller": controller}).skew
+        ahead_of_api_s = {app.name: self._ahead_of_api_s(app, skew, node_ahead_s) for app in doubted}
         for app in doubted:
-            self._await_mints([app], attempts=2 if readings_s[app.name] is None else 3)
-        skew_s = Record({"evidence": evidence, "controller": controller}).skew.skew_s
+            self._await_mints([app], attempts=2 if ahead_of_api_s[app.name] is None else 3)
         tried = {}
         for app in doubted:
             moment = self._moment()
             node_s = moment.own_s + node_ahead_s
-            estimated_s = None if skew_s is None else node_s - skew_s.middle
-            reading_s = readings_s[app.name]
-            api_s = None if reading_s is None else moment.own_s - reading_s.high
+            estimated_s = None if skew.skew_s is None else node_s - skew.skew_s.middle
+            ahead_s = ahead_of_api_s[app.name]
+            api_s = None if ahead_s is None else moment.own_s - ahead_s
             profile = self.policy.signing_profile
             tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment, api_s=api_s)
         requests = [app.request(sent) for app in doubted if (sent := to_send(tried[app.name]))]
@@ -174,6 +174,18 @@ class Collection:
         return _with_attempts(
             self._with_further(evidence, requests), {name: not_signed(a) for name, a in tried.items()}
         )
+
+    def _ahead_of_api_s(self, app: GithubApp, skew: SkewEstimate, node_ahead_s: float) -> float | None:
+        """How far the controller is ahead of an API whose clock is wrong by the other references; None where it is not.
+
+        By the node's references if the controller's own don't tell. A node that invents a wrong API gets no more by it than by a
+        wrong clock: no JWT is signed that would be valid too long.
+        """
+        url = date_url(app.api_url)
+        if (reading_s := self.controller().api_reading_s(url)) is not None:
+            return reading_s.high
+        of_node_s = skew.contradicted_apis.get(url)
+        return None if of_node_s is None else of_node_s.high - node_ahead_s
 
     def _with_further(self, evidence: dict[str, Any], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The evidence with the attempts of one more call; if they can't be made, what was taken before stands."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
 
-from tests.builders import accepted_steps, attempt, evidence
+from tests.builders import accepted_steps, attempt, date_answer, date_api, evidence
 from tests.unit.plugin_utils.world import (
     CALL_S,
+    CLOCK,
     World,
     answers,
     unreachable,
@@ -114,3 +115,13 @@ def test_while_the_apis_clock_is_right_no_jwt_of_it_is_sent(collection):
     world = World(-612)
     collection(world).take()
     assert {claims["label"] for claims in world.signed} == {"now", "node_clock", "true_time"}
+
+
+@pytest.mark.parametrize("lied_s", [-DAY_S, -700, 120, 700, DAY_S])
+def test_an_api_that_a_node_invents_to_be_off_gets_it_no_jwt_that_is_valid_too_long(collection, lied_s):
+    answers_of_api = date_api(date_answer(api_off_s=lied_s), url="https://api.github.lab/rate_limit")
+    world = World(0, sections={"api_date": {"apis": [answers_of_api]}}, refusals={"deploy": [CLOCK] * 4})
+    collection(world).take()
+    of_api = [claims for claims in world.signed if claims["label"] == "api_clock"]
+    assert len(of_api) == (lied_s <= 500)
+    assert max(claims["exp"] for claims in world.signed) <= world.true_s + 600
