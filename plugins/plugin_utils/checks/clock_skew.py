@@ -232,12 +232,14 @@ def judge(record: Record, policy: Policy) -> Finding:
     if drift and drift.of_two_readings:
         summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
         summary += f"; first to break: {seen['breaks_first']}"
-    if estimate.falsetickers:
-        summary += f"; the majority contradicts {', '.join(estimate.falsetickers)}"
+    if contradicted := [
+        name for name in estimate.falsetickers if name not in {f"date {api.url}" for api in wrong_apis}
+    ]:
+        summary += f"; the majority contradicts {', '.join(contradicted)}"
     if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
         summary += f" (by the others it is {skew_text(estimate.controller_skew_s)}, and was not believed)"
     for api in wrong_apis:
-        summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}: its GitHub refuses JWTs of {', '.join(api.clients)}"
+        summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}, beyond {', '.join(api.clients)}"
     if state == "pass":
         return Finding(state="pass", summary=summary, seen=seen)
     return _explain(state, worst, wrong_apis, skew_s, summary=summary, seen=seen)
@@ -295,7 +297,7 @@ def _explain(
         keys.append(Key.API_CLOCK)
         about += [api.host for api in apis]
         causes.append(f"the clock of {hosts}")
-        whys.append(of_api.WHY)
+        whys += [of_api.why(api.url) for api in apis]
         remedies += [of_api.remedy(api.url) for api in apis]
     if bad_ca:
         keys.append(Key.CA_NOT_VALID)

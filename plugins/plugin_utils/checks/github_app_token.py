@@ -221,6 +221,8 @@ def _cause(name: str, blame: Blame, node: Answer) -> str:
     """In words that are the same on every node: an answer's meaning is, but for those that tell the node's times."""
     if blame.key is None:
         return ""
+    if blame.key in (Key.API_CLOCK, Key.API_CLOCK_AND_CREDENTIAL):
+        return f"{name}: {_BLAMED[blame.key]}"
     answer = _CAUSE.get(node.kind) or node.meaning
     return f"{name}: {', '.join(dict.fromkeys(word for word in (_BLAMED.get(blame.key), answer) if word))}"
 
@@ -275,22 +277,26 @@ def _blame_for_times(quoted: str, true_time: Answer, api_clock: Answer | None, c
 def _blame_api(quoted: str, api_clock: Answer | None, clocks: Clocks) -> Blame:
     """GitHub refused the true time, and independent references contradict the API's clock."""
     host, off = urlsplit(clocks.api_url).netloc, skew_text(clocks.api_ahead_s) if clocks.api_ahead_s else ""
+    whose = "GitHub's clock or the other references" if is_hosted(clocks.api_url) else "the API's clock"
     what = f"{quoted}, to a JWT of the true time as well; the clock of {host} is {off}, by the other references"
+    if clocks.node_is_off:
+        what += "; the node's clock is off too, see clock_skew"
     remedy = of_api.remedy(clocks.api_url)
-    beside = "; the node's clock is off too, see clock_skew" if clocks.node_is_off else ""
     if api_clock is None or api_clock.kind not in ("accepted", "credential", "access"):
-        tried = f" ({api_clock.meaning})" if api_clock else ""
-        what = f"the API's clock, not the credential: {what}. With a JWT of its time it was not tried{tried}{beside}"
-        return Blame("fail", Key.API_CLOCK, what, of_api.WHY, remedy)
+        why_not = f" ({api_clock.meaning})" if api_clock else ""
+        what = f"{whose}: {what}. A JWT of that clock was not tried{why_not}, so the credential may be wrong as well"
+        return Blame("fail", Key.API_CLOCK, what, of_api.why(clocks.api_url), remedy)
     if api_clock.kind == "accepted":
-        what = f"the API's clock is the sole cause: {what}, and it accepted a JWT of its own time{beside}"
-        return Blame("fail", Key.API_CLOCK, what, of_api.WHY, remedy)
+        what = f"{whose}, and nothing else: {what}; GitHub accepted a JWT of that clock"
+        return Blame("fail", Key.API_CLOCK, what, of_api.why(clocks.api_url), remedy)
     why, of_credential = _advice(api_clock)
     what = (
-        f"the API's clock and the credential: {what}, and it answered {api_clock.quote()!r} to a JWT of its own time: "
-        f"{api_clock.meaning}{beside}"
+        f"{whose}, and the credential: {what}; GitHub answered {api_clock.quote()!r} to a JWT of that clock: "
+        f"{api_clock.meaning}"
     )
-    return Blame("fail", Key.API_CLOCK_AND_CREDENTIAL, what, f"{of_api.WHY} {why}", f"{remedy} {of_credential}")
+    return Blame(
+        "fail", Key.API_CLOCK_AND_CREDENTIAL, what, f"{of_api.why(clocks.api_url)} {why}", f"{remedy} {of_credential}"
+    )
 
 
 def _advice(answer: Answer) -> tuple[str, str]:

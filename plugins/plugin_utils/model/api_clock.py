@@ -6,11 +6,18 @@ from urllib.parse import urlsplit
 
 from ..github.fields import is_hosted
 
-WHY = (
-    "GitHub judges JWTs by its own clock. Clients sign with the right time on every node, and this API answers 401 to it: no "
-    "change of a node or of the credential helps."
-)
-"""A real case: actions/create-github-app-token issue 178, a GitHub Enterprise Server whose clock was off."""
+
+def why(api_url: str) -> str:
+    """Why it matters. A real case: actions/create-github-app-token issue 178, a GitHub Enterprise Server whose clock was off."""
+    if is_hosted(api_url):
+        return (
+            "GitHub judges JWTs by its own clock, and the node's references contradict that clock: GitHub answers 401 to what is "
+            "signed here."
+        )
+    return (
+        "GitHub judges JWTs by its own clock. Clients sign with the right time on every node, and this API answers 401 to it: no "
+        "change of a node or of the credential helps."
+    )
 
 
 def remedy(api_url: str) -> str:

@@ -171,7 +171,7 @@ def _apis_off(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
         yield FleetFinding(
             "api_clock",
             f"the clock of {urlsplit(url).netloc} is {range_text(off_s)}, according to the references of {len(by_node)} nodes",
-            of_api.WHY,
+            of_api.why(url),
             of_api.remedy(url),
             tuple(sorted(by_node)),
         )
