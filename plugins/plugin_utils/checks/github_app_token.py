@@ -95,7 +95,20 @@ _CAUSE = {
     "withheld": "no JWT of its time was signed",
     "certificate_time": "a certificate's times",
 }
-_STEP_SHOWN = ("step", "method", "url", "proxy", "status", "message", "documentation_url", "body", "error")
+_STEP_SHOWN = (
+    "step",
+    "method",
+    "url",
+    "moved_to",
+    "proxy",
+    "sent_from",
+    "sent_to",
+    "status",
+    "message",
+    "documentation_url",
+    "body",
+    "error",
+)
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
 _FIX_CLOCK_FIRST = (
@@ -176,7 +189,7 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     nothing = Answer(
         "not_sent", AnswerKey.NOT_SENT, f"no attempt was made: {taken.get('error') or 'the evidence has none'}"
     )
-    answers = {label: classify(attempt) for label, attempt in attempts.items()}
+    answers = {label: classify(attempt, app.get("issuer")) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
     clock_is_off = _clock_is_off(record, policy)
@@ -230,7 +243,8 @@ def _cause(name: str, blame: Blame, node: Answer) -> str:
 def _blame(node: Answer, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
     """From the answers to the JWTs of the node's clock, of the true time, and of the API's clock if there was one."""
     if node.kind == "accepted":
-        return Blame("pass", None, "GitHub accepts the JWT of the node's own clock, and all that was asked with it")
+        what = "GitHub accepts the JWT of the node's own clock, and all that was asked with it"
+        return Blame("pass", None, f"{what}; {node.note}" if node.note else what)
     quoted = f"GitHub answered {node.quote()!r}"
     if clocks.node_is_too_far_ahead:
         quoted = f"the node's clock is too far ahead for GitHub, so the JWT of its time was not sent ({node.meaning})"

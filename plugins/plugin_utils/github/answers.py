@@ -1,147 +1,50 @@
-"""What GitHub's answer to one attempt means: its class, by the messages in which GitHub words them.
-
-The messages and what each rests on: hub4j's recorded responses (JWTTokenProviderTest), octokit/auth-app.js issues 146 and 698,
-octokit.rb issue 1307, and GitHub's REST documentation.
-"""
+"""What GitHub's answer to one attempt means: its class, and what to do next, by the rows of ``answer_table``."""
 
 from __future__ import annotations
 
+import ipaddress
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
 
-Kind = Literal[
-    "accepted", "clock", "certificate_time", "credential", "access", "network", "unclear", "not_sent", "withheld"
-]
-"""``certificate_time``: TLS refused a certificate for its times; who is wrong then, the clock or it, an answer can't tell.
-``withheld``: the controller did not sign the JWT, as it would be valid too long after the controller's time."""
+from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Kind, Row, Sign
 
-
-class AnswerKey(StrEnum):
-    """What an attempt's answer means: of answers of one kind, those with the same next step."""
-
-    ACCEPTED = "accepted"
-    NOT_SENT = "not_sent"
-    TOO_FAR_AHEAD = "too_far_ahead"
-    CONTROLLER_TIME_UNKNOWN = "controller_time_unknown"
-    NOTHING_ASKED = "nothing_asked"
-    CLOCK = "clock"
-    CERTIFICATE_TIME = "certificate_time"
-    WRONG_KEY = "wrong_key"
-    UNUSABLE_ISSUER = "unusable_issuer"
-    NO_ISSUER = "no_issuer"
-    UNKNOWN_APP = "unknown_app"
-    UNKNOWN_INSTALLATION = "unknown_installation"
-    SUSPENDED = "suspended"
-    NOT_GRANTED = "not_granted"
-    UNREADABLE_REPOSITORY = "unreadable_repository"
-    TOKEN_NOT_ACCEPTED = "token_not_accepted"  # noqa: S105 - a key, no password
-    NO_USER_AGENT = "no_user_agent"
-    RATE_LIMIT = "rate_limit"
-    REDIRECT = "redirect"
-    SERVER_ERROR = "server_error"
-    NOT_GITHUB = "not_github"
-    NOT_GIT = "not_git"
-    UNKNOWN_ANSWER = "unknown_answer"
-    BAD_URL = "bad_url"
-    NO_DNS = "no_dns"
-    NO_CONNECTION = "no_connection"
-    PROXY = "proxy"
-    UNKNOWN_CA = "unknown_ca"
-    WRONG_NAME = "wrong_name"
-    TLS = "tls"
-    NO_REPLY = "no_reply"
-
-
-CLOCK_MESSAGES = ("'Issued at' claim ('iat')", "'Expiration time' claim ('exp')")
-"""Which of the clock messages wins where several rules are broken is not stable, so they are one class."""
+__all__ = ["Answer", "AnswerKey", "Kind", "classify", "rate_limit_s"]
 
 QUOTED_CHARS = 300
 
 MAX_RATE_LIMIT_S = 3600.0
 """GitHub's rate limits are counted by the hour: none of them asks for a longer wait."""
 
-WITHHELD = {
-    AnswerKey.TOO_FAR_AHEAD: "Fix the node's clock, then check again.",
-    AnswerKey.CONTROLLER_TIME_UNKNOWN: "Let this controller reach the servers of gate_ntp_servers (UDP 123) or the GitHub API "
-    "(TCP 443), and see that its own clock is right; then check again.",
-}
-"""Why the controller did not sign a JWT, with what to do next."""
-
 GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 """What a git server answers info/refs with (git's http-protocol documentation)."""
 
-APP_SETTINGS = "Fixing the clock does not help with this. Compare {} with the App's settings page on GitHub"
-INSTALLATION_SETTINGS = (
-    "On GitHub, open the installation's settings (its organisation's or user's settings, GitHub Apps)"
+GITHUBS_WEB = re.compile(r"(?:www\.)?github\.com|[^.]+\.ghe\.com")
+GITHUBS_API = re.compile(r"api\.github\.com|api\.[^.]+\.ghe\.com")
+
+OF_A_PROXY = re.compile(
+    r"\b(squid|zscaler|blue ?coat|proxysg|forcepoint|websense|web gateway|secure gateway|fortinet|forti(?:gate|guard|proxy)|"
+    r"palo alto|sophos|barracuda|umbrella|opendns|netskope|mimecast|check ?point|iboss|trend ?micro|privoxy|"
+    r"captive portal|proxy error|proxy authentication|proxy server|web ?filter\w*|url ?filter\w*|content ?filter\w*)\b",
+    re.IGNORECASE,
 )
+"""How proxies, filters and portals name themselves, in the header ``server`` or ``via`` or on their pages."""
 
+BLOCKED = re.compile(
+    r"\b(blocked by|(?:has been|is|was) blocked|access (?:denied|blocked)|your administrator|(?:access|usage|security) policy)\b",
+    re.IGNORECASE,
+)
+"""How pages say that they stand in for another."""
 
-class Refusal(NamedTuple):
-    """How GitHub words a refusal, and what it means; a 404 and a 422 are told apart by their step."""
-
-    status: int
-    beginning: str
-    kind: Kind
-    key: AnswerKey
-    meaning: str
-    remedy: str
-
-
-REFUSALS = (
-    Refusal(
-        401,
-        "A JSON web token could not be decoded",
-        "credential",
-        AnswerKey.WRONG_KEY,
-        "the signature does not fit: not the private key of this App",
-        APP_SETTINGS.format("app_id or client_id and the private key")
-        + ", which shows each key's SHA-256 fingerprint.",
-    ),
-    Refusal(
-        401,
-        "'Issuer' claim ('iss')",
-        "credential",
-        AnswerKey.UNUSABLE_ISSUER,
-        "the app_id or client_id can't be one of GitHub's",
-        APP_SETTINGS.format("app_id or client_id") + ".",
-    ),
-    Refusal(
-        401,
-        "Missing 'issuer' claim",
-        "credential",
-        AnswerKey.NO_ISSUER,
-        "the JWT names no App",
-        APP_SETTINGS.format("app_id or client_id") + ".",
-    ),
-    Refusal(
-        404,
-        "Integration not found",
-        "credential",
-        AnswerKey.UNKNOWN_APP,
-        "no App has this app_id or client_id",
-        APP_SETTINGS.format("app_id or client_id") + ", and see that api_url is the GitHub where the App is.",
-    ),
-    Refusal(
-        403,
-        "This installation has been suspended",
-        "access",
-        AnswerKey.SUSPENDED,
-        "the installation is suspended",
-        f"{INSTALLATION_SETTINGS}, and unsuspend it.",
-    ),
-    Refusal(
-        403,
-        "Request forbidden by administrative rules",
-        "unclear",
-        AnswerKey.NO_USER_AGENT,
-        "GitHub saw no User-Agent, which skewgate sends: something between takes it away",
-        "See what proxy rewrites this node's requests to the API, and let it leave User-Agent as it is.",
-    ),
+TO_LOGIN = re.compile(
+    r"\b(log-?in|logon|sign-?in|sso|saml2?|oauth2?|adfs|authorize|authenticate|captive|portal)\b|\bidp\b", re.IGNORECASE
+)
+LIMITED = re.compile(
+    r"\b(rate limit|abuse detection|secondary (?:rate|quota)|too many requests|temporarily blocked)", re.IGNORECASE
 )
 
 
@@ -149,7 +52,8 @@ REFUSALS = (
 class Answer:
     """How an attempt ended: its class, what that means (for code and in words), the step that decided it, and what to do next.
 
-    ``remedy`` is empty where an answer alone does not tell it: accepted, clock, certificate_time, not_sent.
+    ``remedy`` is empty where an answer alone does not tell it: accepted, clock, certificate_time, not_sent. ``note`` is what an
+    accepted answer has to say beside that.
     """
 
     kind: Kind
@@ -157,6 +61,7 @@ class Answer:
     meaning: str
     step: Mapping[str, Any] | None = None
     remedy: str = ""
+    note: str = ""
 
     def quote(self) -> str:
         """GitHub's own words, with the status; where it has no message, what it said instead, in one line."""
@@ -168,93 +73,272 @@ class Answer:
         return f"{self.step['status']} {said[:QUOTED_CHARS]}".strip()
 
 
-def classify(attempt: Mapping[str, Any]) -> Answer:
-    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): its first step that failed decides."""
+def classify(attempt: Mapping[str, Any], issuer: object = None) -> Answer:
+    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): its first step that failed decides.
+
+    ``issuer``: the App's ID or client ID in the JWT, if it is known.
+    """
     if not attempt.get("sent"):
         why = str(attempt.get("not_sent_because") or "it was not sent")
-        for key, remedy in WITHHELD.items():
-            if attempt.get("withheld") == key:
-                return Answer("withheld", key, why, remedy=remedy)
-        return Answer("not_sent", AnswerKey.NOT_SENT, why)
+        withheld = (AnswerKey.TOO_FAR_AHEAD, AnswerKey.CONTROLLER_TIME_UNKNOWN)
+        row = BY_KEY[next((key for key in withheld if attempt.get("withheld") == key), AnswerKey.NOT_SENT)]
+        return Answer(row.kind, row.key, why, remedy=row.remedy)
     steps = [step for step in attempt.get("steps") or [] if step["step"] != "revoke"]
     if not steps:
-        return Answer("unclear", AnswerKey.NOTHING_ASKED, "nothing was asked")
+        row = BY_KEY[AnswerKey.NOTHING_ASKED]
+        return Answer(row.kind, row.key, row.meaning)
     # A use that was refused while the fresh token spread, and then worked, is no failure: the last try of each use counts.
     last = {(step["step"], step.get("repository")): step for step in steps}
     for step in last.values():
-        answer = _classify_step(step)
-        if answer.kind != "accepted":
-            return answer
-    return Answer("accepted", AnswerKey.ACCEPTED, "GitHub accepted the JWT and all that was asked with it", steps[-1])
+        row_of_step = _row_of(_Seen(step, issuer))
+        if row_of_step is not None:
+            return _answer(row_of_step, step)
+    row = BY_KEY[AnswerKey.ACCEPTED]
+    return Answer(row.kind, row.key, row.meaning, steps[-1], note=_renamed(last.values()))
 
 
-def _classify_success(step: Mapping[str, Any]) -> Answer:
-    if step.get("suspended"):
-        remedy = f"{INSTALLATION_SETTINGS}, and unsuspend it."
-        return Answer("access", AnswerKey.SUSPENDED, "the installation is suspended", step, remedy)
-    if step["step"] == "repository" and step["headers"].get("content-type") != GIT_ADVERTISEMENT:
-        meaning = "an answer that is none of git's (a proxy's or a login page?)"
-        return Answer(
-            "unclear",
-            AnswerKey.NOT_GIT,
-            meaning,
-            step,
-            f"See that git_url is where the repositories are. {_read_it(step)}",
-        )
-    return Answer("accepted", AnswerKey.ACCEPTED, "accepted", step)
+def _answer(row: Row, step: Mapping[str, Any]) -> Answer:
+    hints = _hints(step)
+    return Answer(row.kind, row.key, row.meaning.format(**hints), step, row.remedy.format(**hints))
 
 
-def _classify_step(step: Mapping[str, Any]) -> Answer:
-    if step.get("error"):
-        return _classify_no_answer(step)
-    status, message = step["status"], step.get("message") or (step.get("body") or "").strip()
-    if 200 <= status < 300:
-        return _classify_success(step)
-    if status == 401 and message.startswith(CLOCK_MESSAGES):
-        return Answer("clock", AnswerKey.CLOCK, "GitHub refused the JWT's times", step)
-    for refusal in REFUSALS:
-        if status == refusal.status and message.startswith(refusal.beginning):
-            return Answer(refusal.kind, refusal.key, refusal.meaning, step, refusal.remedy)
-    if _is_rate_limit(step):
-        remedy = f"Check again in {_rate_limit_wait_s(step):.0f} s, when GitHub's rate limit ends; `depth: jwt` mints nothing."
-        return Answer("unclear", AnswerKey.RATE_LIMIT, "GitHub's rate limit", step, remedy)
-    if step["step"] == "repository" and status in (401, 403, 404):
-        return _classify_unreadable(step)
-    if status == 404 and step["step"] in ("installation", "token"):
-        remedy = (
-            "On GitHub, compare installation_id with the number at the end of the address of the installation's settings, "
-            "and see that api_url is the GitHub where the App is installed."
-        )
-        return Answer("access", AnswerKey.UNKNOWN_INSTALLATION, "the App has no such installation", step, remedy)
-    if status == 422:
-        meaning = "a repository or permission that was asked for is not granted to the installation"
-        remedy = f"{INSTALLATION_SETTINGS}, and grant it, or ask for less in gate_github_apps."
-        return Answer("access", AnswerKey.NOT_GRANTED, meaning, step, remedy)
-    if 300 <= status < 400:
-        setting = "git_url" if step["step"] == "repository" else "api_url"
-        remedy = f"See that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise Server: /api/v3)."
-        return Answer(
-            "unclear", AnswerKey.REDIRECT, "a redirect, which is not followed with a credential", step, remedy
-        )
-    if status >= 500:
-        remedy = (
-            "See https://www.githubstatus.com, or your GitHub Enterprise Server and what is before it, and check again."
-        )
-        return Answer("unclear", AnswerKey.SERVER_ERROR, "GitHub could not answer", step, remedy)
-    return Answer("unclear", AnswerKey.UNKNOWN_ANSWER, "an answer that is not known", step, _read_it(step))
+class _Seen:
+    """A step's answer as the rows of the table look at it."""
+
+    def __init__(self, step: Mapping[str, Any], issuer: object) -> None:
+        self.step = step
+        self.issuer = issuer
+        self.error: Mapping[str, Any] = step.get("error") or {}
+        self.status: int | None = step.get("status")
+        self.at_git = step["step"] == "repository"
+        self.form = _form(step)
+        said = step.get("message") if self.form in ("github", "json") else step.get("body")
+        self.said = _straight(said or "")
+
+    def header(self, name: str) -> str:
+        """A header's value, empty if the answer has none."""
+        return _header(self.step, name)
+
+    @property
+    def location(self) -> SplitResult:
+        """Where a redirect leads."""
+        return _location(self.step)
 
 
-def _classify_unreadable(step: Mapping[str, Any]) -> Answer:
-    if step["status"] == 401 and (step.get("message") or "").startswith("Bad credentials"):
-        remedy = (
-            "It was tried again while it may have been spreading. See that git_url and api_url are of the same GitHub."
-        )
-        return Answer(
-            "access", AnswerKey.TOKEN_NOT_ACCEPTED, "a fresh installation token was not accepted", step, remedy
-        )
-    repository = step.get("repository")
-    remedy = f"{INSTALLATION_SETTINGS}, and grant it {repository}, with `contents: read`; see that the name is right."
-    return Answer("access", AnswerKey.UNREADABLE_REPOSITORY, f"the installation can't read {repository}", step, remedy)
+def _row_of(seen: _Seen) -> Row | None:
+    """The row that decides; None for what was accepted."""
+    if seen.status is None or (seen.error and seen.error.get("kind") != "not_github"):
+        return _row_of_error(seen.error)
+    accepted = 200 <= seen.status < 300 and not seen.error
+    for row in ROWS:
+        if accepted and row.sign not in (Sign.SUSPENDED, Sign.NOT_OF_GIT):
+            continue
+        if row.fits(seen.step["step"], seen.status, seen.form, seen.said) and _has(row.sign, seen):
+            return row
+    return None if accepted else _row_of_error(seen.error)
+
+
+def _row_of_error(error: Mapping[str, Any]) -> Row:
+    """By the phase that failed (the probe's ``HttpsError``): each has a next step."""
+    rows = {(row.phase, row.error): row for row in ROWS if row.phase}
+    phase, kind = error.get("phase", ""), error.get("kind")
+    return rows.get((phase, kind)) or rows.get((phase, None)) or BY_KEY[AnswerKey.NO_REPLY]
+
+
+def _form(step: Mapping[str, Any]) -> Form:
+    """Whose words an answer can be, by its content type and body."""
+    message, body = step.get("message"), (step.get("body") or "").strip()
+    content_type = _header(step, "content-type").lower()
+    is_json = "json" in content_type or not content_type
+    if is_json and step.get("documentation_url"):
+        return "github"
+    if is_json and isinstance(message, str):
+        return "json" if body else "github"  # a gateway's JSON has a message too
+    if "html" in content_type or body.startswith("<"):
+        return "page"
+    if is_json and (content_type or body.startswith(("{", "["))):
+        return "other_json"
+    return "text" if body else "none"
+
+
+def _header(step: Mapping[str, Any], name: str) -> str:
+    value = (step.get("headers") or {}).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _straight(text: str) -> str:
+    """In one line; an apostrophe for each of the quotes that GitHub has used."""
+    return re.sub('[`\u00b4\u2018\u2019"]', "'", " ".join(text.split()))
+
+
+# Signs
+
+
+def _has(sign: Sign | None, seen: _Seen) -> bool:
+    """Whether an answer has a row's sign."""
+    match sign:
+        case Sign.OF_A_PROXY:
+            return _is_of_a_proxy(seen)
+        case Sign.WRONG_API_URL:
+            return _is_of_a_wrong_api_url(seen)
+        case Sign.RATE_LIMIT:
+            return _is_rate_limit(seen)
+        case Sign.CLIENT_ID_TO_OWN_SERVER:
+            is_client_id = seen.issuer is not None and not str(seen.issuer).isdecimal()
+            return is_client_id and not _is_githubs_own(seen.step["url"])
+        case Sign.SUSPENDED:
+            return bool(seen.step.get("suspended"))
+        case Sign.NOT_OF_GIT:
+            return seen.header("content-type") != GIT_ADVERTISEMENT
+        case Sign.TO_LOGIN:
+            place = seen.location
+            return not place.path.endswith("/info/refs") and bool(TO_LOGIN.search(f"{place.hostname} {place.path}"))
+        case Sign.TO_HTTP:
+            return seen.location.scheme == "http"
+        case Sign.TO_ANOTHER_HOST:
+            return _origin(seen.location) != _origin(_split(seen.step["url"]))
+    return True
+
+
+def _is_of_a_proxy(seen: _Seen) -> bool:
+    if seen.status == 407:
+        return True
+    named = f"{seen.header('server')} {seen.header('via')}"
+    # A proxy that looks into TLS names itself on what it passes on as well.
+    passed_on = seen.form != "page" and bool(seen.header("x-github-request-id"))
+    if OF_A_PROXY.search(named) and not passed_on:
+        return True
+    if seen.form == "page" and BLOCKED.search(seen.said):
+        return True
+    if seen.form in ("page", "text") and OF_A_PROXY.search(seen.said):
+        return True
+    host = _split(seen.step["url"]).hostname or ""
+    return seen.form == "page" and bool(GITHUBS_API.fullmatch(host)) and not seen.header("x-github-request-id")
+
+
+def _is_of_a_wrong_api_url(seen: _Seen) -> bool:
+    """By the address alone, or by what GitHub's web server says to a POST that has no cookie."""
+    url = seen.step["url"]
+    if "cookies must be enabled to use github" in seen.said.lower():
+        return True
+    if seen.status is not None and 300 <= seen.status < 400:
+        return bool(GITHUBS_WEB.fullmatch(_split(url).hostname or ""))
+    return bool(_other_api_url(url)) and (_is_githubs_own(url) or seen.form in ("page", "text", "none"))
+
+
+def _is_rate_limit(seen: _Seen) -> bool:
+    """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
+    if seen.status == 429:
+        return True
+    if seen.form == "page" or (seen.form in ("text", "other_json") and not seen.at_git):
+        return False
+    told_to_wait = seen.header("retry-after") != "" or seen.header("x-ratelimit-remaining") == "0"
+    return told_to_wait or bool(LIMITED.search(seen.said))
+
+
+# Addresses
+
+
+def _split(url: object) -> SplitResult:
+    """The parts of an address that may be none."""
+    try:
+        parts = urlsplit(str(url))
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _location(step: Mapping[str, Any]) -> SplitResult:
+    try:
+        return _split(urljoin(str(step["url"]), _header(step, "location")))
+    except ValueError:
+        return urlsplit("")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _is_githubs_own(url: object) -> bool:
+    """Whether the host is github.com or ghe.com, and no GitHub Enterprise Server."""
+    host = _split(url).hostname or ""
+    return bool(GITHUBS_WEB.fullmatch(host) or GITHUBS_API.fullmatch(host))
+
+
+def _other_api_url(url: object) -> str:
+    """What api_url should be instead, by its form; empty where the form is right.
+
+    >>> _other_api_url("https://github.com/app/installations/1")
+    'https://api.github.com'
+    >>> _other_api_url("https://acme.ghe.com/api/v3/app/installations/1")
+    'https://api.acme.ghe.com'
+    >>> _other_api_url("https://ghes.acme.example:8443/app/installations/1")
+    'https://ghes.acme.example:8443/api/v3'
+    """
+    parts = _split(url)
+    host, has_prefix = parts.hostname or "", parts.path.startswith("/api/")
+    if GITHUBS_API.fullmatch(host):
+        return f"https://{host}" if has_prefix else ""
+    if GITHUBS_WEB.fullmatch(host):
+        return f"https://api.{host.removeprefix('www.')}"
+    return "" if has_prefix or host.startswith("api.") else f"https://{parts.netloc.rpartition('@')[2]}/api/v3"
+
+
+# What to do next
+
+
+def _hints(step: Mapping[str, Any]) -> dict[str, str]:
+    """What a row's fields in braces are for this step."""
+    at_git = step["step"] == "repository"
+    expected = "" if at_git else _other_api_url(step["url"])
+    answered_by = ", ".join(f"{name}: {_header(step, name)}" for name in ("server", "via") if _header(step, name))
+    said = _straight(step.get("message") or step.get("body") or "")
+    named = re.search(r"\bthe '?([\w.\-]+)'? (?:organi[sz]ation|enterprise)\b", said, re.IGNORECASE)
+    return {
+        "owner": named[1] if named else "the organisation or enterprise",
+        "egress": _egress(step, said),
+        "repository": str(step.get("repository")),
+        "host": _split(step["url"]).netloc.rpartition("@")[2],
+        "setting": "git_url" if at_git else "api_url",
+        "expected": expected or "the address of the API",
+        "expected_too": f" ({expected})" if expected else "",
+        "wait_s": f"{_rate_limit_wait_s(step):.0f}",
+        "answered_by": answered_by or "its headers do not say who it is",
+        "to": _location(step)._replace(query="", fragment="").geturl() or "no address",
+        "read_it": _read_it(step),
+    }
+
+
+def _egress(step: Mapping[str, Any], said: str) -> str:
+    """What is known of the address that GitHub saw: its own words, else the proxy, else the IP version."""
+    for word in re.findall(r"[0-9A-Fa-f:.]*[.:][0-9A-Fa-f:.]+", said):
+        try:
+            return f"GitHub saw the address {ipaddress.ip_address(word.strip('.'))}: add it."
+        except ValueError:
+            continue
+    if step.get("proxy"):
+        return f"The request went through the proxy {step['proxy']}: add the address that this proxy goes out with."
+    version = _ip_version(step.get("sent_to"))
+    way = f"It went out over {version}, without a proxy" if version else "The request went out without a proxy"
+    return f"{way}: add the public {version or 'IP'} address of this node, or of the NAT gateway before it."
+
+
+def _ip_version(address: object) -> str:
+    try:
+        return f"IPv{ipaddress.ip_address(str(address).partition('%')[0]).version}"
+    except ValueError:
+        return ""
+
+
+def _renamed(steps: Iterable[Mapping[str, Any]]) -> str:
+    """Which repositories answered under another name."""
+    names = {
+        str(step.get("repository")): "/".join(_split(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])
+        for step in steps
+        if step.get("moved_to")
+    }
+    return "; ".join(f"{old} is now {new}: git follows its redirect, give the new name" for old, new in names.items())
 
 
 def _read_it(step: Mapping[str, Any]) -> str:
@@ -263,73 +347,12 @@ def _read_it(step: Mapping[str, Any]) -> str:
     return f"Read the answer, whole in report.json under `seen`{refers}; then check again."
 
 
-def _classify_no_answer(step: Mapping[str, Any]) -> Answer:
-    """By the phase that failed (the probe's ``HttpsError``): each has a next step of its own."""
-    phase, kind = step["error"]["phase"], step["error"].get("kind")
-    host = urlsplit(step["url"]).netloc
-    setting = "git_url" if step["step"] == "repository" else "api_url"
-    if kind == "certificate_time":
-        return Answer(
-            "certificate_time", AnswerKey.CERTIFICATE_TIME, "the certificate is not valid at the node's time", step
-        )
-    if kind == "not_github":
-        remedy = f"See that {setting} is GitHub's own address, and that no proxy answers in its place. {_read_it(step)}"
-        return Answer("unclear", AnswerKey.NOT_GITHUB, "a success that is none of GitHub's", step, remedy)
-    key, meaning, remedy = NO_ANSWER.get((phase, kind)) or NO_ANSWER.get((phase, None)) or NO_ANSWER["reply", None]
-    return Answer("network", key, f"no answer ({meaning})", step, remedy.format(host=host, setting=setting))
-
-
-NO_ANSWER: dict[tuple[str, str | None], tuple[AnswerKey, str, str]] = {
-    ("url", None): (AnswerKey.BAD_URL, "url", "Give {setting} as an https:// address."),
-    ("dns", None): (
-        AnswerKey.NO_DNS,
-        "dns",
-        "See that this node resolves the name in {host}: /etc/resolv.conf, its resolver, or a typo in {setting}.",
-    ),
-    ("connect", None): (
-        AnswerKey.NO_CONNECTION,
-        "connect",
-        "Let this node reach {host} over TCP: routes, firewalls; where the way out is a proxy, name it in gate_environment "
-        "(HTTPS_PROXY).",
-    ),
-    ("proxy", None): (
-        AnswerKey.PROXY,
-        "proxy",
-        "See that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this node, lets it CONNECT to "
-        "{host}, and accepts the user and password given; what needs no proxy goes into NO_PROXY.",
-    ),
-    ("tls", "unknown_ca"): (
-        AnswerKey.UNKNOWN_CA,
-        "tls: unknown CA",
-        "Give the CA of {host} in ca_file, or install it on this node; where a proxy intercepts TLS, that is the proxy's CA.",
-    ),
-    ("tls", "wrong_name"): (
-        AnswerKey.WRONG_NAME,
-        "tls: wrong name",
-        "See that {setting} has the name that the certificate of {host} is for, and that this node's DNS or /etc/hosts does not "
-        "lead elsewhere.",
-    ),
-    ("tls", None): (
-        AnswerKey.TLS,
-        "tls",
-        "See what is at {host}, and between: a port that does not speak TLS, or a firewall that cuts or holds up the handshake.",
-    ),
-    ("reply", None): (
-        AnswerKey.NO_REPLY,
-        "reply",
-        "TLS was made, but no whole answer came. Check again, with more gate_timeout_s if it is slow; see what proxies and "
-        "firewalls between this node and {host} do to long packets and connections.",
-    ),
-}
-"""By phase and kind: what failed, by its key and in words, and what to do next."""
-
-
 def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
     """For how long GitHub's rate limit asks to wait, in seconds; None where it did not answer."""
-    step = classify(attempt).step
-    if step is None or step.get("error") or not _is_rate_limit(step):
+    answer = classify(attempt)
+    if answer.key is not AnswerKey.RATE_LIMIT or answer.step is None:
         return None
-    return _rate_limit_wait_s(step)
+    return _rate_limit_wait_s(answer.step)
 
 
 def _rate_limit_wait_s(step: Mapping[str, Any]) -> float:
@@ -361,11 +384,3 @@ def _until_reset_s(headers: Mapping[str, Any]) -> float | None:
     except (ValueError, OverflowError):
         return None
     return None if reset_s is None else reset_s - date_s
-
-
-def _is_rate_limit(step: Mapping[str, Any]) -> bool:
-    """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
-    headers = step.get("headers") or {}
-    told_to_wait = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
-    limited = told_to_wait or "rate limit" in (step.get("message") or "").lower()
-    return step["status"] == 429 or (step["status"] == 403 and limited)

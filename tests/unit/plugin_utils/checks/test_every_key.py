@@ -36,6 +36,7 @@ from tests.builders import (
     NS,
     TRUE_NS,
     accepted,
+    app,
     attempt,
     chrony,
     date_api,
@@ -272,6 +273,7 @@ COMMON = {
 }
 
 WITH_TOKEN = step("token", 201)
+ISSUER = "'Issuer' claim ('iss') must be an Integer"
 ANSWERS = {
     AnswerKey.ACCEPTED: accepted(),
     AnswerKey.NOT_SENT: not_sent(),
@@ -281,16 +283,29 @@ ANSWERS = {
     AnswerKey.CLOCK: token.clock("now"),
     AnswerKey.CERTIFICATE_TIME: attempt("now", failed_step("token", "tls", "expired", kind="certificate_time")),
     AnswerKey.WRONG_KEY: token.bad_key("now"),
-    AnswerKey.UNUSABLE_ISSUER: attempt("now", step("token", 401, "'Issuer' claim ('iss') must be an Integer")),
+    AnswerKey.NO_PUBLIC_KEY: attempt("now", step("token", 401, "Integration must generate a public key")),
+    AnswerKey.UNUSABLE_ISSUER: attempt("now", step("token", 401, ISSUER, url="https://api.github.com/app")),
+    AnswerKey.NEEDS_APP_ID: attempt("now", step("token", 401, ISSUER)),
     AnswerKey.NO_ISSUER: attempt("now", step("token", 401, "Missing 'issuer' claim ('iss') in assertion")),
     AnswerKey.UNKNOWN_APP: attempt("now", step("token", 404, "Integration not found")),
     AnswerKey.UNKNOWN_INSTALLATION: token.no_access("now"),
     AnswerKey.SUSPENDED: attempt("now", step("token", 403, "This installation has been suspended")),
-    AnswerKey.NOT_GRANTED: attempt("now", step("token", 422)),
+    AnswerKey.IP_ALLOW_LIST: attempt("now", step("token", 403, "The `acme` organization has an IP allow list enabled")),
+    AnswerKey.SAML: attempt("now", step("token", 403, "Resource protected by organization SAML enforcement.")),
+    AnswerKey.ACCOUNT_SUSPENDED: attempt("now", step("token", 403, "Sorry. Your account was suspended")),
+    AnswerKey.TERMS_OF_SERVICE: attempt("now", step("token", 403, "It violates GitHub's terms of service.")),
+    AnswerKey.REPOSITORY_BLOCKED: attempt("now", WITH_TOKEN, repository_step(451, message="Repository access blocked")),
+    AnswerKey.NOT_GRANTED: attempt("now", step("token", 422, "The permissions requested are not granted.")),
     AnswerKey.UNREADABLE_REPOSITORY: attempt("now", WITH_TOKEN, repository_step(404)),
     AnswerKey.TOKEN_NOT_ACCEPTED: attempt("now", WITH_TOKEN, repository_step(401, message="Bad credentials")),
     AnswerKey.NO_USER_AGENT: attempt("now", step("token", 403, body="Request forbidden by administrative rules.")),
+    AnswerKey.NO_AUTHORIZATION: attempt("now", step("token", 401, "Requires authentication")),
     AnswerKey.RATE_LIMIT: token.limited("now"),
+    AnswerKey.WEB_ADDRESS: attempt("now", step("token", 403, body="Cookies must be enabled to use GitHub.")),
+    AnswerKey.PROXY_PAGE: attempt("now", step("token", 403, body="<html>Zscaler</html>")),
+    AnswerKey.REDIRECT_TO_LOGIN: attempt("now", step("token", 302, headers={"location": "/login"})),
+    AnswerKey.REDIRECT_TO_HTTP: attempt("now", step("token", 302, headers={"location": "http://api.github.lab/"})),
+    AnswerKey.REDIRECT_TO_ANOTHER_HOST: attempt("now", step("token", 301, headers={"location": "https://new.lab/"})),
     AnswerKey.REDIRECT: attempt("now", step("token", 301)),
     AnswerKey.SERVER_ERROR: attempt("now", step("token", 502)),
     AnswerKey.NOT_GITHUB: attempt("now", failed_step("token", "reply", "no token", kind="not_github")),
@@ -333,7 +348,7 @@ def test_a_node_shows_every_key_that_checks_share(key):
 
 @pytest.mark.parametrize("key", AnswerKey)
 def test_an_attempt_ends_with_every_kind_of_answer(key):
-    assert classify(ANSWERS[key]).key is key
+    assert classify(ANSWERS[key], app()["issuer"]).key is key
 
 
 @pytest.mark.parametrize("key", sorted(set(AnswerKey) - {AnswerKey.ACCEPTED}))
