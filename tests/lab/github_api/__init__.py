@@ -30,13 +30,31 @@ answer                                                           basis
   neither digits nor the client ID of an App                 T    actions/create-github-app-token #386
 404 Integration not found: digits of no App                  T
 404 Not Found: unknown installation                          R    PyGithub GithubIntegration replay data
+401 Integration must generate a public key                   T    octokit/octokit.rb #1080
+403 ... has an IP allow list enabled, ...
+  at the mint                                                T    databricks/cli #2702
+  in use                                                     T    RayLabsHQ/gitea-mirror #46
+  info/refs, with the address                                T    a public log of actions/checkout
+403 Resource protected by organization SAML enforcement      T    cli/cli #2661; not at the mint: I
+  info/refs                                                  T    desktop/desktop #9055, Mergifyio/mergify #1145
+403 Sorry. Your account was suspended                        T    many
+  info/refs                                                  T    github/site-policy #1258
+403 Repository access blocked                                T    many; that it is for the terms of service: I
+  info/refs                                                  T    the wording is not stable
+403 You have triggered an abuse detection mechanism ...      T    renovate and many: old GHES
+301 of a renamed repository, at the API and info/refs        D    its Location by name, not by ID: made up
+GHES without /api/v3
+  404, a page                                                T    octokit, renovate; the page is made up
+  403 Cookies must be enabled to use GitHub., text           T    octokit/octokit.js #544
+old GHES: `iss` as a client ID is unusable                   I    the message: as above
 403 This installation has been suspended
   asked for a token                                          T    octokit/octokit.rb #1307
   its tokens used                                            I
 403 plain text, no User-Agent                                T    diegohaz/rest #213 and many; D says it is rejected
 201 for a token, its fields, `metadata: read` always in it   R    PyGithub GithubIntegration replay data; D
   tokens of 36 characters after ghs_                         R    the same
-  about 520 characters with dots                             T    seen since 2026; where the dots are is made up
+  about 520 characters, ghs_APPID_JWT                        D    since 2026; what its JWT says is made up
+201 for the body `null` and for none                         T    ghinstallation sends `null`
 422 The permissions requested are not granted ...            R    PyGithub testGetAccessTokenWithInvalidPermissions
 422 There is at least one repository ...                     T    the whole sentence, many
 422 Invalid request. (lists that are no lists, over 500)     I    the 500: D
@@ -70,6 +88,7 @@ No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
 
 from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, REPOSITORY_IDS
 from .control import Control, ControlError
+from .refusing import REASONS, SERVERS
 from .running import RunningApi, running_api
 from .tokens import TOKEN_FORMS
 
@@ -78,7 +97,9 @@ __all__ = [
     "CLIENT_ID",
     "INSTALLATION_ID",
     "OWNER",
+    "REASONS",
     "REPOSITORY_IDS",
+    "SERVERS",
     "TOKEN_FORMS",
     "Control",
     "ControlError",

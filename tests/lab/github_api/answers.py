@@ -30,6 +30,11 @@ NO_USER_AGENT = (
     "(https://docs.github.com/en/rest/overview/resources-in-the-rest-api#user-agent-required). "
     "Check https://developer.github.com for other possible causes.\r\n"
 )
+COOKIES = "Cookies must be enabled to use GitHub."
+WEB_PAGE = (
+    '<!DOCTYPE html>\n<html lang="en"><head><title>Page not found &middot; GitHub</title></head><body></body></html>\n'
+)
+MOVED = "Moved Permanently"
 GIT_NO_CREDENTIALS = "Repository not found."
 GIT_BAD_CREDENTIALS = "Invalid username or token. Password authentication is not supported for Git operations."
 GIT_NO_CONTENTS = "Write access to repository not granted."
@@ -41,13 +46,15 @@ DOCS_RATE = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
 
 @dataclass(frozen=True)
 class Request:
-    """One request; the path is without query and without GHES' prefix."""
+    """One request; the path is without query and without GHES' prefix, which `of_ghes` says was there."""
 
     method: str
     path: str
     query: Mapping[str, list[str]]
     headers: Message  # looked up in any case
     body: bytes
+    of_ghes: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,14 +48,14 @@ def claims_for_the_log(claims: dict[str, Any]) -> dict[str, Any]:
     return logged
 
 
-def check_jwt(authorization: str, app_public_pem: str, now_s: float) -> None:
+def check_jwt(authorization: str, app_public_pem: str, now_s: float, *, takes_client_id: bool = True) -> None:
     """RefusedError for a header `Authorization` that is not the App's at this second of the API's clock."""
     scheme, _, assertion = authorization.partition(" ")
     claims = unverified_claims(assertion) if scheme.lower() == "bearer" else None
     if claims is None:
         raise RefusedError(refusal(401, NOT_DECODED))
 
-    _check_issuer(claims.get("iss"))
+    _check_issuer(claims.get("iss"), takes_client_id=takes_client_id)
     try:
         PyJWS().decode(assertion, app_public_pem, algorithms=["RS256"])
     except jwt.InvalidTokenError:
@@ -73,10 +73,10 @@ def _check_times(claims: dict[str, Any], now_s: int) -> None:
         raise RefusedError(refusal(401, IAT_FUTURE))
 
 
-def _check_issuer(iss: object) -> None:
+def _check_issuer(iss: object, *, takes_client_id: bool) -> None:
     if iss is None or iss == "":
         raise RefusedError(refusal(401, ISS_MISSING))
-    if iss == CLIENT_ID:
+    if iss == CLIENT_ID and takes_client_id:
         return
     if not (is_integer(iss) or (isinstance(iss, str) and re.fullmatch("[0-9]+", iss))):
         raise RefusedError(refusal(401, ISS_UNUSABLE))

@@ -17,6 +17,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "set_clock_offset": GitHub.set_clock_offset,
     "script": GitHub.script,
     "suspend": GitHub.suspend,
+    "refuse": GitHub.refuse,
+    "rename": GitHub.rename,
+    "set_server": GitHub.set_server,
     "set_token_form": GitHub.set_token_form,
     "set_rate_limit": GitHub.set_rate_limit,
     "tokens": GitHub.tokens,
@@ -112,8 +115,20 @@ class Control:
         """Suspends the installation, or ends that."""
         self._do("suspend", suspended=suspended)
 
+    def refuse(self, reason: str | None) -> None:
+        """Refuses everything for one of REASONS; None ends that."""
+        self._do("refuse", reason=reason)
+
+    def rename(self, old: str, new: str) -> None:
+        """The repository OWNER/NAME `old`, of the App or renamed before, is `new` from now on; `old` redirects there."""
+        self._do("rename", old=old, new=new)
+
+    def set_server(self, server: str) -> None:
+        """Answers as one of SERVERS."""
+        self._do("set_server", server=server)
+
     def set_token_form(self, form: str) -> None:
-        """`short` (ghs_ and 36 characters) or `long` (about 520, with dots)."""
+        """`short` (ghs_ and 36 characters) or `long` (about 520: ghs_APPID_JWT)."""
         self._do("set_token_form", form=form)
 
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:

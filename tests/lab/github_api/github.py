@@ -17,17 +17,20 @@ from typing import Any, TextIO
 
 from .answers import (
     BAD_CREDENTIALS,
+    COOKIES,
     DOCS_INSTALLATION,
     DOCS_MINT,
     DOCS_RATE,
     GIT_BAD_CREDENTIALS,
     GIT_NO_CONTENTS,
     GIT_NO_CREDENTIALS,
+    MOVED,
     NO_CREDENTIALS,
     NO_USER_AGENT,
     NOT_FOUND,
     RATE_LIMITED,
     SUSPENDED,
+    WEB_PAGE,
     Answer,
     RefusedError,
     Request,
@@ -46,6 +49,7 @@ from .app import (
     upload_pack_advertisement,
 )
 from .claims import check_jwt
+from .refusing import REASONS, SERVERS
 from .script import RateLimit, Scripted
 from .tokens import (
     TOKEN_FORMS,
@@ -74,6 +78,9 @@ class GitHub:
             self._clock_offset_s = 0.0
             self._scripted: list[Scripted] = []
             self._suspended_at_s: float | None = None
+            self._reason: str | None = None
+            self._server = "github.com"
+            self._renamed: dict[str, str] = {}
             self._token_form = "short"
             self._rate_limit: RateLimit | None = None
             self._tokens: dict[str, Token] = {}
@@ -95,6 +102,28 @@ class GitHub:
         """Suspends the installation from now on, or ends that."""
         with self._lock:
             self._suspended_at_s = self.now_s() if suspended else None
+
+    def refuse(self, reason: str | None) -> None:
+        """Refuses everything for one of REASONS from now on; None ends that."""
+        if reason is not None and reason not in REASONS:
+            raise ValueError(f"reason {reason!r} is not one of: {', '.join(REASONS)}")
+        with self._lock:
+            self._reason = reason
+
+    def rename(self, old: str, new: str) -> None:
+        """Names a repository anew; the old name redirects to the new one."""
+        with self._lock:
+            if self._first_name(old) is None:
+                raise ValueError(f"{old!r} is no repository of the App")
+            self._renamed.pop(new.lower(), None)
+            self._renamed[old.lower()] = new
+
+    def set_server(self, server: str) -> None:
+        """Answers from now on as one of SERVERS."""
+        if server not in SERVERS:
+            raise ValueError(f"server {server!r} is not one of: {', '.join(SERVERS)}")
+        with self._lock:
+            self._server = server
 
     def set_token_form(self, form: str) -> None:
         """What tokens look like from now on: one of TOKEN_FORMS."""
@@ -167,6 +196,8 @@ class GitHub:
 
     def _route(self, request: Request) -> Answer:
         method = "GET" if request.method == "HEAD" else request.method
+        if self._server != "github.com" and not request.of_ghes and not request.path.endswith("/info/refs"):
+            return self._web_page(method)
         for endpoint_method, pattern, endpoint in ENDPOINTS:
             match = re.fullmatch(pattern, request.path)
             if method == endpoint_method and match:
@@ -176,6 +207,12 @@ class GitHub:
                     return refused.answer
         return refusal(404, NOT_FOUND)
 
+    def _web_page(self, method: str) -> Answer:
+        """What a GitHub's web server says to whom asks it for the API."""
+        if method != "GET":
+            return text_answer(403, COOKIES)
+        return Answer(404, WEB_PAGE.encode(), "text/html; charset=utf-8", message="a web page")
+
     def _root(self, _request: Request) -> Answer:
         return json_answer(200, {"rate_limit_url": "/rate_limit", "repository_url": "/repos/{owner}/{repo}"})
 
@@ -183,16 +220,16 @@ class GitHub:
         return text_answer(200, "Anything added dilutes everything else.")
 
     def _app(self, request: Request) -> Answer:
-        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        self._check_jwt(request)
         return json_answer(200, app_json())
 
     def _installation(self, request: Request, installation_id: str) -> Answer:
-        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        self._check_jwt(request)
         self._check_installation(installation_id, DOCS_INSTALLATION)
         return json_answer(200, installation_json(self._suspended_at_s))
 
     def _mint(self, request: Request, installation_id: str) -> Answer:
-        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        self._check_jwt(request)
         self._check_installation(installation_id, DOCS_MINT)
         self._check_not_suspended()
         wanted = json_object(request.body)
@@ -231,6 +268,31 @@ class GitHub:
         }
         return json_answer(200, content)
 
+    def _repository(self, request: Request, full_name: str) -> Answer:
+        token = self._check_token(request)
+        first_name = self._first_name(full_name)
+        if first_name is None or first_name not in token.repositories:
+            return refusal(404, NOT_FOUND)
+        new_name = self._renamed.get(full_name.lower())
+        if new_name is None:
+            return json_answer(200, repository(first_name))
+        host = request.headers.get("Host", "")
+        prefix = "/api/v3" if request.of_ghes else ""
+        url = f"https://{host}{prefix}/repos/{new_name}"
+        moved = refusal(301, MOVED)
+        content = {**json.loads(moved.body), "url": url}
+        return replace(moved, body=json.dumps(content).encode(), headers={"Location": url})
+
+    def _first_name(self, full_name: str) -> str | None:
+        """The name that a repository of the App had before all renaming; None if it is none of the App's."""
+        name = full_name.lower()
+        first_names = {new.lower(): old for old, new in self._renamed.items()}
+        for _ in range(len(first_names) + 1):
+            if name not in first_names:
+                break
+            name = first_names[name]
+        return name if name in {f"{OWNER}/{known}" for known in REPOSITORY_IDS} else None
+
     def _info_refs(self, request: Request, full_name: str) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
         scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
@@ -245,13 +307,31 @@ class GitHub:
 
     def _advertisement(self, request: Request, token: Token, full_name: str) -> Answer:
         self._check_not_suspended()
-        if full_name.lower() not in token.repositories or request.query.get("service") != ["git-upload-pack"]:
+        reason = REASONS.get(self._reason or "")
+        if reason is not None and reason.at_git is not None:
+            return text_answer(403, reason.at_git.format(address=request.address))
+        if self._first_name(full_name) not in token.repositories or request.query.get("service") != ["git-upload-pack"]:
             return text_answer(404, "Repository not found.")
+        if full_name.lower() in self._renamed:
+            new_name, host = self._renamed[full_name.lower()], request.headers.get("Host", "")
+            location = f"https://{host}/{new_name}.git/info/refs?service=git-upload-pack"
+            return Answer(301, content_type="text/html", headers={"Location": location}, message=MOVED)
         if "contents" not in token.permissions:
             return text_answer(403, GIT_NO_CONTENTS)
         return Answer(200, upload_pack_advertisement(full_name), "application/x-git-upload-pack-advertisement")
 
     # what the endpoints ask first
+
+    def _check_jwt(self, request: Request) -> None:
+        reason = REASONS.get(self._reason or "")
+        if reason is not None and reason.at_mint:
+            raise RefusedError(refusal(reason.status, reason.message, DOCS_MINT))
+        check_jwt(
+            request.headers.get("Authorization", ""),
+            self._app_public_pem,
+            self.now_s(),
+            takes_client_id=self._server != "old_ghes",
+        )
 
     def _check_installation(self, installation_id: str, documentation_url: str) -> None:
         if installation_id != str(INSTALLATION_ID):
@@ -269,6 +349,9 @@ class GitHub:
         if token is None:
             raise RefusedError(refusal(401, BAD_CREDENTIALS))
         self._check_not_suspended()
+        reason = REASONS.get(self._reason or "")
+        if reason is not None and (reason.at_mint or request.method != "DELETE"):
+            raise RefusedError(refusal(reason.status, reason.message))
         return token
 
     def _live_token(self, value: str) -> Token | None:
@@ -289,5 +372,6 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", "/app/installations/([^/]+)/access_tokens", GitHub._mint),
     ("DELETE", "/installation/token", GitHub._revoke),
     ("GET", "/installation/repositories", GitHub._repositories),
+    ("GET", "/repos/([^/]+/[^/]+)", GitHub._repository),
     ("GET", r"/([^/]+/[^/]+?)(?:\.git)?/info/refs", GitHub._info_refs),
 )

@@ -41,6 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
             query=urllib.parse.parse_qs(url.query),
             headers=self.headers,
             body=self.rfile.read(int(self.headers.get("Content-Length", 0))),
+            address=self.client_address[0],
+            of_ghes=re.match("/api/v3(?=/|$)", url.path) is not None,
         )
         scripted = github.take_scripted(request.method, request.path)
         if scripted is not None:

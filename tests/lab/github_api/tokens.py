@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .answers import DOCS_MINT, INVALID_REQUEST, NOT_GRANTED, NOT_INSTALLED, RefusedError, refusal
-from .app import GRANTED, REPOSITORY_IDS
+from .app import APP_ID, GRANTED, REPOSITORY_IDS
 from .claims import is_integer
 
 TOKEN_LIFETIME_S = 3600
@@ -36,6 +37,8 @@ def json_object(body: bytes) -> dict[str, Any]:
         content = json.loads(body or b"{}")
     except ValueError:
         raise RefusedError(refusal(400, "Problems parsing JSON", DOCS_MINT)) from None
+    if content is None:  # ghinstallation's body, if it narrows nothing
+        return {}
     if not isinstance(content, dict):
         raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
     return content
@@ -68,7 +71,15 @@ def new_token(form: str) -> str:
     """A random value in one of TOKEN_FORMS."""
     if form == "short":
         return "ghs_" + _characters(36)
-    return "ghs_" + ".".join(_characters(length) for length in (96, 334, 84))
+    return f"ghs_{APP_ID}_{_stateless()}"
+
+
+def _stateless() -> str:
+    """A JWT by its form, of a length that makes the whole token about 520 characters."""
+    header = {"alg": "ES256", "kid": _characters(16), "typ": "JWT"}
+    claims = {"iss": "github", "jti": _characters(241)}
+    parts = (*(json.dumps(part, separators=(",", ":")).encode() for part in (header, claims)), secrets.token_bytes(64))
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
 
 def _characters(count: int) -> str:
