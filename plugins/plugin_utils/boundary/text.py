@@ -66,7 +66,8 @@ def finite(text: str) -> float:
 _FORMS = (
     *((f"gh{kind}_", re.compile(rf"(?<![A-Za-z0-9])gh{kind}_[\w.\-]{{6,}}")) for kind in "opsur"),
     ("github_pat_", re.compile(r"github_pat_\w{6,}")),
-    ("eyJ", re.compile(r"(?<![\w.\-])eyJ[\w\-]{5,}\.[\w.\-]+")),
+    # Of a stateless token, ghs_APPID_JWT, the beginning may be cut off.
+    ("eyJ", re.compile(r"(?<![\w.\-])(?:\d{1,20}_)?eyJ[\w\-]{5,}\.[\w.\-]+")),
 )
 # What was decoded begins anywhere, so these are of one length. One by one, as each begins with letters that are found fast.
 _ENCODED_FORMS = [

@@ -78,6 +78,7 @@ def test_a_jwt_that_was_sent_is_recognised_in_every_code(code, before):
         "eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
         "ghs_16C7e42F292c6912E7710c838347Ae178B4a",
         "ghs_1234567_eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln",
+        "1234567_eyJhbGciOiJSUzI1NiJ9.eyJpYXQiOjF9.c2ln",
         "github_pat_11ABCDEFG0abcdefghij_klmnop",
     ],
 )
