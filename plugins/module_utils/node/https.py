@@ -139,6 +139,14 @@ class Connection:
         """``host:port`` of the environment's proxy, if the connection goes through one."""
         return self._proxy and self._proxy.address
 
+    @property
+    def addresses(self) -> tuple:
+        """After ``connect``: this node's IP address, and the one that it is connected to (a proxy's if there is one)."""
+        try:
+            return self._http.sock.getsockname()[0], self._http.sock.getpeername()[0]
+        except OSError:  # the other side has closed it already
+            return None, None
+
     def connect(self):
         """Resolves the name, connects and makes TLS, if that is not done."""
         if self._http.sock is None:

@@ -13,19 +13,21 @@ import functools
 import json
 import re
 import time
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from ..node.background import describe, gather
 from ..node.https import Connection, HttpsError, certificate_validity, tls_context
 
 USER_AGENT = "skewgate"
-KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type")
+KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type", "server", "via", "location")
 GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"  # git's http-protocol documentation
 MAX_BODY_CHARS = 2000
 MAX_GIT_BYTES = 64 * 1024
 # A fresh token may be unknown to some of GitHub's machines for a moment.
 USE_TRIES = 3
 USE_SPACING_S = 1.0
+# Of a renamed repository; it may have been renamed more than once.
+GIT_REDIRECTS = 3
 
 REDACTED = "[redacted]"
 SECRET_FORMS = re.compile(
@@ -49,7 +51,13 @@ def collect(apps: list, timeout_s: float) -> list:
 
 def bound_s(apps: list, timeout_s: float) -> float:
     """How long ``collect`` lasts at most: a token must not outlive the run because nobody waited for its revocation."""
-    exchanges = max((len(app["attempts"]) * (1 + len(app["repositories"]) + 2 * USE_TRIES) for app in apps), default=0)
+    exchanges = max(
+        (
+            len(app["attempts"]) * (1 + (1 + GIT_REDIRECTS) * (len(app["repositories"]) + USE_TRIES) + USE_TRIES)
+            for app in apps
+        ),
+        default=0,
+    )
     return exchanges * (2 * timeout_s + USE_SPACING_S) + 2
 
 
@@ -155,8 +163,20 @@ class _Caller:
         tries = USE_TRIES
         for repository in self.app["repositories"]:
             url = f"{self.git_url}/{quote(repository)}.git/info/refs?service=git-upload-pack"
-            reach = functools.partial(self._step, "repository", "GET", url, headers, repository=repository)
+            reach = functools.partial(self._reach, url, headers, repository)
             tries -= self._use(tries, reach) - 1
+
+    def _reach(self, url: str, headers: dict, repository: str) -> tuple:
+        """A fetch's first request, which follows a renamed repository's redirect as git does; only the last step stays."""
+        step, content = self._step("repository", "GET", url, headers, repository=repository)
+        for _ in range(GIT_REDIRECTS):
+            moved_url = _moved_url(step)
+            if not moved_url:
+                break
+            self.steps.pop()
+            step, content = self._step("repository", "GET", moved_url, headers, repository=repository)
+            step["moved_to"] = moved_url.rpartition("/info/refs")[0]
+        return step, content
 
     def _use(self, tries: int, call) -> int:
         """Calls until a fresh token is known, and returns how many tries it took; only the last one's step stays."""
@@ -194,6 +214,8 @@ class _Caller:
             "duration_s": 0.0,
             "repository": repository,
             "proxy": None,
+            "sent_from": None,
+            "sent_to": None,
             "error": None,
         }
         self.steps.append(step)
@@ -203,6 +225,7 @@ class _Caller:
             connection = Connection(url, tls_context(self.app.get("ca_pem")), self.timeout_s)
             step["proxy"] = connection.proxy
             connection.connect()
+            step["sent_from"], step["sent_to"] = connection.addresses
             step["node_wall_s"] = time.time()
             parts = urlsplit(url)
             target = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -216,11 +239,7 @@ class _Caller:
                 step["error"]["certificate"] = certificate_validity(url, self.app.get("ca_pem"), self.timeout_s)
         else:
             step["status"] = reply.status
-            step["headers"] = {
-                key: value
-                for key, value in reply.headers.items()
-                if key in KEPT_HEADERS or key.startswith("x-ratelimit-")
-            }
+            step["headers"] = self._kept(reply.headers)
             if 200 <= reply.status < 300:
                 answer = reply.body
                 if name == "repository" and reply.headers.get("content-type") != GIT_ADVERTISEMENT:
@@ -229,6 +248,10 @@ class _Caller:
                 step.update(self._refusal(reply.body))
         step["duration_s"] = round(time.monotonic() - begun_s, 6)
         return step, answer
+
+    def _kept(self, headers: dict) -> dict:
+        kept = (key for key in headers if key in KEPT_HEADERS or key.startswith("x-ratelimit-"))
+        return {key: self._shown(headers[key]) for key in kept}
 
     def _refusal(self, body: bytes) -> dict:
         said = _json_object(body)
@@ -241,6 +264,25 @@ class _Caller:
     def _shown(self, text):
         # Redacted before it is cut: half a token no longer has a token's form.
         return redact(text, self.secrets)[:MAX_BODY_CHARS] if isinstance(text, str) else None
+
+
+def _moved_url(step: dict) -> str:
+    """Where a repository's redirect leads if the credential may be sent there: to the same server alone; "" for any other.
+
+    git follows a redirect of this request, and takes only one that ends as the request does (http.c, update_url_from_redirect).
+    """
+    location = step["headers"].get("location")
+    if step["status"] not in (301, 302, 303, 307, 308) or not location:
+        return ""
+    try:
+        asked, moved = urlsplit(step["url"]), urlsplit(urljoin(step["url"], location))
+        if (moved.scheme, moved.hostname, moved.port or 443) != (asked.scheme, asked.hostname, asked.port or 443):
+            return ""
+    except ValueError:
+        return ""
+    if not moved.path.endswith("/info/refs") or moved.query != asked.query:
+        return ""
+    return f"{asked.scheme}://{asked.netloc}{moved.path}?{moved.query}"
 
 
 def _not_github(message: str) -> dict:

@@ -298,7 +298,9 @@ def _hints(step: Mapping[str, Any]) -> dict[str, str]:
     return {
         "owner": named[1] if named else "the organisation or enterprise",
         "egress": _egress(step, said),
-        "repository": str(step.get("repository")),
+        "repository": f"{step.get('repository')} (now {_new_name(step)})"
+        if step.get("moved_to")
+        else str(step.get("repository")),
         "host": _split(step["url"]).netloc.rpartition("@")[2],
         "setting": "git_url" if at_git else "api_url",
         "expected": expected or "the address of the API",
@@ -333,12 +335,13 @@ def _ip_version(address: object) -> str:
 
 def _renamed(steps: Iterable[Mapping[str, Any]]) -> str:
     """Which repositories answered under another name."""
-    names = {
-        str(step.get("repository")): "/".join(_split(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])
-        for step in steps
-        if step.get("moved_to")
-    }
+    names = {step.get("repository"): _new_name(step) for step in steps if step.get("moved_to")}
     return "; ".join(f"{old} is now {new}: git follows its redirect, give the new name" for old, new in names.items())
+
+
+def _new_name(step: Mapping[str, Any]) -> str:
+    """OWNER/NAME of where a repository's redirect led."""
+    return "/".join(_split(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])
 
 
 def _read_it(step: Mapping[str, Any]) -> str:
