@@ -22,8 +22,8 @@ Kind = Literal[
 ``withheld``: the controller did not sign the JWT, as it would be valid too long after the controller's time."""
 
 Form = Literal["github", "json", "other_json", "page", "text", "none"]
-"""``github``: JSON as GitHub's API has it; ``json``: with ``message``, but without GitHub's ``documentation_url``;
-``other_json``: without ``message``; ``page``: HTML; ``text``: anything else; ``none``: no body."""
+"""``github``: JSON as GitHub's API has it; ``json``: with ``message`` and ``x-github-request-id``, but without
+``documentation_url``; ``other_json``: another's; ``page``: HTML; ``text``: anything else; ``none``: no body."""
 
 
 class AnswerKey(StrEnum):
@@ -94,7 +94,7 @@ SUCCESS, REDIRECTED, REFUSED, FAILED = range(200, 300), range(300, 400), range(4
 GITHUBS: tuple[Form, ...] = ("github",)
 PAGE: tuple[Form, ...] = ("page",)
 SAID: tuple[Form, ...] = ("github", "json")
-"""Words that nobody else uses count without ``documentation_url`` too: some of GitHub's refusals have none."""
+"""Words that say what is refused count without ``documentation_url`` too: some of GitHub's refusals have none."""
 SAID_ANYWHERE: tuple[Form, ...] = ("github", "json", "text", "none")
 """The same for rows of both: git's own words come as ``text``, which at the API is somebody else's."""
 
@@ -164,8 +164,8 @@ ROWS = (
         kind="withheld",
         answer="none: the controller could not measure its own clock, and signs no JWT that is later than it",
         meaning="{why}",
-        remedy="Let this controller reach the servers of gate_ntp_servers (UDP 123) or the GitHub API "
-        "(TCP 443), and see that its own clock is right; then check again.",
+        remedy="Let this controller reach the servers of gate_ntp_servers (UDP 123) or the GitHub API (TCP 443), and "
+        "see that its own clock is right; then check again.",
     ),
     Row(
         key=AnswerKey.NOTHING_ASKED,
@@ -177,8 +177,8 @@ ROWS = (
     Row(
         key=AnswerKey.CLOCK,
         kind="clock",
-        answer="401 `'Issued at' claim ('iat') ...` or `'Expiration time' claim ('exp') ...`; which of them wins "
-        "is not stable",
+        answer="401 `'Issued at' claim ('iat') ...` or `'Expiration time' claim ('exp') ...`; which of them wins is "
+        "not stable",
         meaning="GitHub refused the JWT's times",
         source="hub4j JWTTokenProviderTest (recorded); octokit/auth-app.js #146, #698",
         at=API,
@@ -218,9 +218,9 @@ ROWS = (
         kind="credential",
         answer="the same as in the row below, from a GitHub Enterprise Server to a JWT with a client ID",
         meaning="this GitHub Enterprise Server takes no client ID",
-        remedy="Give app_id (the number on the App's settings page) instead of client_id, here and to the "
-        "clients. GitHub "
-        "Enterprise Server takes client IDs from about 3.14 on: if yours does, compare client_id with that page.",
+        remedy="Give app_id (the number on the App's settings page) instead of client_id, here and to the clients. "
+        "GitHub Enterprise Server takes client IDs from about 3.14 on: if yours does, compare client_id with that "
+        "page.",
         source="the message: actions/create-github-app-token #386; the version: inferred",
         at=API,
         statuses=(401,),
@@ -269,13 +269,11 @@ ROWS = (
     Row(
         key=AnswerKey.IP_ALLOW_LIST,
         kind="access",
-        answer="403 `... the ORG organization has an IP allow list enabled, and ... is not permitted to access "
-        "this resource.`; at git "
-        "`The repository owner has an IP allow list enabled, ...`",
+        answer="403 `... the ORG organization has an IP allow list enabled, and ... is not permitted to access this "
+        "resource.`; at git `The repository owner has an IP allow list enabled, ...`",
         meaning="the IP allow list of {owner} lacks the address that this node goes out with",
         remedy="{egress} An owner adds it on GitHub: settings of the organisation or enterprise, Authentication "
-        "security, IP allow "
-        "list. All nodes that go out the same way need it.",
+        "security, IP allow list. All nodes that go out the same way need it.",
         source="at the mint: databricks/cli #2702; in use: RayLabsHQ/gitea-mirror #46; at git: a public log of "
         "actions/checkout",
         statuses=(401, 403, 404),
@@ -285,17 +283,15 @@ ROWS = (
     Row(
         key=AnswerKey.SAML,
         kind="access",
-        answer="403 `Resource protected by organization SAML enforcement. ...`; at git `The 'ORG' organization "
-        "has enabled or enforced "
-        "SAML SSO. ...`",
+        answer="403 `Resource protected by organization SAML enforcement. ...`; at git `The 'ORG' organization has "
+        "enabled or enforced SAML SSO. ...`",
         meaning="{owner} asks for SAML single sign-on, and does not take this token for signed in",
-        remedy="See that the App is installed in the organisation that owns the repository. If it is, an owner "
-        "of the organisation "
-        "approves the App again in its settings (GitHub Apps): no person can sign in for an App.",
+        remedy="See that the App is installed in the organisation that owns the repository, and that an owner of it "
+        "has approved the App since SAML was enforced (the organisation's settings, GitHub Apps).",
         source="desktop/desktop #9055; Mergifyio/mergify #1145; cli/cli #2661",
         statuses=(401, 403, 404),
         forms=SAID_ANYWHERE,
-        words=r"\bsaml\b|\bsingle sign-?on\b|\bsso\b",
+        words=r"\bsaml\b|\bsingle sign-?on\b",
     ),
     Row(
         key=AnswerKey.SUSPENDED,
@@ -335,8 +331,7 @@ ROWS = (
         key=AnswerKey.REPOSITORY_BLOCKED,
         kind="access",
         answer="403 or 451 `Repository access blocked`; at git `Access to this repository has been disabled by "
-        "GitHub staff ...`, "
-        "`Repository unavailable due to DMCA takedown.`",
+        "GitHub staff ...`, `Repository unavailable due to DMCA takedown.`",
         meaning="GitHub has blocked the repository",
         remedy=f"The owner of the repository asks {SUPPORT}; or take it out of the App's `repositories`.",
         source="GitHub's REST documentation (451); public reports",
@@ -347,12 +342,11 @@ ROWS = (
     Row(
         key=AnswerKey.ACCOUNT_SUSPENDED,
         kind="access",
-        answer="403 `Sorry. Your account was suspended`; at git `Your account is suspended. ...`, `Your account "
-        "is disabled. ...`",
+        answer="403 `Sorry. Your account was suspended`; at git `Your account is suspended. ...`, `Your account is "
+        "disabled. ...`",
         meaning="GitHub has suspended or disabled the account, a user's or an organisation's",
         remedy="An owner of the account that has the App, and of the one where it is installed, looks at its "
-        "settings and billing, and "
-        f"asks {SUPPORT}.",
+        f"settings and billing, and asks {SUPPORT}.",
         source="github/site-policy #1258; gitextensions/gitextensions #3339; desktop/dugite #264",
         statuses=(401, 403, 404),
         forms=SAID_ANYWHERE,
@@ -362,10 +356,10 @@ ROWS = (
     Row(
         key=AnswerKey.TOKEN_NOT_ACCEPTED,
         kind="access",
-        answer="401 `Bad credentials`, or at git `Invalid username or token. ...`",
+        answer="401 `Bad credentials`, `Invalid username or token. ...`",
         meaning="a fresh installation token was not accepted",
-        remedy="It was tried again while it may have been spreading. See that git_url and api_url are of the "
-        "same GitHub.",
+        remedy="It was tried again while it may have been spreading. See that git_url and api_url are of the same "
+        "GitHub.",
         source="GitHub's REST documentation; at git: public reports",
         at=GIT,
         statuses=(401,),
@@ -375,8 +369,7 @@ ROWS = (
     Row(
         key=AnswerKey.UNREADABLE_REPOSITORY,
         kind="access",
-        answer="401, 403 or 404 at git, in its words: `Repository not found.`, `Write access to repository not "
-        "granted.`, "
+        answer="401, 403 or 404 in git's words: `Repository not found.`, `Write access to repository not granted.`, "
         "`Permission to ... denied to ...`",
         meaning="the installation can't read {repository}",
         remedy=UNREADABLE,
@@ -416,8 +409,7 @@ ROWS = (
         answer="a page or text of a proxy (squid, Zscaler, ...) or of a captive portal, with any status; or 407",
         meaning="a proxy, firewall or portal answered instead of GitHub",
         remedy="Let what answered ({answered_by}) pass this node's requests to {host}, or name another proxy in "
-        "gate_environment "
-        "(HTTPS_PROXY); where a portal asks for a login, log this node in. {read_it}",
+        "gate_environment (HTTPS_PROXY); where a portal asks for a login, log this node in. {read_it}",
         source="the products' own pages",
         statuses=range(100, 600),
         forms=("page", "text", "none", "other_json"),
@@ -427,8 +419,7 @@ ROWS = (
         key=AnswerKey.WEB_ADDRESS,
         kind="unclear",
         answer="no JSON (HTML with 200, 403, 404, 406 or 422, `Cookies must be enabled to use GitHub.`) from an "
-        "api_url that is GitHub's "
-        "web address, or a GitHub Enterprise Server's without `/api/v3`",
+        "api_url that is GitHub's web address, or a GitHub Enterprise Server's without `/api/v3`",
         meaning="api_url is not the address of GitHub's API",
         remedy="Give api_url: {expected}, here and to the clients. If that is what it is, see who answers in "
         "GitHub's place. {read_it}",
@@ -443,8 +434,7 @@ ROWS = (
         answer="a redirect to a login page",
         meaning="a redirect to a login page: who answers does not take the credential",
         remedy="See that {setting} is GitHub's own address{expected_too}, and that no portal or single sign-on "
-        "stands before it: "
-        "it led to {to}.",
+        "stands before it: it led to {to}.",
         source="mislav/hub #1100 (single sign-on before a GitHub Enterprise Server)",
         statuses=REDIRECTED,
         sign=Sign.TO_LOGIN,
@@ -454,10 +444,8 @@ ROWS = (
         kind="unclear",
         answer="a redirect to http://",
         meaning="a redirect to plain http, where no credential is sent",
-        remedy="See who answers at {host}: GitHub does not lead to {to}. A load balancer before a GitHub "
-        "Enterprise Server may have to "
-        "say that it speaks https.",
-        source="skewgate's own rule",
+        remedy="See who answers at {host}: GitHub does not lead to {to}. A load balancer before a GitHub Enterprise "
+        "Server may have to say that it speaks https.",
         statuses=REDIRECTED,
         sign=Sign.TO_HTTP,
     ),
@@ -466,9 +454,8 @@ ROWS = (
         kind="unclear",
         answer="a redirect to another host or port",
         meaning="a redirect to another host, to which no credential is sent",
-        remedy="If {to} is where this GitHub is now, give {setting} with that host, here and to the clients; if "
-        "not, see who answers at "
-        "{host}.",
+        remedy="If {to} is where this GitHub is now, give {setting} with that host, here and to the clients; if not, "
+        "see who answers at {host}.",
         source="skewgate's own rule; git asks for credentials anew there",
         statuses=REDIRECTED,
         sign=Sign.TO_ANOTHER_HOST,
@@ -478,17 +465,15 @@ ROWS = (
         kind="unclear",
         answer="another redirect; that of a renamed repository at git is followed",
         meaning="a redirect, which is not followed with a credential",
-        remedy="See that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise "
-        "Server: /api/v3). It led to "
-        "{to}.",
-        source="skewgate's own rule",
+        remedy="See that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise Server: "
+        "/api/v3). It led to {to}.",
         statuses=REDIRECTED,
     ),
     # git
     Row(
         key=AnswerKey.NOT_GIT,
         kind="unclear",
-        answer="200 at git without git's content type, or HTML with any refusal",
+        answer="200 without git's content type",
         meaning="an answer that is none of git's (a proxy's or a login page?)",
         remedy="See that git_url is where the repositories are. {read_it}",
         source="git's http-protocol documentation",
@@ -499,7 +484,7 @@ ROWS = (
     Row(
         key=AnswerKey.NOT_GIT,
         kind="unclear",
-        answer="",
+        answer="400 to 499 as a page (HTML), or as another's JSON",
         meaning="an answer that is none of git's (a proxy's or a login page?)",
         remedy="See that git_url is where the repositories are. {read_it}",
         at=GIT,
@@ -509,7 +494,7 @@ ROWS = (
     Row(
         key=AnswerKey.UNREADABLE_REPOSITORY,
         kind="access",
-        answer="401, 403 or 404 at git, without a word",
+        answer="401, 403 or 404 without a word",
         meaning="the installation can't read {repository}",
         remedy=UNREADABLE,
         source="WeblateOrg/weblate #12011",
@@ -534,9 +519,8 @@ ROWS = (
     Row(
         key=AnswerKey.NOT_GRANTED,
         kind="access",
-        answer="422 at the mint, as `The permissions requested are not granted to this installation.`, `There is "
-        "at least one "
-        "repository ...`",
+        answer="422 at the mint, as `The permissions requested are not granted to this installation.`, `There is at "
+        "least one repository ...`",
         meaning="a repository or permission that was asked for is not granted to the installation",
         remedy=f"{INSTALLATION_SETTINGS}, and grant it, or ask for less in gate_github_apps.",
         source="PyGithub testGetAccessTokenWithInvalidPermissions (recorded); public reports",
@@ -549,9 +533,8 @@ ROWS = (
         kind="access",
         answer="404 `Not Found` to an installation or its mint, in GitHub's JSON",
         meaning="the App has no such installation",
-        remedy="On GitHub, compare installation_id with the number at the end of the address of the "
-        "installation's settings, "
-        "and see that api_url is the GitHub where the App is installed.",
+        remedy="On GitHub, compare installation_id with the number at the end of the address of the installation's "
+        "settings, and see that api_url is the GitHub where the App is installed.",
         source="PyGithub GithubIntegration (recorded)",
         at=API,
         steps=("installation", "token"),
@@ -562,11 +545,11 @@ ROWS = (
     Row(
         key=AnswerKey.NO_AUTHORIZATION,
         kind="unclear",
-        answer="401 `Requires authentication`, `This endpoint requires you to be authenticated.`, `Must "
-        "authenticate to access this API.`",
+        answer="401 `Requires authentication`, `This endpoint requires you to be authenticated.`, `Must authenticate "
+        "to access this API.`",
         meaning="GitHub saw no JWT, which skewgate sends: something between takes it away",
-        remedy="See what proxy rewrites this node's requests to the API, and let it leave the header "
-        "Authorization as it is.",
+        remedy="See what proxy rewrites this node's requests to the API, and let it leave the header Authorization "
+        "as it is.",
         source="GitHub's REST documentation; sindresorhus/notifier-for-github #110 (GitHub Enterprise Server)",
         at=API,
         statuses=(401, 403),
@@ -579,21 +562,18 @@ ROWS = (
         kind="unclear",
         answer="500 and more, as JSON, as the Unicorn page or as that of maintenance",
         meaning="GitHub could not answer",
-        remedy="See https://www.githubstatus.com, or your GitHub Enterprise Server and what is before it, and "
-        "check again.",
+        remedy="See https://www.githubstatus.com, or your GitHub Enterprise Server and what is before it, and check "
+        "again.",
         source="GitHub's documentation",
         statuses=FAILED,
     ),
     Row(
         key=AnswerKey.NOT_GITHUB,
         kind="unclear",
-        answer="a success without what GitHub sends, or a refusal in a JSON that is none of GitHub's: `message` "
-        "without "
-        "`documentation_url`, or no `message`",
+        answer="400 to 499 in another's JSON (an API gateway's): without GitHub's `message` or `documentation_url`",
         meaning="an answer that is none of GitHub's",
-        remedy="See that {setting} is GitHub's own address, and that no proxy or API gateway answers in its "
+        remedy="See that {setting} is GitHub's own address{expected_too}, and that no proxy or API gateway answers in its "
         "place. {read_it}",
-        source="skewgate's own rule",
         at=API,
         statuses=REFUSED,
         forms=("json", "other_json"),
@@ -601,7 +581,7 @@ ROWS = (
     Row(
         key=AnswerKey.NOT_GITHUB,
         kind="unclear",
-        answer="",
+        answer="a success without what GitHub sends: no token, another installation",
         meaning="a success that is none of GitHub's",
         remedy="See that {setting} is GitHub's own address, and that no proxy answers in its place. {read_it}",
         phase="reply",
@@ -613,9 +593,7 @@ ROWS = (
         answer="HTML with any other refusal of the API",
         meaning="a page instead of GitHub's answer: a proxy, firewall or portal answered",
         remedy="See who answers in the place of {host} ({answered_by}), and let it pass this node's requests, or "
-        "name another proxy in "
-        "gate_environment (HTTPS_PROXY). {read_it}",
-        source="skewgate's own rule",
+        "name another proxy in gate_environment (HTTPS_PROXY). {read_it}",
         at=API,
         statuses=REFUSED,
         forms=PAGE,
@@ -626,7 +604,6 @@ ROWS = (
         answer="any other",
         meaning="an answer that is not known",
         remedy="{read_it}",
-        source="skewgate's own rule",
         statuses=(*range(100, 200), *range(300, 1000)),
     ),
     Row(
@@ -668,8 +645,7 @@ ROWS = (
         answer="none: no connection",
         meaning="no answer (connect)",
         remedy="Let this node reach {host} over TCP: routes, firewalls; where the way out is a proxy, name it in "
-        "gate_environment "
-        "(HTTPS_PROXY).",
+        "gate_environment (HTTPS_PROXY).",
         phase="connect",
     ),
     Row(
@@ -677,9 +653,8 @@ ROWS = (
         kind="network",
         answer="none: the proxy does not connect",
         meaning="no answer (proxy)",
-        remedy="See that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this "
-        "node, lets it CONNECT to "
-        "{host}, and accepts the user and password given; what needs no proxy goes into NO_PROXY.",
+        remedy="See that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this node, "
+        "lets it CONNECT to {host}, and accepts the user and password given; what needs no proxy goes into NO_PROXY.",
         phase="proxy",
     ),
     Row(
@@ -687,8 +662,8 @@ ROWS = (
         kind="network",
         answer="none: TLS, a certificate of an unknown CA",
         meaning="no answer (tls: unknown CA)",
-        remedy="Give the CA of {host} in ca_file, or install it on this node; where a proxy intercepts TLS, that "
-        "is the proxy's CA.",
+        remedy="Give the CA of {host} in ca_file, or install it on this node; where a proxy intercepts TLS, that is "
+        "the proxy's CA.",
         phase="tls",
         error="unknown_ca",
     ),
@@ -697,9 +672,8 @@ ROWS = (
         kind="network",
         answer="none: TLS, a certificate for another name",
         meaning="no answer (tls: wrong name)",
-        remedy="See that {setting} has the name that the certificate of {host} is for, and that this node's DNS "
-        "or /etc/hosts does not "
-        "lead elsewhere.",
+        remedy="See that {setting} has the name that the certificate of {host} is for, and that this node's DNS or "
+        "/etc/hosts does not lead elsewhere.",
         phase="tls",
         error="wrong_name",
     ),
@@ -708,8 +682,8 @@ ROWS = (
         kind="network",
         answer="none: TLS failed otherwise",
         meaning="no answer (tls)",
-        remedy="See what is at {host}, and between: a port that does not speak TLS, or a firewall that cuts or "
-        "holds up the handshake.",
+        remedy="See what is at {host}, and between: a port that does not speak TLS, or a firewall that cuts or holds "
+        "up the handshake.",
         phase="tls",
     ),
     Row(
@@ -718,8 +692,7 @@ ROWS = (
         answer="none: no whole answer came",
         meaning="no answer (reply)",
         remedy="TLS was made, but no whole answer came. Check again, with more gate_timeout_s if it is slow; see "
-        "what proxies and "
-        "firewalls between this node and {host} do to long packets and connections.",
+        "what proxies and firewalls between this node and {host} do to long packets and connections.",
         phase="reply",
     ),
 )
@@ -732,13 +705,13 @@ DOCUMENTED = {
     "owner": "the organisation or enterprise",
     "egress": "Add the address that this node goes out with (the finding says what it knows of it).",
     "repository": "the repository",
-    "host": "the host",
+    "host": "HOST",
     "setting": "api_url or git_url",
     "expected": "https://api.github.com, https://api.SUBDOMAIN.ghe.com or https://HOST/api/v3",
     "expected_too": "",
-    "wait_s": "so many",
-    "answered_by": "by its headers",
-    "to": "that address",
+    "wait_s": "N",
+    "answered_by": "its headers say who",
+    "to": "ADDRESS",
     "read_it": "Read the answer, whole in report.json under `seen`; then check again.",
 }
 """What a row's fields in braces are on the page that is made from the table."""

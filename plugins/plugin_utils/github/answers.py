@@ -152,8 +152,11 @@ def _form(step: Mapping[str, Any]) -> Form:
     is_json = "json" in content_type or not content_type
     if is_json and step.get("documentation_url"):
         return "github"
-    if is_json and isinstance(message, str):
-        return "json" if body else "github"  # a gateway's JSON has a message too
+    if is_json and isinstance(message, str) and not body:
+        return "github"
+    # A gateway's JSON can have a message too.
+    if is_json and isinstance(message, str) and _header(step, "x-github-request-id"):
+        return "json"
     if "html" in content_type or body.startswith("<"):
         return "page"
     if is_json and (content_type or body.startswith(("{", "["))):

@@ -92,6 +92,8 @@ def test_a_page_in_place_of_an_answer_accuses_nobody(api, status, method, path):
 def test_a_success_that_is_a_page_is_none_of_githubs(api):
     api.control.script("POST", "/app/*", status=200, body=HTML)
     assert answer_of(app_for(api, api_url=f"{api.url}/api/v3")).key is AnswerKey.NOT_GITHUB
+    api.control.script("POST", "/app/*", status=200, body=HTML)
+    assert answer_of(app_for(api)).key is AnswerKey.WEB_ADDRESS
     api.control.script("GET", "/app/*", status=200, body=HTML)
     assert answer_of(app_for(api, api_url=f"{api.url}/api/v3", depth="jwt")).key is AnswerKey.NOT_GITHUB
 

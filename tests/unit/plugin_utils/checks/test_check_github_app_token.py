@@ -14,6 +14,7 @@ from tests.builders import (
     NS,
     TRUE_NS,
     accepted,
+    accepted_steps,
     app,
     attempt,
     date_answer,
@@ -357,6 +358,20 @@ def test_of_several_apps_the_worst_decides_and_is_told_first():
     assert "good" not in finding.summary
     assert [shown["name"] for shown in finding.seen["apps"]] == ["wrong", "skewed", "silent", "good"]
     assert not unsaid(finding.remedy, judge(bad_key("now")).remedy, FIX_CLOCK)
+
+
+def test_a_renamed_repository_passes_and_its_new_name_is_said():
+    token, repository, revoke = accepted_steps()
+    moved_to = "https://github.lab/acme/config.git"
+    finding = judge(attempt("now", token, {**repository, "moved_to": moved_to}, revoke))
+    assert (finding.state, finding.keys) == ("pass", ())
+    assert not unsaid(finding.summary, "acme/deploy-config is now acme/config")
+    assert finding.seen["apps"][0]["node_clock"]["steps"][1]["moved_to"] == moved_to
+
+
+def test_a_refused_client_id_is_judged_by_the_issuer_that_was_sent():
+    refused = attempt("now", step("token", 401, "'Issuer' claim ('iss') must be an Integer"))
+    assert judge(refused).keys == (NOT_THE_CLOCK, AnswerKey.NEEDS_APP_ID)
 
 
 def test_several_good_apps_are_all_told():
