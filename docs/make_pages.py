@@ -1,4 +1,7 @@
-"""Makes docs/reference/checks/: a page for each check, from its docstring and what its module declares. `make docs` runs it."""
+"""Makes docs/reference/checks/ and docs/reference/answers.md. `make docs` runs it.
+
+A check's page is made from its docstring and what its module declares; the page of answers from the table that classifies them.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,11 @@ from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import API, DOCUMENTED, GIT, ROWS
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference" / "checks"
+ANSWERS = ROOT / "docs" / "reference" / "answers.md"
 LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
 
@@ -61,6 +66,8 @@ def page(name: str, check: Check) -> str:
     if name == "chrony_config":
         source = source.partition("\n\nRules:")[0]  # the list for the terminal; here it is a table
         parts.append(f"## Rules\n\n{_rules()}")
+    if name == "github_app_token":
+        parts.append("## Answers\n\n[What GitHub answers](../answers.md): each answer with its key and its next step.")
     parts += [f"## Evidence\n\n{evidence}", f"## Source\n\n{source}"]
     return "\n\n".join(parts) + "\n"
 
@@ -71,9 +78,62 @@ def _listed(names: Iterable[str]) -> str:
 
 def _rules() -> str:
     """The rules as a table. `error` and `unknown` refuse a node, `warning` is named in the summary."""
-    rows = [("rule", "severity", "matches", "why", "remedy", "source"), ("---",) * 6]
-    rows += [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    heads = ("rule", "severity", "matches", "why", "remedy", "source")
+    return _table(heads, [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()])
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
+
+
+CLASSES = {
+    "accepted": "GitHub accepts it: the check passes",
+    "clock": "GitHub refuses the JWT's times. The JWT of the true time shows whether the clock is the sole cause",
+    "certificate_time": "TLS refuses a certificate for its times: the clock's fault, or the certificate's",
+    "credential": "GitHub refuses the credential: the check fails, and no clock helps",
+    "access": "GitHub knows the App, and does not allow what is asked: the check fails",
+    "network": "no answer came: the check is inconclusive, which refuses the node too",
+    "unclear": "the answer says nothing of the credential: inconclusive",
+    "not_sent": "the JWT was not sent: a further one is signed for the node's clock",
+    "withheld": "the controller signed no JWT: inconclusive, or the clock's fault",
+}
+"""What each class makes of the check, as the page of answers says it."""
+
+
+def answers_page() -> str:
+    """docs/reference/answers.md: every row of the table, in the order in which they are tried."""
+    rows = [
+        (
+            row.answer,
+            {API: "API", GIT: "git"}.get(row.at, "both") if row.statuses else "",
+            f"`{row.kind}`",
+            f"`{row.key}`",
+            row.remedy.format(**DOCUMENTED) or "By more than the answer: see the check.",
+            row.source or "skewgate's own rule",
+        )
+        for row in ROWS
+    ]
+    classes = _table(("class", "what it means for the check"), [(f"`{name}`", text) for name, text in CLASSES.items()])
+    table = _table(("GitHub's answer", "at", "class", "key", "next step", "source"), rows)
+    return f"""<!-- Made by `make docs` from plugins/plugin_utils/github/answer_table.py -->
+
+# What GitHub answers
+
+What [github_app_token](checks/github_app_token.md) makes of each answer to a node's JWT and its installation token.
+The first row that fits decides.
+Its key is in `report.json`, among the finding's `keys`; the whole answer is there under `seen`.
+
+Only GitHub's own words accuse a clock or a credential: JSON at the API, plain text at git.
+A page (HTML), or another's JSON, never does, whatever its status.
+
+{classes}
+
+GitHub cannot be reached from where this was made: its words are from the sources in the last column.
+In the tests, the lab's GitHub gives many of these answers to the probe.
+
+{table}
+"""
 
 
 def pages() -> dict[str, str]:
@@ -100,7 +160,8 @@ def main() -> None:
             old.unlink()
     for name, text in made.items():
         (FOLDER / name).write_text(text, encoding="utf-8")
-    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}")
+    ANSWERS.write_text(answers_page(), encoding="utf-8")
+    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {ANSWERS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

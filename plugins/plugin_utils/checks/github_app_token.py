@@ -20,8 +20,8 @@ if GitHub accepts it, nothing else is wrong. The node's clock and the credential
 A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
 GitHub is not asked then.
 
-Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer (DNS, connection,
-TLS, rate limit, an unknown answer) it is inconclusive.
+Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer of GitHub's (DNS,
+connection, TLS, rate limit, a proxy's page, an unknown answer) it is inconclusive.
 
 What to do: what the finding blames: the clock (the gate fixes it), the API's clock (of GitHub Enterprise Server:
 fix it there), the credential (GitHub's answer is quoted, with what it means), or the way to GitHub (DNS, proxy, TLS). Don't
