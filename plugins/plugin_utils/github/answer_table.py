@@ -274,7 +274,7 @@ ROWS = (
         meaning="the IP allow list of {owner} lacks the address that this node goes out with",
         remedy="{egress} An owner adds it on GitHub: settings of the organisation or enterprise, Authentication "
         "security, IP allow list. All nodes that go out the same way need it.",
-        source="at the mint: databricks/cli #2702; in use: RayLabsHQ/gitea-mirror #46; at git: a public log of "
+        source="with a JWT: databricks/cli #2702; in use: RayLabsHQ/gitea-mirror #46; at git: a public log of "
         "actions/checkout",
         statuses=(401, 403, 404),
         forms=SAID_ANYWHERE,
@@ -377,7 +377,8 @@ ROWS = (
         at=GIT,
         statuses=(401, 403, 404),
         forms=SAID_ANYWHERE,
-        words=r"\brepository\b.*\bnot (found|exist)|^not found\b|\baccess\b.*\bnot granted\b|\bpermission to .+ denied\b|"
+        words=r"\brepository\b.{0,150}\bnot (found|exist)|^not found\b|\baccess\b.{0,150}\bnot granted\b|"
+        r"\bpermission to .{1,150} denied\b|"
         r"\bnot accessible by\b|\b(read|write) access\b",
     ),
     # Limits

@@ -16,6 +16,8 @@ from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Kind, Row, Sign
 __all__ = ["Answer", "AnswerKey", "Kind", "classify", "rate_limit_s"]
 
 QUOTED_CHARS = 300
+READ_CHARS = 2000
+"""What the probe keeps of a body: a node that sends more is read no further."""
 
 MAX_RATE_LIMIT_S = 3600.0
 """GitHub's rate limits are counted by the hour: none of them asks for a longer wait."""
@@ -113,7 +115,7 @@ class _Seen:
         self.at_git = step["step"] == "repository"
         self.form = _form(step)
         said = step.get("message") if self.form in ("github", "json") else step.get("body")
-        self.said = _straight(said or "")
+        self.said = _straight((said or "")[:READ_CHARS])
 
     def header(self, name: str) -> str:
         """A header's value, empty if the answer has none."""
@@ -296,7 +298,7 @@ def _hints(step: Mapping[str, Any]) -> dict[str, str]:
     at_git = step["step"] == "repository"
     expected = "" if at_git else _other_api_url(step["url"])
     answered_by = ", ".join(f"{name}: {_header(step, name)}" for name in ("server", "via") if _header(step, name))
-    said = _straight(step.get("message") or step.get("body") or "")
+    said = _straight((step.get("message") or step.get("body") or "")[:READ_CHARS])
     named = re.search(r"\bthe '?([\w.\-]+)'? (?:organi[sz]ation|enterprise)\b", said, re.IGNORECASE)
     return {
         "owner": named[1] if named else "the organisation or enterprise",
@@ -344,7 +346,7 @@ def _renamed(steps: Iterable[Mapping[str, Any]]) -> str:
 
 def _new_name(step: Mapping[str, Any]) -> str:
     """OWNER/NAME of where a repository's redirect led."""
-    return "/".join(_split(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])
+    return "/".join(_split(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])[:QUOTED_CHARS]
 
 
 def _read_it(step: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ answer                                                           basis
 404 Not Found: unknown installation                          R    PyGithub GithubIntegration replay data
 401 Integration must generate a public key                   T    octokit/octokit.rb #1080
 403 ... has an IP allow list enabled, ...
-  at the mint                                                T    databricks/cli #2702
+  with a JWT                                                 T    databricks/cli #2702
   in use                                                     T    RayLabsHQ/gitea-mirror #46
   info/refs, with the address                                T    a public log of actions/checkout
 403 Resource protected by organization SAML enforcement      T    cli/cli #2661; not at the mint: I
