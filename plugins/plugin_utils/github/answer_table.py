@@ -407,7 +407,7 @@ ROWS = (
     Row(
         key=AnswerKey.PROXY_PAGE,
         kind="unclear",
-        answer="a page or text of a proxy (squid, Zscaler, ...) or of a captive portal, with any status; or 407",
+        answer="a page or text of a proxy (squid, Zscaler, ...) or of a captive portal, with any status; 407, 511",
         meaning="a proxy, firewall or portal answered instead of GitHub",
         remedy="Let what answered ({answered_by}) pass this node's requests to {host}, or name another proxy in "
         "gate_environment (HTTPS_PROXY); where a portal asks for a login, log this node in. {read_it}",

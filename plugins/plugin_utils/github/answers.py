@@ -206,7 +206,7 @@ def _has(sign: Sign | None, seen: _Seen) -> bool:
 
 
 def _is_of_a_proxy(seen: _Seen) -> bool:
-    if seen.status == 407:
+    if seen.status in (407, 511):  # a proxy and a captive portal that ask for a login (RFC 9110, RFC 6585)
         return True
     named = f"{seen.header('server')} {seen.header('via')}"
     # A proxy that looks into TLS names itself on what it passes on as well.
@@ -234,7 +234,7 @@ def _is_of_a_wrong_api_url(seen: _Seen) -> bool:
 def _is_rate_limit(seen: _Seen) -> bool:
     """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
     if seen.status == 429:
-        return True
+        return not (seen.form == "page" and _is_of_a_proxy(seen))
     if seen.form == "page" or (seen.form in ("text", "other_json") and not seen.at_git):
         return False
     told_to_wait = seen.header("retry-after") != "" or seen.header("x-ratelimit-remaining") == "0"
@@ -259,6 +259,11 @@ def _location(step: Mapping[str, Any]) -> SplitResult:
         return _split(urljoin(str(step["url"]), _header(step, "location")))
     except ValueError:
         return urlsplit("")
+
+
+def _place(parts: SplitResult) -> str:
+    """An address without its query, which may hold what nobody else is to see."""
+    return parts._replace(query="", fragment="").geturl() or "no address"
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
@@ -312,7 +317,7 @@ def _hints(step: Mapping[str, Any]) -> dict[str, str]:
         "expected_too": f" ({expected})" if expected else "",
         "wait_s": f"{_rate_limit_wait_s(step):.0f}",
         "answered_by": answered_by or "its headers do not say who it is",
-        "to": _location(step)._replace(query="", fragment="").geturl() or "no address",
+        "to": _place(_location(step)) if _header(step, "location") else "no address",
         "read_it": _read_it(step),
     }
 
@@ -327,8 +332,12 @@ def _egress(step: Mapping[str, Any], said: str) -> str:
     if step.get("proxy"):
         return f"The request went through the proxy {step['proxy']}: add the address that this proxy goes out with."
     version = _ip_version(step.get("sent_to"))
-    way = f"It went out over {version}, without a proxy" if version else "The request went out without a proxy"
-    return f"{way}: add the public {version or 'IP'} address of this node, or of the NAT gateway before it."
+    if not version:
+        return "The request went out without a proxy: add the public address of this node, or of the NAT gateway before it."
+    return (
+        f"The request went out over {version}, without a proxy: add the public {version} address of this node, or of the NAT "
+        "gateway before it (`sent_from` in report.json is the address that the node itself had)."
+    )
 
 
 def _ip_version(address: object) -> str:

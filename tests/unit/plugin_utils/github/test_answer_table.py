@@ -219,6 +219,8 @@ SEEN = {  # what is answered, and the key
         AnswerKey.PROXY_PAGE,
     ),
     "407": (step("token", 407, None), AnswerKey.PROXY_PAGE),
+    "511": (page(511), AnswerKey.PROXY_PAGE),
+    "a proxy's own limit": (page(429, "<html>Zscaler: too many requests</html>"), AnswerKey.PROXY_PAGE),
     "captive portal": (
         page(
             200, "<html>Captive portal: log in</html>", error={"phase": "reply", "message": "?", "kind": "not_github"}
@@ -422,6 +424,10 @@ def test_a_redirect_says_where_it_led_without_its_query():
     remedy = answer_to(redirect("https://sso.acme.example/x?token=1", step("token", 302))).remedy
     assert "https://sso.acme.example/x." in remedy
     assert "token=1" not in remedy
+
+
+def test_a_redirect_without_a_place_says_so():
+    assert "It led to no address." in answer_to(redirect(None, step("token", 302))).remedy
 
 
 def test_a_renamed_repository_is_accepted_and_its_new_name_is_said():
