@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github import answers
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import DOCUMENTED, ROWS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import Answer, AnswerKey, classify
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import accepted_steps, attempt, repository_step, step
+from tests.builders import accepted_steps, attempt, failed_step, repository_step, step
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 HTML = {"content-type": "text/html; charset=utf-8"}
@@ -301,10 +302,16 @@ def test_an_answer_has_the_key_of_its_row_and_a_next_step(asked, key):
     assert not {"{", "}"} & set(answer.meaning + answer.remedy)
 
 
-def test_every_row_for_an_answer_to_a_request_is_reached():
-    meanings = {(answer_to(asked).key, answer_to(asked).kind) for asked, _ in SEEN.values()}
-    of_requests = {(row.key, row.kind) for row in ROWS if row.statuses}
-    assert of_requests - meanings == {(AnswerKey.NEEDS_APP_ID, "credential")}  # by its issuer, below
+def test_every_row_decides_for_one_of_these_answers():
+    client_id = from_api(401, ISSUER), "Iv23liLabClientId0001"
+    phases = [
+        failed_step("token", row.phase, "why", **({"kind": row.error} if row.error else {}))
+        for row in ROWS
+        if row.phase
+    ]
+    seen = [*((asked, None) for asked in [*(asked for asked, _ in SEEN.values()), *phases]), client_id]
+    reached = [answers._row_of(answers._Seen(asked, issuer)) for asked, issuer in seen]
+    assert [row.answer for row in ROWS if (row.statuses or row.phase) and row not in reached] == []
 
 
 # Nobody but GitHub accuses a credential
