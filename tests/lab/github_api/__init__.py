@@ -57,13 +57,23 @@ old GHES: `iss` as a client ID is unusable                   I    the message: a
 201 for the body `null` and for none                         T    ghinstallation sends `null`
 422 The permissions requested are not granted ...            R    PyGithub testGetAccessTokenWithInvalidPermissions
 422 There is at least one repository ...                     T    the whole sentence, many
-422 Invalid request. (lists that are no lists, over 500)     I    the 500: D
+  of a public one outside the installation, too              T    backstage/backstage #32099, that any token reads it
+422 Too many repositories for installation
+  more than 500 named                                        D    changelog 2024-02-22, which has these words of it
+  many repositories together with permissions                D    the same, and 2024-11-08: of tokens narrowed both ways
+                                                                  only since then. How many is not published: scripted
+422 Invalid request. (lists that are no lists)               I
 400 Problems parsing JSON                                    D
 401 Bad credentials: revoked, expired, unknown token         D    expiry after 1 hour: D
+401, 403 or 404 for a token that was just minted, narrowed   T    GitHub's staff in octokit/auth-app.js #589: 401 until it is
+                                                                  known, 403 until its permissions are; Kargo retries 404
+200 for GET /app/installations, pages of 30, at most 100     D    `Link` with rel="next"
+200 for GET /orgs/OWNER/installation, /users/OWNER/...       D
 401 Requires authentication: a token's endpoint without one  T
 204 for DELETE /installation/token                           D
 info/refs: 401 with a Basic challenge, text bodies           T    what git prints; the wording is not stable
 info/refs: 404 Repository not found. outside the token       T    WeblateOrg/weblate #12011
+info/refs: 200 for a public one outside the installation     T    backstage/backstage #32099
 info/refs: 403 without `contents`                            T    its message names write even for reads
 403 API rate limit exceeded, x-ratelimit-*                   D    other limits are scripted, as the test wants them
 message, documentation_url                                   R
@@ -86,7 +96,7 @@ readers take its answers, and their own windows end where these rules say.
 No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
 """
 
-from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, REPOSITORY_IDS
+from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, PUBLIC_REPOSITORIES, REPOSITORY_IDS
 from .control import Control, ControlError
 from .refusing import REASONS, SERVERS
 from .running import RunningApi, running_api
@@ -97,6 +107,7 @@ __all__ = [
     "CLIENT_ID",
     "INSTALLATION_ID",
     "OWNER",
+    "PUBLIC_REPOSITORIES",
     "REASONS",
     "REPOSITORY_IDS",
     "SERVERS",

@@ -23,6 +23,8 @@ BAD_CREDENTIALS = "Bad credentials"
 NO_CREDENTIALS = "Requires authentication"
 NOT_GRANTED = "The permissions requested are not granted to this installation."
 NOT_INSTALLED = "There is at least one repository that does not exist or is not accessible to the parent installation."
+TOO_MANY = "Too many repositories for installation"
+NOT_ACCESSIBLE = "Resource not accessible by integration"
 RATE_LIMITED = f"API rate limit exceeded for installation ID {INSTALLATION_ID}."
 INVALID_REQUEST = "Invalid request."
 NO_USER_AGENT = (
@@ -37,10 +39,12 @@ WEB_PAGE = (
 MOVED = "Moved Permanently"
 GIT_NO_CREDENTIALS = "Repository not found."
 GIT_BAD_CREDENTIALS = "Invalid username or token. Password authentication is not supported for Git operations."
+GIT_NOT_FOUND = "Repository not found."
 GIT_NO_CONTENTS = "Write access to repository not granted."
 DOCS = "https://docs.github.com/rest"
 DOCS_MINT = f"{DOCS}/apps/apps#create-an-installation-access-token-for-an-app"
 DOCS_INSTALLATION = f"{DOCS}/apps/apps#get-an-installation-for-the-authenticated-app"
+DOCS_INSTALLATIONS = f"{DOCS}/apps/apps#list-installations-for-the-authenticated-app"
 DOCS_RATE = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
 
 

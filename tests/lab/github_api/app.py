@@ -11,6 +11,8 @@ CLIENT_ID = "Iv23liLabClientId0001"
 INSTALLATION_ID = 2002
 OWNER = "acme"
 REPOSITORY_IDS = {"deploy-config": 3001, "charts": 3002}
+PUBLIC_REPOSITORIES = ("acme/website", "upstream/charts")
+"""Public, and not in the installation: any token reads them, and none can be narrowed to them."""
 GRANTED = {"contents": "read", "metadata": "read"}
 
 
@@ -19,24 +21,24 @@ def rfc3339(at_s: float) -> str:
     return datetime.datetime.fromtimestamp(int(at_s), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def account() -> dict[str, Any]:
-    """The organisation that owns all there is here."""
+def account(login: str = OWNER, id_: int = 1) -> dict[str, Any]:
+    """An organisation; by default the one that owns all repositories here."""
     return {
-        "login": OWNER,
-        "id": 1,
-        "node_id": "O_acme",
+        "login": login,
+        "id": id_,
+        "node_id": f"O_{login}",
         "type": "Organization",
         "site_admin": False,
-        "url": f"https://api.github.lab/orgs/{OWNER}",
-        "html_url": f"https://github.lab/{OWNER}",
+        "url": f"https://api.github.lab/orgs/{login}",
+        "html_url": f"https://github.lab/{login}",
     }
 
 
-def repository(full_name: str) -> dict[str, Any]:
-    """One of REPOSITORY_IDS by OWNER/NAME, with the fields that clients read."""
+def repository(full_name: str, id_: int) -> dict[str, Any]:
+    """One of the installation's by OWNER/NAME, with the fields that clients read."""
     name = full_name.partition("/")[2]
     return {
-        "id": REPOSITORY_IDS[name],
+        "id": id_,
         "node_id": f"R_{name}",
         "name": name,
         "full_name": full_name,
@@ -88,20 +90,21 @@ def app_json() -> dict[str, Any]:
     }
 
 
-def installation_json(suspended_at_s: float | None) -> dict[str, Any]:
+def installation_json(suspended_at_s: float | None, id_: int = INSTALLATION_ID, login: str = OWNER) -> dict[str, Any]:
     """What `GET /app/installations/ID` answers; None: it is not suspended."""
+    owner = account(login, id_ - INSTALLATION_ID + 1)
     return {
-        "id": INSTALLATION_ID,
+        "id": id_,
         "app_id": APP_ID,
         "client_id": CLIENT_ID,
         "app_slug": "lab",
-        "account": account(),
-        "target_id": 1,
+        "account": owner,
+        "target_id": owner["id"],
         "target_type": "Organization",
         "repository_selection": "selected",
-        "access_tokens_url": f"https://api.github.lab/app/installations/{INSTALLATION_ID}/access_tokens",
+        "access_tokens_url": f"https://api.github.lab/app/installations/{id_}/access_tokens",
         "repositories_url": "https://api.github.lab/installation/repositories",
-        "html_url": f"https://github.lab/organizations/{OWNER}/settings/installations/{INSTALLATION_ID}",
+        "html_url": f"https://github.lab/organizations/{login}/settings/installations/{id_}",
         "permissions": GRANTED,
         "events": [],
         "single_file_name": None,

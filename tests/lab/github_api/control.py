@@ -22,6 +22,10 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "set_server": GitHub.set_server,
     "set_token_form": GitHub.set_token_form,
     "set_rate_limit": GitHub.set_rate_limit,
+    "set_repositories": GitHub.set_repositories,
+    "set_other_owners": GitHub.set_other_owners,
+    "set_scope_limit": GitHub.set_scope_limit,
+    "set_replication": GitHub.set_replication,
     "tokens": GitHub.tokens,
     "requests": GitHub.requests,
 }
@@ -134,6 +138,22 @@ class Control:
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
         """A primary limit over all requests; None ends it."""
         self._do("set_rate_limit", limit=limit, remaining=remaining, window_s=window_s)
+
+    def set_repositories(self, more: int) -> None:
+        """So many more repositories in the installation: OWNER/repo-0001 and on."""
+        self._do("set_repositories", more=more)
+
+    def set_other_owners(self, count: int) -> None:
+        """So many more installations, of org-0001 and on, listed before OWNER's."""
+        self._do("set_other_owners", count=count)
+
+    def set_scope_limit(self, limit: int | None) -> None:
+        """The most repositories times permissions of a token that is narrowed to permissions; None: no such limit."""
+        self._do("set_scope_limit", limit=limit)
+
+    def set_replication(self, seconds: float, status: int = 401) -> None:
+        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long, by the API's clock."""
+        self._do("set_replication", seconds=seconds, status=status)
 
     def tokens(self) -> dict[str, list[str]]:
         """SHA-256 (hex) of each token minted, under `live`, `revoked` and `expired`."""

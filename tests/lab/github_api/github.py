@@ -19,14 +19,17 @@ from .answers import (
     BAD_CREDENTIALS,
     COOKIES,
     DOCS_INSTALLATION,
+    DOCS_INSTALLATIONS,
     DOCS_MINT,
     DOCS_RATE,
     GIT_BAD_CREDENTIALS,
     GIT_NO_CONTENTS,
     GIT_NO_CREDENTIALS,
+    GIT_NOT_FOUND,
     MOVED,
     NO_CREDENTIALS,
     NO_USER_AGENT,
+    NOT_ACCESSIBLE,
     NOT_FOUND,
     RATE_LIMITED,
     SUSPENDED,
@@ -41,6 +44,7 @@ from .answers import (
 from .app import (
     INSTALLATION_ID,
     OWNER,
+    PUBLIC_REPOSITORIES,
     REPOSITORY_IDS,
     app_json,
     installation_json,
@@ -55,6 +59,7 @@ from .tokens import (
     TOKEN_FORMS,
     TOKEN_LIFETIME_S,
     Token,
+    check_scope,
     json_object,
     new_token,
     sha256,
@@ -83,6 +88,10 @@ class GitHub:
             self._renamed: dict[str, str] = {}
             self._token_form = "short"
             self._rate_limit: RateLimit | None = None
+            self._repository_ids = dict(REPOSITORY_IDS)
+            self._other_owners: list[str] = []
+            self._scope_limit: int | None = None
+            self._replication: tuple[float, int] = (0.0, 401)
             self._tokens: dict[str, Token] = {}
             self._log: deque[dict[str, Any]] = deque(maxlen=10000)
 
@@ -139,6 +148,28 @@ class GitHub:
             if limit is not None:
                 left = limit if remaining is None else remaining
                 self._rate_limit = RateLimit(limit, left, window_s, self.now_s() + window_s)
+
+    def set_repositories(self, more: int) -> None:
+        """Installs the App on so many more repositories: OWNER/repo-0001 and on."""
+        with self._lock:
+            self._repository_ids = {**REPOSITORY_IDS, **{f"repo-{n:04}": 10_000 + n for n in range(1, more + 1)}}
+
+    def set_other_owners(self, count: int) -> None:
+        """Installs the App at so many more organisations, org-0001 and on, which are listed before OWNER."""
+        with self._lock:
+            self._other_owners = [f"org-{n:04}" for n in range(1, count + 1)]
+
+    def set_scope_limit(self, limit: int | None) -> None:
+        """The most repositories times permissions of a token that is narrowed to permissions; None: no such limit."""
+        with self._lock:
+            self._scope_limit = limit
+
+    def set_replication(self, seconds: float, status: int = 401) -> None:
+        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long, by the API's clock."""
+        if status not in (401, 403, 404):
+            raise ValueError(f"a token that is not replicated is refused with 401, 403 or 404, not with {status}")
+        with self._lock:
+            self._replication = (float(seconds), status)
 
     def tokens(self) -> dict[str, list[str]]:
         """SHA-256 of every token, by state: live, revoked, expired."""
@@ -228,20 +259,46 @@ class GitHub:
         self._check_installation(installation_id, DOCS_INSTALLATION)
         return json_answer(200, installation_json(self._suspended_at_s))
 
+    def _installations(self, request: Request) -> Answer:
+        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        rows = [
+            installation_json(None, INSTALLATION_ID + number, login)
+            for number, login in enumerate(self._other_owners, start=1)
+        ]
+        rows.append(installation_json(self._suspended_at_s))
+        size = min(100, max(1, _number(request, "per_page", 30)))
+        page = max(1, _number(request, "page", 1))
+        answer = json_answer(200, rows[(page - 1) * size : page * size])
+        if page * size >= len(rows):
+            return answer
+        following = f"https://api.github.lab/app/installations?per_page={size}&page={page + 1}"
+        return replace(answer, headers={"link": f'<{following}>; rel="next"'})
+
+    def _installation_of(self, request: Request, owner: str) -> Answer:
+        check_jwt(request.headers.get("Authorization", ""), self._app_public_pem, self.now_s())
+        if owner.lower() != OWNER:
+            return refusal(404, NOT_FOUND, DOCS_INSTALLATIONS)
+        return json_answer(200, installation_json(self._suspended_at_s))
+
     def _mint(self, request: Request, installation_id: str) -> Answer:
         self._check_jwt(request)
         self._check_installation(installation_id, DOCS_MINT)
         self._check_not_suspended()
         wanted = json_object(request.body)
-        repositories = wanted_repositories(wanted)
+        repositories = wanted_repositories(wanted, self._repository_ids)
         permissions = wanted_permissions(wanted)
+        asked_for = len(wanted.get("permissions") or {})
+        check_scope(len(repositories), len(self._repository_ids), asked_for, self._scope_limit)
         narrowed = bool(repositories)
+        unknown_s, unknown_status = self._replication if narrowed or asked_for else (0.0, 401)
         value = new_token(self._token_form)
         token = Token(
-            repositories=tuple(f"{OWNER}/{name}" for name in repositories or REPOSITORY_IDS),
+            repositories=tuple(f"{OWNER}/{name}" for name in repositories or self._repository_ids),
             permissions=permissions,
             narrowed=narrowed,
             expires_at_s=int(self.now_s()) + TOKEN_LIFETIME_S,
+            known_from_s=self.now_s() + unknown_s,
+            unknown_status=unknown_status,
         )
         self._tokens[sha256(value)] = token
         content: dict[str, Any] = {
@@ -251,7 +308,7 @@ class GitHub:
             "repository_selection": "selected",
         }
         if narrowed:
-            content["repositories"] = [repository(full_name) for full_name in token.repositories]
+            content["repositories"] = [self._repository_json(full_name) for full_name in token.repositories]
         return json_answer(201, content)
 
     def _revoke(self, request: Request) -> Answer:
@@ -260,7 +317,7 @@ class GitHub:
 
     def _repositories(self, request: Request) -> Answer:
         token = self._check_token(request)
-        repositories = [repository(full_name) for full_name in token.repositories]
+        repositories = [self._repository_json(full_name) for full_name in token.repositories]
         content = {
             "total_count": len(repositories),
             "repository_selection": "selected",
@@ -275,7 +332,7 @@ class GitHub:
             return refusal(404, NOT_FOUND)
         new_name = self._renamed.get(full_name.lower())
         if new_name is None:
-            return json_answer(200, repository(first_name))
+            return json_answer(200, self._repository_json(first_name))
         host = request.headers.get("Host", "")
         prefix = "/api/v3" if request.of_ghes else ""
         url = f"https://{host}{prefix}/repos/{new_name}"
@@ -291,7 +348,10 @@ class GitHub:
             if name not in first_names:
                 break
             name = first_names[name]
-        return name if name in {f"{OWNER}/{known}" for known in REPOSITORY_IDS} else None
+        return name if name in {f"{OWNER}/{known}" for known in self._repository_ids} else None
+
+    def _repository_json(self, full_name: str) -> dict[str, Any]:
+        return repository(full_name, self._repository_ids[full_name.partition("/")[2]])
 
     def _info_refs(self, request: Request, full_name: str) -> Answer:
         challenge = {"WWW-Authenticate": 'Basic realm="GitHub"'}
@@ -306,17 +366,22 @@ class GitHub:
         return text_answer(401, GIT_BAD_CREDENTIALS, challenge)
 
     def _advertisement(self, request: Request, token: Token, full_name: str) -> Answer:
+        if self.now_s() < token.known_from_s:
+            texts = {401: GIT_BAD_CREDENTIALS, 403: GIT_NO_CONTENTS, 404: GIT_NOT_FOUND}
+            return text_answer(token.unknown_status, texts[token.unknown_status])
         self._check_not_suspended()
         reason = REASONS.get(self._reason or "")
         if reason is not None and reason.at_git is not None:
             return text_answer(403, reason.at_git.format(address=request.address))
-        if self._first_name(full_name) not in token.repositories or request.query.get("service") != ["git-upload-pack"]:
-            return text_answer(404, "Repository not found.")
+        public = full_name.lower() in PUBLIC_REPOSITORIES
+        known = public or self._first_name(full_name) in token.repositories
+        if not known or request.query.get("service") != ["git-upload-pack"]:
+            return text_answer(404, GIT_NOT_FOUND)
         if full_name.lower() in self._renamed:
             new_name, host = self._renamed[full_name.lower()], request.headers.get("Host", "")
             location = f"https://{host}/{new_name}.git/info/refs?service=git-upload-pack"
             return Answer(301, content_type="text/html", headers={"Location": location}, message=MOVED)
-        if "contents" not in token.permissions:
+        if "contents" not in token.permissions and not public:
             return text_answer(403, GIT_NO_CONTENTS)
         return Answer(200, upload_pack_advertisement(full_name), "application/x-git-upload-pack-advertisement")
 
@@ -348,6 +413,9 @@ class GitHub:
         token = self._live_token(value) if scheme.lower() in ("bearer", "token") else None
         if token is None:
             raise RefusedError(refusal(401, BAD_CREDENTIALS))
+        if self.now_s() < token.known_from_s:
+            texts = {401: BAD_CREDENTIALS, 403: NOT_ACCESSIBLE, 404: NOT_FOUND}
+            raise RefusedError(refusal(token.unknown_status, texts[token.unknown_status]))
         self._check_not_suspended()
         reason = REASONS.get(self._reason or "")
         if reason is not None and (reason.at_mint or request.method != "DELETE"):
@@ -361,6 +429,12 @@ class GitHub:
         return token
 
 
+def _number(request: Request, name: str, default: int) -> int:
+    """A number of the query; what is none is ignored."""
+    found = (request.query.get(name) or [""])[0]
+    return int(found) if found.isdecimal() else default
+
+
 Endpoint = Callable[..., Answer]
 
 
@@ -368,7 +442,9 @@ ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/", GitHub._root),
     ("GET", "/zen", GitHub._zen),
     ("GET", "/app", GitHub._app),
+    ("GET", "/app/installations", GitHub._installations),
     ("GET", "/app/installations/([^/]+)", GitHub._installation),
+    ("GET", "/(?:orgs|users)/([^/]+)/installation", GitHub._installation_of),
     ("POST", "/app/installations/([^/]+)/access_tokens", GitHub._mint),
     ("DELETE", "/installation/token", GitHub._revoke),
     ("GET", "/installation/repositories", GitHub._repositories),

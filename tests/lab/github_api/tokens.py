@@ -7,11 +7,12 @@ import hashlib
 import json
 import secrets
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .answers import DOCS_MINT, INVALID_REQUEST, NOT_GRANTED, NOT_INSTALLED, RefusedError, refusal
-from .app import APP_ID, GRANTED, REPOSITORY_IDS
+from .answers import DOCS_MINT, INVALID_REQUEST, NOT_GRANTED, NOT_INSTALLED, TOO_MANY, RefusedError, refusal
+from .app import APP_ID, GRANTED
 from .claims import is_integer
 
 TOKEN_LIFETIME_S = 3600
@@ -29,6 +30,9 @@ class Token:
     narrowed: bool
     expires_at_s: int
     revoked: bool = False
+    known_from_s: float = 0.0
+    """Before this time of the API's clock its use is refused with `unknown_status`: it is not replicated yet."""
+    unknown_status: int = 401
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -44,14 +48,16 @@ def json_object(body: bytes) -> dict[str, Any]:
     return content
 
 
-def wanted_repositories(wanted: dict[str, Any]) -> list[str]:
-    """Names without the owner, as `repositories` has them; empty: the token is not narrowed."""
+def wanted_repositories(wanted: dict[str, Any], repository_ids: Mapping[str, int]) -> list[str]:
+    """Names without the owner, as `repositories` has them; empty: the token is not narrowed to some."""
     names, ids = wanted.get("repositories") or [], wanted.get("repository_ids") or []
-    if not isinstance(names, list) or not isinstance(ids, list) or len(names) + len(ids) > REPOSITORIES_AT_MOST:
+    if not isinstance(names, list) or not isinstance(ids, list):
         raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
-    name_of = {repository_id: name for name, repository_id in REPOSITORY_IDS.items()}
+    if len(names) + len(ids) > REPOSITORIES_AT_MOST:
+        raise RefusedError(refusal(422, TOO_MANY, DOCS_MINT))
+    name_of = {repository_id: name for name, repository_id in repository_ids.items()}
     found = [str(name).lower() for name in names] + [name_of.get(id_, "") if is_integer(id_) else "" for id_ in ids]
-    if not set(found) <= set(REPOSITORY_IDS):
+    if not set(found) <= set(repository_ids):
         raise RefusedError(refusal(422, NOT_INSTALLED, DOCS_MINT))
     return sorted(set(found))
 
@@ -65,6 +71,12 @@ def wanted_permissions(wanted: dict[str, Any]) -> dict[str, str]:
         if LEVELS.get(str(level), 99) > LEVELS.get(GRANTED.get(name, ""), 0):
             raise RefusedError(refusal(422, NOT_GRANTED, DOCS_MINT))
     return {**permissions, "metadata": "read"}
+
+
+def check_scope(named: int, installed: int, permissions: int, limit: int | None) -> None:
+    """RefusedError where a token narrowed to permissions is of more repositories times permissions than the limit."""
+    if limit is not None and permissions and (named or installed) * permissions > limit:
+        raise RefusedError(refusal(422, TOO_MANY, DOCS_MINT))
 
 
 def new_token(form: str) -> str:
