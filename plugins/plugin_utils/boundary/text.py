@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 REDACTED = "[redacted]"
 
@@ -31,6 +31,12 @@ class _Shown(dict[int, str]):
 
 _OF_A_LINE = _Shown({ord("\n"): "\n"})
 _OF_A_FILE = _Shown({ord("\n"): "\n", ord("\t"): "\t", **dict.fromkeys(map(ord, "\r\v\f"), " ")})
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Names on one line; of many, the first ones and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def printable(text: str) -> str:

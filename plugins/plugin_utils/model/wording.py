@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-from collections.abc import Sequence
 from fractions import Fraction
 
-from ..boundary.text import printable
+from ..boundary.text import listed, printable
 from ..clock.interval import Interval
 
-
-def listed(names: Sequence[str], most: int = 10) -> str:
-    """Names on one line; of many, the first ones and how many more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+__all__ = ["clean", "difference_text", "listed", "range_text", "skew_text", "wrapped"]
 
 
 def clean(text: object) -> str:
