@@ -28,6 +28,9 @@ from .model.record import Record, without_evidence
 
 NS = 1_000_000_000
 
+MAX_MORE_MINTS = 2
+"""How many more mints one attempt may cost: where GitHub does not narrow a token, the node asks for wider ones."""
+
 UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
 """No check judges these. Remediation, and whoever reads the evidence later, want to know whether the node had joined by then
 and what it runs."""
@@ -108,6 +111,7 @@ class Collection:
         if "evidence" not in answer:
             raise NoEvidenceError(module_error(answer))
         evidence: dict[str, Any] = answer["evidence"]
+        self._count_further_mints(evidence)
         return evidence
 
     def _moment(self) -> Moment:
@@ -124,6 +128,18 @@ class Collection:
         for app in apps:
             if app.depth != "jwt":
                 self.throttle(app).wait(attempts)
+
+    def _count_further_mints(self, evidence: Mapping[str, Any]) -> None:
+        """Note the tokens that were asked for beyond those waited for; a node may lie about them, so it is two at most."""
+        asked = {
+            entry["name"]: sum(
+                min(MAX_MORE_MINTS, max(0, _tokens_asked_for(attempt) - 1)) for attempt in entry["attempts"]
+            )
+            for entry in _taken(evidence)
+        }
+        for app in self.apps:
+            if asked.get(app.name) and app.depth != "jwt":
+                self.throttle(app).count(asked[app.name])
 
     def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
         """If GitHub's rate limit answered, do as it says: this node waits and tries once more, unless that takes too long."""
@@ -206,6 +222,10 @@ def _with_attempts(evidence: dict[str, Any], further: Mapping[str, Sequence[Mapp
         {**entry, "attempts": [*entry["attempts"], *further.get(entry["name"], [])]} for entry in _taken(evidence)
     ]
     return {**evidence, "github_apps": entries}
+
+
+def _tokens_asked_for(attempt: Mapping[str, Any]) -> int:
+    return sum(step["step"] == "token" for step in attempt["steps"])
 
 
 def _taken(evidence: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
-from tests.builders import NS, TRUE_NS, evidence, not_sent, policy, step
+from tests.builders import NS, TRUE_NS, attempt, evidence, not_sent, policy, step
 from tests.unit.plugin_utils.world import (
     APP,
     BEFORE_S,
@@ -236,6 +236,29 @@ def test_a_node_waits_for_its_turn_to_mint_before_it_signs(collection, depth, wa
     assert bool(world.waits_s) is waits
     signed_for_s = world.calls[1]["github_apps"][0]["attempts"][1]["signed_for_s"]
     assert signed_for_s == pytest.approx(world.true_s - CALL_S, abs=3)
+
+
+REFUSED_TWICE = [step("token", 422), step("granted"), step("token", 422), step("token", 201), step("revoke", 204)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "minted"),
+    [
+        pytest.param(REFUSED_TWICE, 3, id="narrowed less each time"),
+        pytest.param([step("token", 201), step("revoke", 204)], 1, id="narrowed at once"),
+        pytest.param([step("token", 422)] * 40, 3, id="a node that lies"),
+    ],
+)
+def test_tokens_that_were_asked_for_again_count_against_githubs_limit(collection, steps, minted):
+    apps = {"github_apps": [{"name": "deploy", "attempts": [attempt("now", *steps)]}]}
+    world = World(sections=apps)
+    collection(world, per_minute=4).take()
+    following = collection(world, per_minute=4).throttle(APP)
+    for _ in range(4 - minted):
+        following.wait(1)
+    assert world.waits_s == []
+    following.wait(1)
+    assert len(world.waits_s) == 1
 
 
 # What can't be taken
