@@ -54,9 +54,12 @@ options:
           If both are set, the JWT that is sent has the one that the strictest of O(clients) signs with.
         type: str
       installation_id:
-        description: The ID of the App's installation.
+        description: The ID of the App's installation; this or O(github_apps[].owner).
         type: str
-        required: true
+      owner:
+        description: The organisation or user whose installation it is, without O(github_apps[].installation_id).
+          Each node looks the installation up with the App's JWT, as Argo CD and Flux do.
+        type: str
       private_key_file:
         description: The App's private key, a PEM file on the controller; this or O(github_apps[].private_key).
         type: path

@@ -80,9 +80,11 @@ options:
         description: CA certificates to verify against, in place of the node's own.
         type: str
       installation_id:
-        description: The App's installation.
+        description: The App's installation; this or O(github_apps[].owner).
         type: str
-        required: true
+      owner:
+        description: The organisation or user whose installation it is; its ID is looked up with the App's JWT.
+        type: str
       depth:
         description:
           - V(jwt) reads the installation, V(token) mints an installation token and revokes it, V(repository) reaches the
@@ -91,7 +93,7 @@ options:
         choices: [jwt, token, repository]
         required: true
       repositories:
-        description: Repositories as C(owner/name). A minted token is narrowed to them.
+        description: Repositories as C(owner/name). A minted token is narrowed to them, unless GitHub refuses that.
         type: list
         elements: str
         default: []
@@ -296,11 +298,16 @@ evidence:
       description:
         - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s), C(sent),
           C(not_sent_because) and C(steps); C(error) beside them where the rest could not be asked.
-        - A step has C(step) (installation, token, repository or revoke), C(method), C(url), C(status), C(message),
-          C(documentation_url), C(headers), C(body), C(node_wall_s) when it was sent, C(duration_s), C(repository), C(proxy)
-          and C(error) with C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
-          C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an installation; C(tries) of what waits for
-          a fresh token.
+        - A step has C(step) (installations, installation, token, granted, repository or revoke), C(method), C(url), C(status),
+          C(message), C(documentation_url), C(headers), C(body), C(node_wall_s) when it was sent, C(duration_s), C(repository),
+          C(proxy) and C(error) with C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
+          C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an installation.
+        - Of what is done with a fresh token, C(tries) and C(waited_s) say how often it was tried, and for how long the node
+          waited between. Of many repositories with the same answer, one has a step, which names others in C(also).
+        - Of C(token), C(narrowed) has what it was to be narrowed to (permissions, repositories), and C(lacking) the permissions
+          that the installation does not have, as C(granted) showed.
+        - Of C(installations), C(installation_id) is the owner's; without it, C(owners) are whose installations were found,
+          C(owners_in_all) how many, and C(cut_off) that there are more.
         - No token is in it; bodies are redacted, those of success left out.
       type: list
       elements: dict
@@ -411,7 +418,8 @@ APP_OPTIONS = {
     "api_url": {"type": "str", "required": True},
     "git_url": {"type": "str", "required": True},
     "ca_pem": {"type": "str"},
-    "installation_id": {"type": "str", "required": True},
+    "installation_id": {"type": "str"},
+    "owner": {"type": "str"},
     "depth": {"type": "str", "choices": ["jwt", "token", "repository"], "required": True},
     "repositories": {"type": "list", "elements": "str", "default": []},
     "permissions": {"type": "dict", "default": {}},

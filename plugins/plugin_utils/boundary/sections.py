@@ -34,6 +34,9 @@ MAX_MOMENT_S = 253_402_300_799
 MAX_LINES = 3000
 """The most lines of a command's answer and of a file, and of all files of one configuration those that say something."""
 
+MAX_REPOSITORIES = 20_000
+"""The most repositories of an App."""
+
 MANY = 1000
 FEW = 100
 
@@ -142,6 +145,14 @@ _STEP = fields(
         "error": maybe(REQUEST_ERROR),
         "suspended?": flag,
         "tries?": whole(0, 100),
+        "waited_s?": DURATION_S,
+        "also?": items(NAME, MAX_REPOSITORIES),
+        "narrowed?": items(text(40), FEW),
+        "lacking?": by_name(text(40)),
+        "installation_id?": text(40),
+        "owners?": items(text(200), FEW),
+        "owners_in_all?": whole(0, 10**6),
+        "cut_off?": flag,
     }
 )
 _ATTEMPT = fields(

@@ -20,8 +20,19 @@ if GitHub accepts it, nothing else is wrong. The node's clock and the credential
 A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
 GitHub is not asked then.
 
+An App without an installation ID is looked up by its owner, with its own JWT, in the list of the App's installations.
+
+The token is narrowed to the named repositories and permissions. GitHub does not narrow to a repository outside the installation,
+a public one too, nor to more than 500, and clients that do not narrow meet none of that. So the token is narrowed to the
+permissions alone then, or to nothing, the finding says so, and each repository is reached with it. A permission that the
+installation does not have refuses the node.
+
+A fresh token may not be known to all of GitHub's machines: where its use is refused with 401, 403 or 404 and no other reason,
+it is tried again after 3, 10 and 30 s, once for all repositories of an App.
+
 Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer of GitHub's (DNS,
-connection, TLS, rate limit, a proxy's page, an unknown answer) it is inconclusive.
+connection, TLS, rate limit, a proxy's page, an unknown answer) it is inconclusive. All repositories are tried; if some can't be
+read, all are named.
 
 What to do: what the finding blames: the clock (the gate fixes it), the API's clock (of GitHub Enterprise Server:
 fix it there), the credential (GitHub's answer is quoted, with what it means), or the way to GitHub (DNS, proxy, TLS). Don't
@@ -42,7 +53,7 @@ from urllib.parse import urlsplit
 from ..clock.controller import measured_of, node_ahead_s
 from ..clock.interval import Interval
 from ..clock.skew import CONTROLLER, UnknownSkew
-from ..github.answers import Answer, AnswerKey, classify
+from ..github.answers import Answer, AnswerKey, classify, quoted
 from ..github.apps import date_url
 from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
 from ..github.fields import is_hosted
@@ -96,19 +107,22 @@ _CAUSE = {
     "certificate_time": "a certificate's times",
 }
 _STEP_SHOWN = (
-    "step",
-    "method",
-    "url",
-    "moved_to",
-    "proxy",
-    "sent_from",
-    "sent_to",
-    "status",
-    "message",
-    "documentation_url",
-    "body",
-    "error",
+    *(
+        "step",
+        "method",
+        "url",
+        "moved_to",
+        "proxy",
+        "sent_from",
+        "sent_to",
+        "status",
+        "message",
+        "documentation_url",
+        "body",
+    ),
+    *("error", "tries", "waited_s", "narrowed", "lacking", "installation_id", "owners", "owners_in_all"),
 )
+_NAMES_SHOWN = 100
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
 _FIX_CLOCK_FIRST = (
@@ -205,7 +219,8 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
             only_api_contradicts=_only_api_contradicts(app["api_url"], record, policy),
         )
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
-    summary = f"{app['name']}: {blame.what}"
+    asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
+    summary = f"{app['name']}: {blame.what}{_how_asked(app, asked or {})}"
     left = _unrevoked(attempts)
     if left:
         summary += f"; {left} installation token(s) could not be revoked and expire by themselves within the hour"
@@ -213,7 +228,7 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         **app,
         "signed_as": policy.signing_profile.name,
         "blame": blame.key,
-        "node_clock": _show(attempts.get(NODE_CLOCK) or attempts.get(NOW), node),
+        "node_clock": _show(asked, node),
         "true_time": _show(attempts.get(TRUE_TIME), true_time),
     }
     if API_CLOCK in answers:
@@ -384,6 +399,24 @@ def _is_too_far_ahead(record: Record, policy: Policy) -> bool:
     return any(skew_s.low > 0 and policy.signing_profile.outcome(skew_s) == "fail" for skew_s in known_s)
 
 
+def _how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
+    """What was done otherwise than usual: a token that was not narrowed, and waiting for one that was fresh."""
+    steps: list[Mapping[str, Any]] = attempt.get("steps") or []
+    said = []
+    tokens = [step for step in steps if step["step"] == "token" and "narrowed" in step]
+    if tokens and tokens[-1].get("status") == 201:
+        wanted = {*tokens[0]["narrowed"], *(["repositories"] if app.get("repositories") else [])}
+        if left_out := sorted(wanted - set(tokens[-1]["narrowed"]), reverse=True):
+            refused = len(tokens) > 1
+            why = f"GitHub answered {quoted(tokens[0])!r}" if refused else "there are too many"
+            said.append(f"the token could not be narrowed to the {' and '.join(left_out)} ({why})")
+    longest = max(steps, key=lambda step: step.get("waited_s") or 0, default=None)
+    if longest is not None and longest.get("waited_s"):
+        tried = f"tried {longest.get('tries')} times within {longest['waited_s']:g} s"
+        said.append(f"a fresh token may take a while to be known, so it was {tried}")
+    return "".join(f"; {each}" for each in said)
+
+
 def _unrevoked(attempts: Mapping[str, Any]) -> int:
     steps = [step for attempt in attempts.values() for step in attempt.get("steps") or []]
     minted = [step for step in steps if step["step"] == "token" and step.get("status") == 201]
@@ -399,6 +432,7 @@ def _show(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
         "answer": answer.quote(),
         "signed_for_s": attempt.get("signed_for_s"),
         "node_wall_s": attempt.get("node_wall_s"),
+        **({"repositories": list(answer.repositories[:_NAMES_SHOWN])} if answer.repositories else {}),
         "steps": [
             {
                 **{key: step[key] for key in _STEP_SHOWN if step.get(key)},

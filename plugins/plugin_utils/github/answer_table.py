@@ -49,7 +49,10 @@ class AnswerKey(StrEnum):
     ACCOUNT_SUSPENDED = "account_suspended"
     TERMS_OF_SERVICE = "terms_of_service"
     REPOSITORY_BLOCKED = "repository_blocked"
+    NO_INSTALLATION_OF_OWNER = "no_installation_of_owner"
+    TOO_MANY_INSTALLATIONS = "too_many_installations"
     NOT_GRANTED = "not_granted"
+    PERMISSION_NOT_GRANTED = "permission_not_granted"
     UNREADABLE_REPOSITORY = "unreadable_repository"
     TOKEN_NOT_ACCEPTED = "token_not_accepted"  # noqa: S105 - a key, no password
     NO_USER_AGENT = "no_user_agent"
@@ -73,6 +76,7 @@ class AnswerKey(StrEnum):
     WRONG_NAME = "wrong_name"
     TLS = "tls"
     NO_REPLY = "no_reply"
+    OUT_OF_TIME = "out_of_time"
 
 
 class Sign(StrEnum):
@@ -83,6 +87,9 @@ class Sign(StrEnum):
     RATE_LIMIT = "rate_limit"
     CLIENT_ID_TO_OWN_SERVER = "client_id_to_own_server"
     SUSPENDED = "suspended"
+    LACKS_PERMISSIONS = "lacks_permissions"
+    OWNERS_CUT_OFF = "owners_cut_off"
+    NO_SUCH_OWNER = "no_such_owner"
     NOT_OF_GIT = "not_of_git"
     TO_LOGIN = "to_login"
     TO_HTTP = "to_http"
@@ -141,7 +148,7 @@ APP_SETTINGS = "Fixing the clock does not help with this. Compare {} with the Ap
 INSTALLATION_SETTINGS = (
     "On GitHub, open the installation's settings (its organisation's or user's settings, GitHub Apps)"
 )
-UNREADABLE = INSTALLATION_SETTINGS + ", and grant it {repository}, with `contents: read`; see that the name is right."
+UNREADABLE = INSTALLATION_SETTINGS + ", and grant it {repository}, with `contents: read`; see that {names_are} right."
 SUPPORT = "GitHub's support (https://support.github.com; of a GitHub Enterprise Server: its administrator)"
 
 ROWS = (
@@ -358,8 +365,7 @@ ROWS = (
         kind="access",
         answer="401 `Bad credentials`, `Invalid username or token. ...`",
         meaning="a fresh installation token was not accepted",
-        remedy="It was tried again while it may have been spreading. See that git_url and api_url are of the same "
-        "GitHub.",
+        remedy="See that git_url and api_url are of the same GitHub.",
         source="GitHub's REST documentation; at git: public reports",
         at=GIT,
         statuses=(401,),
@@ -516,6 +522,42 @@ ROWS = (
         statuses=(403,),
         forms=SAID,
         words=r"\bnot accessible by integration\b",
+    ),
+    Row(
+        key=AnswerKey.PERMISSION_NOT_GRANTED,
+        kind="access",
+        answer="422 at the mint, or a token that was not narrowed, while GET of the installation shows fewer permissions",
+        meaning="the installation lacks {lacking}",
+        remedy=f"{INSTALLATION_SETTINGS}, and grant {{lacking}}, or ask for less under permissions in gate_github_apps.",
+        source="PyGithub testGetAccessTokenWithInvalidPermissions (recorded)",
+        at=API,
+        steps=("token",),
+        statuses=(*SUCCESS, 422),
+        sign=Sign.LACKS_PERMISSIONS,
+    ),
+    Row(
+        key=AnswerKey.TOO_MANY_INSTALLATIONS,
+        kind="unclear",
+        answer="200, and the owner is not in the part of the list of installations that was read",
+        meaning="the owner is not among the first {owners_in_all} installations of the App",
+        remedy="Give installation_id in place of owner: the number at the end of the address of the installation's settings.",
+        source="skewgate's own limit",
+        at=API,
+        steps=("installations",),
+        statuses=SUCCESS,
+        sign=Sign.OWNERS_CUT_OFF,
+    ),
+    Row(
+        key=AnswerKey.NO_INSTALLATION_OF_OWNER,
+        kind="access",
+        answer="200, and the owner is not in the list of the App's installations",
+        meaning="the App has no installation of that owner",
+        remedy="Install the App for that owner, or correct owner or app_id: this App is installed for {owners}.",
+        source="GitHub's REST documentation",
+        at=API,
+        steps=("installations",),
+        statuses=SUCCESS,
+        sign=Sign.NO_SUCH_OWNER,
     ),
     Row(
         key=AnswerKey.NOT_GRANTED,
@@ -688,6 +730,14 @@ ROWS = (
         phase="tls",
     ),
     Row(
+        key=AnswerKey.OUT_OF_TIME,
+        kind="network",
+        answer="none: not asked, as the time for this App was up",
+        meaning="no answer (time)",
+        remedy="Check again, with more gate_timeout_s; see why {host} is slow, or name fewer repositories.",
+        phase="time",
+    ),
+    Row(
         key=AnswerKey.NO_REPLY,
         kind="network",
         answer="none: no whole answer came",
@@ -705,7 +755,11 @@ DOCUMENTED = {
     "why": "why the JWT was not sent",
     "owner": "the organisation or enterprise",
     "egress": "Add the address that this node goes out with (the finding says what it knows of it).",
-    "repository": "the repository",
+    "repository": "the repositories",
+    "names_are": "the names are",
+    "lacking": "the permissions",
+    "owners": "their owners",
+    "owners_in_all": "N",
     "host": "HOST",
     "setting": "api_url or git_url",
     "expected": "https://api.github.com, https://api.SUBDOMAIN.ghe.com or https://HOST/api/v3",

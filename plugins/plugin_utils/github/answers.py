@@ -11,11 +11,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from ..boundary.text import listed
 from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Kind, Row, Sign
 
-__all__ = ["Answer", "AnswerKey", "Kind", "classify", "rate_limit_s"]
+__all__ = ["Answer", "AnswerKey", "Kind", "classify", "quoted", "rate_limit_s"]
+
+ASIDE = ("revoke", "granted")
+"""Steps that decide nothing: the token was used by then, or what they show stands in another step."""
 
 QUOTED_CHARS = 300
+
+NAME_CHARS = 150
+"""GitHub's longest OWNER/NAME is shorter; a node may call a repository anything."""
+
 READ_CHARS = 2000
 """What the probe keeps of a body: a node that sends more is read no further."""
 
@@ -55,7 +63,7 @@ class Answer:
     """How an attempt ended: its class, what that means (for code and in words), the step that decided it, and what to do next.
 
     ``remedy`` is empty where an answer alone does not tell it: accepted, clock, certificate_time, not_sent. ``note`` is what an
-    accepted answer has to say beside that.
+    accepted answer has to say beside that. ``repositories`` are all that got this answer, if it is one about repositories.
     """
 
     kind: Kind
@@ -64,20 +72,25 @@ class Answer:
     step: Mapping[str, Any] | None = None
     remedy: str = ""
     note: str = ""
+    repositories: tuple[str, ...] = ()
 
     def quote(self) -> str:
         """GitHub's own words, with the status; where it has no message, what it said instead, in one line."""
-        if self.step is None:
-            return self.meaning
-        if self.step.get("error"):
-            return f"{self.step['error']['phase']}: {self.step['error']['message']}"
-        said = " ".join((self.step.get("message") or self.step.get("body") or "").split())
-        return f"{self.step['status']} {said[:QUOTED_CHARS]}".strip()
+        return self.meaning if self.step is None else quoted(self.step)
+
+
+def quoted(step: Mapping[str, Any]) -> str:
+    """What a step was answered: the status and GitHub's words, or why there was no answer."""
+    if step.get("error"):
+        return f"{step['error']['phase']}: {step['error']['message']}"
+    said = " ".join((step.get("message") or step.get("body") or "").split())
+    return f"{step['status']} {said[:QUOTED_CHARS]}".strip()
 
 
 def classify(attempt: Mapping[str, Any], issuer: object = None) -> Answer:
-    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): its first step that failed decides.
+    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): a step that failed decides.
 
+    That is the first one, or the first whose answer is sure; it stands for all repositories that got the same answer.
     ``issuer``: the App's ID or client ID in the JWT, if it is known.
     """
     if not attempt.get("sent"):
@@ -85,23 +98,32 @@ def classify(attempt: Mapping[str, Any], issuer: object = None) -> Answer:
         withheld = (AnswerKey.TOO_FAR_AHEAD, AnswerKey.CONTROLLER_TIME_UNKNOWN)
         row = BY_KEY[next((key for key in withheld if attempt.get("withheld") == key), AnswerKey.NOT_SENT)]
         return Answer(row.kind, row.key, why, remedy=row.remedy)
-    steps = [step for step in attempt.get("steps") or [] if step["step"] != "revoke"]
+    steps = [step for step in attempt.get("steps") or [] if step["step"] not in ASIDE]
     if not steps:
         row = BY_KEY[AnswerKey.NOTHING_ASKED]
         return Answer(row.kind, row.key, row.meaning)
     # A use that was refused while the fresh token spread, and then worked, is no failure: the last try of each use counts.
     last = {(step["step"], step.get("repository")): step for step in steps}
-    for step in last.values():
-        row_of_step = _row_of(_Seen(step, issuer))
-        if row_of_step is not None:
-            return _answer(row_of_step, step)
+    failed = [(found, step) for step in last.values() if (found := _row_of(_Seen(step, issuer))) is not None]
+    if failed:
+        sure = ("clock", "credential", "access")
+        decisive, step = next((each for each in failed if each[0].kind in sure), failed[0])
+        alike = [name for found, each in failed if found.key is decisive.key for name in _repositories_of(each)]
+        return _answer(decisive, step, tuple(alike))
     row = BY_KEY[AnswerKey.ACCEPTED]
     return Answer(row.kind, row.key, row.meaning, steps[-1], note=_renamed(last.values()))
 
 
-def _answer(row: Row, step: Mapping[str, Any]) -> Answer:
-    hints = _hints(step)
-    return Answer(row.kind, row.key, row.meaning.format(**hints), step, row.remedy.format(**hints))
+def _answer(row: Row, step: Mapping[str, Any], repositories: tuple[str, ...]) -> Answer:
+    hints = _hints(step, repositories)
+    meaning, remedy = row.meaning.format(**hints), row.remedy.format(**hints)
+    return Answer(row.kind, row.key, meaning, step, remedy, repositories=repositories)
+
+
+def _repositories_of(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """The repositories that a step stands for."""
+    named = (step.get("repository"), *(step.get("also") or ())) if step["step"] == "repository" else ()
+    return tuple(str(name)[:NAME_CHARS] for name in named)
 
 
 class _Seen:
@@ -133,7 +155,7 @@ def _row_of(seen: _Seen) -> Row | None:
         return _row_of_error(seen.error)
     accepted = 200 <= seen.status < 300 and not seen.error
     for row in ROWS:
-        if accepted and row.sign not in (Sign.SUSPENDED, Sign.NOT_OF_GIT):
+        if accepted and row.sign not in OF_SUCCESSES:
             continue
         if row.fits(seen.step["step"], seen.status, seen.form, seen.said) and _has(row.sign, seen):
             return row
@@ -178,6 +200,9 @@ def _straight(text: str) -> str:
 
 # Signs
 
+OF_SUCCESSES = (Sign.SUSPENDED, Sign.LACKS_PERMISSIONS, Sign.OWNERS_CUT_OFF, Sign.NO_SUCH_OWNER, Sign.NOT_OF_GIT)
+"""What a success may still have."""
+
 
 def _has(sign: Sign | None, seen: _Seen) -> bool:
     """Whether an answer has a row's sign."""
@@ -193,6 +218,12 @@ def _has(sign: Sign | None, seen: _Seen) -> bool:
             return is_client_id and not _is_githubs_own(seen.step["url"])
         case Sign.SUSPENDED:
             return bool(seen.step.get("suspended"))
+        case Sign.LACKS_PERMISSIONS:
+            return bool(seen.step.get("lacking"))
+        case Sign.OWNERS_CUT_OFF:
+            return bool(seen.step.get("cut_off")) and not seen.step.get("installation_id")
+        case Sign.NO_SUCH_OWNER:
+            return "owners" in seen.step and not seen.step.get("installation_id")
         case Sign.NOT_OF_GIT:
             return seen.header("content-type") != GIT_ADVERTISEMENT
         case Sign.TO_LOGIN:
@@ -298,8 +329,8 @@ def _other_api_url(url: object) -> str:
 # What to do next
 
 
-def _hints(step: Mapping[str, Any]) -> dict[str, str]:
-    """What a row's fields in braces are for this step."""
+def _hints(step: Mapping[str, Any], repositories: tuple[str, ...]) -> dict[str, str]:
+    """What a row's fields in braces are for this step, which stands for these repositories."""
     at_git = step["step"] == "repository"
     expected = "" if at_git else _other_api_url(step["url"])
     answered_by = ", ".join(f"{name}: {_header(step, name)}" for name in ("server", "via") if _header(step, name))
@@ -310,7 +341,11 @@ def _hints(step: Mapping[str, Any]) -> dict[str, str]:
         "egress": _egress(step, said),
         "repository": f"{step.get('repository')} (now {_new_name(step)})"
         if step.get("moved_to")
-        else str(step.get("repository")),
+        else listed(repositories),
+        "names_are": "the name is" if len(repositories) == 1 else "the names are",
+        "lacking": listed([f"{name}: {level}" for name, level in sorted((step.get("lacking") or {}).items())]),
+        "owners": _owners(step),
+        "owners_in_all": str(step.get("owners_in_all")),
         "host": _split(step["url"]).netloc.rpartition("@")[2],
         "setting": "git_url" if at_git else "api_url",
         "expected": expected or "the address of the API",
@@ -345,6 +380,13 @@ def _ip_version(address: object) -> str:
         return f"IPv{ipaddress.ip_address(str(address).partition('%')[0]).version}"
     except ValueError:
         return ""
+
+
+def _owners(step: Mapping[str, Any]) -> str:
+    """For whom the App is installed, by the list of its installations."""
+    owners = step.get("owners") or []
+    more = (step.get("owners_in_all") or 0) - len(owners)
+    return listed(owners or ["nobody"]) + (f" (and {more} not shown)" if more > 0 else "")
 
 
 def _renamed(steps: Iterable[Mapping[str, Any]]) -> str:

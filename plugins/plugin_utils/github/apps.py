@@ -24,6 +24,7 @@ from .fields import (
     read_git_url,
     read_name,
     read_number,
+    read_owner,
     read_permissions,
     read_repositories,
     unknown_keys,
@@ -52,6 +53,7 @@ KNOWN_KEYS = (
     "app_id",
     "client_id",
     "installation_id",
+    "owner",
     "private_key",
     "private_key_file",
     "private_key_passphrase",
@@ -76,7 +78,10 @@ class WithheldError(Exception):
 
 @dataclass(frozen=True)
 class GithubApp:
-    """One credential and what it must reach. The key is left out of ``repr`` and of every dict made from this."""
+    """One credential and what it must reach. The key is left out of ``repr`` and of every dict made from this.
+
+    Of ``installation_id`` and ``owner`` one is empty: the node looks up the owner's installation.
+    """
 
     name: str
     issuer: str
@@ -88,6 +93,7 @@ class GithubApp:
     depth: str
     ca_pem: str | None = field(repr=False)
     key: RSAPrivateKey = field(repr=False)
+    owner: str = ""
 
     @classmethod
     def from_settings(
@@ -113,10 +119,12 @@ class GithubApp:
         entry.problems += unknown_keys(row, KNOWN_KEYS)
         repositories = read(lambda: read_repositories(row.get("repositories"))) or ()
         api_url = read(lambda: read_api_url(row.get("api_url"))) or DEFAULT_API_URL
+        installation_id, owner = _read_installation(entry)
         return cls(
             name=name,
             issuer=_read_issuer(entry, profiles),
-            installation_id=read(lambda: read_number("installation_id", row.get("installation_id", ""))) or "",
+            installation_id=installation_id,
+            owner=owner,
             api_url=api_url,
             git_url=read(lambda: read_git_url(row.get("git_url"), api_url)) or "",
             repositories=repositories,
@@ -131,11 +139,15 @@ class GithubApp:
         return {
             "name": self.name,
             "issuer": self.issuer,
-            "installation_id": self.installation_id,
+            **self._installation(),
             "api_url": self.api_url,
             "repositories": list(self.repositories),
             "depth": self.depth,
         }
+
+    def _installation(self) -> dict[str, str]:
+        """By what the installation is known."""
+        return {"owner": self.owner} if self.owner else {"installation_id": self.installation_id}
 
     def sign(self, profile: ClientProfile, now_s: float, moment: Moment, life_s: int | None = None) -> str:
         """A JWT as ``profile``'s client makes it when its clock shows ``now_s`` (Unix seconds); ``life_s`` shortens it.
@@ -158,7 +170,7 @@ class GithubApp:
             "api_url": self.api_url,
             "git_url": self.git_url,
             "ca_pem": self.ca_pem,
-            "installation_id": self.installation_id,
+            **self._installation(),
             "depth": self.depth,
             "repositories": list(self.repositories),
             "permissions": dict(self.permissions),
@@ -251,6 +263,21 @@ class _Entry:
             functools.reduce(lambda said, secret: said.replace(secret, "(not shown)"), secrets, problem)
             for problem in self.problems
         ]
+
+
+def _read_installation(entry: _Entry) -> tuple[str, str]:
+    """The installation's ID, or its owner if it has to be looked up; both empty with a problem noted."""
+    row = entry.row
+    given = [key for key in ("installation_id", "owner") if row.get(key) not in (None, "")]
+    if len(given) != 1:
+        found = "both are set" if given else "neither is set"
+        entry.problems.append(
+            f"installation_id or owner (the organisation or user whose installation is looked up) is needed, and {found}"
+        )
+        return "", ""
+    if given == ["owner"]:
+        return "", entry.read(lambda: read_owner(row["owner"])) or ""
+    return entry.read(lambda: read_number("installation_id", row["installation_id"])) or "", ""
 
 
 def _read_issuer(entry: _Entry, profiles: Sequence[ClientProfile]) -> str:

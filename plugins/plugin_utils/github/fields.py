@@ -78,6 +78,25 @@ def read_client_id(given: Any) -> str:
     raise ValueError(said)
 
 
+def read_owner(given: Any) -> str:
+    """The organisation or user whose installation is looked up."""
+    if (
+        isinstance(given, str)
+        and re.fullmatch(r"[A-Za-z0-9][\w-]{0,99}", given, re.ASCII)
+        and not is_placeholder(given)
+    ):
+        return given
+    said = f"owner is the name of an organisation or a user, as in github.com/OWNER, found {shown(given)}"
+    if isinstance(given, str):
+        problem = unprintable(given)
+        if problem or is_placeholder(given):
+            raise ValueError(f"{said}: {problem or 'it is a placeholder'}")
+        address = re.fullmatch(r"(?:https?://[^/@]+/(?:orgs/)?)?([A-Za-z0-9][\w-]*)(?:/.*)?", given, re.ASCII)
+        if address:
+            raise ValueError(f"{said}; write {address[1]}")
+    raise ValueError(said)
+
+
 def _read_url(expected: str, given: Any) -> SplitResult:
     """An https URL with a host, and perhaps a port and a path; nothing else in it."""
     problem = name_problem(given)

@@ -177,7 +177,7 @@ def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *,
     apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
     if needed and not apps and not wrong:
         wrong.append(
-            f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id, "
+            f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id or owner, "
             f"private_key_file), or leave {CREDENTIALS_CHECK} out of {prefix}checks"
         )
     problems += wrong

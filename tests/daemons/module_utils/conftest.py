@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import api_date, github_apps
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import installation_token, run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import api_date
 
 from tests.daemons.boxed import Box
 from tests.daemons.module_utils.probes.dated import Dated
@@ -35,7 +35,7 @@ def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[github_api.Runn
 @pytest.fixture
 def api(github: github_api.RunningApi, monkeypatch: pytest.MonkeyPatch) -> github_api.RunningApi:
     """The lab's GitHub as new; the probe waits for it no longer than a test needs."""
-    monkeypatch.setattr(github_apps, "USE_SPACING_S", 0.05)
+    monkeypatch.setattr(installation_token, "WAITS_S", (0.05, 0.1, 0.2))
     github.control.reset()
     return github
 

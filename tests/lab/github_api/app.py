@@ -11,7 +11,7 @@ CLIENT_ID = "Iv23liLabClientId0001"
 INSTALLATION_ID = 2002
 OWNER = "acme"
 REPOSITORY_IDS = {"deploy-config": 3001, "charts": 3002}
-PUBLIC_REPOSITORIES = ("acme/website", "upstream/charts")
+PUBLIC_REPOSITORIES = ("acme/website", "upstream/tools", "upstream/charts")
 """Public, and not in the installation: any token reads them, and none can be narrowed to them."""
 GRANTED = {"contents": "read", "metadata": "read"}
 

@@ -34,15 +34,6 @@ def test_a_good_app_on_a_good_clock_reaches_its_repositories_and_leaves_no_token
     assert (len(tokens["live"]), len(tokens["revoked"])) == (0, 1)
 
 
-def test_the_token_is_narrowed_to_the_repositories_and_permissions(api):
-    # The lab's API answers 422 to what is not granted: it has read what was asked for.
-    steps = steps_of(app_for(api, permissions={"contents": "write"}))
-    assert outline(steps) == [("token", 422)]
-    steps = steps_of(app_for(api, repositories=["acme/none"]))
-    assert outline(steps) == [("token", 422)]
-    assert "at least one repository" in steps[0]["message"]
-
-
 def test_depth_jwt_mints_nothing(api):
     steps = steps_of(app_for(api, depth="jwt"))
     assert outline(steps) == [("installation", 200)]
@@ -86,22 +77,6 @@ def test_a_jwt_is_not_sent_where_the_nodes_clock_is_too_far_from_it(api):
     assert abs(far["node_wall_s"] - time.time()) < 10
     assert (near["sent"], near["not_sent_because"]) == (True, None)
     assert len([request for request in api.control.requests() if request["method"] == "POST"]) == 1
-
-
-def test_a_fresh_token_that_is_not_known_everywhere_yet_is_tried_again(api):
-    api.control.script("GET", "/acme/*", status=401, message="Bad credentials", times=2)
-    api.control.script("DELETE", "/installation/token", status=404, message="Not Found")
-    steps = steps_of(app_for(api, repositories=["acme/deploy-config", "acme/charts"]))
-    assert outline(steps) == [("token", 201), ("repository", 200), ("repository", 200), ("revoke", 204)]
-    assert [step.get("tries") for step in steps] == [None, 3, 1, 2]
-    assert api.control.tokens()["live"] == []
-
-
-def test_a_repository_that_stays_out_of_reach_is_told_once_and_costs_the_tries_once(api):
-    api.control.script("GET", "/acme/*", status=404, message="Not Found", times=9)
-    steps = steps_of(app_for(api, repositories=["acme/deploy-config", "acme/charts"]))
-    assert outline(steps) == [("token", 201), ("repository", 404), ("repository", 404), ("revoke", 204)]
-    assert [step.get("tries") for step in steps] == [None, 3, 1, 1]
 
 
 def test_the_token_is_revoked_though_a_repository_does_not_answer(api):

@@ -325,6 +325,67 @@ def test_nodes_with_the_same_answer_have_the_same_cause(one, other):
     assert first.keys
 
 
+WORDS = "There is at least one repository that does not exist"
+REFUSED_BOTH = step("token", 422, WORDS, narrowed=["permissions", "repositories"])
+HOW = {  # the steps, the state, and what the summary says of how it was asked
+    "narrowed": ([step("token", 201, narrowed=["permissions", "repositories"])], "pass", []),
+    "of evidence that does not say": ([step("token", 201)], "pass", []),
+    "to permissions alone, as GitHub refused more": (
+        [REFUSED_BOTH, step("granted"), step("token", 201, narrowed=["permissions"])],
+        "pass",
+        ["could not be narrowed to the repositories (", f"'422 {WORDS}'"],
+    ),
+    "to permissions alone, as there are too many": (
+        [step("token", 201, narrowed=["permissions"])],
+        "pass",
+        ["could not be narrowed to the repositories (", "too many"],
+    ),
+    "not at all": (
+        [REFUSED_BOTH, step("token", 422, "Too many", narrowed=["permissions"]), step("token", 201, narrowed=[])],
+        "pass",
+        ["could not be narrowed to the repositories and permissions (", f"'422 {WORDS}'"],
+    ),
+    "after a wait": (
+        [step("token", 201), repository_step(tries=3, waited_s=13.0)],
+        "pass",
+        ["tried 3 times within 13 s"],
+    ),
+    "refused after all waiting": (
+        [step("token", 201), repository_step(404, tries=4, waited_s=43.0)],
+        "fail",
+        ["tried 4 times within 43 s"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("steps", "state", "said"), HOW.values(), ids=HOW)
+def test_it_says_how_far_the_token_was_narrowed_and_how_long_it_was_tried(steps, state, said):
+    finding = judge(attempt("now", *steps, step("revoke", 204)))
+    assert finding.state == state
+    assert not unsaid(finding.summary, *said)
+    for word in ("narrowed", "tried"):
+        assert (word in finding.summary) == any(word in each for each in said)
+    assert "43" not in finding.cause
+
+
+def test_the_repositories_out_of_reach_are_in_the_finding_and_in_its_cause():
+    gone = repository_step(404, also=[f"acme/{n}" for n in range(300)])
+    finding = judge(attempt("now", step("token", 201), gone, step("revoke", 204)))
+    shown = finding.seen["apps"][0]["node_clock"]["repositories"]
+    assert shown[:3] == ["acme/deploy-config", "acme/0", "acme/1"]
+    assert len(shown) == 100
+    assert not unsaid(finding.cause, "acme/deploy-config, acme/0", "and 291 more")
+
+
+def test_the_installation_that_was_looked_up_is_in_the_finding():
+    settings = {key: value for key, value in app().items() if key != "installation_id"}
+    found = step("installations", installation_id="2002")
+    finding = judge(attempt("now", found, *accepted_steps()), apps=[{**settings, "owner": "acme"}])
+    shown = finding.seen["apps"][0]
+    assert (finding.state, shown["owner"]) == ("pass", "acme")
+    assert shown["node_clock"]["steps"][0]["installation_id"] == "2002"
+
+
 def test_an_app_that_the_evidence_lacks_is_inconclusive():
     finding = judge(accepted("now"), apps=[app(), app("other")])
     assert (finding.state, finding.about) == ("inconclusive", ("other",))

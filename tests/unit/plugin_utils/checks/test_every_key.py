@@ -295,7 +295,10 @@ ANSWERS = {
     AnswerKey.ACCOUNT_SUSPENDED: attempt("now", step("token", 403, "Sorry. Your account was suspended")),
     AnswerKey.TERMS_OF_SERVICE: attempt("now", step("token", 403, "It violates GitHub's terms of service.")),
     AnswerKey.REPOSITORY_BLOCKED: attempt("now", WITH_TOKEN, repository_step(451, message="Repository access blocked")),
+    AnswerKey.NO_INSTALLATION_OF_OWNER: attempt("now", step("installations", owners=["other"], owners_in_all=1)),
+    AnswerKey.TOO_MANY_INSTALLATIONS: attempt("now", step("installations", owners_in_all=2000, cut_off=True)),
     AnswerKey.NOT_GRANTED: attempt("now", step("token", 422, "The permissions requested are not granted.")),
+    AnswerKey.PERMISSION_NOT_GRANTED: attempt("now", step("token", 422, lacking={"contents": "write"})),
     AnswerKey.UNREADABLE_REPOSITORY: attempt("now", WITH_TOKEN, repository_step(404)),
     AnswerKey.TOKEN_NOT_ACCEPTED: attempt("now", WITH_TOKEN, repository_step(401, message="Bad credentials")),
     AnswerKey.NO_USER_AGENT: attempt("now", step("token", 403, body="Request forbidden by administrative rules.")),
@@ -318,6 +321,7 @@ ANSWERS = {
     AnswerKey.UNKNOWN_CA: attempt("now", failed_step("token", "tls", "self-signed", kind="unknown_ca")),
     AnswerKey.WRONG_NAME: attempt("now", failed_step("token", "tls", "mismatch", kind="wrong_name")),
     AnswerKey.TLS: attempt("now", failed_step("token", "tls", "cut off")),
+    AnswerKey.OUT_OF_TIME: attempt("now", WITH_TOKEN, failed_step("repository", "time", "the time was up")),
     AnswerKey.NO_REPLY: attempt("now", failed_step("token", "reply", "no answer within 5 s")),
 }
 

@@ -122,6 +122,19 @@ SEEN = {  # what is answered, and the key
     "installation suspended": (from_api(403, "This installation has been suspended"), AnswerKey.SUSPENDED),
     "installation suspended, at git": (from_git(403, "This installation has been suspended."), AnswerKey.SUSPENDED),
     "installation suspended, and shown": (step("installation", 200, suspended=True), AnswerKey.SUSPENDED),
+    "a permission that the installation lacks": (
+        {**from_api(422, "The permissions requested are not granted"), "lacking": {"contents": "write"}},
+        AnswerKey.PERMISSION_NOT_GRANTED,
+    ),
+    "the same of a token that was not narrowed": (
+        step("token", 201, lacking={"contents": "write"}),
+        AnswerKey.PERMISSION_NOT_GRANTED,
+    ),
+    "no installation of the owner": (step("installations", owners=["other"]), AnswerKey.NO_INSTALLATION_OF_OWNER),
+    "too many to find the owner": (
+        step("installations", owners=["other"], cut_off=True),
+        AnswerKey.TOO_MANY_INSTALLATIONS,
+    ),
     "account suspended": (from_api(403, "Sorry. Your account was suspended"), AnswerKey.ACCOUNT_SUSPENDED),
     "account suspended, bare": (
         from_gateway(403, {"message": "Sorry. Your account was suspended."}, headers={**JSON, **GITHUBS_OWN}),

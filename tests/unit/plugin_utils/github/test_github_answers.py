@@ -115,6 +115,30 @@ NO_ACCESS = {  # what is answered, what it means, and the next step
 }
 
 
+NO_ACCESS |= {
+    "permission lacking": (
+        step("token", 422, NOT_GRANTED, lacking={"contents": "write"}),
+        "lacks contents: write",
+        "grant contents: write, or ask for less under permissions",
+    ),
+    "permission lacking of a token that was not narrowed": (
+        step("token", 201, lacking={"issues": "read", "checks": "read"}),
+        "lacks checks: read, issues: read",
+        "grant checks: read, issues: read",
+    ),
+    "no installation of the owner": (
+        step("installations", owners=["zed", "other"], owners_in_all=40),
+        "no installation of that owner",
+        "zed, other (and 38 not shown)",
+    ),
+    "no installation at all": (
+        step("installations", owners=[], owners_in_all=0),
+        "no installation of that owner",
+        "installed for nobody",
+    ),
+}
+
+
 @pytest.mark.parametrize(("asked", "meaning", "remedy"), NO_ACCESS.values(), ids=NO_ACCESS)
 def test_an_app_that_may_not_do_what_was_asked_lacks_access(asked, meaning, remedy):
     assert_judged(asked, "access", meaning, remedy)
@@ -303,3 +327,69 @@ def test_an_attempt_without_a_question_proves_nothing(steps):
 )
 def test_an_answer_is_quoted_as_it_was_given(tried, quoted):
     assert classify(tried).quote() == quoted
+
+
+# A token that was narrowed less, many repositories, and an installation that was looked up
+
+
+def kinds_of(*steps: dict[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    answer = classify(attempt("now", *steps))
+    return answer.kind, answer.key, answer.repositories
+
+
+WIDER = [
+    step("token", 422, NO_SUCH_REPOSITORY, narrowed=["permissions", "repositories"]),
+    step("granted", 500),
+    step("token", 201, narrowed=["permissions"]),
+]
+
+
+def test_a_refusal_to_narrow_is_no_failure_once_a_wider_token_reached_all():
+    assert kinds_of(*WIDER, repository_step(), step("revoke", 204))[0] == "accepted"
+
+
+def test_all_repositories_out_of_reach_are_named_with_those_that_are_told_in_one_step():
+    gone = repository_step(404, repository="acme/gone", also=["acme/lost", "acme/missing"])
+    answer = classify(attempt("now", *WIDER, repository_step(), gone, repository_step(403, repository="acme/secret")))
+    names = ("acme/gone", "acme/lost", "acme/missing", "acme/secret")
+    assert (answer.kind, answer.key, answer.repositories) == ("access", "unreadable_repository", names)
+    assert ", ".join(names) in answer.meaning
+    assert ", ".join(names) in answer.remedy
+    assert answer.step == gone
+
+
+def test_of_very_many_repositories_some_are_named_and_the_rest_counted():
+    gone = repository_step(404, also=[f"acme/{n}" for n in range(600)])
+    answer = classify(attempt("now", step("token", 201), gone))
+    assert "and 591 more" in answer.meaning
+    assert len(answer.meaning) < 250
+    assert len(answer.repositories) == 601
+
+
+@pytest.mark.parametrize("unsure", [failed_step("repository", "reply", "no answer"), repository_step(502)])
+def test_a_repository_that_is_out_of_reach_for_certain_decides_before_one_that_is_not_known(unsure):
+    unsure = {**unsure, "repository": "acme/slow"}
+    gone = repository_step(404, repository="acme/gone")
+    assert kinds_of(step("token", 201), unsure, gone) == ("access", "unreadable_repository", ("acme/gone",))
+
+
+def test_a_repository_that_is_not_known_does_not_pass_among_others():
+    slow = {**failed_step("repository", "time", "not asked"), "repository": "acme/slow", "also": ["acme/later"]}
+    expected = ("network", "out_of_time", ("acme/slow", "acme/later"))
+    assert kinds_of(step("token", 201), repository_step(), slow) == expected
+
+
+def test_an_installation_that_was_found_is_gone_on_with():
+    found = step("installations", installation_id="2002")
+    assert kinds_of(step("installations", owners=["other"]), found, *accepted_steps())[0] == "accepted"
+
+
+def test_a_list_of_installations_that_is_cut_off_proves_nothing():
+    answer = classify(attempt("now", step("installations", owners=["other"], owners_in_all=2000, cut_off=True)))
+    assert (answer.kind, answer.key) == ("unclear", "too_many_installations")
+    assert "installation_id" in answer.remedy
+
+
+@pytest.mark.parametrize("message", [IAT, EXP, EXP_FAR])
+def test_a_jwt_refused_for_its_times_where_the_installation_is_looked_up_accuses_the_clock(message):
+    assert kinds_of(step("installations", 401, message))[0] == "clock"

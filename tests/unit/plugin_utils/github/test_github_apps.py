@@ -165,7 +165,9 @@ def test_a_key_is_given_once(row, changes):
     [
         pytest.param({"app_id": None}, "app_id or client_id is needed", id="no issuer"),
         pytest.param({"appid": 1}, "unknown key 'appid'; did you mean app_id?", id="unknown key"),
-        pytest.param({"installation_id": None}, "installation_id is a number, found ''", id="no installation"),
+        pytest.param({"installation_id": None}, "installation_id or owner", id="no installation"),
+        pytest.param({"owner": "acme"}, "and both are set", id="installation and owner"),
+        pytest.param({"installation_id": "", "owner": "acme/charts"}, "write acme", id="owner as a repository"),
         pytest.param(
             {"installation_id": "acme"}, "installation_id is a number, found 'acme'", id="installation's name"
         ),
@@ -314,6 +316,13 @@ def test_neither_the_apps_repr_nor_its_public_part_shows_the_key(key, row):
     assert str(numbers.d) not in shown
     assert pem(key).splitlines()[1] not in shown
     assert app.public().keys() == {"name", "issuer", "installation_id", "api_url", "repositories", "depth"}
+
+
+def test_an_app_is_known_by_its_owner_where_the_installation_is_to_be_looked_up(row):
+    app = GithubApp.from_settings(row(installation_id=None, owner="Acme-Corp"), 0)
+    for told in (app.public(), app.request([])):
+        assert told["owner"] == "Acme-Corp"
+        assert "installation_id" not in told
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.fields i
     read_client_id,
     read_git_url,
     read_number,
+    read_owner,
     read_permissions,
     read_repositories,
 )
@@ -62,6 +63,33 @@ def test_an_id_is_a_number_or_its_text(given: Any) -> None:
 def test_what_is_no_id_is_refused_with_what_was_found(given: Any, found: str) -> None:
     said = fault(read_number, "installation_id", given)
     assert said.startswith("installation_id is a number, found ")
+    assert found in said
+
+
+@pytest.mark.parametrize("given", ["acme", "Acme-Corp", "octo_cat", "9lives", "o" * 39])
+def test_an_owner_is_an_organisation_or_a_user(given: str) -> None:
+    assert read_owner(given) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("https://github.com/acme", "write acme"),
+        ("https://github.com/orgs/acme", "write acme"),
+        ("https://ghes.example/acme/charts.git", "write acme"),
+        ("acme/charts", "write acme"),
+        (" acme", "it has blanks around it"),
+        ("-acme", "'-acme'"),
+        ("acme corp", "'acme corp'"),
+        ("\u0430cme", "found "),
+        (5, "5"),
+        (["acme"], "a list"),
+        *((text, "it is a placeholder") for text in PLACEHOLDERS),
+    ],
+)
+def test_what_is_no_owner_is_refused_with_what_to_write(given: Any, found: str) -> None:
+    said = fault(read_owner, given)
+    assert said.startswith("owner is the name of an organisation or a user")
     assert found in said
 
 
