@@ -1,4 +1,4 @@
-"""A large fleet stays within the rate at which GitHub lets an App mint tokens, and honours its Retry-After."""
+"""Minting from real runs of Ansible: within GitHub's rate, honouring its Retry-After, and narrowed as far as GitHub does it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.lab.github_api import RunningApi, running_api
 PUBLISHED_PER_MINUTE = 80
 
 
-def check_tokens(api: RunningApi, folder: Path, hosts: int) -> list[dict[str, Any]]:
+def check_tokens(api: RunningApi, folder: Path, hosts: int, **changed: Any) -> list[dict[str, Any]]:
     """Mint from so many hosts, all of them this machine; what node_check returned for each."""
-    app = app_settings(api.credentials, api.url, depth="token")
+    app = {**app_settings(api.credentials, api.url, depth="token"), **changed}
     settings = {
         "checks": ["github_app_token"],
         "clients": ["argocd"],
@@ -75,3 +75,52 @@ def test_a_node_that_meets_the_rate_limit_waits_as_long_as_github_asks_and_tries
         first, second = mints(api)
     assert second - first >= 6
     assert report["verdict"] == "admit"
+
+
+def of_owner(**changed: Any) -> dict[str, Any]:
+    return {"installation_id": None, "owner": "Acme", "git_url": None, "depth": "repository", **changed}
+
+
+def token_finding(report: dict[str, Any]) -> dict[str, Any]:
+    (finding,) = (found for found in report["findings"] if found["check"] == "github_app_token")
+    return finding
+
+
+def test_an_app_of_an_owner_whose_token_is_slow_and_can_not_be_narrowed_is_admitted(tmp_path: Path) -> None:
+    """A public repository outside the installation, no installation ID, and a token that is known after two seconds."""
+    repositories = ["acme/deploy-config", "upstream/tools"]
+    with running_api(tmp_path / "github") as api:
+        api.control.set_replication(2, 403)
+        (report,) = check_tokens(api, tmp_path, 1, **of_owner(repositories=repositories))
+        tokens = api.control.tokens()
+    assert report["verdict"] == "admit"
+    (app,) = token_finding(report)["seen"]["apps"]
+    steps = {step["step"]: step for step in app["node_clock"]["steps"]}
+    assert steps["installations"]["installation_id"] == "2002"
+    assert steps["token"]["narrowed"] == ["permissions"]
+    assert (steps["repository"]["tries"], steps["repository"]["waited_s"]) == (2, 3)
+    for said in ("could not be narrowed to the repositories", "'422 There is at least one repository", "within 3 s"):
+        assert said in token_finding(report)["summary"]
+    assert (len(tokens["live"]), len(tokens["revoked"])) == (0, 1)
+
+
+@pytest.mark.nightly
+def test_repositories_that_stay_out_of_reach_are_all_named_after_kargos_waits(tmp_path: Path) -> None:
+    repositories = ["acme/deploy-config", "acme/secret", "other/secret"]
+    with running_api(tmp_path / "github") as api:
+        (report,) = check_tokens(api, tmp_path, 1, **of_owner(repositories=repositories))
+        live = api.control.tokens()["live"]
+    finding = token_finding(report)
+    assert (report["verdict"], finding["keys"]) == ("refuse", ["not_the_clock", "unreadable_repository"])
+    assert "can't read acme/secret, other/secret;" in finding["summary"]
+    assert "tried 4 times within 43 s" in finding["summary"]
+    assert live == []
+
+
+@pytest.mark.nightly
+def test_an_owner_without_an_installation_is_refused_with_those_who_have_one(tmp_path: Path) -> None:
+    with running_api(tmp_path / "github") as api:
+        (report,) = check_tokens(api, tmp_path, 1, **of_owner(owner="nobody", depth="jwt"))
+    finding = token_finding(report)
+    assert (report["verdict"], finding["keys"]) == ("refuse", ["not_the_clock", "no_installation_of_owner"])
+    assert "installed for acme" in finding["remedy"]
