@@ -111,7 +111,7 @@ class Collection:
         if "evidence" not in answer:
             raise NoEvidenceError(module_error(answer))
         evidence: dict[str, Any] = answer["evidence"]
-        self._count_further_mints(evidence)
+        self._count_further_mints(evidence, requests)
         return evidence
 
     def _moment(self) -> Moment:
@@ -129,17 +129,15 @@ class Collection:
             if app.depth != "jwt":
                 self.throttle(app).wait(attempts)
 
-    def _count_further_mints(self, evidence: Mapping[str, Any]) -> None:
-        """Note the tokens that were asked for beyond those waited for; a node may lie about them, so it is two at most."""
-        asked = {
-            entry["name"]: sum(
-                min(MAX_MORE_MINTS, max(0, _tokens_asked_for(attempt) - 1)) for attempt in entry["attempts"]
-            )
-            for entry in _taken(evidence)
-        }
+    def _count_further_mints(self, evidence: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> None:
+        """Note the tokens that were asked for beyond those waited for; a node may lie about them, so it is two an attempt."""
+        tried = {request["name"]: len(request["attempts"]) for request in requests}
+        asked = {entry["name"]: sum(map(_tokens_asked_for, entry["attempts"])) for entry in _taken(evidence)}
         for app in self.apps:
-            if asked.get(app.name) and app.depth != "jwt":
-                self.throttle(app).count(asked[app.name])
+            attempts = tried.get(app.name, 0)
+            more = min(asked.get(app.name, 0) - attempts, MAX_MORE_MINTS * attempts)
+            if more > 0 and app.depth != "jwt":
+                self.throttle(app).count(more)
 
     def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
         """If GitHub's rate limit answered, do as it says: this node waits and tries once more, unless that takes too long."""
