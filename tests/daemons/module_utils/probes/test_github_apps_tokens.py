@@ -7,10 +7,11 @@ import time
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import installation_token
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import REFUSALS
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey
 
 from tests.daemons.module_utils.probes.apps import app_for, attempt, outline, steps_of
 from tests.lab.github_api import OWNER, PUBLIC_REPOSITORIES, RunningApi
+from tests.unit.plugin_utils.github.test_answer_table import SEEN
 
 IN_REACH = ["acme/deploy-config", "acme/charts"]
 WAITED_S = 0.35
@@ -95,6 +96,10 @@ def test_only_what_was_refused_is_tried_again(api):
     assert [step["tries"] for step in steps if step["step"] == "repository"] == [1, 2]
 
 
+OTHER_REASONS = (
+    *(AnswerKey.IP_ALLOW_LIST, AnswerKey.SAML, AnswerKey.SUSPENDED, AnswerKey.ACCOUNT_SUSPENDED),
+    *(AnswerKey.TERMS_OF_SERVICE, AnswerKey.REPOSITORY_BLOCKED, AnswerKey.NO_USER_AGENT),
+)
 NOT_REPLICATION = {
     "rate limit by its header": {"status": 403, "headers": {"retry-after": "30"}},
     "rate limit by what is left": {"status": 403, "headers": {"x-ratelimit-remaining": "0"}},
@@ -107,9 +112,9 @@ NOT_REPLICATION = {
     "a proxy's page": {"status": 403, "body": "<html>This site is not allowed here</html>"},
     "server error": {"status": 502, "body": "Unicorn"},
     **{
-        f"of the table: {refusal.beginning}": {"status": refusal.status, "message": refusal.beginning}
-        for refusal in REFUSALS
-        if refusal.status == 403
+        f"of the table: {name}": {"status": asked["status"], "body": asked["message"] or asked["body"]}
+        for name, (asked, key) in SEEN.items()
+        if asked["step"] == "repository" and key in OTHER_REASONS
     },
 }
 
