@@ -1,6 +1,6 @@
 """The table of answers: what GitHub, or who answers in its place, says to an attempt, what that means and what to do next.
 
-One row for each answer with a next step of its own. ``answers.classify`` reads the rows from the top, and the first that fits
+One row for each answer that has another next step. ``answers.classify`` reads the rows from the top, and the first that fits
 decides; docs/reference/answers.md is made from them.
 
 Whose words an answer has, its form says. GitHub's API answers in JSON: an object with ``message``, and nearly always with
