@@ -20,13 +20,16 @@ description:
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   clients:
-    description: The GitHub App clients that the cluster will run, by the names of their profiles.
+    description: The GitHub App clients that the cluster will run, by the names of their profiles; docs/reference/clients.md
+      has them all, by other names too.
     type: list
     elements: str
     default: [argocd]
   client_profiles:
     description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them,
-      C(reuse_s), C(iss) (C(app_id) if it signs with the App's ID only) and C(source).
+      C(reuse_s), C(renew_before_s) (how long before the end of its installation token it gets a new one, by its own
+      clock), C(iss) (C(app_id) if it signs with the App's ID only), C(source) and C(renewal_source). One of a shipped
+      name is used in its place.
     type: dict
     default: {}
   ntp_servers:
@@ -120,7 +123,7 @@ options:
     type: float
   limits:
     description: What else runs in the cluster and breaks by a clock, by the names of shipped limits (V(etcd), V(ceph),
-      V(cockroachdb), V(tidb), V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
+      V(cockroachdb), V(tidb), V(actions-runner), V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
     type: list
     elements: str
     default: []

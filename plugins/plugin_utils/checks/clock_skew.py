@@ -2,9 +2,13 @@
 
 A GitHub App client signs a JWT with times from its node's clock; GitHub compares them with its own and refuses the JWT
 with 401 where they don't fit. Each client dates its JWTs its own way, so each has its own budget behind and ahead:
-Argo CD and Flux break 90 s behind and 30 s ahead. What else runs in a cluster has limits too: those that `gate_limits` names
-(etcd, ceph ...) count, and the validity of the cluster's CA where `gate_cluster_ca_file` is given. A limit between two
-machines is held as its half against the true time, so that two admitted nodes keep it.
+Argo CD and Flux break 90 s behind and 30 s ahead. Many have a second budget behind: they renew their installation token a fixed
+time before it ends, by the node's clock, and on a clock further behind they go on with a token that GitHub has dropped. PyGithub
+breaks so at 20 s behind, KEDA at 60 s. The smaller budget counts.
+
+What else runs in a cluster has limits too: those that `gate_limits` names (etcd, ceph ...) count, and the validity of the
+cluster's CA where `gate_cluster_ca_file` is given. A limit between two machines is held as its half against the true time, so
+that two admitted nodes keep it.
 
 The skew is node minus reference (positive: the node is ahead), an interval on which most references agree: raw NTP
 exchanges with each of `gate_ntp_servers`, the API's own `Date`, and the controller's clock around the module call. Servers that
@@ -74,6 +78,11 @@ _WHY_CLIENT = (
     "Clients date their JWTs by this clock, and GitHub answers 401 to a JWT whose iat lies in its future or whose exp has "
     "passed. Pods on this node fail while the same pods elsewhere work."
 )
+_WHY_RENEWAL = (
+    "{0}: GitHub takes its JWTs on this node, so github_app_token may pass. But it renews its installation token a fixed time "
+    "before the token ends, by this clock, which is further behind than that: once in each token's life it goes on with one that "
+    "GitHub has dropped, and gets 401 Bad credentials until it renews."
+)
 _WHY_CA = "A node takes the cluster's CA for valid by its own clock: outside of the CA's times it trusts no API server."
 _WHY_NO_LEEWAY = (
     "{0} dates iat at its own now, and GitHub refuses an iat that lies in its future. Any clock that is ahead by more than the "
@@ -86,7 +95,7 @@ _REMEDY = (
 )
 _REMEDY_NO_LEEWAY = (
     "Have {0} date iat 60 s back, as GitHub's documentation advises. Where it can't and you bear that many refusals, give it a "
-    "profile in gate_client_profiles with iat_s: -1."
+    "profile in gate_client_profiles with its other figures and iat_s: -1."
 )
 _REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
 
@@ -122,8 +131,8 @@ class _Row:
     outcome: Outcome
     source: str
     skew_s: Interval
-    worst_case: str = ""
     breaks: str = ""
+    profile: ClientProfile | None = None
 
     @property
     def left_ahead_s(self) -> float:
@@ -158,6 +167,20 @@ class _Row:
             return f"no limit {side}"
         return f"{limit_s:g} s {side}" if abs(limit_s) < _MANY_S else f"{limit_s / _DAY_S:.0f} days {side}"
 
+    def text(self, side: str) -> str:
+        """The row with its limit on that side, and which of a client's budgets that is."""
+        text = self.limit(side)
+        if self.profile and side == "behind" and self.profile.behind_by == "installation_token":
+            text += ", by its installation token"
+        if self.profile and self.profile.runs:
+            text += f"; it runs {self.profile.runs}"
+        return f"{self.name} ({text})"
+
+    @property
+    def by_token_alone(self) -> bool:
+        """Whether it is a client whose JWTs GitHub takes at this skew, but not its installation tokens to their end."""
+        return self.profile is not None and self.profile.jwt_outcome(self.skew_s) == "pass" != self.outcome
+
     def breaks_in_s(self, drift: Drift | None) -> int | None:
         seconds = drift.reaches_in_s(self.left_ahead_s, self.left_behind_s) if drift else None
         return None if seconds is None or math.isinf(seconds) else round(seconds)
@@ -172,7 +195,7 @@ class _Row:
             "breaks_in_s": self.breaks_in_s(drift),
             "outcome": self.outcome,
             "source": self.source,
-            **({"worst_case": self.worst_case} if self.worst_case else {}),
+            **(_seen_of_client(self.profile) if self.profile else {}),
         }
 
 
@@ -192,10 +215,35 @@ class _Api:
     @classmethod
     def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, policy: Policy) -> _Api:
         """``reading_s``: node minus API, by which this API judges what is signed on the node."""
-        outcomes = {profile.name: profile.outcome(reading_s) for profile in policy.profiles}
-        refused = tuple(name for name, outcome in outcomes.items() if outcome != "pass")
-        ahead_s = estimate.api_ahead_s(url) or reading_s
-        return cls(url, ahead_s, min(outcomes.values(), key=_WORST_FIRST.index, default="pass"), refused)
+        outcomes = [(profile.name, profile.client_outcome(reading_s)) for profile in policy.profiles]
+        refused = dict.fromkeys(name for name, outcome in outcomes if outcome != "pass")
+        worst = min((outcome for _name, outcome in outcomes), key=_WORST_FIRST.index, default="pass")
+        return cls(url, estimate.api_ahead_s(url) or reading_s, worst, tuple(refused))
+
+
+def _seen_of_client(profile: ClientProfile) -> dict[str, Any]:
+    """What sets a client's budget behind, and which profile it is where it has another name."""
+    seen: dict[str, Any] = {"behind_by": profile.behind_by, "jwt_behind_limit_s": profile.jwt_behind_limit_s}
+    if profile.runs:
+        seen["runs"] = profile.runs
+    if profile.renew_before_s is not None:
+        seen["renew_before_s"] = profile.renew_before_s
+    if profile.renewal_source:
+        seen["renewal_source"] = profile.renewal_source
+    if worst_case := _worst_case(profile):
+        seen["worst_case"] = worst_case
+    return seen
+
+
+def _worst_case(profile: ClientProfile) -> str:
+    if profile.behind_by == "installation_token":
+        return (
+            f"its installation token, which it renews {profile.renew_before_s} s before the end by the node's clock: further "
+            f"behind, it uses an expired one until then; its JWT tolerates {profile.jwt_behind_limit_s} s behind"
+        )
+    if profile.behind_by == "reused_jwt":
+        return f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one bears {profile.exp_s} s behind"
+    return ""
 
 
 def judge(record: Record, policy: Policy) -> Finding:
@@ -206,15 +254,15 @@ def judge(record: Record, policy: Policy) -> Finding:
     skew_s = estimate.skew_s
     drift = measured_drift(record)
     rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
-    clients = [p for p in policy.catalogue.values() if p.name not in policy.clients]
+    clients = [_client_row(p, skew_s) for p in policy.catalogue.values() if p.name not in policy.clients]
     limits = [limit for limit in policy.all_limits.values() if limit.name not in policy.limits]
     seen = {
         **estimate.seen(),
         "drift": drift and drift.seen(),
         "budget": [row.seen(drift) for row in rows],
         "breaks_first": _breaks_first(rows, drift),
-        "other_clients_that_would_pass": _told(_client_row(p, skew_s) for p in clients if p.outcome(skew_s) == "pass"),
-        "other_clients_that_would_fail": _told(_client_row(p, skew_s) for p in clients if p.outcome(skew_s) == "fail"),
+        "other_clients_that_would_pass": _told(row for row in clients if row.outcome == "pass"),
+        "other_clients_that_would_fail": _told(row for row in clients if row.outcome == "fail"),
         "other_limits_that_would_pass": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "pass"),
         "other_limits_that_would_fail": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "fail"),
     }
@@ -225,9 +273,9 @@ def judge(record: Record, policy: Policy) -> Finding:
     wrong_apis = [api for api in apis if api.outcome != "pass"]
     summary = skew_text(skew_s)
     if worst:
-        summary += f": {_VERB[of_node]} {', '.join(f'{row.name} ({row.limit(row.nearer_side)})' for row in worst)}"
+        summary += f": {_VERB[of_node]} {', '.join(row.text(row.nearer_side) for row in worst)}"
         side = "ahead" if skew_s.middle > 0 else "behind"
-        passing = ", ".join(f"{row.name} ({row.limit(side)})" for row in rows if row.outcome == "pass")
+        passing = ", ".join(row.text(side) for row in rows if row.outcome == "pass")
         summary += f"; within {passing}" if passing else ""
     if drift and drift.of_two_readings:
         summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
@@ -276,19 +324,23 @@ def _explain(
     if by_clock:
         of_node = by_clock[0].outcome
         keys.append(Key.BEYOND if of_node == "fail" else Key.AT_THE_EDGE)
-        about += [*(row.name for row in by_clock), by_clock[0].nearer_side]
-        causes.append(f"{_VERB[of_node]} {', '.join(row.name for row in by_clock)}, {by_clock[0].nearer_side}")
+        beyond = dict.fromkeys(row.name for row in by_clock)
+        about += [*beyond, by_clock[0].nearer_side]
+        causes.append(f"{_VERB[of_node]} {', '.join(beyond)}, {by_clock[0].nearer_side}")
         kinds = {row.kind for row in by_clock}
-        whys += [_WHY_CLIENT] if "client" in kinds else []
+        by_token = dict.fromkeys(row.name for row in by_clock if row.by_token_alone)
+        whys += [_WHY_CLIENT] if any(row.kind == "client" and not row.by_token_alone for row in by_clock) else []
+        whys += [_WHY_RENEWAL.format(", ".join(by_token))] if by_token else []
         whys += [
             f"{row.name}: {row.breaks or 'it does not bear such a clock'}." for row in by_clock if row.kind == "limit"
         ]
         whys += [_WHY_CA] if "cluster_ca" in kinds else []
         remedies.append(_REMEDY)
     if no_leeway:
-        names = ", ".join(row.name for row in no_leeway)
+        without = dict.fromkeys(row.name for row in no_leeway)
+        names = ", ".join(without)
         keys.append(Key.NO_LEEWAY)
-        about += [row.name for row in no_leeway if row.name not in about]
+        about += [name for name in without if name not in about]
         causes.append(f"{names}: no leeway for a clock ahead")
         whys.append(_WHY_NO_LEEWAY.format(names, min(1.0, max(0.0, skew_s.high))))
         remedies.append(_REMEDY_NO_LEEWAY.format(names))
@@ -331,13 +383,9 @@ def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
 
 
 def _client_row(profile: ClientProfile, skew_s: Interval) -> _Row:
-    worst_case = ""
-    if profile.reuse_s:
-        worst_case = (
-            f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one bears {profile.exp_s} s behind"
-        )
     allowed = Interval(-profile.behind_limit_s, profile.ahead_limit_s)
-    return _Row(profile.name, "client", allowed, profile.outcome(skew_s), profile.source, skew_s, worst_case)
+    outcome = profile.client_outcome(skew_s)
+    return _Row(profile.name, "client", allowed, outcome, profile.source, skew_s, profile=profile)
 
 
 def _limit_row(limit: Limit, skew_s: Interval) -> _Row:

@@ -20,6 +20,8 @@ if GitHub accepts it, nothing else is wrong. The node's clock and the credential
 A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
 GitHub is not asked then.
 
+It tries a new JWT and a new installation token. Whether a client renews its token in time by this clock is clock_skew's question.
+
 An App without an installation ID is looked up by its owner, with its own JWT, in the list of the App's installations.
 
 The token is narrowed to the named repositories and permissions. GitHub does not narrow to a repository outside the installation,
@@ -371,7 +373,7 @@ def _utc(unix_s: float) -> str:
 
 def _clock_is_off(record: Record, policy: Policy) -> bool:
     skew_s = record.skew.skew_s
-    return skew_s is not None and policy.signing_profile.outcome(skew_s) == "fail"
+    return skew_s is not None and policy.signing_profile.jwt_outcome(skew_s) == "fail"
 
 
 def _api_ahead_s(api_url: str, record: Record) -> Interval | None:
@@ -388,7 +390,7 @@ def _only_api_contradicts(api_url: str, record: Record, policy: Policy) -> bool:
     date_s, controller_s = readings.get(f"date {date_url(api_url)}"), readings.get(CONTROLLER)
     if date_s is None or controller_s is None or len(readings) > 2:
         return False
-    outcome = policy.signing_profile.outcome
+    outcome = policy.signing_profile.jwt_outcome
     return outcome(controller_s) == "pass" and outcome(date_s) != "pass"
 
 
@@ -396,7 +398,7 @@ def _is_too_far_ahead(record: Record, policy: Policy) -> bool:
     """Whether GitHub refuses the JWT of the node's clock for certain: by what the controller measured, or the node itself."""
     by_controller_s = node_ahead_s(record.section("collected"), record.data.get("controller"))
     known_s = [skew_s for skew_s in (by_controller_s, record.skew.skew_s) if skew_s is not None]
-    return any(skew_s.low > 0 and policy.signing_profile.outcome(skew_s) == "fail" for skew_s in known_s)
+    return any(skew_s.low > 0 and policy.signing_profile.jwt_outcome(skew_s) == "fail" for skew_s in known_s)
 
 
 def _how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:

@@ -290,7 +290,7 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
     # It shows whole seconds: it may be up to one second further on.
     off_s = Interval(ahead_s + known.low, ahead_s + 1 + known.high)
     against = "" if skew_s else " against this clock, whose own skew is unknown"
-    if any(profile.outcome(off_s) == "fail" for profile in policy.profiles):
+    if any(profile.client_outcome(off_s) == "fail" for profile in policy.profiles):
         direction = "ahead" if off_s.middle > 0 else "behind"
         zone_s = round(off_s.middle / 900) * 900
         zone = " (it looks like local time)" if abs(zone_s) >= 1800 and abs(off_s.middle - zone_s) < 5 else ""

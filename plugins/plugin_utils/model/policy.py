@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..boundary.forms import ABOVE_ZERO, NUMBER, TABLE, TEXT, Maybe, misfit
-from ..github.client_profiles import ClientProfile, all_profiles, narrowest
+from ..github.client_profiles import ClientProfile, all_profiles, narrowest, profiles_of
 from .limits import Limit, all_limits
 
 
@@ -65,9 +65,8 @@ class Policy:
 
     @property
     def profiles(self) -> list[ClientProfile]:
-        """The profiles of the named clients."""
-        catalogue = self.catalogue
-        return [catalogue[name] for name in self.clients]
+        """The profiles of the named clients; a name may stand for several."""
+        return [profile for name in self.clients for profile in profiles_of(name, self.client_profiles)]
 
     @property
     def all_limits(self) -> dict[str, Limit]:
@@ -76,7 +75,7 @@ class Policy:
 
     @property
     def signing_profile(self) -> ClientProfile:
-        """The client whose JWTs the token check sends: of the named ones, that which the smallest skew breaks."""
+        """The client whose JWTs the token check sends: of the named ones, that whose JWT the smallest skew breaks."""
         return narrowest(self.profiles)
 
 

@@ -17,7 +17,7 @@ from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..clock.measuring import References
 from ..github.apps import GithubApp, date_apis, read_github_apps
-from ..github.client_profiles import ClientProfile, parse_profile, shipped_profiles
+from ..github.client_profiles import ClientProfile, known_clients, parse_profile, profiles_of
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
 from ..model.limits import parse_limit, shipped_limits
 from ..model.policy import Policy
@@ -186,12 +186,12 @@ def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *,
 
 def _named_profiles(settings: Mapping[str, Any]) -> list[ClientProfile]:
     """The profiles of the named clients, as far as they are right: the rest is a problem of the policy."""
-    known = dict(shipped_profiles())
-    for name, row in rows_of(settings, "client_profiles", []).items():
-        known.pop(name, None)
-        with contextlib.suppress(ValueError):
-            known[name] = parse_profile(name, row)
-    return [known[name] for name in names_of(settings, "clients", []) if name in known]
+    own = rows_of(settings, "client_profiles", [])
+    named = []
+    for name in names_of(settings, "clients", []):
+        with contextlib.suppress(KeyError, ValueError):
+            named += profiles_of(name, own)
+    return named
 
 
 def _read_checks(
@@ -217,11 +217,11 @@ class _Kind:
     names: str
     rows: str
     called: str
-    shipped: Callable[[], Mapping[str, Any]]
+    shipped: Callable[[], Iterable[str]]
     parse: Callable[[str, Any], Any]
 
 
-_CLIENTS = _Kind("clients", "client_profiles", "client profile", shipped_profiles, parse_profile)
+_CLIENTS = _Kind("clients", "client_profiles", "client profile", known_clients, parse_profile)
 _LIMITS = _Kind("limits", "limit_profiles", "limit", shipped_limits, parse_limit)
 
 

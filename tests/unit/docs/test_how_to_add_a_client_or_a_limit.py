@@ -27,27 +27,37 @@ def judged(skew_s: float, **settings: Any) -> str:
 
 def test_the_budgets_of_the_client_are_those_of_the_page():
     profile = all_profiles(CLIENTS)["merge-bot"]
-    assert (profile.behind_limit_s, profile.ahead_limit_s, profile.iss) == (360, 60, "app_id")
+    assert (profile.jwt_behind_limit_s, profile.renew_before_s, profile.ahead_limit_s) == (360, 90, 60)
+    assert profile.iss == "app_id"
 
 
 @pytest.mark.parametrize(
-    ("skew_s", "outcome"),
+    ("skew_s", "jwt", "token", "client"),
     [
-        (-360.0, "fail"),
-        (-359.9, "inconclusive"),
-        (-358.1, "inconclusive"),
-        (-358.0, "pass"),
-        (60.0, "pass"),
-        (60.1, "inconclusive"),
-        (62.0, "inconclusive"),
-        (62.1, "fail"),
+        (-360.0, "fail", "fail", "fail"),
+        (-359.9, "inconclusive", "fail", "fail"),
+        (-358.1, "inconclusive", "fail", "fail"),
+        (-358.0, "pass", "fail", "fail"),
+        (-91.0, "pass", "fail", "fail"),
+        (-90.9, "pass", "inconclusive", "inconclusive"),
+        (-88.1, "pass", "inconclusive", "inconclusive"),
+        (-88.0, "pass", "pass", "pass"),
+        (60.0, "pass", "pass", "pass"),
+        (60.1, "inconclusive", "pass", "inconclusive"),
+        (62.0, "inconclusive", "pass", "inconclusive"),
+        (62.1, "fail", "pass", "fail"),
     ],
 )
-def test_the_edges_of_the_client_are_those_of_the_page(skew_s: float, outcome: str):
-    assert all_profiles(CLIENTS)["merge-bot"].outcome(Interval(skew_s, skew_s)) == outcome
+def test_the_edges_of_the_client_are_those_of_the_page(skew_s: float, jwt: str, token: str, client: str):
+    profile, skew = all_profiles(CLIENTS)["merge-bot"], Interval(skew_s, skew_s)
+    assert (profile.jwt_outcome(skew), profile.token_outcome(skew), profile.client_outcome(skew)) == (
+        jwt,
+        token,
+        client,
+    )
 
 
-@pytest.mark.parametrize(("skew_s", "state"), [(-361, "fail"), (-357, "pass"), (59, "pass"), (63, "fail")])
+@pytest.mark.parametrize(("skew_s", "state"), [(-92, "fail"), (-87, "pass"), (59, "pass"), (63, "fail")])
 def test_a_node_is_judged_by_the_client(skew_s: float, state: str):
     assert judged(skew_s, clients=["merge-bot"], client_profiles=CLIENTS) == state
 

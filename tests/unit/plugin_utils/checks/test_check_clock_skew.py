@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.builders import NS, TRUE_NS, date_answer, date_api, ntp_sample, ntp_server, policy, record, silent_sample
 from tests.findings import finding_of, unsaid
 
-TWO_CLIENTS = {"clients": ["argocd", "actions-runner-controller"]}
+TWO_CLIENTS = {"clients": ["argocd", "coolify"]}
 
 
 def judge(skew_s: float, settings: dict[str, Any] | None = None, **sections: Any) -> Finding:
@@ -22,7 +22,7 @@ def judge(skew_s: float, settings: dict[str, Any] | None = None, **sections: Any
 
 
 PASS = ("pass", None, ())
-ARC = "actions-runner-controller"
+WIDE = "coolify"
 
 
 def beyond(*about: str) -> tuple[str, Key, tuple[str, ...]]:
@@ -48,19 +48,19 @@ JUDGED = {  # the skew, the settings, the state with its key and whom that is ab
         45.0,
         TWO_CLIENTS,
         beyond("argocd", "ahead"),
-        ["argocd (30 s ahead)", f"{ARC} (60 s ahead)"],
+        ["argocd (30 s ahead)", f"{WIDE} (60 s ahead)"],
     ),
     "behind one client": (
         -100.0,
         TWO_CLIENTS,
         beyond("argocd", "behind"),
-        ["argocd (90 s behind)", f"{ARC} (480 s behind)"],
+        ["argocd (90 s behind)", f"{WIDE} (480 s behind)"],
     ),
     "beyond both clients": (
         -612.0,
         TWO_CLIENTS,
-        beyond("argocd", ARC, "behind"),
-        ["argocd (90 s behind)", f"{ARC} (480 s behind)"],
+        beyond("argocd", WIDE, "behind"),
+        ["argocd (90 s behind)", f"{WIDE} (480 s behind)"],
     ),
     "at the edge ahead": (
         30.5,
@@ -120,6 +120,49 @@ JUDGED = {  # the skew, the settings, the state with its key and whom that is ab
         beyond("mine", "ahead"),
         ["mine (1 s ahead)"],
     ),
+    "behind within the JWT's budget, beyond the installation token's": (
+        -100.0,
+        {"clients": ["pygithub", "argo-events", "octokit"]},
+        beyond("pygithub", "argo-events", "behind"),
+        [
+            "pygithub (20 s behind, by its installation token)",
+            "argo-events (60 s behind, by its installation token; it runs ghinstallation)",
+            "within octokit (570 s behind)",
+        ],
+    ),
+    "at the edge of the installation token's budget": (
+        -20.5,
+        {"clients": ["pygithub"]},
+        at_the_edge("pygithub", "behind"),
+        ["pygithub (20 s behind, by its installation token)"],
+    ),
+    "ahead, where the installation token is no matter": (
+        65.0,
+        {"clients": ["pygithub"]},
+        beyond("pygithub", "ahead"),
+        ["pygithub (60 s ahead)"],
+    ),
+    "a client by another name": (
+        45.0,
+        {"clients": ["backstage"]},
+        beyond("backstage", "ahead"),
+        ["backstage (30 s ahead; it runs octokit)"],
+    ),
+    "a client that signs in two ways": (
+        -100.0,
+        {"clients": ["tekton"]},
+        beyond("tekton", "behind"),
+        [
+            "tekton (90 s behind; it runs pipelines-as-code-token)",
+            "tekton (300 s behind; it runs pipelines-as-code-jwt)",
+        ],
+    ),
+    "a user's client that renews its token": (
+        -12.0,
+        {"clients": ["mine"], "client_profiles": {"mine": {"iat_s": -60, "exp_s": 540, "renew_before_s": 10}}},
+        beyond("mine", "behind"),
+        ["mine (10 s behind, by its installation token)"],
+    ),
     "a user's client": (
         8.0,
         {"clients": ["mine"], "client_profiles": {"mine": {"iat_s": -5, "exp_s": 60}}},
@@ -144,6 +187,32 @@ def test_what_the_clock_is_within_is_told_after_what_it_is_beyond():
     places = [finding.summary.index(f"{name} (") for name in ("ceph", "argocd", "etcd")]
     assert places == sorted(places)
     assert "zuul" not in finding.summary
+
+
+def test_a_finding_says_which_of_a_clients_budgets_is_the_smaller():
+    settings = {"clients": ["argocd", "keda", "githubkit", "pygithub"]}
+    rows = {row["name"]: row for row in judge(0.0, settings).seen["budget"]}
+    assert [(row["behind_by"], row["behind_limit_s"], row["jwt_behind_limit_s"]) for row in rows.values()] == [
+        ("jwt", 90, 90),
+        ("installation_token", 60, 90),
+        ("reused_jwt", 60, 60),
+        ("installation_token", 20, 300),
+    ]
+    assert (rows["keda"]["runs"], rows["keda"]["renew_before_s"]) == ("ghinstallation", 60)
+    assert "renews 20 s before the end by the node's clock" in rows["pygithub"]["worst_case"]
+    assert "worst_case" not in rows["argocd"]
+    assert "transport" in rows["argocd"]["renewal_source"]
+
+
+def test_where_only_the_installation_token_breaks_it_is_said_that_the_token_check_cannot_see_it():
+    finding = judge(-100.0, {"clients": ["pygithub", "octokit"]})
+    assert not unsaid(finding.why, "pygithub: ", "github_app_token may pass", "401 Bad credentials")
+    assert "whose exp has passed" not in finding.why
+    both = judge(-100.0, {"clients": ["pygithub", "argocd"]})
+    assert not unsaid(both.why, "pygithub: ", "whose exp has passed")
+    assert "argocd" not in both.why
+    beyond_its_jwt_too = judge(-400.0, {"clients": ["pygithub"]})
+    assert "github_app_token" not in beyond_its_jwt_too.why
 
 
 def test_the_remedy_is_to_fix_the_clock():
@@ -249,6 +318,12 @@ def test_a_finding_shows_which_other_clients_would_work_and_which_not():
     assert "argocd" not in seen["other_clients_that_would_fail"]
 
 
+def test_of_the_other_clients_those_fail_whose_installation_token_would():
+    seen = judge(-25.0).seen
+    assert seen["other_clients_that_would_fail"]["pygithub"] == "20 s behind, 60 s ahead"
+    assert seen["other_clients_that_would_pass"]["keda"] == "60 s behind, 30 s ahead"
+
+
 def test_a_finding_shows_which_limits_that_were_not_named_would_be_kept():
     seen = judge(0.3, {"limits": ["etcd"]}).seen
     assert seen["other_limits_that_would_fail"]["ceph"] == "0.025 s behind, 0.025 s ahead"
@@ -297,7 +372,7 @@ def ca(*, created_ago_s: float, valid_s: float = 10 * 365 * 86400) -> dict[str, 
 
 
 def test_a_node_further_behind_than_the_cas_age_and_five_minutes_is_refused():
-    settings = {"clients": ["actions-runner-controller"], **ca(created_ago_s=60)}
+    settings = {"clients": ["coolify"], **ca(created_ago_s=60)}
     assert judge(-355.0, settings).state == "pass"
     finding = judge(-365.0, settings)
     assert (finding.state, finding.keys, finding.about) == ("fail", (Key.BEYOND,), ("cluster CA", "behind"))

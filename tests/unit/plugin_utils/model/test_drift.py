@@ -65,15 +65,24 @@ def test_a_margin_of_30_s_ahead_and_90_s_behind_is_used_up_at_the_earliest_after
 
 
 def test_the_budget_table_names_who_breaks_first_and_when():
-    settings = policy(clients=["actions-runner-controller", "argocd", "githubkit"])
+    settings = policy(clients=["coolify", "argocd", "githubkit"])
     data = {**record(0.36, of_policy=settings), "earlier": then(0.0)}
     finding = clock_skew.judge(Record(data), Policy.from_json(settings))
     rows = {row["name"]: row for row in finding.seen["budget"]}
     assert rows["argocd"]["breaks_in_s"] == pytest.approx(29.64 / 100e-6, rel=0.02)
-    assert rows["argocd"]["breaks_in_s"] < rows["actions-runner-controller"]["breaks_in_s"]
+    assert rows["argocd"]["breaks_in_s"] < rows["coolify"]["breaks_in_s"]
     assert finding.seen["breaks_first"].startswith("argocd, in ")
     assert "100 ppm" in finding.summary
     assert "480 s ago" in rows["githubkit"]["worst_case"]
+
+
+def test_the_installation_tokens_budget_says_who_breaks_first_and_when():
+    settings = policy(clients=["argocd", "pygithub"])
+    data = {**record(-10.36, of_policy=settings), "earlier": then(-10.0)}
+    finding = clock_skew.judge(Record(data), Policy.from_json(settings))
+    rows = {row["name"]: row for row in finding.seen["budget"]}
+    assert rows["pygithub"]["breaks_in_s"] == pytest.approx(9.64 / 100e-6, rel=0.02)
+    assert finding.seen["breaks_first"].startswith("pygithub, in ")
 
 
 def test_a_client_that_is_broken_already_breaks_now():

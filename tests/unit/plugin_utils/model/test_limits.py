@@ -24,6 +24,7 @@ SHIPPED = {
     "openshift-assisted-installer": (-120, 120),
     "k0sctl": (-15, 15),
     "sealos": (-2.5, 2.5),
+    "actions-runner": (-300, 300),
 }
 
 

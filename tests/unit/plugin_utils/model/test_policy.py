@@ -69,6 +69,16 @@ def test_a_users_profile_wins_over_the_shipped_one():
     assert (profile.ahead_limit_s, profile.behind_limit_s) == (5, 60)
 
 
+def test_a_name_that_stands_for_two_profiles_is_both():
+    named = policy(clients=("tekton", "argocd"))
+    assert [(profile.name, profile.runs) for profile in named.profiles] == [
+        ("tekton", "pipelines-as-code-jwt"),
+        ("tekton", "pipelines-as-code-token"),
+        ("argocd", ""),
+    ]
+    assert (named.signing_profile.name, named.signing_profile.exp_s) == ("tekton", 300)
+
+
 def test_a_users_limit_wins_over_the_shipped_one():
     limit = policy(limit_profiles={"etcd": {"behind_s": 3, "ahead_s": 1}}).all_limits["etcd"]
     assert (limit.skew_s.low, limit.skew_s.high) == (-3, 1)

@@ -81,7 +81,7 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
             {"max_skew_s": float("nan")}, "gate_max_skew_s: expected a number of seconds above 0", id="nan skew"
         ),
         pytest.param(
-            {"limits": ["etc"]}, "gate_limits: no limit is called 'etc'; known: ceph, cockroachdb", id="limit"
+            {"limits": ["etc"]}, "gate_limits: no limit is called 'etc'; known: actions-runner, ceph", id="limit"
         ),
         pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
