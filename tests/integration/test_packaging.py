@@ -249,7 +249,7 @@ def test_the_wheels_command_reaches_the_wheels_collection(venv: Path, tmp_path: 
         '{"gate_clients": ["argo"]}',
     )
     ended = run(venv / "bin/skewgate", "check", *options, "-vv", cwd=tmp_path, home=tmp_path, expect=2)
-    assert "gate_clients: no client profile is called 'argo'; known: " in ended.stderr
+    assert "gate_clients: no client profile is called 'argo'; did you mean " in ended.stderr
     assert "argocd" in ended.stderr
     assert os.fspath(venv) in ended.stdout
     assert os.fspath(CHECKOUT / "plugins") not in ended.stdout

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..boundary.libraries import x509
+from ..boundary.near import near_names
 from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_of, read_file, rows_of, unknown_names
-from ..boundary.values import path_shown, server_problem
+from ..boundary.values import path_shown, server_problem, shown
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..clock.measuring import References
 from ..github.apps import GithubApp, date_apis, read_github_apps
-from ..github.client_profiles import ClientProfile, known_clients, parse_profile, profiles_of
+from ..github.client_profiles import LIBRARIES, ClientProfile, known_clients, parse_profile, profiles_of
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
 from ..model.limits import parse_limit, shipped_limits
 from ..model.policy import Policy
@@ -219,10 +220,15 @@ class _Kind:
     called: str
     shipped: Callable[[], Iterable[str]]
     parse: Callable[[str, Any], Any]
+    libraries: tuple[str, ...]
+    example: str
 
 
-_CLIENTS = _Kind("clients", "client_profiles", "client profile", known_clients, parse_profile)
-_LIMITS = _Kind("limits", "limit_profiles", "limit", shipped_limits, parse_limit)
+_CLIENTS = _Kind(
+    "clients", "client_profiles", "client profile", known_clients, parse_profile, LIBRARIES, "{iat_s: -60, exp_s: 540}"
+)
+_LIMITS = _Kind("limits", "limit_profiles", "limit", shipped_limits, parse_limit, (), "{behind_s: 5, ahead_s: 5}")
+_HOW_TO_ADD = "docs/how-to/add-a-client-or-a-limit.md"
 
 
 def _read_names(
@@ -239,5 +245,25 @@ def _read_names(
         except ValueError as error:
             problems.append(f"{prefix}{kind.rows}: {error}")
     known = sorted({*kind.shipped(), *own})
-    problems += unknown_names(f"{prefix}{kind.names}: no {kind.called} is called", names, known)
+    other = _LIMITS if kind is _CLIENTS else _CLIENTS
+    of_other_kind = {*other.shipped(), *rows_of(settings, other.rows, [], prefix=prefix)}
+    for name in names:
+        if name in known:
+            continue
+        beginning = f"{prefix}{kind.names}: no {kind.called} is called {shown(name)}"
+        if name in of_other_kind:
+            problems.append(f"{beginning}, but a {other.called} is: name it in {prefix}{other.names}")
+        else:
+            problems.append(beginning + _choices(name, kind, known, prefix))
     return names, own
+
+
+def _choices(name: str, kind: _Kind, known: Iterable[str], prefix: str) -> str:
+    """What to do about a name that is not known: the names that it may mean, and how to add one."""
+    near = near_names(name, known)
+    choices = f"; did you mean {', '.join(near)}?" if near else "."
+    if kind.libraries:
+        choices += f" If it uses one of these libraries, name that: {', '.join(kind.libraries)}."
+    example = f"{prefix}{kind.rows}: {{my-own: {kind.example}}}"
+    choices += f" To add one, take the figures from its source, for example {example} ({_HOW_TO_ADD})."
+    return f"{choices} Known: {', '.join(known)}"

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from tests.builders import CHECKS, app
+from tests.findings import unsaid
 
 # The policy
 
@@ -49,7 +50,9 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
             id="all but reachable advisory",
         ),
         pytest.param({"clients": []}, "gate_clients: name the GitHub App clients", id="no client"),
-        pytest.param({"clients": ["argo"]}, "gate_clients: no client profile is called 'argo'; known: ", id="typo"),
+        pytest.param(
+            {"clients": ["argo"]}, "gate_clients: no client profile is called 'argo'; did you mean ", id="typo"
+        ),
         pytest.param(
             {"client_profiles": {"mine": {"iat_s": 5, "exp_s": 60}}},
             "gate_client_profiles: client profile mine",
@@ -80,8 +83,26 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
         pytest.param(
             {"max_skew_s": float("nan")}, "gate_max_skew_s: expected a number of seconds above 0", id="nan skew"
         ),
+        pytest.param({"limits": ["etc"]}, "gate_limits: no limit is called 'etc'; did you mean etcd?", id="limit"),
         pytest.param(
-            {"limits": ["etc"]}, "gate_limits: no limit is called 'etc'; known: actions-runner, ceph", id="limit"
+            {"limits": ["argocd"]},
+            "gate_limits: no limit is called 'argocd', but a client profile is: name it in gate_clients",
+            id="a client as a limit",
+        ),
+        pytest.param(
+            {"limits": ["arc"]},
+            "gate_limits: no limit is called 'arc', but a client profile is: name it in gate_clients",
+            id="another name of a client as a limit",
+        ),
+        pytest.param(
+            {"limits": ["mine"], "client_profiles": {"mine": {"iat_s": -5, "exp_s": 60}}},
+            "gate_limits: no limit is called 'mine', but a client profile is: name it in gate_clients",
+            id="a client of one's own as a limit",
+        ),
+        pytest.param(
+            {"clients": ["actions-runner"]},
+            "gate_clients: no client profile is called 'actions-runner', but a limit is: name it in gate_limits",
+            id="a limit as a client",
         ),
         pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
@@ -90,6 +111,50 @@ def test_a_wrong_setting_is_told_with_what_was_expected(settings, problem):
     with pytest.raises(SettingsError) as error:
         read(**settings)
     assert [line for line in error.value.problems if problem in line], error.value.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Argo CD", "argocd"),
+        ("argo-cd", "argocd"),
+        ("ArgoCD", "argocd"),
+        ("argo_cd", "argocd"),
+        ("argocd-2.9", "argocd"),
+        ("argo-cd v3.1.4", "argocd"),
+        ("ghcr.io/argoproj/argo-cd", "argocd"),
+        ("fluxcd", "flux"),
+        ("Backstage.io", "backstage"),
+        ("GHA runner scale set", "gha-runner-scale-set"),
+        ("external-secrets-operator", "external-secrets"),
+        ("PyGitHub==2.10.0", "pygithub"),
+        ("@octokit/auth-app", "octokit"),
+        ("ghinstalation", "ghinstallation"),
+        ("merge", "merge-bot"),
+    ],
+)
+def test_a_name_that_is_written_otherwise_is_answered_with_the_one_that_is_meant(name, meant):
+    with pytest.raises(SettingsError) as error:
+        read(clients=[name], client_profiles={"merge-bot": {"iat_s": -5, "exp_s": 60}})
+    (problem,) = error.value.problems
+    assert f"{name!r}; did you mean {meant}" in problem
+
+
+@pytest.mark.parametrize("name", ["merge-bot", "x", "2.9", "---"])
+def test_a_name_that_is_like_none_is_answered_with_the_libraries_and_how_to_add_a_profile(name):
+    with pytest.raises(SettingsError) as error:
+        read(clients=[name])
+    (problem,) = error.value.problems
+    assert "did you mean" not in problem
+    assert not unsaid(problem, "ghinstallation, octokit, ", "gate_client_profiles: {my-own: {iat_s: -60, exp_s: 540}}")
+    assert not unsaid(problem, "docs/how-to/add-a-client-or-a-limit.md", "Known: actions-runner-controller, ")
+
+
+@pytest.mark.parametrize(
+    "name", ["backstage", "arc", "terraform", "tekton", "argocd-applicationset", "external-secrets"]
+)
+def test_a_client_may_be_given_by_another_name(name):
+    assert read(clients=[name]).clients == (name,)
 
 
 def test_all_that_is_wrong_is_told_at_once():

@@ -1,0 +1,36 @@
+"""Which known names an unknown one may mean: written otherwise, with a version, a part of it, or misspelt."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+_VERSION = re.compile(r"(?:[-_ @:/]*v?\d+(?:\.(?:\d+|x))*)+$")
+_LEAST = 3
+"""A part that is shorter is in too many names."""
+
+
+def near_names(name: str, known: Iterable[str], at_most: int = 6) -> list[str]:
+    """The known names that a name may mean, likeliest first; its case, what stands between words and a version do not count.
+
+    >>> near_names("Argo CD", ["argo-events", "argocd", "argocd-2.1", "flux"])
+    ['argocd', 'argocd-2.1']
+    >>> near_names("octokti", ["flux", "octokit"]), near_names("merge-bot", ["flux"])
+    (['octokit'], [])
+    """
+    forms = {each: _squeezed(each) for each in known}
+    whole, bare = _squeezed(name), _squeezed(_VERSION.sub("", name.lower()))
+    same = [each for each, form in forms.items() if form in (whole, bare)]
+    longer = [each for each, form in forms.items() if len(bare) >= _LEAST and bare in form]
+    shorter = [each for each, form in forms.items() if len(form) >= _LEAST and form in whole]
+    shorter.sort(key=lambda each: -len(forms[each]))
+    near = list(dict.fromkeys([*same, *longer, *shorter]))
+    if not near:
+        alike = difflib.get_close_matches(bare, forms.values(), n=at_most, cutoff=0.7)
+        near = [each for form in dict.fromkeys(alike) for each in forms if forms[each] == form]
+    return near[:at_most]
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
