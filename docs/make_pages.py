@@ -1,22 +1,29 @@
-"""Makes docs/reference/checks/ and docs/reference/answers.md. `make docs` runs it.
+"""Makes docs/reference/checks/, and answers.md and clients.md beside it. `make docs` runs it.
 
-A check's page is made from its docstring and what its module declares; the page of answers from the table that classifies them.
+A check's page is made from its docstring and what its module declares; the page of answers from the table that classifies them;
+that of clients from their profiles.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import API, DOCUMENTED, GIT, ROWS
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import (
+    ClientProfile,
+    known_clients,
+    profiles_of,
+)
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference" / "checks"
-ANSWERS = ROOT / "docs" / "reference" / "answers.md"
+ANSWERS = FOLDER.parent / "answers.md"
+CLIENTS = FOLDER.parent / "clients.md"
 LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
 
@@ -82,7 +89,7 @@ def _rules() -> str:
     return _table(heads, [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()])
 
 
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
 
@@ -151,6 +158,59 @@ def pages() -> dict[str, str]:
     return {"README.md": index} | {f"{name}.md": page(name, check) for name, check in checks.items()}
 
 
+_CLIENTS_TEXT = """\
+# GitHub App clients
+
+The names that `gate_clients` takes, how each client dates its JWTs, and the skew at which it breaks.
+A client that is not here may use a library that is (ghinstallation, octokit, PyGithub ...): name that.
+Or add it: [add a client or a limit](../how-to/add-a-client-or-a-limit.md).
+
+- *iat* and *exp* are what it adds to its own clock, in seconds.
+- *ahead* is how many seconds a node may be ahead. *behind* is at how many seconds behind the client
+  breaks, and *by* says by which of its budgets: its JWT has expired (*JWT*), so has one that it made
+  earlier and sends again (*reused JWT*), or it uses an installation token that GitHub has dropped
+  (*installation token*).
+- *renews* is how long before the end of its installation token it gets a new one, by its own clock.
+  If a node is 75 s behind and that is 60 s, the client gets 401 for 15 s in each hour. Where nothing is
+  given, its clock has no say in when it renews.
+- *runs*: it uses that client's code, or is another name of it; sources that are not given are that
+  client's. A name in two rows runs both.
+
+Within two seconds of a limit the answer is inconclusive. GitHub itself was not asked: the figures come
+from the clients' code, and those of PyGithub, githubkit, gidgethub, octokit and ghinstallation were
+tried against an API that applies GitHub's rules; see [tried.md](tried.md).
+"""
+
+
+def clients_page() -> str:
+    """The client profiles as a table, each by every name."""
+    profiles = [profile for name in known_clients() for profile in profiles_of(name, {})]
+    return (
+        f"<!-- Made by `make docs` from plugins/plugin_utils/github/client_profiles.yml -->\n\n{_CLIENTS_TEXT}\n"
+        + _table(
+            ("client", "runs", "iat", "exp", "ahead", "behind", "by", "renews", "source", "renewal's source"),
+            map(_client, profiles),
+        )
+        + "\n"
+    )
+
+
+def _client(profile: ClientProfile) -> tuple[str, ...]:
+    run = profiles_of(profile.runs, {})[0] if profile.runs else None
+    return (
+        profile.name,
+        profile.runs,
+        str(profile.iat_s),
+        f"+{profile.exp_s}",
+        str(profile.ahead_limit_s),
+        str(profile.behind_limit_s),
+        profile.behind_by.replace("_", " ").replace("jwt", "JWT"),
+        "" if profile.renew_before_s is None else str(profile.renew_before_s),
+        profile.source if run is None or profile.source != run.source else "",
+        profile.renewal_source if run is None or profile.renewal_source != run.renewal_source else "",
+    )
+
+
 def main() -> None:
     """Write the pages, and remove those of checks that are gone."""
     FOLDER.mkdir(exist_ok=True)
@@ -161,7 +221,8 @@ def main() -> None:
     for name, text in made.items():
         (FOLDER / name).write_text(text, encoding="utf-8")
     ANSWERS.write_text(answers_page(), encoding="utf-8")
-    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {ANSWERS.relative_to(ROOT)}")
+    CLIENTS.write_text(clients_page(), encoding="utf-8")
+    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {ANSWERS.relative_to(ROOT)}, {CLIENTS.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

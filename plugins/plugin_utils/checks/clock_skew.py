@@ -215,10 +215,10 @@ class _Api:
     @classmethod
     def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, policy: Policy) -> _Api:
         """``reading_s``: node minus API, by which this API judges what is signed on the node."""
-        outcomes = [(profile.name, profile.client_outcome(reading_s)) for profile in policy.profiles]
-        refused = dict.fromkeys(name for name, outcome in outcomes if outcome != "pass")
-        worst = min((outcome for _name, outcome in outcomes), key=_WORST_FIRST.index, default="pass")
-        return cls(url, estimate.api_ahead_s(url) or reading_s, worst, tuple(refused))
+        outcomes = [profile.client_outcome(reading_s) for profile in policy.profiles]
+        names = [profile.name for profile, outcome in zip(policy.profiles, outcomes, strict=True) if outcome != "pass"]
+        worst = min(outcomes, key=_WORST_FIRST.index, default="pass")
+        return cls(url, estimate.api_ahead_s(url) or reading_s, worst, tuple(dict.fromkeys(names)))
 
 
 def _seen_of_client(profile: ClientProfile) -> dict[str, Any]:
