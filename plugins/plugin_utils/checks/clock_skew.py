@@ -217,7 +217,7 @@ class _Api:
         """``reading_s``: node minus API, by which this API judges what is signed on the node."""
         outcomes = [profile.client_outcome(reading_s) for profile in policy.profiles]
         names = [profile.name for profile, outcome in zip(policy.profiles, outcomes, strict=True) if outcome != "pass"]
-        worst = min(outcomes, key=_WORST_FIRST.index, default="pass")
+        worst = min(outcomes, key=_WORST_FIRST.index)
         return cls(url, estimate.api_ahead_s(url) or reading_s, worst, tuple(dict.fromkeys(names)))
 
 

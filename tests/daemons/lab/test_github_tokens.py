@@ -60,6 +60,12 @@ def test_a_token_has_all_that_was_granted_for_an_hour(api: RunningApi) -> None:
     assert [r["full_name"] for r in repositories["repositories"]] == ["acme/deploy-config", "acme/charts"]
 
 
+@pytest.mark.parametrize("body", [b"null", b"{}", b""])
+def test_a_token_may_be_asked_for_with_no_settings_at_all(api: RunningApi, body: bytes) -> None:
+    reply = ask(api, "POST", MINT, bearer(api), body=body)
+    assert (reply.status, reply.json["permissions"]) == (201, {"contents": "read", "metadata": "read"})
+
+
 @pytest.mark.parametrize("wanted", [{"repositories": ["charts"]}, {"repository_ids": [3002]}])
 def test_a_token_is_narrowed_to_the_repositories_that_were_asked_for(api: RunningApi, wanted: dict[str, Any]) -> None:
     reply = ask(api, "POST", MINT, bearer(api), body={**wanted, "permissions": {"metadata": "read"}})
@@ -116,6 +122,22 @@ def test_a_token_expires_by_the_clock_of_the_api(api: RunningApi) -> None:
     reply = ask(api, "GET", "/installation/repositories", f"Bearer {token}")
     assert (reply.status, reply.json["message"]) == (401, "Bad credentials")
     assert len(api.control.tokens()["expired"]) == 1
+
+
+def test_a_token_may_be_given_a_shorter_life(api: RunningApi) -> None:
+    api.control.set_token_life(60)
+    reply = ask(api, "POST", MINT, bearer(api))
+    date = email.utils.parsedate_to_datetime(reply.headers["date"])
+    expires_at = datetime.datetime.fromisoformat(reply.json["expires_at"])
+    assert (expires_at - date).total_seconds() == pytest.approx(60, abs=1)
+    token = f"Bearer {reply.json['token']}"
+    assert ask(api, "GET", "/installation/repositories", token).status == 200
+    api.control.set_clock_offset(60)
+    assert ask(api, "GET", "/installation/repositories", token).status == 401
+    api.control.reset()
+    mint(api)
+    api.control.set_clock_offset(60)
+    assert len(api.control.tokens()["live"]) == 1
 
 
 def test_a_tokens_endpoint_without_one_requires_authentication(api: RunningApi) -> None:

@@ -90,8 +90,8 @@ caller may rely on that.
 The comparison is with whole seconds of the API's clock; for integer claims fractions would change nothing (iat > g and
 exp <= g are the same for g and for its floor). Whether GitHub compares so is not known, hence the inconclusive second.
 
-tests/integration/test_client_matrix.py lets PyGithub, githubkit, gidgethub and octokit get their tokens here: their own
-readers take its answers, and their own windows end where these rules say.
+tests/integration/test_client_matrix.py lets PyGithub, githubkit, gidgethub, octokit and ghinstallation get their tokens here:
+their own readers take its answers, and their own windows end where these rules say.
 
 No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
 """

@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rename": GitHub.rename,
     "set_server": GitHub.set_server,
     "set_token_form": GitHub.set_token_form,
+    "set_token_life": GitHub.set_token_life,
     "set_rate_limit": GitHub.set_rate_limit,
     "set_repositories": GitHub.set_repositories,
     "set_other_owners": GitHub.set_other_owners,
@@ -134,6 +135,10 @@ class Control:
     def set_token_form(self, form: str) -> None:
         """`short` (ghs_ and 36 characters) or `long` (about 520: ghs_APPID_JWT)."""
         self._do("set_token_form", form=form)
+
+    def set_token_life(self, seconds: int) -> None:
+        """How long tokens live that are minted from now on, in whole seconds: GitHub's live for 3600."""
+        self._do("set_token_life", seconds=seconds)
 
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
         """A primary limit over all requests; None ends it."""

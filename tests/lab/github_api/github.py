@@ -87,6 +87,7 @@ class GitHub:
             self._server = "github.com"
             self._renamed: dict[str, str] = {}
             self._token_form = "short"
+            self._token_life_s = TOKEN_LIFETIME_S
             self._rate_limit: RateLimit | None = None
             self._repository_ids = dict(REPOSITORY_IDS)
             self._other_owners: list[str] = []
@@ -140,6 +141,11 @@ class GitHub:
             raise ValueError(f"token form {form!r} is not one of: {', '.join(TOKEN_FORMS)}")
         with self._lock:
             self._token_form = form
+
+    def set_token_life(self, seconds: int) -> None:
+        """How long tokens live that are minted from now on, in whole seconds as `expires_at` has them."""
+        with self._lock:
+            self._token_life_s = int(seconds)
 
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
         """A primary limit over all requests, counted down from `remaining` (default: the limit); None ends it."""
@@ -296,7 +302,7 @@ class GitHub:
             repositories=tuple(f"{OWNER}/{name}" for name in repositories or self._repository_ids),
             permissions=permissions,
             narrowed=narrowed,
-            expires_at_s=int(self.now_s()) + TOKEN_LIFETIME_S,
+            expires_at_s=int(self.now_s()) + self._token_life_s,
             known_from_s=self.now_s() + unknown_s,
             unknown_status=unknown_status,
         )

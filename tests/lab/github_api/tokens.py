@@ -36,7 +36,7 @@ class Token:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The request's settings; RefusedError for what is no JSON object."""
+    """The request's settings, none for `null`, which ghinstallation sends; RefusedError for what is no JSON object."""
     try:
         content = json.loads(body or b"{}")
     except ValueError:
