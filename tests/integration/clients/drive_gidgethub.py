@@ -34,4 +34,4 @@ def token() -> str:
         raise attempts.Refused(error.status_code.value, str(error)) from error
 
 
-attempts.run(token)
+attempts.run(token=token)

@@ -3,7 +3,7 @@
 //     node drive_octokit.mjs WAY API_URL APP_ID INSTALLATION_ID PRIVATE_KEY_FILE
 //
 // strategy      @octokit/auth-app alone, given a request function (actions/create-github-app-token)
-// installation  an Octokit that is the installation, and gets the token when it first needs one (probot)
+// installation  an Octokit that is the installation, and gets a token when it needs one (probot)
 // app           an Octokit that is the App, and asks for the installation's token (Backstage)
 //
 // One attempt for each line of standard input, answered with a line of JSON as the drivers in Python do.
@@ -22,14 +22,15 @@ function octokit(auth) {
   return new Octokit({ authStrategy: createAppAuth, auth, baseUrl, log: silent });
 }
 
+const installation = octokit({ appId, privateKey, installationId: installation_id });
+
 const ways = {
   async strategy() {
     const auth = createAppAuth({ appId, privateKey, request: request.defaults({ baseUrl }) });
     return (await auth({ type: "installation", installationId: installation_id })).token;
   },
   async installation() {
-    const client = octokit({ appId, privateKey, installationId: installation_id });
-    return (await client.request("GET /installation/repositories")).status === 200;
+    return (await installation.request("GET /installation/repositories")).status === 200;
   },
   async app() {
     const route = "POST /app/installations/{installation_id}/access_tokens";

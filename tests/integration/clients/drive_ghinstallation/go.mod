@@ -1,0 +1,3 @@
+module drive_ghinstallation
+
+go 1.13
