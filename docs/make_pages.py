@@ -177,8 +177,8 @@ Or add it: [add a client or a limit](../how-to/add-a-client-or-a-limit.md).
   client's. A name in two rows runs both.
 
 Within two seconds of a limit the answer is inconclusive. GitHub itself was not asked: the figures come
-from the clients' code, and those of PyGithub, githubkit, gidgethub, octokit and ghinstallation were
-tried against an API that applies GitHub's rules; see [tried.md](tried.md).
+from the clients' code. [tried.md](tried.md) says which clients were run against an API that applies
+GitHub's rules.
 """
 
 
