@@ -21,8 +21,9 @@ def near_names(name: str, known: Iterable[str], at_most: int = 6) -> list[str]:
     """
     forms = {each: _squeezed(each) for each in known}
     whole, bare = _squeezed(name), _squeezed(_VERSION.sub("", name.lower()))
-    same = [each for each, form in forms.items() if form in (whole, bare)]
+    same = [each for wanted in (whole, bare) for each, form in forms.items() if form == wanted]
     longer = [each for each, form in forms.items() if len(bare) >= _LEAST and bare in form]
+    longer.sort(key=lambda each: (not forms[each].startswith(bare), len(forms[each])))
     shorter = [each for each, form in forms.items() if len(form) >= _LEAST and form in whole]
     shorter.sort(key=lambda each: -len(forms[each]))
     near = list(dict.fromkeys([*same, *longer, *shorter]))

@@ -242,7 +242,7 @@ def _worst_case(profile: ClientProfile) -> str:
             f"behind, it uses an expired one until then; its JWT tolerates {profile.jwt_behind_limit_s} s behind"
         )
     if profile.behind_by == "reused_jwt":
-        return f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one bears {profile.exp_s} s behind"
+        return f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one tolerates {profile.exp_s} s behind"
     return ""
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.near import near_names
 
-KNOWN = ["argocd", "argocd-2.1", "argo-events", "flux", "kargo", "tool-v2.0.0", "zuul"]
+KNOWN = ["argo-events", "argocd-2.1", "argocd", "flux", "kargo", "tool-v2.0.0", "zuul"]
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ KNOWN = ["argocd", "argocd-2.1", "argo-events", "flux", "kargo", "tool-v2.0.0", 
     [
         pytest.param("ARGOCD", ["argocd", "argocd-2.1"], id="case"),
         pytest.param("argo_events", ["argo-events"], id="what stands between words"),
-        pytest.param("argocd 2.1", ["argocd", "argocd-2.1"], id="a version that is known"),
+        pytest.param("argocd 2.1", ["argocd-2.1", "argocd"], id="a version that is known"),
         pytest.param("tool@v3", ["tool-v2.0.0"], id="a version that is not"),
         pytest.param("flux-2.x", ["flux"], id="a version's series"),
         pytest.param("my-kargo-fork", ["kargo"], id="a known name in it"),
