@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_VERSION = re.compile(r"(?:[-_ @:/]*v?\d+(?:\.(?:\d+|x))*)+$")
+_VERSION = re.compile(r"v?\d[\d.x]*$")
 _LEAST = 3
 """A part that is shorter is in too many names."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.near import near_names
 
@@ -25,6 +27,13 @@ KNOWN = ["argo-events", "argocd-2.1", "argocd", "flux", "kargo", "tool-v2.0.0", 
 )
 def test_the_names_that_a_name_may_mean(name: str, near: list[str]):
     assert near_names(name, KNOWN) == near
+
+
+@pytest.mark.parametrize("name", ["1" * 2000 + "a", "argocd" * 500, "-" * 2000, "2." * 1000 + "y"])
+def test_a_long_name_is_answered_at_once(name: str):
+    started = time.monotonic()
+    near_names(name, KNOWN)
+    assert time.monotonic() - started < 1
 
 
 def test_there_are_no_more_of_them_than_asked_for():
