@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..boundary.text import listed
 from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Kind, Row, Sign
 
-__all__ = ["Answer", "AnswerKey", "Kind", "classify", "quoted", "rate_limit_s"]
+__all__ = ["Answer", "AnswerKey", "Kind", "classify", "clock_side", "quoted", "rate_limit_s"]
 
 ASIDE = ("revoke", "granted")
 """Steps that decide nothing: the token was used by then, or what they show stands in another step."""
@@ -118,6 +118,21 @@ def _answer(row: Row, step: Mapping[str, Any], repositories: tuple[str, ...]) ->
     hints = _hints(step, repositories)
     meaning, remedy = row.meaning.format(**hints), row.remedy.format(**hints)
     return Answer(row.kind, row.key, meaning, step, remedy, repositories=repositories)
+
+
+def clock_side(message: str) -> Literal["ahead", "behind"] | None:
+    """Which side of GitHub's clock the signer's is on, by the message of a refusal; None where that is none of the clock's.
+
+    An ``iat`` in the future and an ``exp`` too far in it are both those of a clock that is ahead.
+
+    >>> clock_side("'Expiration time' claim ('exp') is too far in the future"), clock_side("Not Found")
+    ('ahead', None)
+    """
+    said = _straight(message[:READ_CHARS])
+    refused = re.search(BY_KEY[AnswerKey.CLOCK].words, said, re.IGNORECASE)
+    if refused is None:
+        return None
+    return "ahead" if refused[2].lower() == "iat" or "too far in the future" in said else "behind"
 
 
 def _repositories_of(step: Mapping[str, Any]) -> tuple[str, ...]:
