@@ -16,8 +16,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admissi
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
-from . import argocd_log
 from . import environment as environ
+from .argocd_log.pods import LOG_COMMAND, PODS_COMMAND
 
 REPORT_DIR = Path("skewgate-report")
 
@@ -28,13 +28,16 @@ VARIABLES = """environment:
   variable, the variable over -e, and -e over the inventory. The report says where each setting comes from.
 """
 
-EXPLAIN_LOG = f"""which nodes GitHub answers with 401, from Argo CD's log:
-  {argocd_log.LOG_COMMAND}
-  {argocd_log.PODS_COMMAND}
+EXPLAIN_LOG = f"""which nodes GitHub refuses, from Argo CD's log:
+  skewgate explain --argocd -n argocd
+
+This runs `kubectl get pods` and `kubectl logs`, and nothing that changes the cluster. Where kubectl is elsewhere, two files do:
+  {LOG_COMMAND}
+  {PODS_COMMAND}
   skewgate explain --argocd-log repo-server.log --pods pods.txt
 
-The pods may be -o json or -o yaml too. Exit status: 0 whether there are 401s or not, for it explains and judges no node; 2
-where the files could not be read, or have no pod in common.
+The log may be stern's too, and the pods -o json or -o yaml. Exit status: 0 whether there are failures or not, for it explains
+and judges no node; 2 if the cluster or the files could not be read, or have no pod in common.
 """
 
 SETTINGS = {
@@ -221,8 +224,24 @@ def _add_explain(commands: _Commands) -> None:
         formatter_class=_RAW,
     )
     command.add_argument("check", nargs="?", metavar="CHECK", help="a check, or a rule of chrony_config, as CHR101")
-    command.add_argument("--argocd-log", metavar="FILE", help="repo-server log; - for standard input")
-    command.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
+    cluster = command.add_argument_group("Argo CD's log, as kubectl gives it")
+    cluster.add_argument("--argocd", action="store_true", help="ask kubectl for the repo-server's pods and their logs")
+    cluster.add_argument("-n", "--namespace", default="argocd", metavar="NAME", help="Argo CD's; default: argocd")
+    cluster.add_argument("--context", metavar="NAME", help="kubectl's context; default: its current one")
+    cluster.add_argument("--kubeconfig", metavar="FILE", help="kubectl's configuration; default: as kubectl finds it")
+    cluster.add_argument("--since", metavar="TIME", help="only lines not older than this, as 90m or 24h; default: all")
+    files = command.add_argument_group("Argo CD's log, from files")
+    files.add_argument(
+        "--argocd-log",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the log; - for standard input; may be repeated",
+    )
+    files.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
+    files.add_argument(
+        "--pod", metavar="NAME", help="the pod of lines that name none; default: the file's name, as in NAME.log"
+    )
 
 
 def _add_verify(commands: _Commands) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import cleandoc
+from pathlib import Path
 from typing import TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
@@ -15,14 +17,19 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording i
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from rich.console import Console
 
-from . import argocd_log, screen
+from . import screen
+from .argocd_log.counting import Summary, summarise
+from .argocd_log.lines import read_lines
+from .argocd_log.meaning import explanation, table
+from .argocd_log.pods import LOG_COMMAND, PODS_COMMAND, parse_pods
 from .errors import SkewgateError
+from .kubectl import Cluster, KubectlError
 
 
 def explain(args: argparse.Namespace) -> int:
     """``explain``: a check's own documentation, or what Argo CD's log says of nodes."""
-    if args.argocd_log or args.pods:
-        return _explain_log(args)
+    if args.argocd or args.argocd_log or args.pods or args.pod:
+        return _explain_argocd(args)
     checks = discover()
     if args.check is None:
         for name, check in checks.items():
@@ -42,44 +49,93 @@ def explain(args: argparse.Namespace) -> int:
     return ExitCode.ADMITTED
 
 
-def _explain_log(args: argparse.Namespace) -> int:
-    """``explain --argocd-log``: which nodes carry the 401s, what that is likely to be, and what to run next."""
-    if args.check or not (args.argocd_log and args.pods) or args.argocd_log == args.pods == "-":
-        raise SkewgateError(
-            "expected --argocd-log FILE with --pods FILE, without CHECK; at most one of the files is - (standard input)"
-        )
+def _explain_argocd(args: argparse.Namespace) -> int:
+    """``explain --argocd`` and ``--argocd-log``: which nodes GitHub refuses, what that is likely to be, and what to run next."""
+    files = [*args.argocd_log, *filter(None, [args.pods])]
+    if args.check or (args.argocd and (files or args.pod)):
+        raise SkewgateError(_EXPECTED)
+    summary = _of_cluster(args) if args.argocd else _of_files(args)
+    Console(width=screen.width(), highlight=False, markup=False).print(table(summary))
+    for line in explanation(summary):
+        print(line)
+    return ExitCode.ADMITTED
+
+
+def _of_cluster(args: argparse.Namespace) -> Summary:
+    """The log as kubectl gives it; a pod whose log it does not give is named, and the others are read."""
+    cluster = Cluster(args.namespace, args.context, args.kubeconfig)
+    try:
+        pods = cluster.repo_servers()
+    except KubectlError as error:
+        raise SkewgateError(f"{error}\n{_BY_FILES}") from error
+    nodes = {pod.name: pod.node for pod in pods if pod.node}
+    summary, failed = Summary(), []
+    for pod in pods:
+        try:
+            with cluster.log(pod, args.since) as log:
+                summary = summarise(read_lines(log), nodes, into=summary)
+        except KubectlError as error:
+            failed.append(f"{clean(pod.name)}: {error}")
+    if not summary.nodes:
+        why = "\n".join(failed[:3]) or "their logs are empty"
+        raise SkewgateError(f"no log of {len(pods)} pods could be read.\n{why}\n{_BY_FILES}")
+    for line in failed:
+        print(f"skewgate: not read: {line}", file=sys.stderr)
+    return summary
+
+
+_EXPECTED = (
+    "expected --argocd-log FILE with --pods FILE, or --argocd alone, and no CHECK; at most one of the files is - (standard "
+    "input)"
+)
+_BY_FILES = f"""Without --argocd, both files will do, from wherever kubectl works (namespace argocd: yours):
+  {LOG_COMMAND}
+  {PODS_COMMAND}
+  skewgate explain --argocd-log repo-server.log --pods pods.txt"""
+
+
+def _of_files(args: argparse.Namespace) -> Summary:
+    logs = args.argocd_log
+    if not (logs and args.pods) or [*logs, args.pods].count("-") > 1:
+        raise SkewgateError(_EXPECTED)
     nodes = _pods(args.pods)
-    with _opened(args.argocd_log) as file:
-        summary = argocd_log.summarise(file, nodes)
+    summary = Summary()
+    for log in logs:
+        with _opened(log) as file:
+            summary = summarise(read_lines(file), nodes, _pod_of(log, nodes) or args.pod or "", into=summary)
+    names = ", ".join(logs)
     if not summary.nodes and not summary.gone:
         raise SkewgateError(
-            f"{args.argocd_log}: none of its {summary.lines} lines begins with [pod/NAME/CONTAINER]; expected what this gives:\n"
-            f"  {argocd_log.LOG_COMMAND}"
+            f"{names}: none of its {summary.lines} lines begins with [pod/NAME/CONTAINER]; expected what this gives:\n"
+            f"  {LOG_COMMAND}\n"
+            "stern's output will do too. If the log is of one pod, --pod NAME says of which, or the file's name: NAME.log"
         )
     if not summary.nodes:
         raise SkewgateError(
             clean(
                 "could not tell: no pod of the log is in the list of pods.\n"
-                f"  {args.argocd_log}: {listed(sorted(summary.gone))}\n"
+                f"  {names}: {listed(sorted(summary.gone))}\n"
                 f"  {args.pods}: {listed(sorted(nodes))}\n"
                 "Take both from the same cluster at the same time:\n"
-                f"  {argocd_log.LOG_COMMAND}\n  {argocd_log.PODS_COMMAND}"
+                f"  {LOG_COMMAND}\n  {PODS_COMMAND}"
             )
         )
-    Console(width=screen.width(), highlight=False, markup=False).print(argocd_log.table(summary))
-    for line in argocd_log.explanation(summary):
-        print(line)
-    return ExitCode.ADMITTED
+    return summary
+
+
+def _pod_of(path: str, nodes: Mapping[str, str]) -> str:
+    """The pod that a file is named after, as in NAME.log; empty if there is none."""
+    return next((name for name in (Path(path).name, Path(path).stem) if name in nodes), "")
 
 
 def _pods(path: str) -> dict[str, str]:
     """Each pod's node."""
     with _opened(path) as file:
         try:
-            return argocd_log.parse_pods(file.read())
+            return parse_pods(file.read())
         except ValueError as error:
             raise SkewgateError(
-                f"{path}: {error}; expected what this gives, or -o json, -o yaml:\n  {argocd_log.PODS_COMMAND}"
+                f"{path}: {error}; expected what this gives, or -o json, -o yaml:\n  {PODS_COMMAND}"
             ) from error
 
 
@@ -89,7 +145,7 @@ def _opened(path: str) -> Iterator[TextIO]:
     try:
         # A descriptor of its own, so closing it leaves standard input open.
         name = os.dup(0) if path == "-" else path
-        with open(name, encoding="utf-8-sig", errors="replace") as file:  # noqa: PTH123 - a descriptor or a path
+        with open(name, encoding="utf-8-sig", errors="replace", newline="\n") as file:  # noqa: PTH123 - a descriptor or a path
             yield file
     except OSError as error:
         raise SkewgateError(f"can't read {path}: {error.strerror}") from error

@@ -14,7 +14,7 @@ from tests.unit.skewgate.argocd_lines import NODES, POD1, POD2, as_table, ok, re
 
 @pytest.mark.parametrize("piped", ["log", "pods"])
 def test_one_of_the_files_may_come_from_standard_input(tmp_path: Path, piped: str) -> None:
-    content = {"log": (refused(POD1) + ok(POD2)).encode() + b"\xff\n", "pods": as_table(NODES).encode()}
+    content = {"log": (refused(POD1) * 3 + ok(POD2) * 3).encode() + b"\xff\n", "pods": as_table(NODES).encode()}
     for name, text in content.items():
         (tmp_path / name).write_bytes(text)
     files = {name: "-" if name == piped else f"{tmp_path}/{name}" for name in content}

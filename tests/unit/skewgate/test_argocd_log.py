@@ -1,17 +1,19 @@
-"""Argo CD's log read for the nodes that carry the 401s: its lines, the pods, the counts and what they mean."""
+"""Argo CD's log counted by node, and what the counts mean."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skewgate import argocd_log
-from skewgate.argocd_log import Installation, parse_line, parse_pods, summarise, verdict
+from skewgate.argocd_log import lines as argocd_log
+from skewgate.argocd_log.counting import summarise, verdict
+from skewgate.argocd_log.lines import Installation
+from skewgate.argocd_log.meaning import explanation
+from tests.lab.github_api.answers import EXP_PAST
 from tests.unit.skewgate.argocd_lines import (
     FORMATS,
     GHES,
@@ -21,139 +23,17 @@ from tests.unit.skewgate.argocd_lines import (
     POD1,
     POD2,
     POD3,
-    PODS,
-    as_list,
     as_logfmt,
-    as_table,
     call,
+    failed,
     line,
+    lookup,
     message,
     ok,
     refused,
+    repeated,
+    unexplained,
 )
-
-
-@pytest.fixture(params=FORMATS)
-def written(request: pytest.FixtureRequest) -> Callable[[dict[str, str]], str]:
-    """Function that writes a line's fields as Argo CD does in one of its formats."""
-    return FORMATS[request.param]
-
-
-# --- a line
-
-
-def test_a_401_is_read_in_every_log_format(written: Callable[[dict[str, str]], str]) -> None:
-    event = parse_line(line(POD1, written(call(message(GHES)))))
-    assert event is not None
-    assert event.failure == (GHES, 401, False)
-    assert (event.pod, str(event.time), event.answered, event.known_format) == (
-        POD1,
-        "2026-01-31 12:00:00+00:00",
-        False,
-        True,
-    )
-
-
-def test_the_401_is_found_where_argo_cd_quotes_it_within_another_error(
-    written: Callable[[dict[str, str]], str],
-) -> None:
-    error = f"failed to list refs: Get {json.dumps('https://github.com/acme/x.git')}: {json.dumps(message())}"
-    event = parse_line(line(POD1, written(call(error))))
-    assert event is not None
-    assert event.failure == (GITHUB, 401, False)
-
-
-def test_an_error_from_the_cache_is_told_apart(written: Callable[[dict[str, str]], str]) -> None:
-    event = parse_line(line(POD1, written(call(f"{argocd_log.CACHED}: {message()}"))))
-    assert event is not None
-    assert event.failure == (GITHUB, 401, True)
-
-
-def test_only_calls_of_the_repo_server_count_as_answered(written: Callable[[dict[str, str]], str]) -> None:
-    events = [
-        parse_line(line(POD1, written(call(service=each)))) for each in (argocd_log.SERVICE, "grpc.health.v1.Health")
-    ]
-    assert [event and event.answered for event in events] == [True, False]
-
-
-def test_what_a_message_quotes_is_not_taken_for_the_lines_own_fields() -> None:
-    quoted = as_logfmt({"level": "info", "msg": f'a "b" grpc.code=OK grpc.service={argocd_log.SERVICE} '})
-    event = parse_line(line(POD1, quoted))
-    assert event is not None
-    assert not event.answered
-
-
-def test_the_timestamp_of_kubectl_stands_in_where_the_line_has_no_time() -> None:
-    klog = parse_line(line(POD1, "2026-01-31T13:00:00.123456789+01:00 I0131 12:00:00.1 1 trace.go:219] slow"))
-    logged = parse_line(line(POD1, f"2026-01-31T13:00:00.123456789+01:00 {as_logfmt(call(at='11:50:00'))}"))
-    assert klog is not None
-    assert logged is not None
-    assert (str(klog.time), klog.known_format) == ("2026-01-31 12:00:00.123456+00:00", False)
-    assert (str(logged.time), logged.known_format) == ("2026-01-31 11:50:00+00:00", True)
-
-
-def test_a_password_in_the_apis_address_is_not_kept() -> None:
-    event = parse_line(
-        line(POD1, as_logfmt(call(message(Installation("7", "https://me:hunter2@ghe.example.org/api/v3")))))
-    )
-    assert event is not None
-    assert event.failure is not None
-    assert event.failure.installation.api_url == "https://ghe.example.org/api/v3"
-
-
-@pytest.mark.parametrize("text", ["", as_logfmt(call(message())), "[pod/x] y", "error: you must be logged in"])
-def test_a_line_that_names_no_pod_is_no_event(text: str) -> None:
-    assert parse_line(text) is None
-
-
-@given(st.text(alphabet=st.sampled_from('{}[]"\\=: azT0-9\x00é')))
-def test_no_text_of_a_line_ends_the_reading(text: str) -> None:
-    event = parse_line(f"[pod/{POD1}/argocd-repo-server] {text}")
-    assert event is None or event.pod == POD1
-
-
-# --- the pods
-
-
-@pytest.mark.parametrize("form", PODS)
-def test_each_pods_node_is_read_from_every_output_of_kubectl(form: str) -> None:
-    assert parse_pods(PODS[form](NODES)) == NODES
-
-
-def test_a_single_pod_is_read_too() -> None:
-    assert parse_pods(json.dumps(as_list(NODES)["items"][0])) == {POD1: "worker-1"}
-
-
-def test_a_pod_that_waits_for_a_node_is_left_out() -> None:
-    waiting = as_list(NODES)
-    waiting["items"].append({"metadata": {"name": GONE}, "spec": {}})
-    assert parse_pods(json.dumps(waiting)) == NODES
-    assert parse_pods(as_table({**NODES, GONE: "<none>"})) == NODES
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", "no table with the columns NAME and NODE"),
-        (
-            "NAME   READY   STATUS   RESTARTS   AGE\nx      1/1     Running   0   4d\n",
-            "no table with the columns NAME and NODE",
-        ),
-        (as_table(NODES) + "argocd-repo-ser", "rows of fewer columns than its header (1)"),
-        (as_table({}), "no pod that has a node"),
-        ('{"items": []}', "no pod that has a node"),
-        (json.dumps(as_list(NODES))[:-20], "cut off or broken (JSONDecodeError)"),
-        ("apiVersion: v1\nitems: [", "cut off or broken (ParserError)"),
-        ('{"items": [{"metadata": {}}]}', "not of pods"),
-        ('{"items": null}', "not of pods"),
-        ("---\n- 1\n", "not of pods"),
-    ],
-)
-def test_what_is_not_a_list_of_pods_is_refused_with_what_was_found(text: str, found: str) -> None:
-    with pytest.raises(ValueError, match="found") as caught:
-        parse_pods(text)
-    assert found in str(caught.value)
-
 
 # --- the counts
 
@@ -165,6 +45,7 @@ EVENTS = st.tuples(
             call(message()),
             call(message(GHES), at="12:30:00"),
             call(f"{argocd_log.CACHED}: {message()}"),
+            call(f"rpc error: code = Unknown desc = {message()}", service="application.ApplicationService"),
             call(message(status="404 Not Found")),
         ]
     ),
@@ -180,8 +61,8 @@ def test_the_counts_add_up_in_whatever_order_the_lines_come(lines: list[str], ra
     text = "".join(lines)
     assert summary.lines == sum(1 for each in lines if each.strip())
     assert summary.lines == sum(tally.lines for tally in tallies) + summary.unprefixed
-    assert sum(tally.refused.total() for tally in tallies) + summary.cached.total() == text.count("401 Unauthorized")
-    assert summary.other.total() == text.count("404 Not Found")
+    failures = sum(tally.failed.total() for tally in tallies) + summary.cached.total() + summary.repeated.total()
+    assert failures == text.count("401 Unauthorized") + text.count("404 Not Found")
     assert sum(tally.answered for tally in tallies) == text.count("=OK") + text.count('"grpc.code": "OK"')
     shuffled = list(lines)
     random.shuffle(shuffled)
@@ -205,21 +86,22 @@ def test_a_log_is_read_line_by_line_and_never_held() -> None:
         for _ in range(100):
             yield Line(refused(POD1))
 
-    assert summarise(lines(), NODES).nodes["worker-1"].refused[GITHUB] == 100
+    assert summarise(lines(), NODES).nodes["worker-1"].failed[unexplained(GITHUB)] == 100
 
 
 # --- what they mean
 
 
 @pytest.mark.parametrize(
-    ("lines", "pattern", "refusing"),
+    ("lines", "pattern", "failing"),
     [
-        ([ok(POD1), refused(POD2), ok(POD3)], "clock", ["worker-2"]),
-        ([ok(POD1), refused(POD2), line(POD3, "starting")], "clock", ["worker-2"]),
-        ([refused(POD1), refused(POD2), refused(POD3)], "credential", ["worker-1", "worker-2", "worker-3"]),
-        ([ok(POD1), refused(POD1), refused(POD2)], "credential", ["worker-1", "worker-2"]),
+        ([ok(POD1), refused(POD2), ok(POD3)], "some nodes", ["worker-2"]),
+        ([ok(POD1), refused(POD2), line(POD3, "starting")], "some nodes", ["worker-2"]),
+        ([refused(POD1), refused(POD2), refused(POD3)], "every node", ["worker-1", "worker-2", "worker-3"]),
+        ([ok(POD1), refused(POD1), refused(POD2)], "every node", ["worker-1", "worker-2"]),
         ([refused(POD2)], "one node", ["worker-2"]),
         ([refused(POD2), refused(GONE)], "one node", ["worker-2"]),
+        ([refused(POD2), repeated(POD1, message())], "one node", ["worker-2"]),
         (
             [refused(POD2), line(POD1, as_logfmt(call(service="grpc.health.v1.Health")))],
             "nothing to compare",
@@ -227,11 +109,44 @@ def test_a_log_is_read_line_by_line_and_never_held() -> None:
         ),
         ([ok(POD1), refused(GONE)], "not placed", []),
         ([ok(POD1), line(POD2, as_logfmt(call(f"{argocd_log.CACHED}: {message()}")))], "not placed", []),
-        ([ok(POD1), refused(POD1, GHES), refused(POD2)], "clock", ["worker-2"]),
+        ([ok(POD1), repeated(POD2, message())], "not placed", []),
+        ([ok(POD1), refused(POD1, GHES), refused(POD2)], "some nodes", ["worker-2"]),
     ],
 )
 def test_how_the_401s_lie_over_the_nodes_says_what_they_likely_are(
-    lines: list[str], pattern: str, refusing: list[str]
+    lines: list[str], pattern: str, failing: list[str]
 ) -> None:
-    seen = verdict(summarise(lines, NODES), GITHUB)
-    assert (seen.pattern, seen.refused) == (pattern, refusing)
+    seen = verdict(summarise(lines, NODES), unexplained(GITHUB))
+    assert (seen.pattern, seen.failing) == (pattern, failing)
+
+
+@pytest.mark.parametrize(
+    ("lines", "enough"),
+    [
+        ([refused(POD2)] + [ok(POD1)] * 40, False),  # one line may be anything
+        ([refused(POD2)] * 2 + [ok(POD1)] * 40, False),
+        ([refused(POD2)] * 3 + [ok(POD1)] * 40, True),
+        ([refused(POD2)] * 12 + [ok(POD1)], False),  # chance spares a single call of 13 more often than once in 20
+        ([refused(POD2)] * 3 + [ok(POD1)] * 3, True),
+        ([refused(POD2)] * 3 + [ok(POD1)], False),  # chance spares a single call in one case of four
+        ([refused(POD2)] * 3 + [ok(POD2)] * 300 + [ok(POD1)] * 3, False),  # three calls would rarely meet it
+        ([refused(POD2)] * 12 + [ok(POD2)] * 12 + [ok(POD1)] * 12, True),
+        ([refused(POD1)] * 3 + [refused(POD2)] * 3, True),
+    ],
+)
+def test_only_what_chance_rarely_gives_counts_as_likely(lines: list[str], enough: bool) -> None:
+    seen = verdict(summarise(lines, NODES), unexplained(GITHUB))
+    assert seen.backed == (seen.failing if enough else [])
+
+
+def test_one_line_of_another_node_takes_nothing_from_the_many_of_one() -> None:
+    seen = verdict(summarise([refused(POD2)] * 12 + [refused(POD3)] + [ok(POD1)] * 40, NODES), unexplained(GITHUB))
+    assert (seen.failing, seen.backed) == (["worker-2", "worker-3"], ["worker-2"])
+
+
+def test_a_single_proof_is_told_first_whatever_else_fails_more_often() -> None:
+    others = [refused(POD1, Installation(str(number), "https://api.github.com")) for number in range(40)] * 2
+    told = list(explanation(summarise([*others, failed(POD2, lookup(EXP_PAST))], NODES)))
+    [first, *_] = [text for text in told if ": 401" in text]
+    assert first == "GitHub App at https://api.github.com: 401"
+    assert any("other ways to fail are less frequent" in text for text in told)

@@ -1,0 +1,338 @@
+"""One line of a log: which pod and node it is from, whose call it is about, and how that call failed.
+
+Sources: Argo CD's gRPC logging (argoproj/argo-cd issues 11231, 12878, 26260), its ``util/git/creds.go`` (v3.3.0 to v3.5.0:
+"failed to list installations"), ghinstallation's ``transport.go``, go-github's ``ErrorResponse.Error()``, Go's
+``crypto/x509/verify.go``, kubectl's ``pkg/cmd/logs/logs.go`` (``--prefix``) and stern's ``cmd/cmd.go`` (its templates).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, TextIO
+
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import (
+    CLOCK_MESSAGES,
+    Answer,
+    classify,
+    clock_side,
+)
+
+SERVICE = "repository.RepoServerService"
+CACHED = "Manifest generation error (cached)"
+"""Argo CD's prefix for an error that it kept in Redis, which all repo-servers share: the failure may be another node's."""
+
+MAX_CHARS = 1 << 20
+"""Of a longer line only the beginning is read."""
+
+COMMIT_SERVICE = "commit.CommitService"
+"""Of Argo CD's commit server, which goes to GitHub itself."""
+
+REPEATERS = frozenset(
+    f"{prefix}{name}"
+    for prefix in ("", "argocd-")
+    for name in ("application-controller", "server", "notifications-controller", "dex-server", "dex")
+)
+"""Containers, by the names of Argo CD's manifests and of its Helm chart, that ask repo-servers and never GitHub."""
+
+Kind = Literal["unexplained", "answer", "certificate", "git", "no answer", "more"]
+"""``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API; ``more``: see ``counting``."""
+
+
+class Installation(NamedTuple):
+    """A GitHub App's installation and the API that was asked; no ``id`` while Argo CD still looks for the installation."""
+
+    id: str
+    api_url: str
+
+
+class Cause(NamedTuple):
+    """How a call failed: what is counted together. ``side`` is the clock's, as far as the line says it: ahead or behind."""
+
+    kind: Kind
+    installation: Installation = Installation("", "")
+    status: int = 0
+    key: str = ""
+    side: str = ""
+
+
+class CertificateTimes(NamedTuple):
+    """What Go says of a certificate: the node's own time then, and the end of its validity that this lies outside of."""
+
+    now: datetime
+    limit: datetime
+
+
+class Failure(NamedTuple):
+    """A failed call as a line tells it.
+
+    ``cached``: told again, from a call made earlier. ``repeated``: told by a component that asked a repo-server. ``answer``: what
+    the API's answer means.
+    """
+
+    cause: Cause
+    cached: bool = False
+    repeated: bool = False
+    answer: Answer | None = None
+    times: CertificateTimes | None = None
+
+
+class Event(NamedTuple):
+    """One line of the log.
+
+    ``node`` where the line itself names it; ``time`` is the node's own clock's, in UTC; ``call``: a call to this repo-server
+    ended, ``answered``: with OK; ``other``: of another component; ``known_format``: the line is logfmt or JSON with a level.
+    """
+
+    pod: str
+    node: str
+    time: datetime | None
+    call: bool
+    answered: bool
+    other: bool
+    failure: Failure | None
+    known_format: bool
+
+
+# --- from a file to lines
+
+
+def read_lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file; of one that is longer than MAX_CHARS its beginning."""
+    while line := file.readline(MAX_CHARS):
+        cut = not line.endswith("\n")
+        yield line
+        while cut and (line := file.readline(MAX_CHARS)):
+            cut = not line.endswith("\n")
+
+
+def records(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, but the five or six that ``stern -o ppextjson`` writes of each as one."""
+    held: list[str] = []
+    for line in lines:
+        text = line.strip()
+        if not held and text != "{":
+            yield line
+            continue
+        held.append(line)
+        if text == "}":
+            yield " ".join(map(str.strip, held))
+        elif len(held) == 1 or (len(held) < 6 and text.startswith('"')):
+            continue
+        else:  # something else stands between, or it is no such record
+            yield from held
+        held = []
+    yield from held
+
+
+# --- from a line to its pod
+
+
+class _Source(NamedTuple):
+    pod: str
+    container: str
+    node: str
+    text: str
+    fields: Mapping[str, Any] | None = None
+
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
+_KUBECTL = re.compile(r"\[pod/(?P<pod>[^/\]]{1,253})/(?P<container>[^\]]{0,253})\] ?(?P<text>.*)", re.DOTALL)
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\S{1,40}) ")
+_START = re.compile(r'time="|level=|\{"|\d{4}-\d\d-\d\dT|[IWEF]\d{4} ')
+
+
+def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Event | None:
+    """Read a line of ``kubectl logs --prefix`` or of stern; ``None`` if it names no pod.
+
+    ``pods``: the known ones, which tell stern's lines from others. ``only_pod``: whose the lines are that name none.
+
+    >>> parse_line('[pod/argocd-repo-server-7d4b9c6f8-x2x9k/repo-server] time="2026-01-31T12:00:00Z" level=info msg=ok').pod
+    'argocd-repo-server-7d4b9c6f8-x2x9k'
+    """
+    line = _COLOUR.sub("", line.rstrip("\r\n")) if "\x1b" in line else line.rstrip("\r\n")
+    source = _of_kubectl(line) or _of_json(line) or _of_stern(line, pods)
+    if source is None:
+        if not only_pod or not line.strip():
+            return None
+        source = _Source(only_pod, "", "", line)
+    text, stamp = source.text, None
+    if timestamp := _TIMESTAMP.match(text):
+        text, stamp = text[timestamp.end() :], timestamp[1]
+    fields = _fields(text) if source.fields is None else source.fields
+    service = fields.get("grpc.service")
+    ours = service == SERVICE and "client" not in (fields.get("grpc.component"), fields.get("span.kind"))
+    # A backslash stands before each quote where the message stands in quotes, sometimes three.
+    flat = text.replace("\\", "")
+    told = not ours and ("rpc error" in flat or (bool(service) and service != COMMIT_SERVICE))
+    other = told or (not ours and source.container in REPEATERS)
+    failure = _failure(flat, ours or fields.get("level") not in ("info", "debug"))
+    if failure:
+        # Each component has TLS connections of its own, those to clusters for example.
+        repeated = told if failure.cause.kind == "certificate" else other
+        failure = failure._replace(cached=CACHED in flat, repeated=repeated)
+    return Event(
+        pod=source.pod,
+        node=source.node,
+        time=_time(fields.get("time")) or _time(stamp),
+        call=ours and "grpc.code" in fields,
+        answered=ours and fields.get("grpc.code") == "OK",
+        other=other and service != "grpc.health.v1.Health",
+        failure=failure,
+        known_format="level" in fields,
+    )
+
+
+def _of_kubectl(line: str) -> _Source | None:
+    match = _KUBECTL.match(line)
+    return match and _Source(match["pod"], match["container"], "", match["text"])
+
+
+def _of_json(line: str) -> _Source | None:
+    """stern's ``json`` (podName, containerName, nodeName) and ``extjson`` (pod, container); the message may be JSON itself."""
+    if not line.startswith("{"):
+        return None
+    content = _json(line)
+    pod, message = content.get("podName", content.get("pod")), content.get("message")
+    container = content.get("containerName", content.get("container"))
+    if not (isinstance(pod, str) and pod and isinstance(container, str) and isinstance(message, (str, dict))):
+        return None
+    node = content.get("nodeName")
+    node = node if isinstance(node, str) else ""
+    if isinstance(message, dict):
+        return _Source(pod, container, node, json.dumps(message, ensure_ascii=False), message)
+    return _Source(pod, container, node, message.rstrip("\r\n"))
+
+
+def _of_stern(line: str, pods: Container[str]) -> _Source | None:
+    """``POD CONTAINER TEXT``, with the namespace before it if stern reads several."""
+    words = line.split(" ", 3)
+    for skipped in (0, 1):
+        named, text = words[skipped : skipped + 2], " ".join(words[skipped + 2 :])
+        if len(named) < 2 or not all(map(_NAME.fullmatch, words[: skipped + 2])):
+            return None
+        if named[0] in pods or ("-" in named[0] and _START.match(text)):
+            return _Source(named[0], named[1], "", text)
+    return None
+
+
+# --- from a line to its fields
+
+_LOGFMT = re.compile(r'(?:^|\s)([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)')
+
+
+def _fields(text: str) -> Mapping[str, Any]:
+    return _json(text) if text.startswith("{") else {key: value.strip('"') for key, value in _LOGFMT.findall(text)}
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(value))
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# --- from a line to the failure that it tells
+
+_URL = r"(?P<scheme>https?://)(?:[^/\s\"@]*@)?(?P<base>[^@\s\"]+?)"  # without what stands before an @: it could be a password
+_MINT = re.compile(
+    r"could not refresh installation id (?P<id>\d{1,20})'s token: received non 2xx response status "
+    rf'"(?P<status>\d{{3}})[^"]{{0,80}}" when fetching {_URL}(?:/app)?/installations/\d{{1,20}}/access_tokens'
+)
+_ANSWER = re.compile(
+    rf"(?:GET|POST) {_URL}/app(?:/installations(?:/(?P<id>\d{{1,20}})/access_tokens)?)?(?:\?[^\s\":]{{0,200}})?: "
+    r"(?P<status>\d{3})(?P<said>[^\[\"]{0,400})"
+)
+_TOKEN = re.compile(r"(?:gh[a-z]_|github_pat_|eyJ)[\w.-]{1,600}")
+_NOT_INSTALLED = re.compile(r"installation not found for org: (?P<org>[\w.-]{1,100})")
+_X509 = re.compile(
+    r"x509: certificate has expired or is not yet valid"
+    r"(?:: current time (?P<now>[0-9TZ:.+-]{10,40}) is (?P<side>before|after) (?P<limit>[0-9TZ:.+-]{10,40}))?"
+)
+_OPENSSL = re.compile(r"SSL certificate problem: certificate (?P<said>is not yet valid|has expired)")
+_HOST = re.compile(r"https?://(?:[^/\s\"@]{0,200}@)?([\w.:-]{1,253})")
+_GIT = re.compile(
+    r"authentication required|Authentication failed for|Bad credentials|Invalid username or (?:token|password)"
+    r"|could not read Username for"
+)
+_NO_ANSWER = re.compile(
+    r"(?:could not get access_tokens from GitHub API for installation ID (?P<id>\d{1,20})|failed to list installations): "
+    rf"[A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations"
+)
+
+
+def _failure(text: str, may_be_git: bool) -> Failure | None:
+    """The first of these that the text has; ``may_be_git``: git's words are short, so they count in an error alone."""
+    for read in (_certificate, _answer, _mint, _not_installed, _no_answer):
+        if found := read(text):
+            return found
+    return Failure(Cause("git")) if may_be_git and _GIT.search(text) else None
+
+
+def _certificate(text: str) -> Failure | None:
+    match = _X509.search(text) or _OPENSSL.search(text)
+    if match is None:
+        return None
+    groups = match.groupdict()
+    now, limit = _time(groups.get("now")), _time(groups.get("limit"))
+    said = groups.get("side") or groups.get("said")
+    side = {"before": "behind", "is not yet valid": "behind", "after": "ahead", "has expired": "ahead"}.get(
+        said or "", ""
+    )
+    hosts = _HOST.findall(text, max(0, match.start() - 1000), match.start())
+    cause = Cause("certificate", Installation("", f"https://{hosts[-1]}" if hosts else ""), side=side)
+    return Failure(cause, times=CertificateTimes(now, limit) if now and limit else None)
+
+
+def _answer(text: str) -> Failure | None:
+    """What go-github says of an answer to the App's own requests; the words of the clock say enough without the request too."""
+    if match := _ANSWER.search(text) if "/app" in text else None:
+        return _answered(
+            Installation(match["id"] or "", match["scheme"] + match["base"]), match["status"], match["said"]
+        )
+    for words in CLOCK_MESSAGES:
+        if (start := text.find(words)) >= 0:
+            return _answered(Installation("", ""), "401", re.split(r'[\["]', text[start : start + 400], maxsplit=1)[0])
+    return None
+
+
+def _mint(text: str) -> Failure | None:
+    match = _MINT.search(text)
+    return match and _answered(Installation(match["id"], match["scheme"] + match["base"]), match["status"], "")
+
+
+def _answered(installation: Installation, status: str, said: str) -> Failure:
+    message = _TOKEN.sub("[redacted]", said).strip()
+    if status in ("401", "403") and not message:
+        return Failure(Cause("unexplained", installation, int(status)))
+    step: dict[str, Any] = {
+        "step": "token" if installation.id else "installation",
+        "url": installation.api_url,
+        "status": int(status),
+        "message": message,
+        "headers": {},
+    }
+    answer = classify({"sent": True, "steps": [step]})
+    return Failure(Cause("answer", installation, int(status), answer.key, clock_side(message) or ""), answer=answer)
+
+
+def _not_installed(text: str) -> Failure | None:
+    match = _NOT_INSTALLED.search(text)
+    return match and Failure(Cause("answer", key=f"no installation on {match['org']}"))
+
+
+def _no_answer(text: str) -> Failure | None:
+    match = _NO_ANSWER.search(text)
+    return match and Failure(Cause("no answer", Installation(match["id"] or "", match["scheme"] + match["base"])))
