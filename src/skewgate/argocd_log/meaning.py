@@ -198,7 +198,7 @@ def _meaning_of_certificate(summary: Summary, cause: Cause, seen: Verdict) -> It
     own = max((last for name in seen.failing if (last := summary.nodes[name].span.last)), default=None)
     theirs = f"By the clocks of the other nodes ({_time(other)} in their last line)" if other else ""
     if cause.side == "behind":
-        yield f"The clock of {nodes} is behind, or the certificate was made with a date in the future: {support}."
+        yield f"Proof that the clock of {nodes} is behind, unless the certificate was made with a date in the future: {support}."
         if other and own and limits and own < min(limits) and max(limits) <= other:
             yield f"{theirs} its validity has begun, so it is the clock, unless {nodes} wrote nothing since."
     elif cause.side == "ahead":

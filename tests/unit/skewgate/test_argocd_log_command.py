@@ -169,14 +169,18 @@ def behind(pod: str, now: str = OLDER) -> str:
             (
                 "TLS at https://github.com: the certificate is not yet valid",
                 f"worker-2 had {OLDER}: 1 d 12 h before the certificate begins, {OLD}.",
-                "The clock of worker-2 is behind, or the certificate was made with a date in the future: 1 of 1 call",
+                "Proof that the clock of worker-2 is behind, unless the certificate was made with a date in the future: 1 of 1",
                 "By the clocks of the other nodes (2026-01-31T12:00:00Z in their last line) its validity has begun",
             ),
             (),
         ),
-        ([behind(POD2)], ("The clock of worker-2 is behind, or",), ("By the clocks",)),
+        ([behind(POD2)], ("Proof that the clock of worker-2 is behind, unless",), ("By the clocks",)),
         # worker-2 has gone past that date since: then the log is of weeks, and the others' last line says nothing
-        ([behind(POD2), ok(POD2), *[ok(POD1)] * 20], ("The clock of worker-2 is behind, or",), ("By the clocks",)),
+        (
+            [behind(POD2), ok(POD2), *[ok(POD1)] * 20],
+            ("Proof that the clock of worker-2 is behind, unless",),
+            ("By the clocks",),
+        ),
         (
             [failed(POD2, expired("2026-12-01T00:00:00Z", "after", "2026-03-05T00:00:00Z")), ok(POD1)],
             (
