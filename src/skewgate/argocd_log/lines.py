@@ -142,11 +142,13 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 _KUBECTL = re.compile(r"\[pod/(?P<pod>[^/\]]{1,253})/(?P<container>[^\]]{0,253})\] ?(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\S{1,40}) ")
+_LOKI = re.compile(r'\d{4}-\d\d-\d\dT\S{1,40} (?P<labels>\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+(?P<text>.*)', re.DOTALL)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _START = re.compile(r'time="|level=|\{"|\d{4}-\d\d-\d\dT|[IWEF]\d{4} ')
 
 
 def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Event | None:
-    """Read a line of ``kubectl logs --prefix`` or of stern; ``None`` if it names no pod.
+    """Read a line of ``kubectl logs --prefix``, stern or logcli; ``None`` if it names no pod.
 
     ``pods``: the known ones, which tell stern's lines from others. ``only_pod``: whose the lines are that name none.
 
@@ -154,7 +156,7 @@ def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Even
     'argocd-repo-server-7d4b9c6f8-x2x9k'
     """
     line = _COLOUR.sub("", line.rstrip("\r\n")) if "\x1b" in line else line.rstrip("\r\n")
-    source = _of_kubectl(line) or _of_json(line) or _of_stern(line, pods)
+    source = _of_kubectl(line) or _of_json(line) or _of_loki(line) or _of_stern(line, pods)
     if source is None:
         if not only_pod or not line.strip():
             return None
@@ -192,10 +194,15 @@ def _of_kubectl(line: str) -> _Source | None:
 
 
 def _of_json(line: str) -> _Source | None:
-    """stern's ``json`` (podName, containerName, nodeName) and ``extjson`` (pod, container); the message may be JSON itself."""
+    """stern's ``json`` (podName, containerName, nodeName) and ``extjson`` (pod, container), or logcli's ``jsonl`` (labels).
+
+    stern's message may be JSON itself.
+    """
     if not line.startswith("{"):
         return None
     content = _json(line)
+    if isinstance(labels := content.get("labels"), dict) and isinstance(text := content.get("line"), str):
+        return _of_labels(labels, text)
     pod, message = content.get("podName", content.get("pod")), content.get("message")
     container = content.get("containerName", content.get("container"))
     if not (isinstance(pod, str) and pod and isinstance(container, str) and isinstance(message, (str, dict))):
@@ -205,6 +212,17 @@ def _of_json(line: str) -> _Source | None:
     if isinstance(message, dict):
         return _Source(pod, container, node, json.dumps(message, ensure_ascii=False), message)
     return _Source(pod, container, node, message.rstrip("\r\n"))
+
+
+def _of_loki(line: str) -> _Source | None:
+    """What ``logcli`` prints: a time, the labels and the line."""
+    match = _LOKI.match(line)
+    return match and _of_labels(dict(_LABEL.findall(match["labels"])), match["text"])
+
+
+def _of_labels(labels: Mapping[str, Any], text: str) -> _Source | None:
+    pod, container, node = (str(labels.get(name) or "") for name in ("pod", "container", "node_name"))
+    return _Source(pod, container, node, text) if pod else None
 
 
 def _of_stern(line: str, pods: Container[str]) -> _Source | None:

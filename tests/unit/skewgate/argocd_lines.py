@@ -113,6 +113,21 @@ def refused(pod: str, installation: Installation = GITHUB, at: str = "12:00:00")
     return line(pod, as_logfmt(call(message(installation), at)))
 
 
+def as_logcli(lines: list[str], output: str) -> list[str]:
+    """The same lines as ``logcli query -o OUTPUT`` prints them, of a Loki that has the usual labels."""
+    written = []
+    for each in lines:
+        pod, container, text = re.match(r"\[pod/(.*)/(.*)\] (.*)\n", each).groups()  # type: ignore[union-attr]
+        labels = {"app": 'a "quoted" {name}', "container": container, "namespace": "argocd", "pod": pod}
+        if output == "jsonl":
+            row = json.dumps({"labels": labels, "line": text, "timestamp": "2026-01-31T12:00:00.1Z"})
+        else:
+            named = ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+            row = f"2026-01-31T12:00:00Z {{{named}}}     {text}"
+        written.append(row + "\n")
+    return written
+
+
 def as_stern(lines: list[str], output: str) -> list[str]:
     """The same lines as ``stern -o OUTPUT`` prints them, by the templates of its ``cmd/cmd.go``."""
     return [_as_stern(*re.match(r"\[pod/(.*)/(.*)\] (.*)\n", each).groups(), output) for each in lines]  # type: ignore[union-attr]

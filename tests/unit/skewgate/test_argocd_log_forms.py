@@ -24,6 +24,7 @@ from tests.unit.skewgate.argocd_lines import (
     PODS,
     STERN,
     as_list,
+    as_logcli,
     as_stern,
     as_table,
     call,
@@ -97,6 +98,11 @@ def test_sterns_output_says_the_same_as_kubectls(output: str) -> None:
     assert summary == summarise(LOG, NODES)
 
 
+@pytest.mark.parametrize("output", ["default", "jsonl"])
+def test_logclis_output_says_the_same_too(output: str) -> None:
+    assert summarise(as_logcli(LOG, output), NODES) == summarise(LOG, NODES)
+
+
 def test_a_line_of_stern_names_its_node_itself() -> None:
     [event] = [parse_line(each) for each in as_stern([refused(POD2)], "json")]
     assert event is not None
@@ -152,10 +158,12 @@ def test_whatever_the_bytes_are_the_counts_add_up(chunks: list[bytes]) -> None:
         'a="' + "\\\\" * 400000,
         'a="b' * 200000,
         "[" * 900000,
+        "2026-01-31T12:00:00Z {" + 'a="b", ' * 140000,
+        "2026-01-31T12:00:00Z {" + "a" * 900000,
         '{"a":' * 200000,
         "installation not found for org: " * 28000,
     ],
-    ids=[f"line {number}" for number in range(12)],
+    ids=[f"line {number}" for number in range(14)],
 )
 def test_no_line_takes_long(text: str) -> None:
     before = time.monotonic()
