@@ -73,7 +73,9 @@ def _of_cluster(args: argparse.Namespace) -> Summary:
     for pod in pods:
         try:
             with cluster.log(pod, args.since) as log:
-                summary = summarise(read_lines(log), nodes, into=summary)
+                # kubectl may be a wrapper that gives more pods than one, or no prefix: each line counts once, for its pod.
+                lines = (line for line in read_lines(log) if not _is_of_another(line, pod.name))
+                summary = summarise(lines, nodes, pod.name, into=summary)
         except KubectlError as error:
             failed.append(f"{clean(pod.name)}: {error}")
     if not summary.nodes:
@@ -82,6 +84,10 @@ def _of_cluster(args: argparse.Namespace) -> Summary:
     for line in failed:
         print(f"skewgate: not read: {line}", file=sys.stderr)
     return summary
+
+
+def _is_of_another(line: str, pod: str) -> bool:
+    return line.startswith("[pod/") and not line.startswith(f"[pod/{pod}/")
 
 
 _EXPECTED = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tests.daemons.skewgate.kubernetes_api import Api, serving, write_kubeconfig
 from tests.lab.github_api.answers import EXP_PAST
 from tests.lab.host import unpack_package
 from tests.paths import ROOT
-from tests.unit.skewgate.argocd_lines import POD1, POD2, POD3, as_logfmt, call, lookup, message
+from tests.unit.skewgate.argocd_lines import POD1, POD2, POD3, as_list, as_logfmt, call, lookup, message
 
 OK, REFUSED, PROOF = (as_logfmt(call(error)) + "\n" for error in (None, message(), lookup(EXP_PAST)))
 CLOSED = "http://127.0.0.1:1"
@@ -166,6 +167,27 @@ def test_a_wrapper_of_kubectl_is_ended_with_what_it_runs(
     assert explain() == 2
     assert time.monotonic() - before < 10
     assert "`kubectl get pods` did not end within" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+def test_a_wrapper_that_gives_more_than_was_asked_counts_each_line_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefix: bool
+) -> None:
+    named = {POD1: OK * 4, POD2: REFUSED * 4}
+    (tmp_path / "pods").write_text(json.dumps(as_list(dict.fromkeys(named, "worker-1") | {POD2: "worker-2"})))
+    whole = "".join(
+        f"[pod/{pod}/argocd-repo-server] {line}\n" for pod, text in named.items() for line in text.splitlines()
+    )
+    for pod, text in named.items():
+        (tmp_path / pod).write_text(whole if prefix else text)
+    script = (
+        f'#!/bin/sh\ncase "$1" in get) cat {tmp_path}/pods;; logs) cat {tmp_path}/"${{2#pod/}}";; *) exit 1;; esac\n'
+    )
+    (tmp_path / "kubectl").write_text(script)
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert explain() == 0
+    assert "4 of 4 calls on worker-2, 0 of 4 on the others" in capsys.readouterr().out
 
 
 def test_a_log_of_any_bytes_and_length_is_read_in_little_space(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
