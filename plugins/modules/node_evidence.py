@@ -300,7 +300,8 @@ evidence:
           C(not_sent_because) and C(steps); C(error) beside them where the rest could not be asked.
         - A step has C(step) (installations, installation, token, granted, repository or revoke), C(method), C(url), C(status),
           C(message), C(documentation_url), C(headers), C(body), C(node_wall_s) when it was sent, C(duration_s), C(repository),
-          C(proxy) and C(error) with C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
+          C(proxy), the addresses C(sent_from) and C(sent_to), C(moved_to) of a repository that was renamed, and C(error) with
+          C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
           C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an installation.
         - Of what is done with a fresh token, C(tries) and C(waited_s) say how often it was tried, and for how long the node
           waited between. Of many repositories with the same answer, one has a step, which names others in C(also).

@@ -151,6 +151,9 @@ INSTALLATION_SETTINGS = (
 UNREADABLE = INSTALLATION_SETTINGS + ", and grant it {repository}, with `contents: read`; see that {names_are} right."
 SUPPORT = "GitHub's support (https://support.github.com; of a GitHub Enterprise Server: its administrator)"
 
+CLOCK_WORDS = r"'(issued at|expiration time)' claim \('(iat|exp)'\)"
+"""How GitHub begins what it says of a JWT's times."""
+
 ROWS = (
     # No request was made
     Row(
@@ -191,7 +194,7 @@ ROWS = (
         at=API,
         statuses=(401,),
         forms=SAID,
-        words=r"^'(issued at|expiration time)' claim \('(iat|exp)'\)",
+        words=f"^{CLOCK_WORDS}",
     ),
     # The credential
     Row(

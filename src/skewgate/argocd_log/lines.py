@@ -13,12 +13,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TextIO
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import (
-    CLOCK_MESSAGES,
-    Answer,
-    classify,
-    clock_side,
-)
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import CLOCK_WORDS
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import Answer, classify, clock_side
 
 SERVICE = "repository.RepoServerService"
 CACHED = "Manifest generation error (cached)"
@@ -269,6 +265,7 @@ _MINT = re.compile(
     r"could not refresh installation id (?P<id>\d{1,20})'s token: received non 2xx response status "
     rf'"(?P<status>\d{{3}})[^"]{{0,80}}" when fetching {_URL}(?:/app)?/installations/\d{{1,20}}/access_tokens'
 )
+_CLOCK = re.compile(CLOCK_WORDS, re.IGNORECASE)
 _ANSWER = re.compile(
     rf"(?:GET|POST) {_URL}/app(?:/installations(?:/(?P<id>\d{{1,20}})/access_tokens)?)?(?:\?[^\s\":]{{0,200}})?: "
     r"(?P<status>\d{3})(?P<said>[^\[\"]{0,400})"
@@ -320,9 +317,9 @@ def _answer(text: str) -> Failure | None:
         return _answered(
             Installation(match["id"] or "", match["scheme"] + match["base"]), match["status"], match["said"]
         )
-    for words in CLOCK_MESSAGES:
-        if (start := text.find(words)) >= 0:
-            return _answered(Installation("", ""), "401", re.split(r'[\["]', text[start : start + 400], maxsplit=1)[0])
+    if clock := _CLOCK.search(text):
+        said = text[clock.start() : clock.start() + 400]
+        return _answered(Installation("", ""), "401", re.split(r'[\["]', said, maxsplit=1)[0])
     return None
 
 
@@ -333,6 +330,8 @@ def _mint(text: str) -> Failure | None:
 
 def _answered(installation: Installation, status: str, said: str) -> Failure:
     message = _TOKEN.sub("[redacted]", said).strip()
+    # ghinstallation logs no more than the status, of which GitHub has one kind here.
+    message = message or ("Not Found" if status == "404" else "")
     if status in ("401", "403") and not message:
         return Failure(Cause("unexplained", installation, int(status)))
     step: dict[str, Any] = {
