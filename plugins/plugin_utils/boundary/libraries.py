@@ -24,13 +24,23 @@ except ImportError:
 
 try:
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 except ImportError:
-    x509 = RSAPrivateKey = load_pem_private_key = None  # type: ignore[assignment,misc]
+    x509 = load_pem_private_key = None  # type: ignore[assignment]
+    RSAPrivateKey = RSAPrivateNumbers = RSAPublicNumbers = None  # type: ignore[assignment,misc]
     _lacking.append("cryptography")
 
-__all__ = ["RSAPrivateKey", "jwt", "load_pem_private_key", "missing", "ntplib", "x509"]
+__all__ = [
+    "RSAPrivateKey",
+    "RSAPrivateNumbers",
+    "RSAPublicNumbers",
+    "jwt",
+    "load_pem_private_key",
+    "missing",
+    "ntplib",
+    "x509",
+]
 
 
 def missing() -> str:
