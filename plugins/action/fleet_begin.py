@@ -68,6 +68,8 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         return _wrong(error.problems)
     except SavedFileError as error:
         return _wrong([f"gate_report_dir: {error}"])
+    for warning in run.warnings:
+        display.warning(warning)
     if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
         measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
     return {**_begun(run, hosts), "settings": settings_with_sources((group.sources, group.values) for group in groups)}

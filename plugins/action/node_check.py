@@ -105,6 +105,9 @@ class ActionModule(CallingAction, PlainAction):
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
+        if not current_run():  # whose begin has shown them
+            for warning in settings.warnings:
+                display.warning(warning)
         collection = self._collection(settings, variables)
         deadline_s = time.monotonic() + args["wait_s"]
         while True:

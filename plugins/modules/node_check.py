@@ -102,6 +102,18 @@ options:
           is V(repository), else V(token).
         type: str
         choices: [jwt, token, repository]
+      notes:
+        description: What reports and a warning say of the App beside its result. The filters for the clients' Secrets
+          write it, for example if the client goes through a proxy.
+        type: list
+        elements: str
+        default: []
+      unusable:
+        description: Why no client could use this credential, each reason with C(key), C(found) and C(remedy). The
+          filters for the clients' Secrets write it. Such an entry has no credential; it is judged V(fail), and nobody
+          is asked.
+        type: list
+        elements: dict
   checks:
     description: The checks to run; all where it is empty. C(skewgate explain) lists them.
     type: list

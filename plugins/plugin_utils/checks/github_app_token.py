@@ -22,6 +22,9 @@ GitHub is not asked then.
 
 It tries a new JWT and a new installation token. Whether a client renews its token in time by this clock is clock_skew's question.
 
+A credential from a cluster's Secret that its clients could not use, for example a private key that Go does not read, fails
+without GitHub being asked; the other credentials are tried all the same.
+
 An App without an installation ID is looked up by its owner, with its own JWT, in the list of the App's installations.
 
 The token is narrowed to the named repositories and permissions. GitHub does not narrow to a repository outside the installation,
@@ -59,6 +62,7 @@ from ..github.answers import Answer, AnswerKey, classify, quoted
 from ..github.apps import date_url
 from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
 from ..github.fields import is_hosted
+from ..github.secrets.faults import fault_of
 from ..model import api_clock as of_api
 from ..model.finding import Finding, State
 from ..model.policy import Policy
@@ -70,7 +74,10 @@ REMEDIABLE = False
 
 
 class Key(StrEnum):
-    """Whom a refusal is to be blamed on; a finding has the answer's own key beside it (github.answers.AnswerKey)."""
+    """Whom a refusal is to be blamed on; a finding has the answer's own key beside it (github.answers.AnswerKey).
+
+    A credential that no client could use has beside it what is wrong with it (github.key_faults, github.secrets.faults).
+    """
 
     CLOCK = "clock"
     BOTH = "clock_and_credential"
@@ -80,6 +87,7 @@ class Key(StrEnum):
     NOT_THE_CLOCK = "not_the_clock"
     NOT_JUDGED = "not_judged"
     NO_APP = "no_app_given"
+    UNUSABLE = "unusable"
 
 
 _BLAMED = {
@@ -185,7 +193,10 @@ def judge(record: Record, policy: Policy) -> Finding:
             keys=(Key.NO_APP,),
             cause="no GitHub App given",
         )
-    findings = [_judge_app(app, taken.get(app["name"]) or {}, record, policy) for app in policy.github_apps]
+    findings = [
+        _unusable(app) if app.get("unusable") else _judge_app(app, taken.get(app["name"]) or {}, record, policy)
+        for app in policy.github_apps
+    ]
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
     reported = [f for f in findings if f.state != "pass"] or findings
     return Finding(
@@ -197,6 +208,22 @@ def judge(record: Record, policy: Policy) -> Finding:
         keys=tuple(dict.fromkeys(key for f in reported for key in f.keys)),
         about=tuple(name for f in reported for name in f.about),
         cause="; ".join(f.cause for f in reported if f.cause),
+    )
+
+
+def _unusable(app: Mapping[str, Any]) -> Finding:
+    """Of a credential that no client could use: GitHub was not asked, and no node changes it."""
+    name, faults = app["name"], app["unusable"]
+    said = "; ".join(fault["found"] for fault in faults)
+    return Finding(
+        state="fail",
+        summary=f"{name}: its clients can't use it: {said}",
+        why=_WHY["credential"],
+        remedy=" ".join(f"{name}: {remedy}" for remedy in dict.fromkeys(fault["remedy"] for fault in faults)),
+        seen={**app, "blame": Key.UNUSABLE},
+        keys=(Key.UNUSABLE, *dict.fromkeys(key for fault in faults if (key := fault_of(fault["key"])))),
+        about=(name,),
+        cause=f"{name}: {said}",
     )
 
 
@@ -223,6 +250,8 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
     summary = f"{app['name']}: {blame.what}{_how_asked(app, asked or {})}"
+    if notes := app.get("notes"):
+        summary += f"; note: {'; '.join(notes)}"
     left = _unrevoked(attempts)
     if left:
         summary += f"; {left} installation token(s) could not be revoked and expire by themselves within the hour"

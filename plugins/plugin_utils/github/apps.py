@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import uuid
@@ -23,10 +24,12 @@ from .fields import (
     read_depth,
     read_git_url,
     read_name,
+    read_notes,
     read_number,
     read_owner,
     read_permissions,
     read_repositories,
+    read_unusable,
     unknown_keys,
 )
 from .pem import load_key, read_ca
@@ -40,6 +43,7 @@ __all__ = [
     "date_url",
     "git_url_of",
     "read_github_apps",
+    "unusable_apps",
 ]
 
 TRUE_TIME_LIFE_S = 30
@@ -64,7 +68,13 @@ KNOWN_KEYS = (
     "repositories",
     "permissions",
     "depth",
+    "notes",
+    "unusable",
 )
+
+
+BESIDE_UNUSABLE = ("name", "unusable", "notes", "depth", "permissions", "ca_file", "ca_pem", "git_url", "repositories")
+"""What an entry that can't be used may have too, and needs not: a playbook adds it to all entries of a filter (``combine``)."""
 
 
 class WithheldError(Exception):
@@ -94,6 +104,7 @@ class GithubApp:
     ca_pem: str | None = field(repr=False)
     key: RSAPrivateKey = field(repr=False)
     owner: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_settings(
@@ -120,6 +131,8 @@ class GithubApp:
         repositories = read(lambda: read_repositories(row.get("repositories"))) or ()
         api_url = read(lambda: read_api_url(row.get("api_url"))) or DEFAULT_API_URL
         installation_id, owner = _read_installation(entry)
+        loaded: Any = read(lambda: load_key(row))
+        notes = read(lambda: read_notes(row.get("notes"))) or ()
         return cls(
             name=name,
             issuer=_read_issuer(entry, profiles),
@@ -131,7 +144,8 @@ class GithubApp:
             permissions=read(lambda: read_permissions(row.get("permissions"))) or {},
             depth=read(lambda: read_depth(row.get("depth"), repositories)) or "",
             ca_pem=read(lambda: read_ca(row)),
-            key=read(lambda: load_key(row)),
+            key=loaded and loaded.key,
+            notes=(*notes, loaded.note) if loaded and loaded.note else notes,
         )
 
     def public(self) -> dict[str, Any]:
@@ -143,6 +157,7 @@ class GithubApp:
             "api_url": self.api_url,
             "repositories": list(self.repositories),
             "depth": self.depth,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     def _installation(self) -> dict[str, str]:
@@ -183,24 +198,60 @@ def read_github_apps(
 ) -> tuple[list[GithubApp], list[str]]:
     """Read all entries; returns the good ones and, for each bad one, what is wrong with it.
 
-    ``profiles`` are those of the clients that use the Apps.
+    ``profiles`` are those of the clients that use the Apps. Of ``unusable_apps`` only what is wrong with them is returned.
     """
     apps: list[GithubApp] = []
+    names: list[str] = []
     problems: list[str] = []
     if not isinstance(rows, list | tuple):
         return [], [f"{prefix}github_apps: expected a list of mappings, found {shown(rows)}"]
     for position, row in enumerate(rows):
         try:
-            apps.append(GithubApp.from_settings(row, position, profiles, prefix=prefix))
+            if _is_unusable(row):
+                names.append(_read_unusable(row, position, prefix)["name"])
+            else:
+                apps.append(GithubApp.from_settings(row, position, profiles, prefix=prefix))
+                names.append(apps[-1].name)
         except ValueError as error:
             problems.append(str(error))
-    names = [app.name for app in apps]
     problems += [
         f"{prefix}github_apps: the name {name!r} is used twice"
         for name in dict.fromkeys(names)
         if names.count(name) > 1
     ]
     return apps, problems
+
+
+def unusable_apps(rows: Any) -> list[dict[str, Any]]:
+    """The entries that no client could use, as the filters for the clients' Secrets make them; wrong ones are left out.
+
+    They are the same in settings and in a stored policy: ``name``, and ``unusable``, a list of ``key``, ``found`` and ``remedy``.
+    """
+    found = []
+    for position, row in enumerate(rows if isinstance(rows, list | tuple) else ()):
+        if _is_unusable(row):
+            with contextlib.suppress(ValueError):
+                found.append(_read_unusable(row, position, ROLES))
+    return found
+
+
+def _is_unusable(row: Any) -> bool:
+    return isinstance(row, Mapping) and "unusable" in row
+
+
+def _read_unusable(row: Mapping[str, Any], position: int, prefix: str) -> dict[str, Any]:
+    entry = _Entry(row)
+    name = entry.read(lambda: read_name(row.get("name"), "")) or f"github_apps[{position}]"
+    faults = entry.read(lambda: read_unusable(row["unusable"]))
+    others = [key for key in row if key not in BESIDE_UNUSABLE]
+    if others:
+        entry.problems.append(
+            f"unusable stands beside {', '.join(shown(key) for key in others)}: such an entry has no credential; the filters for "
+            "the clients' Secrets write it"
+        )
+    if entry.problems:
+        raise ValueError(f"{prefix}github_apps, {name}: {'; '.join(entry.safe_problems())}") from None
+    return {"name": name, "unusable": faults}
 
 
 def date_apis(apps: Iterable[GithubApp]) -> list[dict[str, Any]]:

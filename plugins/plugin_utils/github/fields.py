@@ -11,7 +11,17 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..boundary.settings import meant, texts_of
-from ..boundary.values import is_host, is_placeholder, is_whole, label_problem, name_problem, shown, unprintable
+from ..boundary.values import (
+    is_host,
+    is_placeholder,
+    is_whole,
+    label_problem,
+    may_be_secret,
+    name_problem,
+    shown,
+    unprintable,
+)
+from .secrets.faults import fault_of
 
 DEPTHS = ("jwt", "token", "repository")
 LEVELS = ("read", "write", "admin")
@@ -19,6 +29,7 @@ DEFAULT_API_URL = "https://api.github.com"
 DEFAULT_PERMISSIONS = {"contents": "read"}
 
 _HOSTED = re.compile(r"(?:.*\.)?((?:[^.]+\.ghe|github)\.com)\.?")
+_LONGEST_NOTE = 600
 _OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _API = "api_url is https://HOST or https://HOST/api/v3"
 _GIT = "git_url is https://HOST, where the repositories are"
@@ -226,6 +237,46 @@ def read_depth(given: Any, repositories: tuple[str, ...]) -> str:
     if depth == "repository" and not repositories:
         raise ValueError("depth repository needs repositories, a list of OWNER/NAME")
     return str(depth)
+
+
+def read_notes(given: Any) -> tuple[str, ...]:
+    """What a report says of the App beside its result; texts."""
+    if given in (None, ""):
+        return ()
+    notes = [given] if isinstance(given, str) else given
+    if not isinstance(notes, list | tuple) or any(_text_problem(note) for note in notes):
+        raise ValueError(
+            f"notes is a list of texts of one line, of at most {_LONGEST_NOTE} characters each, without secrets"
+        )
+    return tuple(str(note) for note in notes)
+
+
+def read_unusable(given: Any) -> list[dict[str, str]]:
+    """Why no client could use a credential: a list of ``key``, ``found`` and ``remedy``."""
+    wanted = {"key", "found", "remedy"}
+    expected = (
+        "unusable is a list of mappings with key, found and remedy, as the filters for the clients' Secrets write it"
+    )
+    if not isinstance(given, list | tuple) or not given:
+        raise ValueError(f"{expected}, found {'an empty one' if given == [] else shown(given)}")
+    for fault in given:
+        if not isinstance(fault, Mapping) or set(fault) != wanted:
+            raise ValueError(f"{expected}, found one that is not")
+        if fault_of(str(fault["key"])) is None:
+            raise ValueError(f"{expected}; no key is called {shown(fault['key'])}")
+        if _text_problem(fault["found"]) or _text_problem(fault["remedy"]):
+            raise ValueError(
+                f"{expected}; found and remedy are texts of one line, of at most {_LONGEST_NOTE} characters, without secrets"
+            )
+    return [{str(key): str(text) for key, text in fault.items()} for fault in given]
+
+
+def _text_problem(text: Any) -> bool:
+    """Whether it is no sentence for a report."""
+    if not isinstance(text, str) or not text or len(text) > _LONGEST_NOTE or unprintable(text):
+        return True
+    # The sentences of this collection name the lines of a PEM and long commands; a key's own lines are longer words.
+    return any(len(word) > 100 or may_be_secret(word) for word in text.replace("-----", "").split())
 
 
 def unknown_keys(row: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:

@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..boundary.libraries import RSAPrivateKey, load_pem_private_key
 from ..boundary.settings import read_file
 from ..boundary.values import is_whole, path_shown, shown
+from . import go_pem
+from .key_faults import KeyFault, faults_of
 
 
-def load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
-    """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError that says what is wrong with it."""
+class LoadedKey(NamedTuple):
+    """The App's key, and what a report has to say of its text; empty if Go clients read it too."""
+
+    key: RSAPrivateKey
+    note: str
+
+
+def load_key(row: Mapping[str, Any]) -> LoadedKey:
+    """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError that says what is wrong with it.
+
+    Go's reading comes first, as most clients read it so; what Python alone reads, or decrypts, is taken too.
+    """
     pem, where = _text_of_key(row)
-    if b"PUBLIC KEY-----" in pem:
-        raise ValueError(
-            f"{where} is a public key; the App's private key is needed (PEM, as GitHub gives it for download)"
-        )
-    key = "private_key_passphrase"
-    passphrase = _bytes(key, row[key]) if _given(row, key) else None
+    if _given(row, "private_key_passphrase"):
+        key = _load_as_python(pem, where, _bytes("private_key_passphrase", row["private_key_passphrase"]))
+        return LoadedKey(key, "")  # a client has it decrypted
+    try:
+        return LoadedKey(go_pem.read_key(pem).load(), "")
+    except go_pem.GoRefusesError:
+        key = _load_as_python(pem, where, None)
+    except ValueError as error:  # of more than two primes
+        raise ValueError(f"{where} can't be used: {error}; use a key as GitHub generates it") from None
+    fault = faults_of(pem)[0]
+    go_clients = "Argo CD, Flux, actions-runner-controller, git-sync and other clients written in Go"
+    return LoadedKey(
+        key, f"{where} {fault.found}: it was read here, but {go_clients} refuse such a key. {fault.remedy}"
+    )
+
+
+def _load_as_python(pem: bytes, where: str, passphrase: bytes | None) -> RSAPrivateKey:
     try:
         loaded = load_pem_private_key(pem, passphrase)
     except TypeError:
@@ -29,12 +52,14 @@ def load_key(row: Mapping[str, Any]) -> RSAPrivateKey:
         )
         raise ValueError(f"{where} {expected}") from None
     except Exception:  # noqa: BLE001 - the library's messages may quote what it read
-        hint = (
-            "the passphrase is wrong, or it is truncated"
-            if passphrase
-            else "expected an unbroken PEM, PKCS#1 or PKCS#8"
-        )
-        raise ValueError(f"{where} can't be read as a private key ({hint})") from None
+        faults = faults_of(pem)
+        unread = f"{where} can't be read as a private key"
+        if passphrase is not None and faults[-1].key is KeyFault.ENCRYPTED:
+            raise ValueError(f"{unread} (the passphrase is wrong, or it is truncated)") from None
+        if faults[0].key in (KeyFault.PUBLIC, KeyFault.NOT_RSA):
+            raise ValueError(f"{where} {faults[0].found} (PEM, as GitHub gives it for download)") from None
+        said = "; ".join(f"it {fault.found}. {fault.remedy}" for fault in faults)
+        raise ValueError(f"{unread} (expected an unbroken PEM, PKCS#1 or PKCS#8): {said}") from None
     if not isinstance(loaded, RSAPrivateKey):
         raise ValueError(f"{where} is not an RSA key; GitHub Apps sign with RS256")
     return loaded

@@ -84,7 +84,9 @@ _FORM = {
     "advisory_checks": [TEXT],
     "clients": [TEXT],
     "client_profiles": TABLE,
-    "github_apps": [{"name": TEXT}],
+    "github_apps": [
+        {"name": TEXT, "unusable": Maybe([{"key": TEXT, "found": TEXT, "remedy": TEXT}]), "notes": Maybe([TEXT])}
+    ],
     "max_clock_error_s": ABOVE_ZERO,
     "max_skew_s": Maybe(ABOVE_ZERO),
     "limits": Maybe([TEXT]),

@@ -36,6 +36,7 @@ class RunSettings:
     ntp_servers: Sequence[str]
     apps: Sequence[GithubApp]
     timeout_s: float
+    warnings: Sequence[str] = ()
 
     @property
     def references(self) -> References:
@@ -84,6 +85,7 @@ def read_run_settings(
         ntp_servers=list(dict.fromkeys(server for check in checks for server in check.ntp_servers)),
         apps=list({app.api_url: app for check in checks for app in check.apps}.values()),
         timeout_s=max(check.timeout_s for check in checks),
+        warnings=list(dict.fromkeys(warning for check in checks for warning in check.warnings)),
     )
 
 

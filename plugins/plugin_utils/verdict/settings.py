@@ -17,7 +17,7 @@ from ..boundary.values import path_shown, server_problem, shown
 from ..checks import discover, sections_of
 from ..chrony.rules import RULES
 from ..clock.measuring import References
-from ..github.apps import GithubApp, date_apis, read_github_apps
+from ..github.apps import GithubApp, date_apis, read_github_apps, unusable_apps
 from ..github.client_profiles import LIBRARIES, ClientProfile, known_clients, parse_profile, profiles_of
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
 from ..model.limits import parse_limit, shipped_limits
@@ -48,6 +48,11 @@ class CheckSettings:
         return {section for name in self.policy.checks for section in sections_of(checks[name])}
 
     @property
+    def warnings(self) -> list[str]:
+        """What the operator is to know of the Apps, whatever the check finds."""
+        return [f"GitHub App {app.name}: {note}" for app in self.apps for note in app.notes]
+
+    @property
     def references(self) -> References:
         """What the controller compares its own clock with before it signs."""
         return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
@@ -71,8 +76,10 @@ def read_check_settings(
     problems = list(known_problems)
     apps: list[GithubApp] = []
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
+    judged: list[dict[str, Any]] = []
     if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
         apps = _read_apps(settings, problems, prefix, needed=not without_apps)
+        judged = [*(app.public() for app in apps), *unusable_apps(settings.get("github_apps"))]
         problems += [] if without_apps and not settings.get("github_apps") else ways_into_a_file()
         mints = (
             count_of(settings, "mints_per_minute", mints[0], problems, least=TOKENS_AT_ONCE, prefix=prefix),
@@ -86,7 +93,7 @@ def read_check_settings(
         problems.append(f"{prefix}ntp_servers: name the NTP servers that nodes use, for example [ntp1.example.net]")
     cluster_ca = _read_cluster_ca(settings, problems, prefix)
     try:
-        policy = read_policy(settings, [app.public() for app in apps], cluster_ca, prefix=prefix)
+        policy = read_policy(settings, judged, cluster_ca, prefix=prefix)
     except SettingsError as error:
         raise SettingsError([*problems, *error.problems]) from None
     timeout_s = limit_of(settings, "timeout_s", problems, prefix=prefix) or 5
@@ -176,7 +183,7 @@ def _read_cluster_ca(settings: Mapping[str, Any], problems: list[str], prefix: s
 def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool) -> list[GithubApp]:
     given = settings.get("github_apps")
     apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
-    if needed and not apps and not wrong:
+    if needed and not apps and not wrong and not unusable_apps(given):
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id or owner, "
             f"private_key_file), or leave {CREDENTIALS_CHECK} out of {prefix}checks"

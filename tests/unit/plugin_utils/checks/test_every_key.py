@@ -188,6 +188,7 @@ EXAMPLES: dict[Any, Records] = {
         github_app_token.Key.NOT_THE_CLOCK: tried(token.bad_key("now")),
         github_app_token.Key.NOT_JUDGED: tried(token.unreachable("now")),
         github_app_token.Key.NO_APP: tried(github_apps=[]),
+        github_app_token.Key.UNUSABLE: tried(github_apps=[token.UNUSABLE]),
     },
     next_boot: {
         next_boot.Key.MANAGER_UNKNOWN: booting(manager="other"),

@@ -297,6 +297,28 @@ def test_the_policy_carries_of_an_app_what_may_be_stored():
     assert "PRIVATE KEY" not in str(read.policy)
 
 
+UNUSABLE = {
+    "name": "argocd/r",
+    "unusable": [{"key": "key_folded", "found": "it has blanks", "remedy": "Write it anew."}],
+}
+
+
+def test_an_app_that_no_client_could_use_is_judged_and_asked_of_nobody():
+    read = check_settings(github_apps=[UNUSABLE, APP])
+    assert [one.name for one in read.apps] == ["deploy"]
+    assert UNUSABLE in read.policy.github_apps
+    alone = check_settings(github_apps=[UNUSABLE])
+    assert (alone.apps, alone.policy.github_apps, alone.references.apis) == ([], (UNUSABLE,), [])
+    assert check_settings(github_apps=[UNUSABLE], checks=["clock_skew"]).policy.github_apps == ()
+
+
+def test_what_is_to_be_known_of_an_app_is_a_warning_and_is_stored():
+    read = check_settings(github_apps=[{**APP, "notes": ["it goes through a proxy"]}])
+    assert read.warnings == ["GitHub App deploy: it goes through a proxy"]
+    assert read.policy.github_apps[0]["notes"] == ["it goes through a proxy"]
+    assert check_settings().warnings == []
+
+
 def test_the_named_clients_decide_with_which_id_an_app_signs():
     both = [{**APP, "client_id": "Iv23liLabClientId0001"}]
     mine = {"mine": {"iat_s": -30, "exp_s": 90, "iss": "app_id"}}
