@@ -4,5 +4,5 @@
 # `ansible-inventory --list` runs it too, and shows the Secrets.
 set -eu
 secrets=$(kubectl --namespace argocd get secrets --output json \
-  --selector 'argocd.argoproj.io/secret-type in (repository, repo-creds)')
+  --selector 'argocd.argoproj.io/secret-type in (repository, repo-creds, repository-write, repo-write-creds)')
 printf '{"_meta": {"hostvars": {}}, "all": {"vars": {"argocd_secrets": %s}}}\n' "$secrets"

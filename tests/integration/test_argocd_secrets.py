@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -120,16 +121,31 @@ def test_the_clusters_own_secrets_are_the_only_credentials_and_show_in_no_output
     assert "eyJ" not in written
 
 
-def test_a_secret_that_the_client_could_not_use_is_named_before_any_node_is_asked(
+def test_a_secret_that_the_client_could_not_use_is_one_finding_and_the_others_are_tried(
     check: Runner, api: RunningApi
 ) -> None:
     secrets = secret_list(api.credentials.app_pem.read_text(), api.url)
-    del secrets["items"][0]["data"]["githubAppInstallationID"]
-    secrets["items"][1]["data"]["githubAppID"] = "not base64"
+    folded = secrets["items"][0]["data"]
+    folded["githubAppPrivateKey"] = encoded(api.credentials.app_pem.read_text().replace("\n", " "))
+    secrets["items"][3]["data"]["githubAppID"] = "not base64"
+    secrets["items"][2]["data"]["proxy"] = encoded("http://user:secret@proxy.example.net:3128")
     run = check(secrets, "skewgate", "check", *EXAMPLE)
-    assert run.status == 2
-    assert "the settings are wrong, nothing was judged" in run.output
-    assert "argocd/repo-deploy-config: githubAppInstallationID is missing" in run.output
-    assert "argocd/creds-acme: data.githubAppID is not the base64 of text" in run.output
-    assert api.control.requests() == []
+    assert run.status == 4, run.output
+    for node in NODES:
+        finding = run.finding(node, "github_app_token")
+        assert finding["keys"] == ["unusable", "key_folded", "secret_not_base64"]
+        assert "argocd/repo-deploy-config: githubAppPrivateKey has blanks where its line ends were" in finding["cause"]
+        assert "YAML's literal block" in finding["remedy"]
+        seen = {app["name"]: app for app in finding["seen"]["apps"]}
+        assert seen["argocd/creds-acme"]["node_clock"]["class"] == "accepted"
+        assert "through the proxy proxy.example.net:3128" in seen["argocd/creds-acme"]["notes"][0]
+    assert run.output.count("[WARNING]: GitHub App argocd/creds-acme: Argo CD goes through the proxy") == 1
+    assert "user:secret" not in run.output
+    reached = {r["path"].split(".git/")[0].strip("/") for r in api.control.requests() if "info/refs" in r["path"]}
+    assert reached == {"acme/charts"}
+    assert api.control.tokens()["live"] == []
     assert_no_key_in(run.output, secrets)
+
+
+def encoded(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()

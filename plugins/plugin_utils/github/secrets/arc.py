@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..fields import DEFAULT_API_URL
-from .credentials import Entries, SecretKeys, credential_of, raise_all, shown
-from .objects import objects_of, secrets_of
+from ...boundary.settings import SettingsError
+from ..key_faults import Fault
+from .credentials import Entries, SecretKeys, credential_of, shown, with_own_names
+from .faults import Faults, SecretFault
+from .objects import not_base64, objects_of, secrets_of
 
 # ARC gives the App's ID to GitHub as it is, so it may be a client ID.
 KEYS = SecretKeys("github_app_id", "github_app_installation_id", "github_app_private_key", app_id_is_number=False)
+TOKEN = "github_token"  # noqa: S105 - the key's name
+WANTED = {*KEYS.all, TOKEN}
+
+
+class Target(NamedTuple):
+    """What the runners are for: the API that ARC asks, the repository if they are one's own, and what is to be noted."""
+
+    api_url: str
+    repository: tuple[str, str] | None
+    notes: tuple[str, ...] = ()
 
 
 def arc_apps(given: object, github_config_url: str) -> list[dict[str, Any]]:
@@ -21,42 +33,61 @@ def arc_apps(given: object, github_config_url: str) -> list[dict[str, Any]]:
     a repository's own runners still narrows the token. Keys and URLs: actions-runner-controller ``appconfig.go``, ``config.go``.
     Raises SettingsError.
     """
-    problems: list[str] = []
     target = _arc_target(github_config_url)
-    if target is None:
-        found = shown(github_config_url)
-        problems.append(f"github_config_url is https://HOST/OWNER or https://HOST/OWNER/REPOSITORY, {found}")
-    api_url, repositories = target or (DEFAULT_API_URL, [])
-    wanted = {KEYS.app_id, KEYS.installation_id, KEYS.private_key, "github_token"}
-    entries = Entries()
-    for secret in secrets_of(objects_of(given), (None,), wanted, problems):
-        if not KEYS.named_in(secret.values):
+    faults = Faults()
+    entries = Entries(depth="token", permissions={"metadata": "read"})
+    for secret in secrets_of(objects_of(given), (None,), WANTED):
+        values = {**secret.values, **dict.fromkeys(secret.undecoded, "")}
+        complete = all(key in values for key in KEYS.all)
+        if not KEYS.named_in(values) or (TOKEN in values and not complete):  # it uses the token then
             continue
-        if "github_token" in secret.values:
-            problems.append(f"{secret.label}: github_token beside a GitHub App, of which ARC takes only one")
-            continue
-        credential = credential_of(secret.label, secret.values, KEYS, problems, api_url=api_url)
-        if credential:
-            entries.add(credential, secret, repositories)
-    raise_all(problems)
-    return entries.settings(depth="token", permissions={"metadata": "read"})
+        if wrong := not_base64(secret, WANTED):
+            faults.note(secret.label, *wrong)
+        elif TOKEN in values:
+            found = f"{TOKEN} beside a GitHub App, of which ARC takes only one"
+            faults.note(
+                secret.label, Fault(SecretFault.TWO_CREDENTIALS, found, f"Remove {TOKEN}, or the GitHub App's keys.")
+            )
+        elif credential := credential_of(secret, secret.values, KEYS, faults, api_url=target.api_url):
+            entries.add(credential, secret, target.repository, target.notes)
+    return with_own_names([*entries.settings(), *faults.entries()])
 
 
-def _arc_target(url: str) -> tuple[str, list[str]] | None:
-    """The API that ARC asks, and the repository if the runners are one's own; an enterprise takes no GitHub App.
+def _arc_target(url: str) -> Target:
+    """By ARC's ``ParseGitHubConfigFromURL``, which takes off slashes; raises SettingsError for what is no place for an App.
 
-    >>> _arc_target("https://github.com/acme"), _arc_target("https://ghes.example.net/acme/shop")
-    (('https://api.github.com', []), ('https://ghes.example.net/api/v3', ['acme/shop']))
+    An enterprise takes no GitHub App. The address of an organisation's page, https://github.com/orgs/NAME, means the
+    organisation, although ARC takes it for a repository: that is noted.
+
+    >>> _arc_target("https://github.com/acme")[:2], _arc_target("https://ghes.example.net/acme/shop")[:2]
+    (('https://api.github.com', None), ('https://ghes.example.net/api/v3', ('https://ghes.example.net', 'acme/shop')))
     """
+    expected = "github_config_url is https://HOST/OWNER or https://HOST/OWNER/REPOSITORY"
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(url.strip().strip("/"))
+        host = parts.netloc.lower()
     except ValueError:
-        return None
+        raise SettingsError([f"{expected}, {shown(url)}"]) from None
     path = parts.path.strip("/")
-    host = parts.netloc.lower().removeprefix("www.")
-    if parts.scheme != "https" or "@" in host or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", path):
-        return None
-    if path.lower().startswith("enterprises/"):
-        return None
+    if re.match("enterprises(/|$)", path, re.IGNORECASE):
+        raise SettingsError([f"{expected}, {shown(url)}: GitHub takes no App for the runners of an enterprise"])
+    if (
+        parts.scheme != "https"
+        or not host
+        or "@" in host
+        or not re.fullmatch(r"[\w.-]+(/[\w.-]+){0,2}", path, re.ASCII)
+    ):
+        raise SettingsError([f"{expected}, {shown(url)}"])
+    notes: tuple[str, ...] = ()
+    page = re.fullmatch("orgs/([^/]+)", path, re.IGNORECASE)
+    if page:
+        path = page[1]
+        notes = (
+            f"ARC takes githubConfigUrl https://{host}/orgs/{path} for a repository and registers no runner; write https://{host}/{path}",
+        )
+    if path.count("/") > 1:
+        raise SettingsError([f"{expected}, {shown(url)}"])
+    host = host.removeprefix("www.") if host == "www.github.com" else host
     hosted = host == "github.com" or host.endswith(".ghe.com")
-    return (f"https://api.{host}" if hosted else f"https://{host}/api/v3"), [path] if "/" in path else []
+    api_url = f"https://api.{host}" if hosted else f"https://{host}/api/v3"
+    return Target(api_url, (f"https://{host}", path) if "/" in path else None, notes)

@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-from .credentials import Credential, Entries, SecretKeys, credential_of, raise_all, repository_of, shown
-from .objects import Secret, objects_of, secrets_of
+from ..fields import git_url_of
+from ..key_faults import Fault
+from .credentials import Credential, Entries, SecretKeys, credential_of, repository_of, shown, with_own_names
+from .faults import Faults, SecretFault
+from .objects import (
+    REPO_CREDS,
+    REPO_WRITE_CREDS,
+    REPOSITORY,
+    REPOSITORY_WRITE,
+    Secret,
+    not_base64,
+    objects_of,
+    secrets_of,
+)
 
-KEYS = SecretKeys("githubAppID", "githubAppInstallationID", "githubAppPrivateKey", "githubAppEnterpriseBaseUrl")
-
+KEYS = SecretKeys(
+    "githubAppID",
+    "githubAppInstallationID",
+    "githubAppPrivateKey",
+    api_url="githubAppEnterpriseBaseUrl",
+    empty_is_wrong=True,
+    looks_up=True,
+)
+FLAGS = ("enableOCI", "forceHttpBasicAuth", "useAzureWorkloadIdentity")
+FLAGS_OF_REPOSITORIES = ("insecure", "insecureIgnoreHostKey", "enableLfs", *FLAGS)
+"""What Argo CD reads as true or false; anything else makes a Secret unreadable (``secretToRepository``, ``secretToRepoCred``)."""
+UNVERIFIED = ("insecure", "insecureIgnoreHostKey")
+"""Either turns the check of certificates off (``IsInsecure``)."""
+INHERITED = {*KEYS.all, "username", "password", "bearerToken", "sshPrivateKey", "tlsClientCertData", "proxy", "noProxy"}
+"""What a repository takes from a template (``CopyCredentialsFrom``), as far as it matters here."""
 OWN_CREDENTIALS = (
     "username",
     "password",
@@ -18,55 +44,152 @@ OWN_CREDENTIALS = (
     "sshPrivateKey",
     "tlsClientCertData",
     "githubAppPrivateKey",
-    "useAzureWorkloadIdentity",
 )
 """A repository with one of them takes nothing from a template (argo-cd ``repository_types.go``, ``HasCredentials``)."""
 BEFORE_APP = ("password", "bearerToken", "sshPrivateKey")
 """What Argo CD uses rather than a GitHub App where a Secret has both (``GetGitCreds`` there)."""
+WANTED = {"url", "type", *INHERITED, *OWN_CREDENTIALS, *FLAGS_OF_REPOSITORIES}
+
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+"""Go's ``strconv.ParseBool``."""
 
 
 def argocd_apps(given: object) -> list[dict[str, Any]]:
-    """From Argo CD's Secrets of the types ``repository`` and ``repo-creds``; others are left out.
+    """From Argo CD's Secrets of the types ``repository`` and ``repo-creds``, and of those for pushing; others are left out.
 
-    A repository without credentials has those of the ``repo-creds`` with the longest URL that its own begins with (argo-cd
-    ``util/db/repository_secrets.go``). Helm and OCI repositories don't use a GitHub App. Raises SettingsError.
+    A repository without credentials has those of the template with the longest URL that its own begins with (argo-cd
+    ``util/db/repository_secrets.go``); those for pushing (``repository-write``, ``repo-write-creds``) are apart, and their tokens
+    have to be able to write. Without an installation ID, Argo CD 3.3 and later look it up by the repository's owner
+    (``util/git/creds.go``), so each owner is an entry. Helm and OCI repositories don't use a GitHub App. Raises SettingsError.
     """
-    problems: list[str] = []
-    wanted = {"url", "type", *OWN_CREDENTIALS, KEYS.app_id, KEYS.installation_id, KEYS.api_url}
-    secrets = secrets_of(objects_of(given), ("repository", "repo-creds"), wanted, problems)
-    entries = Entries()
-    templates: dict[Secret, Credential | None] = {}
-    for secret in secrets:
-        if secret.argocd_type == "repo-creds":
-            if "url" not in secret.values:
-                problems.append(f"{secret.label}: url is missing, so that it is for no repository")
-            templates[secret] = _argocd_credential(secret, secret.values, problems)
-    for secret in secrets:
-        if secret.argocd_type != "repository" or secret.values.get("type", "git").lower() in ("helm", "oci"):
-            continue
-        template = None if _any_of(OWN_CREDENTIALS, secret.values) else _template_of(secret, templates)
-        inherited = template.values if template else {}
-        if template and KEYS.named_in(inherited) and templates[template] is None and not _uses_other(inherited):
-            continue  # the template's own problem says it
-        credential = _argocd_credential(secret, {**inherited, **secret.values}, problems)
-        if credential is None:
-            continue
-        repository = repository_of(secret.values.get("url", ""))
-        if repository is None:
-            problems.append(f"{secret.label}: url is no repository of GitHub, {shown(secret.values.get('url'))}")
-            continue
-        git_url, full_name = repository
-        source = template if template and templates[template] == credential else secret
-        entries.add(credential.at(git_url), source, [full_name])
-    entries.add_unused(templates)
-    raise_all(problems)
-    return entries.settings()
+    secrets = secrets_of(objects_of(given), (REPOSITORY, REPO_CREDS, REPOSITORY_WRITE, REPO_WRITE_CREDS), WANTED)
+    faults = Faults()
+    reading, pushing = Entries(), Entries(permissions={"contents": "write"})
+    for entries, of_repositories, of_templates in (
+        (reading, REPOSITORY, REPO_CREDS),
+        (pushing, REPOSITORY_WRITE, REPO_WRITE_CREDS),
+    ):
+        templates = {secret: _template(secret, faults) for secret in secrets if secret.argocd_type == of_templates}
+        for secret in secrets:
+            if secret.argocd_type == of_repositories and not _is_other(secret):
+                _add_repository(secret, templates, entries, faults)
+        for secret, credential in templates.items():
+            if credential and not entries.is_used(credential):
+                _add_unused(secret, credential, entries, faults)
+    return with_own_names([*reading.settings(), *pushing.settings(), *faults.entries()])
 
 
-def _argocd_credential(secret: Secret, values: Mapping[str, str], problems: list[str]) -> Credential | None:
-    if not KEYS.named_in(values) or _uses_other(values):
+def _is_other(secret: Secret) -> bool:
+    return secret.values.get("type", "git").lower() in ("helm", "oci")
+
+
+def _template(secret: Secret, faults: Faults) -> Credential | None:
+    credential = _argocd_credential(secret, secret.values, faults, FLAGS)
+    if _has_app(secret, secret.values) and "url" not in secret.values:
+        remedy = "Add url: the beginning of the URLs of the repositories that it is for."
+        faults.note(secret.label, Fault(SecretFault.NO_URL, "url is missing, so that it is for no repository", remedy))
         return None
-    return credential_of(secret.label, values, KEYS, problems)
+    return credential
+
+
+def _add_repository(
+    secret: Secret, templates: Mapping[Secret, Credential | None], entries: Entries, faults: Faults
+) -> None:
+    own = _any_of(OWN_CREDENTIALS, secret.values) or _is_true(secret.values.get("useAzureWorkloadIdentity"))
+    template = None if own else _template_of(secret, templates)
+    inherited = {key: value for key, value in (template.values if template else {}).items() if key in INHERITED}
+    if template and KEYS.named_in(inherited) and templates[template] is None and not _uses_other(inherited):
+        return  # the template's own fault says it
+    values = {**inherited, **secret.values}
+    credential = _argocd_credential(secret, values, faults, FLAGS_OF_REPOSITORIES)
+    if credential is None:
+        return
+    repository = repository_of(secret.values.get("url", ""))
+    if repository is None:
+        found = f"url is no repository of GitHub, {shown(secret.values.get('url'))}"
+        remedy = "Write url as https://HOST/OWNER/NAME, or leave the GitHub App out of the Secret."
+        faults.note(secret.label, Fault(SecretFault.NOT_GITHUB, found, remedy))
+        return
+    source = template if template and templates[template] == credential else secret
+    entries.add(credential, source, repository, _notes(secret.label, values))
+
+
+def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults: Faults) -> None:
+    """Of no repository that is known, at any host: to be checked too. Whose it is may be seen in its own URL."""
+    owner = _owner_in(secret.values["url"])
+    if not credential.installation_id and not owner:
+        found = f"{KEYS.installation_id} is missing, and nothing here tells by which owner Argo CD looks it up"
+        remedy = f"Give the Secrets of its repositories too, or add {KEYS.installation_id}."
+        faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))
+        return
+    entries.add(
+        credential.at(git_url_of(credential.api_url).lower(), owner), secret, notes=_notes(secret.label, secret.values)
+    )
+
+
+def _owner_in(url: str) -> str:
+    """The first part of a URL's path, in lower case, as Argo CD compares it; empty if there is none."""
+    match = re.fullmatch(
+        r"(?:https?://[^/]+/|(?:ssh://)?[^/@]+@[^/:]+(?::[0-9]+)?[:/])([\w-]+)(?:/.*)?", url.strip(), re.ASCII
+    )
+    return match[1].lower() if match else ""
+
+
+def _argocd_credential(
+    secret: Secret, values: Mapping[str, str], faults: Faults, flags: Iterable[str]
+) -> Credential | None:
+    if not _has_app(secret, values):
+        return None
+    if wrong := [*not_base64(secret, WANTED), *_wrong_flags(secret, flags)]:
+        faults.note(secret.label, *wrong)
+        return None
+    return credential_of(secret, values, KEYS, faults)
+
+
+def _has_app(secret: Secret, values: Mapping[str, str]) -> bool:
+    """Whether Argo CD would use a GitHub App by these values, if they were right."""
+    named = KEYS.named_in({**values, **dict.fromkeys(secret.undecoded, "")}) or secret.empty & (
+        KEYS.all - {KEYS.api_url}
+    )
+    return bool(named) and not _uses_other(values)
+
+
+def _wrong_flags(secret: Secret, flags: Iterable[str]) -> Iterator[Fault]:
+    for flag in flags:
+        value = "" if flag in secret.empty else secret.values.get(flag)
+        if value is not None and value not in (*_TRUE, *_FALSE):
+            found = f"{flag} is neither true nor false, so Argo CD can't read the Secret"
+            yield Fault(
+                SecretFault.NOT_A_FLAG, found, f'Write {flag} as "true" or "false", without blanks, or leave it out.'
+            )
+
+
+def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Where Argo CD goes another way than the check."""
+    if proxy := values.get("proxy"):
+        try:
+            parts = urlsplit(proxy.strip())
+            host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname or "")
+        except ValueError:
+            host = ""
+        named = f" {host}" if re.fullmatch(r"[\w.:-]+", host, re.ASCII) else ""
+        but = ", but for the hosts in noProxy" if values.get("noProxy") else ""
+        yield (
+            f"Argo CD goes through the proxy{named} of Secret {label}{but}; the check goes the node's own way, or that of "
+            "gate_environment (HTTPS_PROXY)"
+        )
+    if flags := [flag for flag in UNVERIFIED if _is_true(values.get(flag))]:
+        yield (
+            f"Argo CD does not verify certificates for Secret {label} ({', '.join(flags)}); the check always does (ca_file names "
+            "a private CA)"
+        )
+    if values.get("tlsClientCertData"):
+        yield f"Argo CD presents the client certificate of Secret {label}; the check presents none"
+
+
+def _is_true(value: str | None) -> bool:
+    return value in _TRUE
 
 
 def _uses_other(values: Mapping[str, str]) -> bool:
@@ -78,7 +201,7 @@ def _any_of(keys: Iterable[str], values: Mapping[str, str]) -> bool:
 
 
 def _template_of(secret: Secret, templates: Iterable[Secret]) -> Secret | None:
-    """The ``repo-creds`` of its namespace with the longest URL that begins the repository's; the first of equal ones."""
+    """The template of its namespace with the longest URL that begins the repository's; the first of equal ones."""
     url = _normalised(secret.values.get("url", ""))
     fitting = [
         template

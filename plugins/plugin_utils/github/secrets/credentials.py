@@ -1,128 +1,306 @@
 """What the clients' Secrets have in common: a GitHub App, its repositories, and the entries of ``gate_github_apps`` made of them.
 
-What a client would not use a Secret for is left out; what it could not use is a problem. All problems are reported at once,
-by the Secret's name, and no message quotes more of a Secret than its URL.
+What a client would not use a Secret for is left out. A Secret that it could not use is an entry as well, with what is wrong with
+it, and ends nothing for the others. No text quotes more of a Secret than its URLs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...boundary.settings import SettingsError
-from ..fields import DEFAULT_API_URL, git_url_of
+from ...boundary.values import is_placeholder
+from ..fields import DEFAULT_API_URL, git_url_of, read_api_url, read_client_id, read_repositories
+from ..go_pem import GoRefusesError, read_key
+from ..key_faults import Fault, KeyFault, faults_of
+from ..pem import read_ca
+from .faults import Faults, SecretFault
 from .objects import Secret
+
+_INT64 = 2**63
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """What a client calls the parts of its GitHub App in a Secret."""
+    """What a client calls the parts of its GitHub App in a Secret, and how it reads them.
+
+    ``app_id_is_number``: else it goes to GitHub as it is. ``empty_is_wrong``: a number that is empty makes the Secret
+    unreadable, instead of counting as missing. ``wrong_is_missing``: a number that is none counts as missing. ``looks_up``: the
+    installation ID may be left out.
+    """
 
     app_id: str
     installation_id: str
     private_key: str
     api_url: str = ""
+    client_id: str = ""
+    owner: str = ""
     app_id_is_number: bool = True
+    empty_is_wrong: bool = False
+    wrong_is_missing: bool = False
+    looks_up: bool = False
+
+    @property
+    def all(self) -> set[str]:
+        """All these keys."""
+        named = (self.app_id, self.installation_id, self.private_key, self.api_url, self.client_id, self.owner)
+        return {key for key in named if key}
 
     def named_in(self, values: Mapping[str, str]) -> bool:
         """Whether the Secret is about a GitHub App, complete or not."""
-        return any(key in values for key in (self.app_id, self.installation_id, self.private_key))
+        return any(key in values for key in self.all - {self.api_url})
 
 
 @dataclass(frozen=True)
 class Credential:
-    """What makes two Secrets the same to GitHub; ``git_url`` only where the repositories are not where the API's are."""
+    """What makes two Secrets the same to GitHub. ``installation_id`` is empty if the client looks it up, by ``owner``.
+
+    ``git_url`` only where the repositories are not where the API's are.
+    """
 
     app_id: str
+    client_id: str
     installation_id: str
+    owner: str
     api_url: str
     key_pem: str = field(repr=False)
     ca_pem: str = field(repr=False)
     git_url: str = ""
 
-    def at(self, git_url: str) -> Credential:
-        """This credential for repositories at ``git_url``, empty where the URL does not tell."""
-        return replace(self, git_url="" if git_url == git_url_of(self.api_url).lower() else git_url)
+    def at(self, git_url: str, owner: str) -> Credential:
+        """This credential for repositories at ``git_url``, empty where the URL does not tell, of ``owner``."""
+        return replace(
+            self,
+            git_url="" if git_url == git_url_of(self.api_url).lower() else git_url,
+            owner=self.owner if self.installation_id or self.owner else owner.lower(),
+        )
 
 
 class Entries:
     """Entries of ``gate_github_apps``: each credential once, with its repositories in order."""
 
-    def __init__(self) -> None:
-        """No entry yet."""
+    def __init__(self, **more: Any) -> None:
+        """No entry yet; each will have ``more`` keys."""
+        self._more = more
         self._names: dict[Credential, str] = {}
         self._repositories: dict[Credential, dict[str, str]] = {}
+        self._notes: dict[Credential, dict[str, None]] = {}
+        self._used: set[Credential] = set()
 
-    def add(self, credential: Credential, secret: Secret, repositories: Iterable[str] = ()) -> None:
-        """An entry for ``credential``, if there is none yet, named after the Secret; with these repositories (OWNER/NAME) too."""
-        where = f" at {urlsplit(credential.git_url).netloc}" if credential.git_url else ""
-        self._names.setdefault(credential, secret.label + where)
-        known = self._repositories.setdefault(credential, {})
-        for repository in repositories:
-            known.setdefault(repository.lower(), repository)
+    def add(
+        self, credential: Credential, secret: Secret, url: tuple[str, str] | None = None, notes: Iterable[str] = ()
+    ) -> None:
+        """An entry for ``credential``, if there is none yet, named after the Secret; for the repository at ``url`` too."""
+        git_url, full_name = url or ("", "")
+        owner = full_name.partition("/")[0]
+        self._used.add(credential)
+        used = credential.at(git_url, owner) if url else credential
+        name = secret.label + (f" at {urlsplit(used.git_url).netloc}" if used.git_url else "")
+        if used.owner and not credential.owner and secret.is_template:
+            name += f" for {used.owner}"
+        self._names.setdefault(used, name)
+        self._repositories.setdefault(used, {}).update({full_name.lower(): full_name} if full_name else {})
+        self._notes.setdefault(used, {}).update(dict.fromkeys(notes))
 
-    def add_unused(self, credentials: Mapping[Secret, Credential | None]) -> None:
-        """Add those that no repository has used, at any host, so that they are checked too."""
-        for secret, credential in credentials.items():
-            if credential and credential not in {replace(known, git_url="") for known in self._names}:
-                self.add(credential, secret)
+    def is_used(self, credential: Credential) -> bool:
+        """Whether there is an entry for this credential, at any host."""
+        return credential in self._used
 
-    def settings(self, **more: Any) -> list[dict[str, Any]]:
-        """The entries as the setting has them, each with ``more`` keys."""
+    def settings(self) -> list[dict[str, Any]]:
+        """The entries as the setting has them."""
         return [
             {
                 "name": name,
-                "app_id" if credential.app_id.isdigit() else "client_id": credential.app_id,
-                "installation_id": credential.installation_id,
+                **({"app_id": credential.app_id} if credential.app_id else {}),
+                **({"client_id": credential.client_id} if credential.client_id else {}),
+                **({"installation_id": credential.installation_id} if credential.installation_id else {}),
+                **({"owner": credential.owner} if credential.owner else {}),
                 "private_key": credential.key_pem,
                 "api_url": credential.api_url,
                 **({"git_url": credential.git_url} if credential.git_url else {}),
                 **({"ca_pem": credential.ca_pem} if credential.ca_pem else {}),
                 "repositories": list(self._repositories[credential].values()),
-                **more,
+                **self._more,
+                **({"notes": list(self._notes[credential])} if self._notes[credential] else {}),
             }
             for credential, name in self._names.items()
         ]
 
 
+def with_own_names(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries, with names of which none is used twice: two clusters' Secrets may be called the same."""
+    used: dict[str, int] = {}
+    for entry in entries:
+        number = used[entry["name"]] = used.get(entry["name"], 0) + 1
+        if number > 1:
+            entry["name"] += f" ({number})"
+    return entries
+
+
 def credential_of(
-    label: str, values: Mapping[str, str], keys: SecretKeys, problems: list[str], *, api_url: str = "", ca_pem: str = ""
+    secret: Secret, values: Mapping[str, str], keys: SecretKeys, faults: Faults, *, api_url: str = "", ca_pem: str = ""
 ) -> Credential | None:
-    """The App in ``values``, or None with its problems noted."""
-    own = [f"{label}: {key} is missing" for key in (keys.app_id, keys.private_key) if key not in values]
-    if keys.installation_id not in values:
-        own.append(
-            f"{label}: {keys.installation_id} is missing; it has to stand in the Secret, even for a client that can look it up "
-            "by the repository's owner (GitHub shows it in the address of the installation's settings)"
+    """The App in ``values``, or None with its faults noted."""
+    reader = _Reader(values, keys, secret.empty)
+    credential = reader.read(api_url=api_url, ca_pem=ca_pem)
+    faults.note(secret.label, *reader.faults)
+    return None if reader.faults else credential
+
+
+class _Reader:
+    """One Secret's values while they are read, and all that is wrong with them."""
+
+    def __init__(self, values: Mapping[str, str], keys: SecretKeys, empty: frozenset[str]) -> None:
+        self.values = values
+        self.keys = keys
+        self.empty = empty
+        self.faults: list[Fault] = []
+
+    def read(self, *, api_url: str, ca_pem: str) -> Credential:
+        keys = self.keys
+        app_id, client_id = self._ids()
+        return Credential(
+            app_id=app_id,
+            client_id=client_id,
+            key_pem=self._key(),
+            installation_id=self._installation(),
+            owner=self._owner(),
+            api_url=self._api_url(api_url or self.values.get(keys.api_url) or DEFAULT_API_URL),
+            ca_pem=self._ca(ca_pem),
         )
-    for key in (keys.app_id, keys.installation_id) if keys.app_id_is_number else (keys.installation_id,):
-        value = values.get(key, "0")
-        if not re.fullmatch(r"[0-9]+", value):
-            found = "blanks or a line's end around it" if re.fullmatch(r"\s*[0-9]+\s*", value) else "other text"
-            own.append(f"{label}: {key} is a number, found {found}: the client can't read it")
-    api_url = (api_url or values.get(keys.api_url) or DEFAULT_API_URL).rstrip("/")
-    try:
-        git_url_of(api_url)
-    except ValueError:
-        own.append(f"{label}: {keys.api_url} is no URL")
-    problems += own
-    if own:
+
+    def _ids(self) -> tuple[str, str]:
+        keys, values = self.keys, self.values
+        client_id = values.get(keys.client_id, "")
+        if not keys.app_id_is_number and keys.app_id in values and not _go_number(values[keys.app_id]):
+            client_id = values[keys.app_id]
+        if client_id:
+            try:
+                read_client_id(client_id)
+            except ValueError as error:
+                of = keys.client_id if keys.client_id in values else keys.app_id
+                self._fault(SecretFault.NOT_AN_APP_ID, f"{of} is no ID of a GitHub App ({error})", _APP_ID)
+            if not keys.app_id_is_number or keys.app_id not in values:
+                return "", client_id
+        app_id = self._number(keys.app_id, enough=bool(client_id))
+        if not app_id and not client_id and not self.faults:
+            also = f" (or {keys.client_id})" if keys.client_id else ""
+            self._fault(SecretFault.MISSING, f"{keys.app_id}{also} is missing", _APP_ID)
+        return app_id, client_id
+
+    def _key(self) -> str:
+        key = self.keys.private_key
+        if key not in self.values:
+            self._fault(SecretFault.MISSING, f"{key} is missing", f"Add {key}, the App's private key (PEM).")
+            return ""
+        pem = self.values[key].encode(errors="surrogateescape")
+        try:
+            return read_key(pem).pem()
+        except GoRefusesError:
+            self.faults += [replace(fault, found=f"{key} {fault.found}") for fault in faults_of(pem)]
+        except ValueError as error:
+            remedy = "Use a key as GitHub generates it: RSA with two primes."
+            self._fault(KeyFault.NOT_LOADED, f"{key} can't be tried: {error}", remedy)
+        return ""
+
+    def _installation(self) -> str:
+        keys = self.keys
+        before = len(self.faults)
+        owner = self.values.get(keys.owner, "")
+        number = self._number(keys.installation_id, enough=bool(owner))
+        if number and owner:
+            found = f"{keys.owner} and {keys.installation_id}, of which the client takes only one"
+            self._fault(SecretFault.TWO_INSTALLATIONS, found, f"Remove {keys.owner} or {keys.installation_id}.")
+        elif not number and not owner and not keys.looks_up and len(self.faults) == before:
+            also = f" (or {keys.owner})" if keys.owner else ""
+            remedy = _INSTALLATION.format(keys.installation_id)
+            self._fault(SecretFault.MISSING, f"{keys.installation_id}{also} is missing", remedy)
+        return number
+
+    def _owner(self) -> str:
+        owner = self.values.get(self.keys.owner, "")
+        if owner and (not _OWNER.fullmatch(owner) or is_placeholder(owner)):
+            found = f"{self.keys.owner} is no name of an organisation or a user, {shown(owner)}"
+            remedy = "Write the name alone, as it stands in https://github.com/NAME, without blanks."
+            self._fault(SecretFault.NOT_AN_OWNER, found, remedy)
+            return ""
+        return owner
+
+    def _number(self, key: str, *, enough: bool) -> str:
+        """A whole number as Go's ParseInt reads it, without sign and zeros; empty if it counts as missing.
+
+        ``enough``: the client has what it needs without it.
+        """
+        if key in self.empty and self.keys.empty_is_wrong:
+            found, remedy = f"{key} is empty, which the client can't read", f"Leave {key} out, or give its number."
+            self._fault(SecretFault.EMPTY, found, remedy)
+        if key not in self.values:
+            return ""
+        number = _go_number(self.values[key])
+        if number is None and enough and self.keys.wrong_is_missing:
+            return ""
+        if number is None or number < 0:
+            found = f"{key} is a number, found {_other_than_digits(self.values[key])}: the client can't read it"
+            self._fault(
+                SecretFault.NOT_A_NUMBER, found, f"Write {key} with its digits alone, in quotes where it is YAML."
+            )
+        return str(number) if number and number > 0 else ""
+
+    def _api_url(self, given: str) -> str:
+        try:
+            return read_api_url(given.removesuffix("/"))
+        except ValueError as error:
+            of = self.keys.api_url or "github_config_url"
+            self._fault(SecretFault.NOT_AN_API, f"{of} is no API of GitHub ({error})", _API_URL.format(of))
+            return ""
+
+    def _ca(self, given: str) -> str:
+        if not given:
+            return ""
+        try:
+            return "\n".join(line.strip() for line in (read_ca({"ca_pem": given}) or "").strip().splitlines()) + "\n"
+        except ValueError as error:
+            remedy = "Put PEM certificates alone into the Secret's ca.crt."
+            self._fault(SecretFault.NOT_A_CA, f"the CA can't be used ({error})", remedy)
+            return ""
+
+    def _fault(self, key: SecretFault | KeyFault, found: str, remedy: str) -> None:
+        self.faults.append(Fault(key, found, remedy))
+
+
+_APP_ID = "Give the App's ID (GitHub, the App's settings, About)."
+_INSTALLATION = "Add {}: GitHub shows it at the end of the address of the installation's settings."
+_API_URL = (
+    "Correct {}: it is https://HOST/api/v3 for GitHub Enterprise Server, https://api.NAME.ghe.com for GHE.com; leave it out for "
+    "github.com."
+)
+
+
+def _go_number(text: str) -> int | None:
+    """As Go's ``strconv.ParseInt(text, 10, 64)``; None if that is an error."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,40}", text, re.ASCII):
         return None
-    return Credential(
-        app_id=values[keys.app_id],
-        installation_id=values[keys.installation_id],
-        api_url=api_url,
-        key_pem=_same_lines(values[keys.private_key]),
-        ca_pem=_same_lines(ca_pem) if ca_pem else "",
-    )
+    number = int(text)
+    return number if -_INT64 <= number < _INT64 else None
 
 
-def _same_lines(pem: str) -> str:
-    """The PEM with no blanks at its lines' ends, so that the same key has the same text."""
-    return "\n".join(line.strip() for line in pem.strip().splitlines()) + "\n"
+def _other_than_digits(text: str) -> str:
+    stripped = text.strip()
+    if stripped != text and re.fullmatch(r"[0-9]+", stripped):
+        return "blanks or a line's end around it"
+    if re.fullmatch(r"[\"'][0-9]+[\"']", stripped):
+        return "quotes around it"
+    if re.fullmatch(r"[0-9.]+e\+?[0-9]+|[0-9]+\.[0-9]+", stripped, re.IGNORECASE):
+        return "a point or an exponent, as Helm and YAML write large numbers that are not in quotes"
+    if re.fullmatch(r"[0-9]+", stripped):
+        return "too many digits"
+    if re.fullmatch(r"-[0-9]+", stripped):
+        return "a minus before it"
+    return "other text"
 
 
 def repository_of(url: str) -> tuple[str, str] | None:
@@ -148,7 +326,11 @@ def repository_of(url: str) -> tuple[str, str] | None:
         host = "github.com" if host == "www.github.com" else host
         git_url, path = (f"https://{host}{port_part}" if parts.scheme == "https" else ""), parts.path
     full_name = path.strip("/").removesuffix(".git")
-    return (git_url, full_name) if re.fullmatch(r"[\w.-]+/[\w.-]+", full_name) else None
+    try:
+        read_repositories([full_name])
+    except ValueError:
+        return None
+    return git_url, full_name
 
 
 def shown(url: object) -> str:
@@ -159,9 +341,3 @@ def shown(url: object) -> str:
     if len(text) > 100 or not re.fullmatch(r"[\w.:/@~+-]+", text) or re.search(r"://.*@", text):
         return "found text that is not shown, since it may hold a secret"
     return f"found {text!r}"
-
-
-def raise_all(problems: Sequence[str]) -> None:
-    """Raises SettingsError with each of the problems once, if there are any."""
-    if problems:
-        raise SettingsError(dict.fromkeys(problems))

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .credentials import Credential, Entries, SecretKeys, credential_of, raise_all, repository_of, shown
-from .objects import Secret, mapping, name_of, objects_of, secrets_of
+from ..key_faults import Fault
+from .credentials import Credential, Entries, SecretKeys, credential_of, repository_of, shown, with_own_names
+from .faults import Faults, SecretFault
+from .objects import Secret, mapping, name_of, not_base64, objects_of, secrets_of
 
-KEYS = SecretKeys("githubAppID", "githubAppInstallationID", "githubAppPrivateKey", "githubAppBaseURL")
-OWNER = "githubAppInstallationOwner"
-"""By which Flux looks the installation up, in place of its ID."""
+KEYS = SecretKeys(
+    "githubAppID",
+    "githubAppInstallationID",
+    "githubAppPrivateKey",
+    api_url="githubAppBaseURL",
+    client_id="githubAppClientID",
+    owner="githubAppInstallationOwner",
+    wrong_is_missing=True,
+)
+"""fluxcd/pkg ``auth/githubapp/client.go``: it signs with the client ID if there is one, and looks up an owner's installation."""
+WANTED = {*KEYS.all, "ca.crt", "caFile"}
 
 
 def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, Any]]:
@@ -18,41 +28,72 @@ def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, 
 
     These objects stand in either argument; the keys are those of fluxcd/pkg ``auth/githubapp``. Raises SettingsError.
     """
-    problems: list[str] = []
     objects = objects_of(given) + ([] if git_repositories is None else objects_of(git_repositories))
-    credentials = _credentials(objects, problems)
+    faults = Faults()
+    credentials = _credentials(objects, faults)
     by_name = {(secret.namespace, secret.name): secret for secret in credentials}
     entries = Entries()
     for item in objects:
-        spec = mapping(item.get("spec"))
-        if item.get("kind") != "GitRepository" or spec.get("provider") != "github":
+        if item.get("kind") != "GitRepository":
             continue
+        spec = mapping(item.get("spec"))
         namespace, name = name_of(item)
         label, secret_name = f"GitRepository {namespace}/{name}", mapping(spec.get("secretRef")).get("name")
         secret = by_name.get((namespace, str(secret_name)))
+        if spec.get("provider") != "github":
+            if secret is not None:
+                faults.note(label, _wrong_provider(secret))
+            continue
         repository = repository_of(str(spec.get("url") or ""))
         if secret is None:
-            problems.append(f"{label}: no Secret {namespace}/{secret_name} with a GitHub App is among those given")
+            faults.note(label, _not_given(namespace, secret_name))
         elif repository is None:
-            problems.append(f"{label}: spec.url is no repository of GitHub, {shown(spec.get('url'))}")
+            found = f"spec.url is no repository of GitHub, {shown(spec.get('url'))}"
+            faults.note(label, Fault(SecretFault.NOT_GITHUB, found, "Write spec.url as https://github.com/OWNER/NAME."))
         elif credential := credentials[secret]:
-            git_url, full_name = repository
-            entries.add(credential.at(git_url), secret, [full_name])
-    entries.add_unused(credentials)
-    raise_all(problems)
-    return entries.settings()
+            entries.add(credential, secret, repository, _notes(label, spec))
+    for secret, credential in credentials.items():
+        if credential and not entries.is_used(credential):
+            entries.add(credential, secret)
+    return with_own_names([*entries.settings(), *faults.entries()])
 
 
-def _credentials(objects: Iterable[Mapping[str, Any]], problems: list[str]) -> dict[Secret, Credential | None]:
-    """The Secrets that are about a GitHub App, each with its credential, or None with its problems noted."""
-    wanted = {KEYS.app_id, KEYS.installation_id, KEYS.private_key, KEYS.api_url, OWNER, "ca.crt", "caFile"}
+def _credentials(objects: Iterable[Mapping[str, Any]], faults: Faults) -> dict[Secret, Credential | None]:
+    """The Secrets that are about a GitHub App, each with its credential, or None with its faults noted."""
     credentials: dict[Secret, Credential | None] = {}
-    for secret in secrets_of(objects, (None,), wanted, problems):
-        owner = OWNER in secret.values
-        if not KEYS.named_in(secret.values) and not owner:
+    for secret in secrets_of(objects, (None,), WANTED):
+        if not KEYS.named_in({**secret.values, **dict.fromkeys(secret.undecoded, "")}):
             continue
-        if owner and KEYS.installation_id in secret.values:
-            problems.append(f"{secret.label}: {OWNER} and {KEYS.installation_id}, of which Flux takes only one")
+        credentials[secret] = None
+        if wrong := not_base64(secret, WANTED):
+            faults.note(secret.label, *wrong)
+            continue
         ca_pem = secret.values.get("ca.crt") or secret.values.get("caFile") or ""
-        credentials[secret] = credential_of(secret.label, secret.values, KEYS, problems, ca_pem=ca_pem)
+        credentials[secret] = credential_of(secret, secret.values, KEYS, faults, ca_pem=ca_pem)
     return credentials
+
+
+def _not_given(namespace: str, secret_name: object) -> Fault:
+    if not secret_name:
+        remedy = (
+            "Add spec.secretRef with the name of the Secret that has the GitHub App, or set spec.provider to generic."
+        )
+        return Fault(SecretFault.NOT_GIVEN, "spec.secretRef is missing, which spec.provider github needs", remedy)
+    found = f"no Secret {namespace}/{secret_name} with a GitHub App is among those given"
+    remedy = "Give the Secrets of its namespace too (`kubectl get secrets,gitrepositories`), or make the Secret."
+    return Fault(SecretFault.NOT_GIVEN, found, remedy)
+
+
+def _wrong_provider(secret: Secret) -> Fault:
+    found = f"spec.provider is not github, although Secret {secret.label} has a GitHub App: Flux refuses this"
+    return Fault(SecretFault.WRONG_PROVIDER, found, "Set spec.provider to github (Flux 2.5 and later).")
+
+
+def _notes(label: str, spec: Mapping[str, Any]) -> list[str]:
+    """Where Flux goes another way than the check."""
+    if not mapping(spec.get("proxySecretRef")).get("name"):
+        return []
+    return [
+        f"Flux goes through the proxy of {label} (proxySecretRef); the check goes the node's own way, or that of "
+        "gate_environment (HTTPS_PROXY)"
+    ]

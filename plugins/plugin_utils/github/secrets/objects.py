@@ -11,26 +11,42 @@ from typing import Any
 import yaml
 
 from ...boundary.settings import SettingsError
+from ..key_faults import Fault
+from .faults import SecretFault
 
 ARGOCD_TYPE = "argocd.argoproj.io/secret-type"
 """The label by which Argo CD knows its Secrets."""
+
+REPOSITORY, REPO_CREDS = "repository", "repo-creds"
+REPOSITORY_WRITE, REPO_WRITE_CREDS = "repository-write", "repo-write-creds"
+"""With which Argo CD's source hydrator pushes."""
 
 SOURCES = "what `kubectl get secrets -o json` (or yaml) or kubernetes.core.k8s_info gives"
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A Secret's values that were asked for, decoded; empty ones count as missing, as they do for the clients."""
+    """A Secret's values that were asked for, decoded (what is not UTF-8 is escaped), and the keys of those that are empty.
+
+    ``undecoded`` are the keys of those that are not base64.
+    """
 
     namespace: str
     name: str
     argocd_type: str | None
     values: Mapping[str, str] = field(repr=False, hash=False)
+    empty: frozenset[str] = frozenset()
+    undecoded: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """NAMESPACE/NAME."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it is one of Argo CD's for all repositories whose URL begins with its own."""
+        return self.argocd_type in (REPO_CREDS, REPO_WRITE_CREDS)
 
 
 def objects_of(given: object) -> list[Mapping[str, Any]]:
@@ -66,17 +82,16 @@ def _documents(text: str) -> list[Any]:
 
 
 def secrets_of(
-    objects: Iterable[Mapping[str, Any]], argocd_types: Sequence[str | None], wanted: set[str], problems: list[str]
+    objects: Iterable[Mapping[str, Any]], argocd_types: Sequence[str | None], wanted: set[str]
 ) -> list[Secret]:
-    """The Secrets of these types (``None``: not Argo CD's), with those of their values that are ``wanted``."""
-    secrets = []
+    """The Secrets of these types (``None``: not Argo CD's), with those of their values that are ``wanted``; each once."""
+    secrets: dict[Secret, Mapping[str, str]] = {}
     for item in objects:
         if item.get("kind", "Secret") != "Secret":
             continue
-        argocd_type = mapping(item["metadata"].get("labels")).get(ARGOCD_TYPE)
+        argocd_type = mapping(mapping(item["metadata"]).get("labels")).get(ARGOCD_TYPE)
         if argocd_type not in argocd_types:
             continue
-        namespace, name = name_of(item)
         # The API server lets stringData win, too.
         plain = mapping(item.get("stringData"))
         values = {key: str(plain[key]) for key in plain if key in wanted and plain[key] is not None}
@@ -84,13 +99,21 @@ def secrets_of(
         for key, encoded in mapping(item.get("data")).items():
             if key in wanted and key not in values:
                 try:
-                    values[key] = base64.b64decode("".join(str(encoded or "").split()), validate=True).decode()
+                    packed = "".join(str(encoded or "").split())
+                    values[key] = base64.b64decode(packed, validate=True).decode(errors="surrogateescape")
                 except ValueError:
-                    undecoded.append(f"{namespace}/{name}: data.{key} is not the base64 of text")
-        problems += undecoded
-        if not undecoded:
-            secrets.append(Secret(namespace, name, argocd_type, {key: value for key, value in values.items() if value}))
-    return secrets
+                    undecoded.append(key)
+        full = {key: value for key, value in values.items() if value}
+        secret = Secret(*name_of(item), argocd_type, full, frozenset(values) - frozenset(full), tuple(undecoded))
+        secrets.setdefault(secret, full)
+    return list(secrets)
+
+
+def not_base64(secret: Secret, keys: Iterable[str]) -> list[Fault]:
+    """A fault for each of the keys whose value is not base64."""
+    remedy = "Encode it once (`base64 -w0`), or put the plain text into stringData; a file of SOPS has to be decrypted before."
+    found = "data.{} is not the base64 of text"
+    return [Fault(SecretFault.NOT_BASE64, found.format(key), remedy) for key in secret.undecoded if key in keys]
 
 
 def mapping(value: object) -> Mapping[str, Any]:

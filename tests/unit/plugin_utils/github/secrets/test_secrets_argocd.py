@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import textwrap
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.fields import read_notes
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets import argocd, credentials
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
 from hypothesis import given
@@ -12,12 +14,14 @@ from hypothesis import strategies as st
 
 from tests.integration.argocd_secrets import secret
 from tests.paths import SAMPLES
+from tests.unit.plugin_utils.github.key_forms import PKCS8, pem
 from tests.unit.plugin_utils.github.secrets.cluster import (
     APP,
     GHES,
     KEY,
     ORG,
     OTHER_KEY,
+    faults,
     problems,
     reached,
     repository,
@@ -29,9 +33,9 @@ DOCUMENTED = (SAMPLES / "argocd/repositories.yaml").read_text(encoding="utf-8")
 
 
 def test_argo_cds_own_samples_are_read():
-    key = "-----BEGIN OPENSSH PRIVATE KEY-----\n...\n-----END OPENSSH PRIVATE KEY-----\n"
-    app = {"app_id": "1", "installation_id": "2", "private_key": key}
-    assert argocd_apps(DOCUMENTED) == [
+    sample = "    -----BEGIN OPENSSH PRIVATE KEY-----\n    ...\n    -----END OPENSSH PRIVATE KEY-----\n"
+    app = {"app_id": "1", "installation_id": "2", "private_key": KEY}
+    assert argocd_apps(DOCUMENTED.replace(sample, textwrap.indent(KEY, "    "))) == [
         {
             "name": "argocd/github-repo",
             **app,
@@ -45,6 +49,14 @@ def test_argo_cds_own_samples_are_read():
             "repositories": ["argoproj/my-private-repository"],
         },
     ]
+
+
+def test_their_key_which_is_none_is_named():
+    assert faults(argocd_apps(DOCUMENTED)) == {
+        "argocd/github-repo": ["key_openssh"],
+        "argocd/github-enterprise-repo": ["key_openssh"],
+        "argocd/github-creds": ["key_openssh"],
+    }
 
 
 # Which repository has whose credentials
@@ -122,7 +134,6 @@ LEFT_OUT = {
     "Helm": repository("r", "https://charts.example.net", type="helm", **APP),
     "OCI": repository("r", "oci://ghcr.io/acme/charts", type="oci", **APP),
     "cluster": secret("c", "cluster", server="https://10.0.0.1", config="{}", **APP),
-    "for pushing": secret("w", "repository-write", url=f"{ORG}/a", **APP),
     "no Secret of Argo CD": secret("s", None, **APP),
     "no Secret": {
         "kind": "ConfigMap",
@@ -223,11 +234,26 @@ def test_each_pair_is_there_once_with_all_its_repositories_whatever_the_order_an
 BAD_SECRETS = {
     "no App ID": (repository("r", f"{ORG}/a", **without("githubAppID")), "githubAppID is missing"),
     "no key": (repository("r", f"{ORG}/a", **without("githubAppPrivateKey")), "githubAppPrivateKey is missing"),
-    "no installation": (
-        repository("r", f"{ORG}/a", **without("githubAppInstallationID")),
-        "githubAppInstallationID is missing; it has to stand in the Secret",
+    "empty": (repository("r", f"{ORG}/a", **{**APP, "githubAppID": ""}), "githubAppID is empty"),
+    "empty installation": (
+        repository("r", f"{ORG}/a", **{**APP, "githubAppInstallationID": ""}),
+        "githubAppInstallationID is empty",
     ),
-    "empty": (repository("r", f"{ORG}/a", **{**APP, "githubAppID": ""}), "githubAppID is missing"),
+    "exponent": (
+        repository("r", f"{ORG}/a", **{**APP, "githubAppInstallationID": "1.2345678e+07"}),
+        "githubAppInstallationID is a number, found a point or an exponent, as Helm",
+    ),
+    "quotes in the value": (repository("r", f"{ORG}/a", **{**APP, "githubAppID": '"1"'}), "found quotes around it"),
+    "negative": (repository("r", f"{ORG}/a", **{**APP, "githubAppID": "-1"}), "found a minus before it"),
+    "64 bits": (repository("r", f"{ORG}/a", **{**APP, "githubAppID": str(2**63)}), "found too many digits"),
+    "folded key": (
+        repository("r", f"{ORG}/a", **{**APP, "githubAppPrivateKey": KEY.replace("\n", " ")}),
+        "githubAppPrivateKey has blanks where its line ends were",
+    ),
+    "neither true nor false": (
+        repository("r", f"{ORG}/a", **APP, insecure="yes"),
+        "insecure is neither true nor false, so Argo CD can't read the Secret",
+    ),
     "line end": (
         repository("r", f"{ORG}/a", **{**APP, "githubAppID": "1\n"}),
         "githubAppID is a number, found blanks or a line's end around it",
@@ -250,7 +276,15 @@ BAD_SECRETS = {
     "a key as URL": (repository("r", KEY, **APP), "found text that is not shown"),
     "an API that is no URL": (
         repository("r", f"{ORG}/a", **APP, githubAppEnterpriseBaseUrl="https://[::1"),
-        "githubAppEnterpriseBaseUrl is no URL",
+        "githubAppEnterpriseBaseUrl is no API of GitHub",
+    ),
+    "a web page as API": (
+        repository("r", f"{ORG}/a", **APP, githubAppEnterpriseBaseUrl="https://github.com"),
+        "githubAppEnterpriseBaseUrl is no API of GitHub (api_url is https://HOST or https://HOST/api/v3, found 'https://github.com'",
+    ),
+    "a template without any owner": (
+        template("r", "https://github.com", **without("githubAppInstallationID")),
+        "githubAppInstallationID is missing, and nothing here tells by which owner",
     ),
     "a template for nothing": (secret("r", "repo-creds", **APP), "url is missing, so that it is for no repository"),
 }
@@ -258,9 +292,11 @@ BAD_SECRETS = {
 
 @pytest.mark.parametrize(("item", "message"), BAD_SECRETS.values(), ids=BAD_SECRETS)
 def test_a_secret_that_argo_cd_could_not_use_is_named_with_its_fault_and_no_key(item, message):
-    (problem,) = problems(argocd_apps, [item])
+    good = repository("good", f"{ORG}/good", **APP)
+    (problem,) = problems(argocd_apps, [item, good])
     assert problem.startswith("argocd/r: ")
     assert message in problem
+    assert reached(argocd_apps([item, good])) == {"argocd/good": ["argoproj/good"]}
 
 
 def test_all_problems_are_told_at_once_and_a_bad_template_is_blamed_once():
@@ -269,14 +305,131 @@ def test_all_problems_are_told_at_once_and_a_bad_template_is_blamed_once():
         [
             template("t", ORG, **without("githubAppID")),
             *(repository(f"of-t-{number}", f"{ORG}/{number}") for number in range(3)),
-            repository("r", "https://github.com/o/a", **without("githubAppPrivateKey", "githubAppInstallationID")),
+            repository("r", "https://github.com/o/a", **{**without("githubAppPrivateKey"), "githubAppID": "x"}),
         ],
     )
-    assert [problem.split(" is missing")[0] for problem in found] == [
+    assert [problem.split(" is ")[0] for problem in found] == [
         "argocd/t: githubAppID",
+        "argocd/r: githubAppID",
         "argocd/r: githubAppPrivateKey",
-        "argocd/r: githubAppInstallationID",
     ]
+
+
+# Without an installation ID, which Argo CD 3.3 looks up
+
+
+LOOKED_UP = without("githubAppInstallationID")
+
+
+@pytest.mark.parametrize("url", [f"{ORG}/a", "https://github.com/ArgoProj/a.git", "git@github.com:argoproj/a.git"])
+def test_an_installation_is_looked_up_by_the_repositorys_owner(url):
+    (entry,) = argocd_apps([repository("r", url, **LOOKED_UP)])
+    assert (entry["name"], entry["owner"]) == ("argocd/r", "argoproj")
+    assert "installation_id" not in entry
+
+
+def test_an_installation_id_of_0_is_none():
+    (entry,) = argocd_apps([repository("r", f"{ORG}/a", **APP | {"githubAppInstallationID": "0"})])
+    assert entry["owner"] == "argoproj"
+
+
+def test_each_owner_of_a_template_is_an_entry():
+    entries = argocd_apps(
+        [
+            template("t", "https://github.com", **LOOKED_UP),
+            repository("r", f"{ORG}/a"),
+            repository("s", "https://github.com/acme/b"),
+            repository("u", "https://github.com/Acme/c"),
+        ]
+    )
+    assert [(entry["name"], entry["owner"], entry["repositories"]) for entry in entries] == [
+        ("argocd/t for argoproj", "argoproj", ["argoproj/a"]),
+        ("argocd/t for acme", "acme", ["acme/b", "Acme/c"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", [ORG, f"{ORG}/", f"{ORG}/argo-cd", "git@github.com:argoproj", "ssh://git@github.com/argoproj/argo-cd"]
+)
+def test_a_template_that_nothing_uses_tells_its_owner_in_its_url(url):
+    (entry,) = argocd_apps([template("t", url, **LOOKED_UP)])
+    assert (entry["name"], entry["owner"], entry["repositories"]) == ("argocd/t", "argoproj", [])
+
+
+# For pushing
+
+
+def test_what_pushes_is_an_entry_apart_that_needs_to_write():
+    entries = argocd_apps(
+        [
+            repository("r", f"{ORG}/a", **APP),
+            secret("w", "repository-write", url=f"{ORG}/a", **APP),
+            secret("t", "repo-write-creds", url="https://github.com/acme", **APP, **GHES),
+            secret("v", "repository-write", url="https://github.com/acme/b"),
+        ]
+    )
+    assert [(entry["name"], entry.get("permissions"), entry["repositories"]) for entry in entries] == [
+        ("argocd/r", None, ["argoproj/a"]),
+        ("argocd/w", {"contents": "write"}, ["argoproj/a"]),
+        ("argocd/t at github.com", {"contents": "write"}, ["acme/b"]),
+    ]
+
+
+# Where Argo CD goes another way
+
+
+NOTES = {
+    "proxy": (
+        {"proxy": "http://user:secret@proxy.example.net:3128"},
+        ["through the proxy proxy.example.net:3128 of Secret argocd/r;"],
+    ),
+    "proxy but for some": (
+        {"proxy": "http://p", "noProxy": "github.com"},
+        ["proxy p of Secret argocd/r, but for the hosts in noProxy"],
+    ),
+    "insecure": ({"insecure": "true"}, ["does not verify certificates for Secret argocd/r (insecure)"]),
+    "insecure by the other key": ({"insecureIgnoreHostKey": "T"}, ["(insecureIgnoreHostKey)"]),
+    "both": ({"insecure": "1", "proxy": "socks5://p:1"}, ["the proxy p:1", "(insecure)"]),
+    "verified": ({"insecure": "false", "insecureIgnoreHostKey": "0"}, []),
+    "client certificate": ({"tlsClientCertData": "c", "tlsClientCertKey": "k"}, ["presents the client certificate"]),
+}
+
+
+@pytest.mark.parametrize(("values", "said"), NOTES.values(), ids=NOTES)
+def test_where_argo_cd_goes_another_way_than_the_check_the_entry_says_so(values, said):
+    (entry,) = argocd_apps([repository("r", f"{ORG}/a", **APP, **values)])
+    notes = entry.get("notes", [])
+    assert len(notes) == len(said)
+    assert all(text in note for text, note in zip(said, notes, strict=True))
+    assert "user:secret" not in str(notes)
+    assert notes == list(read_notes(notes))
+
+
+def test_a_repository_has_its_templates_proxy_and_not_its_insecure():
+    (entry,) = argocd_apps([template("t", ORG, **APP, proxy="http://p", insecure="true"), repository("r", f"{ORG}/a")])
+    (note,) = entry["notes"]
+    assert "proxy p of" in note
+
+
+# The same credential, and the same name
+
+
+def test_the_same_key_in_two_forms_is_one_credential():
+    entries = argocd_apps(
+        [
+            repository("r", f"{ORG}/a", **APP),
+            repository("s", f"{ORG}/b", **{**APP, "githubAppPrivateKey": pem(PKCS8).decode(), "githubAppID": "+01"}),
+        ]
+    )
+    assert reached(entries) == {"argocd/r": ["argoproj/a", "argoproj/b"]}
+
+
+def test_a_secret_that_is_given_twice_is_one_and_two_of_one_name_are_told_apart():
+    bad = repository("bad", f"{ORG}/a", **without("githubAppPrivateKey"))
+    entries = argocd_apps(
+        [bad, bad, repository("r", f"{ORG}/a", **APP), repository("r", f"{ORG}/b", **APP | {"githubAppID": "7"})]
+    )
+    assert [entry["name"] for entry in entries] == ["argocd/r", "argocd/r (2)", "argocd/bad"]
 
 
 @pytest.mark.parametrize("module", [argocd, credentials])

@@ -80,14 +80,55 @@ def test_argo_cds_secrets_are_not_fluxs():
     assert flux_apps(secret_list(KEY, "https://api.github.lab")) == []
 
 
+def test_fluxs_owner_is_in_the_place_of_the_installation_id():
+    values = {**without("githubAppInstallationID"), "githubAppInstallationOwner": "Acme"}
+    (entry,) = flux_apps([flux_secret(**values), git_repository("g", "https://github.com/acme/fleet")])
+    assert (entry["name"], entry["owner"], entry["repositories"]) == ("flux-system/github-sa", "Acme", ["acme/fleet"])
+    assert "installation_id" not in entry
+
+
+def test_an_installation_id_that_flux_can_not_read_is_none_if_there_is_an_owner():
+    (entry,) = flux_apps([flux_secret(**APP | {"githubAppInstallationID": "x"}, githubAppInstallationOwner="acme")])
+    assert entry["owner"] == "acme"
+
+
+@pytest.mark.parametrize("with_app_id", [False, True])
+def test_flux_may_have_a_client_id(with_app_id):
+    values = APP if with_app_id else without("githubAppID")
+    (entry,) = flux_apps([flux_secret(**values, githubAppClientID="Iv23liAbC")])
+    assert (entry["client_id"], entry.get("app_id")) == ("Iv23liAbC", "1" if with_app_id else None)
+
+
+def test_a_proxy_of_flux_is_noted():
+    given = [flux_secret(**APP), git_repository("g", "https://github.com/a/b", proxySecretRef={"name": "proxy"})]
+    (entry,) = flux_apps(given)
+    assert "through the proxy of GitRepository flux-system/g (proxySecretRef)" in entry["notes"][0]
+
+
 BAD_FLUX = {
-    "owner alone": (
-        [flux_secret(**without("githubAppInstallationID"), githubAppInstallationOwner="acme")],
-        "flux-system/github-sa: githubAppInstallationID is missing; it has to stand in the Secret, even for a client",
+    "neither owner nor ID": (
+        [flux_secret(**without("githubAppInstallationID"))],
+        "flux-system/github-sa: githubAppInstallationID (or githubAppInstallationOwner) is missing",
+    ),
+    "an owner's URL": (
+        [flux_secret(**without("githubAppInstallationID"), githubAppInstallationOwner="https://github.com/acme")],
+        "flux-system/github-sa: githubAppInstallationOwner is no name of an organisation or a user, found",
+    ),
+    "no App": (
+        [flux_secret(**without("githubAppID"))],
+        "flux-system/github-sa: githubAppID (or githubAppClientID) is missing",
+    ),
+    "a CA that is none": (
+        [flux_secret(**APP, **{"ca.crt": "x"})],
+        "flux-system/github-sa: the CA can't be used (ca_pem is not PEM",
+    ),
+    "another provider": (
+        [flux_secret(**APP), git_repository("g", "https://github.com/a/b", provider="generic")],
+        "GitRepository flux-system/g: spec.provider is not github, although Secret flux-system/github-sa has a GitHub App",
     ),
     "owner and ID": (
         [flux_secret(**APP, githubAppInstallationOwner="acme")],
-        "flux-system/github-sa: githubAppInstallationOwner and githubAppInstallationID, of which Flux takes only one",
+        "flux-system/github-sa: githubAppInstallationOwner and githubAppInstallationID, of which the client takes only one",
     ),
     "Secret not given": (
         [git_repository("g", "https://github.com/a/b")],
@@ -95,7 +136,7 @@ BAD_FLUX = {
     ),
     "Secret not named": (
         [git_repository("g", "https://github.com/a/b", None)],
-        "GitRepository flux-system/g: no Secret flux-system/None with a GitHub App",
+        "GitRepository flux-system/g: spec.secretRef is missing, which spec.provider github needs",
     ),
     "no repository": (
         [flux_secret(**APP), git_repository("g", "https://github.com/a")],

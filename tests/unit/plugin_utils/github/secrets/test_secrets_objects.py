@@ -14,8 +14,10 @@ from tests.unit.plugin_utils.github.secrets.cluster import (
     KEY,
     LIST,
     ORG,
+    faults,
     problems,
     reached,
+    refusals,
     repository,
 )
 
@@ -59,7 +61,7 @@ def test_every_form_in_which_secrets_are_had_is_read(form):
     ],
 )
 def test_what_holds_no_secrets_is_refused_and_not_taken_for_an_empty_list(form, found):
-    (problem,) = problems(argocd_apps, form)
+    (problem,) = refusals(argocd_apps, form)
     assert problem.startswith("expected what `kubectl get secrets -o json`")
     assert found in problem
 
@@ -81,11 +83,30 @@ def test_wrapped_base64_is_read_as_the_api_server_does():
     assert argocd_apps([manifest])[0]["private_key"] == KEY
 
 
-@pytest.mark.parametrize("broken", ["not base64!", "ENC[AES256_GCM,data:xyz]", base64.b64encode(b"\xff\xfe").decode()])
+@pytest.mark.parametrize("broken", ["not base64!", "ENC[AES256_GCM,data:xyz]"])
 def test_data_that_is_not_the_base64_of_text_is_named_and_not_repeated(broken):
     item = repository("r", f"{ORG}/a", **APP)
     item["data"]["githubAppPrivateKey"] = broken
     assert problems(argocd_apps, [item]) == ["argocd/r: data.githubAppPrivateKey is not the base64 of text"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(KEY.encode("utf-16"), {"argocd/r": ["key_utf16"]}, id="UTF-16"),
+        pytest.param(b"cl\xe9\n" + KEY.encode(), {}, id="a comment in Latin 1, over which Go passes"),
+    ],
+)
+def test_a_key_is_judged_by_its_bytes(value, expected):
+    item = repository("r", f"{ORG}/a", **APP)
+    item["data"]["githubAppPrivateKey"] = base64.b64encode(value).decode()
+    assert faults(argocd_apps([item])) == expected
+
+
+def test_what_is_not_base64_matters_only_in_a_secret_with_an_app():
+    item = repository("r", f"{ORG}/a", username="u", password="p")
+    item["data"]["proxy"] = "not base64!"
+    assert argocd_apps([item]) == []
 
 
 def test_other_values_of_a_secret_may_be_anything():
