@@ -14,11 +14,11 @@ sys.path.insert(0, "collections")
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import processes, systemd
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_FILE_BYTES
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.redaction import redact
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.run import MAX_OUTPUT
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     chrony,
     clock_movers,
-    github_apps,
     ntpd,
     platform,
 )
@@ -55,10 +55,10 @@ TEXTS: dict[str, tuple[Callable[[str], object], str, int]] = {
     "a script of assignments": (commands_of_shell, "A=1 date -s x ", clock_movers.MAX_LINE),
     "a script of shells": (commands_of_shell, "sudo date\n", MAX_FILE_BYTES // 8),
     "options of chronyd": (options_of_chronyd, "OPTIONS=-x\n", MAX_FILE_BYTES),
-    "an answer of many bearers": (lambda text: github_apps.redact(text, []), "bearer ", 1 << 18),
-    "an answer of blanks after a bearer": (lambda text: github_apps.redact("bearer" + text, []), " \n", 1 << 18),
-    "an answer of half a JWT": (lambda text: github_apps.redact(text, []), "eyJ.", 1 << 18),
-    "an answer of authorizations": (lambda text: github_apps.redact(text, []), "authorization: \n", 1 << 18),
+    "an answer of many bearers": (lambda text: redact(text, []), "bearer ", 1 << 18),
+    "an answer of blanks after a bearer": (lambda text: redact("bearer" + text, []), " \n", 1 << 18),
+    "an answer of half a JWT": (lambda text: redact(text, []), "eyJ.", 1 << 18),
+    "an answer of authorizations": (lambda text: redact(text, []), "authorization: \n", 1 << 18),
 }
 
 

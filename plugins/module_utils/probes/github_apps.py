@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import functools
 import json
-import re
 import time
 from collections import deque
 from contextlib import suppress
@@ -20,6 +19,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ..node.background import describe, gather, start
 from ..node.https import Connection, HttpsError, certificate_validity, tls_context
 from ..node.installation_token import FreshToken, Patience, lacking_of, longest_wait_s, ways_to_narrow
+from ..node.redaction import redact
 
 USER_AGENT = "skewgate"
 KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type", "server", "via", "location")
@@ -37,16 +37,6 @@ REPOSITORY_S = 0.25
 """What a repository may take in the mean, where there are many."""
 MAX_REPOSITORY_STEPS = 20
 """After so many, what was answered alike is one step."""
-
-REDACTED = "[redacted]"
-SECRET_FORMS = re.compile(
-    r"gh[a-z]_[\w.\-]+"
-    r"|github_pat_\w+"
-    r"|eyJ[\w\-]+(?:\.[\w\-]+)*"  # a JWT: base64url of {" and on
-    r"|(?<![\w\-])(?:bearer|basic)\s+[\w.~+/=\-]{16,}"
-    r"|authorization[\"']?\s*[:=]\s*[\"']?[^\"'\r\n,}]+",
-    re.IGNORECASE,
-)
 
 
 def collect(apps: list, timeout_s: float) -> list:
@@ -80,19 +70,6 @@ def _ask(app: dict, timeout_s: float) -> dict:
     except Exception as error:  # noqa: BLE001 - its text may hold a secret, and must pass through redact
         asked["error"] = describe(error)
     return redact(asked, secrets)
-
-
-def redact(value, secrets: list):
-    """``value`` (JSON) without the secrets, and without anything that has the form of one."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, REDACTED)
-        return SECRET_FORMS.sub(REDACTED, value)
-    if isinstance(value, list):
-        return [redact(item, secrets) for item in value]
-    if isinstance(value, dict):
-        return {key: redact(item, secrets) for key, item in value.items()}
-    return value
 
 
 def _attempt(app: dict, attempt: dict, timeout_s: float, secrets: list, patience: Patience) -> dict:

@@ -327,14 +327,7 @@ def _explain(
         beyond = dict.fromkeys(row.name for row in by_clock)
         about += [*beyond, by_clock[0].nearer_side]
         causes.append(f"{_VERB[of_node]} {', '.join(beyond)}, {by_clock[0].nearer_side}")
-        kinds = {row.kind for row in by_clock}
-        by_token = dict.fromkeys(row.name for row in by_clock if row.by_token_alone)
-        whys += [_WHY_CLIENT] if any(row.kind == "client" and not row.by_token_alone for row in by_clock) else []
-        whys += [_WHY_RENEWAL.format(", ".join(by_token))] if by_token else []
-        whys += [
-            f"{row.name}: {row.breaks or 'it does not bear such a clock'}." for row in by_clock if row.kind == "limit"
-        ]
-        whys += [_WHY_CA] if "cluster_ca" in kinds else []
+        whys += _why_the_clock_matters(by_clock)
         remedies.append(_REMEDY)
     if no_leeway:
         without = dict.fromkeys(row.name for row in no_leeway)
@@ -367,6 +360,15 @@ def _explain(
         cause="; ".join(causes),
         beyond_remediation=not by_clock,
     )
+
+
+def _why_the_clock_matters(rows: list[_Row]) -> list[str]:
+    """By what the clock breaks."""
+    by_token = dict.fromkeys(row.name for row in rows if row.by_token_alone)
+    whys = [_WHY_CLIENT] if any(row.kind == "client" and not row.by_token_alone for row in rows) else []
+    whys += [_WHY_RENEWAL.format(", ".join(by_token))] if by_token else []
+    whys += [f"{row.name}: {row.breaks or 'it cannot tolerate this clock'}." for row in rows if row.kind == "limit"]
+    return whys + ([_WHY_CA] if any(row.kind == "cluster_ca" for row in rows) else [])
 
 
 def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:

@@ -58,8 +58,9 @@ from urllib.parse import urlsplit
 from ..clock.controller import measured_of, node_ahead_s
 from ..clock.interval import Interval
 from ..clock.skew import CONTROLLER, UnknownSkew
-from ..github.answers import Answer, AnswerKey, classify, quoted
+from ..github.answers import Answer, AnswerKey, classify
 from ..github.apps import date_url
+from ..github.asked import how_asked, shown, unrevoked
 from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
 from ..github.fields import is_hosted
 from ..github.secrets.faults import fault_of
@@ -116,23 +117,6 @@ _CAUSE = {
     "withheld": "no JWT of its time was signed",
     "certificate_time": "a certificate's times",
 }
-_STEP_SHOWN = (
-    *(
-        "step",
-        "method",
-        "url",
-        "moved_to",
-        "proxy",
-        "sent_from",
-        "sent_to",
-        "status",
-        "message",
-        "documentation_url",
-        "body",
-    ),
-    *("error", "tries", "waited_s", "narrowed", "lacking", "installation_id", "owners", "owners_in_all"),
-)
-_NAMES_SHOWN = 100
 _WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
 _FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
 _FIX_CLOCK_FIRST = (
@@ -249,21 +233,21 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         )
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
-    summary = f"{app['name']}: {blame.what}{_how_asked(app, asked or {})}"
+    summary = f"{app['name']}: {blame.what}{how_asked(app, asked or {})}"
     if notes := app.get("notes"):
         summary += f"; note: {'; '.join(notes)}"
-    left = _unrevoked(attempts)
+    left = unrevoked(attempts)
     if left:
         summary += f"; {left} installation token(s) could not be revoked and expire by themselves within the hour"
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
         "blame": blame.key,
-        "node_clock": _show(asked, node),
-        "true_time": _show(attempts.get(TRUE_TIME), true_time),
+        "node_clock": shown(asked, node),
+        "true_time": shown(attempts.get(TRUE_TIME), true_time),
     }
     if API_CLOCK in answers:
-        seen["api_clock"] = _show(attempts.get(API_CLOCK), answers[API_CLOCK])
+        seen["api_clock"] = shown(attempts.get(API_CLOCK), answers[API_CLOCK])
     return Finding(
         state=blame.state,
         summary=summary,
@@ -428,47 +412,3 @@ def _is_too_far_ahead(record: Record, policy: Policy) -> bool:
     by_controller_s = node_ahead_s(record.section("collected"), record.data.get("controller"))
     known_s = [skew_s for skew_s in (by_controller_s, record.skew.skew_s) if skew_s is not None]
     return any(skew_s.low > 0 and policy.signing_profile.jwt_outcome(skew_s) == "fail" for skew_s in known_s)
-
-
-def _how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
-    """What was done otherwise than usual: a token that was not narrowed, and waiting for one that was fresh."""
-    steps: list[Mapping[str, Any]] = attempt.get("steps") or []
-    said = []
-    tokens = [step for step in steps if step["step"] == "token" and "narrowed" in step]
-    if tokens and tokens[-1].get("status") == 201:
-        wanted = {*tokens[0]["narrowed"], *(["repositories"] if app.get("repositories") else [])}
-        if left_out := sorted(wanted - set(tokens[-1]["narrowed"]), reverse=True):
-            refused = len(tokens) > 1
-            why = f"GitHub answered {quoted(tokens[0])!r}" if refused else "there are too many"
-            said.append(f"the token could not be narrowed to the {' and '.join(left_out)} ({why})")
-    longest = max(steps, key=lambda step: step.get("waited_s") or 0, default=None)
-    if longest is not None and longest.get("waited_s"):
-        tried = f"tried {longest.get('tries')} times within {longest['waited_s']:g} s"
-        said.append(f"a fresh token may take a while to be known, so it was {tried}")
-    return "".join(f"; {each}" for each in said)
-
-
-def _unrevoked(attempts: Mapping[str, Any]) -> int:
-    steps = [step for attempt in attempts.values() for step in attempt.get("steps") or []]
-    minted = [step for step in steps if step["step"] == "token" and step.get("status") == 201]
-    revoked = [step for step in steps if step["step"] == "revoke" and step.get("status") == 204]
-    return len(minted) - len(revoked)
-
-
-def _show(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
-    """The answer as seen: the class, GitHub's words, and each step; of a refusal all that it said, secrets redacted."""
-    attempt = attempt or {}
-    return {
-        "class": answer.kind,
-        "answer": answer.quote(),
-        "signed_for_s": attempt.get("signed_for_s"),
-        "node_wall_s": attempt.get("node_wall_s"),
-        **({"repositories": list(answer.repositories[:_NAMES_SHOWN])} if answer.repositories else {}),
-        "steps": [
-            {
-                **{key: step[key] for key in _STEP_SHOWN if step.get(key)},
-                **({"headers": step["headers"]} if (step.get("status") or 200) >= 300 or step.get("body") else {}),
-            }
-            for step in attempt.get("steps") or []
-        ],
-    }

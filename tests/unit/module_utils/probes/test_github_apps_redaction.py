@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.redaction import REDACTED, redact
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
 
 
@@ -23,8 +24,8 @@ def test_no_apps_no_requests():
     ],
 )
 def test_what_has_the_form_of_a_secret_is_redacted(text):
-    redacted = github_apps.redact({"a": [text]}, [])["a"][0]
-    assert github_apps.REDACTED in redacted
+    redacted = redact({"a": [text]}, [])["a"][0]
+    assert REDACTED in redacted
     for part in ("16C7", "ab.cd", "gh.ij", "11ABC", "eyJ", "c2ln", "eDp5", "ghijkl"):
         assert part not in redacted
 
@@ -40,23 +41,23 @@ STATELESS = f"ghs_1001_{HEADER}.{CLAIMS}.{SIGNATURE}"
 
 @pytest.mark.parametrize("end", [*range(12, len(STATELESS), 5), len(STATELESS)])
 def test_a_stateless_token_is_redacted_whole_and_with_its_end_cut_off(end):
-    assert github_apps.redact(f"a {STATELESS[:end]} b", []) == f"a {github_apps.REDACTED} b"
+    assert redact(f"a {STATELESS[:end]} b", []) == f"a {REDACTED} b"
 
 
 @pytest.mark.parametrize("begin", [1, 3, 4, 7, 8, 9])
 def test_a_stateless_token_without_its_beginning_is_redacted_too(begin):
-    redacted = github_apps.redact(f"a {STATELESS[begin:]} b", [])
+    redacted = redact(f"a {STATELESS[begin:]} b", [])
     for part in (HEADER, CLAIMS, SIGNATURE):
         assert part not in redacted
 
 
 @pytest.mark.parametrize("begin", range(9, len(f"ghs_1001_{HEADER}"), 6))
 def test_a_stateless_token_that_is_cut_within_its_head_shows_no_claim_and_no_signature(begin):
-    redacted = github_apps.redact(f"a {STATELESS[begin:]} b", [])
+    redacted = redact(f"a {STATELESS[begin:]} b", [])
     assert CLAIMS not in redacted
     assert SIGNATURE not in redacted
 
 
 def test_plain_words_are_left_as_they_are():
     said = "A JSON web token could not be decoded; basic authentication needs a bearer token"
-    assert github_apps.redact(said, ["sesame"]) == said
+    assert redact(said, ["sesame"]) == said

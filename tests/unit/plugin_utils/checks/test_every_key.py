@@ -61,6 +61,7 @@ from tests.unit.plugin_utils.checks import test_check_clock_movers as movers
 from tests.unit.plugin_utils.checks import test_check_config_in_use as in_use
 from tests.unit.plugin_utils.checks import test_check_github_app_token as token
 from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
+from tests.unit.plugin_utils.checks import test_token_where_the_api_is_off as of_api
 from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
 from tests.unit.plugin_utils.daemons import recorded
 
@@ -142,7 +143,7 @@ EXAMPLES: dict[Any, Records] = {
         clock_skew.Key.BEYOND: record(-612.0),
         clock_skew.Key.AT_THE_EDGE: record(30.5),
         clock_skew.Key.NO_LEEWAY: record(of_policy=policy(clients=["zuul"])),
-        clock_skew.Key.API_CLOCK: token.with_an_api_ahead(120),
+        clock_skew.Key.API_CLOCK: of_api.with_an_api_ahead(120),
         clock_skew.Key.CA_NOT_VALID: record(
             of_policy=policy(cluster_ca={"file": "ca.crt", "not_before_s": 0.0, "not_after_s": 1.0})
         ),
@@ -178,10 +179,10 @@ EXAMPLES: dict[Any, Records] = {
     github_app_token: {
         github_app_token.Key.CLOCK: tried(token.clock("node_clock"), accepted("true_time")),
         github_app_token.Key.BOTH: tried(token.clock("node_clock"), token.bad_key("true_time")),
-        github_app_token.Key.API_CLOCK: token.with_an_api_ahead(
+        github_app_token.Key.API_CLOCK: of_api.with_an_api_ahead(
             120, token.clock("node_clock"), token.clock("true_time"), accepted("api_clock")
         ),
-        github_app_token.Key.API_CLOCK_AND_CREDENTIAL: token.with_an_api_ahead(
+        github_app_token.Key.API_CLOCK_AND_CREDENTIAL: of_api.with_an_api_ahead(
             120, token.clock("node_clock"), token.clock("true_time"), token.bad_key("api_clock")
         ),
         github_app_token.Key.NOT_SEPARATED: tried(token.clock("node_clock")),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github import answers
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_signs import Seen, row_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import DOCUMENTED, ROWS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import Answer, AnswerKey, classify
 from hypothesis import given
@@ -323,7 +323,7 @@ def test_every_row_decides_for_one_of_these_answers():
         if row.phase
     ]
     seen = [*((asked, None) for asked in [*(asked for asked, _ in SEEN.values()), *phases]), client_id]
-    reached = [answers._row_of(answers._Seen(asked, issuer)) for asked, issuer in seen]
+    reached = [row_of(Seen(asked, issuer)) for asked, issuer in seen]
     assert [row.answer for row in ROWS if (row.statuses or row.phase) and row not in reached] == []
 
 

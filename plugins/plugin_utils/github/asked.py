@@ -1,0 +1,71 @@
+"""What a finding shows of an attempt: each request with its answer, and what was done otherwise than usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .answers import Answer, quoted
+
+_STEP_SHOWN = (
+    *(
+        "step",
+        "method",
+        "url",
+        "moved_to",
+        "proxy",
+        "sent_from",
+        "sent_to",
+        "status",
+        "message",
+        "documentation_url",
+        "body",
+    ),
+    *("error", "tries", "waited_s", "narrowed", "lacking", "installation_id", "owners", "owners_in_all"),
+)
+_NAMES_SHOWN = 100
+
+
+def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
+    """What was done otherwise than usual: a token that was not narrowed, and waiting for one that was fresh."""
+    steps: list[Mapping[str, Any]] = attempt.get("steps") or []
+    said = []
+    tokens = [step for step in steps if step["step"] == "token" and "narrowed" in step]
+    if tokens and tokens[-1].get("status") == 201:
+        wanted = {*tokens[0]["narrowed"], *(["repositories"] if app.get("repositories") else [])}
+        if left_out := sorted(wanted - set(tokens[-1]["narrowed"]), reverse=True):
+            refused = len(tokens) > 1
+            why = f"GitHub answered {quoted(tokens[0])!r}" if refused else "there are too many"
+            said.append(f"the token could not be narrowed to the {' and '.join(left_out)} ({why})")
+    longest = max(steps, key=lambda step: step.get("waited_s") or 0, default=None)
+    if longest is not None and longest.get("waited_s"):
+        tried = f"tried {longest.get('tries')} times within {longest['waited_s']:g} s"
+        said.append(f"a fresh token may take a while to be known, so it was {tried}")
+    return "".join(f"; {each}" for each in said)
+
+
+def unrevoked(attempts: Mapping[str, Any]) -> int:
+    """How many of the installation tokens that were minted GitHub did not say to have dropped."""
+    steps = [step for attempt in attempts.values() for step in attempt.get("steps") or []]
+    minted = [step for step in steps if step["step"] == "token" and step.get("status") == 201]
+    revoked = [step for step in steps if step["step"] == "revoke" and step.get("status") == 204]
+    return len(minted) - len(revoked)
+
+
+def shown(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
+    """The answer as seen: the class, GitHub's words, and each step; of a refusal all that it said, secrets redacted."""
+    attempt = attempt or {}
+    return {
+        "class": answer.kind,
+        "answer": answer.quote(),
+        "signed_for_s": attempt.get("signed_for_s"),
+        "node_wall_s": attempt.get("node_wall_s"),
+        **({"repositories": list(answer.repositories[:_NAMES_SHOWN])} if answer.repositories else {}),
+        "steps": [
+            {
+                **{key: step[key] for key in _STEP_SHOWN if step.get(key)},
+                **({"headers": step["headers"]} if (step.get("status") or 200) >= 300 or step.get("body") else {}),
+            }
+            for step in attempt.get("steps") or []
+        ],
+    }
