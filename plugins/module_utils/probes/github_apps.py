@@ -14,12 +14,13 @@ import json
 import time
 from collections import deque
 from contextlib import suppress
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..node.background import describe, gather, start
 from ..node.https import Connection, HttpsError, certificate_validity, tls_context
 from ..node.installation_token import FreshToken, Patience, lacking_of, longest_wait_s, ways_to_narrow
 from ..node.redaction import redact
+from ..node.redirects import moved_url
 
 USER_AGENT = "skewgate"
 KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type", "server", "via", "location")
@@ -214,6 +215,8 @@ class _Caller:
         def work():
             idle: list = []
             while left:
+                if _nobody_answers(list(found.values())):
+                    self.ends_mono_s = 0.0
                 with suppress(IndexError):  # another one took the last
                     repository = left.popleft()
                     found[repository] = self._reach(repository, headers, idle)
@@ -230,11 +233,11 @@ class _Caller:
         url = f"{self.git_url}/{quote(repository)}.git/info/refs?service=git-upload-pack"
         step, _ = self._exchange("repository", "GET", url, headers, repository=repository, idle=idle)
         for _ in range(GIT_REDIRECTS):
-            moved_url = _moved_url(step)
-            if not moved_url:
+            new_url = moved_url(step)
+            if not new_url:
                 break
-            step, _ = self._exchange("repository", "GET", moved_url, headers, repository=repository, idle=idle)
-            step["moved_to"] = moved_url.rpartition("/info/refs")[0]
+            step, _ = self._exchange("repository", "GET", new_url, headers, repository=repository, idle=idle)
+            step["moved_to"] = new_url.rpartition("/info/refs")[0]
         return step
 
     def _keep(self, steps):
@@ -328,7 +331,7 @@ class _Caller:
         """The reply on an idle connection, or on a new one where there is none or its server has closed it."""
         # A token that was minted is revoked, however late it is.
         if time.monotonic() > self.ends_mono_s + self.waited_s and step["step"] != "revoke":
-            raise HttpsError("time", "not asked: the time for this App was up")
+            raise HttpsError("time", "not asked: what came before took too long, or had no answer at all")
         used = idle.pop() if idle else None
         connection = used or Connection(url, tls_context(self.app.get("ca_pem")), self.timeout_s)
         step["proxy"] = connection.proxy
@@ -361,23 +364,9 @@ class _Caller:
         return redact(text, self.secrets)[:MAX_BODY_CHARS] if isinstance(text, str) else None
 
 
-def _moved_url(step: dict) -> str:
-    """Where a repository's redirect leads if the credential may be sent there: to the same server alone; "" for any other.
-
-    git follows a redirect of this request, and takes only one that ends as the request does (http.c, update_url_from_redirect).
-    """
-    location = step["headers"].get("location")
-    if step["status"] not in (301, 302, 303, 307, 308) or not location:
-        return ""
-    try:
-        asked, moved = urlsplit(step["url"]), urlsplit(urljoin(step["url"], location))
-        if (moved.scheme, moved.hostname, moved.port or 443) != (asked.scheme, asked.hostname, asked.port or 443):
-            return ""
-    except ValueError:
-        return ""
-    if not moved.path.endswith("/info/refs") or moved.query != asked.query:
-        return ""
-    return f"{asked.scheme}://{asked.netloc}{moved.path}?{moved.query}"
+def _nobody_answers(steps: list) -> bool:
+    """Whether so many had no answer that the others will have none either."""
+    return len(steps) >= 2 * CONNECTIONS and not any(step["status"] for step in steps)
 
 
 def _owner_and_id(row):
