@@ -147,5 +147,19 @@ def test_a_secret_that_the_client_could_not_use_is_one_finding_and_the_others_ar
     assert_no_key_in(run.output, secrets)
 
 
+def test_an_installation_is_looked_up_by_the_repositorys_owner_as_argo_cd_does(check: Runner, api: RunningApi) -> None:
+    secrets = secret_list(api.credentials.app_pem.read_text(), api.url)
+    for item in secrets["items"]:
+        item["data"].pop("githubAppInstallationID", None)
+    run = check(secrets, "skewgate", "check", *EXAMPLE)
+    assert run.status == 0, run.output
+    for node in NODES:
+        (app,) = run.finding(node, "github_app_token")["seen"]["apps"]
+        assert (app["name"], app["owner"]) == ("argocd/repo-deploy-config", "acme")
+    reached = {r["path"].split(".git/")[0].strip("/") for r in api.control.requests() if "info/refs" in r["path"]}
+    assert reached == set(REPOSITORIES)
+    assert api.control.tokens()["live"] == []
+
+
 def encoded(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
