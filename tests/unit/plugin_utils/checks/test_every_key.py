@@ -63,6 +63,7 @@ from tests.unit.plugin_utils.checks import test_check_github_app_token as token
 from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
 from tests.unit.plugin_utils.checks import test_token_where_the_api_is_off as of_api
 from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
+from tests.unit.plugin_utils.checks.test_check_unusable_apps import UNUSABLE
 from tests.unit.plugin_utils.daemons import recorded
 
 Records = dict[StrEnum, dict[str, Any]]
@@ -189,7 +190,7 @@ EXAMPLES: dict[Any, Records] = {
         github_app_token.Key.NOT_THE_CLOCK: tried(token.bad_key("now")),
         github_app_token.Key.NOT_JUDGED: tried(token.unreachable("now")),
         github_app_token.Key.NO_APP: tried(github_apps=[]),
-        github_app_token.Key.UNUSABLE: tried(github_apps=[token.UNUSABLE]),
+        github_app_token.Key.UNUSABLE: tried(github_apps=[UNUSABLE]),
     },
     next_boot: {
         next_boot.Key.MANAGER_UNKNOWN: booting(manager="other"),
