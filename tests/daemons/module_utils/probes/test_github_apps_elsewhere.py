@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.redaction import REDACTED
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
 
 from tests.daemons.module_utils.probes.apps import app_at, app_for, outline, sign, steps_of
@@ -60,7 +61,7 @@ def test_a_server_that_echoes_credentials_does_not_get_them_into_the_evidence(ap
         assert secret not in text
     refused = [step for step in returned[0]["attempts"][0]["steps"] if step["status"] == 403]
     assert refused
-    assert all(step["message"].endswith(f" {github_apps.REDACTED}") for step in refused)
+    assert all(step["message"].endswith(f" {REDACTED}") for step in refused)
     assert all(len(step["body"]) <= github_apps.MAX_BODY_CHARS for step in refused)
 
 
