@@ -43,6 +43,13 @@ def lacking_of(app: dict, granted) -> dict:
     return {name: level for name, level in app["permissions"].items() if _level(granted.get(name)) < _level(level)}
 
 
+def repositories_of(minted: dict) -> set:
+    """The full names of the repositories that the answer to a mint shows, in lower case; none if it was not narrowed to some."""
+    shown = minted.get("repositories")
+    rows = [row for row in shown if isinstance(row, dict)] if isinstance(shown, list) else []
+    return {str(row.get("full_name")).lower() for row in rows}
+
+
 def _level(given) -> int:
     """A permission's level as a number; 0: none."""
     return LEVELS.index(given) + 1 if given in LEVELS else 0

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from ..node.background import describe, gather, start
 from ..node.https import Connection, HttpsError, certificate_validity, tls_context
-from ..node.installation_token import FreshToken, Patience, lacking_of, longest_wait_s, ways_to_narrow
+from ..node.installation_token import FreshToken, Patience, lacking_of, longest_wait_s, repositories_of, ways_to_narrow
 from ..node.redaction import redact
 from ..node.redirects import moved_url
 
@@ -122,14 +122,15 @@ class _Caller:
             # GitHub shows a suspended installation with 200, and refuses only what is done with it.
             step["suspended"] = bool(said.get("suspended_at"))
             return
-        token = self._mint(installation, jwt)
+        token, granted = self._mint(installation, jwt)
         if token is None:
             return
         self.secrets.append(token)
         minted = self.steps[-1]
         fresh = FreshToken(self.patience, bool(minted["narrowed"]))
-        # GitHub itself says at the mint whether the repositories are granted, unless it was not asked for them.
-        unproved = self.app["depth"] == "repository" or "repositories" not in minted["narrowed"]
+        # GitHub itself shows at the mint which repositories are granted. It was asked for names without owners.
+        asked = {repository.lower() for repository in self.app["repositories"]}
+        unproved = self.app["depth"] == "repository" or not asked <= granted
         try:
             if unproved and not minted.get("lacking"):
                 self._reach_repositories(token, fresh)
@@ -162,8 +163,8 @@ class _Caller:
         step["owners_in_all"] = len(owners)
         return None
 
-    def _mint(self, installation: str, jwt: str):
-        """An installation token, narrowed as far as GitHub does it; None if there is none.
+    def _mint(self, installation: str, jwt: str) -> tuple:
+        """An installation token, narrowed as far as GitHub does it, and the repositories that it shows; None if there is none.
 
         One and the same status refuses what is not granted and what is too much to narrow a token to, and a client that does
         not narrow its tokens meets neither. So each refusal narrows less, unless a permission is not granted.
@@ -179,17 +180,17 @@ class _Caller:
                 lacking = lacking_of(self.app, _json_object(shown).get("permissions"))
             if lacking:
                 step["lacking"] = lacking
-                return None
+                return None, set()
         if step["status"] is None or not 200 <= step["status"] < 300:
-            return None
+            return None, set()
         said = _json_object(content)
         token = said.get("token")
         if not isinstance(token, str) or not token:
             step["error"] = _not_github(f"{step['status']}, but the answer has no token")
-            return None
-        if "permissions" not in narrowed:
-            step["lacking"] = lacking_of(self.app, said.get("permissions"))
-        return token
+            return None, set()
+        if missing := lacking_of(self.app, said.get("permissions")):
+            step["lacking"] = missing
+        return token, repositories_of(said)
 
     def _reach_repositories(self, token: str, fresh: FreshToken):
         """One fetch's first request for each repository; waiting for a fresh token is shared among them."""

@@ -529,7 +529,7 @@ ROWS = (
     Row(
         key=AnswerKey.PERMISSION_NOT_GRANTED,
         kind="access",
-        answer="422 at the mint, or a token that was not narrowed, while GET of the installation shows fewer permissions",
+        answer="422 at the mint while GET of the installation shows fewer permissions; or a token with fewer",
         meaning="the installation lacks {lacking}",
         remedy=f"{INSTALLATION_SETTINGS}, and grant {{lacking}}, or ask for less under permissions in gate_github_apps.",
         source="PyGithub testGetAccessTokenWithInvalidPermissions (recorded)",

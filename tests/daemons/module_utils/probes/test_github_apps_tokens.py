@@ -164,6 +164,21 @@ def test_every_repository_is_tried_and_each_one_out_of_reach_is_known(api, depth
     }
 
 
+@pytest.mark.parametrize(("stranger", "status"), [("other/deploy-config", 404), ("upstream/charts", 200)])
+def test_a_repository_of_another_owner_is_not_taken_for_the_installations_of_the_same_name(api, stranger, status):
+    steps = steps_of(app_for(api, depth="token", repositories=["acme/charts", stranger]))
+    assert reached(steps)[stranger] == status
+    assert outline(steps)[-1] == ("revoke", 204)
+
+
+def test_a_permission_that_the_token_does_not_have_is_named_though_the_mint_was_accepted(api):
+    body = '{"token": "ghs_of_a_lab", "permissions": {"metadata": "read"}}'
+    api.control.script("POST", "/app/installations/*", status=201, body=body)
+    steps = steps_of(app_for(api, depth="token", repositories=[]))
+    assert steps[0]["lacking"] == {"contents": "read"}
+    assert [step["step"] for step in steps] == ["token", "revoke"]
+
+
 @pytest.mark.parametrize(
     ("permissions", "lacking"),
     [

@@ -120,14 +120,14 @@ def test_a_dead_api_does_not_cost_the_other_apps(api, serve_tcp):
 
 
 def test_neither_jwt_nor_token_is_in_what_is_returned(api, monkeypatch):
-    minted: list[str] = []
+    minted: list[tuple[str, set[str]]] = []
     mint = github_apps._Caller._mint
     monkeypatch.setattr(github_apps._Caller, "_mint", lambda *given: minted.append(mint(*given)) or minted[-1])
     for form in github_api.TOKEN_FORMS:
         api.control.set_token_form(form)
         app = app_for(api)
         returned = json.dumps(github_apps.collect([app], 5))
-        token = minted.pop()
+        token, _repositories = minted.pop()
         assert len(token) >= 36
         for secret in (app["attempts"][0]["jwt"], token, base64.b64encode(f"x-access-token:{token}".encode()).decode()):
             assert secret not in returned
