@@ -213,12 +213,16 @@ class _Api:
         return urlsplit(self.url).netloc
 
     @classmethod
-    def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, policy: Policy) -> _Api:
-        """``reading_s``: node minus API, by which this API judges what is signed on the node."""
-        outcomes = [profile.client_outcome(reading_s) for profile in policy.profiles]
+    def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, of_node: Outcome, policy: Policy) -> _Api:
+        """``reading_s``: node minus API, by which this API judges what is signed on the node.
+
+        A right clock is what it has to accept, so the clock of a node that is off itself says nothing against it.
+        """
+        ahead_s = estimate.api_ahead_s(url) or reading_s
+        met = [Interval(-ahead_s.high, -ahead_s.low), *([reading_s] if of_node == "pass" else [])]
+        outcomes = [min(map(p.client_outcome, met), key=_WORST_FIRST.index) for p in policy.profiles]
         names = [profile.name for profile, outcome in zip(policy.profiles, outcomes, strict=True) if outcome != "pass"]
-        worst = min(outcomes, key=_WORST_FIRST.index)
-        return cls(url, estimate.api_ahead_s(url) or reading_s, worst, tuple(dict.fromkeys(names)))
+        return cls(url, ahead_s, min(outcomes, key=_WORST_FIRST.index), tuple(dict.fromkeys(names)))
 
 
 def _seen_of_client(profile: ClientProfile) -> dict[str, Any]:
@@ -266,8 +270,8 @@ def judge(record: Record, policy: Policy) -> Finding:
         "other_limits_that_would_pass": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "pass"),
         "other_limits_that_would_fail": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "fail"),
     }
-    apis = [_Api.judged(estimate, url, reading_s, policy) for url, reading_s in estimate.contradicted_apis.items()]
     of_node = min((row.outcome for row in rows), key=_WORST_FIRST.index)
+    apis = [_Api.judged(estimate, url, near, of_node, policy) for url, near in estimate.contradicted_apis.items()]
     state = min((of_node, *(api.outcome for api in apis)), key=_WORST_FIRST.index)
     worst = [row for row in rows if row.outcome == of_node != "pass"]
     wrong_apis = [api for api in apis if api.outcome != "pass"]

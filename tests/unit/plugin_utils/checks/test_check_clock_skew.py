@@ -463,6 +463,26 @@ def test_a_node_and_an_api_that_are_both_off_are_both_named_and_the_node_can_be_
     assert not finding.beyond_remediation
 
 
+@pytest.mark.parametrize(("api_ahead_s", "skew_s"), [(20, -612.0), (20, 100.0), (-20, 40.0)])
+def test_an_api_is_not_blamed_for_what_only_the_nodes_clock_breaks(api_ahead_s, skew_s):
+    finding = where_the_api_is_ahead(api_ahead_s, skew_s)
+    assert (finding.state, finding.keys) == ("fail", (Key.BEYOND,))
+    assert "Management Console" not in finding.remedy
+
+
+@pytest.mark.parametrize(("api_ahead_s", "skew_s"), [(-120, -100.0), (120, 100.0)])
+def test_an_api_that_is_off_as_the_node_is_named_before_the_node_is_fixed(api_ahead_s, skew_s):
+    finding = where_the_api_is_ahead(api_ahead_s, skew_s)
+    assert (finding.state, finding.keys) == ("fail", (Key.BEYOND, Key.API_CLOCK))
+    assert not finding.beyond_remediation
+
+
+def test_a_clock_within_all_budgets_is_still_refused_by_an_api_that_it_is_too_far_from():
+    finding = where_the_api_is_ahead(-20, 20.0)
+    assert (finding.state, finding.keys) == ("fail", (Key.API_CLOCK,))
+    assert finding.beyond_remediation
+
+
 def test_a_node_at_the_edge_beside_a_wrong_api_is_called_at_the_edge():
     finding = where_the_api_is_ahead(700, 30.5)
     assert (finding.state, finding.keys) == ("fail", (Key.AT_THE_EDGE, Key.API_CLOCK))
