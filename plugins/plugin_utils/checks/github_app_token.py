@@ -127,6 +127,11 @@ _COMPARE_CLOCKS = (
     "-i ^date; date -u`) and with a clock that you trust. If gate_ntp_servers names two or more NTP servers that are independent "
     "of each other, the check shows whose it is."
 )
+_WHY_SOMETIMES = "GitHub refuses some of what clients sign with this clock, and accepts the rest."
+_COMPARE_MACHINES = (
+    "Ask {0} for its time some ten times (`curl -sI https://{0} | grep -i ^date; date -u`), and fix the clock of the machine "
+    "behind it whose time differs; then check again."
+)
 _FIX_CERTIFICATE = "Have the certificate of {} renewed, and check again."
 _COMPARE_CERTIFICATE = (
     "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
@@ -155,6 +160,8 @@ class Clocks:
     measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the signature before the times, and so
     says nothing of a clock that is wrong as well. ``node_is_too_far_ahead``: the JWT of the node's clock was not signed, and
     GitHub would refuse it. ``only_api_contradicts``: nothing but the API's own ``Date`` contradicts the node's clock.
+    ``only_of_some_machines``: what the API's ``Date`` rests on, if GitHub would accept the node's clock by the measured skew, but
+    not all machines that gave that ``Date``.
     """
 
     api_url: str
@@ -162,6 +169,7 @@ class Clocks:
     node_is_off: bool
     node_is_too_far_ahead: bool
     only_api_contradicts: bool
+    only_of_some_machines: str
 
 
 def judge(record: Record, policy: Policy) -> Finding:
@@ -230,6 +238,7 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
             node_is_off=clock_is_off,
             node_is_too_far_ahead=too_far_ahead,
             only_api_contradicts=_only_api_contradicts(app["api_url"], record, policy),
+            only_of_some_machines=_only_of_some_machines(app["api_url"], record, policy),
         )
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
@@ -302,6 +311,12 @@ def _blame_for_times(quoted: str, true_time: Answer, api_clock: Answer | None, c
             "controller's clock agrees with the node's, and no other reference tells which is right"
         )
         return Blame("fail", Key.NOT_SEPARATED, what, _WHY["clock"], _COMPARE_CLOCKS.format(host))
+    if true_time.kind == "accepted" and clocks.only_of_some_machines and not clocks.node_is_too_far_ahead:
+        what = (
+            f"could not be separated: {quoted}, and accepted a JWT of the true time; but the node's clock is right, by its "
+            f"references: several machines answer for {host} (its Date: {clocks.only_of_some_machines})"
+        )
+        return Blame("fail", Key.NOT_SEPARATED, what, _WHY_SOMETIMES, _COMPARE_MACHINES.format(host))
     if true_time.kind == "accepted":
         what = f"the clock is the sole cause: {quoted}, and GitHub accepted a JWT of the true time from the same node"
         return Blame("fail", Key.CLOCK, what, _WHY["clock"], _FIX_CLOCK)
@@ -389,6 +404,11 @@ def _clock_is_off(record: Record, policy: Policy) -> bool:
     return skew_s is not None and policy.signing_profile.jwt_outcome(skew_s) == "fail"
 
 
+def _date_name(api_url: str) -> str:
+    """How the API's ``Date`` is called among the references."""
+    return f"date {date_url(api_url)}"
+
+
 def _api_ahead_s(api_url: str, record: Record) -> Interval | None:
     """API minus true time, if the other references of the node, or those of the controller, contradict the API's Date."""
     url, measured = date_url(api_url), measured_of(record.data.get("controller"))
@@ -400,11 +420,26 @@ def _only_api_contradicts(api_url: str, record: Record, policy: Policy) -> bool:
     if is_hosted(api_url) or record.skew.unknown is not UnknownSkew.DISAGREE:
         return False
     readings = {r.name: r.skew_s for r in record.skew.references if r.skew_s}
-    date_s, controller_s = readings.get(f"date {date_url(api_url)}"), readings.get(CONTROLLER)
+    date_s, controller_s = readings.get(_date_name(api_url)), readings.get(CONTROLLER)
     if date_s is None or controller_s is None or len(readings) > 2:
         return False
     outcome = policy.signing_profile.jwt_outcome
     return outcome(controller_s) == "pass" and outcome(date_s) != "pass"
+
+
+def _only_of_some_machines(api_url: str, record: Record, policy: Policy) -> str:
+    """What the API's Date rests on, if the skew is within the client's budget, and part of what that Date allows is not."""
+    skew_s, outcome = record.skew.skew_s, policy.signing_profile.jwt_outcome
+    if skew_s is None or outcome(skew_s) != "pass":
+        return ""
+    return next(
+        (
+            r.detail
+            for r in record.skew.references
+            if r.name == _date_name(api_url) and r.skew_s and r.skew_s.overlaps(skew_s) and outcome(r.skew_s) != "pass"
+        ),
+        "",
+    )
 
 
 def _is_too_far_ahead(record: Record, policy: Policy) -> bool:

@@ -128,3 +128,13 @@ def test_the_controllers_references_count_where_the_nodes_own_can_not_tell():
     tried = clock("now"), clock("node_clock"), clock("true_time"), accepted("api_clock")
     finding = where_the_api_is_ahead(120, *tried, servers=(), controller=controller)
     assert finding.keys == (Key.API_CLOCK, AnswerKey.CLOCK)
+
+
+def test_if_the_api_is_several_machines_of_which_one_is_off_the_nodes_right_clock_is_not_blamed():
+    answers = [date_answer(0.0, api_off_s=off_s) for off_s in (0, 300)]
+    two_machines = {"apis": [date_api(*answers, url=f"{GHES}/rate_limit")]}
+    taken = with_an_api_ahead(0.0, clock("now"), clock("node_clock"), accepted("true_time"))
+    finding = finding_of(github_app_token, {**taken, "evidence": {**taken["evidence"], "api_date": two_machines}})
+    assert (finding.state, finding.keys) == ("fail", (Key.NOT_SEPARATED, AnswerKey.CLOCK))
+    assert not unsaid(finding.summary, "ghes.example.net", "298.980 s apart")
+    assert "remediate" not in finding.remedy
