@@ -77,6 +77,7 @@ def test_every_section_that_the_module_takes_has_a_form_of_its_own():
         (("chrony", "commands", "tracking", "stdout"), "x" * (MAX_TEXT + 1), "expected a text of at most 300000 characters"),
         (("chrony", "commands", "tracking", "stdout"), "\x1b" * MAX_TEXT, "expected a text of at most 300000 characters"),
         (("github_apps", 0, "attempts", 0, "steps", 0, "status"), 1, "[0].attempts[0].steps[0].status"),
+        (("github_apps", 0, "attempts", 0, "steps", 0, "duration_s"), 10**400, "found a number that is too large"),
         (("chrony", "commands", "tracking", "stdout"), "x\n" * 3001, "expected a text of at most 3000 lines"),
         (("chrony", "config", "files"), [{"path": n, "text": "allow\n" * 1501} for n in "ab"], "in all files, found 3002"),
         (("boot", "uptime_s"), "long", "found a text of 4 characters"),
