@@ -238,6 +238,13 @@ def test_a_node_waits_for_its_turn_to_mint_before_it_signs(collection, depth, wa
     assert signed_for_s == pytest.approx(world.true_s - CALL_S, abs=3)
 
 
+def test_a_node_waits_for_a_third_jwt_too_where_the_least_limit_is_two_a_minute(collection):
+    world = World(github_off_s=700)
+    record = collection(world, per_minute=2).take()
+    assert [label for label, _ in answers(record)] == ["now", "node_clock", "true_time", "api_clock"]
+    assert sum(world.waits_s) >= 60
+
+
 REFUSED_TWICE = [step("token", 422), step("granted"), step("token", 422), step("token", 201), step("revoke", 204)]
 
 
