@@ -337,7 +337,7 @@ def _blame_api(quoted: str, api_clock: Answer | None, clocks: Clocks) -> Blame:
     """GitHub refused the true time, and independent references contradict the API's clock."""
     host, off = urlsplit(clocks.api_url).netloc, skew_text(clocks.api_ahead_s) if clocks.api_ahead_s else ""
     whose = "GitHub's clock or the other references" if is_hosted(clocks.api_url) else "the API's clock"
-    what = f"{quoted}, to a JWT of the true time as well; the clock of {host} is {off}, by the other references"
+    what = f"{quoted}; GitHub refused a JWT of the true time as well; the clock of {host} is {off}, by the other references"
     if clocks.node_is_off:
         what += "; the node's clock is off too, see clock_skew"
     remedy = of_api.remedy(clocks.api_url)

@@ -31,7 +31,7 @@ def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
     steps: list[Mapping[str, Any]] = attempt.get("steps") or []
     said = []
     tokens = [step for step in steps if step["step"] == "token" and "narrowed" in step]
-    if tokens and tokens[-1].get("status") == 201:
+    if tokens and tokens[-1].get("status") in range(200, 300):
         wanted = {*tokens[0]["narrowed"], *(["repositories"] if app.get("repositories") else [])}
         if left_out := sorted(wanted - set(tokens[-1]["narrowed"]), reverse=True):
             refused = len(tokens) > 1
@@ -46,10 +46,9 @@ def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
 
 def unrevoked(attempts: Mapping[str, Any]) -> int:
     """How many of the installation tokens that were minted GitHub did not say to have dropped."""
-    steps = [step for attempt in attempts.values() for step in attempt.get("steps") or []]
-    minted = [step for step in steps if step["step"] == "token" and step.get("status") == 201]
-    revoked = [step for step in steps if step["step"] == "revoke" and step.get("status") == 204]
-    return len(minted) - len(revoked)
+    done = [s for a in attempts.values() for s in a.get("steps") or [] if s.get("status") in range(200, 300)]
+    names = [s["step"] for s in done if not s.get("error")]
+    return max(0, names.count("token") - names.count("revoke"))
 
 
 def shown(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:

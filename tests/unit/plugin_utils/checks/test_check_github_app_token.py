@@ -306,6 +306,12 @@ def test_a_token_that_could_not_be_revoked_is_told_and_refuses_nothing(revoked, 
     assert (" 1 " in finding.summary) == told
 
 
+@pytest.mark.parametrize(("minted", "revoked", "told"), [(200, 204, False), (200, 500, True), (201, 200, False)])
+def test_any_success_of_the_mint_or_of_the_revocation_counts(minted, revoked, told):
+    finding = judge(attempt("now", step("token", minted), repository_step(), step("revoke", revoked)))
+    assert ("could not be revoked" in finding.summary) == told
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

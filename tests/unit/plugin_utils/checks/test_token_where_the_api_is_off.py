@@ -87,6 +87,15 @@ def test_a_node_that_is_off_too_does_not_hide_the_apis_clock():
     assert "clock_skew" in finding.summary
 
 
+def test_a_node_too_far_ahead_for_a_jwt_is_not_said_to_have_sent_one_where_the_apis_clock_is_wrong():
+    withheld = attempt("node_clock", sent=False, not_sent_because="late", withheld=AnswerKey.TOO_FAR_AHEAD)
+    finding = where_the_api_is_ahead(
+        -120, not_sent(), clock("true_time"), accepted("api_clock"), withheld, skew_s=700.0
+    )
+    assert finding.keys == (Key.API_CLOCK, AnswerKey.TOO_FAR_AHEAD)
+    assert not unsaid(finding.summary, "was not sent (late); GitHub refused a JWT of the true time")
+
+
 def test_an_api_that_accepts_the_true_time_is_not_blamed_for_a_clock_that_is_a_little_off():
     finding = where_the_api_is_ahead(10, not_sent(), clock("node_clock"), accepted("true_time"), skew_s=-612.0)
     assert finding.keys == (Key.CLOCK,)
