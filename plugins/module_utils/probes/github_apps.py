@@ -17,6 +17,7 @@ from contextlib import suppress
 from urllib.parse import quote, urlsplit
 
 from ..node.background import describe, gather, start
+from ..node.git_answer import said_instead
 from ..node.https import Connection, HttpsError, certificate_validity, tls_context
 from ..node.installation_token import FreshToken, Patience, lacking_of, longest_wait_s, repositories_of, ways_to_narrow
 from ..node.redaction import redact
@@ -24,7 +25,6 @@ from ..node.redirects import moved_url
 
 USER_AGENT = "skewgate"
 KEPT_HEADERS = ("date", "retry-after", "x-github-request-id", "content-type", "server", "via", "location")
-GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"  # git's http-protocol documentation
 MAX_BODY_CHARS = 2000
 MAX_GIT_BYTES = 64 * 1024
 # Of a renamed repository; it may have been renamed more than once.
@@ -246,7 +246,7 @@ class _Caller:
         alike: dict = {}
         for number, step in enumerate(steps):
             error = step["error"] or {}
-            seen = (step["status"], step["headers"].get("content-type"), step.get("moved_to"))
+            seen = (step["status"], step["headers"].get("content-type"), bool(step["body"]), step.get("moved_to"))
             answer = (*seen, step["tries"], error.get("phase"))
             if number < MAX_REPOSITORY_STEPS or answer not in alike:
                 self.steps.append(step)
@@ -317,8 +317,8 @@ class _Caller:
             step["headers"] = self._kept(reply.headers)
             if 200 <= reply.status < 300:
                 answer = reply.body
-                if name == "repository" and reply.headers.get("content-type") != GIT_ADVERTISEMENT:
-                    step["body"] = self._shown(answer.decode("utf-8", "replace"))
+                if name == "repository":
+                    step["body"] = self._shown(said_instead(reply.headers.get("content-type"), answer))
             else:
                 step.update(self._refusal(reply.body))
         step["duration_s"] = round(time.monotonic() - begun_s, 6)

@@ -116,7 +116,10 @@ def straight(text: str) -> str:
 
 # Signs
 
-OF_SUCCESSES = (Sign.SUSPENDED, Sign.LACKS_PERMISSIONS, Sign.OWNERS_CUT_OFF, Sign.NO_SUCH_OWNER, Sign.NOT_OF_GIT)
+OF_SUCCESSES = (
+    *(Sign.SUSPENDED, Sign.LACKS_PERMISSIONS, Sign.OWNERS_CUT_OFF, Sign.NO_SUCH_OWNER),
+    *(Sign.NOT_OF_GIT, Sign.GIT_ERROR),
+)
 """What a success may still have."""
 
 
@@ -140,8 +143,9 @@ def _has(sign: Sign | None, seen: Seen) -> bool:
             return bool(seen.step.get("cut_off")) and not seen.step.get("installation_id")
         case Sign.NO_SUCH_OWNER:
             return "owners" in seen.step and not seen.step.get("installation_id")
-        case Sign.NOT_OF_GIT:
-            return seen.header("content-type") != GIT_ADVERTISEMENT
+        case Sign.NOT_OF_GIT | Sign.GIT_ERROR:  # of references, no body is kept
+            of_git = seen.header("content-type") == GIT_ADVERTISEMENT
+            return not of_git if sign is Sign.NOT_OF_GIT else of_git and bool(seen.step.get("body"))
         case Sign.TO_LOGIN:
             place = seen.location
             return not place.path.endswith("/info/refs") and bool(TO_LOGIN.search(f"{place.hostname} {place.path}"))

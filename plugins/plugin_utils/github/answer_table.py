@@ -91,6 +91,7 @@ class Sign(StrEnum):
     OWNERS_CUT_OFF = "owners_cut_off"
     NO_SUCH_OWNER = "no_such_owner"
     NOT_OF_GIT = "not_of_git"
+    GIT_ERROR = "git_error"
     TO_LOGIN = "to_login"
     TO_HTTP = "to_http"
     TO_ANOTHER_HOST = "to_another_host"
@@ -480,6 +481,17 @@ ROWS = (
         statuses=REDIRECTED,
     ),
     # git
+    Row(
+        key=AnswerKey.SERVER_ERROR,
+        kind="unclear",
+        answer="200 in git's form, with a line `ERR ...` in place of the references",
+        meaning="git's server answered with an error",
+        remedy="See https://www.githubstatus.com, or your GitHub Enterprise Server. {read_it}",
+        source="git's pack-protocol documentation",
+        at=GIT,
+        statuses=SUCCESS,
+        sign=Sign.GIT_ERROR,
+    ),
     Row(
         key=AnswerKey.NOT_GIT,
         kind="unclear",

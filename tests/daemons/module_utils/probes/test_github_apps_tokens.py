@@ -6,8 +6,9 @@ import time
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import installation_token
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.git_answer import ADVERTISEMENT
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey, classify
 
 from tests.daemons.module_utils.probes.apps import app_for, attempt, outline, steps_of
 from tests.lab.github_api import OWNER, PUBLIC_REPOSITORIES, RunningApi
@@ -240,6 +241,20 @@ def test_more_than_500_repositories_are_reached_without_asking_for_them_first(ap
     assert narrowed(steps) == [(201, ["permissions"])]
     assert reached(steps) == {**dict.fromkeys(many(501), 200), "acme/secret": 404}
     assert len(steps) < 30
+
+
+@pytest.mark.parametrize("before", ["", "001e# service=git-upload-pack\n0000"])
+@pytest.mark.parametrize("count", [1, 30])
+def test_an_error_in_gits_own_form_is_no_repository_that_was_reached(api, before, count):
+    api.control.set_repositories(count)
+    said = "ERR Storage server temporarily offline.\n"
+    headers = {"content-type": ADVERTISEMENT}
+    last = many(count)[-1]
+    body = f"{before}{len(said) + 4:04x}{said}0000"
+    api.control.script("GET", f"/{last}.git/*", status=200, body=body, headers=headers)
+    answer = classify({"sent": True, "steps": steps_of(app_for(api, repositories=many(count)))})
+    assert (answer.kind, answer.key, answer.repositories) == ("unclear", AnswerKey.SERVER_ERROR, (last,))
+    assert answer.quote() == "200 Storage server temporarily offline."
 
 
 # How long it lasts

@@ -180,6 +180,10 @@ SEEN = {  # what is answered, and the key
     "a web server's own 404": (from_git(404, "404 page not found"), AnswerKey.UNKNOWN_ANSWER),
     "a page at git": (page(404, name="repository"), AnswerKey.NOT_GIT),
     "a page with 200 at git": (page(200, name="repository"), AnswerKey.NOT_GIT),
+    "an error in git's form": (
+        repository_step(200, body="Storage server temporarily offline"),
+        AnswerKey.SERVER_ERROR,
+    ),
     # limits
     "abuse detection": (from_api(403, ABUSE), AnswerKey.RATE_LIMIT),
     "secondary": (from_api(403, SECONDARY), AnswerKey.RATE_LIMIT),
