@@ -43,6 +43,7 @@ from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import CONTROLLER, SkewEstimate, UnknownSkew
 from ..github.client_profiles import CLOCK_GRAIN_S, ClientProfile, Outcome
+from ..github.fields import is_hosted
 from ..model import api_clock as of_api
 from ..model.drift import Drift, measured_drift
 from ..model.finding import Finding, State
@@ -302,7 +303,7 @@ def _unknown(estimate: SkewEstimate) -> Finding:
     unknown = estimate.unknown or UnknownSkew.UNREADABLE
     key, cause, remedy = Key(f"unknown_{unknown}"), _CAUSE_UNKNOWN[unknown], _REMEDY_UNKNOWN[unknown]
     summary = f"the skew is unknown: {estimate.unknown_because}"
-    if estimate.controller_is_off and estimate.controller_skew_s:
+    if estimate.controller_is_off and estimate.controller_skew_s and not _is_between_two(estimate):
         key, cause = Key.CONTROLLER_DISAGREES, "the controller's clock and the references disagree"
         summary += f"; by the references the controller is {skew_text(estimate.controller_skew_s)}"
         remedy = f"See that the controller's own clock is right. {remedy}"
@@ -310,6 +311,12 @@ def _unknown(estimate: SkewEstimate) -> Finding:
     return Finding(
         state="inconclusive", summary=summary, why=why, remedy=remedy, seen=estimate.seen(), keys=(key,), cause=cause
     )
+
+
+def _is_between_two(estimate: SkewEstimate) -> bool:
+    """Whether the controller is contradicted by nothing but the Date of an API that GitHub does not run: either may be wrong."""
+    others = [r for r in estimate.references if r.skew_s and r.name != CONTROLLER]
+    return all(r.kind == "date" and not is_hosted(r.of) for r in others) and len(others) == 1
 
 
 _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}

@@ -269,6 +269,21 @@ def test_a_controller_that_is_outvoted_is_told_how_far_it_is_off():
     assert finding.seen["controller_skew_s"]["low"] == pytest.approx(-613, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://ghes.example.net/api/v3", Key.UNKNOWN_DISAGREE),
+        ("https://api.github.com", Key.CONTROLLER_DISAGREES),
+    ],
+)
+@pytest.mark.parametrize("api_ahead_s", [-700, 120])
+def test_the_controller_is_not_blamed_by_the_date_of_a_ghes_alone(api_ahead_s, url, key):
+    api = date_api(date_answer(0.0, api_off_s=api_ahead_s), url=f"{url}/rate_limit")
+    finding = judge(0.0, ntp={"servers": []}, api_date={"apis": [api]})
+    assert (finding.state, finding.keys) == ("inconclusive", (key,))
+    assert ("controller's own clock" in finding.remedy) == (key is Key.CONTROLLER_DISAGREES)
+
+
 def test_one_server_against_the_controller_admits_nothing_and_says_what_to_add():
     finding = with_controller_off_by(45.0, ntp_server("a", ntp_sample()))
     assert (finding.state, finding.keys) == ("inconclusive", (Key.CONTROLLER_DISAGREES,))
