@@ -15,7 +15,8 @@ def said_instead(content_type, body: bytes):
 
     A git server may refuse with 200 too, by a line that begins with ERR (git's pack-protocol documentation).
     """
-    if content_type != ADVERTISEMENT:
+    # git looks at the media type alone, in any case (its http.c, extract_content_type).
+    if (content_type or "").partition(";")[0].strip().lower() != ADVERTISEMENT:
         return body.decode("utf-8", "replace")
     for line in _first_lines(body):
         if line.startswith(b"ERR "):

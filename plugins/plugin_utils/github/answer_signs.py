@@ -144,7 +144,7 @@ def _has(sign: Sign | None, seen: Seen) -> bool:
         case Sign.NO_SUCH_OWNER:
             return "owners" in seen.step and not seen.step.get("installation_id")
         case Sign.NOT_OF_GIT | Sign.GIT_ERROR:  # of references, no body is kept
-            of_git = seen.header("content-type") == GIT_ADVERTISEMENT
+            of_git = seen.header("content-type").partition(";")[0].strip().lower() == GIT_ADVERTISEMENT
             return not of_git if sign is Sign.NOT_OF_GIT else of_git and bool(seen.step.get("body"))
         case Sign.TO_LOGIN:
             place = seen.location

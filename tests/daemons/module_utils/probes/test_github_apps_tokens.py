@@ -257,6 +257,11 @@ def test_an_error_in_gits_own_form_is_no_repository_that_was_reached(api, before
     assert answer.quote() == "200 Storage server temporarily offline."
 
 
+def test_a_proxy_that_adds_a_charset_to_gits_media_type_is_no_reason_to_refuse(api):
+    api.control.script("GET", "/acme/*", headers={"content-type": f"{ADVERTISEMENT.title()}; charset=utf-8"})
+    assert classify({"sent": True, "steps": steps_of(app_for(api))}).kind == "accepted"
+
+
 # How long it lasts
 
 
