@@ -275,8 +275,8 @@ def _text_problem(text: Any) -> bool:
     """Whether it is no sentence for a report."""
     if not isinstance(text, str) or not text or len(text) > _LONGEST_NOTE or unprintable(text):
         return True
-    # The sentences of this collection name the lines of a PEM and long commands; a key's own lines are longer words.
-    return any(len(word) > 100 or may_be_secret(word) for word in text.replace("-----", "").split())
+    # The sentences of this collection name the lines of a PEM, and quote what may be shown.
+    return any(may_be_secret(word.strip("'\"(),;:")) for word in text.replace("-----", "").split())
 
 
 def unknown_keys(row: Mapping[Any, Any], known: tuple[str, ...]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...boundary.values import may_be_secret
 from ..fields import git_url_of
 from ..key_faults import Fault
 from .credentials import Credential, Entries, SecretKeys, credential_of, repository_of, shown, with_own_names
@@ -173,7 +174,7 @@ def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
             host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname or "")
         except ValueError:
             host = ""
-        named = f" {host}" if re.fullmatch(r"[\w.:-]+", host, re.ASCII) else ""
+        named = f" {host}" if re.fullmatch(r"[\w.:-]+", host, re.ASCII) and not may_be_secret(host) else ""
         but = ", but for the hosts in noProxy" if values.get("noProxy") else ""
         yield (
             f"Argo CD goes through the proxy{named} of Secret {label}{but}; the check goes the node's own way, or that of "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...boundary.values import is_placeholder
+from ...boundary.values import is_placeholder, may_be_secret
 from ..fields import DEFAULT_API_URL, git_url_of, read_api_url, read_client_id, read_repositories
 from ..go_pem import GoRefusesError, read_key
 from ..key_faults import Fault, KeyFault, faults_of
@@ -338,6 +338,6 @@ def shown(url: object) -> str:
     text = str(url or "")
     if not text:
         return "found none"
-    if len(text) > 100 or not re.fullmatch(r"[\w.:/@~+-]+", text) or re.search(r"://.*@", text):
+    if not re.fullmatch(r"[\w.:/@~+-]+", text) or may_be_secret(text):
         return "found text that is not shown, since it may hold a secret"
     return f"found {text!r}"

@@ -8,7 +8,7 @@ from typing import Any
 from ..key_faults import Fault
 from .credentials import Credential, Entries, SecretKeys, credential_of, repository_of, shown, with_own_names
 from .faults import Faults, SecretFault
-from .objects import Secret, mapping, name_of, not_base64, objects_of, secrets_of
+from .objects import Secret, label_of, mapping, name_of, not_base64, objects_of, secrets_of
 
 KEYS = SecretKeys(
     "githubAppID",
@@ -38,7 +38,7 @@ def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, 
             continue
         spec = mapping(item.get("spec"))
         namespace, name = name_of(item)
-        label, secret_name = f"GitRepository {namespace}/{name}", mapping(spec.get("secretRef")).get("name")
+        label, secret_name = f"GitRepository {label_of(namespace, name)}", mapping(spec.get("secretRef")).get("name")
         secret = by_name.get((namespace, str(secret_name)))
         if spec.get("provider") != "github":
             if secret is not None:
@@ -79,7 +79,7 @@ def _not_given(namespace: str, secret_name: object) -> Fault:
             "Add spec.secretRef with the name of the Secret that has the GitHub App, or set spec.provider to generic."
         )
         return Fault(SecretFault.NOT_GIVEN, "spec.secretRef is missing, which spec.provider github needs", remedy)
-    found = f"no Secret {namespace}/{secret_name} with a GitHub App is among those given"
+    found = f"no Secret {label_of(namespace, str(secret_name))} with a GitHub App is among those given"
     remedy = "Give the Secrets of its namespace too (`kubectl get secrets,gitrepositories`), or make the Secret."
     return Fault(SecretFault.NOT_GIVEN, found, remedy)
 

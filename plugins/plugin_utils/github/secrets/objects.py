@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from ...boundary.settings import SettingsError
+from ...boundary.values import label_problem
 from ..key_faults import Fault
 from .faults import SecretFault
 
@@ -20,6 +21,9 @@ ARGOCD_TYPE = "argocd.argoproj.io/secret-type"
 REPOSITORY, REPO_CREDS = "repository", "repo-creds"
 REPOSITORY_WRITE, REPO_WRITE_CREDS = "repository-write", "repo-write-creds"
 """With which Argo CD's source hydrator pushes."""
+
+_LONGEST_LABEL = 80
+"""In a report's name; a host and an owner may follow it."""
 
 SOURCES = "what `kubectl get secrets -o json` (or yaml) or kubernetes.core.k8s_info gives"
 
@@ -40,8 +44,8 @@ class Secret:
 
     @property
     def label(self) -> str:
-        """NAMESPACE/NAME."""
-        return f"{self.namespace}/{self.name}"
+        """NAMESPACE/NAME, as reports show it."""
+        return label_of(self.namespace, self.name)
 
     @property
     def is_template(self) -> bool:
@@ -114,6 +118,23 @@ def not_base64(secret: Secret, keys: Iterable[str]) -> list[Fault]:
     remedy = "Encode it once (`base64 -w0`), or put the plain text into stringData; a file of SOPS has to be decrypted before."
     found = "data.{} is not the base64 of text"
     return [Fault(SecretFault.NOT_BASE64, found.format(key), remedy) for key in secret.undecoded if key in keys]
+
+
+def label_of(namespace: str, name: str) -> str:
+    """NAMESPACE/NAME; the middle is left out of a name that is long, or looks like a secret, as one made of a hash does.
+
+    >>> label_of("argocd", "repo-5d41402abc4b2a76b9719d911017c592")
+    'argocd/repo-5d4...17c592'
+    """
+    short_name = _shortened(name)
+    for label in (f"{namespace}/{name}", f"{namespace}/{short_name}", f"{_shortened(namespace)}/{short_name}"):
+        if len(label) <= _LONGEST_LABEL and label_problem(label) is None:
+            return label
+    return "a Secret whose name is not shown"
+
+
+def _shortened(name: str) -> str:
+    return f"{name[:8]}...{name[-6:]}" if len(name) > 20 else name
 
 
 def mapping(value: object) -> Mapping[str, Any]:

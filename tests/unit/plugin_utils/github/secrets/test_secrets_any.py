@@ -70,15 +70,27 @@ VALUES = (
         "ssh://git@h/a/b",
     ),
     *("http://user:secret@proxy:99999", "http://proxy:3128"),
+    # A load balancer's name is made of a hash.
+    "http://a5d41402abc4b2a76b9719d911017c592-1234567890.us-east-1.elb.amazonaws.com:3128",
+    "https://a5d41402abc4b2a76b9719d911017c592-1234567890.us-east-1.elb.amazonaws.com",
+    *(f"https://ghe.example.com/{'a' * length}" for length in (75, 95)),
 )
 TYPES = ("repository", "repo-creds", "repository-write", "repo-write-creds", None, None)
+
+
+SECRETS_NAMES = (
+    *(f"s{number}" for number in range(6)),
+    "repo-5d41402abc4b2a76b9719d911017c592",  # of a hash
+    "repo-" + "acme-" * 40,
+    "repo\n\x1b[31m",  # no API server has it, a file may
+)
 
 
 def any_secret(rnd: random.Random, keys: list[bytes]) -> dict[str, Any]:
     values = {name: rnd.choice(VALUES).encode() for name in NAMES if rnd.random() < 0.2}
     values |= {name: value.encode() for name, value in GOOD.items() if rnd.random() < 0.7}
     values |= {name: rnd.choice(keys) for name in KEYS if rnd.random() < 0.9}
-    made = secret(f"s{rnd.randint(0, 5)}", rnd.choice(TYPES))
+    made = secret(rnd.choice(SECRETS_NAMES), rnd.choice(TYPES))
     data = {name: base64.b64encode(value).decode() for name, value in values.items()}
     return {**made, "data": {name: value if rnd.random() > 0.02 else "*" for name, value in data.items()}}
 
@@ -88,9 +100,13 @@ def entries(rnd: random.Random, keys: list[bytes]) -> Iterator[list[dict[str, An
     spec = {
         "provider": rnd.choice(["github", "generic"]),
         "url": rnd.choice(VALUES),
-        "secretRef": {"name": f"s{rnd.randint(0, 5)}"},
+        "secretRef": {"name": rnd.choice(SECRETS_NAMES)},
     }
-    repository = {"kind": "GitRepository", "metadata": {"name": "g", "namespace": "argocd"}, "spec": spec}
+    repository = {
+        "kind": "GitRepository",
+        "metadata": {"name": rnd.choice(SECRETS_NAMES), "namespace": "argocd"},
+        "spec": spec,
+    }
     yield argocd_apps(secrets)
     yield flux_apps([*secrets, repository])
     yield arc_apps(secrets, rnd.choice(["https://github.com/acme", "https://ghe.example.com/a/b"]))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import doctest
 import json
 
 import pytest
 import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import read_github_apps
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets import objects
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
 
 from tests.unit.plugin_utils.github.secrets.cluster import (
@@ -113,3 +116,24 @@ def test_other_values_of_a_secret_may_be_anything():
     item = repository("r", f"{ORG}/a", **APP)
     item["data"]["picture"] = "not base64!"
     assert reached(argocd_apps([item])) == {"argocd/r": ["argoproj/a"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("repo-5d41402abc4b2a76b9719d911017c592", "argocd/repo-5d4...17c592", id="made of a hash"),
+        pytest.param("r" * 200, "argocd/rrrrrrrr...rrrrrr", id="long"),
+        pytest.param("repo\n\x1b[31mx", "a Secret whose name is not shown", id="no name of Kubernetes"),
+    ],
+)
+def test_a_secret_is_judged_whatever_its_name_is(name, shown):
+    for values in (APP, {**APP, "githubAppID": "x"}):
+        entries = argocd_apps([repository(name, f"{ORG}/a", **values)])
+        assert [entry["name"] for entry in entries] == [shown]
+        assert read_github_apps(entries)[1] == []
+
+
+def test_the_docstrings_examples_hold():
+    tested = doctest.testmod(objects)
+    assert tested.attempted > 0
+    assert tested.failed == 0
