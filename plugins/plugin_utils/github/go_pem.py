@@ -120,64 +120,55 @@ def read_key(pem: bytes) -> RsaKey:
 
 def decode(data: bytes) -> Block | None:
     """The first block, as Go finds it; None if it finds none."""
-    rest, trailer_at = data, 0
+    at = trailer_at = 0
     while True:
-        if not 0 <= trailer_at <= len(rest):
+        if not at <= trailer_at <= len(data):
             return None
-        rest = rest[trailer_at:]
+        at = trailer_at
         # The first END line, and the last BEGIN before it.
-        end_at = rest.find(_END)
+        end_at = data.find(_END, at)
         if end_at < 0:
             return None
         trailer_at = end_at + len(_END)
-        begin_at = rest.rfind(_BEGIN[1:], 0, end_at)
-        if begin_at < 0 or (begin_at > 0 and rest[begin_at - 1 : begin_at] != b"\n"):
+        begin_at = data.rfind(_BEGIN[1:], at, end_at)
+        if begin_at < 0 or (begin_at > at and data[begin_at - 1 : begin_at] != b"\n"):
             continue
-        skipped = begin_at + len(_BEGIN) - 1
-        label, rest, consumed = _line(rest[skipped:])
-        end_at -= skipped + consumed
-        trailer_at -= skipped + consumed
+        label, at = _line(data, begin_at + len(_BEGIN) - 1)
         if not label.endswith(_DASHES):
             continue
         label = label.removesuffix(_DASHES)
         headers: dict[bytes, bytes] = {}
         while True:
-            if not rest:
+            if at == len(data):
                 return None
-            line, after, consumed = _line(rest)
+            line, after = _line(data, at)
             key, colon, value = line.partition(b":")
             if not colon:
                 break
             headers[key.strip()] = value.strip()
-            rest = after
-            end_at -= consumed
-            trailer_at -= consumed
-        if headers and end_at < 0:
+            at = after
+        if headers and end_at < at:
             continue
-        if not _ends(rest[trailer_at:], label):
+        if not _ends(data, trailer_at, label):
             continue
-        content = b""
-        if end_at > 0:
-            text = rest[:end_at].translate(None, b" \t\r\n")
-            if not _BASE64.fullmatch(text):
-                continue
-            content = base64.b64decode(text)
-        return Block(label, headers, content)
+        text = data[at:end_at].translate(None, b" \t\r\n")
+        if not _BASE64.fullmatch(text):
+            continue
+        return Block(label, headers, base64.b64decode(text))
 
 
-def _line(data: bytes) -> tuple[bytes, bytes, int]:
-    """A line without the blanks at its end, what follows it, and how long it was with its end."""
-    end = data.find(b"\n")
+def _line(data: bytes, at: int) -> tuple[bytes, int]:
+    """The line from ``at`` on, without the blanks at its end, and where the next one begins."""
+    end = data.find(b"\n", at)
     if end < 0:
-        return data.rstrip(b" \t"), b"", len(data)
-    return data[:end].removesuffix(b"\r").rstrip(b" \t"), data[end + 1 :], end + 1
+        return data[at:].rstrip(b" \t"), len(data)
+    return data[at:end].removesuffix(b"\r").rstrip(b" \t"), end + 1
 
 
-def _ends(trailer: bytes, label: bytes) -> bool:
-    """Whether an END line has the block's label, five dashes, and blanks at most after them."""
-    size = len(label) + len(_DASHES)
-    said, after = trailer[:size], trailer[size:]
-    return len(said) == size and said.startswith(label) and said.endswith(_DASHES) and not _line(after)[0]
+def _ends(data: bytes, at: int, label: bytes) -> bool:
+    """Whether an END line has the block's label from ``at`` on, five dashes, and blanks at most after them."""
+    after = at + len(label) + len(_DASHES)
+    return data[at:after] == label + _DASHES and not _line(data, after)[0]
 
 
 # crypto/x509, encoding/asn1: ParsePKCS1PrivateKey, ParsePKCS8PrivateKey

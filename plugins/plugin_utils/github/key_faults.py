@@ -30,6 +30,7 @@ class KeyFault(StrEnum):
     PLACEHOLDER = "key_placeholder"
     PATH = "key_path"
     NOT_DECRYPTED = "key_not_decrypted_by_sops"
+    VAULTED = "key_ansible_vault"
     FOLDED = "key_folded"
     ONE_LINE = "key_on_one_line"
     INDENTED = "key_indented"
@@ -87,6 +88,10 @@ _SAID: dict[KeyFault, tuple[str, str]] = {
     KeyFault.NOT_DECRYPTED: (
         "is still encrypted by SOPS",
         "Have the Secret decrypted before it is applied (Flux: `spec.decryption`; else `sops --decrypt`).",
+    ),
+    KeyFault.VAULTED: (
+        "is still encrypted by ansible-vault",
+        "Put in what `ansible-vault view` shows; in a playbook, private_key can be the lookup ansible.builtin.unvault.",
     ),
     KeyFault.FOLDED: (
         "has blanks where its line ends were, as YAML's folded block (`>`, `>-`) or an unquoted shell variable leaves them",
@@ -240,7 +245,8 @@ def _quotes(text: bytes) -> bytes | None:
 
 
 def _literal_newlines(text: bytes) -> bytes | None:
-    inner = re.sub(rb"\\+(?:r\\+)?n|\\+r", b"\n", text)
+    # Each run of backslashes is looked at once.
+    inner = re.sub(rb"(?<!\\)\\+(?:r\\+)?n|(?<!\\)\\+r", b"\n", text)
     return inner if inner != text else None
 
 
@@ -359,6 +365,7 @@ _WRAPPINGS: tuple[tuple[KeyFault, Callable[[bytes], bytes | None]], ...] = (
 
 _KINDS: tuple[tuple[bytes, KeyFault], ...] = (
     (rb"ENC\[AES256_GCM,", KeyFault.NOT_DECRYPTED),
+    (rb"\$ANSIBLE_VAULT;", KeyFault.VAULTED),
     (rb"PuTTY-User-Key-File", KeyFault.PUTTY),
     (rb"BEGIN OPENSSH PRIVATE KEY", KeyFault.OPENSSH),
     (rb"BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: *4, *ENCRYPTED|DEK-Info:", KeyFault.ENCRYPTED),
@@ -424,7 +431,7 @@ def _unknown_kind(text: bytes) -> KeyFault:
         block = decode(_block(b"PRIVATE KEY", body))
         whole = [*_elements(block.content)] if block else []
         return KeyFault.TRUNCATED if whole and whole[0][2] > len(block.content if block else b"") else KeyFault.DAMAGED
-    if is_placeholder(words):
+    if is_placeholder(words) and not re.match(r"<[!?]|<.*</", words, re.DOTALL):  # HTML and XML are none
         return KeyFault.PLACEHOLDER
     if re.fullmatch(r"(~|\.{0,2}/|[A-Za-z]:\\|file:)[^\n]*|[^\n ]*\.(pem|key|ppk|crt)", words):
         return KeyFault.PATH

@@ -290,6 +290,9 @@ _REFUSED = {
     "a path": (lambda: b"/etc/app/private-key.pem", KeyFault.PATH),
     "a file's name": (lambda: b"app.private-key.pem\n", KeyFault.PATH),
     "a placeholder": (lambda: b"<path:secret/data/app#key>", KeyFault.PLACEHOLDER),
+    "encrypted by ansible-vault": (lambda: b"$ANSIBLE_VAULT;1.1;AES256\n6162\n", KeyFault.VAULTED),
+    "a page of the web": (lambda: b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", KeyFault.NOT_A_KEY),
+    "XML": (lambda: b"<RSAKeyValue><Modulus>sK9d</Modulus></RSAKeyValue>", KeyFault.NOT_A_KEY),
     "a word": (lambda: b"sk-1234567890abcdef", KeyFault.NOT_A_KEY),
 }
 

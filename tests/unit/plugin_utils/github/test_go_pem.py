@@ -57,6 +57,8 @@ def test_every_fault_is_found_in_some_form() -> None:
         pytest.param(b"\n-----BEGIN RSA PRIVATE KEY-----" * 4000, id="only beginnings"),
         pytest.param(b"\n-----BEGIN A-----\n-----END B-----" * 3000, id="blocks that do not fit"),
         pytest.param(b"\x30" * 99999, id="nothing but sequences"),
+        pytest.param(b"\\" * 99999, id="backslashes"),
+        pytest.param(b"\n-----BEGIN A-----\n-----END A-----*" * 25000, id="blocks that do not end"),
     ],
 )
 def test_a_text_of_any_length_is_looked_at_in_bounded_time(text: bytes) -> None:
