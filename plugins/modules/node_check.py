@@ -49,8 +49,8 @@ options:
         description: What the App is called in reports.
         type: str
       app_id:
-        description: The App's ID; this or O(github_apps[].client_id). Argo CD, Flux and others take no other ID,
-          so it is needed where O(clients) names one of them.
+        description: The App's ID; this or O(github_apps[].client_id). Argo CD and others take no other ID, so it
+          is needed where O(clients) names one of them.
         type: str
       client_id:
         description: The App's client ID, which GitHub recommends. Clients that take either ID are checked with it.

@@ -359,7 +359,6 @@ TAKE_AN_APP_ID_ONLY = {
     "ghinstallation-v2.0.0",
     "argocd",
     "argocd-2.1",
-    "flux",
     "pipelines-as-code-jwt",
     "octocrab",
     "coolify",

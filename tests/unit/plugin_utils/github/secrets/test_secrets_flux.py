@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import read_github_apps
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import shipped_profiles
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.flux import flux_apps
 
 from tests.integration.argocd_secrets import secret, secret_list
@@ -97,6 +99,14 @@ def test_flux_may_have_a_client_id(with_app_id):
     values = APP if with_app_id else without("githubAppID")
     (entry,) = flux_apps([flux_secret(**values, githubAppClientID="Iv23liAbC")])
     assert (entry["client_id"], entry.get("app_id")) == ("Iv23liAbC", "1" if with_app_id else None)
+
+
+@pytest.mark.parametrize("with_app_id", [False, True])
+def test_flux_signs_with_the_client_id_if_there_is_one(with_app_id):
+    values = APP if with_app_id else without("githubAppID")
+    entries = flux_apps([flux_secret(**values, githubAppClientID="Iv23liAbC")])
+    apps, wrong = read_github_apps(entries, [shipped_profiles()["flux"]])
+    assert ([app.issuer for app in apps], wrong) == (["Iv23liAbC"], [])
 
 
 def test_a_proxy_of_flux_is_noted():
