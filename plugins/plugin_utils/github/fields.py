@@ -151,7 +151,10 @@ def read_api_url(given: Any) -> str:
     elif host.startswith("api.") and host.count(".") > 1:
         raise ValueError(f"{found}: leave out the path, or end it in /api/v3")
     else:
-        raise ValueError(f"{found}: GitHub Enterprise Server's API is https://{parts.netloc}/api/v3")
+        api = f"https://{parts.netloc}/api/v3"
+        raise ValueError(
+            f"{found}: GitHub Enterprise Server's API is {'https://HOST/api/v3' if may_be_secret(api) else api}"
+        )
     return parts.geturl()
 
 

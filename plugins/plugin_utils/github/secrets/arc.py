@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...boundary.settings import SettingsError
+from ...boundary.values import shown as value_shown
+from ..fields import read_api_url
 from ..key_faults import Fault
 from .credentials import Entries, SecretKeys, credential_of, shown, with_own_names
 from .faults import Faults, SecretFault
@@ -26,7 +28,7 @@ class Target(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def arc_apps(given: object, github_config_url: str) -> list[dict[str, Any]]:
+def arc_apps(given: object, github_config_url: object) -> list[dict[str, Any]]:
     """From ARC's Secrets (``githubConfigSecret``) of the runner scale sets at ``github_config_url``.
 
     ARC's App needs no right to contents, so the entries ask for ``metadata`` only and reach for no repository by git; that of
@@ -53,7 +55,7 @@ def arc_apps(given: object, github_config_url: str) -> list[dict[str, Any]]:
     return with_own_names([*entries.settings(), *faults.entries()])
 
 
-def _arc_target(url: str) -> Target:
+def _arc_target(url: object) -> Target:
     """By ARC's ``ParseGitHubConfigFromURL``, which takes off slashes; raises SettingsError for what is no place for an App.
 
     An enterprise takes no GitHub App. The address of an organisation's page, https://github.com/orgs/NAME, means the
@@ -63,6 +65,8 @@ def _arc_target(url: str) -> Target:
     (('https://api.github.com', None), ('https://ghes.example.net/api/v3', ('https://ghes.example.net', 'acme/shop')))
     """
     expected = "github_config_url is https://HOST/OWNER or https://HOST/OWNER/REPOSITORY"
+    if not isinstance(url, str):
+        raise SettingsError([f"{expected}, found {value_shown(url)}"])
     try:
         parts = urlsplit(url.strip().strip("/"))
         host = parts.netloc.lower()
@@ -85,9 +89,14 @@ def _arc_target(url: str) -> Target:
         notes = (
             f"ARC takes githubConfigUrl https://{host}/orgs/{path} for a repository and registers no runner; write https://{host}/{path}",
         )
-    if path.count("/") > 1:
+    if path.count("/") > 1 or path == "api/v3":
         raise SettingsError([f"{expected}, {shown(url)}"])
+    if path.endswith(".git"):
+        raise SettingsError([f"{expected}, {shown(url)}: leave out .git"])
     host = host.removeprefix("www.") if host == "www.github.com" else host
     hosted = host == "github.com" or host.endswith(".ghe.com")
-    api_url = f"https://api.{host}" if hosted else f"https://{host}/api/v3"
+    try:
+        api_url = read_api_url(f"https://api.{host}" if hosted else f"https://{host}/api/v3")
+    except ValueError:  # host is an API's own, or none
+        raise SettingsError([f"{expected}, {shown(url)}: as in the browser's address of the organisation"]) from None
     return Target(api_url, (f"https://{host}", path) if "/" in path else None, notes)

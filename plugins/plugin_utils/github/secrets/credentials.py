@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...boundary.values import is_placeholder, may_be_secret
+from ...boundary.values import shown as value_shown
 from ..fields import DEFAULT_API_URL, git_url_of, read_api_url, read_client_id, read_repositories
 from ..go_pem import GoRefusesError, read_key
 from ..key_faults import Fault, KeyFault, faults_of
@@ -176,14 +177,16 @@ class _Reader:
     def _ids(self) -> tuple[str, str]:
         keys, values = self.keys, self.values
         client_id = values.get(keys.client_id, "")
-        if not keys.app_id_is_number and keys.app_id in values and not _go_number(values[keys.app_id]):
+        if not keys.app_id_is_number and keys.app_id in values and not re.fullmatch("[1-9][0-9]*", values[keys.app_id]):
             client_id = values[keys.app_id]
         if client_id:
             try:
                 read_client_id(client_id)
             except ValueError as error:
-                of = keys.client_id if keys.client_id in values else keys.app_id
-                self._fault(SecretFault.NOT_AN_APP_ID, f"{of} is no ID of a GitHub App ({error})", _APP_ID)
+                of, why = (
+                    (keys.client_id, str(error)) if keys.client_id in values else (keys.app_id, _expected_id(client_id))
+                )
+                self._fault(SecretFault.NOT_AN_APP_ID, f"{of} is no ID of a GitHub App ({why})", _APP_ID)
             if not keys.app_id_is_number or keys.app_id not in values:
                 return "", client_id
         app_id = self._number(keys.app_id, enough=bool(client_id))
@@ -236,25 +239,27 @@ class _Reader:
         ``enough``: the client has what it needs without it.
         """
         if key in self.empty and self.keys.empty_is_wrong:
-            found, remedy = f"{key} is empty, which the client can't read", f"Leave {key} out, or give its number."
-            self._fault(SecretFault.EMPTY, found, remedy)
+            remedy = _APP_ID if key == self.keys.app_id else f"Leave {key} out, or give its number."
+            self._fault(SecretFault.EMPTY, f"{key} is empty, which the client can't read", remedy)
         if key not in self.values:
             return ""
         number = _go_number(self.values[key])
         if number is None and enough and self.keys.wrong_is_missing:
             return ""
         if number is None or number < 0:
-            found = f"{key} is a number, found {_other_than_digits(self.values[key])}: the client can't read it"
-            self._fault(
-                SecretFault.NOT_A_NUMBER, found, f"Write {key} with its digits alone, in quotes where it is YAML."
+            what = _other_than_digits(self.values[key])
+            remedy = (
+                _APP_ID if what == _CLIENT_ID else f"Write {key} with its digits alone, in quotes where it is YAML."
             )
+            found = f"{key} is a number, found {what}: the client can't read it"
+            self._fault(SecretFault.NOT_A_NUMBER, found, remedy)
         return str(number) if number and number > 0 else ""
 
     def _api_url(self, given: str) -> str:
         try:
             return read_api_url(given.removesuffix("/"))
         except ValueError as error:
-            of = self.keys.api_url or "github_config_url"
+            of = self.keys.api_url
             self._fault(SecretFault.NOT_AN_API, f"{of} is no API of GitHub ({error})", _API_URL.format(of))
             return ""
 
@@ -272,6 +277,7 @@ class _Reader:
         self.faults.append(Fault(key, found, remedy))
 
 
+_CLIENT_ID = "other text (a client ID)"
 _APP_ID = "Give the App's ID (GitHub, the App's settings, About)."
 _INSTALLATION = "Add {}: GitHub shows it at the end of the address of the installation's settings."
 _API_URL = (
@@ -288,6 +294,14 @@ def _go_number(text: str) -> int | None:
     return number if -_INT64 <= number < _INT64 else None
 
 
+def _expected_id(text: str) -> str:
+    """What a client that sends the App's ID as it is needs, and what it has."""
+    return (
+        "expected the App's ID in digits alone, without 0 or a sign before it, or a client ID like Iv23liAbCdEfGhIjKlMn, found "
+        f"{value_shown(text)}"
+    )
+
+
 def _other_than_digits(text: str) -> str:
     stripped = text.strip()
     if stripped != text and re.fullmatch(r"[0-9]+", stripped):
@@ -300,7 +314,9 @@ def _other_than_digits(text: str) -> str:
         return "too many digits"
     if re.fullmatch(r"-[0-9]+", stripped):
         return "a minus before it"
-    return "other text"
+    if re.fullmatch(r"Iv[0-9][0-9A-Za-z.]*", stripped):
+        return _CLIENT_ID
+    return "other text (a placeholder)" if is_placeholder(stripped) else "other text"
 
 
 def repository_of(url: str) -> tuple[str, str] | None:

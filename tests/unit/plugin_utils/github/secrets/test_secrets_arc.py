@@ -61,6 +61,13 @@ def test_arcs_app_id_may_be_a_client_id():
         pytest.param("github.com/acme", id="no URL"),
         pytest.param("https://[::1", id="broken"),
         pytest.param("", id="none"),
+        pytest.param(None, id="null"),
+        pytest.param(["https://github.com/acme"], id="a list"),
+        pytest.param("https://api.github.com/acme", id="the API of github.com"),
+        pytest.param("https://api.acme.ghe.com/acme", id="the API of ghe.com"),
+        pytest.param("https://ghe.example.com/api/v3", id="the API of GHES"),
+        pytest.param("https://ghe.example.com:0/acme", id="no port"),
+        pytest.param("https://github.com/acme/shop.git", id="what git clones"),
     ],
 )
 def test_arcs_url_that_is_no_place_for_an_app_is_refused(url):
@@ -88,6 +95,9 @@ BAD_ARC = {
     "no installation": ({"github_app_installation_id": ""}, ["secret_value_missing"]),
     "installation of letters": ({"github_app_installation_id": "abc"}, ["secret_not_a_number"]),
     "blanks around the App's ID": ({"github_app_id": " 1"}, ["secret_not_an_app_id"]),
+    "an ID that ARC sends as it is, with a zero": ({"github_app_id": "01"}, ["secret_not_an_app_id"]),
+    "an ID that ARC sends as it is, with a sign": ({"github_app_id": "+1"}, ["secret_not_an_app_id"]),
+    "the App's ID 0": ({"github_app_id": "0"}, ["secret_not_an_app_id"]),
     "folded key": ({"github_app_private_key": KEY.replace("\n", " ")}, ["key_folded"]),
 }
 

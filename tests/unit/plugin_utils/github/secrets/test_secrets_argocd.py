@@ -437,3 +437,18 @@ def test_the_docstrings_examples_hold(module):
     tested = doctest.testmod(module)
     assert tested.attempted > 0
     assert tested.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "found", "remedy"),
+    [
+        pytest.param("", "githubAppID is empty", "Give the App's ID", id="empty"),
+        pytest.param("Iv23liAbCdEfGhIjKlMn", "found other text (a client ID)", "Give the App's ID", id="client ID"),
+        pytest.param("<APP_ID>", "found other text (a placeholder)", "with its digits alone", id="placeholder"),
+    ],
+)
+def test_an_app_id_that_argo_cd_can_not_read_has_its_next_step(value, found, remedy):
+    (entry,) = argocd_apps([repository("r", f"{ORG}/a", **{**APP, "githubAppID": value})])
+    (fault,) = entry["unusable"]
+    assert found in fault["found"]
+    assert remedy in fault["remedy"]
