@@ -113,7 +113,8 @@ def _add_repository(
         faults.note(secret.label, Fault(SecretFault.NOT_GITHUB, found, remedy))
         return
     source = template if template and templates[template] == credential else secret
-    entries.add(credential, source, repository, _notes(secret.label, values))
+    notes = [*_notes(secret.label, values), *_needs_lookup(source.label, credential)]
+    entries.add(credential, source, repository, notes)
 
 
 def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults: Faults) -> None:
@@ -124,9 +125,8 @@ def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults
         remedy = f"Give the Secrets of its repositories too, or add {KEYS.installation_id}."
         faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))
         return
-    entries.add(
-        credential.at(git_url_of(credential.api_url).lower(), owner), secret, notes=_notes(secret.label, secret.values)
-    )
+    notes = [*_notes(secret.label, secret.values), *_needs_lookup(secret.label, credential)]
+    entries.add(credential.at(git_url_of(credential.api_url).lower(), owner), secret, notes=notes)
 
 
 def _owner_in(url: str) -> str:
@@ -187,6 +187,15 @@ def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
         )
     if values.get("tlsClientCertData"):
         yield f"Argo CD presents the client certificate of Secret {label}; the check presents none"
+
+
+def _needs_lookup(label: str, credential: Credential) -> Iterator[str]:
+    """What the check can't see: the version of Argo CD."""
+    if not credential.installation_id:
+        yield (
+            f"Secret {label} has no {KEYS.installation_id}: Argo CD looks the installation up from 3.3 on, as the check does; "
+            "earlier versions can't use this Secret"
+        )
 
 
 def _is_true(value: str | None) -> bool:

@@ -325,6 +325,7 @@ LOOKED_UP = without("githubAppInstallationID")
 def test_an_installation_is_looked_up_by_the_repositorys_owner(url):
     (entry,) = argocd_apps([repository("r", url, **LOOKED_UP)])
     assert (entry["name"], entry["owner"]) == ("argocd/r", "argoproj")
+    assert "earlier versions can't use this Secret" in entry["notes"][0]
     assert "installation_id" not in entry
 
 
