@@ -33,5 +33,14 @@ def near_names(name: str, known: Iterable[str], at_most: int = 6) -> list[str]:
     return near[:at_most]
 
 
+def same_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that differs by its case alone, or by what stands between words.
+
+    >>> same_name("actions/runner", ["actions-runner"])
+    'actions-runner'
+    """
+    return next((each for each in sorted(known) if _squeezed(each) == _squeezed(name)), None)
+
+
 def _squeezed(name: str) -> str:
     return re.sub(r"[^a-z0-9.]", "", name.lower())

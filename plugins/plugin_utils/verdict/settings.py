@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..boundary.libraries import x509
-from ..boundary.near import near_names
+from ..boundary.near import near_names, same_name
 from ..boundary.settings import ROLES, SettingsError, count_of, limit_of, names_of, read_file, rows_of, unknown_names
 from ..boundary.values import path_shown, server_problem, shown
 from ..checks import discover, sections_of
@@ -258,8 +258,11 @@ def _read_names(
         if name in known:
             continue
         beginning = f"{prefix}{kind.names}: no {kind.called} is called {shown(name)}"
-        if name in of_other_kind:
+        meant = None if same_name(name, known) else same_name(name, of_other_kind)
+        if meant == name:
             problems.append(f"{beginning}, but a {other.called} is: name it in {prefix}{other.names}")
+        elif meant:
+            problems.append(f"{beginning}; name the {other.called} {meant} in {prefix}{other.names}")
         else:
             problems.append(beginning + _choices(name, kind, known, prefix))
     return names, own

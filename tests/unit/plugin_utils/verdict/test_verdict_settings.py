@@ -104,6 +104,11 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
             "gate_clients: no client profile is called 'actions-runner', but a limit is: name it in gate_limits",
             id="a limit as a client",
         ),
+        pytest.param(
+            {"clients": ["actions/runner"]},
+            "gate_clients: no client profile is called 'actions/runner'; name the limit actions-runner in gate_limits",
+            id="a limit as a client, in another spelling",
+        ),
         pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
 )
