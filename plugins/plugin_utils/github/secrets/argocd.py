@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...boundary.values import may_be_secret
 from ..fields import git_url_of
 from ..key_faults import Fault
-from .credentials import Credential, Entries, SecretKeys, credential_of, repository_of, shown, with_own_names
+from .credentials import Credential, Entries, SecretKeys, credential_of, is_owner, repository_of, shown, with_own_names
 from .faults import Faults, SecretFault
 from .objects import (
     REPO_CREDS,
@@ -112,6 +112,12 @@ def _add_repository(
         remedy = "Write url as https://HOST/OWNER/NAME, or leave the GitHub App out of the Secret."
         faults.note(secret.label, Fault(SecretFault.NOT_GITHUB, found, remedy))
         return
+    owner = repository[1].partition("/")[0]
+    if not credential.installation_id and not is_owner(owner):
+        found = f"{KEYS.installation_id} is missing, and {owner!r} in url is no owner by whom Argo CD could look it up"
+        remedy = f"Correct url, or add {KEYS.installation_id}."
+        faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))
+        return
     source = template if template and templates[template] == credential else secret
     notes = [*_notes(secret.label, values), *_needs_lookup(source.label, credential)]
     entries.add(credential, source, repository, notes)
@@ -120,7 +126,7 @@ def _add_repository(
 def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults: Faults) -> None:
     """Of no repository that is known, at any host: to be checked too. Whose it is may be seen in its own URL."""
     owner = _owner_in(secret.values["url"])
-    if not credential.installation_id and not owner:
+    if not credential.installation_id and not is_owner(owner):
         found = f"{KEYS.installation_id} is missing, and nothing here tells by which owner Argo CD looks it up"
         remedy = f"Give the Secrets of its repositories too, or add {KEYS.installation_id}."
         faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))

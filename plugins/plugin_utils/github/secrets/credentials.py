@@ -14,14 +14,23 @@ from urllib.parse import urlsplit
 
 from ...boundary.values import is_placeholder, may_be_secret
 from ...boundary.values import shown as value_shown
-from ..fields import DEFAULT_API_URL, git_url_of, read_api_url, read_client_id, read_repositories
+from ..fields import (
+    DEFAULT_API_URL,
+    git_url_of,
+    read_api_url,
+    read_client_id,
+    read_git_url,
+    read_owner,
+    read_repositories,
+)
 from ..go_pem import GoRefusesError, read_key
 from ..key_faults import Fault, KeyFault, faults_of
 from ..pem import read_ca
 from .faults import Faults, SecretFault
-from .objects import Secret
+from .objects import Secret, shortened
 
 _INT64 = 2**63
+_LONGEST_HOST = 40
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
@@ -100,7 +109,7 @@ class Entries:
         owner = full_name.partition("/")[0]
         self._used.add(credential)
         used = credential.at(git_url, owner) if url else credential
-        name = secret.label + (f" at {urlsplit(used.git_url).netloc}" if used.git_url else "")
+        name = secret.label + (f" at {_host_shown(used.git_url)}" if used.git_url else "")
         if used.owner and not credential.owner and secret.is_template:
             name += f" for {used.owner}"
         self._names.setdefault(used, name)
@@ -130,6 +139,12 @@ class Entries:
             }
             for credential, name in self._names.items()
         ]
+
+
+def _host_shown(git_url: str) -> str:
+    """A host as a name of a report has it; a load balancer's is long and made of a hash."""
+    host = urlsplit(git_url).netloc
+    return shortened(host) if len(host) > _LONGEST_HOST or may_be_secret(host) else host
 
 
 def with_own_names(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -339,14 +354,25 @@ def repository_of(url: str) -> tuple[str, str] | None:
         if parts.scheme not in ("https", "ssh") or not host:
             return None
         port_part = f":{port}" if port and port != 443 else ""
+        host = f"[{host}]" if ":" in host else host
         host = "github.com" if host == "www.github.com" else host
         git_url, path = (f"https://{host}{port_part}" if parts.scheme == "https" else ""), parts.path
     full_name = path.strip("/").removesuffix(".git")
     try:
         read_repositories([full_name])
+        read_git_url(git_url, DEFAULT_API_URL)
     except ValueError:
         return None
     return git_url, full_name
+
+
+def is_owner(name: str) -> bool:
+    """Whether an installation can be looked up by this name."""
+    try:
+        read_owner(name)
+    except ValueError:
+        return False
+    return True
 
 
 def shown(url: object) -> str:

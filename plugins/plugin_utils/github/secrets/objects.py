@@ -126,14 +126,15 @@ def label_of(namespace: str, name: str) -> str:
     >>> label_of("argocd", "repo-5d41402abc4b2a76b9719d911017c592")
     'argocd/repo-5d4...17c592'
     """
-    short_name = _shortened(name)
-    for label in (f"{namespace}/{name}", f"{namespace}/{short_name}", f"{_shortened(namespace)}/{short_name}"):
+    short_name = shortened(name)
+    for label in (f"{namespace}/{name}", f"{namespace}/{short_name}", f"{shortened(namespace)}/{short_name}"):
         if len(label) <= _LONGEST_LABEL and label_problem(label) is None:
             return label
     return "a Secret whose name is not shown"
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A long name without its middle."""
     return f"{name[:8]}...{name[-6:]}" if len(name) > 20 else name
 
 

@@ -6,6 +6,7 @@ import doctest
 import textwrap
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.apps import read_github_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.fields import read_notes
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets import argocd, credentials
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
@@ -453,3 +454,17 @@ def test_an_app_id_that_argo_cd_can_not_read_has_its_next_step(value, found, rem
     (fault,) = entry["unusable"]
     assert found in fault["found"]
     assert remedy in fault["remedy"]
+
+
+@pytest.mark.parametrize("host", ["<host>", "${HOST}", "{{ host }}", "exämple.net", "api.github.com"])
+def test_a_url_at_no_host_of_repositories_is_the_fault_of_its_secret_alone(host):
+    items = [repository("r", f"https://{host}/acme/a", **APP), repository("good", f"{ORG}/good", **APP)]
+    entries = argocd_apps(items)
+    assert faults(entries) == {"argocd/r": ["secret_not_github"]}
+    assert read_github_apps(entries)[1] == []
+
+
+def test_an_owner_that_can_not_be_looked_up_is_the_fault_of_its_secret_alone():
+    entries = argocd_apps([repository("r", "https://github.com/your-org-here/a", **LOOKED_UP)])
+    assert faults(entries) == {"argocd/r": ["secret_owner_unknown"]}
+    assert read_github_apps(entries)[1] == []
