@@ -57,7 +57,7 @@ def _egress(step: Mapping[str, Any], said: str) -> str:
         return f"The request went through the proxy {step['proxy']}: add the address that this proxy goes out with."
     version = _ip_version(step.get("sent_to"))
     if not version:
-        return "The request went out without a proxy: add the public address of this node, or of the NAT gateway before it."
+        return "Add the public address that the request went out with: this node's, or a NAT gateway's or proxy's before it."
     return (
         f"The request went out over {version}, without a proxy: add the public {version} address of this node, or of the NAT "
         "gateway before it (`sent_from` in report.json is the address that the node itself had)."

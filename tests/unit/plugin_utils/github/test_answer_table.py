@@ -398,7 +398,11 @@ def test_a_gateways_json_is_never_an_unknown_installation(status, message, more)
             "over IPv6",
             id="over IPv6",
         ),
-        pytest.param(from_api(403, ALLOW_LIST.format("your IP address")), "without a proxy", id="nothing known"),
+        pytest.param(
+            from_api(403, ALLOW_LIST.format("your IP address")),
+            "address that the request went out with",
+            id="nothing known",
+        ),
     ],
 )
 def test_an_ip_allow_list_says_what_is_known_of_the_address_to_add(asked, said):
