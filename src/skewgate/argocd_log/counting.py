@@ -47,6 +47,8 @@ class Tally:
     calls: int = 0
     """Calls to a repo-server here that ended."""
     answered: int = 0
+    failed_otherwise: int = 0
+    """Calls that ended with an error that is none of a known kind."""
     span: Span = field(default_factory=Span)
     failed: Counter[Cause] = field(default_factory=Counter)
     """Failures here: neither told again from the cache, nor repeated from another pod's answer."""
@@ -63,6 +65,7 @@ class Tally:
         self.others += event.other
         self.calls += event.call
         self.answered += event.answered
+        self.failed_otherwise += event.call and not event.answered and event.failure is None
         self.span.add(event.time)
         if cause is None:
             return
@@ -108,12 +111,13 @@ class Summary:
     def causes(self) -> list[Cause]:
         """All that failed, the most frequent first."""
         total: Counter[Cause] = Counter()
-        for counted in (self.cached, self.repeated, *(tally.failed for tally in self._tallies)):
+        for counted in (self.cached, self.repeated, *(tally.failed for tally in self.tallies)):
             total.update(counted)
         return sorted(total, key=lambda cause: (-total[cause], cause))
 
     @property
-    def _tallies(self) -> list[Tally]:
+    def tallies(self) -> list[Tally]:
+        """Those of all nodes, and of the pods whose node is not known."""
         return [*self.nodes.values(), *self.gone.values()]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, TextIO
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_signs import other_api_url
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import CLOCK_WORDS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import Answer, classify, clock_side
 
@@ -29,12 +30,19 @@ COMMIT_SERVICE = "commit.CommitService"
 REPEATERS = frozenset(
     f"{prefix}{name}"
     for prefix in ("", "argocd-")
-    for name in ("application-controller", "server", "notifications-controller", "dex-server", "dex")
+    for name in ("application-controller", "server", "dex-server", "dex")
 )
-"""Containers, by the names of Argo CD's manifests and of its Helm chart, that ask repo-servers and never GitHub."""
+"""Containers, by the names of Argo CD's manifests and of its Helm chart, that ask repo-servers and never GitHub.
 
-Kind = Literal["unexplained", "answer", "certificate", "git", "no answer", "more"]
-"""``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API; ``more``: see ``counting``."""
+The applicationset and the notifications controller have GitHub Apps themselves.
+"""
+
+Kind = Literal["unexplained", "answer", "certificate", "git", "git answer", "no answer", "more"]
+"""``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API; ``git``: a login that git wants or
+refuses; ``git answer``: another status at git; ``more``: see ``counting``."""
+
+
+UNREADABLE_KEY = "the private key can't be read"
 
 
 class Installation(NamedTuple):
@@ -137,7 +145,8 @@ class _Source(NamedTuple):
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
 _KUBECTL = re.compile(r"\[pod/(?P<pod>[^/\]]{1,253})/(?P<container>[^\]]{0,253})\] ?(?P<text>.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\S{1,40}) ")
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\S{1,40}) (?:std(?:out|err) [FP] )?")
+"""What kubectl, or the container runtime in the files of a node, writes before a line."""
 _LOKI = re.compile(r'\d{4}-\d\d-\d\dT\S{1,40} (?P<labels>\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\})\s+(?P<text>.*)', re.DOTALL)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _START = re.compile(r'time="|level=|\{"|\d{4}-\d\d-\d\dT|[IWEF]\d{4} ')
@@ -156,7 +165,7 @@ def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Even
     if source is None:
         if not only_pod or not line.strip():
             return None
-        source = _Source(only_pod, "", "", line)
+        source = _Source(only_pod, "", "", _of_docker(line))
     text, stamp = source.text, None
     if timestamp := _TIMESTAMP.match(text):
         text, stamp = text[timestamp.end() :], timestamp[1]
@@ -208,6 +217,12 @@ def _of_json(line: str) -> _Source | None:
     if isinstance(message, dict):
         return _Source(pod, container, node, json.dumps(message, ensure_ascii=False), message)
     return _Source(pod, container, node, message.rstrip("\r\n"))
+
+
+def _of_docker(line: str) -> str:
+    """The text of a line of Docker's ``json-file``; any other line as it is."""
+    text = _json(line).get("log") if line.startswith('{"log":') else None
+    return text.rstrip("\r\n") if isinstance(text, str) else line
 
 
 def _of_loki(line: str) -> _Source | None:
@@ -270,6 +285,11 @@ _ANSWER = re.compile(
     rf"(?:GET|POST) {_URL}/app(?:/installations(?:/(?P<id>\d{{1,20}})/access_tokens)?)?(?:\?[^\s\":]{{0,200}})?: "
     r"(?P<status>\d{3})(?P<said>[^\[\"]{0,400})"
 )
+_USE = re.compile(
+    r"(?:GET|POST) (?P<base>https?://[^@/\s\"]{1,253}(?:/api/v3)?)/(?:orgs|repos|users|enterprises)/[^\s\"]{1,300}: "
+    r"(?P<status>403|429|5\d\d)(?P<said>[^\[\"]{0,400})"
+)
+"""What the applicationset-controller asks with an installation token; of 401 see _GIT."""
 _TOKEN = re.compile(r"(?:gh[a-z]_|github_pat_|eyJ)[\w.-]{1,600}")
 _NOT_INSTALLED = re.compile(r"installation not found for org: (?P<org>[\w.-]{1,100})")
 _X509 = re.compile(
@@ -279,21 +299,36 @@ _X509 = re.compile(
 _OPENSSL = re.compile(r"SSL certificate problem: certificate (?P<said>is not yet valid|has expired)")
 _HOST = re.compile(r"https?://(?:[^/\s\"@]{0,200}@)?([\w.:-]{1,253})")
 _GIT = re.compile(
-    r"authentication required|Authentication failed for|Bad credentials|Invalid username or (?:token|password)"
-    r"|could not read Username for"
+    # A registry of images or charts says the first too, after its own code.
+    r"(?<!unauthorized: )(?<!UNAUTHORIZED: )authentication required|Authentication failed for|Bad credentials"
+    r"|Invalid username or (?:token|password)|could not read Username for"
 )
+_GIT_STATUS = re.compile(
+    r"(?<!insufficient_scope: )\bauthorization failed(?:: (?P<said>[^\"]{1,400}))?"  # go-git's word for 403
+    rf"|(?:unable to access '|unexpected requesting \"){_URL}(?:/info/refs\?[^\s\"]{{1,40}})?/?['\"]:? "
+    r"(?:The requested URL returned error|status code): (?P<status>\d{3})"
+)
+_REMOTE = "remote: "
+"""Before GitHub's words where git passes them on, in lines before its own."""
 _NO_ANSWER = re.compile(
-    r"(?:could not get access_tokens from GitHub API for installation ID (?P<id>\d{1,20})|failed to list installations): "
-    rf"[A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations"
+    r"could not get access_tokens from GitHub API for installation ID (?P<id>\d{1,20}): (?!could not sign)"
+    rf"(?:[A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations)?"
 )
+_NO_LIST = re.compile(rf"failed to list installations: [A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations")
+_NO_JSON = re.compile(r"could not refresh installation id (?P<id>\d{1,20})'s token: invalid character ")
+"""An answer with 200 that is no JSON: GitHub's API has none, so another answered."""
+_NO_GIT = re.compile(rf"Get \"?{_URL}/info/refs\?service=git-upload-pack\"?: ")
 
 
 def _failure(text: str, may_be_git: bool) -> Failure | None:
     """The first of these that the text has; ``may_be_git``: git's words are short, so they count in an error alone."""
-    for read in (_certificate, _answer, _mint, _not_installed, _no_answer):
+    for read in (_certificate, _answer, _mint, _not_asked, _no_answer):
         if found := read(text):
             return found
-    return Failure(Cause("git")) if may_be_git and _GIT.search(text) else None
+    if not may_be_git:
+        return None
+    refused = _GIT.search(text) or "returned error: 401" in text
+    return _git_answer(text) or (Failure(Cause("git")) if refused else None)
 
 
 def _certificate(text: str) -> Failure | None:
@@ -317,6 +352,8 @@ def _answer(text: str) -> Failure | None:
         return _answered(
             Installation(match["id"] or "", match["scheme"] + match["base"]), match["status"], match["said"]
         )
+    if match := _USE.search(text):
+        return _answered(Installation("", match["base"]), match["status"], match["said"])
     if clock := _CLOCK.search(text):
         said = text[clock.start() : clock.start() + 400]
         return _answered(Installation("", ""), "401", re.split(r'[\["]', said, maxsplit=1)[0])
@@ -331,25 +368,65 @@ def _mint(text: str) -> Failure | None:
 def _answered(installation: Installation, status: str, said: str) -> Failure:
     message = _TOKEN.sub("[redacted]", said).strip()
     # ghinstallation logs no more than the status, of which GitHub has one kind here.
-    message = message or ("Not Found" if status == "404" else "")
+    message = message or ("Not Found" if status == "404" and not other_api_url(installation.api_url) else "")
     if status in ("401", "403") and not message:
         return Failure(Cause("unexplained", installation, int(status)))
     step: dict[str, Any] = {
         "step": "token" if installation.id else "installation",
         "url": installation.api_url,
         "status": int(status),
-        "message": message,
+        "message": message or None,
         "headers": {},
     }
     answer = classify({"sent": True, "steps": [step]})
     return Failure(Cause("answer", installation, int(status), answer.key, clock_side(message) or ""), answer=answer)
 
 
-def _not_installed(text: str) -> Failure | None:
+def _not_asked(text: str) -> Failure | None:
+    """The App was not used at all: its key, or its installation, is missing."""
+    if "could not parse private key" in text:
+        return Failure(Cause("answer", key=UNREADABLE_KEY))
     match = _NOT_INSTALLED.search(text)
     return match and Failure(Cause("answer", key=f"no installation on {match['org']}"))
 
 
 def _no_answer(text: str) -> Failure | None:
-    match = _NO_ANSWER.search(text)
-    return match and Failure(Cause("no answer", Installation(match["id"] or "", match["scheme"] + match["base"])))
+    match = _NO_ANSWER.search(text) or _NO_LIST.search(text) or _NO_JSON.search(text)
+    if match:
+        found = match.groupdict()
+        api_url = (found.get("scheme") or "") + (found.get("base") or "")
+        return Failure(Cause("no answer", Installation(found.get("id") or "", api_url)))
+    if match := _NO_GIT.search(text):
+        return Failure(Cause("no answer", Installation("", _host(match)), key="git"))
+    return None
+
+
+def _git_answer(text: str) -> Failure | None:
+    """A status at git that is no request for a login, with GitHub's words if the line has them."""
+    match = _GIT_STATUS.search(text)
+    status = int(match["status"] or 403) if match else 401
+    if match is None or status == 401:
+        return None
+    installation = Installation("", _host(match))
+    said = match["said"] or ""
+    if match["status"]:
+        passed_on = text[max(0, match.start() - 500) : match.start()].partition(_REMOTE)[2]
+        said = re.sub(r"n?\s{0,9}fatal: $", "", passed_on).replace(f"n{_REMOTE}", " ").replace(_REMOTE, "")
+    said = _TOKEN.sub("[redacted]", said).strip()
+    if status == 403 and not said:
+        return Failure(Cause("git answer", installation, status))
+    step: dict[str, Any] = {
+        "step": "repository",
+        "repository": "the repository",
+        "url": installation.api_url,
+        "status": status,
+        "body": said,
+        "headers": {},
+    }
+    answer = classify({"sent": True, "steps": [step]})
+    return Failure(Cause("git answer", installation, status, answer.key), answer=answer)
+
+
+def _host(match: re.Match[str]) -> str:
+    """The scheme and host of the address that a line names; empty if it names none."""
+    return match["scheme"] + match["base"].partition("/")[0] if match["base"] else ""

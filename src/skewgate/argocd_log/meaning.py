@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from .counting import MORE, Span, Summary, Tally, Verdict, verdict
-from .lines import Cause
+from .lines import UNREADABLE_KEY, Cause
 
 MOST = 10
 """Of more causes than these, the less frequent ones are not explained one by one."""
@@ -25,7 +26,7 @@ FOR_MORE = (
 SOON = timedelta(minutes=2)
 """An error is repeated within this time, if at once; a certificate that is wrong by less is no matter of the clock's."""
 
-_ORDER = ("answer", "certificate", "unexplained", "git", "no answer", "more")
+_ORDER = ("answer", "certificate", "unexplained", "git", "git answer", "no answer", "more")
 
 
 def table(summary: Summary) -> Table:
@@ -60,7 +61,8 @@ def explanation(summary: Summary) -> Iterator[str]:
     causes = sorted(summary.causes, key=lambda cause: not _is_clock(cause))
     if not causes:
         yield ""
-        yield "No 401 for an installation token in this log. No other refusal by GitHub, and no error of TLS or git either."
+        known = "no error of TLS or git" + (" that is known here" if _failed_otherwise(summary) else "")
+        yield f"No 401 for an installation token in this log. No other refusal by GitHub, and {known} either."
         return
     proven = _proven(summary)
     for cause in sorted(causes[:MOST], key=lambda cause: (not _is_clock(cause), _ORDER.index(cause.kind))):
@@ -85,8 +87,11 @@ def _line(text: str) -> str:
 
 
 def _lines_of(summary: Summary, cause: Cause) -> int:
-    tallies = [*summary.nodes.values(), *summary.gone.values()]
-    return summary.cached[cause] + summary.repeated[cause] + sum(tally.failed[cause] for tally in tallies)
+    return summary.cached[cause] + summary.repeated[cause] + sum(tally.failed[cause] for tally in summary.tallies)
+
+
+def _failed_otherwise(summary: Summary) -> int:
+    return sum(tally.failed_otherwise for tally in summary.tallies)
 
 
 def _is_clock(cause: Cause) -> bool:
@@ -139,10 +144,12 @@ def _headline(summary: Summary, cause: Cause) -> str:
         return f"TLS{at}: the certificate {said}"
     if cause.kind == "git":
         return "Git: the repository asked for a login, or refused the one it was given"
+    if cause.kind == "git answer":
+        return f"Git{at}: {cause.status}" + ("" if cause.key else ", without GitHub's words")
     if cause.kind == "more":
         return f"Still other causes: {_lines(_lines_of(summary, cause))}"
     if cause.kind == "no answer":
-        return f"{whose}: no answer"
+        return f"{f'Git{at}' if cause.key else whose}: no answer"
     if not cause.status:
         return f"GitHub App: {cause.key}"
     return f"{whose}: {cause.status}" + ("" if cause.kind == "answer" else ", without GitHub's words")
@@ -153,12 +160,16 @@ def _meaning(summary: Summary, cause: Cause, seen: Verdict, proven: set[str]) ->
         return
     if not seen.failing:
         yield "Could not tell: no known node got this itself."
-    elif cause.kind == "answer":
+    elif cause.kind == "answer" or cause in summary.answers:
         yield from _meaning_of_answer(summary, cause, seen)
+    elif cause.kind == "git answer":
+        yield f"No clock: {_support(summary, cause, seen)}."
+        yield "403 at git is an IP allow list without these nodes' outgoing address, single sign-on (SAML), a repository that the"
+        yield "installation may not read, or a rate limit: `skewgate check` shows GitHub's words."
     elif cause.kind == "certificate":
         yield from _meaning_of_certificate(summary, cause, seen)
     elif cause.kind == "no answer":
-        yield f"No clock: no answer from the API in {_support(summary, cause, seen)}."
+        yield f"No clock: no answer from {'git' if cause.key else 'the API'} in {_support(summary, cause, seen)}."
         yield "See the nodes' DNS, firewall and proxy."
     elif cause.kind == "unexplained" and cause.status == 403:
         yield f"No clock: {_support(summary, cause, seen)}."
@@ -179,7 +190,13 @@ def _meaning_of_answer(summary: Summary, cause: Cause, seen: Verdict) -> Iterato
             yield "A GitHub Enterprise Server may itself have the wrong clock: `skewgate check` compares both with NTP servers."
     elif cause in summary.answers:
         answer = summary.answers[cause]
-        yield f"No clock: {support}. {answer.meaning[:1].upper()}{answer.meaning[1:]}. {answer.remedy}".rstrip()
+        unknown = answer.key is AnswerKey.UNKNOWN_ANSWER
+        weight = "Could not tell clock from credential" if unknown and cause.status == 401 else "No clock"
+        # The report that the remedy of an unknown answer names is of a check: the log has no more than this.
+        remedy = "`skewgate check` shows it whole." if unknown else answer.remedy
+        yield f"{weight}: {support}. {answer.meaning[:1].upper()}{answer.meaning[1:]}. {remedy}".rstrip()
+    elif cause.key == UNREADABLE_KEY:
+        yield f"No clock: {support}. `skewgate check`, with the Secret in gate_github_apps, says what is wrong with the key."
     else:
         yield f"No clock: {support}. See on which organisations and users the App is installed."
 
@@ -284,5 +301,8 @@ def _remarks(summary: Summary) -> Iterator[str]:
         yield _line(f"Pods without a line in the log: {listed(summary.silent_pods)}")
     if summary.unprefixed:
         yield f"{summary.unprefixed} of {summary.lines} lines name no pod and were not used."
+    if other := _failed_otherwise(summary):
+        calls = sum(tally.calls for tally in summary.tallies)
+        yield f"{other} of {calls} calls failed in ways that are not known here: read those lines of the log."
     if summary.unknown_format:
         yield f"{summary.unknown_format} of {summary.lines} lines are neither logfmt nor JSON: searched for errors alone."

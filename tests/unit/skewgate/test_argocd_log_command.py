@@ -314,7 +314,38 @@ def test_a_log_without_a_401_says_so(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert explain(tmp_path, [ok(POD1)]) == 0
     out = capsys.readouterr().out
     assert "No 401 for an installation token in this log." in out
+    assert "no error of TLS or git either" in out
     assert "skewgate check" not in out
+
+
+def test_calls_that_failed_for_a_reason_that_is_not_known_are_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        explain(tmp_path, [ok(POD1), failed(POD2, "helm template failed"), failed(POD2, "helm template failed")]) == 0
+    )
+    out = capsys.readouterr().out
+    assert "2 of 3 calls failed in ways that are not known here" in out
+    assert "no error of TLS or git either" not in out
+
+
+def test_a_401_in_words_that_nobody_knows_does_not_acquit_the_clock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain(tmp_path, [ok(POD1), failed(POD2, lookup("Something new about your JWT"))]) == 0
+    out = capsys.readouterr().out
+    assert "GitHub's words: 401 Something new about your JWT" in out
+    assert "Could not tell clock from credential: 1 of 1 call on worker-2, 0 of 1 on the others." in out
+    assert "`skewgate check` shows it whole." in out
+    assert "report.json" not in out
+
+
+def test_a_proxy_is_neither_claimed_nor_ruled_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "the `acme` organization has an IP allow list enabled, and your IP address is not permitted to access this resource."
+    assert explain(tmp_path, [ok(POD1), failed(POD2, lookup(words, 403))]) == 0
+    out = capsys.readouterr().out
+    assert "The IP allow list of acme lacks the address" in out
+    assert "without a proxy" not in out
 
 
 def test_of_a_line_nothing_is_shown_but_installation_address_and_status(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from skewgate.argocd_log.meaning import explanation
 from skewgate.argocd_log.pods import parse_pods
 from tests.lab.github_api.answers import EXP_PAST
 from tests.unit.skewgate.argocd_lines import (
+    FORMATS,
     GONE,
     NODES,
     POD1,
@@ -128,6 +130,22 @@ def test_lines_that_name_no_pod_are_those_of_the_pod_that_was_named() -> None:
     assert summarise([ok(POD2)], NODES, POD1).nodes["worker-2"].answered == 1
 
 
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda text: f"2026-01-31T13:00:00.123456789+01:00 stderr F {text}\n", id="containerd and CRI-O"),
+        pytest.param(
+            lambda text: json.dumps({"log": f"{text}\n", "stream": "stderr", "time": "2026-01-31T12:00:00.1Z"}) + "\n",
+            id="Docker",
+        ),
+    ],
+)
+def test_the_files_of_a_node_say_the_same_too(form: str, written: Callable[[str], str]) -> None:
+    lines = [FORMATS[form](call()), FORMATS[form](call(message()))]
+    assert summarise(map(written, lines), NODES, POD2) == summarise([line(POD2, text) for text in lines], NODES)
+
+
 def test_of_a_long_line_the_beginning_is_read_and_the_next_line_whole() -> None:
     file = io.StringIO("x" * (3 * MAX_CHARS) + "\n" + ok(POD1) + "y" * MAX_CHARS)
     lines = list(read_lines(file))
@@ -162,8 +180,10 @@ def test_whatever_the_bytes_are_the_counts_add_up(chunks: list[bytes]) -> None:
         "2026-01-31T12:00:00Z {" + "a" * 900000,
         '{"a":' * 200000,
         "installation not found for org: " * 28000,
+        "GET https://a" + "/repos/" * 120000,
+        "remote: " * 110000 + "unable to access 'https://",
     ],
-    ids=[f"line {number}" for number in range(14)],
+    ids=[f"line {number}" for number in range(16)],
 )
 def test_no_line_takes_long(text: str) -> None:
     before = time.monotonic()
