@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -147,11 +149,17 @@ def _pods(path: str) -> dict[str, str]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[TextIO]:
-    """A file, or standard input for ``-``; what is not UTF-8 in it does not end the reading. Raises SkewgateError."""
+    """A file, or standard input for ``-``; what is not text in it does not end the reading. Raises SkewgateError.
+
+    What PowerShell redirects to a file is UTF-16.
+    """
     try:
         # A descriptor of its own, so closing it leaves standard input open.
         name = os.dup(0) if path == "-" else path
-        with open(name, encoding="utf-8-sig", errors="replace", newline="\n") as file:  # noqa: PTH123 - a descriptor or a path
-            yield file
+        with open(name, "rb") as raw:  # noqa: PTH123 - a descriptor or a path
+            utf_16 = raw.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            encoding = "utf-16" if utf_16 else "utf-8-sig"
+            with io.TextIOWrapper(raw, encoding=encoding, errors="replace", newline="\n") as file:
+                yield file
     except OSError as error:
         raise SkewgateError(f"can't read {path}: {error.strerror}") from error

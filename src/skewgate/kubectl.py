@@ -136,8 +136,8 @@ def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
             raise KubectlError(
                 "kubectl was not found on PATH. Install it, or take both files where it is: see below"
             ) from None
-        except OSError as error:
-            raise KubectlError(f"kubectl could not be started: {error.strerror}") from None
+        except (OSError, ValueError) as error:  # ValueError: a null byte in what a cluster calls a pod
+            raise KubectlError(f"kubectl could not be started: {getattr(error, 'strerror', error)}") from None
         late = threading.Event()
 
         def give_up() -> None:

@@ -216,9 +216,13 @@ def verdict(summary: Summary, cause: Cause) -> Verdict:
 
 
 def _backed(summary: Summary, cause: Cause, failing: list[str], answering: list[str]) -> list[str]:
-    """The nodes with ENOUGH failures, if chance would rarely give all of these to them and none to the answering ones."""
-    nodes = [name for name in failing if summary.nodes[name].failed[cause] >= ENOUGH]
-    failures = sum(summary.nodes[name].failed[cause] for name in nodes)
+    """The nodes with ENOUGH failures, if chance would rarely give all of these to them and none to the answering ones.
+
+    One call may write several lines of its failure, so where there are calls they are what counts.
+    """
+    counts = {name: tally.failed_calls[cause] or tally.failed[cause] for name, tally in summary.nodes.items()}
+    nodes = [name for name in failing if counts[name] >= ENOUGH]
+    failures = sum(counts[name] for name in nodes)
     here = failures + sum(summary.nodes[name].answered for name in nodes)
     elsewhere = sum(summary.nodes[name].answered for name in answering)
     if not elsewhere:

@@ -216,6 +216,10 @@ def test_without_kubectl_the_two_files_are_the_way(
         ("printf '[%.0s' $(seq 100000)", "gave no list of pods in JSON"),
         ("printf 'a\\033[2Jb' >&2; exit 3", "failed: a\\x1b[2Jb"),
         ("exit 3", "failed: it did not say why"),
+        (
+            r"""printf %s '{"items": [{"metadata": {"name": "a\u0000b"}}]}'""",
+            "could not be started: embedded null byte",
+        ),
         ("head -c 9000000 /dev/zero | tr '\\0' e >&2; exit 3", "failed: eeee"),
     ],
 )

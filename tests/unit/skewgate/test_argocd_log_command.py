@@ -89,6 +89,14 @@ def test_a_single_line_is_a_hint_and_says_how_to_get_more(tmp_path: Path, capsys
     assert "--limit worker-2\n" in out
 
 
+def test_several_lines_about_one_call_are_one_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    about = line(POD2, as_logfmt({"level": "error", "msg": message()}))
+    assert explain(tmp_path, [*[ok(POD1)] * 20, about, about, refused(POD2)]) == 0
+    out = capsys.readouterr().out
+    assert "A hint, no more, at the clock of worker-2: 1 of 1 call and 2 other lines on worker-2" in out
+    assert "Likely" not in out
+
+
 def test_the_node_whose_component_repeats_an_error_is_not_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -286,6 +294,14 @@ def test_a_log_without_prefix_is_that_of_the_pod_that_is_named(
     assert "--pod NAME" in capsys.readouterr().err
     assert cli.main([*named, "--pod", POD2]) == 0
     assert "1 of 1 call" in capsys.readouterr().out
+
+
+def test_what_powershell_redirects_to_a_file_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"log": ok(POD1) + refused(POD2), "pods": as_table(NODES)}
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(text.replace("\n", "\r\n").encode("utf-16"))
+    assert cli.main(["explain", "--argocd-log", str(tmp_path / "log"), "--pods", str(tmp_path / "pods")]) == 0
+    assert "1 of 1 call on worker-2, 0 of 1 on the others" in capsys.readouterr().out
 
 
 def test_what_could_not_be_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

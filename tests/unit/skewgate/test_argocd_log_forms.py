@@ -186,10 +186,10 @@ def test_whatever_the_bytes_are_the_counts_add_up(chunks: list[bytes]) -> None:
     ids=[f"line {number}" for number in range(16)],
 )
 def test_no_line_takes_long(text: str) -> None:
-    before = time.monotonic()
+    before = time.process_time()
     parse_line(line(POD1, text), NODES)
     parse_line(text, NODES)
-    assert time.monotonic() - before < 2
+    assert time.process_time() - before < 2
 
 
 def test_a_log_of_ever_new_causes_is_counted_in_bounded_space() -> None:
