@@ -120,7 +120,8 @@ def _pod(item: dict[str, Any]) -> Pod:
     return Pod(
         str(_dict(item.get("metadata")).get("name")),
         str(spec.get("nodeName") or ""),
-        [name for name in names if "repo-server" in name],
+        # A sidecar may be named after the repo-server, and come first.
+        sorted((name for name in names if "repo-server" in name), key=lambda name: not name.endswith("repo-server")),
     )
 
 

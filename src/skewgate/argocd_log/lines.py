@@ -301,7 +301,7 @@ _HOST = re.compile(r"https?://(?:[^/\s\"@]{0,200}@)?([\w.:-]{1,253})")
 _GIT = re.compile(
     # A registry of images or charts says the first too, after its own code.
     r"(?<!unauthorized: )(?<!UNAUTHORIZED: )authentication required|Authentication failed for|Bad credentials"
-    r"|Invalid username or (?:token|password)|could not read Username for"
+    r"|remote: Invalid username or |could not read Username for"
 )
 _GIT_STATUS = re.compile(
     r"(?<!insufficient_scope: )\bauthorization failed(?:: (?P<said>[^\"]{1,400}))?"  # go-git's word for 403

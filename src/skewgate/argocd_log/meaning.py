@@ -301,6 +301,9 @@ def _remarks(summary: Summary) -> Iterator[str]:
         yield _line(f"Pods without a line in the log: {listed(summary.silent_pods)}")
     if summary.unprefixed:
         yield f"{summary.unprefixed} of {summary.lines} lines name no pod and were not used."
+    if not any(tally.answered for tally in summary.tallies):
+        yield "No call that ended with OK is in the log. If its level is warn or error, Argo CD writes none, and nodes can't be"
+        yield "compared: set reposerver.log.level to info in the ConfigMap argocd-cmd-params-cm, and restart the repo-server."
     if other := _failed_otherwise(summary):
         calls = sum(tally.calls for tally in summary.tallies)
         yield f"{other} of {calls} calls failed in ways that are not known here: read those lines of the log."

@@ -63,6 +63,12 @@ def test_the_pods_and_logs_of_the_cluster_name_the_node(api: Api, capsys: pytest
     assert "tailLines" not in first
 
 
+def test_a_sidecar_that_is_named_after_the_repo_server_is_not_read(api: Api) -> None:
+    api.pods[1]["spec"]["containers"] = [{"name": "repo-server-plugin"}, {"name": "cd-repo-server"}]
+    assert explain() == 0
+    assert [query["container"] for _, path, query in api.asked if path.endswith(f"/{POD2}/log")] == ["cd-repo-server"]
+
+
 def test_this_machines_own_kubectl_does_too(
     api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -334,6 +334,16 @@ def test_a_log_without_a_401_says_so(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "skewgate check" not in out
 
 
+def test_a_log_without_a_call_that_works_names_the_log_level(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "set reposerver.log.level to info in the ConfigMap argocd-cmd-params-cm"
+    assert explain(tmp_path, [refused(POD2)]) == 0
+    assert said in capsys.readouterr().out
+    assert explain(tmp_path, [refused(POD2), ok(POD1)]) == 0
+    assert said not in capsys.readouterr().out
+
+
 def test_calls_that_failed_for_a_reason_that_is_not_known_are_no_success(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -388,6 +388,13 @@ def test_what_git_answers_is_read_too(
     assert words == (f"403 {ALLOW_LIST}" if key == "ip_allow_list" else str(status) if key else "")
 
 
+def test_who_fails_to_log_in_to_argo_cd_is_no_failure_of_gits(written: Callable[[dict[str, str]], str]) -> None:
+    error = "rpc error: code = Unauthenticated desc = Invalid username or password"
+    event = parse_line(line("argocd-server-5c7", written(call(error, service="session.SessionService")), "server"))
+    assert event is not None
+    assert event.failure is None
+
+
 @pytest.mark.parametrize(
     "error",
     [
