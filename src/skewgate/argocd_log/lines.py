@@ -317,7 +317,9 @@ _NO_ANSWER = re.compile(
 _NO_LIST = re.compile(rf"failed to list installations: [A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations")
 _NO_JSON = re.compile(r"could not refresh installation id (?P<id>\d{1,20})'s token: invalid character ")
 """An answer with 200 that is no JSON: GitHub's API has none, so another answered."""
-_NO_GIT = re.compile(rf"Get \"?{_URL}/info/refs\?service=git-upload-pack\"?: ")
+_NO_GIT = re.compile(
+    rf"(?:Get \"?|unable to access '){_URL}(?:/info/refs\?service=git-upload-pack\"?|/?'): (?!The requested URL returned)"
+)
 
 
 def _failure(text: str, may_be_git: bool) -> Failure | None:
@@ -418,7 +420,7 @@ def _git_answer(text: str) -> Failure | None:
     step: dict[str, Any] = {
         "step": "repository",
         "repository": "the repository",
-        "url": installation.api_url,
+        "url": installation.api_url or "https://the git host",
         "status": status,
         "body": said,
         "headers": {},

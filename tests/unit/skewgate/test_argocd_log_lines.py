@@ -344,6 +344,16 @@ def test_no_answer_at_git_is_none_of_the_apis(written: Callable[[dict[str, str]]
     assert event.failure == Failure(Cause("no answer", Installation("", "https://git.example.org:8443"), key="git"))
 
 
+@pytest.mark.parametrize(
+    "reason", ["Could not resolve host: github.com", "Received HTTP code 407 from proxy after CONNECT"]
+)
+def test_no_answer_to_gits_own_command_is_one_too(written: Callable[[dict[str, str]], str], reason: str) -> None:
+    error = f"`git fetch origin` failed exit status 128: fatal: unable to access 'https://github.com/acme/x/': {reason}"
+    event = parse_line(line(POD1, written(call(error))))
+    assert event is not None
+    assert event.failure == Failure(Cause("no answer", Installation("", "https://github.com"), key="git"))
+
+
 ALLOW_LIST = (
     "The repository owner has an IP allow list enabled, and 203.0.113.7 is not permitted to access this repository."
 )
