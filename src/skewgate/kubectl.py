@@ -6,10 +6,11 @@ import io
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -131,7 +132,12 @@ def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(  # noqa: S603 - no shell; what is asked is in the flags
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise KubectlError(
@@ -139,29 +145,43 @@ def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
             ) from None
         except (OSError, ValueError) as error:  # ValueError: a null byte in what a cluster calls a pod
             raise KubectlError(f"kubectl could not be started: {getattr(error, 'strerror', error)}") from None
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()
-            _end(process)
-
-        timer = threading.Timer(limit_s, give_up)
-        timer.start()
+        assert process.stdout  # noqa: S101 - for mypy: it is a pipe
+        pipe = _Until(process.stdout.fileno(), time.monotonic() + limit_s)
         try:
-            assert process.stdout  # noqa: S101 - for mypy: it is a pipe
-            with io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace", newline="\n") as output:
+            with (
+                process.stdout,
+                io.TextIOWrapper(io.BufferedReader(pipe), encoding="utf-8", errors="replace", newline="\n") as output,
+            ):
                 yield output
-            status = process.wait()
-        except BaseException:
-            _end(process)
-            process.wait()
-            raise
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(pipe.left_s())
         finally:
-            timer.cancel()
-        if late.is_set():
-            raise KubectlError(f"`{' '.join(command[:3])}` did not end within {limit_s:.0f} s")
+            if process.poll() is None:
+                _end(process)
+            status = process.wait()
+        if pipe.late or pipe.left_s() == 0:
+            words = clean(f": {_failure(said)}") if said.seek(0, io.SEEK_END) else ""
+            raise KubectlError(f"`{' '.join(command[:3])}` did not end within {limit_s:.0f} s{words}")
         if status:
             raise KubectlError(clean(f"`{' '.join(command[:3])}` failed: {_failure(said)}"))
+
+
+class _Until(io.RawIOBase):
+    """What a pipe has until an end, of ``time.monotonic``: whatever process still holds it open then."""
+
+    def __init__(self, pipe: int, end: float) -> None:
+        self.pipe, self.end, self.late = pipe, end, False
+
+    def readable(self) -> bool:
+        return True
+
+    def left_s(self) -> float:
+        return max(0.0, self.end - time.monotonic())
+
+    def readinto(self, buffer: Any) -> int:
+        readable, _, _ = select.select([self.pipe], [], [], self.left_s())
+        self.late = not readable
+        return os.readv(self.pipe, [buffer]) if readable else 0
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -175,6 +175,27 @@ def test_a_wrapper_of_kubectl_is_ended_with_what_it_runs(
     assert "`kubectl get pods` did not end within" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("echo 'Open https://login.example.org and enter ABCD' >&2\nread code < /dev/zero", id="a login"),
+        pytest.param("echo 'Open https://login.example.org and enter ABCD' >&2\nsetsid sleep 20 &", id="a daemon"),
+    ],
+)
+def test_who_keeps_kubectls_output_open_is_not_waited_for_and_its_words_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "kubectl").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(kubectl, "LIST_S", 1)
+    before = time.monotonic()
+    assert explain() == 2
+    assert time.monotonic() - before < 10
+    err = capsys.readouterr().err
+    assert "`kubectl get pods` did not end within 1 s: Open https://login.example.org and enter ABCD" in err
+
+
 @pytest.mark.parametrize("prefix", [True, False])
 def test_a_wrapper_that_gives_more_than_was_asked_counts_each_line_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prefix: bool
