@@ -221,16 +221,26 @@ def _backed(summary: Summary, cause: Cause, failing: list[str], answering: list[
     One call may write several lines of its failure, so where there are calls they are what counts.
     """
     counts = {name: tally.failed_calls[cause] or tally.failed[cause] for name, tally in summary.nodes.items()}
-    nodes = [name for name in failing if counts[name] >= ENOUGH]
-    failures = sum(counts[name] for name in nodes)
-    here = failures + sum(summary.nodes[name].answered for name in nodes)
-    elsewhere = sum(summary.nodes[name].answered for name in answering)
+    calls_ok = {name: tally.answered for name, tally in summary.nodes.items()}
+    elsewhere = sum(calls_ok[name] for name in answering)
+    # A node whose own calls work too is not suspected for the failures of another.
+    nodes = [
+        name
+        for name in failing
+        if counts[name] >= ENOUGH and (not calls_ok[name] or _rare(counts[name], calls_ok[name], elsewhere))
+    ]
+    together = _rare(sum(counts[name] for name in nodes), sum(calls_ok[name] for name in nodes), elsewhere)
+    return nodes if together else []
+
+
+def _rare(failures: int, ok: int, elsewhere: int) -> bool:
+    """Whether chance would rarely give all failures to nodes with ``ok`` other calls, and none to those ``elsewhere``."""
     if not elsewhere:
-        return nodes
+        return True
     # Of all ways to lay so many failures over so many calls, the share of those that leave the others without one.
     share = 1.0
     for drawn in range(failures):
-        share *= (here - drawn) / (here + elsewhere - drawn)
+        share *= (failures + ok - drawn) / (failures + ok + elsewhere - drawn)
         if share <= CHANCE:
-            return nodes
-    return []
+            return True
+    return False

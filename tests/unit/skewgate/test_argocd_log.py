@@ -150,3 +150,9 @@ def test_a_single_proof_is_told_first_whatever_else_fails_more_often() -> None:
     [first, *_] = [text for text in told if ": 401" in text]
     assert first == "GitHub App at https://api.github.com: 401"
     assert any("other ways to fail are less frequent" in text for text in told)
+
+
+def test_a_node_whose_calls_work_is_not_suspected_for_the_failures_of_another() -> None:
+    lines = [*[refused(POD1)] * 3, *[ok(POD1)] * 300, *[refused(POD2)] * 100, *[ok(POD3)] * 200]
+    seen = verdict(summarise(lines, NODES), unexplained(GITHUB))
+    assert (seen.failing, seen.backed) == (["worker-1", "worker-2"], ["worker-2"])
