@@ -21,6 +21,8 @@ from tests.reliability.conftest import CANARY, CONTROL, HONEST, LIMIT_S, NTP_ADD
 
 CHECKED = [group for group in GROUPS if group not in CHANGING]
 TOGETHER = [group for group in CHECKED if group not in ALONE]
+# It waits for as long as an answer may take (150 s). Of the group `flood`, one has an answer without an end.
+NIGHTLY = ("silence",)
 LONGEST_S = 600
 """The most that a JWT may be valid after the controller's time."""
 
@@ -43,8 +45,20 @@ def runs(fleet: Fleet) -> Runs:
 
 def in_each(groups: list[str]) -> pytest.MarkDecorator:
     """One test for each name of these groups."""
-    pairs = [pytest.param(group, name, id=f"{group}-{name}") for group in groups for name in GROUPS[group]]
+    pairs = [
+        pytest.param(group, name, id=f"{group}-{name}", marks=marks_of(group))
+        for group in groups
+        for name in GROUPS[group]
+    ]
     return pytest.mark.parametrize(("group", "name"), pairs)
+
+
+def marks_of(group: str) -> list[pytest.MarkDecorator]:
+    """A group that takes minutes is one of `make test-nightly`."""
+    return [pytest.mark.nightly] if group in NIGHTLY else []
+
+
+in_turn = pytest.mark.parametrize("group", [pytest.param(group, marks=marks_of(group)) for group in CHECKED])
 
 
 @in_each(CHECKED)
@@ -72,7 +86,7 @@ def assert_only_its_own(result: Result, fleet: Fleet, name: str) -> None:
         assert claims["exp"] <= result.began_s + result.took_s + LONGEST_S
 
 
-@pytest.mark.parametrize("group", CHECKED)
+@in_turn
 def test_the_honest_nodes_are_judged_as_without_it_and_in_time(runs: Runs, alone: Result, group: str) -> None:
     result = runs(group)
     assert result.status is not None, f"it did not end within {LIMIT_S} s"
@@ -80,7 +94,7 @@ def test_the_honest_nodes_are_judged_as_without_it_and_in_time(runs: Runs, alone
     assert {result.node(name)["verdict"] for name in HONEST} == {"admit"}
 
 
-@pytest.mark.parametrize("group", CHECKED)
+@in_turn
 def test_nothing_that_a_terminal_obeys_is_printed(runs: Runs, group: str) -> None:
     output = runs(group).output
     found = CONTROL.search(output)
@@ -88,12 +102,12 @@ def test_nothing_that_a_terminal_obeys_is_printed(runs: Runs, group: str) -> Non
     output.decode()  # it is UTF-8
 
 
-@pytest.mark.parametrize("group", CHECKED)
+@in_turn
 def test_no_traceback_is_printed(runs: Runs, group: str) -> None:
     assert b"Traceback (most recent call last)" not in runs(group).output
 
 
-@pytest.mark.parametrize("group", CHECKED)
+@in_turn
 def test_the_reports_are_where_the_operator_said_strict_json_and_printable(runs: Runs, group: str) -> None:
     result = runs(group)
     assert {"report.json", "evidence.json", "report.txt"} <= result.files.keys()
@@ -114,7 +128,7 @@ def texts_in(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize("group", CHECKED)
+@in_turn
 def test_no_jwt_and_no_key_is_left_in_any_file_or_on_the_screen(runs: Runs, fleet: Fleet, group: str) -> None:
     result = runs(group)
     shown = {"the output": result.output} | {name: text.encode() for name, text in result.files.items()}
