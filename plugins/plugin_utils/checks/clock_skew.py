@@ -16,7 +16,7 @@ are one machine, or follow one upstream, share one vote. The controller's own cl
 
 Passes where the whole interval lies within every client's budget and every limit, and within `gate_max_skew_s` where that is
 set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
-inconclusive; so it is for a client that bears no clock ahead at all, as no measurement proves that a clock is not.
+inconclusive; so it is for a client that tolerates no clock ahead at all, as no measurement proves that a clock is not.
 
 GitHub judges JWTs by the clock of its API. If the majority contradicts the API's own ``Date`` by more than a client tolerates,
 the check fails for the API's clock, which the finding names: the node's clock is right, and is not changed.
@@ -95,7 +95,7 @@ _REMEDY = (
     "skewgate.preflight.remediate."
 )
 _REMEDY_NO_LEEWAY = (
-    "Have {0} date iat 60 s back, as GitHub's documentation advises. Where it can't and you bear that many refusals, give it a "
+    "Have {0} date iat 60 s back, as GitHub's documentation advises. If it can't and you accept that many refusals, give it a "
     "profile in gate_client_profiles with its other figures and iat_s: -1."
 )
 _REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
@@ -153,7 +153,7 @@ class _Row:
 
     @property
     def without_leeway(self) -> bool:
-        """A client that bears no clock ahead, at that edge."""
+        """A client that tolerates no clock ahead, at that edge."""
         at_edge = self.outcome != "pass" and self.nearer_side == "ahead"
         return self.kind == "client" and self.allowed.high == 0 and at_edge
 

@@ -209,7 +209,7 @@ def _renew_before_s(name: str, row: Mapping[str, Any]) -> int | None:
 
 
 def narrowest(profiles: Iterable[ClientProfile]) -> ClientProfile:
-    """The profile whose JWT the smallest skew breaks; of equals, the one that bears less on its other side."""
+    """The profile whose JWT the smallest skew breaks; of equals, the one that tolerates less on its other side."""
     return min(
         profiles,
         key=lambda p: (min(p.ahead_limit_s, p.jwt_behind_limit_s), max(p.ahead_limit_s, p.jwt_behind_limit_s), p.name),

@@ -51,7 +51,7 @@ class Tally:
     """Calls that ended with an error that is none of a known kind."""
     span: Span = field(default_factory=Span)
     failed: Counter[Cause] = field(default_factory=Counter)
-    """Failures here: neither told again from the cache, nor repeated from another pod's answer."""
+    """Failures here: neither from the cache, nor repeated from another pod's answer."""
     failed_calls: Counter[Cause] = field(default_factory=Counter)
     """Those of them that are the end of a call."""
     failed_span: Span = field(default_factory=Span)
@@ -99,7 +99,7 @@ class Summary:
     unprefixed: int = 0
     unknown_format: int = 0
     cached: Counter[Cause] = field(default_factory=Counter)
-    """Failures told again from the cache."""
+    """Failures that the cache repeats."""
     repeated: Counter[Cause] = field(default_factory=Counter)
     """Failures that other components repeat."""
     answers: dict[Cause, Answer] = field(default_factory=dict)

@@ -72,7 +72,7 @@ class CertificateTimes(NamedTuple):
 class Failure(NamedTuple):
     """A failed call as a line tells it.
 
-    ``cached``: told again, from a call made earlier. ``repeated``: told by a component that asked a repo-server. ``answer``: what
+    ``cached``: of a call made earlier. ``repeated``: said by a component that asked a repo-server. ``answer``: what
     the API's answer means.
     """
 
@@ -174,12 +174,12 @@ def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Even
     ours = service == SERVICE and "client" not in (fields.get("grpc.component"), fields.get("span.kind"))
     # A backslash stands before each quote where the message stands in quotes, sometimes three.
     flat = text.replace("\\", "")
-    told = not ours and ("rpc error" in flat or (bool(service) and service != COMMIT_SERVICE))
-    other = told or (not ours and source.container in REPEATERS)
+    repeats = not ours and ("rpc error" in flat or (bool(service) and service != COMMIT_SERVICE))
+    other = repeats or (not ours and source.container in REPEATERS)
     failure = _failure(flat, ours or fields.get("level") not in ("info", "debug"))
     if failure:
         # Each component has TLS connections of its own, those to clusters for example.
-        repeated = told if failure.cause.kind == "certificate" else other
+        repeated = repeats if failure.cause.kind == "certificate" else other
         failure = failure._replace(cached=CACHED in flat, repeated=repeated)
     return Event(
         pod=source.pod,
