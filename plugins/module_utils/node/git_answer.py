@@ -10,13 +10,17 @@ ADVERTISEMENT = "application/x-git-upload-pack-advertisement"  # git's http-prot
 PKT_LENGTH = re.compile(b"[0-9a-fA-F]{4}")
 
 
+def is_advertisement(content_type) -> bool:
+    """Whether git takes it for git's: it looks at the media type alone, in any case (its http.c, extract_content_type)."""
+    return (content_type or "").partition(";")[0].strip().lower() == ADVERTISEMENT
+
+
 def said_instead(content_type, body: bytes):
     """What a success says in place of an advertisement; None if it is one.
 
     A git server may refuse with 200 too, by a line that begins with ERR (git's pack-protocol documentation).
     """
-    # git looks at the media type alone, in any case (its http.c, extract_content_type).
-    if (content_type or "").partition(";")[0].strip().lower() != ADVERTISEMENT:
+    if not is_advertisement(content_type):
         return body.decode("utf-8", "replace")
     for line in _first_lines(body):
         if line.startswith(b"ERR "):

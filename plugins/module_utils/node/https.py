@@ -65,6 +65,11 @@ class Reply(NamedTuple):
     received_mono_ns: int
 
 
+def asks_to_wait(headers) -> bool:
+    """Whether an API asks to be left alone (GitHub's "Rate limits for the REST API"); the headers' names in lower case."""
+    return "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+
+
 def tls_context(ca_pem, check_time: bool = True, add_system: bool = False) -> ssl.SSLContext:
     """Verifies against ``ca_pem`` alone, or against the system's store where it is empty; both with ``add_system``."""
     try:

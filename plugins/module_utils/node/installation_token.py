@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 import time
 
+from .https import asks_to_wait
+
 # GitHub narrows a token to no more repositories (its documentation, "Generating an installation access token").
 MAX_NARROWED = 500
 LEVELS = ("read", "write", "admin")
@@ -98,6 +100,5 @@ class FreshToken:
     def may_be_unknown(self, step: dict) -> bool:
         """Whether a step was refused as it is while GitHub's machines do not all know the token."""
         headers, said = step["headers"], step["message"] or step["body"] or ""
-        limited = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
         page = said.lstrip().startswith("<")  # of whatever is between: none of GitHub's refusals
-        return step["status"] in self._statuses and not (limited or page or OTHER_REASON.search(said))
+        return step["status"] in self._statuses and not (asks_to_wait(headers) or page or OTHER_REASON.search(said))

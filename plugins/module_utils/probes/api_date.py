@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from ..node.background import gather
-from ..node.https import HttpsError, Reply, connect_at_any_time, tls_context
+from ..node.https import HttpsError, Reply, asks_to_wait, connect_at_any_time, tls_context
 
 NS = 1_000_000_000
 REQUESTS = 5
@@ -56,7 +56,7 @@ def _ask(url: str, ca_pem, timeout_s: float, requests: int) -> dict:
             connection.connect()  # before the clock is read, and only if the server has closed it
             reply = connection.request("HEAD", target, {"User-Agent": "skewgate", "Accept": "*/*"})
             answers.append(_answer(reply))
-            wait_s = None if len(answers) == requests or _is_limited(reply) else _wait_s(answers)
+            wait_s = None if len(answers) == requests or asks_to_wait(reply.headers) else _wait_s(answers)
         connection.close()
     except HttpsError as error:
         answers.append({"error": error.as_json()})
@@ -72,11 +72,6 @@ def _answer(reply: Reply) -> dict:
         "date": reply.headers.get("date"),
         "verified": True,  # chain and name; without that there is an error and no Date
     }
-
-
-def _is_limited(reply: Reply) -> bool:
-    """Whether the API asks to be left alone (GitHub's "Rate limits for the REST API")."""
-    return "retry-after" in reply.headers or reply.headers.get("x-ratelimit-remaining") == "0"
 
 
 def _wait_s(answers: list):

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from ...module_utils.node.git_answer import is_advertisement
 from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Row, Sign
 
 READ_CHARS = 2000
 """What the probe keeps of a body: a node that sends more is read no further."""
-
-GIT_ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
-"""What a git server answers info/refs with (git's http-protocol documentation)."""
 
 GITHUBS_WEB = re.compile(r"(?:www\.)?github\.com|[^.]+\.ghe\.com")
 GITHUBS_API = re.compile(r"api\.github\.com|api\.[^.]+\.ghe\.com")
@@ -77,11 +75,13 @@ def row_of(seen: Seen) -> Row | None:
     return None if accepted else _row_of_error(seen.error)
 
 
+_BY_ERROR = {(row.phase, row.error): row for row in ROWS if row.phase}
+
+
 def _row_of_error(error: Mapping[str, Any]) -> Row:
     """By the phase that failed (the probe's ``HttpsError``): each has a next step."""
-    rows = {(row.phase, row.error): row for row in ROWS if row.phase}
     phase, kind = error.get("phase", ""), error.get("kind")
-    return rows.get((phase, kind)) or rows.get((phase, None)) or BY_KEY[AnswerKey.NO_REPLY]
+    return _BY_ERROR.get((phase, kind)) or _BY_ERROR.get((phase, None)) or BY_KEY[AnswerKey.NO_REPLY]
 
 
 def _form(step: Mapping[str, Any]) -> Form:
@@ -144,7 +144,7 @@ def _has(sign: Sign | None, seen: Seen) -> bool:
         case Sign.NO_SUCH_OWNER:
             return "owners" in seen.step and not seen.step.get("installation_id")
         case Sign.NOT_OF_GIT | Sign.GIT_ERROR:  # of references, no body is kept
-            of_git = seen.header("content-type").partition(";")[0].strip().lower() == GIT_ADVERTISEMENT
+            of_git = is_advertisement(seen.header("content-type"))
             return not of_git if sign is Sign.NOT_OF_GIT else of_git and bool(seen.step.get("body"))
         case Sign.TO_LOGIN:
             place = seen.location

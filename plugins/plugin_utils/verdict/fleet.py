@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,8 +49,7 @@ def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
     measured = _measured(records)
     findings = [
         *_off_together(skews, controller_s),
-        *_controller_off(controller_s, list(skews)),
-        *_controller_off_by_itself(controller_s, measured),
+        *_controller_off(controller_s, list(skews), measured),
         *_controller_unknown(measured),
         *_apis_off(estimates),
         *_bad_servers(records, peers),
@@ -114,7 +113,7 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
     nearest_s = min(min(abs(i.low), abs(i.high)) for i in skews.values())
     if not (ahead or behind) or apart["high"] > nearest_s:
         return
-    together = range_text(Interval(min(i.low for i in skews.values()), max(i.high for i in skews.values())))
+    together = range_text(_around(skews.values()))
     with_controller = controller_s is not None and all(controller_s.overlaps(i) for i in skews.values())
     yield FleetFinding(
         "fleet_off_together",
@@ -132,28 +131,28 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
     )
 
 
-def _controller_off(controller_s: Interval | None, nodes: Sequence[str]) -> Iterator[FleetFinding]:
-    if controller_s is None or not is_off(controller_s):
-        return
-    yield _controller_clock(controller_s, "the references of most nodes", nodes)
+def _around(intervals: Collection[Interval]) -> Interval:
+    """The smallest that holds all of them."""
+    return Interval(min(i.low for i in intervals), max(i.high for i in intervals))
 
 
-def _controller_off_by_itself(
-    by_nodes_s: Interval | None, measured: dict[str, ControllerClock]
+def _controller_off(
+    by_nodes_s: Interval | None, nodes: Sequence[str], measured: dict[str, ControllerClock]
 ) -> Iterator[FleetFinding]:
-    """The same by the controller's own measurement, where the nodes can't tell."""
-    latest_s = _latest(measured)
-    if by_nodes_s is None and latest_s is not None and is_off(latest_s):
-        yield _controller_clock(latest_s, "its own measurement", list(measured))
-
-
-def _controller_clock(off_s: Interval, by: str, nodes: Sequence[str]) -> FleetFinding:
-    return FleetFinding(
+    """By the nodes' references; by the controller's own measurement where the nodes can't tell."""
+    off_s, by = (
+        (_latest(measured), "its own measurement")
+        if by_nodes_s is None
+        else (by_nodes_s, "the references of most nodes")
+    )
+    if off_s is None or not is_off(off_s):
+        return
+    yield FleetFinding(
         "controller_clock",
         f"the controller's clock is {skew_text(off_s)}, according to {by}",
         "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it.",
         "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
-        tuple(nodes),
+        tuple(measured if by_nodes_s is None else nodes),
     )
 
 
@@ -167,7 +166,7 @@ def _apis_off(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
     for url, by_node in seen.items():
         if len(by_node) < 2:
             continue
-        off_s = Interval(min(i.low for i in by_node.values()), max(i.high for i in by_node.values()))
+        off_s = _around(by_node.values())
         yield FleetFinding(
             "api_clock",
             f"the clock of {urlsplit(url).netloc} is {range_text(off_s)}, according to the references of {len(by_node)} nodes",
