@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import platform
 import shutil
 import socket
 import ssl
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.lab.host import unpack_package
 from tests.paths import ROOT
+from tests.toolchains import CHRONYS, chrony
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,20 @@ def chrony_tree() -> Path:
     if shutil.which("apt-get") is None:
         pytest.skip("chronyd is unpacked from Debian's package, and here is no apt-get")
     return unpack_package("chrony", ROOT / "build/chrony")
+
+
+NEWEST = max(CHRONYS, key=lambda version: tuple(map(int, version.split("."))))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(version, marks=() if version == NEWEST else pytest.mark.nightly) for version in CHRONYS],
+)
+def each_chrony_tree(request: pytest.FixtureRequest) -> Path:
+    """Each version of chrony that is tried, unpacked as ``chrony_tree`` is: the newest in ``make test``, all nightly."""
+    if shutil.which("apt-get") is None or platform.machine() != "x86_64":
+        pytest.skip("chronyd is unpacked from Debian's packages for x86-64, and here is no apt-get, or another machine")
+    return chrony(request.param, ROOT / "build")
 
 
 class Authority:
