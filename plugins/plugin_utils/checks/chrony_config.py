@@ -8,7 +8,7 @@ Passes where no rule of severity `error` or `unknown` matches: an error fails; a
 inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses.
 Where another daemon steers the clock there is nothing to look at.
 
-Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony/config.py.
+Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony/reader.py.
 
 What to do: change the lines that the finding names, by file and line; each rule has its own remedy (`skewgate explain
 CHR101`). Or let the gate write the configuration. What is meant so goes into `gate_accepted_rules`.

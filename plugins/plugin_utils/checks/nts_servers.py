@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..chrony.config import read_config
+from ..chrony.reader import read_config
 from ..chrony.sources import selectable
 from ..clock.ntp_packet import NS
 from ..clock.nts import NtsState as Key

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..chrony.chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
-from ..chrony.config import ChronyConfig, read_config
+from ..chrony.config import ChronyConfig
+from ..chrony.reader import read_config
 from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
 from ..model.record import MissingEvidenceError, Record

@@ -8,8 +8,9 @@ from typing import Any
 
 from ..checks.config_in_use import Key as InUse
 from ..checks.next_boot import Key as NextBoot
-from ..chrony.config import ChronyConfig, read_config
+from ..chrony.config import ChronyConfig
 from ..chrony.faults import Place
+from ..chrony.reader import read_config
 from ..chrony.rules import RULES, Rule
 from ..chrony.sources import selectable
 from ..daemons.common.daemon import TimeDaemon

@@ -14,7 +14,8 @@ from ..checks.next_boot import Key as NextBoot
 from ..checks.ntp_sources import Key as Sources
 from ..checks.sync_state import Key as Sync
 from ..checks.time_service import Key as TimeService
-from ..chrony.config import ChronyConfig, read_config
+from ..chrony.config import ChronyConfig
+from ..chrony.reader import read_config
 from ..clock.ntp_packet import NS
 from ..daemons import discover
 from ..daemons.common.daemon import TimeDaemon

@@ -31,7 +31,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
-from ..chrony.config import ChronyConfig, Directive, parse_version, read_config, source_problem
+from ..chrony.config import ChronyConfig, Directive
+from ..chrony.options import parse_version, source_problem
+from ..chrony.reader import read_config
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS, NtpError, decode_sample
 from ..clock.nts import NtsState, detail_of, nts_state

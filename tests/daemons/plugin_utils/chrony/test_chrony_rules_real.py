@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 
 from tests.unit.plugin_utils.chrony.test_chrony_rules import EXAMPLES, MAIN, matched, read

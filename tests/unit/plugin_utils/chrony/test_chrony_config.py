@@ -1,13 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import (
-    ChronyConfig,
-    UnreadKind,
-    matches,
-    parse_version,
-    read_config,
-)
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, UnreadKind
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.options import parse_version
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import matches, read_config
 from hypothesis import given
 from hypothesis import strategies as st
 

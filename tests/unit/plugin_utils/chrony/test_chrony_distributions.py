@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.config_text import main_file
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.distributions import distribution

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.sources import source_count
 

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.owners import Folder, extends, owner_of
 
 from tests.paths import SAMPLES
