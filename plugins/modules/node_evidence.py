@@ -196,8 +196,9 @@ evidence:
         - C(manager) is systemd, openrc or other. C(units) are those that may steer the clock and are there, each with
           C(unit), C(names) (aliases), C(load_state), C(active_state), C(sub_state), C(unit_file_state) and C(main_pid);
           OpenRC's services are described in the same words.
-        - C(processes) are the time daemons that run, each with C(pid), C(comm), C(cmdline), C(exe) (the program's path),
-          C(cgroup) and C(contained), whether it runs in a container. Those of ordinary users are left out.
+        - C(processes) are the time daemons that run, each with C(pid), C(comm), C(argv) (its arguments, the program's name
+          first), C(exe) (the program's path), C(cgroup) and C(contained), whether it runs in a container. Those of ordinary
+          users are left out.
       type: dict
       returned: when asked for
     chrony:

@@ -54,10 +54,7 @@ def collect(timeout_s: float, shown, processes: list) -> dict:
     return {
         "manager": manager,
         "processes": [
-            {
-                **{key: process[key] for key in ("pid", "comm", "exe", "cgroup", "contained")},
-                "cmdline": " ".join(process["argv"]),
-            }
+            {key: process[key] for key in ("pid", "comm", "argv", "exe", "cgroup", "contained")}
             for process in processes
         ],
         "units": gather({"units": openrc_units}, timeout_s)["units"] if manager == "openrc" else _units(shown),

@@ -210,7 +210,7 @@ SECTIONS: dict[str, Shape] = {
                     {
                         "pid": PID,
                         "comm": NAME,
-                        "cmdline": LINE,
+                        "argv": items(LINE, MANY),
                         "exe?": maybe(NAME),
                         "cgroup?": maybe(NAME),
                         "contained?": maybe(flag),

@@ -127,7 +127,7 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
             )
         )
     for process in processes:
-        if process["comm"] == "VBoxService" and "--disable-timesync" not in process["cmdline"].split():
+        if process["comm"] == "VBoxService" and "--disable-timesync" not in process["argv"]:
             movers.append(
                 _Mover(
                     f"VirtualBox's VBoxService (pid {process['pid']}, without --disable-timesync)",

@@ -139,7 +139,7 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
 def _software_time_stamps(record: Record) -> bool:
     """Whether ptp4l steers the system clock itself: by its option -S, or `time_stamping software` in its file (ptp4l(8))."""
     processes = record.section("time_services").get("processes") or []
-    if any(p["comm"] == "ptp4l" and "-S" in str(p["cmdline"]).split() for p in processes):
+    if any(p["comm"] == "ptp4l" and "-S" in p["argv"] for p in processes):
         return True
     lines = [line.split() for text in configuration_texts(record, "ptp") for line in text.splitlines()]
     return ["time_stamping", "software"] in [words[:2] for words in lines]

@@ -18,7 +18,7 @@ def _is_behind(daemon: str, time_services: Mapping[str, Any]) -> bool:
     if daemon != "ntpd" or time_services.get("manager") != "openrc":
         return False
     for process in time_services.get("processes") or []:
-        argv = str(process["cmdline"]).split()
+        argv = process["argv"]
         if not DAEMON.may_be(process) or not argv:
             continue
         peers = [value for option, value in pairwise(argv) if option == "-p"]

@@ -31,12 +31,12 @@ def has_option(argv: Sequence[str], letter: str, long: str) -> bool:
 def arguments(record: Record, daemon: TimeDaemon) -> list[str]:
     """The daemon's arguments, from the process that runs; raises MissingEvidenceError if none shows them."""
     processes = record.section("time_services").get("processes") or []
-    own = [str(p["cmdline"]).split() for p in processes if discover()[daemon.daemon].may_be(p)]
+    own = [p["argv"] for p in processes if discover()[daemon.daemon].may_be(p)]
     # OpenNTPD renames its processes ("ntpd: ntp engine"): these tell no argument.
-    shown = [argv for argv in own if argv and not argv[0].endswith(":")]
+    shown = [argv for argv in own if any(argv) and ": " not in argv[0]]
     if not shown:
         raise MissingEvidenceError(f"the command line of {daemon.unit} was not found among the processes")
-    return shown[0][1:]
+    return list(shown[0][1:])
 
 
 def configuration_lines(record: Record, section: str) -> list[list[str]]:

@@ -83,7 +83,7 @@ def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], processes: Sequen
     """Why a daemon that runs moves no clock; empty if it does, or nothing is known."""
     if kind.counts_alone:
         return ""
-    own = [p for p in processes if p["comm"] in kind.processes and str(p["cmdline"]).strip()]
+    own = [p for p in processes if p["comm"] in kind.processes and any(p["argv"])]
     # OpenRC tells no main process. Then a command line counts only where it is the only one.
     shown = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
     return leaves_clock_alone(shown[0]) if shown else ""
@@ -94,4 +94,4 @@ def leaves_clock_alone(process: Mapping[str, Any]) -> str:
     kind = daemons_by_process().get(process["comm"])
     if kind is None or kind.leaves_clock_alone is None:
         return ""
-    return kind.leaves_clock_alone(str(process["cmdline"]).split()[1:])
+    return kind.leaves_clock_alone(process["argv"][1:])

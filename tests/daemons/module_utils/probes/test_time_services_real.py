@@ -35,6 +35,6 @@ def test_a_running_time_daemon_is_found_among_the_processes(tmp_path: Path):
             process.kill()
 
     assert found[process.pid]["comm"] == "ntpd"
-    assert found[process.pid]["cmdline"] == f"{daemon} 30"
+    assert found[process.pid]["argv"] == [str(daemon), "30"]
     assert found[process.pid]["exe"] == str(Path("/bin/sleep").resolve())
     assert found[process.pid]["cgroup"] == own_cgroup()

@@ -23,9 +23,9 @@ def test_a_real_chronyd_with_x_does_not_count(chrony_tree: Path, tmp_path: Path)
                 break
             time.sleep(0.1)
         (seen,) = shown
-        taken = process("chronyd", SESSION, " ".join(seen["argv"]), pid=chronyd.pid)
+        taken = {**process("chronyd", SESSION, pid=chronyd.pid), "argv": seen["argv"]}
         assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), taken)).state == "pass"
-        steering = {**taken, "cmdline": taken["cmdline"].replace(" -x", "")}
+        steering = {**taken, "argv": [word for word in seen["argv"] if word != "-x"]}
         assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), steering)).state == "fail"
     finally:
         chronyd.terminate()

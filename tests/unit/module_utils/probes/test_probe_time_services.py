@@ -55,7 +55,7 @@ def test_a_question_that_failed_is_recorded_and_the_processes_are_shown(monkeypa
     taken = time_services.collect(5, {"error": "systemctl show: Failed"}, [process("chronyd", "-F", "1", pid=7)])
     assert taken["units"] == {"error": "systemctl show: Failed"}
     assert taken["processes"] == [
-        {"pid": 7, "comm": "chronyd", "exe": None, "cgroup": None, "contained": False, "cmdline": "chronyd -F 1"}
+        {"pid": 7, "comm": "chronyd", "argv": ["chronyd", "-F", "1"], "exe": None, "cgroup": None, "contained": False}
     ]
 
 

@@ -12,7 +12,12 @@ from tests.findings import finding_of
 
 CONFIG = "server 10.77.0.1 iburst\nmakestep 1 3\nrtcsync\n"
 ONLY_SLEWS = "server 10.77.0.1\n"
-CHRONYD = {"pid": 731, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd -F 1", "cgroup": "/system.slice/chrony.service"}
+CHRONYD = {
+    "pid": 731,
+    "comm": "chronyd",
+    "argv": ["/usr/sbin/chronyd", "-F", "1"],
+    "cgroup": "/system.slice/chrony.service",
+}
 TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)
 NTPD = unit("ntpd.service", main_pid=403)
 OPENNTPD = unit("openntpd.service", main_pid=404)
@@ -80,15 +85,15 @@ def ntp_conf(text: str) -> dict[str, Any]:
 
 def ntpd(options: str = "", config: str = "", **node: Any) -> dict[str, Any]:
     """A node, as ``booting`` takes it, that ntp.org's ntpd steers with these options."""
-    process = {"pid": 403, "comm": "ntpd", "cmdline": f"/usr/sbin/ntpd{options}", "cgroup": None}
+    process = {"pid": 403, "comm": "ntpd", "argv": f"/usr/sbin/ntpd{options}".split(), "cgroup": None}
     return {"daemons": (NTPD,), "processes": (process,), "ntpd": ntp_conf(config), **node}
 
 
 def openntpd(options: str = "", **node: Any) -> dict[str, Any]:
     """A node, as ``booting`` takes it, that OpenNTPD steers with these options: two processes of one daemon."""
-    engine = {"pid": 405, "comm": "ntpd", "cmdline": "ntpd: ntp engine", "cgroup": None}
-    options = f"/usr/sbin/ntpd{options} -f /etc/openntpd/ntpd.conf"
-    main = {"pid": 404, "comm": "ntpd", "cmdline": options, "cgroup": None}
+    engine = {"pid": 405, "comm": "ntpd", "argv": ["ntpd: ntp engine"], "cgroup": None}
+    argv = f"/usr/sbin/ntpd{options} -f /etc/openntpd/ntpd.conf".split()
+    main = {"pid": 404, "comm": "ntpd", "argv": argv, "cgroup": None}
     return {
         "daemons": (OPENNTPD,),
         "processes": (engine, main),

@@ -22,10 +22,14 @@ def judge(*processes: dict[str, Any], **found: Any):
 VMTOOLSD = {
     "pid": 612,
     "comm": "vmtoolsd",
-    "cmdline": "/usr/bin/vmtoolsd",
+    "argv": ["/usr/bin/vmtoolsd"],
     "cgroup": "/system.slice/open-vm-tools.service",
 }
-VBOXSERVICE = {"pid": 640, "comm": "VBoxService", "cmdline": "/usr/sbin/VBoxService --pidfile /run/vboxadd-service.sh"}
+VBOXSERVICE = {
+    "pid": 640,
+    "comm": "VBoxService",
+    "argv": ["/usr/sbin/VBoxService", "--pidfile", "/run/vboxadd-service.sh"],
+}
 CRON = {
     "path": "/etc/cron.d/clock",
     "line": 3,
@@ -89,7 +93,7 @@ PASSING = {  # the processes, what else was found, and what the reader is to kno
     ),
     "VMware without its tools": ([], {"virtualization": "vmware"}, []),
     "VirtualBox with its synchronisation off": (
-        [{**VBOXSERVICE, "cmdline": "/usr/sbin/VBoxService --disable-timesync"}],
+        [{**VBOXSERVICE, "argv": ["/usr/sbin/VBoxService", "--disable-timesync"]}],
         {"virtualization": "oracle"},
         [],
     ),

@@ -89,7 +89,7 @@ def test_that_another_one_starts_instead_is_told():
 
 def test_a_daemon_that_a_target_wants_by_a_link_in_usr_starts_though_systemd_calls_it_disabled():
     timesyncd = unit("systemd-timesyncd.service", enabled="disabled", main_pid=402)
-    process = {"pid": 402, "comm": "systemd-timesyn", "cmdline": "/usr/lib/systemd/systemd-timesyncd", "cgroup": None}
+    process = {"pid": 402, "comm": "systemd-timesyn", "argv": ["/usr/lib/systemd/systemd-timesyncd"], "cgroup": None}
     by_link = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=["sysinit.target"])
     by_hand = boot_unit("systemd-timesyncd.service", "disabled", wanted_by=[])
 

@@ -168,7 +168,7 @@ def test_without_a_daemon_that_runs_it_is_skipped(units):
 
 
 def test_a_daemon_that_leaves_the_clock_alone_is_named():
-    runs = {"pid": 731, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd -x"}
+    runs = {"pid": 731, "comm": "chronyd", "argv": ["/usr/sbin/chronyd", "-x"]}
     finding = judge(time_services=time_services(unit("chrony.service"), processes=[runs]))
     assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,))
     assert not unsaid(finding.summary, "chrony.service", "chronyd", "-x")

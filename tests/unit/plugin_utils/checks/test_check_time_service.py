@@ -18,7 +18,7 @@ def judge(*units: dict[str, Any], manager: str = "systemd", processes: tuple[dic
 
 
 def process(comm: str, cgroup: str | None, cmdline: str = "", pid: int = 812) -> dict[str, Any]:
-    return {"pid": pid, "comm": comm, "cmdline": cmdline or f"/usr/sbin/{comm}", "cgroup": cgroup}
+    return {"pid": pid, "comm": comm, "argv": (cmdline or f"/usr/sbin/{comm}").split(), "cgroup": cgroup}
 
 
 TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)

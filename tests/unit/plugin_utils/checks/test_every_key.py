@@ -253,12 +253,12 @@ EXAMPLES: dict[Any, Records] = {
         time_service.Key.SEVERAL: steered(CHRONY_UNIT, unit("ntpd.service")),
         time_service.Key.PTP4L_WITHOUT_PHC2SYS: steered(
             PTP4L,
-            processes=({"pid": 510, "comm": "ptp4l", "cmdline": "/usr/sbin/ptp4l -i eth0", "cgroup": None},),
+            processes=({"pid": 510, "comm": "ptp4l", "argv": ["/usr/sbin/ptp4l", "-i", "eth0"], "cgroup": None},),
             ptp={"present": True, "config": {"files": []}},
         ),
         time_service.Key.NONE_INSTALLED: steered(),
         time_service.Key.LEAVES_CLOCK_ALONE: steered(
-            CHRONY_UNIT, processes=({"pid": 731, "comm": "chronyd", "cmdline": "chronyd -x", "cgroup": None},)
+            CHRONY_UNIT, processes=({"pid": 731, "comm": "chronyd", "argv": ["chronyd", "-x"], "cgroup": None},)
         ),
         time_service.Key.NOT_RUNNING: steered(unit("chrony.service", "inactive")),
     },

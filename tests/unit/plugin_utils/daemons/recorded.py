@@ -85,6 +85,6 @@ BUSYBOX = {
     "time_services": time_services(
         unit("ntpd"),
         manager="openrc",
-        processes=[{"pid": 731, "comm": "ntpd", "cmdline": "/usr/sbin/ntpd -N -p pool.ntp.org"}],
+        processes=[{"pid": 731, "comm": "ntpd", "argv": ["/usr/sbin/ntpd", "-N", "-p", "pool.ntp.org"]}],
     ),
 }

@@ -121,7 +121,7 @@ def test_a_new_file_is_a_new_daemon(option, steers):
     process = {
         "pid": 731,
         "comm": "sundiald",
-        "cmdline": f"/usr/sbin/sundiald{option}",
+        "argv": f"/usr/sbin/sundiald{option}".split(),
         "cgroup": "/user.slice/x.scope",
     }
     services = time_services(unit("sundiald.service"), processes=[process])

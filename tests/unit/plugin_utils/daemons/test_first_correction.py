@@ -38,7 +38,14 @@ def test_a_configuration_of_which_a_file_was_not_read_is_not_judged_by_the_rest(
         "files": [{"path": "/etc/ntp.conf", "text": "tinker step 0\n"}],
         "unread": unread,
     }
-    runs = {"pid": 7, "comm": process, "cmdline": "/usr/sbin/ntpd -g", "exe": None, "cgroup": None, "contained": False}
+    runs = {
+        "pid": 7,
+        "comm": process,
+        "argv": ["/usr/sbin/ntpd", "-g"],
+        "exe": None,
+        "cgroup": None,
+        "contained": False,
+    }
     services = time_services(unit(unit_name, main_pid=7), processes=[runs])
     (daemon,) = time_daemons(services)
     of_node = Record(record(time_services=services, **{section: {"present": True, "config": config}}))

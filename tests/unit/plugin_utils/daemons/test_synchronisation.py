@@ -198,12 +198,12 @@ def test_of_two_daemons_chrony_is_asked():
 
 
 def test_a_daemon_that_leaves_the_clock_alone_is_not_asked():
-    services = time_services(CHRONY_UNIT, processes=[{"pid": 731, "comm": "chronyd", "cmdline": "chronyd -x"}])
+    services = time_services(CHRONY_UNIT, processes=[{"pid": 731, "comm": "chronyd", "argv": ["chronyd", "-x"]}])
     assert steering_daemon(Record(record(time_services=services))) is None
 
 
 def test_a_daemon_without_a_unit_is_asked_too():
-    by_hand = time_services(processes=[{"pid": 4000, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd"}])
+    by_hand = time_services(processes=[{"pid": 4000, "comm": "chronyd", "argv": ["/usr/sbin/chronyd"]}])
     assert of(time_services=by_hand).unit.startswith("chronyd (pid 4000, ")
 
 
@@ -211,7 +211,7 @@ def test_a_daemon_without_a_unit_is_asked_too():
 def test_timemasters_child_is_asked(child, daemon):
     services = {
         **time_services(unit("timemaster.service")),
-        "processes": [{"pid": 5000, "comm": child, "cmdline": child}],
+        "processes": [{"pid": 5000, "comm": child, "argv": [child]}],
     }
     sync = of(**{**recorded.NTPSEC, "chrony": chrony(), "time_services": services})
     assert (sync.daemon, sync.unit) == (daemon, "timemaster.service")

@@ -88,7 +88,7 @@ def test_what_systemd_did_not_tell_is_missing_evidence():
 
 
 def process(cmdline, pid=731, comm="chronyd"):
-    return {"pid": pid, "comm": comm, "cmdline": cmdline}
+    return {"pid": pid, "comm": comm, "argv": cmdline.split()}
 
 
 def of(*units, processes, manager="systemd"):

@@ -71,8 +71,13 @@ def dead(skew_s: float = 0.0) -> dict[str, Any]:
     return running("10.77.0.9", config=DEAD_CONFIG, synchronised=False, skew_s=skew_s)
 
 
-CHRONYD_X = {"pid": 731, "comm": "chronyd", "cmdline": "/usr/sbin/chronyd -x", "cgroup": "/system.slice/chrony.service"}
-BY_HAND = {"pid": 99, "comm": "ntpd", "cmdline": "ntpd -g", "cgroup": "/user.slice", "contained": False, "exe": None}
+CHRONYD_X = {
+    "pid": 731,
+    "comm": "chronyd",
+    "argv": ["/usr/sbin/chronyd", "-x"],
+    "cgroup": "/system.slice/chrony.service",
+}
+BY_HAND = {"pid": 99, "comm": "ntpd", "argv": ["ntpd", "-g"], "cgroup": "/user.slice", "contained": False, "exe": None}
 
 
 def booting(*units: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +253,7 @@ REFUSED = {
                     {
                         "pid": 731,
                         "comm": "chronyd",
-                        "cmdline": "/usr/sbin/chronyd -x",
+                        "argv": ["/usr/sbin/chronyd", "-x"],
                         "cgroup": "/system.slice/chrony.service",
                     }
                 ],
@@ -265,7 +270,7 @@ REFUSED = {
                     {
                         "pid": 99,
                         "comm": "ntpd",
-                        "cmdline": "ntpd -g",
+                        "argv": ["ntpd", "-g"],
                         "cgroup": "/user.slice",
                         "contained": False,
                         "exe": None,
