@@ -8,10 +8,12 @@ Passes where the daemon claims to be synchronised, and
 - it does not follow its own clock, and neither that nor its sources are before 2020
 - its last update is no older than eight of its update intervals, nor in this clock's future
 - its own bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`
-- the kernel's maxerror is below 16 s, and has not grown for longer than those eight intervals
+- the kernel's maxerror is below 16 s and has not grown for longer than those eight intervals; or it is at 16 s because the last
+  update is so old that the kernel's own growth (500 ppm, 16 s in 8.9 h) explains it, as with `maxpoll 16`
 - the references' skew does not contradict that bound by more than 0.128 s or `gate_max_clock_error_s`
 
-A stratum of 10 and more passes with a note. Inconclusive where the age of the last update or the kernel's maxerror is not told.
+A stratum of 10 and more passes with a note. So does a long poll: before its next update `timedatectl` and others that ask the
+kernel call the clock unsynchronised. Inconclusive where the age of the last update or the kernel's maxerror is not told.
 A daemon that does not claim to be synchronised fails; it is skipped where that follows from what ntp_sources found.
 
 Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; skipped for one that can't be asked,
@@ -41,7 +43,13 @@ from ..clock.skew import as_json
 from ..daemons import discover, sections_of
 from ..daemons.chrony import chrony_configuration
 from ..daemons.common.asking import ask, steering_daemon
-from ..daemons.common.synchronisation import KERNEL_GROWTH, Kernel, Synchronisation, kernel
+from ..daemons.common.synchronisation import (
+    KERNEL_GROWTH,
+    KERNEL_UNSYNCHRONISED_S,
+    Kernel,
+    Synchronisation,
+    kernel,
+)
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -73,6 +81,8 @@ _EPOCH_FLOOR_S = 1_577_836_800
 """2020-01-01: before this software was written, so a clock that shows less was never set (1970, 1980, a firmware's date)."""
 _DISTANT_STRATUM = 10
 _STEP_THRESHOLD_S = 0.128
+_KERNELS_MEMORY_S = KERNEL_UNSYNCHRONISED_S / KERNEL_GROWTH
+"""So long after an update the kernel calls a clock unsynchronised, without an error that is there from the beginning: 8.9 h."""
 _FASTEST_SLEW = 0.1
 """chronyd's maxslewrate is at most 100000 ppm; no other daemon slews faster."""
 
@@ -111,7 +121,7 @@ def judge(record: Record, policy: Policy) -> Finding:
                     because="chronyd slews the clock instead of stepping it",
                 )
             return _fail(sync, contradiction, summary, seen)
-    if missing := _not_told(sync, kernel(record)):
+    if missing := _not_told(sync, record):
         raise MissingEvidenceError(f"{_who(sync)} {missing}", "clock")
     return Finding(state="pass", summary=_describe(sync, record), seen=seen)
 
@@ -214,13 +224,32 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
     )
     cause = "the kernel contradicts it"
     if not in_kernel.synchronised:
-        what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since)"
+        if _is_growth(sync, in_kernel):
+            return None
+        age_s = sync.last_update_age_s
+        grown = (
+            "" if age_s is None else f"; by itself it grows to that in 8.9 h, and the last update is {age_s:.0f} s old"
+        )
+        what = (
+            f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since{grown})"
+        )
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
     if sync.stale_after_s is not None and since_s > sync.stale_after_s:
         what = f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     return None
+
+
+def _is_growth(sync: Synchronisation, in_kernel: Kernel) -> bool:
+    """Whether the kernel calls the clock unsynchronised because the last update is long ago, as it is with a long poll.
+
+    A daemon that does not tell the age of its update may have one as old as is believed of any.
+    """
+    age_s = sync.stale_after_s if sync.last_update_age_s is None else sync.last_update_age_s
+    if in_kernel.synchronised or age_s is None:
+        return False
+    return in_kernel.reaches_limit_within(age_s, sync.max_error_s or 0.0)
 
 
 def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
@@ -288,13 +317,19 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     )
 
 
-def _not_told(sync: Synchronisation, in_kernel: Kernel | None) -> str:
-    """What a claim counts for nothing without; empty where it is there."""
+def _not_told(sync: Synchronisation, record: Record) -> str:
+    """What a claim counts for nothing without; empty where it is there.
+
+    An age that the kernel alone would tell is no longer told after 8.9 h. With polls so long the references stand in for it.
+    """
+    in_kernel = kernel(record)
     if sync.sets_maxerror and in_kernel is None:
         return "adjtimex(2) did not tell the kernel's maxerror"
-    if sync.tells_age and (sync.last_update_age_s is None or sync.stale_after_s is None):
-        return "the age of its last update is not told"
-    return ""
+    if not sync.tells_age or not (sync.last_update_age_s is None or sync.stale_after_s is None):
+        return ""
+    if in_kernel and _is_growth(sync, in_kernel) and record.skew.skew_s is not None:
+        return ""
+    return "the age of its last update is not told"
 
 
 def _agreeing(record: Record) -> int:
@@ -309,7 +344,22 @@ def _describe(sync: Synchronisation, record: Record) -> str:
     far = sync.stratum is not None and sync.stratum >= _DISTANT_STRATUM
     note = f"; stratum {sync.stratum} is far from a reference clock" if far else ""
     confirmed = f"borne out by {_agreeing(record)} references" if record.skew.skew_s else "no reference bears it out"
-    return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}"
+    return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}{_kernels_view(sync, record)}"
+
+
+def _kernels_view(sync: Synchronisation, record: Record) -> str:
+    """A note where the kernel calls a clock unsynchronised that is not, now or before each update, and others believe it."""
+    in_kernel, interval_s = kernel(record), sync.interval_s or 0.0
+    now = in_kernel is not None and not in_kernel.synchronised
+    if not now and not (sync.sets_maxerror and interval_s >= _KERNELS_MEMORY_S):
+        return ""
+    when = "" if now else f" from 8.9 h after each update (one in {interval_s / 3600:.1f} h)"
+    missed_once = sync.sets_maxerror and 2 * interval_s >= _KERNELS_MEMORY_S
+    advice = f"; if that matters on this node, {sync.advice.poll}" if sync.advice.poll and missed_once else ""
+    return (
+        f"; the kernel's maxerror is at its limit of 16 s{when}, so timedatectl and others that ask the kernel call this clock "
+        f"unsynchronised{advice}"
+    )
 
 
 def _with_timedatectls_yes(finding: Finding, record: Record) -> Finding:

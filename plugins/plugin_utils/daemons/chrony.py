@@ -20,6 +20,7 @@ ADVICE = Advice(
     "Give chronyd servers that answer, and step the clock (chronyc makestep): the gate does both, as does playbook "
     "skewgate.preflight.remediate.",
     "Take `local` out of chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
+    "set `maxpoll 10` on the server lines of chrony.conf, or 13 at most",
 )
 
 _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candidate", "x": "falseticker"}

@@ -20,6 +20,7 @@ ADVICE = Advice(
     "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "
     "or change the node to chrony: the gate does it.",
     "systemctl restart {unit}: it steps the clock at its first answer. Or change the node to chrony: the gate does it.",
+    poll="set PollIntervalMaxSec=34min (its default) in timesyncd.conf, or 2h at most",
 )
 
 _CONFIGURED = ("LinkNTPServers", "SystemNTPServers", "RuntimeNTPServers")
@@ -138,7 +139,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     timesync = parse_timesync(record.answer("timesyncd", "timesync", "timedatectl show-timesync"))
     message = timesync.message
     in_kernel = kernel(record)
-    age_s = _age_s(record, message, in_kernel.set_at_most_ago_s if in_kernel else None)
+    age_s = _age_s(record, timesync, in_kernel.set_at_most_ago_s if in_kernel else None)
     stale_after_s = STALE_AFTER_INTERVALS * timesync.poll_interval_s if timesync.poll_interval_s else None
     # An ignored reply (a spike) is one that did not fit the others; the clock was set by those before it.
     claims = message is not None and message.leap != 3 and 0 < message.stratum < 16
@@ -160,18 +161,22 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     )
 
 
-def _age_s(record: Record, message: Message | None, by_kernel_s: float | None) -> float | None:
+def _age_s(record: Record, timesync: Timesync, by_kernel_s: float | None) -> float | None:
     """Each accepted reply sets the kernel's maxerror to 0, which tells the age whatever the clock did since.
 
-    The reply's own timestamp is of the clock as it was before the correction: only where the kernel tells nothing.
+    From 8.9 h on, and where something else set the clock, the kernel tells nothing. Then the reply's own timestamp does: of the
+    clock as it was before the correction, which matters after a step alone, and then another reply comes within
+    PollIntervalMinSec. An ignored reply corrected nothing, and halved the interval: the one before it is two of today's older.
     """
+    message = timesync.message
     if message is None or by_kernel_s is not None:
         return by_kernel_s if message else None
     try:
         received_s = parse_timestamp(message.received)
     except ValueError:
         return None
-    return float(record.section("collected")["wall_ns"]) / NS - received_s
+    earlier_s = 2 * (timesync.poll_interval_s or 0.0) if message.ignored else 0.0
+    return float(record.section("collected")["wall_ns"]) / NS - received_s + earlier_s
 
 
 def _peers(timesync: Timesync, lost: bool) -> tuple[Peer, ...]:

@@ -18,6 +18,7 @@ ADVICE = Advice(
     "change the node to chrony: the gate does it.",
     "Step the clock: systemctl stop {unit}, ntpd -gq, systemctl start {unit}. Or change the node to chrony: the gate does it.",
     "Take `server 127.127.1.0`, `refclock local` and `tos orphan` out of ntp.conf on nodes, and name servers there.",
+    "set `maxpoll 10` (the default) on the server lines of ntp.conf, or 13 at most",
 )
 
 # The tally codes of ntpq's manual page: reject, falseticker, excess, outlier, candidate, backup, system peer, PPS peer.

@@ -18,6 +18,9 @@ KERNEL_UNSYNCHRONISED_S = 16.0
 KERNEL_GROWTH = 500e-6
 """By so much a second the kernel grows maxerror while no daemon sets it (MAXFREQ; kernel/time/ntp.c, second_overflow)."""
 
+_GROWTH_LEEWAY = 1.02
+"""The age of an update is known to some seconds, and a sample is a little older than the update that it leads to."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -44,15 +47,16 @@ class Peer:
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do about it, in the daemon's own terms."""
+    """What to do about it, in the daemon's own terms. ``poll``: how to have it ask its sources more often."""
 
     servers: str
     step: str
     own_clock: str = ""
+    poll: str = ""
 
     def naming(self, unit: str) -> Advice:
         """The same with the unit's name in the place of ``{unit}``."""
-        return Advice(*(text.format(unit=unit) for text in (self.servers, self.step, self.own_clock)))
+        return Advice(*(text.format(unit=unit) for text in (self.servers, self.step, self.own_clock, self.poll)))
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,11 @@ class Synchronisation:
     max_error_s: float | None = None
     sets_maxerror: bool = False
     tells_age: bool = True
+
+    @property
+    def interval_s(self) -> float | None:
+        """How long one of its updates is followed by the next; None where it does not tell."""
+        return None if self.stale_after_s is None else self.stale_after_s / STALE_AFTER_INTERVALS
 
     @property
     def follows(self) -> tuple[Peer, ...]:
@@ -110,6 +119,13 @@ class Kernel:
     def set_at_most_ago_s(self) -> float | None:
         """How long ago a daemon set maxerror, at most: exact where it sets it to 0; None where nothing can be told."""
         return self.max_error_s / KERNEL_GROWTH if self.synchronised else None
+
+    def reaches_limit_within(self, age_s: float, error_s: float) -> bool:
+        """Whether the kernel's own growth takes maxerror to its limit, from ``error_s`` at an update so long ago.
+
+        That is 8.9 h without an update: the normal state of a clock that is set once in 18 h (`maxpoll 16`) or once a day.
+        """
+        return error_s + _GROWTH_LEEWAY * KERNEL_GROWTH * age_s >= KERNEL_UNSYNCHRONISED_S
 
 
 def kernel(record: Record) -> Kernel | None:
