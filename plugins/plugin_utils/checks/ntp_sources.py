@@ -3,6 +3,10 @@
 A daemon that is installed, enabled and active may still have nothing to follow: no server configured, names that don't
 resolve, none that answers, none that it trusts. The node's own clock (chrony's `local`, ntpd's LOCL) is no source.
 
+A source may answer and be of no use: a daemon discards the replies of one that is not synchronised itself, or whose root
+distance (root delay / 2 + root dispersion) is above its limit: 5 s with timesyncd (RootDistanceMaxSec), 3 s with chronyd
+(maxdistance), 1.5 s with ntpd (tos maxdist). The reason is given if the daemon shows it, or if the node asked that server too.
+
 Passes where a source is selected and has answered one of its last eight polls. Skipped where its sources are servers that
 ntp_servers asked too, and that answered neither.
 
@@ -10,8 +14,9 @@ Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, each by i
 which can't be asked. Whether what the daemon then claims is true is what sync_state asks.
 
 What to do: name servers that answer this node in its daemon's configuration, or let the gate change it to chrony with
-`chrony_servers` (or playbook skewgate.preflight.remediate). Where the servers are right and silent, ntp_servers tells what in the
-network it is.
+`chrony_servers` (or playbook skewgate.preflight.remediate). In place of a server whose root distance is too large, name one that
+is nearer to a reference clock, or raise the daemon's limit if the clients tolerate it. Where the servers are right and silent,
+ntp_servers tells what in the network it is.
 
 Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); timedatectl(1), "show-timesync"; pmc(8). How each is read
 stands in plugin_utils/daemons.
@@ -19,13 +24,14 @@ stands in plugin_utils/daemons.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from ..daemons import discover, sections_of
 from ..daemons.common.asking import ask
-from ..daemons.common.synchronisation import Peer
+from ..daemons.common.replies import reason_of
+from ..daemons.common.synchronisation import Peer, Reason, Synchronisation, Unfit
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
@@ -43,6 +49,8 @@ class Key(StrEnum):
     NONE_ANSWERS = "no_source_answers"
     NONE_SELECTED = "no_source_selected"
     SELECTED_IS_SILENT = "selected_source_silent"
+    ROOT_DISTANCE = "source_root_distance_too_large"
+    NOT_SYNCHRONISED = "source_not_synchronised"
 
 
 _WHY = (
@@ -56,50 +64,95 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if isinstance(sync, Finding):
         return sync
     daemon, peers = sync.daemon, sync.peers
-    seen = {"daemon": daemon, "unit": sync.unit, "sources": [_seen(peer) for peer in peers], "refid": sync.refid}
-
-    def fail(key: Key, summary: str, cause: str, first: str = "") -> Finding:
-        own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
-        return Finding(
-            state="fail",
-            summary=summary + own,
-            why=_WHY,
-            remedy=first + sync.advice.servers,
-            seen=seen,
-            keys=(key,),
-            cause=cause,
-        )
-
     if not peers:
-        return fail(Key.NONE_CONFIGURED, f"{daemon} has no source: none is configured", "no source configured")
+        return _fail(sync, Key.NONE_CONFIGURED, f"{daemon} has no source: none is configured", "no source configured")
     if all(peer.state == "unresolved" for peer in peers):
-        unresolved = fail(
+        unresolved = _fail(
+            sync,
             Key.NONE_RESOLVES,
             f"no name of {daemon}'s sources resolves ({_names(peers)})",
             "names of sources don't resolve",
-            "See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
+            first="See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
         )
         return _told_once(unresolved, record, peers)
+    unused = [peer for peer in peers if not (peer.selected and peer.answers)]
+    reasons = {peer: reason_of(record, peer, sync.distance_limit) for peer in unused}
+    if discarded := _discards(sync, record, reasons):
+        return discarded
     if not any(peer.answers for peer in peers):
-        silent = fail(Key.NONE_ANSWERS, f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers")
+        silent = _fail(
+            sync, Key.NONE_ANSWERS, f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers"
+        )
         return _told_once(silent, record, peers)
     selected = [peer for peer in peers if peer.selected]
     if not selected:
-        states = ", ".join(f"{peer.name}: {peer.state}" for peer in peers)
-        return fail(
+        states = _names(peers, reasons, states=True)
+        return _fail(
+            sync,
             Key.NONE_SELECTED,
             f"{daemon} has selected no source ({states})",
             "no source selected",
-            "A daemon that was just started needs some minutes: check again. If it stays so: ",
+            first="A daemon that was just started needs some minutes: check again. If it stays so: ",
         )
     if not sync.follows:
-        return fail(
+        return _fail(
+            sync,
             Key.SELECTED_IS_SILENT,
             f"the selected source {_names(selected)} no longer answers (reach 0)",
             "the selected source is silent",
         )
     summary = f"{daemon} follows {_names(selected)}, of {len(peers)} in all{_notes(peers)}"
-    return Finding(state="pass", summary=summary, seen=seen)
+    return Finding(state="pass", summary=summary, seen=_shown(sync))
+
+
+def _discards(sync: Synchronisation, record: Record, reasons: Mapping[Peer, Reason | None]) -> Finding | None:
+    """The sources answer and the daemon uses none: what they say of themselves is beyond its limits.
+
+    None where one is used, or does not answer as far as is known, or may become one that is used.
+    """
+    unfit = {reason.unfit for peer, reason in reasons.items() if reason and _replies(peer, reason)}
+    is_known = all(reasons.get(peer) is not None for peer in sync.peers if peer.answers)
+    summary = f"{sync.daemon} discards what its sources answer ({_names(sync.peers, reasons)})"
+    if not is_known or Unfit.OTHER in unfit:
+        return None
+    if Unfit.ROOT_DISTANCE in unfit:
+        setting = f"{sync.distance_limit.setting}, and " if sync.distance_limit else ""
+        return _fail(
+            sync,
+            Key.ROOT_DISTANCE,
+            summary,
+            "the root distance of the sources is too large",
+            first="Use a server that is nearer to a reference clock, with a smaller root delay and root dispersion (a Windows "
+            "server shows its own by `w32tm /query /status`). ",
+            last=f" Or raise {setting}gate_max_clock_error_s, if all that runs on this node tolerates such an error.",
+        )
+    if Unfit.NOT_SYNCHRONISED in unfit:
+        cause, first = "the sources are not synchronised themselves", "Synchronise these servers, or use others. "
+        return _told_once(_fail(sync, Key.NOT_SYNCHRONISED, summary, cause, first=first), record, sync.peers)
+    return None
+
+
+def _fail(sync: Synchronisation, key: Key, summary: str, cause: str, *, first: str = "", last: str = "") -> Finding:
+    """A failure; ``first`` and ``last``: what else to do, before and after the daemon's own advice."""
+    own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
+    return Finding(
+        state="fail",
+        summary=summary + own,
+        why=_WHY,
+        remedy=first + sync.advice.servers + last,
+        seen=_shown(sync),
+        keys=(key,),
+        cause=cause,
+    )
+
+
+def _shown(sync: Synchronisation) -> dict[str, object]:
+    return {
+        "daemon": sync.daemon,
+        "unit": sync.unit,
+        "sources": [_seen(peer) for peer in sync.peers],
+        "refid": sync.refid,
+    }
 
 
 _NOTED = {"falseticker": "falsetickers", "unreachable": "silent", "unresolved": "not resolved"}
@@ -116,23 +169,34 @@ def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Findi
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
     asked = {name for server in servers for name in (server["server"], *(server.get("addresses") or []))}
     answered = any(reference.skew_s for reference in record.skew.ntp.values())
-    if answered or not asked.issuperset(peer.name for peer in peers):
+    if answered or not all({peer.name, peer.address} & asked for peer in peers):
         return finding
     return replace(
         finding,
         state="skipped",
-        why="It follows from what ntp_servers found: these servers answer nobody on this node.",
+        why="It follows from what ntp_servers found: these servers give nobody on this node a usable answer.",
         remedy="Fix what ntp_servers says, and check again.",
     )
 
 
-def _names(peers: Iterable[Peer]) -> str:
-    return ", ".join(peer.name for peer in peers)
+def _replies(peer: Peer, reason: Reason) -> bool:
+    """Whether a source that is not used does answer: by its reach, or to the node itself."""
+    return peer.answers or reason.unfit is not Unfit.OTHER
+
+
+def _names(peers: Iterable[Peer], reasons: Mapping[Peer, Reason | None] | None = None, *, states: bool = False) -> str:
+    """The sources' names, each with its state and the reason why it is not used, as far as these are asked for and known."""
+    names = []
+    for peer in peers:
+        reason = (reasons or {}).get(peer)
+        said = [*([str(peer.state)] if states else []), *([reason.words] if reason else [])]
+        names.append(f"{peer.shown}: {', '.join(said)}" if said else peer.shown)
+    return ", ".join(names)
 
 
 def _seen(peer: Peer) -> dict[str, object]:
     return {
-        "name": peer.name,
+        "name": peer.shown,
         "state": peer.state,
         "stratum": peer.stratum,
         "reach": None if peer.reach is None else f"{peer.reach:o}",

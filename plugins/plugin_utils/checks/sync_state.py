@@ -19,9 +19,11 @@ A daemon that does not claim to be synchronised fails; it is skipped where that 
 Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; skipped for one that can't be asked,
 as ntp_sources tells. Whether the skew is one that the clients can stand is what clock_skew asks.
 
-What to do: give the daemon servers that answer and let it step the clock (`chronyc makestep`; the finding has the words for each
-daemon); the gate does both, with chrony. Where the references contradict it, see which is wrong before stepping: clock_skew names
-each.
+What to do: the finding has the words for each daemon. A step of the clock ends a large correction (`chronyc makestep`; the gate
+does it, with chrony). If the last update is too old, give the daemon servers that answer. If the root distance is too large, a
+step does not help: follow a server that is nearer to a reference clock, or raise `gate_max_clock_error_s` if the clients tolerate
+that. The finding names the server that is followed, and whether its delay or its dispersion is large. Where the references
+contradict the daemon, see which is wrong before stepping: clock_skew names each.
 
 Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c; the age limit is ClockBound's, the
 stratum Checkmk's (chrony plugin), 0.128 s RFC 5905's step threshold, below which a daemon still slews.
@@ -43,17 +45,13 @@ from ..clock.skew import as_json
 from ..daemons import discover, sections_of
 from ..daemons.chrony import chrony_configuration
 from ..daemons.common.asking import ask, steering_daemon
-from ..daemons.common.synchronisation import (
-    KERNEL_GROWTH,
-    KERNEL_UNSYNCHRONISED_S,
-    Kernel,
-    Synchronisation,
-    kernel,
-)
+from ..daemons.common.long_polls import is_growth, kernels_view
+from ..daemons.common.root_distance import closer_source
+from ..daemons.common.synchronisation import KERNEL_GROWTH, Synchronisation, kernel
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
-from ..model.wording import skew_text
+from ..model.wording import listed, skew_text
 
 NEEDS = ("collected", "clock", "time_services")
 READS = sections_of(daemon for daemon in discover().values() if daemon.ask)
@@ -80,15 +78,14 @@ _WHY = "The node says that it is synchronised, but what it shows does not bear i
 _EPOCH_FLOOR_S = 1_577_836_800
 """2020-01-01: before this software was written, so a clock that shows less was never set (1970, 1980, a firmware's date)."""
 _DISTANT_STRATUM = 10
+_LAST_STRATUM = 15
 _STEP_THRESHOLD_S = 0.128
-_KERNELS_MEMORY_S = KERNEL_UNSYNCHRONISED_S / KERNEL_GROWTH
-"""So long after an update the kernel calls a clock unsynchronised, without an error that is there from the beginning: 8.9 h."""
 _FASTEST_SLEW = 0.1
 """chronyd's maxslewrate is at most 100000 ppm; no other daemon slews faster."""
 
 
 class _Contradiction(NamedTuple):
-    """What stands against the daemon's claim. ``remedy`` is empty if a step of the clock is what helps."""
+    """What stands against the daemon's claim. ``remedy`` is empty if a step of the clock is all that helps."""
 
     key: Key
     cause: str
@@ -180,7 +177,8 @@ def _never_set(sync: Synchronisation, record: Record, policy: Policy) -> _Contra
     updated_s = wall_s - (sync.offset_s or 0.0) - (sync.last_update_age_s or 0.0)
     if updated_s < _EPOCH_FLOOR_S:
         what = f"it follows its sources to the year {_year(updated_s)}"
-        return _Contradiction(Key.SOURCES_BEFORE_2020, "sources before 2020", what, sync.advice.servers)
+        remedy = f"Set the clocks of these sources ({_followed(sync)}), or follow others. {sync.advice.servers}"
+        return _Contradiction(Key.SOURCES_BEFORE_2020, "sources before 2020", what, remedy)
     return None
 
 
@@ -198,14 +196,28 @@ def _age(sync: Synchronisation, record: Record, policy: Policy) -> _Contradictio
     return None
 
 
-def _own_bound(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
-    """By the daemon's own figures the clock may be too far off."""
-    if sync.bound_s is None or sync.bound_s <= policy.max_clock_error_s:  # nan is within no limit
+def _own_bound(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
+    """By the daemon's own figures the clock may be too far off: by what it still corrects, or by what it does not know.
+
+    A step ends the correction. What the daemon does not know stays: that takes a better source, or a larger limit.
+    """
+    limit_s = policy.max_clock_error_s
+    if sync.bound_s is None or sync.bound_s <= limit_s:  # nan is within no limit
         return None
-    what = f"by its own figures the clock may be {sync.bound_s:.3f} s off (limit {policy.max_clock_error_s} s)"
-    if abs(sync.offset_s or 0.0) > policy.max_clock_error_s:
-        return _Contradiction(Key.LARGE_CORRECTION, "a large correction is still to be made", what)
-    return _Contradiction(Key.ROOT_DISTANCE, "root distance too large", what)
+    what = f"by its own figures the clock may be {sync.bound_s:.3f} s off (limit {limit_s} s)"
+    far = not (sync.max_error_s or 0.0) <= limit_s
+    tolerate = "Or raise gate_max_clock_error_s, if all that runs on this node tolerates such an error."
+    remedy = f"{closer_source(sync, record)} {tolerate}" if far else ""
+    if abs(sync.offset_s or 0.0) > limit_s or not far:
+        remedy = f"{sync.advice.step} That leaves {sync.max_error_s:.3f} s. {remedy}" if far else ""
+        return _Contradiction(Key.LARGE_CORRECTION, "a large correction is still to be made", what, remedy)
+    parts = ", ".join(f"{part} {value_s:.3f} s" for part, value_s in sync.error_parts_s.items())
+    what += f", of which {parts}; it follows {_followed(sync)}"
+    return _Contradiction(Key.ROOT_DISTANCE, "root distance too large", what, remedy)
+
+
+def _followed(sync: Synchronisation) -> str:
+    return listed([peer.shown for peer in sync.follows]) or "no source that answers"
 
 
 def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
@@ -224,7 +236,7 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
     )
     cause = "the kernel contradicts it"
     if not in_kernel.synchronised:
-        if _is_growth(sync, in_kernel):
+        if is_growth(sync, in_kernel):
             return None
         age_s = sync.last_update_age_s
         grown = (
@@ -239,17 +251,6 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
         what = f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     return None
-
-
-def _is_growth(sync: Synchronisation, in_kernel: Kernel) -> bool:
-    """Whether the kernel calls the clock unsynchronised because the last update is long ago, as it is with a long poll.
-
-    A daemon that does not tell the age of its update may have one as old as is believed of any.
-    """
-    age_s = sync.stale_after_s if sync.last_update_age_s is None else sync.last_update_age_s
-    if in_kernel.synchronised or age_s is None:
-        return False
-    return in_kernel.reaches_limit_within(age_s, sync.max_error_s or 0.0)
 
 
 def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
@@ -268,7 +269,12 @@ def _references_contradict(sync: Synchronisation, record: Record, policy: Policy
     what = f"{_agreeing(record)} references show {skew_text(skew_s)}"
     if sync.bound_s is not None:
         what += f", and by its own figures it is at most {sync.bound_s:.6f} s off"
-    return _Contradiction(Key.REFERENCES_CONTRADICT, "the references contradict it", what)
+    remedy = (
+        f"See in clock_skew what each reference shows. If the source is wrong ({_followed(sync)}), follow others: "
+        f"{sync.advice.servers} If something set the clock since the last update, find it (clock_movers). "
+        f"Then: {sync.advice.step}"
+    )
+    return _Contradiction(Key.REFERENCES_CONTRADICT, "the references contradict it", what, remedy)
 
 
 _RULES = (_never_set, _age, _own_bound, _kernel_contradicts, _references_contradict)
@@ -306,11 +312,16 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     if not sync.follows:
         key = Key.NOT_SYNCHRONISED
         return follows_from("ntp_sources", key=key, summary=summary, cause="not synchronised", seen=seen)
+    why = "Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes."
+    remedy = f"Check again in some minutes. If it stays so: {sync.advice.step}"
+    if all(peer.stratum == _LAST_STRATUM for peer in sync.follows):
+        why = f"Its source ({_followed(sync)}) has stratum 15, the last one: who follows it counts as unsynchronised."
+        remedy = f"Follow a source that is nearer to a reference clock. {sync.advice.servers}"
     return Finding(
         state="fail",
         summary=summary,
-        why="Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes.",
-        remedy=f"Check again in some minutes. If it stays so: {sync.advice.step}",
+        why=why,
+        remedy=remedy,
         seen=seen,
         keys=(Key.NOT_SYNCHRONISED,),
         cause="not synchronised",
@@ -327,7 +338,7 @@ def _not_told(sync: Synchronisation, record: Record) -> str:
         return "adjtimex(2) did not tell the kernel's maxerror"
     if not sync.tells_age or not (sync.last_update_age_s is None or sync.stale_after_s is None):
         return ""
-    if in_kernel and _is_growth(sync, in_kernel) and record.skew.skew_s is not None:
+    if in_kernel and is_growth(sync, in_kernel) and record.skew.skew_s is not None:
         return ""
     return "the age of its last update is not told"
 
@@ -344,22 +355,7 @@ def _describe(sync: Synchronisation, record: Record) -> str:
     far = sync.stratum is not None and sync.stratum >= _DISTANT_STRATUM
     note = f"; stratum {sync.stratum} is far from a reference clock" if far else ""
     confirmed = f"borne out by {_agreeing(record)} references" if record.skew.skew_s else "no reference bears it out"
-    return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}{_kernels_view(sync, record)}"
-
-
-def _kernels_view(sync: Synchronisation, record: Record) -> str:
-    """A note where the kernel calls a clock unsynchronised that is not, now or before each update, and others believe it."""
-    in_kernel, interval_s = kernel(record), sync.interval_s or 0.0
-    now = in_kernel is not None and not in_kernel.synchronised
-    if not now and not (sync.sets_maxerror and interval_s >= _KERNELS_MEMORY_S):
-        return ""
-    when = "" if now else f" from 8.9 h after each update (one in {interval_s / 3600:.1f} h)"
-    missed_once = sync.sets_maxerror and 2 * interval_s >= _KERNELS_MEMORY_S
-    advice = f"; if that matters on this node, {sync.advice.poll}" if sync.advice.poll and missed_once else ""
-    return (
-        f"; the kernel's maxerror is at its limit of 16 s{when}, so timedatectl and others that ask the kernel call this clock "
-        f"unsynchronised{advice}"
-    )
+    return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}{kernels_view(sync, record)}"
 
 
 def _with_timedatectls_yes(finding: Finding, record: Record) -> Finding:

@@ -51,6 +51,35 @@ class NtpSample:
     root_distance_s: float
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a server says of itself in a reply, usable or not."""
+
+    leap: int
+    stratum: int
+    root_delay_s: float
+    root_dispersion_s: float
+
+    @property
+    def synchronised(self) -> bool:
+        """Whether it calls its own clock synchronised."""
+        return self.leap != 3 and 1 <= self.stratum <= 15
+
+    @property
+    def root_distance_s(self) -> float:
+        """As daemons reckon it: root delay / 2 + root dispersion."""
+        return self.root_delay_s / 2 + self.root_dispersion_s
+
+
+def header_of(sample: Mapping[str, Any]) -> Header | None:
+    """The reply's header; None where there was no reply of an NTP server, or a kiss-o'-death."""
+    try:
+        packet = _server_packet(_checked_reply(sample))
+    except (KeyError, NtpError):
+        return None
+    return Header(packet.leap, packet.stratum, packet.root_delay, packet.root_dispersion)
+
+
 def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
     """Check a reply as RFC 5905 (section 8 and 9.2) asks, then compute the interval of the node's skew.
 
@@ -110,8 +139,8 @@ def _checked_reply(sample: Mapping[str, Any]) -> bytes:
     return reply
 
 
-def _checked_packet(reply: bytes) -> ntplib.NTPStats:
-    """The reply's header, of a server that knows the time."""
+def _server_packet(reply: bytes) -> ntplib.NTPStats:
+    """The reply's header, of a server that serves this node."""
     packet = ntplib.NTPStats()
     packet.from_data(reply[:HEADER_BYTES])
     if packet.mode != 4 or packet.version not in (3, 4):
@@ -120,6 +149,12 @@ def _checked_packet(reply: bytes) -> ntplib.NTPStats:
     code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
     if packet.stratum == 0 and re.fullmatch("[A-Z0-9]+", code):
         raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code=code)
+    return packet
+
+
+def _checked_packet(reply: bytes) -> ntplib.NTPStats:
+    """The reply's header, of a server that knows the time."""
+    packet = _server_packet(reply)
     if packet.leap == 3 or not 1 <= packet.stratum <= 15:
         raise NtpError(
             "bad_time", f"the server is not synchronised itself (leap {packet.leap}, stratum {packet.stratum})"

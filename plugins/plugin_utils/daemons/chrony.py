@@ -6,14 +6,25 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..chrony.chronyc import LOCAL_REFID, Source, Tracking, parse_sources, parse_tracking
+from ..boundary.text import finite
+from ..chrony.chronyc import LOCAL_REFID, Selection, Source, Tracking, parse_selectdata, parse_sources, parse_tracking
 from ..chrony.config import ChronyConfig
 from ..chrony.reader import read_config
 from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
 from ..model.record import MissingEvidenceError, Record
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
-from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
+from .common.synchronisation import (
+    STALE_AFTER_INTERVALS,
+    Advice,
+    DistanceLimit,
+    Peer,
+    PeerState,
+    Reason,
+    Synchronisation,
+    Unfit,
+    root_error,
+)
 
 ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
@@ -22,6 +33,26 @@ ADVICE = Advice(
     "Take `local` out of chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
     "set `maxpoll 10` on the server lines of chrony.conf, or 13 at most",
 )
+
+_SELECTION: dict[str, Reason] = {
+    "N": Reason(Unfit.OTHER, "it has the option noselect"),
+    "s": Reason(Unfit.NOT_SYNCHRONISED, "it is not synchronised itself"),
+    "M": Reason(Unfit.OTHER, "there are not enough measurements of it yet"),
+    "d": Reason(Unfit.ROOT_DISTANCE, "its root distance is above maxdistance"),
+    "~": Reason(Unfit.OTHER, "its jitter is above maxjitter"),
+    "w": Reason(Unfit.OTHER, "it waits until there are enough measurements of other sources"),
+    "S": Reason(Unfit.OTHER, "its measurements are older than those of other sources"),
+    "O": Reason(Unfit.OTHER, "its stratum is not below the one of `local orphan`"),
+    "T": Reason(Unfit.OTHER, "it does not agree with the sources that have the option trust"),
+    "x": Reason(Unfit.OTHER, "it does not agree with other sources"),
+    "W": Reason(Unfit.OTHER, "it waits for other sources (minsources, or the option require)"),
+    "P": Reason(Unfit.OTHER, "another source has the option prefer"),
+    "U": Reason(Unfit.OTHER, "it waits for a new measurement"),
+}
+"""The states of chronyc(1), "selectdata", in which a source is not used."""
+
+_MAX_DISTANCE_S = 3.0
+"""chrony.conf(5), maxdistance."""
 
 _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candidate", "x": "falseticker"}
 
@@ -35,12 +66,14 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     tracking = parse_tracking(record.chronyc("tracking"))
     sources = parse_sources(record.chronyc("sources"))
     polls = [2.0**s.poll for s in sources if s.state == "*"]
+    limit = _distance_limit(record)
+    reasons = _reasons(record, limit)
     return Synchronisation(
         daemon="chronyd",
         unit=daemon.unit,
         claims=tracking.leap != "Not synchronised" and 0 < tracking.stratum < 16,
         claim=f"{tracking.leap}, stratum {tracking.stratum}",
-        peers=(*(_peer(s, tracking) for s in sources), *_unresolved(record, sources)),
+        peers=(*(_peer(s, tracking, reasons.get(s.name)) for s in sources), *_unresolved(record, sources)),
         advice=ADVICE,
         stratum=tracking.stratum,
         refid=tracking.refid,
@@ -48,9 +81,36 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         last_update_age_s=_age_s(record, tracking),
         stale_after_s=STALE_AFTER_INTERVALS * max([tracking.update_interval_s, *polls]),
         offset_s=0.0 - tracking.system_time_s,
-        max_error_s=tracking.root_dispersion_s + tracking.root_delay_s / 2,
+        error_parts_s=root_error(tracking.root_delay_s, tracking.root_dispersion_s),
         sets_maxerror=True,
+        distance_limit=limit,
     )
+
+
+def _distance_limit(record: Record) -> DistanceLimit | None:
+    """`maxdistance`; None where the configuration was not shown."""
+    with suppress(MissingEvidenceError, ValueError):
+        directive = chrony_configuration(record).last("maxdistance")
+        limit_s = finite(directive.arguments[0]) if directive and directive.arguments else _MAX_DISTANCE_S
+        return DistanceLimit(limit_s, "maxdistance in chrony.conf")
+    return None
+
+
+def _reasons(record: Record, limit: DistanceLimit | None) -> dict[str, Reason]:
+    """Why sources are not used, by their names in `sources`; only root is told."""
+    with suppress(MissingEvidenceError, ValueError):
+        rows = parse_selectdata(record.chronyc("selectdata"))
+        return {row.name: _reason(row, limit) for row in rows if row.state in _SELECTION}
+    return {}
+
+
+def _reason(row: Selection, limit: DistanceLimit | None) -> Reason:
+    """The state's; a source's interval is its offset give or take its root distance (sourcestats.c, SST_GetSelectionData)."""
+    said = _SELECTION[row.state]
+    if said.unfit is not Unfit.ROOT_DISTANCE or limit is None:
+        return said
+    distance_s = (row.high_s - row.low_s) / 2
+    return Reason(said.unfit, f"its root distance is {distance_s:.3f} s, above {limit.limit_s:g} s ({limit.setting})")
 
 
 def chrony_configuration(record: Record) -> ChronyConfig:
@@ -74,7 +134,7 @@ def _age_s(record: Record, tracking: Tracking) -> float | None:
     return corrected_s - tracking.ref_time_s
 
 
-def _peer(source: Source, tracking: Tracking) -> Peer:
+def _peer(source: Source, tracking: Tracking, reason: Reason | None) -> Peer:
     state = _STATES.get(source.state) or ("unusable" if source.reach else "unreachable")
     return Peer(
         name=source.name,
@@ -83,6 +143,8 @@ def _peer(source: Source, tracking: Tracking) -> Peer:
         reach=source.reach,
         offset_s=source.adjusted_offset_s - tracking.system_time_s if source.last_rx_s is not None else None,
         last_rx_s=source.last_rx_s,
+        # One that never answered is `s` as well, which tells nothing.
+        reason=reason if source.reach else None,
     )
 
 

@@ -12,7 +12,7 @@ from ..boundary.text import finite
 from ..model.record import Record
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
 from .common.first_correction import arguments, configuration_lines, has_option
-from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
+from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, ErrorPart, Peer, PeerState, Synchronisation, kernel
 
 ADVICE = Advice(
     "Name servers that answer this node in OpenNTPD's ntpd.conf (/etc/openntpd/ntpd.conf) and restart {unit}, or change the "
@@ -126,7 +126,9 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         last_update_age_s=in_kernel.set_at_most_ago_s if in_kernel and status.synced else None,
         stale_after_s=STALE_AFTER_INTERVALS * _POLLS_TO_AN_UPDATE * max((row.poll_s for row in valid), default=30.0),
         offset_s=first.offset_s if first else status.offset_s,
-        max_error_s=(first.delay_s or 0.0) / 2 + (first.jitter_s or 0.0) if first else None,
+        error_parts_s={ErrorPart.DELAY: (first.delay_s or 0.0) / 2, ErrorPart.JITTER: first.jitter_s or 0.0}
+        if first
+        else {},
         sets_maxerror=True,
     )
 

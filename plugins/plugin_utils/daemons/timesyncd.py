@@ -7,6 +7,7 @@ NTPSynchronized=yes is not asked: it is the kernel's word and stays for hours af
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +15,17 @@ from ..boundary.text import finite
 from ..clock.ntp_packet import NS
 from ..model.record import Record
 from .common.daemon import Daemon, FirstCorrection, TimeDaemon
-from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation, kernel
+from .common.synchronisation import (
+    STALE_AFTER_INTERVALS,
+    Advice,
+    DistanceLimit,
+    ErrorPart,
+    Peer,
+    PeerState,
+    Synchronisation,
+    kernel,
+    root_error,
+)
 
 ADVICE = Advice(
     "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "
@@ -36,6 +47,9 @@ _UNIT_S = {
     "us": 1e-6,
 }
 """Of systemd's time-util.c, format_timespan."""
+
+_MAX_DISTANCE_S = 5.0
+"""NTP_ROOT_DISTANCE_MAX_USEC of systemd's timesyncd-manager.c, RootDistanceMaxSec of timesyncd.conf(5)."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,7 @@ class Timesync:
     configured: tuple[str, ...]
     poll_interval_s: float | None
     message: Message | None
+    max_distance_s: float | None = None
 
 
 def parse_timesync(text: str) -> Timesync:
@@ -79,12 +94,14 @@ def parse_timesync(text: str) -> Timesync:
     configured = [name for key in _CONFIGURED for name in properties.get(key, "").split()]
     poll = properties.get("PollIntervalUSec", "").strip()
     message = properties.get("NTPMessage", "").strip()
+    distance = properties.get("RootDistanceMaxUSec", "").strip()
     return Timesync(
         server_name=properties["ServerName"].strip(),
         server_address=properties.get("ServerAddress", "").strip(),
         configured=tuple(configured or properties.get("FallbackNTPServers", "").split()),
         poll_interval_s=parse_timespan(poll) if poll else None,
         message=_message(message) if message else None,
+        max_distance_s=parse_timespan(distance) if distance not in ("", "infinity") else None,
     )
 
 
@@ -156,9 +173,28 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         last_update_age_s=age_s,
         stale_after_s=stale_after_s,
         offset_s=in_kernel.offset_s if in_kernel else None,
-        max_error_s=message.root_dispersion_s + message.root_delay_s / 2 + message.jitter_s if message else None,
+        error_parts_s={
+            **root_error(message.root_delay_s, message.root_dispersion_s),
+            ErrorPart.JITTER: message.jitter_s,
+        }
+        if message
+        else {},
         sets_maxerror=True,
+        distance_limit=_distance_limit(timesync, record),
     )
+
+
+def _distance_limit(timesync: Timesync, record: Record) -> DistanceLimit:
+    """Beyond it timesyncd discards a reply, and goes on to its next server: as it tells itself, else by its files."""
+    limit_s = timesync.max_distance_s
+    if limit_s is None:
+        files = ((record.evidence.get("timesyncd") or {}).get("config") or {}).get("files") or []
+        lines = [line.partition("=") for file in files for line in str(file["text"]).splitlines()]
+        given = [value.strip() for name, _equals, value in lines if name.strip() == "RootDistanceMaxSec"]
+        with suppress(ValueError):
+            value = given[-1] if given else ""
+            limit_s = finite(value) if re.fullmatch(r"\d+(\.\d+)?", value) else parse_timespan(value)
+    return DistanceLimit(_MAX_DISTANCE_S if limit_s is None else limit_s, "RootDistanceMaxSec in timesyncd.conf")
 
 
 def _age_s(record: Record, timesync: Timesync, by_kernel_s: float | None) -> float | None:
@@ -188,9 +224,15 @@ def _peers(timesync: Timesync, lost: bool) -> tuple[Peer, ...]:
         "unresolved" if not timesync.server_address else "selected" if message and not lost else "unreachable"
     )
     name = timesync.server_name
-    if timesync.server_address not in ("", name):
-        name += f" ({timesync.server_address})"
-    return (Peer(name, state, stratum=message.stratum if message else None, refid=message.refid if message else None),)
+    return (
+        Peer(
+            name,
+            state,
+            stratum=message.stratum if message else None,
+            refid=message.refid if message else None,
+            address=timesync.server_address,
+        ),
+    )
 
 
 DAEMON = Daemon(

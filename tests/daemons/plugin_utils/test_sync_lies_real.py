@@ -27,6 +27,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record im
 from tests.builders import policy, record
 from tests.daemons.plugin_utils import test_config_in_use_real as real
 from tests.findings import unsaid
+from tests.lab.liar import ScriptedServer, lie
 from tests.unit.plugin_utils.daemons import recorded
 
 node = real.node
@@ -184,10 +185,69 @@ def test_it_says_normal_while_it_still_slews_seconds_away(node, serve, ahead_s: 
 
 
 def test_it_says_normal_with_a_root_distance_of_seconds(node, serve):
-    running = node(FOLLOW.format(serve(ahead_s=0.0, delay_s=4.0)))
+    port = serve(ahead_s=0.0, delay_s=4.0)
+    running = node(FOLLOW.format(port))
     running.wait_until_selected()
     assert tracking(running)[-1].strip() == "Normal"
-    assert_fails(state(take()), Key.ROOT_DISTANCE)
+    finding = state(take([port]))
+    assert_fails(finding, Key.ROOT_DISTANCE, "half of the root delay 2.0", "127.0.0.1")
+    assert not unsaid(
+        finding.remedy, "Most of it is the half of the root delay", "Of 127.0.0.1 itself", "(root delay 4.0"
+    )
+
+
+@pytest.fixture
+def says() -> Iterator[Callable[..., int]]:
+    """``says(root_dispersion_s=10.0)`` starts a server with the right time that says this of itself, and returns its port."""
+    servers = []
+
+    def start(leap: int = 0, stratum: int = 2, root_delay_s: float = 0.0, root_dispersion_s: float = 0.01) -> int:
+        def answer(request: bytes) -> list[bytes]:
+            reply = lie(request, 0.0)
+            root = struct.pack("!II", round(root_delay_s * 65536), round(root_dispersion_s * 65536))
+            return [bytes([reply[0] | leap << 6, stratum]) + reply[2:4] + root + reply[12:]]
+
+        servers.append(ScriptedServer(answer, "127.0.0.1", 0))
+        return servers[-1].port
+
+    yield start
+    for server in servers:
+        server.udp.close()
+
+
+@pytest.mark.parametrize(
+    ("server", "reach", "told"),
+    [
+        pytest.param(
+            {"root_dispersion_s": 10.0},
+            "377",
+            [ntp_sources.Key.ROOT_DISTANCE, "10.000 s", "above 3 s", "maxdistance"],
+            id="a Windows server",
+        ),
+        pytest.param(
+            {"root_delay_s": 40.0},
+            "0",
+            [ntp_sources.Key.ROOT_DISTANCE, "20.010 s", "root delay 40.000 s", "above 3 s"],
+            id="a distance that counts as no answer",
+        ),
+        pytest.param(
+            {"leap": 3, "stratum": 0},
+            "0",
+            [ntp_sources.Key.NOT_SYNCHRONISED, "leap 3", "stratum 0"],
+            id="a server without a source",
+        ),
+    ],
+)
+def test_it_does_not_use_what_a_server_answers(node, says, server, reach: str, told):
+    port = says(**server)
+    key, *shown = told
+    running = node(FOLLOW.format(port))
+    real.eventually("it is not asked", lambda: running.chronyc("-c", "-n", "sources").split(",")[5] == reach)
+    taken = take([port])
+    finding = sources(taken)
+    assert finding.keys == (key,), finding.summary
+    assert not unsaid(finding.summary, "chronyd", "127.0.0.1: ", *shown)
+    assert (state(taken).state, state(taken).keys) == ("skipped", (Key.NOT_SYNCHRONISED,))
 
 
 def test_the_kernel_knows_nothing_of_its_synchronisation(node, serve):

@@ -6,12 +6,15 @@ Both give times in milliseconds, and offsets as *server minus node* ("offset of 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ...boundary.text import finite
-from ...model.record import Record
+from ...model.record import MissingEvidenceError, Record
 from .daemon import TimeDaemon
-from .synchronisation import STALE_AFTER_INTERVALS, Advice, Peer, PeerState, Synchronisation
+from .first_correction import configuration_lines
+from .synchronisation import STALE_AFTER_INTERVALS, Advice, DistanceLimit, Peer, PeerState, Synchronisation, root_error
 
 ADVICE = Advice(
     "Name servers that answer this node in ntpd's ntp.conf (/etc/ntpsec/ntp.conf, /etc/ntp.conf) and restart {unit}, or "
@@ -32,6 +35,8 @@ _TALLY: dict[str, PeerState] = {
     "*": "selected",
     "o": "selected",
 }
+_MAX_DISTANCE_S = 1.5
+"""MAXDISTANCE of both: ntp.org's ntp_proto.c, NTPsec's ntp_proto.c."""
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "y": 31557600}
 
 
@@ -175,5 +180,15 @@ def synchronisation(
         last_update_age_s=system.age_s,
         stale_after_s=STALE_AFTER_INTERVALS * max([system.update_interval_s, *polls]),
         offset_s=system.offset_s,
-        max_error_s=system.root_dispersion_s + system.root_delay_s / 2,
+        error_parts_s=root_error(system.root_delay_s, system.root_dispersion_s),
+        distance_limit=_distance_limit(record),
     )
+
+
+def _distance_limit(record: Record) -> DistanceLimit | None:
+    """`tos maxdist`; None where a file was not read."""
+    with suppress(MissingEvidenceError, ValueError):
+        options = [words for words in configuration_lines(record, "ntpd") if words[0] == "tos"]
+        given = [finite(value) for words in options for name, value in pairwise(words) if name == "maxdist"]
+        return DistanceLimit([_MAX_DISTANCE_S, *given][-1], "`tos maxdist` in ntp.conf")
+    return None

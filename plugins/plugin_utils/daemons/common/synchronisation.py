@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from ...model.record import Record
@@ -22,9 +24,36 @@ _GROWTH_LEEWAY = 1.02
 """The age of an update is known to some seconds, and a sample is a little older than the update that it leads to."""
 
 
+class Unfit(StrEnum):
+    """Why a daemon does not use a source that answers it."""
+
+    ROOT_DISTANCE = "its root distance is too large"
+    NOT_SYNCHRONISED = "it is not synchronised itself"
+    OTHER = "another reason"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a source is not used, and the same in half a sentence for people."""
+
+    unfit: Unfit
+    words: str
+
+
+@dataclass(frozen=True)
+class DistanceLimit:
+    """The root distance beyond which a daemon uses no source. ``setting``: what sets it, and where."""
+
+    limit_s: float
+    setting: str
+
+
 @dataclass(frozen=True)
 class Peer:
-    """A source of the daemon. ``offset_s`` > 0: the node is ahead of it; ``reach`` is the register of its last eight polls."""
+    """A source of the daemon. ``offset_s`` > 0: the node is ahead of it; ``reach`` is the register of its last eight polls.
+
+    ``address``: where ``name`` is none, and the daemon tells it. ``reason``: why it is not used, where the daemon tells it.
+    """
 
     name: str
     state: PeerState
@@ -33,6 +62,13 @@ class Peer:
     refid: str | None = None
     offset_s: float | None = None
     last_rx_s: float | None = None
+    address: str = ""
+    reason: Reason | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its name, with its address where that is another."""
+        return f"{self.name} ({self.address})" if self.address not in ("", self.name) else self.name
 
     @property
     def selected(self) -> bool:
@@ -43,6 +79,20 @@ class Peer:
     def answers(self) -> bool:
         """Whether it has answered one of its last polls, as far as the daemon tells."""
         return self.state not in ("unreachable", "unresolved") and self.reach != 0
+
+
+class ErrorPart(StrEnum):
+    """What a daemon's bound of its clock's error is made of, besides the offset."""
+
+    ROOT_DELAY = "half of the root delay"
+    DELAY = "half of the delay"
+    ROOT_DISPERSION = "root dispersion"
+    JITTER = "jitter"
+
+
+def root_error(root_delay_s: float, root_dispersion_s: float) -> dict[ErrorPart, float]:
+    """The root distance in its parts (RFC 5905, appendix A.5.5.2)."""
+    return {ErrorPart.ROOT_DELAY: root_delay_s / 2, ErrorPart.ROOT_DISPERSION: root_dispersion_s}
 
 
 @dataclass(frozen=True)
@@ -63,10 +113,11 @@ class Advice:
 class Synchronisation:
     """What the daemon claims, in ``claim`` in its own words, and what it shows beside that.
 
-    Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s`` (None: no
-    figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this clock's future.
-    ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its sources, so that it
-    counts only with the age of its last update.
+    Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s``, the sum of
+    ``error_parts_s`` (None: no figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this
+    clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its
+    sources, so that it counts only with the age of its last update. ``distance_limit``: None where it has none, or where it is
+    not known.
     """
 
     daemon: str
@@ -81,9 +132,15 @@ class Synchronisation:
     last_update_age_s: float | None = None
     stale_after_s: float | None = None
     offset_s: float | None = None
-    max_error_s: float | None = None
+    error_parts_s: Mapping[ErrorPart, float] = field(default_factory=dict)
     sets_maxerror: bool = False
     tells_age: bool = True
+    distance_limit: DistanceLimit | None = None
+
+    @property
+    def max_error_s(self) -> float | None:
+        """How far off the clock may be besides ``offset_s``; None where the daemon has no figures."""
+        return sum(self.error_parts_s.values()) if self.error_parts_s else None
 
     @property
     def interval_s(self) -> float | None:

@@ -6,7 +6,18 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.ntp_sour
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.builders import chrony, ntp_sample, ntp_server, record, silent_sample, source, time_services, tracking, unit
+from tests.builders import (
+    answer,
+    chrony,
+    ntp_sample,
+    ntp_server,
+    record,
+    silent_sample,
+    source,
+    time_services,
+    tracking,
+    unit,
+)
 from tests.findings import finding_of, unsaid
 from tests.unit.plugin_utils.daemons import recorded
 
@@ -187,6 +198,156 @@ def test_a_finding_shows_each_source():
         {"name": "10.77.0.1", "state": "selected", "stratum": 2, "reach": "377", "offset_s": pytest.approx(-0.000009)},
         {"name": "10.77.0.9", "state": "unreachable", "stratum": 2, "reach": "0", "offset_s": None},
     ]
+
+
+# Sources that answer and are of no use
+
+
+def answering(sections, name="10.99.0.9", *, asked_as=None, others=(), **reply):
+    """The daemon's section, and what the node itself got from the server of this address when it asked."""
+    asked = ntp_server(asked_as or name, ntp_sample(**reply), address=name)
+    return judge(**sections, ntp={"servers": [asked, *others]})
+
+
+WINDOWS = {"root_delay_s": 0.03125, "root_dispersion_s": 10.0}
+LOSSY = {"root_delay_s": 12.5, "root_dispersion_s": 0.25}
+UNSYNCHRONISED = {"leap": 3, "stratum": 0, "refid": bytes(4)}
+GOOD = ntp_server("10.77.0.1", ntp_sample())
+
+
+@pytest.mark.parametrize(
+    ("reply", "shown"),
+    [
+        (WINDOWS, ["10.016 s", "root dispersion 10.000 s"]),
+        (LOSSY, ["6.500 s", "root delay 12.500 s"]),
+    ],
+    ids=["a Windows server", "a lossy link"],
+)
+@pytest.mark.parametrize(
+    "sections",
+    [
+        recorded.TIMESYNCD_NO_REPLY,
+        recorded.timesyncd(recorded.sample("timesyncd_lost.timesync").replace("10.99.0.1", "10.99.0.9"), age_s=1000.0),
+    ],
+    ids=["never", "no more"],
+)
+@pytest.mark.parametrize("others", [[], [GOOD]], ids=["alone", "beside a good server of gate_ntp_servers"])
+def test_timesyncd_discards_replies_with_too_large_a_root_distance(sections, reply, shown, others):
+    finding = answering(sections, others=others, **reply)
+    assert_judged(finding, Key.ROOT_DISTANCE, ["systemd-timesyncd", "10.99.0.9", *shown, "5 s", "RootDistanceMaxSec"])
+    assert not unsaid(finding.remedy, "RootDistanceMaxSec", "gate_max_clock_error_s", "NTP=")
+
+
+def test_the_limit_is_the_one_that_timesyncd_runs_with():
+    raised = recorded.sample("timesyncd_noreply.timesync").replace("RootDistanceMaxUSec=5s", "RootDistanceMaxUSec=30s")
+    assert answering(recorded.timesyncd(raised), **WINDOWS).keys == (Key.NONE_ANSWERS,)
+    lowered = raised.replace("RootDistanceMaxUSec=30s", "RootDistanceMaxUSec=500ms")
+    assert_judged(
+        answering(recorded.timesyncd(lowered), root_dispersion_s=0.75), Key.ROOT_DISTANCE, ["0.750 s", "0.5 s"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "limit_s"),
+    [("", 5), ("[Time]\nRootDistanceMaxSec=8\n", 8), ("RootDistanceMaxSec=1\nRootDistanceMaxSec = 1min 2s\n", 62)],
+)
+def test_where_timesyncd_does_not_tell_its_limit_its_files_do(lines, limit_s):
+    lines_shown = recorded.sample("timesyncd_noreply.timesync").splitlines()
+    sections = recorded.timesyncd("\n".join(line for line in lines_shown if "RootDistance" not in line))
+    sections["timesyncd"]["config"] = {"files": [{"path": "/etc/systemd/timesyncd.conf", "text": lines}]}
+    assert answering(sections, root_dispersion_s=limit_s + 0.5).keys == (Key.ROOT_DISTANCE,)
+    assert answering(sections, root_dispersion_s=limit_s - 0.5).keys == (Key.NONE_ANSWERS,)
+
+
+def test_a_server_that_timesyncd_has_by_name_is_known_by_its_address():
+    text = recorded.sample("timesyncd_noreply.timesync").replace("ServerName=10.99.0.9", "ServerName=dc1.corp.example")
+    finding = answering(recorded.timesyncd(text), asked_as="time.corp.example", **WINDOWS)
+    assert_judged(finding, Key.ROOT_DISTANCE, ["dc1.corp.example (10.99.0.9)", "10.016 s"])
+    assert answering(recorded.timesyncd(text), "10.99.0.8", **WINDOWS).keys == (Key.NONE_ANSWERS,)
+
+
+DISCARDS = {  # a daemon whose source 10.99.0.9 is of no use to it
+    "timesyncd": recorded.TIMESYNCD_NO_REPLY,
+    "chronyd": {"chrony": chrony(tracking(leap="Not synchronised", stratum=0), source("10.99.0.9", "?", 0))},
+    "NTPsec": recorded.NTPSEC_LOST,
+    "ntp.org's ntpd": recorded.NTP_LOST,
+    "OpenNTPD": recorded.OPENNTPD_LOST,
+}
+
+
+@pytest.mark.parametrize("sections", DISCARDS.values(), ids=DISCARDS)
+def test_a_server_that_is_not_synchronised_itself_does_answer(sections):
+    finding = answering(sections, others=[GOOD], **UNSYNCHRONISED)
+    assert_judged(finding, Key.NOT_SYNCHRONISED, ["10.99.0.9: ", "leap 3", "stratum 0"])
+    assert finding.state == "fail"
+
+
+def test_an_unsynchronised_server_that_ntp_servers_names_as_well_is_one_event():
+    finding = answering(recorded.TIMESYNCD_NO_REPLY, **UNSYNCHRONISED)
+    assert (finding.state, finding.keys) == ("skipped", (Key.NOT_SYNCHRONISED,))
+
+
+@pytest.mark.parametrize("name", ["chronyd", "NTPsec", "ntp.org's ntpd"])
+def test_other_daemons_have_limits_of_the_root_distance_too(name):
+    finding = answering(DISCARDS[name], **{**WINDOWS, "root_dispersion_s": 20.0})
+    setting, limit = ("maxdistance", "3 s") if name == "chronyd" else ("tos maxdist", "1.5 s")
+    assert_judged(finding, Key.ROOT_DISTANCE, ["10.99.0.9: ", "20.016 s", limit, setting])
+    assert setting in finding.remedy
+
+
+def test_openntpd_has_no_limit():
+    assert answering(recorded.OPENNTPD_LOST, **WINDOWS).keys == (Key.NONE_ANSWERS,)
+
+
+def test_ntpd_rejects_a_source_that_answers_it():
+    peers = recorded.sample("ntpsec_starting.peers").splitlines(keepends=True)
+    row = " 10.99.0.9       192.0.2.1         2 u    6    8  377   0.1812   0.0153   0.0101\n"
+    sections = recorded.ntpd(recorded.sample("ntpsec_starting.rv"), "".join([*peers[:2], row]))
+    assert_judged(answering(sections, **WINDOWS), Key.ROOT_DISTANCE, ["10.99.0.9: ", "10.016 s", "1.5 s"])
+    config = {"files": [{"path": "/etc/ntpsec/ntp.conf", "text": "tos minclock 3 maxdist 16\n"}]}
+    sections["ntpd"]["config"] = config
+    assert_judged(answering(sections, **WINDOWS), Key.NONE_SELECTED, ["10.99.0.9: unusable"])
+
+
+# chronyd tells root why it does not use a source
+
+
+def selected(*states, reach=0o377, config=None):
+    """Sources 10.99.0.1 and on, with these states of `selectdata`, as chronyd 4.3 shows them."""
+    names = [f"10.99.0.{number + 1}" for number, _state in enumerate(states)]
+    rows = [source(name, "~" if state == "~" else "?", reach) for name, state in zip(names, states, strict=True)]
+    data = "".join(
+        f"{state},{name},N,-,-,-,-,-,-,-,-,-,-,0,1.0,-10.000058174,10.000070572,Normal\n"
+        for name, state in zip(names, states, strict=True)
+    )
+    told = tracking(leap="Not synchronised", stratum=0, refid="00000000")
+    return judge(chrony=chrony(told, *rows, config=config, selectdata=answer(data)), ntp={"servers": [GOOD]})
+
+
+def test_chronyd_says_that_the_root_distance_is_too_large():
+    assert_judged(selected("d"), Key.ROOT_DISTANCE, ["10.99.0.1: ", "10.000 s", "3 s", "maxdistance"])
+    raised = "server 10.99.0.1\nmaxdistance 7.5\n"
+    assert_judged(selected("d", config=raised), Key.ROOT_DISTANCE, ["10.000 s", "7.5 s"])
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("~", "maxjitter"),
+        ("W", "minsources"),
+        ("N", "noselect"),
+        ("T", "trust"),
+        ("P", "prefer"),
+        ("O", "local orphan"),
+    ],
+)
+def test_chronyds_other_reasons_are_given_as_well(state, why):
+    assert_judged(selected("d", state), Key.NONE_SELECTED, ["10.99.0.1: unusable, ", "10.000 s", why])
+
+
+def test_the_state_of_a_silent_source_is_no_reason():
+    """chronyd 4.3 calls it unsynchronised (`s`) before its first reply."""
+    assert_judged(selected("s", "s", reach=0), Key.NONE_ANSWERS, ["(10.99.0.1, 10.99.0.2)"])
 
 
 def of_servers(*servers, sources=("10.77.0.1", "10.77.0.2")):

@@ -229,6 +229,12 @@ EXAMPLES: dict[Any, Records] = {
         ntp_sources.Key.NONE_RESOLVES: record(**recorded.TIMESYNCD_UNRESOLVED),
         ntp_sources.Key.NONE_ANSWERS: followed(source(state="?", reach=0)),
         ntp_sources.Key.NONE_SELECTED: followed(source(state="x")),
+        ntp_sources.Key.ROOT_DISTANCE: asked(
+            ntp_server("10.99.0.9", ntp_sample(root_dispersion_s=10.0)), **recorded.TIMESYNCD_NO_REPLY
+        ),
+        ntp_sources.Key.NOT_SYNCHRONISED: asked(
+            ntp_server("10.99.0.9", ntp_sample(leap=3)), **recorded.TIMESYNCD_NO_REPLY
+        ),
         ntp_sources.Key.SELECTED_IS_SILENT: followed(source(reach=0), source("10.77.0.2", "+")),
     },
     nts_servers: {
