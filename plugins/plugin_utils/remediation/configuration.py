@@ -8,6 +8,7 @@ from typing import Any
 
 from ..checks.config_in_use import Key as InUse
 from ..checks.next_boot import Key as NextBoot
+from ..checks.sync_state import Key as Sync
 from ..chrony.config import ChronyConfig
 from ..chrony.faults import Place
 from ..chrony.reader import read_config
@@ -117,6 +118,8 @@ class Configuration:
     def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
         """Whether chrony's configuration may stay as it is, whatever it looks like."""
         if self.planned.failing("chrony_config", "ntp_sources"):
+            return False
+        if self.planned.caused("sync_state", Sync.ROOT_DISTANCE):
             return False
         if self.planned.caused("config_in_use", *_IN_THE_FILES) or self.planned.caused("next_boot", NextBoot.NO_STEP):
             return False

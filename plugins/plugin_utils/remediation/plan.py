@@ -18,6 +18,7 @@ from ..chrony.config import ChronyConfig
 from ..chrony.reader import read_config
 from ..clock.ntp_packet import NS
 from ..daemons import discover
+from ..daemons.common.asking import synchronisation
 from ..daemons.common.daemon import TimeDaemon
 from ..daemons.common.strays import stray_daemons
 from ..daemons.common.units import time_daemons
@@ -155,6 +156,7 @@ class _Planner(Planned):
         self.warnings += choice.warnings
         if choice.refusal:
             raise RefusedError(choice.refusal)
+        self._leave_a_root_distance_to(choice)
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
             self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
@@ -185,6 +187,23 @@ class _Planner(Planned):
             "rtc": self._rtc(bool(files)),
         }
         return self._finish(install, node, step)
+
+    def _leave_a_root_distance_to(self, choice: Choice) -> None:
+        """A root distance that is too large is its sources': with the same ones it stays, whatever is written or restarted."""
+        if not self.caused("sync_state", Sync.ROOT_DISTANCE):
+            return
+        config = read_config({"config": {}, **(self.record.evidence.get("chrony") or {})})
+        in_use = {source.name for source in config.sources}
+        in_use |= {name for peer in synchronisation(self.record).peers for name in (peer.name, peer.address)}
+        asked = (self.record.evidence.get("ntp") or {}).get("servers") or []
+        addresses = {server["server"]: {server["server"], *server["addresses"]} for server in asked}
+        if not all(addresses.get(name, {name}) & in_use for name in choice.good):
+            return
+        finding = self.to_remediate.pop("sync_state")
+        why = f"{finding['summary']}. This node follows the servers that are wanted already (chrony_servers): name a nearer one"
+        if not self.to_remediate:
+            raise RefusedError(f"{why}. {finding['remedy']}")
+        self.warnings.append(why)
 
     def _chronyd(
         self, chrony: TimeDaemon | None, config: ChronyConfig, step: Correction, *, written: bool
