@@ -75,7 +75,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             first="See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
         )
         return _told_once(unresolved, record, peers)
-    unused = [peer for peer in peers if not (peer.selected and peer.answers)]
+    unused = [peer for peer in (*peers, *sync.spare) if not (peer.selected and peer.answers)]
     reasons = {peer: reason_of(record, peer, sync.distance_limit) for peer in unused}
     if discarded := _discards(sync, record, reasons):
         return discarded
@@ -112,7 +112,8 @@ def _discards(sync: Synchronisation, record: Record, reasons: Mapping[Peer, Reas
     """
     unfit = {reason.unfit for peer, reason in reasons.items() if reason and _replies(peer, reason)}
     is_known = all(reasons.get(peer) is not None for peer in sync.peers if peer.answers)
-    summary = f"{sync.daemon} discards what its sources answer ({_names(sync.peers, reasons)})"
+    spare = [peer for peer in sync.spare if reasons.get(peer)]
+    summary = f"{sync.daemon} discards what its sources answer ({_names([*sync.peers, *spare], reasons)})"
     if not is_known or Unfit.OTHER in unfit:
         return None
     if Unfit.ROOT_DISTANCE in unfit:

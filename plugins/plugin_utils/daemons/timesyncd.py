@@ -181,6 +181,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         else {},
         sets_maxerror=True,
         distance_limit=_distance_limit(timesync, record),
+        spare=tuple(Peer(name, "unknown") for name in timesync.configured if name != timesync.server_name),
     )
 
 

@@ -117,7 +117,7 @@ class Synchronisation:
     ``error_parts_s`` (None: no figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this
     clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its
     sources, so that it counts only with the age of its last update. ``distance_limit``: None where it has none, or where it is
-    not known.
+    not known. ``spare``: the sources that it tries in turn with its one peer, and tells nothing of.
     """
 
     daemon: str
@@ -136,6 +136,7 @@ class Synchronisation:
     sets_maxerror: bool = False
     tells_age: bool = True
     distance_limit: DistanceLimit | None = None
+    spare: tuple[Peer, ...] = ()
 
     @property
     def max_error_s(self) -> float | None:

@@ -226,10 +226,11 @@ GOOD = ntp_server("10.77.0.1", ntp_sample())
 @pytest.mark.parametrize(
     "sections",
     [
+        recorded.TIMESYNCD_DISCARDING,
         recorded.TIMESYNCD_NO_REPLY,
         recorded.timesyncd(recorded.sample("timesyncd_lost.timesync").replace("10.99.0.1", "10.99.0.9"), age_s=1000.0),
     ],
-    ids=["never", "no more"],
+    ids=["from the beginning", "silent to it", "no more"],
 )
 @pytest.mark.parametrize("others", [[], [GOOD]], ids=["alone", "beside a good server of gate_ntp_servers"])
 def test_timesyncd_discards_replies_with_too_large_a_root_distance(sections, reply, shown, others):
@@ -264,6 +265,15 @@ def test_a_server_that_timesyncd_has_by_name_is_known_by_its_address():
     finding = answering(recorded.timesyncd(text), asked_as="time.corp.example", **WINDOWS)
     assert_judged(finding, Key.ROOT_DISTANCE, ["dc1.corp.example (10.99.0.9)", "10.016 s"])
     assert answering(recorded.timesyncd(text), "10.99.0.8", **WINDOWS).keys == (Key.NONE_ANSWERS,)
+
+
+def test_timesyncd_tries_its_servers_in_turn_and_tells_of_one():
+    """The Windows server's turn is over, and the silent one's has begun."""
+    text = recorded.sample("timesyncd_discarding.timesync").replace(
+        "SystemNTPServers=10.99.0.9", "SystemNTPServers=10.99.0.8 10.99.0.9"
+    )
+    other = recorded.timesyncd(text.replace("=10.99.0.9\n", "=10.99.0.8\n"))
+    assert_judged(answering(other, **WINDOWS), Key.ROOT_DISTANCE, ["10.99.0.8, 10.99.0.9: ", "10.016 s"])
 
 
 DISCARDS = {  # a daemon whose source 10.99.0.9 is of no use to it
