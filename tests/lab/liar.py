@@ -42,17 +42,28 @@ class ScriptedServer:
                     self.udp.sendto(packet, client)
 
 
-def lie(request: bytes, offset_s: float) -> bytes:
-    """A reply (RFC 5905, figure 8) that says of itself all that clients ask for, with every time off by `offset_s`."""
+def lie(
+    request: bytes,
+    offset_s: float,
+    *,
+    leap: int = 0,
+    stratum: int = 2,
+    root_delay_s: float = 0.01,
+    root_dispersion_s: float = 0.01,
+) -> bytes:
+    """A reply (RFC 5905, figure 8) that says of itself all that clients ask for, with every time off by `offset_s`.
+
+    It may also say what makes clients discard it.
+    """
     received_s = time.time() + offset_s
     header = struct.pack(
         "!BBbbII4s",
-        (request[0] & 0o70) | 4,  # no leap second, the request's version, mode server
-        2,
+        leap << 6 | (request[0] & 0o70) | 4,  # the request's version, mode server
+        stratum,
         struct.unpack_from("b", request, 2)[0],
         -20,
-        round(0.01 * 2**16),  # root delay and dispersion: half a hundredth and a hundredth of a second
-        round(0.01 * 2**16),
+        round(root_delay_s * 2**16),
+        round(root_dispersion_s * 2**16),
         socket.inet_aton("192.0.2.1"),  # whom it claims to follow
     )
     times = (_timestamp(received_s - 8), request[40:48], _timestamp(received_s), _timestamp(time.time() + offset_s))

@@ -201,13 +201,8 @@ def says() -> Iterator[Callable[..., int]]:
     """``says(root_dispersion_s=10.0)`` starts a server with the right time that says this of itself, and returns its port."""
     servers = []
 
-    def start(leap: int = 0, stratum: int = 2, root_delay_s: float = 0.0, root_dispersion_s: float = 0.01) -> int:
-        def answer(request: bytes) -> list[bytes]:
-            reply = lie(request, 0.0)
-            root = struct.pack("!II", round(root_delay_s * 65536), round(root_dispersion_s * 65536))
-            return [bytes([reply[0] | leap << 6, stratum]) + reply[2:4] + root + reply[12:]]
-
-        servers.append(ScriptedServer(answer, "127.0.0.1", 0))
+    def start(**said: Any) -> int:
+        servers.append(ScriptedServer(lambda request: [lie(request, 0.0, **said)], "127.0.0.1", 0))
         return servers[-1].port
 
     yield start
