@@ -275,8 +275,8 @@ def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
         if peer.state == "falseticker":
             fault = ServerFault.WRONG_TIME, "their time daemon's other sources contradict it"
         elif not peer.answers:
-            fault = ServerFault.NO_TIME, "their time daemon gets no answer"
-        found[names.get(peer.name, peer.name)] = fault
+            fault = ServerFault.NO_TIME, "their time daemon gets no usable answer"
+        found[names.get(peer.address) or names.get(peer.name, peer.name)] = fault
     return found
 
 
@@ -307,7 +307,9 @@ def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Seque
         asked = _asked(record)
         servers = {*asked, *(address for addresses in asked.values() for address in addresses)}
         if found := {
-            members[server] for server in servers.union(peer.name for peer in peers[name]) if server in members
+            members[server]
+            for server in servers.union(*((peer.name, peer.address) for peer in peers[name]))
+            if server in members
         }:
             serving |= found
             served.append(name)

@@ -27,6 +27,7 @@ from tests.builders import (
     unreached,
 )
 from tests.findings import unsaid
+from tests.unit.plugin_utils.daemons import recorded
 
 SERVERS = ("10.77.0.1", "10.77.0.2", "10.77.0.3")
 
@@ -260,6 +261,12 @@ def test_a_node_that_is_a_source_of_anothers_daemon_is_told():
     follower = record(chrony=chrony(None, source(), source("10.77.0.12", "+")))
     found = told(a={**record(), "address": "10.77.0.11"}, b={**record(), "address": "10.77.0.12"}, c=follower)
     assert found["fleet_members_as_servers"]["nodes"] == ["c"]
+
+
+def test_a_source_that_a_daemon_has_by_name_is_known_by_its_address():
+    text = recorded.sample("timesyncd_synchronised.timesync").replace("ServerName=10.99.0.1", "ServerName=dc1.example")
+    found = told(a={**record(), "address": "10.99.0.1"}, b=record(**recorded.timesyncd(text)))
+    assert found["fleet_members_as_servers"]["nodes"] == ["b"]
 
 
 # What must not end a run
