@@ -43,6 +43,8 @@ _STARTED_ANEW = (NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)
 """Keys of next_boot that go when chronyd is started in place of another daemon."""
 _NO_SOURCE = (Sources.NONE_CONFIGURED, Sources.NONE_ANSWERS, Sources.NONE_SELECTED)
 """Keys of ntp_sources that a daemon shows which was started just now."""
+_UNSURE = (Sync.NOT_SYNCHRONISED, Sync.ROOT_DISTANCE)
+"""Keys of sync_state that a daemon shows which was started just now."""
 STARTS_WITHIN_S = 60.0
 """So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
 
@@ -156,12 +158,12 @@ class _Planner(Planned):
         self.warnings += choice.warnings
         if choice.refusal:
             raise RefusedError(choice.refusal)
-        self._leave_a_root_distance_to(choice)
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
             self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
+        self._leave_a_root_distance_to(choice)
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
@@ -245,7 +247,7 @@ class _Planner(Planned):
         section = self.record.evidence.get("chrony") or {}
         config = read_config({"config": {}, **section})
         names = [source.name for source in config.sources]
-        waits = [*self.caused("ntp_sources", *_NO_SOURCE), *self.caused("sync_state", Sync.NOT_SYNCHRONISED)]
+        waits = [*self.caused("ntp_sources", *_NO_SOURCE), *self.caused("sync_state", *_UNSURE)]
         steps = self.failing("clock_skew") if config.last("makestep") else []
         if not (
             chrony.active and waits and set(names) <= set(choice.good) and {*self.to_remediate} == {*waits, *steps}

@@ -18,7 +18,7 @@ _IN_GENERAL: Mapping[ErrorPart, str] = {
 }
 _NOT_THE_SOURCES: Mapping[ErrorPart, str] = {
     ErrorPart.ROOT_DELAY: _IN_GENERAL[ErrorPart.DELAY],
-    ErrorPart.ROOT_DISPERSION: "the daemon's measurements are few, scattered or old, as over a link that loses packets",
+    ErrorPart.ROOT_DISPERSION: "the daemon has few measurements, or poor or old ones, as after its start or over a lossy link",
 }
 """Where the source's own figure is small."""
 

@@ -47,6 +47,13 @@ def test_a_name_is_the_servers_that_it_stands_for():
     assert "chrony_servers" in refused(distant(*SERVERS, ntp=named), servers=["time.example"])
 
 
+def test_a_chronyd_that_was_just_started_is_waited_for():
+    """Its first measurements may be poor ones."""
+    data = distant(*SERVERS)
+    data["evidence"]["chrony"]["started_s"] = data["evidence"]["collected"]["wall_ns"] / 1e9 - 10
+    assert whats(plan(data)) == ["wait for chrony.service, which was started 10 s ago"]
+
+
 WINDOWS = "server 10.77.0.9 iburst\nmakestep 1 3\nrtcsync\ndriftfile /var/lib/chrony/chrony.drift\n"
 
 
