@@ -239,12 +239,12 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
         if is_growth(sync, in_kernel):
             return None
         age_s = sync.last_update_age_s
-        grown = (
-            "" if age_s is None else f"; by itself it grows to that in 8.9 h, and the last update is {age_s:.0f} s old"
+        why = (
+            "no update came for 8.9 h, or something set the clock since"
+            if age_s is None
+            else f"something set the clock since; by itself it grows to that in 8.9 h, and the last update is {age_s:.0f} s old"
         )
-        what = (
-            f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s (something set the clock since{grown})"
-        )
+        what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s ({why})"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
     if sync.stale_after_s is not None and since_s > sync.stale_after_s:

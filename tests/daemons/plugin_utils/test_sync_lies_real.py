@@ -147,6 +147,20 @@ def test_it_says_normal_after_it_has_lost_every_source(node, serve):
     assert finding.remedy == sources(take()).remedy  # it needs servers, no step
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("hours", "kernel_hours", "state_of_it"), [(9.5, 9.5, "pass"), (18.0, 18.0, "pass"), (1.0, 9.5, "fail")]
+)
+def test_a_real_chronyd_that_polls_once_in_18_hours(node, serve, hours: float, kernel_hours: float, state_of_it: str):
+    """Time is not waited for: the evidence is as of that many hours later, and the kernel's maxerror what it grew to by then."""
+    running = node(f"server 127.0.0.1 port {serve()} iburst minpoll 16 maxpoll 16\n")
+    running.wait_until_selected()
+    assert running.chronyc("-c", "-n", "sources").split(",")[4] == "16"
+    finding = state(take(wall_moved_s=hours * 3600, clock=recorded.kernel(kernel_hours * 3600)))
+    assert finding.state == state_of_it, finding.summary
+    assert not unsaid(finding.summary, *(["timedatectl", "maxpoll 10"] if state_of_it == "pass" else ["something set"]))
+
+
 def test_names_that_do_not_resolve_are_sources_all_the_same(node):
     node("server nowhere.invalid iburst\n")
     taken = take()

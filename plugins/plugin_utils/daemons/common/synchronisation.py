@@ -27,9 +27,9 @@ _GROWTH_LEEWAY = 1.02
 class Unfit(StrEnum):
     """Why a daemon does not use a source that answers it."""
 
-    ROOT_DISTANCE = "its root distance is too large"
-    NOT_SYNCHRONISED = "it is not synchronised itself"
-    OTHER = "another reason"
+    ROOT_DISTANCE = "root_distance"
+    NOT_SYNCHRONISED = "not_synchronised"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)

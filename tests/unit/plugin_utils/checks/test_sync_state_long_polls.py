@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.sync_state import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.builders import NS, chrony, source, tracking, wall_ns
-from tests.findings import unsaid
+from tests.builders import NS, chrony, record, source, tracking, wall_ns
+from tests.findings import finding_of, unsaid
 from tests.unit.plugin_utils.checks.test_check_sync_state import assert_judged, judge
 from tests.unit.plugin_utils.daemons import recorded
 
@@ -84,6 +85,19 @@ def test_a_long_poll_is_noted_before_the_kernel_is_at_its_limit():
 )
 def test_something_that_set_the_clock_is_found_while_the_last_update_is_too_young_for_the_limit(sections):
     assert judge(**sections).keys == (Key.KERNEL_CONTRADICTS,)
+
+
+def test_an_openntpd_that_was_lost_for_long_is_not_said_to_have_a_clock_that_something_set():
+    lost = recorded.openntpd(recorded.sample("openntpd_synchronised.all"), age_s=DAY_S)
+    assert_judged(judge(**lost), "fail", Key.KERNEL_CONTRADICTS, ["maxerror", "8.9 h", " or "])
+
+
+def test_a_timesyncd_that_was_lost_for_long_is_not_said_to_have_a_clock_that_something_set():
+    received = datetime.fromtimestamp(wall_ns(0.0) / NS - DAY_S, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC")
+    text = recorded.sample("timesyncd_synchronised.timesync").replace("Sun 2026-11-22 12:11:32 UTC", received)
+    lost = recorded.timesyncd(text, age_s=DAY_S)
+    assert_judged(judge(**lost), "fail", Key.UPDATE_TOO_OLD, ["86400 s"])
+    assert finding_of(ntp_sources, record(**lost)).keys == (ntp_sources.Key.NONE_ANSWERS,)
 
 
 def test_later_the_references_find_it():
