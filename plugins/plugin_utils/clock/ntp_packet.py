@@ -75,7 +75,7 @@ def header_of(sample: Mapping[str, Any]) -> Header | None:
     """The reply's header; None where there was no reply of an NTP server, or a kiss-o'-death."""
     try:
         packet = _server_packet(_checked_reply(sample))
-    except (KeyError, NtpError):
+    except (KeyError, ValueError):  # an NtpError is one
         return None
     return Header(packet.leap, packet.stratum, packet.root_delay, packet.root_dispersion)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.ntp_packet import decode_sample
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.ntp_packet import decode_sample, header_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -165,3 +165,26 @@ def test_a_reply_of_a_real_chronyd_is_decoded():
     assert (decoded.stratum, decoded.reference_id) == (5, 0x7F7F0101)
     assert decoded.skew_s.low < 44.997 < decoded.skew_s.high
     assert decoded.delay_s == pytest.approx(0.030249, abs=1e-6)
+
+
+def test_what_a_server_says_of_itself_is_read_though_its_time_is_of_no_use():
+    windows = header_of(ntp_sample(root_delay_s=0.5, root_dispersion_s=10.0))
+    assert (windows.root_delay_s, windows.root_dispersion_s, windows.root_distance_s) == (0.5, 10.0, 10.25)
+    assert windows.synchronised
+    assert [header_of(ntp_sample(**said)).synchronised for said in ({"leap": 3}, {"stratum": 16})] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        silent_sample(),
+        ntp_sample(mode=5),
+        ntp_sample(origin=bytes(8)),
+        ntp_sample(stratum=0, refid=b"DENY"),
+        {**ntp_sample(), "reply_hex": "00"},
+        {**ntp_sample(), "reply_hex": "no octets"},
+    ],
+    ids=["silence", "a broadcast", "another's answer", "a kiss", "a short reply", "no reply at all"],
+)
+def test_what_is_no_servers_answer_has_no_header(sample):
+    assert header_of(sample) is None
