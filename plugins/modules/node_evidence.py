@@ -207,8 +207,13 @@ evidence:
           chronyd that runs, else of the one that would; its C(sources_dirs) are the folders of confdir and sourcedir, each
           with C(path) and C(exists). C(defaults) are the files in which the distribution keeps chronyd's options, of their
           lines only these.
-        - C(keyfile) is the C(path) and the C(mode) of the key file, which is not read. C(fips) is the kernel's FIPS mode.
-          C(started_s) is when chronyd was started, by the clock of its PID file.
+        - C(keyfile) is the C(path) and the C(mode) of the key file, which is not read. C(named) is what there is of what the
+          configuration names, each by its word there. C(paths) says of a path whether it is missing, a folder, a file, a
+          device (by its class, C(ptp) for instance) or cannot be looked at (denied, unknown). C(interfaces) says of a network
+          interface whether it is absent, plain, has a hardware clock (phc), or stamps packets with it (hardware). C(users) says
+          whether a user is present or absent. Its C(options) are those of chronyd itself that may end its next start, each
+          with its C(value) and where it comes from.
+        - C(fips) is the kernel's FIPS mode. C(started_s) is when chronyd was started, by the clock of its PID file.
         - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are those of C(chronyc -c),
           C(tracking), C(sources), C(sources_all) (C(-N sources -a)), C(sources_named) (C(-N sources)), C(sourcestats),
           C(activity), C(authdata) and C(selectdata).

@@ -8,8 +8,11 @@ import glob
 import os
 import shlex
 import stat
+import time
 
+from ..node import background
 from ..node.files import MAX_SMALL_BYTES, first_existing, fragments, read_files, read_text, text_or_none
+from ..node.named import named
 from ..node.processes import CHRONYD_LETTERS, not_contained, option, working_directory
 from ..node.run import installed, run_all
 
@@ -20,6 +23,10 @@ DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 MAX_OPTIONS_CHARS = 16 * 1024
+COMMAND_LINE = "chronyd's command line"
+ENDING_OPTIONS = (
+    "FPlu"  # chronyd's own options that may end its start: filter level, priority, log file and user (chronyd(8))
+)
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -46,11 +53,15 @@ def collect(timeout_s: float, processes: list) -> dict:
         commands["printed"] = ["chronyd", "-p", "-f", path]
     answers = run_all(commands, timeout_s)
     config = read_configuration(path, directory)
+    options = ending_options(processes, defaults)
+    named_by_config = background.start(named, directives(config["files"]), options, directory)
     return {
         "present": installed("chronyd") or installed("chronyc"),
         "version": _version(answers.pop("version")),
         "config": config,
         "keyfile": key_file(config["files"], directory),
+        # A user is looked up where nsswitch.conf says, a path may be on a network: neither may hold up the rest.
+        "named": background.outcome(named_by_config, time.monotonic() + timeout_s),
         "fips": text_or_none("/proc/sys/crypto/fips_enabled") == "1",
         "defaults": defaults,
         "started_s": started_s(),
@@ -140,6 +151,24 @@ def _options(text: str) -> list:
                 found = shlex.split(" ".join(shlex.split(value, comments=True)))
             except ValueError:  # a quotation that goes on in the next line
                 found = value.strip("\"'").split()
+    return found
+
+
+def ending_options(processes: list, defaults: list) -> dict:
+    """ENDING_OPTIONS that chronyd gets at its next start: ``{letter: {"value", "from"}}``, ``from`` the file or COMMAND_LINE.
+
+    Those in the files of DEFAULTS; where none of these sets any, those of the chronyd that runs.
+    """
+    given = [(file["path"], words) for file in defaults for words in [_options(file["text"])] if words]
+    for process in [] if given else not_contained(processes):
+        if process["comm"] == "chronyd" and option(process["argv"], CHRONYD_LETTERS, "x") is None:
+            given.append((COMMAND_LINE, process["argv"][1:]))
+    found = {}
+    for letter in ENDING_OPTIONS:
+        for where, words in given:
+            value = option(["chronyd", *words], CHRONYD_LETTERS, letter)
+            if value is not None:
+                found[letter] = {"value": value, "from": where}
     return found
 
 

@@ -73,6 +73,14 @@ _CONFIG = fields(
         "sources_dirs?": items(fields({"path": NAME, "exists": flag}), FEW),
     }
 )
+_KINDS = by_name(text(40), MANY)
+_NAMED = fields(
+    {
+        **dict.fromkeys(("paths", "interfaces", "users"), _KINDS),
+        "options": by_name(fields({"value": NAME, "from": NAME})),
+    }
+)
+"""What chrony's configuration names, and what there is of it."""
 _TELLING = re.compile(r"^[ \t]*[^\s#!;%]", re.MULTILINE)
 
 
@@ -226,6 +234,7 @@ SECTIONS: dict[str, Shape] = {
             "version?": maybe(NAME),
             "config?": CONFIG,
             "keyfile?": maybe(fields({"path": NAME, "mode": text(10)})),
+            "named?": or_failed(_NAMED),
             "fips?": flag,
             "defaults?": items(READ),
             "started_s?": maybe(MOMENT_S),
