@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 DEFAULT_POOL_SOURCES = 4
 MAX_POOL_SOURCES = 16
@@ -76,7 +77,9 @@ class ChronyConfig:
     files that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by
     this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unread``: what
     the node could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
-    permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode.
+    permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode. ``version``: chronyd's,
+    None where it is not known. ``named``: what there is of what the lines name (module_utils/node/named.py), None where the node
+    did not show it.
     """
 
     path: str | None
@@ -90,6 +93,8 @@ class ChronyConfig:
     unmatched: tuple[Directive, ...] = ()
     keyfile_mode: int | None = None
     fips: bool = False
+    version: tuple[int, ...] | None = None
+    named: Mapping[str, Any] | None = None
 
     def all(self, name: str) -> list[Directive]:
         """Every line with this directive."""

@@ -47,6 +47,10 @@ class Place:
     line: int | None
     text: str
 
+    def __str__(self) -> str:
+        """As ``/etc/chrony/chrony.conf:7 (servre a)``."""
+        return f"{self.file}:{self.line} ({self.text})" if self.line else f"{self.file} ({self.text})"
+
 
 def _at(*directives: Directive) -> list[Place]:
     return [Place(d.file, d.line, d.text) for d in directives]

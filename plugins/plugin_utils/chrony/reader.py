@@ -33,13 +33,20 @@ _FAMILIES = {"include": "", "confdir": ".conf", "sourcedir": ".sources"}
 
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
-    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``defaults``, ``fips``, ``keyfile``.
+    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``defaults``, ``fips``, ``keyfile``, ``named``.
 
     Any text is read; nothing is raised for what stands in it.
     """
     read = _Reader(section["config"], parse_version(section.get("version"))).read(section.get("printed"))
     mode = (section.get("keyfile") or {}).get("mode")
-    return replace(read, keyfile_mode=int(mode, 8) if mode else None, fips=_fips(section))
+    named = section.get("named") or {"error": "not shown"}
+    return replace(
+        read,
+        keyfile_mode=int(mode, 8) if mode else None,
+        fips=_fips(section),
+        version=parse_version(section.get("version")),
+        named=None if "error" in named else named,
+    )
 
 
 def _fips(section: Mapping[str, Any]) -> bool:

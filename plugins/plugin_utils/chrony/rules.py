@@ -3,16 +3,16 @@
 A rule's ``find`` is a pure function from the configuration to the places where the rule matches. ``error`` is for what is
 wrong for certain, and refuses a node, as ``unknown`` does, which is for what could not be looked at; what may be meant so, or
 only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the
-sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS.
+sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS, CHR5xx the next start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from . import faults
+from . import faults, next_start
 from .config import ChronyConfig
 
 Severity = Literal["error", "unknown", "warning"]
@@ -37,6 +37,9 @@ class Rule:
 
 _ADD_SOURCES = f"Give it at least {ENOUGH_SOURCES} servers that are independent of each other, or a pool."
 _DOC = "chrony.conf(5)"
+_NOT_AT_NEXT_START = (
+    "chronyd would not start with this line, although `chronyd -p` accepts it: it is gone after a boot."
+)
 
 _RULES = (
     Rule(
@@ -311,7 +314,81 @@ _RULES = (
         "Red Hat Enterprise Linux 9, Configuring basic system settings, Network Time Security (NTS) in chrony",
         faults.nts_under_fips,
     ),
+    Rule(
+        "CHR501",
+        "absent-user",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Name a user that there is, or take the line out: the package's own user is the default.",
+        "main.c (getpwnam)",
+        next_start.finds(next_start.Reason.USER),
+    ),
+    Rule(
+        "CHR502",
+        "absent-path",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Make the folder, in a place that a reboot keeps, or name a path that there is.",
+        "main.c, write_pidfile; logging.c, LOG_OpenFileLog; tempcomp.c, read_points",
+        next_start.finds(next_start.Reason.PATH),
+    ),
+    Rule(
+        "CHR503",
+        "interface-cannot",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Name an interface that there is and that can do it (`ethtool -T`); `hwtimestamp *` takes all that can.",
+        "ntp_io_linux.c, NIO_Linux_Initialise; ntp_io.c, NIO_Initialise",
+        next_start.finds(next_start.Reason.INTERFACE),
+    ),
+    Rule(
+        "CHR504",
+        "refclock-cannot",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Name a device that there is, or take the reference clock out; since chrony 4.9 the option `optional` lets it be absent.",
+        "refclock.c, RCL_AddRefclock",
+        next_start.finds(next_start.Reason.REFCLOCK),
+    ),
+    Rule(
+        "CHR505",
+        "lines-that-exclude-each-other",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Take one of them out, or complete what is half there.",
+        "clientlog.c, CLG_Initialise; conf.c, CNF_GetNtsServerCertAndKeyFiles; sys_linux.c, check_seccomp_applicability",
+        next_start.finds(next_start.Reason.TOGETHER),
+    ),
+    Rule(
+        "CHR506",
+        "value-out-of-range",
+        "error",
+        _NOT_AT_NEXT_START,
+        "Write a value within the range.",
+        "sys_posix.c, SYS_Posix_SetScheduler; conf.c, CNF_SetupAccessRestrictions; main.c, parse_int_arg",
+        next_start.finds(next_start.Reason.VALUE),
+    ),
+    Rule(
+        "CHR507",
+        "next-start-not-known",
+        "unknown",
+        "`chronyd -p` does not look for what the line names. If it is not there, chronyd ends at its next start.",
+        "Check the node as root (`become`); see by hand that it is there, or take the line out.",
+        "chronyd(8), -p",
+        next_start.finds(next_start.Reason.UNKNOWN),
+    ),
 )
 
 RULES = {rule.id: rule for rule in _RULES}
 """All rules by ID."""
+
+ENDS_NEXT_START = ("CHR001", "CHR203", *(f"CHR50{number}" for number in range(1, 7)))
+"""The rules about lines with which chronyd certainly would not start again."""
+MAY_NOT_START = "CHR507"
+"""The rule about lines of which that could not be told."""
+
+
+def ends_next_start(config: ChronyConfig, but: Collection[str] = ()) -> list[faults.Place]:
+    """Every line with which chronyd certainly would not start again, but for those of some rules."""
+    found = (place for rule in ENDS_NEXT_START if rule not in but for place in RULES[rule].find(config))
+    return list(dict.fromkeys(found))

@@ -1,12 +1,16 @@
-"""How chronyd is started so that it slews a joined node's clock and does not step it."""
+"""How chronyd is started: not where it would not start, and so that it slews a joined node's clock and does not step it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 
 from ..chrony.config import ChronyConfig
+from ..chrony.faults import Place
+from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
 from ..clock.interval import Interval
 from ..model.record import Record
+from ..model.wording import listed
 from .distributions import Distribution
 from .planned import RefusedError
 from .settings import is_number
@@ -32,6 +36,29 @@ def refuse_step(skew_s: Interval | None, config: ChronyConfig, *, unit: str, exe
             f"This node has joined a cluster, and chronyd can't be kept from stepping its clock: {unit} runs `{exec_start}`, "
             f"without the options in ${variable}. Add ${variable} to its ExecStart=."
         )
+
+
+_FIX_FIRST = "Fix that first (what the role writes comes from chrony_extra_lines), and do not restart chronyd before."
+
+
+def refuse_failing_start(config: ChronyConfig, before: ChronyConfig) -> None:
+    """Raises RefusedError where chronyd would not start with the configuration that it is to have: it may run well by now.
+
+    ``before``: what it has. Of a line whose things the node was not asked about, the start itself is the proof, and a start that
+    fails is undone: but not where the former files would not start chronyd again either.
+    """
+    if lines := _lines(ends_next_start(config)):
+        raise RefusedError(f"chronyd would not start with {lines}. {_FIX_FIRST}")
+    unknown, former = _lines(RULES[MAY_NOT_START].find(config)), _lines(ends_next_start(before))
+    if unknown and former:
+        raise RefusedError(
+            f"Only a start shows whether chronyd starts with {unknown}, and it could not be undone: the former files would not "
+            f"start chronyd again, with {former}. {_FIX_FIRST}"
+        )
+
+
+def _lines(places: Iterable[Place]) -> str:
+    return listed([str(place) for place in places])
 
 
 def chronyd_options(record: Record, platform: Distribution) -> str:

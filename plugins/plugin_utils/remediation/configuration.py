@@ -12,7 +12,7 @@ from ..checks.sync_state import Key as Sync
 from ..chrony.config import ChronyConfig
 from ..chrony.faults import Place
 from ..chrony.reader import read_config
-from ..chrony.rules import RULES, Rule
+from ..chrony.rules import ENDS_NEXT_START, MAY_NOT_START, RULES, Rule
 from ..chrony.sources import selectable
 from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
@@ -191,9 +191,10 @@ class Configuration:
         """Hold what would be written against the rules, as it would be read on the node."""
         texts = dict(self.planned.files("chrony")) | {file["path"]: file["content"]}
         files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
-        version = section.get("version") if section.get("present") else None
-        config = read_config({"config": files, "version": version})
-        if errors := _errors(config, self.planned.policy):
+        there = {name: section.get(name) for name in ("version", "named") if section.get("present")}
+        config = read_config({"config": files, **there})
+        # What would end chronyd is refused where it is to be started: with file and line.
+        if errors := _errors(config, self.planned.policy, but=(*ENDS_NEXT_START, MAY_NOT_START)):
             raise RefusedError(
                 f"The configuration that would be written has {', '.join(errors)} (`skewgate explain chrony_config`). See "
                 "chrony_source_options and chrony_extra_lines."
@@ -213,7 +214,11 @@ def _matches(config: ChronyConfig, policy: Policy) -> Iterator[tuple[Rule, Place
 
 def _errors(config: ChronyConfig, policy: Policy, but: Sequence[str] = ()) -> list[str]:
     """The rules that refuse this configuration, as ``CHR101 no-source``."""
-    names = (f"{rule.id} {rule.name}" for rule, _place in _matches(config, policy) if rule.id not in but)
+    names = (
+        f"{rule.id} {rule.name}{f' at {place}' if rule.id in ENDS_NEXT_START else ''}"
+        for rule, place in _matches(config, policy)
+        if rule.id not in but
+    )
     return list(dict.fromkeys(names))
 
 

@@ -25,7 +25,7 @@ from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
-from .chronyd_start import chronyd_options, refuse_step
+from .chronyd_start import chronyd_options, refuse_failing_start, refuse_step
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
@@ -215,6 +215,8 @@ class _Planner(Planned):
         restart = written or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
         variable = self.platform.options_variable
         if restart:
+            section = self.record.evidence.get("chrony") or {}
+            refuse_failing_start(config, read_config({"config": {}, **section}) if chrony else config)
             if step.kind == "slew":
                 starts = self._boot_units().get(unit, {}).get("exec_start") or ""
                 refuse_step(self.record.skew.skew_s, config, unit=unit, exec_start=starts, variable=variable)

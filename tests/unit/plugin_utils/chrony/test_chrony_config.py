@@ -236,7 +236,7 @@ def test_a_file_that_may_not_be_read_without_privilege_is_no_refusal(unread, ref
 
 def test_a_node_without_a_configuration_file_has_an_empty_one():
     config = read_config({"config": {"path": None, "files": [], "unread": []}, "printed": None, "version": "4.3"})
-    assert config == ChronyConfig(None)
+    assert config == ChronyConfig(None, version=(4, 3))
 
 
 @pytest.mark.parametrize(("text", "version"), [("4.6.1", (4, 6, 1)), ("4.8-pre1", (4, 8)), ("dev", None), (None, None)])

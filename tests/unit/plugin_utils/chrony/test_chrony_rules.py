@@ -48,6 +48,11 @@ REFUSED = {"rc": 1, "stdout": "", "stderr": f"2026Z Fatal error : Invalid direct
 WITH_DIRECTORY = GOOD + "sourcedir /etc/chrony/sources.d\n"
 FIPS_OFF = [{"path": "/etc/sysconfig/chronyd", "text": "OPTIONS=-F 2\nGNUTLS_FORCE_FIPS_MODE=0\n"}]
 
+
+def named(**found: dict[str, Any]) -> dict[str, Any]:
+    return {"named": {"paths": {}, "interfaces": {}, "users": {}, "options": {}, **found}}
+
+
 # rule: (failing text, what else the evidence has), (passing text, what else)
 EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
     "CHR001": ((GOOD + "servre d\n", {"printed": REFUSED}), (GOOD, {})),
@@ -97,6 +102,28 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
     "CHR402": (
         (GOOD + "server n nts\n", {"fips": True}),
         (GOOD + "server n nts\n", {"fips": True, "defaults": FIPS_OFF}),
+    ),
+    "CHR501": (
+        (GOOD + "user ntp\n", named(users={"ntp": "absent"})),
+        (GOOD + "user ntp\n", named(users={"ntp": "present"})),
+    ),
+    "CHR502": (
+        (GOOD + "pidfile /srv/chronyd.pid\n", named(paths={"/srv": "missing"})),
+        (GOOD + "pidfile /srv/chronyd.pid\n", named(paths={"/srv": "folder", "/srv/chronyd.pid": "file"})),
+    ),
+    "CHR503": (
+        (GOOD + "hwtimestamp eth0\n", named(interfaces={"eth0": "plain"})),
+        (GOOD + "hwtimestamp eth0\n", named(interfaces={"eth0": "hardware"})),
+    ),
+    "CHR504": (
+        (GOOD + "refclock PHC /dev/ptp0\n", named(paths={"/dev/ptp0": "missing"})),
+        (GOOD + "refclock PHC /dev/ptp0\n", named(paths={"/dev/ptp0": "ptp"})),
+    ),
+    "CHR505": ((GOOD + "noclientlog\nratelimit interval 3\n", {}), (GOOD + "noclientlog\n", {})),
+    "CHR506": ((GOOD + "sched_priority 100\n", {}), (GOOD + "sched_priority 99\n", {})),
+    "CHR507": (
+        (GOOD + "user ntp\n", named(users={"ntp": "unknown"})),
+        (GOOD + "user ntp\n", named(users={"ntp": "present"})),
     ),
 }
 

@@ -1,0 +1,310 @@
+"""The lines for which chronyd would end at its next start although `chronyd -p` accepts them.
+
+`-p` only parses. A chronyd that runs, and whose files were changed since, may so be gone after the next boot: a user, a folder,
+a device or an interface is not there, or two lines do not go together. All of it was tried with chronyd 4.0, 4.3, 4.6 and 4.9 (a
+test starts each with each); what a running one under systemd's restrictions may open is not known here.
+
+What a start goes on without is none of it: an absent key file, drift file, log folder, certificate, `leapsectz` and the like.
+Nor is what happens later, as `maxchange`; nor a port or a socket that another daemon holds at that time.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .config import ChronyConfig, Directive
+from .faults import Place
+
+TRIED_TO = (4, 9)
+"""The latest chrony whose reference clocks are known here."""
+
+_DRIVER_OPTIONS = {
+    "PHC": ("nocrossts", "extpps", "pin", "channel", "clear"),
+    "PPS": ("clear",),
+    "RTC": ("utc",),
+    "SHM": ("perm",),
+    "SOCK": (),
+}
+_RTC_SINCE = _PHC_OF_INTERFACE_SINCE = (4, 7)
+_NO_PIDFILE_SINCE = (4, 6)
+_PAIRS_OF_NTS_FILES_SINCE = (4, 1)
+_RUN_FOLDERS = ("/run/chrony", "/var/run/chrony")
+"""Where chronyd's command socket is by default: it makes that folder before it writes its PID file."""
+_DEVICES = {"PHC": "ptp", "PPS": "pps"}
+"""The kernel's class of the device that a reference clock wants; one of the RTC may be any file that can be opened."""
+
+
+class Reason(StrEnum):
+    """Why chronyd would end; each is a rule."""
+
+    USER = "user"
+    PATH = "path"
+    INTERFACE = "interface"
+    REFCLOCK = "refclock"
+    TOGETHER = "together"
+    VALUE = "value"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A line that ends the next start; with Reason.UNKNOWN one of which that could not be told."""
+
+    reason: Reason
+    place: Place
+
+
+def stops(config: ChronyConfig) -> Iterator[Stop]:
+    """Each line that ends the next start, or may do so."""
+    for found in (_users, _files, _interfaces, _refclocks, _together, _values):
+        yield from found(config)
+
+
+def finds(reason: Reason) -> Callable[[ChronyConfig], list[Place]]:
+    """Find the lines that end the next start for one reason."""
+    return lambda config: [stop.place for stop in stops(config) if stop.reason is reason]
+
+
+def _stop(directive: Directive, reason: Reason, why: str) -> Stop:
+    return Stop(reason, Place(directive.file, directive.line, f"{directive.text}: {why}"))
+
+
+def _known(config: ChronyConfig, kind: str, name: str) -> str:
+    """What the node showed of a path, an interface or a user; "unknown" where it showed nothing."""
+    found = (config.named or {}).get(kind) or {}
+    return str(found.get(name, "unknown"))
+
+
+def _option(config: ChronyConfig, letter: str) -> tuple[str, Directive] | None:
+    """The value of one of chronyd's own options, and a line that stands for it."""
+    found = ((config.named or {}).get("options") or {}).get(letter)
+    if not found:
+        return None
+    text = f"-{letter} {found['value']}"
+    return found["value"], Directive("", (), found["from"], 0, text)
+
+
+def _option_stop(option: Directive, reason: Reason, why: str) -> Stop:
+    return Stop(reason, Place(option.file, None, f"{option.text}: {why}"))
+
+
+def _before(config: ChronyConfig, version: tuple[int, ...]) -> bool:
+    return config.version is not None and config.version < version
+
+
+def _users(config: ChronyConfig) -> Iterator[Stop]:
+    option = _option(config, "u")  # chronyd's option -u wins
+    directive = config.last("user")
+    if option:
+        yield from _user(config, option[0], lambda reason, why: _option_stop(option[1], reason, why))
+    elif directive and directive.arguments:
+        yield from _user(config, directive.arguments[0], lambda reason, why: _stop(directive, reason, why))
+
+
+def _user(config: ChronyConfig, name: str, stop: Callable[[Reason, str], Stop]) -> Iterator[Stop]:
+    found = _known(config, "users", name)
+    if found == "absent":
+        yield stop(Reason.USER, f"there is no user {name}")
+    elif found == "unknown":
+        yield stop(Reason.UNKNOWN, f"whether there is a user {name} is not known")
+
+
+def _files(config: ChronyConfig) -> Iterator[Stop]:
+    """What chronyd creates, or reads, or ends: its PID file, its log file (-l) and the points of `tempcomp`."""
+    directive = config.last("pidfile")
+    if (
+        directive
+        and directive.arguments
+        and not (directive.arguments[0] == "/" and not _before(config, _NO_PIDFILE_SINCE))
+    ):
+        for reason, why in _created(config, directive.arguments[0], _made(config)):
+            yield _stop(directive, reason, why)
+    if option := _option(config, "l"):
+        for reason, why in _created(config, option[0], ()):
+            yield _option_stop(option[1], reason, why)
+    directive = config.last("tempcomp")
+    if directive and len(directive.arguments) == 3:
+        path = directive.arguments[2]
+        found = _known(config, "paths", path)
+        if found in ("denied", "unknown"):
+            yield _stop(directive, Reason.UNKNOWN, f"whether {path} has points is not known ({found})")
+        elif found != "points":
+            yield _stop(directive, Reason.PATH, f"{path} {_WORDS.get(found, 'has no two points')}")
+
+
+_WORDS = {"missing": "is not there", "folder": "is a folder"}
+
+
+def _created(config: ChronyConfig, path: str, made: Sequence[str]) -> Iterator[tuple[Reason, str]]:
+    """Why a file or socket can't be made at a path. ``made``: folders that chronyd makes before."""
+    folder = posixpath.dirname(path) or "."
+    found = _known(config, "paths", folder)
+    if found == "missing":
+        if not any(posixpath.normpath(one) == posixpath.normpath(folder) or _is_above(folder, one) for one in made):
+            yield Reason.PATH, f"there is no folder {folder}"
+    elif found in ("denied", "unknown"):
+        yield Reason.UNKNOWN, f"whether there is a folder {folder} is not known ({found})"
+    elif found != "folder":
+        yield Reason.PATH, f"{folder} is no folder"
+    elif _known(config, "paths", path) == "folder":
+        yield Reason.PATH, f"{path} is a folder"
+
+
+def _is_above(folder: str, other: str) -> bool:
+    return posixpath.normpath(other).startswith(posixpath.normpath(folder).rstrip("/") + "/")
+
+
+def _made(config: ChronyConfig) -> list[str]:
+    """The folders that chronyd makes at its start, with those above them (conf.c, CNF_CreateDirs)."""
+    paths = [d.arguments[0] for d in config.all("bindcmdaddress") if d.arguments and d.arguments[0].startswith("/")]
+    made = [posixpath.dirname(paths[-1])] if paths else [*_RUN_FOLDERS]
+    for names in (("logdir",), ("dumpdir",), ("ntsdumpdir", "ntscachedir")):
+        named = [d.arguments[0] for d in config.directives if d.name in names and d.arguments]
+        made += named[-1:]
+    return [folder for folder in made if folder]
+
+
+def _interfaces(config: ChronyConfig) -> Iterator[Stop]:
+    for directive in config.all("hwtimestamp"):
+        if directive.arguments and directive.arguments[0] != "*":
+            found = _known(config, "interfaces", directive.arguments[0])
+            if found in ("unknown", "there"):
+                yield _stop(directive, Reason.UNKNOWN, "what the interface can is not known")
+            elif found != "hardware":
+                lacks = (
+                    "there is no such interface"
+                    if found == "absent"
+                    else "the interface does not stamp packets in hardware"
+                )
+                yield _stop(directive, Reason.INTERFACE, lacks)
+    # ntp_io.c, NIO_Initialise: only sockets that chronyd needs all the time end it.
+    port, own_port = _number(config, "port", 123), _number(config, "acquisitionport", -1)
+    if own_port == port != 0:
+        yield from _bound(config, "binddevice")
+    elif own_port >= 0:
+        yield from _bound(config, "bindacqdevice")
+
+
+def _bound(config: ChronyConfig, name: str) -> Iterator[Stop]:
+    directive = config.last(name)
+    if directive and directive.arguments:
+        found = _known(config, "interfaces", directive.arguments[0])
+        if found == "absent":
+            yield _stop(
+                directive,
+                Reason.INTERFACE,
+                "there is no such interface, and with this acquisitionport it is needed",
+            )
+        elif found == "unknown":
+            yield _stop(directive, Reason.UNKNOWN, "whether there is such an interface is not known")
+
+
+def _number(config: ChronyConfig, name: str, default: int) -> int:
+    directive = config.last(name)
+    if directive is None or not directive.arguments or not re.fullmatch(r"[+-]?[0-9]{1,10}", directive.arguments[0]):
+        return default
+    return int(directive.arguments[0])
+
+
+def _refclocks(config: ChronyConfig) -> Iterator[Stop]:
+    for directive in config.all("refclock"):
+        if len(directive.arguments) > 1:
+            yield from _refclock(config, directive)
+
+
+def _refclock(config: ChronyConfig, directive: Directive) -> Iterator[Stop]:
+    driver, (path, *own_options) = directive.arguments[0], directive.arguments[1].split(":")
+    words = [word.lower() for word in directive.arguments[2:]]
+    known = _DRIVER_OPTIONS.get(driver)
+    if own_options and not own_options[-1]:
+        own_options.pop()
+    strange = [option for option in own_options if option.partition("=")[0] not in (known or ())]
+    newer = config.version is not None and config.version[: len(TRIED_TO)] > TRIED_TO
+    if known is None or (driver == "RTC" and _before(config, _RTC_SINCE)):
+        reason = Reason.UNKNOWN if newer else Reason.REFCLOCK
+        yield _stop(
+            directive, reason, f"chronyd has no driver {driver}" if not newer else f"the driver {driver} is not known"
+        )
+        return
+    if strange:
+        reason = Reason.UNKNOWN if newer else Reason.REFCLOCK
+        yield _stop(directive, reason, f"the driver {driver} has no option {strange[0]!r}")
+    if "tai" in words and not (config.all("leapsectz") or config.all("leapseclist")):
+        yield _stop(directive, Reason.REFCLOCK, "its option tai needs leapsectz or leapseclist")
+    if driver == "RTC" and (config.all("rtcsync") or config.all("rtcfile")):
+        yield _stop(directive, Reason.REFCLOCK, "it cannot be used with rtcsync or rtcfile")
+    if "optional" not in words:
+        for reason, why in _device(config, driver, path):
+            yield _stop(directive, reason, why)
+
+
+def _device(config: ChronyConfig, driver: str, path: str) -> Iterator[tuple[Reason, str]]:
+    if driver == "SHM":
+        return
+    if driver == "PHC" and not path.startswith("/") and not _before(config, _PHC_OF_INTERFACE_SINCE):
+        found = _known(config, "interfaces", path)
+        if found in ("absent", "plain"):
+            yield (
+                Reason.REFCLOCK,
+                f"{path} is {'no interface' if found == 'absent' else 'an interface without a clock'}",
+            )
+        elif found in ("unknown", "there"):
+            yield Reason.UNKNOWN, "whether the interface has a clock is not known"
+        return
+    if driver == "SOCK":
+        if len(path.encode(errors="replace")) >= 108:
+            yield Reason.REFCLOCK, "the path is longer than that of a socket may be"
+        for reason, why in _created(config, path, _made(config)):
+            yield Reason.REFCLOCK if reason is Reason.PATH else reason, why
+        return
+    found = _known(config, "paths", path)
+    if found == "missing":
+        yield Reason.REFCLOCK, f"there is no {path}"
+    elif found in ("denied", "unknown") or (found == "device" and driver in _DEVICES):
+        yield Reason.UNKNOWN, f"what {path} is, is not known ({found})"
+    elif found != _DEVICES.get(driver, found) or found == "socket":
+        yield Reason.REFCLOCK, f"{path} is no {driver} device ({found})"
+
+
+def _together(config: ChronyConfig) -> Iterator[Stop]:
+    """Lines that do not go together; those of rtcfile and rtcsync have a rule of their own."""
+    if config.all("noclientlog"):
+        for name in ("ratelimit", "cmdratelimit", "ntsratelimit"):
+            for directive in config.all(name)[:1]:
+                yield _stop(directive, Reason.TOGETHER, "rates cannot be limited with noclientlog")
+    keys, certificates = config.all("ntsserverkey"), config.all("ntsservercert")
+    if len(keys) != len(certificates) and not _before(config, _PAIRS_OF_NTS_FILES_SINCE):
+        many = keys if len(keys) > len(certificates) else certificates
+        count = f"{len(keys)} ntsserverkey, {len(certificates)} ntsservercert: there must be as many of each"
+        yield _stop(many[-1], Reason.TOGETHER, count)
+    mail, level = config.last("mailonchange"), _option(config, "F")
+    if mail and level and _whole(level[0]) != 0:
+        yield _stop(mail, Reason.TOGETHER, f"it cannot be used with chronyd's option -F {level[0]} ({level[1].file})")
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,10}", text) else None
+
+
+def _values(config: ChronyConfig) -> Iterator[Stop]:
+    """Numbers that `-p` takes and a start does not."""
+    option, directive = _option(config, "P"), config.last("sched_priority")
+    if option and _whole(option[0]):
+        if not 1 <= (_whole(option[0]) or 0) <= 99:
+            yield _option_stop(option[1], Reason.VALUE, "a priority is from 0 to 99")
+    elif directive and not 0 <= _number(config, "sched_priority", 0) <= 99:
+        yield _stop(directive, Reason.VALUE, "a priority is from 0 to 99")
+    for letter in "FP":
+        option = _option(config, letter)
+        if option and _whole(option[0]) is None:
+            yield _option_stop(option[1], Reason.VALUE, "it takes a whole number")
+    for directive in config.directives:
+        if directive.name in ("allow", "deny", "cmdallow", "cmddeny") and directive.arguments:
+            network, slash, bits = directive.arguments[-1].partition("/")
+            most = 128 if ":" in network else 32
+            if slash and not 0 <= (_whole(bits) or 0) <= most:
+                yield _stop(directive, Reason.VALUE, f"a network's prefix is from 0 to {most} bits")
