@@ -13,6 +13,7 @@ The time that a slew takes is |System time| / maxslewrate (83333 ppm by default,
 that it can be.
 
 What to do: run the command that the finding names: restart chronyd, or `chronyc reload sources`, `onoffline` or `makestep`.
+Where chronyd would not start again with its files, the finding says what to fix before a restart.
 Servers that wait for NTS want TCP 4460 opened (see nts_servers).
 
 Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
@@ -39,7 +40,7 @@ from ..chrony.chronyc import (
 )
 from ..chrony.config import ChronyConfig, Source
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
-from ..daemons.chrony import chrony_configuration
+from ..daemons.chrony import chrony_configuration, restart_advice
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import time_daemons
 from ..model.finding import Finding, State
@@ -115,7 +116,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
         return Finding(state="pass", summary="chrony does not steer this clock: there is no configuration of it in use")
-    restart = f"rc-service {unit} restart" if services.get("manager") == "openrc" else f"systemctl restart {unit}"
+    restart = restart_advice(record, unit)
     section = record.section("chrony")
     config = chrony_configuration(record)
     running = _Running.of(record)
@@ -192,7 +193,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
                 "Run `chronyc reload sources`; if it is still not listed by `chronyc -N sources -a`, see that chronyd's user can "
                 "read the file."
                 if reloaded
-                else f"Run `{restart}`.",
+                else restart,
                 _CHANGED,
             )
     refclocks = [source for source in config.sources if source.kind == "refclock"]
@@ -200,7 +201,7 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
         yield _Fault(
             f"reference clocks: {len(refclocks)} written, {running.refclocks} running",
             "Reference clocks are only set up when chronyd starts.",
-            f"Run `{restart}`.",
+            restart,
             _CHANGED,
         )
 
@@ -214,7 +215,7 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
             "chronyd goes on with what it read when it started.",
-            f"Run `{restart}`.",
+            restart,
             _CHANGED,
         )
     elif extra:
@@ -338,7 +339,7 @@ def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, restart: str
         yield _Fault(
             f"makestep says {threshold_s:g} s, but chronyd does not step the clock ({reason}): it is {slew}",
             "chronyd steps the clock in the first updates after its start only; afterwards, whatever the offset, it slews.",
-            f"Run `chronyc makestep` once its sources are right, or `{restart}`.",
+            f"Run `chronyc makestep` once its sources are right; a restart does the same. {restart}",
             (Key.MAKESTEP_USED_UP, "makestep used up") if spent else _CHANGED,
         )
     elif tracking.leap != "Not synchronised" and off_s > policy.max_clock_error_s:

@@ -8,7 +8,8 @@ Passes where the one daemon that steers now starts at boot, and the clock is rig
 that steps it. What would help but is not needed now is a note in the summary: a wait for the first synchronisation, the order
 of kubelet after it. Where no cluster unit is installed yet, the join has to set that order.
 
-Fails where the daemon is not enabled, or another one is as well; where the RTC is absent or further off than one of
+Fails where the daemon is not enabled, or another one is as well; where chronyd would end at its start (chrony_config names the
+line); where the RTC is absent or further off than one of
 `gate_clients` can stand and the daemon would only slew; where it is so and kubelet, k3s, rke2, k0s or microk8s is installed
 without being ordered after a wait that proves the synchronisation; where the RTC is in local time and nothing steps the clock.
 
@@ -32,7 +33,7 @@ from typing import Any, Literal
 
 from ..clock.interval import Interval
 from ..daemons import discover, sections_of, wait_units
-from ..daemons.chrony import chrony_configuration
+from ..daemons.chrony import chrony_configuration, would_end
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.strays import stray_daemons
@@ -63,6 +64,7 @@ class Key(StrEnum):
     NO_STEP = "daemon_does_not_step"
     STEP_UNKNOWN = "step_unknown"
     NOTHING_WAITS = "nothing_waits"
+    WOULD_NOT_START = "daemon_would_not_start"
 
 
 KERNEL_WAIT = "systemd-time-wait-sync.service"
@@ -109,6 +111,8 @@ def judge(record: Record, policy: Policy) -> Finding:
     daemon = next((d for d in steering if d.daemon == "chrony"), steering[0])
     others = [d for d in daemons if d is not daemon and not d.leaves_clock_alone and _starts(d, units)]
     if refusal := _wrong_daemon_starts(daemon, others, manager, units):
+        return refusal
+    if daemon.daemon == "chrony" and (refusal := would_end(record, policy, daemon.unit, Key.WOULD_NOT_START)):
         return refusal
     rtc = _rtc(record, policy)
     try:

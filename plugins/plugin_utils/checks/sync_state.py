@@ -43,7 +43,7 @@ from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import as_json
 from ..daemons import discover, sections_of
-from ..daemons.chrony import chrony_configuration
+from ..daemons.chrony import chrony_configuration, restart_advice
 from ..daemons.common.asking import ask, steering_daemon
 from ..daemons.common.long_polls import is_growth, kernels_view
 from ..daemons.common.root_distance import closer_source
@@ -230,9 +230,10 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
     in_kernel = kernel(record)
     if in_kernel is None or not sync.sets_maxerror:
         return None
+    restart = restart_advice(record, sync.unit) if sync.daemon == "chronyd" else f"Restart {sync.unit}."
     remedy = (
         f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
-        f"sets it (clock_movers), and restart {sync.unit}."
+        f"sets it (clock_movers), and restart the daemon. {restart}"
     )
     cause = "the kernel contradicts it"
     if not in_kernel.synchronised:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import StrEnum
 
 from ..boundary.text import finite
 from ..chrony.chronyc import LOCAL_REFID, Selection, Source, Tracking, parse_selectdata, parse_sources, parse_tracking
 from ..chrony.config import ChronyConfig
 from ..chrony.reader import read_config
+from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
 from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
+from ..model.finding import Finding, follows_from
+from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
+from ..model.wording import listed
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
 from .common.synchronisation import (
     STALE_AFTER_INTERVALS,
@@ -122,6 +127,48 @@ def chrony_configuration(record: Record) -> ChronyConfig:
         raise MissingEvidenceError("no configuration file of chronyd was found")
     unread = config.unread.get(config.path)
     raise MissingEvidenceError(f"{config.path} was not read: {unread.error if unread else 'it is not in the evidence'}")
+
+
+def restart_advice(record: Record, unit: str) -> str:
+    """How to restart chronyd: what would keep it from starting again is to be fixed first, or a restart ends one that works."""
+    openrc = record.section("time_services").get("manager") == "openrc"
+    command = f"rc-service {unit} restart" if openrc else f"systemctl restart {unit}"
+    try:
+        config = chrony_configuration(record)
+    except MissingEvidenceError as missing:
+        return (
+            f"See that chronyd's configuration can be read ({missing}): it may not start again. Then run `{command}`."
+        )
+    if places := ends_next_start(config):
+        lines = listed([str(place) for place in places])
+        return f"Do not restart chronyd yet, it would not start again: first fix {lines}. Then run `{command}`."
+    if places := list(RULES[MAY_NOT_START].find(config)):
+        lines = listed([str(place) for place in places])
+        return f"First see to {lines}: chronyd may not start again. Then run `{command}`."
+    return f"Run `{command}`."
+
+
+def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Finding | None:
+    """The finding that chronyd ends at its next start, for a line that chrony_config names; what that accepts is accepted."""
+    config = chrony_configuration(record)
+    certain = ends_next_start(config, but=policy.accepted_rules)
+    places = certain or [p for p in RULES[MAY_NOT_START].find(config) if MAY_NOT_START not in policy.accepted_rules]
+    if not places:
+        return None
+    summary = f"at the next boot {unit} {'would' if certain else 'may'} end: {listed([str(place) for place in places])}"
+    seen = {"at_boot": [summary], "daemon": unit}
+    cause = "chronyd would not start" if certain else "chronyd may not start"
+    if "chrony_config" in policy.checks and "chrony_config" not in policy.advisory_checks:
+        return follows_from("chrony_config", key=key, summary=summary, cause=cause, seen=seen)
+    return Finding(
+        state="fail" if certain else "inconclusive",
+        summary=summary,
+        why="What runs now was started with other files, or with what is gone since. After a reboot nothing steers this clock.",
+        remedy="Fix the line before chronyd is started again, by a reboot or by hand; `skewgate explain chrony_config` has more.",
+        seen=seen,
+        keys=(key,),
+        cause=cause,
+    )
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:

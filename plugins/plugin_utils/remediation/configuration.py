@@ -67,7 +67,7 @@ class Configuration:
         answered = [
             *(["time_service"] if chrony and not chrony.active else []),
             *("chrony_config", "ntp_sources", "config_in_use", "clock_skew", "sync_state"),
-            *self.planned.caused("next_boot", NextBoot.NO_STEP),
+            *self.planned.caused("next_boot", NextBoot.NO_STEP, NextBoot.WOULD_NOT_START),
         ]
         owner = self._owner(path) if chrony else None
         if owner and not self.settings.overwrite_foreign_config:
@@ -121,7 +121,9 @@ class Configuration:
             return False
         if self.planned.caused("sync_state", Sync.ROOT_DISTANCE):
             return False
-        if self.planned.caused("config_in_use", *_IN_THE_FILES) or self.planned.caused("next_boot", NextBoot.NO_STEP):
+        if self.planned.caused("config_in_use", *_IN_THE_FILES) or self.planned.caused(
+            "next_boot", NextBoot.NO_STEP, NextBoot.WOULD_NOT_START
+        ):
             return False
         names = [s.name for s in selectable(config) if s.kind != "refclock"]
         good = sum(name in choice.good for name in names)

@@ -122,8 +122,8 @@ BY_HAND = "Configure NTP on this node by hand, then run the check again."
 _REFUSED = {
     "alpine": (
         "OpenRC starts its services, and the role changes units of systemd alone.",
-        "Write the servers into /etc/chrony/chrony.conf, run `rc-update add chronyd` and `rc-service chronyd restart`, then run "
-        "the check again.",
+        "Write the servers into /etc/chrony/chrony.conf and check the node. Once chrony_config passes, run `rc-update add "
+        "chronyd` and `rc-service chronyd restart`, then run the check again.",
     ),
     "flatcar": (
         "It has no packages; its image brings systemd-timesyncd.",

@@ -37,7 +37,7 @@ def nts(name, *, last_ke=NEVER, attempts=0, nak=0, cookies=0):
     return f"{name},NTS,0,0,0,{last_ke},{attempts},{nak},{cookies},0\n"
 
 
-def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), **given):
+def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), named=None, **given):
     """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
 
     ``without`` are names that it has no address for.
@@ -53,7 +53,7 @@ def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread
     if dhcp is not None:
         files.append({"path": DHCP, "text": dhcp, "mtime_s": mtime_s})
     section["config"] = {"path": MAIN, "files": files, "unread": [{"path": p, "error": "denied"} for p in unread]}
-    return record(chrony={**section, "started_s": started_s})
+    return record(chrony={**section, "started_s": started_s, "named": named})
 
 
 def of(text, *rows, **shown):
@@ -139,6 +139,33 @@ def test_a_reference_clock_that_was_written_after_the_start_does_not_run():
     text = "refclock PHC /dev/ptp0 poll 0\n"
     assert of(text, refclock()).state == "pass"
     assert_fails(of(THREE + text, *RUNNING), Key.CHANGED_SINCE_START, " 1 ", " 0 ")
+
+
+PHC = "refclock PHC /dev/ptp0 poll 0\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "restart_first"),
+    [
+        ("ptp", [], True),
+        ("missing", [f"{MAIN}:5 ", "/dev/ptp0"], False),
+        ("denied", [f"{MAIN}:5 ", "/dev/ptp0"], False),
+    ],
+)
+def test_no_restart_is_advised_that_would_end_chronyd(kind, says, restart_first):
+    """The line was written after the start: a restart is the answer only where it brings the reference clock."""
+    named = {"paths": {"/dev/ptp0": kind}, "interfaces": {}, "users": {}, "options": {}}
+    finding = of(THREE + PHC, *RUNNING, named=named)
+    assert_fails(finding, Key.CHANGED_SINCE_START)
+    assert not unsaid(finding.remedy, "systemctl restart chrony.service", *says)
+    assert finding.remedy.startswith("Run `systemctl restart") is restart_first
+
+
+def test_no_restart_is_advised_with_a_file_that_chronyd_refuses():
+    printed = {"rc": 1, "stdout": "", "stderr": f"Fatal error : Invalid directive at line 9 in file {MAIN}\n"}
+    data = node(THREE + "server 10.0.0.9\n", *RUNNING)
+    data["evidence"]["chrony"]["printed"] = printed
+    assert f"{MAIN}:9 " in finding_of(config_in_use, data).remedy
 
 
 # Running, not written

@@ -8,9 +8,9 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boot import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
 
-from tests.builders import CHRONY_UNIT, boot_unit, unit
+from tests.builders import CHRONY_UNIT, boot_unit, chrony, policy, unit
 from tests.findings import unsaid
-from tests.unit.plugin_utils.checks.booting import ABSENT, CHRONYD, NTPD, judge
+from tests.unit.plugin_utils.checks.booting import ABSENT, CHRONYD, CONFIG, NTPD, judge
 
 PASSING = {
     "another daemon's condition is not met": (
@@ -118,3 +118,27 @@ def test_a_manager_that_is_not_known_is_inconclusive():
     assert (finding.state, finding.keys) == ("inconclusive", (Key.MANAGER_UNKNOWN,))
     assert not unsaid(finding.summary, "systemd", "OpenRC", "(other)")
     assert "gate_advisory_checks" in finding.remedy
+
+
+ENDS = CONFIG + "user ntp\n"
+
+
+def named(found: str) -> dict[str, Any]:
+    section = {"paths": {}, "interfaces": {}, "users": {"ntp": found}, "options": {}}
+    return {"chrony": {**chrony(config=ENDS), "named": section}}
+
+
+@pytest.mark.parametrize(("found", "state"), [("present", "pass"), ("absent", "fail"), ("unknown", "inconclusive")])
+def test_a_chronyd_that_would_end_at_its_start_does_not_start(found: str, state: str):
+    finding = judge(of_policy=policy(checks=["next_boot"]), **named(found))
+    assert finding.state == state, finding.summary
+    if state != "pass":
+        assert finding.keys == (Key.WOULD_NOT_START,)
+        assert not unsaid(finding.summary, "chrony.service", "/etc/chrony/chrony.conf:4 ", "user ntp")
+
+
+def test_it_follows_from_chrony_config_where_that_refuses_the_node_for_it():
+    both = ["chrony_config", "next_boot"]
+    assert judge(of_policy=policy(checks=both), **named("absent")).state == "skipped"
+    assert judge(of_policy=policy(checks=both, advisory_checks=["chrony_config"]), **named("absent")).state == "fail"
+    assert judge(of_policy=policy(checks=both, accepted_rules=["CHR501"]), **named("absent")).state == "pass"

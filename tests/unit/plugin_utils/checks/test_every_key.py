@@ -205,6 +205,7 @@ EXAMPLES: dict[Any, Records] = {
         next_boot.Key.GIVES_UP: booting(**ntpd(clock=rtc(-7200.0))),
         next_boot.Key.NO_STEP: booting(clock=ABSENT, config=ONLY_SLEWS),
         next_boot.Key.STEP_UNKNOWN: booting(daemons=(unit("htpdate.service"),), processes=()),
+        next_boot.Key.WOULD_NOT_START: booting(config="user ntp\nnoclientlog\nratelimit\n"),
         next_boot.Key.NOTHING_WAITS: booting(WAIT, TARGET, KUBELET, clock=rtc(-612.0)),
     },
     ntp_servers: {
