@@ -30,6 +30,8 @@ _KINDS = (
     (stat.S_ISSOCK, "socket"),
     (stat.S_ISCHR, "device"),
 )
+# Directives whose last word is a file or folder that chronyd reads, and starts without.
+_READ = ("keyfile", "leapseclist", "ntsservercert", "ntsserverkey", "ntstrustedcerts")
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 # include/uapi/linux: sockios.h, ethtool.h (struct ethtool_ts_info) and net_tstamp.h
@@ -57,6 +59,8 @@ def named(directives: list, options: dict, directory: str = "/") -> dict:
             interfaces.add(words[0])
         elif name == "pidfile" and words:
             paths.update((words[0], folder_of(words[0])))
+        elif name in _READ and words:
+            paths.add(words[-1])
         elif name == "tempcomp" and len(words) == 3:
             points.add(words[2])
         elif name == "refclock" and len(words) > 1:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import getopt
 import glob
 import os
 import shlex
@@ -24,9 +25,8 @@ DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of ch
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 MAX_OPTIONS_CHARS = 16 * 1024
 COMMAND_LINE = "chronyd's command line"
-ENDING_OPTIONS = (
-    "FPlu"  # chronyd's own options that may end its start: filter level, priority, log file and user (chronyd(8))
-)
+ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
+ENDING_OPTIONS_OF_RUNNING = "FPltu"
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -155,16 +155,23 @@ def _options(text: str) -> list:
 
 
 def ending_options(processes: list, defaults: list) -> dict:
-    """ENDING_OPTIONS that chronyd gets at its next start: ``{letter: {"value", "from"}}``, ``from`` the file or COMMAND_LINE.
+    """Of ENDING_OPTIONS those of chronyd's next start: ``{letter: {"value", "from"}}``, ``from`` the file or COMMAND_LINE.
 
-    Those in the files of DEFAULTS; where none of these sets any, those of the chronyd that runs.
+    They stand in the files of DEFAULTS; where none of these sets any, they are those of the chronyd that runs. The letter ``?``
+    is for an option that chronyd does not know: its value says which.
     """
     given = [(file["path"], words) for file in defaults for words in [_options(file["text"])] if words]
+    letters = ENDING_OPTIONS if given else ENDING_OPTIONS_OF_RUNNING
+    found = {}
+    for where, words in given:
+        try:
+            getopt.gnu_getopt(words, CHRONYD_LETTERS + "N:")  # -N came with chrony 4.9
+        except getopt.GetoptError as error:
+            found["?"] = {"value": str(error), "from": where}
     for process in [] if given else not_contained(processes):
         if process["comm"] == "chronyd" and option(process["argv"], CHRONYD_LETTERS, "x") is None:
             given.append((COMMAND_LINE, process["argv"][1:]))
-    found = {}
-    for letter in ENDING_OPTIONS:
+    for letter in letters:
         for where, words in given:
             value = option(["chronyd", *words], CHRONYD_LETTERS, letter)
             if value is not None:

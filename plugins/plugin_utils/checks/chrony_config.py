@@ -10,7 +10,7 @@ Where another daemon steers the clock there is nothing to look at.
 
 Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony/reader.py.
 `-p` only parses: what a line names may not be there, and then chronyd ends at its next start. The node shows what there is of
-that now, users, folders, devices and interfaces, and rules CHR501 to CHR507 judge it; a device that comes later in the boot
+that now, users, folders, devices and interfaces, and rules CHR501 to CHR509 judge it; a device that comes later in the boot
 counts as absent. Tried by starting chronyd 4.0, 4.3, 4.6 and 4.9 with each such line; of a PHC, a PPS device and an interface
 that stamps packets only their absence was tried.
 

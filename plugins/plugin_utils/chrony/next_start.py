@@ -47,6 +47,7 @@ class Reason(StrEnum):
     REFCLOCK = "refclock"
     TOGETHER = "together"
     VALUE = "value"
+    OPTION = "option"
     UNKNOWN = "unknown"
 
 
@@ -60,7 +61,7 @@ class Stop:
 
 def stops(config: ChronyConfig) -> Iterator[Stop]:
     """Each line that ends the next start, or may do so."""
-    for found in (_users, _files, _interfaces, _refclocks, _together, _values):
+    for found in (_users, _files, _interfaces, _refclocks, _together, _values, _options):
         yield from found(config)
 
 
@@ -84,8 +85,7 @@ def _option(config: ChronyConfig, letter: str) -> tuple[str, Directive] | None:
     found = ((config.named or {}).get("options") or {}).get(letter)
     if not found:
         return None
-    text = f"-{letter} {found['value']}"
-    return found["value"], Directive("", (), found["from"], 0, text)
+    return found["value"], Directive("", (), found["from"], 0, f"-{letter} {found['value']}".strip())
 
 
 def _option_stop(option: Directive, reason: Reason, why: str) -> Stop:
@@ -94,6 +94,11 @@ def _option_stop(option: Directive, reason: Reason, why: str) -> Stop:
 
 def _before(config: ChronyConfig, version: tuple[int, ...]) -> bool:
     return config.version is not None and config.version < version
+
+
+def _newer(config: ChronyConfig) -> bool:
+    """Whether it is a chrony that may know more than is known here."""
+    return config.version is not None and config.version[: len(TRIED_TO)] > TRIED_TO
 
 
 def _users(config: ChronyConfig) -> Iterator[Stop]:
@@ -223,15 +228,16 @@ def _refclock(config: ChronyConfig, directive: Directive) -> Iterator[Stop]:
     if own_options and not own_options[-1]:
         own_options.pop()
     strange = [option for option in own_options if option.partition("=")[0] not in (known or ())]
-    newer = config.version is not None and config.version[: len(TRIED_TO)] > TRIED_TO
     if known is None or (driver == "RTC" and _before(config, _RTC_SINCE)):
-        reason = Reason.UNKNOWN if newer else Reason.REFCLOCK
+        reason = Reason.UNKNOWN if _newer(config) else Reason.REFCLOCK
         yield _stop(
-            directive, reason, f"chronyd has no driver {driver}" if not newer else f"the driver {driver} is not known"
+            directive,
+            reason,
+            f"chronyd has no driver {driver}" if not _newer(config) else f"the driver {driver} is not known",
         )
         return
     if strange:
-        reason = Reason.UNKNOWN if newer else Reason.REFCLOCK
+        reason = Reason.UNKNOWN if _newer(config) else Reason.REFCLOCK
         yield _stop(directive, reason, f"the driver {driver} has no option {strange[0]!r}")
     if "tai" in words and not (config.all("leapsectz") or config.all("leapseclist")):
         yield _stop(directive, Reason.REFCLOCK, "its option tai needs leapsectz or leapseclist")
@@ -287,7 +293,9 @@ def _together(config: ChronyConfig) -> Iterator[Stop]:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[+-]?[0-9]{1,10}", text) else None
+    """A number as sscanf(3) reads it: what stands after it is not looked at."""
+    number = re.match(r"[+-]?[0-9]{1,10}", text)
+    return int(number[0]) if number else None
 
 
 def _values(config: ChronyConfig) -> Iterator[Stop]:
@@ -298,13 +306,38 @@ def _values(config: ChronyConfig) -> Iterator[Stop]:
             yield _option_stop(option[1], Reason.VALUE, "a priority is from 0 to 99")
     elif directive and not 0 <= _number(config, "sched_priority", 0) <= 99:
         yield _stop(directive, Reason.VALUE, "a priority is from 0 to 99")
-    for letter in "FP":
-        option = _option(config, letter)
-        if option and _whole(option[0]) is None:
-            yield _option_stop(option[1], Reason.VALUE, "it takes a whole number")
     for directive in config.directives:
         if directive.name in ("allow", "deny", "cmdallow", "cmddeny") and directive.arguments:
             network, slash, bits = directive.arguments[-1].partition("/")
             most = 128 if ":" in network else 32
             if slash and not 0 <= (_whole(bits) or 0) <= most:
                 yield _stop(directive, Reason.VALUE, f"a network's prefix is from 0 to {most} bits")
+
+
+def _options(config: ChronyConfig) -> Iterator[Stop]:
+    """Options of chronyd's own with which it ends, at once or after what it is told to do."""
+    for letter in "FLPt":
+        option = _option(config, letter)
+        if option and _whole(option[0]) is None:
+            yield _option_stop(option[1], Reason.OPTION, "it takes a whole number")
+    for letter in "Qhpqv":
+        if option := _option(config, letter):
+            yield _option_stop(option[1], Reason.OPTION, "chronyd does that and ends")
+    option = _option(config, "t")
+    if option and (_whole(option[0]) or 0) > 0:
+        yield _option_stop(option[1], Reason.OPTION, "chronyd ends after these seconds")
+    if option := _option(config, "?"):
+        reason = Reason.UNKNOWN if _newer(config) else Reason.OPTION
+        yield Stop(reason, Place(option[1].file, None, option[0]))
+
+
+def left_out(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that name a file without which chronyd starts, and what they are for does not work."""
+    uses = {option for source in config.sources for option in source.options}
+    wanted = {"keyfile": "key" in uses, "ntstrustedcerts": "nts" in uses}
+    for name in ("keyfile", "leapseclist", "ntsservercert", "ntsserverkey", "ntstrustedcerts"):
+        for directive in config.all(name)[-1:] if name == "keyfile" else config.all(name):
+            if directive.arguments and wanted.get(name, True):
+                path = directive.arguments[-1]
+                if _known(config, "paths", path) == "missing":
+                    yield Place(directive.file, directive.line, f"{directive.text}: there is no {path}")

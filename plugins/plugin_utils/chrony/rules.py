@@ -377,12 +377,30 @@ _RULES = (
         "chronyd(8), -p",
         next_start.finds(next_start.Reason.UNKNOWN),
     ),
+    Rule(
+        "CHR508",
+        "option-that-ends-chronyd",
+        "error",
+        "chronyd's own options stand in a file of the distribution or in its unit: with this one it does not go on running.",
+        "Take the option out, or correct it: `chronyd -h` lists them.",
+        "main.c; chronyd(8)",
+        next_start.finds(next_start.Reason.OPTION),
+    ),
+    Rule(
+        "CHR509",
+        "absent-file",
+        "warning",
+        "chronyd starts without the file, and what it is for does not work: keys, certificates, NTS, leap seconds.",
+        "Put the file where the line looks for it, or take the line out.",
+        "keys.c, KEY_Reload; nts_ke_session.c; leapdb.c",
+        next_start.left_out,
+    ),
 )
 
 RULES = {rule.id: rule for rule in _RULES}
 """All rules by ID."""
 
-ENDS_NEXT_START = ("CHR001", "CHR203", *(f"CHR50{number}" for number in range(1, 7)))
+ENDS_NEXT_START = ("CHR001", "CHR203", *(f"CHR50{number}" for number in range(1, 7)), "CHR508")
 """The rules about lines with which chronyd certainly would not start again."""
 MAY_NOT_START = "CHR507"
 """The rule about lines of which that could not be told."""

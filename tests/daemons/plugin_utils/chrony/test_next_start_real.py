@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.named import named
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.sections import SECTIONS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.text import Tokens
@@ -140,7 +141,20 @@ ROWS = [
     Row("mailonchange root 0.5", "ends", (*ROOT, "-F", "1")),
     Row("mailonchange root 0.5", "ends", (*ROOT, "-F", "-2")),
     Row("mailonchange root 0.5", "runs", (*ROOT, "-F", "0")),
+    # chronyd's own options.
     Row("", "ends", (*ROOT, "-F", "high")),
+    Row("", "runs", (*ROOT, "-F", "0x")),
+    Row("", "ends", (*ROOT, "-L", "high")),
+    Row("", "runs", (*ROOT, "-L", "1")),
+    Row("", "ends", (*ROOT, "-Q")),
+    Row("", "ends", (*ROOT, "-q")),
+    Row("", "ends", (*ROOT, "-h")),
+    Row("", "ends", (*ROOT, "-v")),
+    Row("", "ends", (*ROOT, "-p")),
+    Row("", "ends", (*ROOT, "-t", "high")),
+    Row("", "runs", (*ROOT, "-t", "-1")),
+    Row("", "ends", (*ROOT, "-Z")),
+    Row("", "ends", (*ROOT, "--nosuch")),
     # Numbers.
     Row("sched_priority 100", "ends"),
     Row("sched_priority 0", "runs"),
@@ -197,7 +211,12 @@ class Start:
         """By the product's probe, of a chronyd that runs with these options."""
         argv = ["chronyd", *self.options, "-f", str(self.config)]
         process = {"pid": os.getpid(), "comm": "chronyd", "argv": argv, "exe": None, "cgroup": None, "contained": False}
-        taken: dict = SECTIONS["chrony"](chrony.collect(5, [process]), Tokens())
+        section = chrony.collect(5, [process])
+        # As they stand in the file that the next start reads: of a process, which runs, the probe asks less.
+        defaults = [{"path": "/etc/default/chrony", "text": f'DAEMON_OPTS="{" ".join(self.options)}"\n'}]
+        options = chrony.ending_options([], defaults)
+        section["named"] = named(chrony.directives(section["config"]["files"]), options, str(Path.cwd()))
+        taken: dict = SECTIONS["chrony"](section, Tokens())
         return taken
 
     def _start(self) -> str:

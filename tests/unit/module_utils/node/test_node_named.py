@@ -97,8 +97,8 @@ def test_each_line_that_names_something_is_looked_up(tmp_path: Path):
         "refclock PHC nosuch1",
         "refclock SOCK run/x.sock",
         "refclock SHM 0",
-        "keyfile /etc/shadow",
-        "ntsserverkey /etc/shadow",
+        "keyfile keys",
+        "ntstrustedcerts 1 certs",
         "tempcomp sensor 30 points",
         "tempcomp sensor 30 26000 0.0 0.000183 0.0",
     ]
@@ -106,6 +106,8 @@ def test_each_line_that_names_something_is_looked_up(tmp_path: Path):
     found = named([line.split() for line in lines], options, str(tmp_path))
     assert found["paths"] == {
         "/dev/nosuch": "missing",
+        "certs": "missing",
+        "keys": "missing",
         "log": "missing",
         "log/x": "missing",
         "nosuch1": "missing",

@@ -191,3 +191,37 @@ def test_options_beyond_a_limit_are_not_taken_for_none(tmp_path: Path, monkeypat
         chrony.default_files()
     with pytest.raises(ValueError, match="DAEMON_OPTS has more than"):
         chrony._options("DAEMON_OPTS=" + "x" * (chrony.MAX_OPTIONS_CHARS + 1))
+
+
+def defaults(text: str) -> list:
+    return [{"path": "/etc/default/chrony", "text": text, "mtime_s": 0.0}]
+
+
+def running(*options: str) -> dict:
+    return {"pid": 1, "comm": "chronyd", "argv": ["/usr/sbin/chronyd", *options], "contained": False}
+
+
+def test_the_options_that_may_end_the_next_start_stand_in_its_file_or_are_those_of_what_runs():
+    of_file = {"F": {"value": "1", "from": "/etc/default/chrony"}, "u": {"value": "ntp", "from": "/etc/default/chrony"}}
+    assert chrony.ending_options([running("-l", "/x")], defaults('DAEMON_OPTS="-F 1 -untp"\n')) == of_file
+    assert chrony.ending_options([running("-P", "1", "-4")], defaults('DAEMON_OPTS=""\n')) == {
+        "P": {"value": "1", "from": "chronyd's command line"}
+    }
+    assert chrony.ending_options([running("-x", "-P", "1"), {**running("-P", "1"), "contained": True}], []) == {}
+
+
+def test_an_option_that_chronyd_does_not_know_is_named():
+    assert "-Z" in chrony.ending_options([], defaults('DAEMON_OPTS="-F 1 -Z"\n'))["?"]["value"]
+    assert "?" not in chrony.ending_options([], defaults('DAEMON_OPTS="-F 1 -N 3"\n'))
+
+
+def test_what_the_configuration_names_is_shown_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    config = write(tmp_path / "chrony.conf", f"pidfile {tmp_path}/none/pid\nhwtimestamp nosuch0\n")
+    monkeypatch.setattr(run, "PATH", str(tmp_path))
+    monkeypatch.setattr(chrony, "DEFAULTS", ())
+    assert chrony.collect(5, [running("-f", str(config))])["named"] == {
+        "paths": {f"{tmp_path}/none": "missing", f"{tmp_path}/none/pid": "missing"},
+        "interfaces": {"nosuch0": "absent"},
+        "users": {},
+        "options": {},
+    }

@@ -125,6 +125,14 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
         (GOOD + "user ntp\n", named(users={"ntp": "unknown"})),
         (GOOD + "user ntp\n", named(users={"ntp": "present"})),
     ),
+    "CHR508": (
+        (GOOD, named(options={"q": {"value": "", "from": "/etc/default/chrony"}})),
+        (GOOD, named(options={"F": {"value": "1", "from": "/etc/default/chrony"}})),
+    ),
+    "CHR509": (
+        (GOOD + "keyfile /etc/keys\nserver n key 1\n", named(paths={"/etc/keys": "missing"})),
+        (GOOD + "keyfile /etc/keys\n", named(paths={"/etc/keys": "missing"})),
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.next_start import Reason, stops
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.next_start import Reason, left_out, stops
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import ends_next_start
 
 from tests.unit.plugin_utils.chrony.test_chrony_rules import GOOD, MAIN, matched, named, read
@@ -100,6 +100,22 @@ def test_the_system_call_filter_of_the_options_excludes_mail():
     (place,) = ends_next_start(config)
     assert (place.file, place.line) == (MAIN, GOOD.count("\n") + 1)
     assert FROM_DEFAULTS in place.text
+
+
+@pytest.mark.parametrize("version", ["4.0", "4.9"])
+def test_an_option_that_chronyd_does_not_know_ends_it(version: str):
+    found = option("?", "option -Z not recognized")
+    assert reasons(GOOD, version, options=found) == [Reason.OPTION]
+    assert reasons(GOOD, "5.0", options=found) == [Reason.UNKNOWN]
+
+
+def test_files_that_a_start_goes_on_without_are_noted_where_they_are_used():
+    lines = "server n nts\nntstrustedcerts 1 /etc/ca.pem\nkeyfile /etc/keys\nntsserverkey /a\nntsservercert /b\n"
+    missing = dict.fromkeys(["/etc/ca.pem", "/etc/keys", "/a", "/b"], "missing")
+    found = [place.text.split(":")[0] for place in left_out(read(lines, **named(paths=missing)))]
+    assert found == ["ntsservercert /b", "ntsserverkey /a", "ntstrustedcerts 1 /etc/ca.pem"]
+    assert list(left_out(read(lines, **named(paths=dict.fromkeys(missing, "file"))))) == []
+    assert list(left_out(read(lines))) == []
 
 
 def test_what_chronyd_refuses_by_itself_ends_it_too():
