@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from .config import ChronyConfig, Directive
 from .faults import Place
@@ -38,6 +39,10 @@ _DEVICES = {"PHC": "ptp", "PPS": "pps"}
 """The kernel's class of the device that a reference clock wants; one of the RTC may be any file that can be opened."""
 
 
+MAX_SOCKET_BYTES = 108
+"""Of a socket's path, with the NUL at its end (unix(7))."""
+
+
 class Reason(StrEnum):
     """Why chronyd would end; each is a rule."""
 
@@ -52,11 +57,30 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
+class Need:
+    """What a line needs of the node to start: the path, interface or user ``name`` is one of these (module_utils/node/named.py).
+
+    ``kind`` is a name in the evidence's ``named``.
+    """
+
+    kind: Literal["paths", "interfaces", "users"]
+    name: str
+    one_of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Stop:
-    """A line that ends the next start; with Reason.UNKNOWN one of which that could not be told."""
+    """A line that ends the next start; with Reason.UNKNOWN one of which that could not be told.
+
+    ``need``: what would have to be seen on the node to tell it, where that is known.
+    """
 
     reason: Reason
     place: Place
+    need: Need | None = None
+
+
+_Why = tuple[Reason, str, Need | None]
 
 
 def stops(config: ChronyConfig) -> Iterator[Stop]:
@@ -70,8 +94,8 @@ def finds(reason: Reason) -> Callable[[ChronyConfig], list[Place]]:
     return lambda config: [stop.place for stop in stops(config) if stop.reason is reason]
 
 
-def _stop(directive: Directive, reason: Reason, why: str) -> Stop:
-    return Stop(reason, Place(directive.file, directive.line, f"{directive.text}: {why}"))
+def _stop(directive: Directive, reason: Reason, why: str, need: Need | None = None) -> Stop:
+    return Stop(reason, Place(directive.file, directive.line, f"{directive.text}: {why}"), need)
 
 
 def _known(config: ChronyConfig, kind: str, name: str) -> str:
@@ -88,8 +112,8 @@ def _option(config: ChronyConfig, letter: str) -> tuple[str, Directive] | None:
     return found["value"], Directive("", (), found["from"], 0, f"-{letter} {found['value']}".strip())
 
 
-def _option_stop(option: Directive, reason: Reason, why: str) -> Stop:
-    return Stop(reason, Place(option.file, None, f"{option.text}: {why}"))
+def _option_stop(option: Directive, reason: Reason, why: str, need: Need | None = None) -> Stop:
+    return Stop(reason, Place(option.file, None, f"{option.text}: {why}"), need)
 
 
 def _before(config: ChronyConfig, version: tuple[int, ...]) -> bool:
@@ -105,17 +129,19 @@ def _users(config: ChronyConfig) -> Iterator[Stop]:
     option = _option(config, "u")  # chronyd's option -u wins
     directive = config.last("user")
     if option:
-        yield from _user(config, option[0], lambda reason, why: _option_stop(option[1], reason, why))
+        for why in _user(config, option[0]):
+            yield _option_stop(option[1], *why)
     elif directive and directive.arguments:
-        yield from _user(config, directive.arguments[0], lambda reason, why: _stop(directive, reason, why))
+        for why in _user(config, directive.arguments[0]):
+            yield _stop(directive, *why)
 
 
-def _user(config: ChronyConfig, name: str, stop: Callable[[Reason, str], Stop]) -> Iterator[Stop]:
+def _user(config: ChronyConfig, name: str) -> Iterator[_Why]:
     found = _known(config, "users", name)
     if found == "absent":
-        yield stop(Reason.USER, f"there is no user {name}")
+        yield Reason.USER, f"there is no user {name}", None
     elif found == "unknown":
-        yield stop(Reason.UNKNOWN, f"whether there is a user {name} is not known")
+        yield Reason.UNKNOWN, f"whether there is a user {name} is not known", Need("users", name, ("present",))
 
 
 def _files(config: ChronyConfig) -> Iterator[Stop]:
@@ -126,17 +152,18 @@ def _files(config: ChronyConfig) -> Iterator[Stop]:
         and directive.arguments
         and not (directive.arguments[0] == "/" and not _before(config, _NO_PIDFILE_SINCE))
     ):
-        for reason, why in _created(config, directive.arguments[0], _made(config)):
-            yield _stop(directive, reason, why)
+        for why in _created(config, directive.arguments[0], _made(config)):
+            yield _stop(directive, *why)
     if option := _option(config, "l"):
-        for reason, why in _created(config, option[0], ()):
-            yield _option_stop(option[1], reason, why)
+        for why in _created(config, option[0], ()):
+            yield _option_stop(option[1], *why)
     directive = config.last("tempcomp")
     if directive and len(directive.arguments) == 3:
         path = directive.arguments[2]
         found = _known(config, "paths", path)
         if found in ("denied", "unknown"):
-            yield _stop(directive, Reason.UNKNOWN, f"whether {path} has points is not known ({found})")
+            need = Need("paths", path, ("points",))
+            yield _stop(directive, Reason.UNKNOWN, f"whether {path} has points is not known ({found})", need)
         elif found != "points":
             yield _stop(directive, Reason.PATH, f"{path} {_WORDS.get(found, 'has no two points')}")
 
@@ -144,19 +171,21 @@ def _files(config: ChronyConfig) -> Iterator[Stop]:
 _WORDS = {"missing": "is not there", "folder": "is a folder"}
 
 
-def _created(config: ChronyConfig, path: str, made: Sequence[str]) -> Iterator[tuple[Reason, str]]:
+def _created(config: ChronyConfig, path: str, made: Sequence[str]) -> Iterator[_Why]:
     """Why a file or socket can't be made at a path. ``made``: folders that chronyd makes before."""
     folder = posixpath.dirname(path) or "."
+    if any(posixpath.normpath(one) == posixpath.normpath(folder) or _is_above(folder, one) for one in made):
+        usable: tuple[str, ...] = ("folder", "missing")
+    else:
+        usable = ("folder",)
     found = _known(config, "paths", folder)
-    if found == "missing":
-        if not any(posixpath.normpath(one) == posixpath.normpath(folder) or _is_above(folder, one) for one in made):
-            yield Reason.PATH, f"there is no folder {folder}"
-    elif found in ("denied", "unknown"):
-        yield Reason.UNKNOWN, f"whether there is a folder {folder} is not known ({found})"
-    elif found != "folder":
-        yield Reason.PATH, f"{folder} is no folder"
+    if found in ("denied", "unknown"):
+        need = Need("paths", folder, usable)
+        yield Reason.UNKNOWN, f"whether there is a folder {folder} is not known ({found})", need
+    elif found not in usable:
+        yield Reason.PATH, f"there is no folder {folder}" if found == "missing" else f"{folder} is no folder", None
     elif _known(config, "paths", path) == "folder":
-        yield Reason.PATH, f"{path} is a folder"
+        yield Reason.PATH, f"{path} is a folder", None
 
 
 def _is_above(folder: str, other: str) -> bool:
@@ -178,7 +207,8 @@ def _interfaces(config: ChronyConfig) -> Iterator[Stop]:
         if directive.arguments and directive.arguments[0] != "*":
             found = _known(config, "interfaces", directive.arguments[0])
             if found in ("unknown", "there"):
-                yield _stop(directive, Reason.UNKNOWN, "what the interface can is not known")
+                need = Need("interfaces", directive.arguments[0], ("hardware",))
+                yield _stop(directive, Reason.UNKNOWN, "what the interface can is not known", need)
             elif found != "hardware":
                 lacks = (
                     "there is no such interface"
@@ -205,7 +235,8 @@ def _bound(config: ChronyConfig, name: str) -> Iterator[Stop]:
                 "there is no such interface, and with this acquisitionport it is needed",
             )
         elif found == "unknown":
-            yield _stop(directive, Reason.UNKNOWN, "whether there is such an interface is not known")
+            need = Need("interfaces", directive.arguments[0], ("plain", "phc", "hardware", "there"))
+            yield _stop(directive, Reason.UNKNOWN, "whether there is such an interface is not known", need)
 
 
 def _number(config: ChronyConfig, name: str, default: int) -> int:
@@ -223,7 +254,7 @@ def _refclocks(config: ChronyConfig) -> Iterator[Stop]:
 
 def _refclock(config: ChronyConfig, directive: Directive) -> Iterator[Stop]:
     driver, (path, *own_options) = directive.arguments[0], directive.arguments[1].split(":")
-    words = [word.lower() for word in directive.arguments[2:]]
+    words = _flags(directive.arguments[2:])
     known = _DRIVER_OPTIONS.get(driver)
     if own_options and not own_options[-1]:
         own_options.pop()
@@ -244,36 +275,39 @@ def _refclock(config: ChronyConfig, directive: Directive) -> Iterator[Stop]:
     if driver == "RTC" and (config.all("rtcsync") or config.all("rtcfile")):
         yield _stop(directive, Reason.REFCLOCK, "it cannot be used with rtcsync or rtcfile")
     if "optional" not in words:
-        for reason, why in _device(config, driver, path):
-            yield _stop(directive, reason, why)
+        for why in _device(config, driver, path):
+            yield _stop(directive, *why)
 
 
-def _device(config: ChronyConfig, driver: str, path: str) -> Iterator[tuple[Reason, str]]:
-    if driver == "SHM":
-        return
+def _flags(arguments: Sequence[str]) -> set[str]:
+    """A reference clock's options, without the names that some have as their value."""
+    words = [word.lower() for word in arguments]
+    return {word for before, word in zip(["", *words], words, strict=False) if before not in ("refid", "lock")}
+
+
+def _device(config: ChronyConfig, driver: str, path: str) -> Iterator[_Why]:
     if driver == "PHC" and not path.startswith("/") and not _before(config, _PHC_OF_INTERFACE_SINCE):
         found = _known(config, "interfaces", path)
         if found in ("absent", "plain"):
-            yield (
-                Reason.REFCLOCK,
-                f"{path} is {'no interface' if found == 'absent' else 'an interface without a clock'}",
-            )
+            lacks = "no interface" if found == "absent" else "an interface without a clock"
+            yield Reason.REFCLOCK, f"{path} is {lacks}", None
         elif found in ("unknown", "there"):
-            yield Reason.UNKNOWN, "whether the interface has a clock is not known"
-        return
-    if driver == "SOCK":
-        if len(path.encode(errors="replace")) >= 108:
-            yield Reason.REFCLOCK, "the path is longer than that of a socket may be"
-        for reason, why in _created(config, path, _made(config)):
-            yield Reason.REFCLOCK if reason is Reason.PATH else reason, why
-        return
-    found = _known(config, "paths", path)
-    if found == "missing":
-        yield Reason.REFCLOCK, f"there is no {path}"
-    elif found in ("denied", "unknown") or (found == "device" and driver in _DEVICES):
-        yield Reason.UNKNOWN, f"what {path} is, is not known ({found})"
-    elif found != _DEVICES.get(driver, found) or found == "socket":
-        yield Reason.REFCLOCK, f"{path} is no {driver} device ({found})"
+            need = Need("interfaces", path, ("phc", "hardware"))
+            yield Reason.UNKNOWN, "whether the interface has a clock is not known", need
+    elif driver == "SOCK":
+        if len(path.encode(errors="replace")) >= MAX_SOCKET_BYTES:
+            yield Reason.REFCLOCK, "the path is longer than that of a socket may be", None
+        for reason, why, need_of_folder in _created(config, path, _made(config)):
+            yield Reason.REFCLOCK if reason is Reason.PATH else reason, why, need_of_folder
+    elif driver != "SHM":
+        found = _known(config, "paths", path)
+        if found == "missing":
+            yield Reason.REFCLOCK, f"there is no {path}", None
+        elif found in ("denied", "unknown") or (found == "device" and driver in _DEVICES):
+            need = Need("paths", path, (_DEVICES.get(driver, "rtc"),))
+            yield Reason.UNKNOWN, f"what {path} is, is not known ({found})", need
+        elif found != _DEVICES.get(driver, found) or found == "socket":
+            yield Reason.REFCLOCK, f"{path} is no {driver} device ({found})", None
 
 
 def _together(config: ChronyConfig) -> Iterator[Stop]:

@@ -122,6 +122,7 @@ ROWS = [
     Row("refclock SHM 0::perm=0600", "ends"),
     Row("refclock SHM 0 tai", "ends"),
     Row("refclock SOCK @/sock0 tai\nleapsectz nosuch", "runs"),
+    Row("refclock SOCK @/sock0 refid TAI lock TAI", "runs"),
     Row("refclock SENSOR x", "ends"),
     Row("refclock sock @/sock0", "ends"),
     Row("refclock SHM 0:nosuch=1 optional", "refused, 4.9 ends"),

@@ -32,6 +32,12 @@ def test_a_reference_clock_with_its_device_does_not_end_the_start(driver: str, p
     assert reasons(line.replace("\n", " optional\n"), paths={path: "missing"}) == []
 
 
+@pytest.mark.parametrize("option", ["refid TAI", "refid PPS lock tai", "refid tai lock optional"])
+def test_a_reference_clocks_name_is_no_option_of_it(option: str):
+    assert reasons(f"refclock SHM 0 {option}\n") == []
+    assert reasons(f"refclock PPS /dev/pps0 {option}\n", paths={"/dev/pps0": "missing"}) == [Reason.REFCLOCK]
+
+
 def test_a_device_that_sysfs_does_not_name_is_not_known():
     assert reasons("refclock PPS /dev/pps0\n", paths={"/dev/pps0": "device"}) == [Reason.UNKNOWN]
     assert reasons("refclock RTC /dev/rtc0\n", paths={"/dev/rtc0": "device"}) == []
