@@ -90,6 +90,32 @@ options:
         description: The value of O(chronyd.options_variable) that is in force, C(-F 1) for instance.
         type: str
         default: ""
+      needs:
+        description:
+          - What lines of the configuration need of this node, which C(chronyd -p) does not look for. Without it chronyd would
+            end at its start, so nothing is changed then.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          line:
+            description: Where the line stands.
+            type: str
+            required: true
+          kind:
+            description: What is looked for.
+            type: str
+            choices: [paths, interfaces, users]
+            required: true
+          name:
+            description: Its name, or path.
+            type: str
+            required: true
+          one_of:
+            description: What may be found, in the words of C(chrony.named) of the module M(skewgate.preflight.node_evidence).
+            type: list
+            elements: str
+            required: true
   enable:
     description: Units to unmask and to enable.
     type: list
@@ -247,6 +273,17 @@ ARGUMENTS = {
             "step": {"type": "bool", "default": True},
             "options_variable": {"type": "str", "choices": ["DAEMON_OPTS", "OPTIONS"]},
             "options": {"type": "str", "default": ""},
+            "needs": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "line": {"type": "str", "required": True},
+                    "kind": {"type": "str", "choices": ["paths", "interfaces", "users"], "required": True},
+                    "name": {"type": "str", "required": True},
+                    "one_of": {"type": "list", "elements": "str", "required": True},
+                },
+            },
         },
         "required_if": [("step", False, ["options_variable"])],
     },

@@ -10,7 +10,7 @@ from contextlib import suppress
 from . import files
 from .answer import about, result
 from .backup import Backup
-from .chronyd_config import validate
+from .chronyd_config import refuse_lacking, validate
 from .desired import Desired
 from .files import RemediationError, reason
 from .node import Node, has_units, unless
@@ -128,6 +128,7 @@ def _staged(node: Node, backup, desired: Desired, params: dict, *, to_write: lis
             data_of = {path: desired.files[path][0] for path in to_write if desired.files[path][0] is not None}
             if desired.chronyd:
                 validate(desired.chronyd["config"], data_of, notes)
+                refuse_lacking(desired.chronyd["needs"])
             # The next boot empties /run.
             backup.note_written({path: data_of[path] for path in data_of if not node.in_run(path)})
     except BaseException as error:

@@ -8,6 +8,7 @@ import os
 import re
 from fnmatch import fnmatch
 
+from ..node.named import interface, kind, points_file, user
 from ..node.run import installed, run, said
 from . import files
 from .files import RemediationError
@@ -38,6 +39,24 @@ def validate(config: str, data_of: dict, notes: list) -> None:
     for path in data_of:
         problem = problem.replace(files.staged(path), path)
     raise RemediationError(f"chronyd refuses the new configuration: {problem}. Correct it and run again.")
+
+
+def refuse_lacking(needs: list) -> None:
+    """RemediationError where the node lacks what a line needs: ``chronyd -p`` does not look for it, and a start would end."""
+    for need in needs:
+        path = os.path.join("/", need["name"])
+        if need["kind"] == "users":
+            found = user(need["name"])
+        elif need["kind"] == "interfaces":
+            found = interface(need["name"])
+        else:
+            found = points_file(path) if "points" in need["one_of"] else kind(path)
+        if found not in need["one_of"]:
+            expected = " or ".join(need["one_of"])
+            raise RemediationError(
+                f"chronyd would not start with {need['line']}: {need['name']} is {found}; expected {expected}. Correct the line "
+                "and run again."
+            )
 
 
 def draws_in(text: str, path: str) -> bool:

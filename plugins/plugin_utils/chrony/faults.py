@@ -47,9 +47,14 @@ class Place:
     line: int | None
     text: str
 
+    @property
+    def where(self) -> str:
+        """As ``/etc/chrony/chrony.conf:7``."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
         """As ``/etc/chrony/chrony.conf:7 (servre a)``."""
-        return f"{self.file}:{self.line} ({self.text})" if self.line else f"{self.file} ({self.text})"
+        return f"{self.where} ({self.text})"
 
 
 def _at(*directives: Directive) -> list[Place]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
 
 from ..chrony.config import ChronyConfig
 from ..chrony.faults import Place
-from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
+from ..chrony.next_start import Reason, stops
+from ..chrony.rules import ends_next_start
 from ..clock.interval import Interval
 from ..model.record import Record
 from ..model.wording import listed
@@ -44,17 +47,28 @@ _FIX_FIRST = "Fix that first (what the role writes comes from chrony_extra_lines
 def refuse_failing_start(config: ChronyConfig, before: ChronyConfig) -> None:
     """Raises RefusedError where chronyd would not start with the configuration that it is to have: it may run well by now.
 
-    ``before``: what it has. Of a line whose things the node was not asked about, the start itself is the proof, and a start that
-    fails is undone: but not where the former files would not start chronyd again either.
+    ``before``: what it has. What the node was not asked about it looks for itself, before anything is changed (`needs`). Where
+    nobody can tell, the start itself is the proof, and a start that fails is undone: but not where the former files would not
+    start chronyd again either.
     """
     if lines := _lines(ends_next_start(config)):
         raise RefusedError(f"chronyd would not start with {lines}. {_FIX_FIRST}")
-    unknown, former = _lines(RULES[MAY_NOT_START].find(config)), _lines(ends_next_start(before))
+    without_need = [stop.place for stop in stops(config) if stop.reason is Reason.UNKNOWN and stop.need is None]
+    unknown, former = _lines(without_need), _lines(ends_next_start(before))
     if unknown and former:
         raise RefusedError(
             f"Only a start shows whether chronyd starts with {unknown}, and it could not be undone: the former files would not "
             f"start chronyd again, with {former}. {_FIX_FIRST}"
         )
+
+
+def needs(config: ChronyConfig) -> list[dict[str, Any]]:
+    """What the node is to look for before chronyd is started, as the module node_remediate takes it."""
+    return [
+        {"line": stop.place.where, **asdict(stop.need), "one_of": [*stop.need.one_of]}
+        for stop in stops(config)
+        if stop.need is not None
+    ]
 
 
 def _lines(places: Iterable[Place]) -> str:

@@ -25,7 +25,7 @@ from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
-from .chronyd_start import chronyd_options, refuse_failing_start, refuse_step
+from .chronyd_start import chronyd_options, needs, refuse_failing_start, refuse_step
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
@@ -231,6 +231,7 @@ class _Planner(Planned):
             "step": step.kind == "step",
             "options_variable": variable,
             "options": chronyd_options(self.record, self.platform),
+            "needs": needs(config) if restart else [],
         }
 
     def _enable(self, chrony: TimeDaemon | None, unit: str) -> list[str]:

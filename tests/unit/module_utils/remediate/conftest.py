@@ -117,6 +117,7 @@ def chronyd(config: Path, **given) -> dict:
         "step": True,
         "options_variable": None,
         "options": "",
+        "needs": [],
         **given,
     }
 

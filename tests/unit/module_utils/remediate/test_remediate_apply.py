@@ -189,3 +189,29 @@ def test_a_unit_that_failed_too_often_may_start_again(node: Node, systemd: Bookk
 def test_a_unit_cannot_be_wanted_both_ways(node: Node, plan: dict):
     with pytest.raises(RemediationError, match=r"chrony\.service is to run and to be disabled"):
         applied(node, {**plan, "disable": ["chrony.service"]}, check_mode=False)
+
+
+LACKING = [  # what a line needs, and what there is
+    ({"kind": "users", "name": "nobody2", "one_of": ["present"]}, "absent"),
+    ({"kind": "interfaces", "name": "nosuch0", "one_of": ["hardware"]}, "absent"),
+    ({"kind": "paths", "name": "/dev/nosuch", "one_of": ["ptp"]}, "missing"),
+    ({"kind": "paths", "name": "/etc/passwd", "one_of": ["points"]}, "no points"),
+]
+
+
+@pytest.mark.parametrize(("need", "found"), LACKING)
+def test_what_chronyd_would_not_start_without_is_looked_for_before_anything_is_changed(
+    need: dict, found: str, node: Node, systemd: Bookkeeping, plan: dict
+):
+    before = tree(Path(node.root))
+    plan["chronyd"]["needs"] = [{"line": "/etc/chrony/chrony.conf:7", **need}]
+    with pytest.raises(RemediationError, match=r"^Nothing was changed\. .*chrony\.conf:7") as raised:
+        applied(node, plan, check_mode=False)
+    assert f"{need['name']} is {found}" in str(raised.value)
+    assert (tree(Path(node.root)), systemd.told) == (before, [])
+
+
+@pytest.mark.parametrize(("need", "found"), LACKING)
+def test_with_what_it_needs_the_change_is_made(need: dict, found: str, node: Node, plan: dict):
+    plan["chronyd"]["needs"] = [{"line": "x:7", **need, "one_of": [*need["one_of"], found]}]
+    assert applied(node, plan, check_mode=False)["changed"]

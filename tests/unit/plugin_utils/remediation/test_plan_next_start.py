@@ -81,10 +81,22 @@ def test_a_line_that_the_role_is_to_write_is_judged_as_it_will_stand():
     assert whats(plan(node(user="present"), extra_lines=["user ntp"]))[:2] == [WRITE, RESTART]
 
 
-def test_what_the_node_was_not_asked_about_is_proved_by_the_start_if_that_can_be_undone():
-    lines = ["hwtimestamp eth9"]
-    assert whats(plan(node(), extra_lines=lines))[:2] == [WRITE, RESTART]
-    refused(plan(node(f"{DEAD_CONFIG}user ntp\n"), extra_lines=lines), f"{CONF}:", "hwtimestamp eth9", "user ntp")
+def test_what_the_node_was_not_asked_about_it_looks_for_before_the_change():
+    made = plan(node(f"{DEAD_CONFIG}user ntp\n"), extra_lines=["hwtimestamp eth9", "hwtimestamp *"])
+    assert whats(made)[:2] == [WRITE, RESTART]
+    (need,) = made.node["chronyd"]["needs"]
+    assert (need["kind"], need["name"], need["one_of"]) == ("interfaces", "eth9", ["hardware"])
+    assert need["line"].startswith(f"{CONF}:")
+
+
+def test_what_only_a_start_shows_is_tried_where_that_can_be_undone():
+    def of_a_chrony_to_come(config: str) -> Plan:
+        data = node(config)
+        data["evidence"]["chrony"]["version"] = "5.0"
+        return plan(data, extra_lines=["refclock GNSS /dev/gnss0"])
+
+    assert whats(of_a_chrony_to_come(DEAD_CONFIG))[:2] == [WRITE, RESTART]
+    refused(of_a_chrony_to_come(f"{DEAD_CONFIG}user ntp\n"), f"{CONF}:", "refclock GNSS", "user ntp")
 
 
 def test_what_is_accepted_is_not_restarted_either():
