@@ -1,8 +1,9 @@
 """The lines for which chronyd would end at its next start although `chronyd -p` accepts them.
 
 `-p` only parses. A chronyd that runs, and whose files were changed since, may so be gone after the next boot: a user, a folder,
-a device or an interface is not there, or two lines do not go together. All of it was tried with chronyd 4.0, 4.3, 4.6 and 4.9 (a
-test starts each with each); what a running one under systemd's restrictions may open is not known here.
+a device or an interface is not there, or two lines do not go together. A test starts chronyd 4.0, 4.3, 4.6 and 4.9 with
+each; from which version on something holds in between is by chrony's NEWS. By its source alone: what chronyd wants of a PHC, a
+PPS device and an interface that are there. What AppArmor, SELinux or systemd's restrictions keep chronyd from is not known here.
 
 What a start goes on without is none of it: an absent key file, drift file, log folder, certificate, `leapsectz` and the like.
 Nor is what happens later, as `maxchange`; nor a port or a socket that another daemon holds at that time.
