@@ -165,6 +165,8 @@ ROWS = [
     Row("port 0\nallow 10.0.0.0/33", "ends"),
     Row("port 0\nallow all 10.0/33", "ends"),
     Row("port 0\ndeny 2001:db8::/129", "ends"),
+    Row("port 0\nallow 10.0.0.0/255.255.255.0", "ends, 4.3 refused"),
+    Row("port 0\nallow 10.0.0.0/0", "runs"),
     Row("port 0\nallow 2001:db8::/128", "runs"),
     Row("cmdallow 10.0.0.1/99", "ends"),
     Row("cmddeny 10.0.0.1/99", "ends"),
