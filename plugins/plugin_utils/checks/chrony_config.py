@@ -8,7 +8,10 @@ Passes where no rule of severity `error` or `unknown` matches: an error fails; a
 inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses.
 Where another daemon steers the clock there is nothing to look at.
 
-Whether chronyd accepts the file is its own word (`chronyd -p` on the node); the rest is read by plugin_utils/chrony/reader.py.
+Whether chronyd accepts the file is its own word (`chronyd -p` on the node), and for `.sources` files the sources that it runs.
+What it accepts counts, whatever the tables here know of (chrony 4.9's): an option that is newer is a warning. Where chronyd can
+not be asked the tables decide, as they do for chrony before 4.0, which has no -p: Ubuntu 20.04's 3.5, for instance.
+
 `-p` only parses: what a line names may not be there, and then chronyd ends at its next start. The node shows what there is of
 that now, users, folders, devices and interfaces, and rules CHR501 to CHR509 judge it; a device that comes later in the boot
 counts as absent. Tried by starting chronyd 4.0, 4.3, 4.6 and 4.9 with each such line; of a PHC, a PPS device and an interface
@@ -17,7 +20,8 @@ that stamps packets only their absence was tried.
 What to do: change the lines that the finding names, by file and line; each rule has its own remedy (`skewgate explain
 CHR101`). Or let the gate write the configuration. What is meant so goes into `gate_accepted_rules`.
 
-Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony/rules.py.
+Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony/rules.py. What chronyd accepts, drops
+and runs was tried with 4.0, 4.3, 4.6 and 4.9 (Debian's packages, from bullseye to sid); of 3.5 its recorded answers were judged.
 
 Rules:
 """

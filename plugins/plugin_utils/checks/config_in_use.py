@@ -3,11 +3,16 @@
 chronyd reads its files when it starts, `.sources` files again at `chronyc reload sources`, and leaves out without a word what it
 can't use of the latter. So a good file may not be what runs: it was changed since the start, a name has no address, sources
 were set offline. And what is written may not work out: `makestep 1 3` promises a step, but only in the first three updates;
-a plain server that answers well is not used while NTS servers beside it have no keys (`authselectmode mix`, the default).
+a plain server that answers well is not used while NTS servers beside it have no keys, or those with a symmetric key do not
+answer (`authselectmode mix`, the default).
 
 Passes where every written source runs, and nothing that is written keeps chronyd from following a source or stepping the
-clock. What is only weak is a note in the summary: one name of several without an address, a source that was added at run
-time, a file that was changed since the start. Where chrony does not steer the clock, the question does not arise.
+clock. `minsources` is held against the sources that run: a pool gives no more than its name has addresses. What is only weak
+is a note in the summary: one name of several without an address, a source that was added at run time, a file that was changed
+since the start. Where chrony does not steer the clock, the question does not arise.
+
+Before chrony 4.0 (Ubuntu 20.04 has 3.5) chronyc tells addresses and no names: written addresses are held against these, of names
+only their number; if the files were changed since the start, it is inconclusive.
 
 The time that a slew takes is |System time| / maxslewrate (83333 ppm by default, on Linux 100000 ppm at the most): the least
 that it can be.
@@ -18,19 +23,19 @@ Servers that wait for NTS want TCP 4460 opened (see nts_servers).
 
 Source: chronyc(1), "sources", "selectdata", "authdata", "activity" and "reload"; chrony.conf(5), makestep, maxslewrate,
 authselectmode and sourcedir; chrony's reference.c (is_step_limit_reached), conf.c (load_source_file) and sources.c
-(update_sel_options, SRC_SelectSource), read in 4.0, 4.3 and 4.6.1, and tried with each.
+(update_sel_options, SRC_SelectSource), read in 4.0, 4.3 and 4.6.1, and tried with each. Which lines run, keys, `minsources` and
+pools were tried with 4.0, 4.3, 4.6 and 4.9; of 3.5 its recorded answers were judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from ..chrony.authentication import held_back, is_keyless, keyless
 from ..chrony.chronyc import (
-    Authentication,
-    Selection,
+    Activity,
     Tracking,
     parse_activity,
     parse_authdata,
@@ -40,6 +45,9 @@ from ..chrony.chronyc import (
 )
 from ..chrony.config import ChronyConfig, Source
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
+from ..chrony.options import parse_version
+from ..chrony.running import NAMES_SINCE, Running, shortage
+from ..chrony.sources import is_address, most_of
 from ..daemons.chrony import chrony_configuration, restart_advice
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import time_daemons
@@ -61,7 +69,10 @@ class Key(StrEnum):
     NTS_STARVATION = "nts_starvation"
     WAITS_FOR_REQUIRED = "waits_for_required_sources"
     NTS_WITHOUT_KEYS = "nts_without_keys"
+    KEY_MISSING = "key_missing"
     MAKESTEP_USED_UP = "makestep_used_up"
+    MINSOURCES = "fewer_sources_than_minsources"
+    NAMES_NOT_TOLD = "names_not_told"
 
 
 _CHANGED = (Key.CHANGED_SINCE_START, "changed since start")
@@ -77,36 +88,6 @@ class _Fault(NamedTuple):
     state: State = "fail"
 
 
-@dataclass(frozen=True)
-class _Running:
-    """chronyd's sources. ``name_of``: the configured name of each address; ``unresolved``: names without an address."""
-
-    names: tuple[str, ...]
-    refclocks: int
-    unresolved: tuple[str, ...]
-    name_of: dict[str, str]
-
-    def label(self, address: str) -> str:
-        """The name that stands in the files, and the address beside it where they are not one: a pool has several."""
-        name = self.name_of.get(address, address)
-        return name if name == address else f"{name} at {address}"
-
-    @classmethod
-    def of(cls, record: Record) -> _Running:
-        every = parse_sources(record.chronyc("sources_all"))
-        named = parse_sources(record.chronyc("sources_named"))
-        addressed = parse_sources(record.chronyc("sources"))
-        if any(row.name == "?" for row in every):
-            raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
-        names = dict.fromkeys(row.name for row in every if row.mode != "#")
-        return cls(
-            tuple(names),
-            sum(row.mode == "#" for row in every),
-            tuple(name for name in names if name not in {row.name for row in named}),
-            {address.name: name.name for address, name in zip(addressed, named, strict=False)},
-        )
-
-
 def judge(record: Record, policy: Policy) -> Finding:
     """Hold what chronyc shows against the files."""
     if missing := without_daemon(record, "configuration in use"):
@@ -119,14 +100,19 @@ def judge(record: Record, policy: Policy) -> Finding:
     restart = restart_advice(record, unit)
     section = record.section("chrony")
     config = chrony_configuration(record)
-    running = _Running.of(record)
+    running = _running(record)
     tracking = parse_tracking(record.chronyc("tracking"))
+    activity = parse_activity(record.chronyc("activity"))
     rewritten = _rewritten(section)
     found = [
+        *_dropped(config, restart),
         *_not_running(config, running, restart),
+        *_refclocks(config, running, restart),
         *_not_written(config, running, rewritten, restart),
+        *_by_number(config, running, activity, section, restart),
         *_without_address(running),
-        *_offline(config, record),
+        *_minsources(config, running, activity),
+        *_offline(config, activity),
         *_authentication(config, running, record),
         *_step(config, tracking, policy, restart),
     ]
@@ -142,6 +128,10 @@ def judge(record: Record, policy: Policy) -> Finding:
     notes = [one for one in found if isinstance(one, str)]
     if rewritten and not any(fault.key == _CHANGED for fault in faults):
         notes.append(f"changed since chronyd started, and read at its next start: {', '.join(rewritten)}")
+    return _finding(faults, notes, seen)
+
+
+def _finding(faults: Sequence[_Fault], notes: Sequence[str], seen: dict[str, Any]) -> Finding:
     if not faults:
         return Finding(
             state="pass", summary="; ".join(["chronyd runs with the sources that its files name", *notes]), seen=seen
@@ -158,6 +148,17 @@ def judge(record: Record, policy: Policy) -> Finding:
     )
 
 
+def _running(record: Record) -> Running:
+    version = parse_version(record.section("chrony").get("version"))
+    addressed = parse_sources(record.chronyc("sources"))
+    if version is not None and version < NAMES_SINCE:
+        return Running.by_address(addressed)
+    every, named = (parse_sources(record.chronyc(command)) for command in ("sources_all", "sources_named"))
+    if any(row.name == "?" for row in every):
+        raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
+    return Running.of(every, named, addressed)
+
+
 def _rewritten(section: Any) -> list[str]:
     """Files that were changed after chronyd started; `.sources` files are read again without a start."""
     started_s = section.get("started_s")
@@ -168,22 +169,38 @@ def _rewritten(section: Any) -> list[str]:
     ]
 
 
-def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Iterator[_Fault]:
-    known = {*running.names, *running.name_of}
-    dropped = [
-        problem
-        for problem in config.dropped
-        if problem.directive.name in ("server", "pool", "peer") and {*problem.directive.arguments[:1]} - known
-    ]
-    if dropped:
-        lines = (f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})" for p in dropped)
-        yield _Fault(
-            f"chronyd left out {', '.join(lines)}",
-            "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
-            "Fix the line, end it with a newline, and run `chronyc reload sources`.",
-            (Key.DROPPED_LINE, "dropped .sources line"),
+def _dropped(config: ChronyConfig, restart: str) -> Iterator[_Fault]:
+    """Lines of `.sources` files that chronyd does not run, or of which that is not certain: those that CHR004 and CHR006 name."""
+    for certain in (True, False):
+        lines = ", ".join(
+            f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})"
+            for p in config.dropped
+            if p.certain is certain
         )
-    missing = [source for source in config.sources if source.kind != "refclock" and source.name not in known]
+        if lines and certain:
+            yield _Fault(
+                f"chronyd left out {lines}",
+                "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
+                "Fix the line, end it with a newline, and run `chronyc reload sources`.",
+                (Key.DROPPED_LINE, "dropped .sources line"),
+            )
+        elif lines:
+            yield _Fault(
+                f"whether chronyd uses it could not be told: {lines}",
+                "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
+                f"Fix the line; or let chronyd read the file as it is now, and check again. {restart}",
+                (Key.DROPPED_LINE, "dropped .sources line"),
+                "inconclusive",
+            )
+
+
+def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterator[_Fault]:
+    known = {*running.names, *running.name_of}
+    missing = [
+        source
+        for source in config.sources
+        if source.kind != "refclock" and source.name not in known and (running.by_name or is_address(source.name))
+    ]
     for reloaded in (True, False):
         some = [source for source in missing if source.directive.file.endswith(".sources") is reloaded]
         if some:
@@ -196,8 +213,15 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
                 else restart,
                 _CHANGED,
             )
+
+
+def _refclocks(config: ChronyConfig, running: Running, restart: str) -> Iterator[_Fault | str]:
+    """chronyd starts without a reference clock only where that is ``optional``."""
     refclocks = [source for source in config.sources if source.kind == "refclock"]
-    if len(refclocks) != running.refclocks:
+    absent = len(refclocks) - running.refclocks
+    if 0 < absent <= sum("optional" in source.options for source in refclocks):
+        yield f"reference clocks that are optional and not there: {absent}"
+    elif absent:
         yield _Fault(
             f"reference clocks: {len(refclocks)} written, {running.refclocks} running",
             "Reference clocks are only set up when chronyd starts.",
@@ -206,11 +230,13 @@ def _not_running(config: ChronyConfig, running: _Running, restart: str) -> Itera
         )
 
 
-def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], restart: str) -> Iterator[_Fault | str]:
+def _not_written(config: ChronyConfig, running: Running, rewritten: list[str], restart: str) -> Iterator[_Fault | str]:
     written = {source.name for source in config.sources} | {
         p.directive.arguments[0] for p in config.dropped if p.directive.arguments
     }
     extra = [name for name in running.names if name not in written]
+    if not running.by_name and any(not is_address(name) for name in written):
+        return  # their addresses
     if extra and rewritten and not config.unreadable:
         yield _Fault(
             f"running but no longer written: {', '.join(extra)}",
@@ -222,7 +248,43 @@ def _not_written(config: ChronyConfig, running: _Running, rewritten: list[str], 
         yield f"in no file that was read, and gone after a restart: {', '.join(extra)}"
 
 
-def _without_address(running: _Running) -> Iterator[str]:
+def _by_number(
+    config: ChronyConfig, running: Running, activity: Activity, section: Mapping[str, Any], restart: str
+) -> Iterator[_Fault | str]:
+    """Before chrony 4.0: which names run is not told, but how many addresses do that are not written, and how many names wait."""
+    named = [s for s in config.sources if s.kind != "refclock" and not is_address(s.name)]
+    if running.by_name or not named:
+        return
+    addresses = {source.name for source in config.sources}
+    theirs = sum(name not in addresses for name in running.names) + activity.unresolved
+    rewritten, names = _rewritten(section), ", ".join(dict.fromkeys(source.name for source in named))
+    if rewritten or (section.get("started_s") is None and theirs < len(named)):
+        changed = f"{', '.join(rewritten)} changed since it started" if rewritten else "fewer run than are written"
+        yield _Fault(
+            f"whether chronyd runs with these names could not be told: {names} ({changed})",
+            f"chrony {section.get('version')} shows addresses only; chrony 4.0 and later show the names as they are written.",
+            f"Let chronyd run with its files as they are now, and check again; or upgrade chrony. {restart}",
+            (Key.NAMES_NOT_TOLD, "names not told by an old chrony"),
+            "inconclusive",
+        )
+    elif theirs < len(named):
+        yield f"of these names some have no address, or only one that another source has: {names}"
+    elif theirs > most_of(named):
+        yield f"in no file that was read, and gone after a restart: {theirs - most_of(named)} of the sources that run"
+
+
+def _minsources(config: ChronyConfig, running: Running, activity: Activity) -> Iterator[_Fault]:
+    if short := shortage(config, running, activity):
+        yield _Fault(
+            short,
+            "With fewer, chronyd never sets the clock. A pool gives no more sources than its name has addresses.",
+            "Lower minsources, or add servers; where sources are offline, run `chronyc onoffline`. A pool that was just resolved "
+            "may get more addresses within minutes: check again.",
+            (Key.MINSOURCES, "fewer sources than minsources"),
+        )
+
+
+def _without_address(running: Running) -> Iterator[str]:
     """Names that give chronyd no source; where none gives one, ntp_sources fails."""
     if running.unresolved:
         yield (
@@ -231,8 +293,7 @@ def _without_address(running: _Running) -> Iterator[str]:
         )
 
 
-def _offline(config: ChronyConfig, record: Record) -> Iterator[_Fault | str]:
-    activity = parse_activity(record.chronyc("activity"))
+def _offline(config: ChronyConfig, activity: Activity) -> Iterator[_Fault | str]:
     offline = activity.offline - sum(source.most for source in config.sources if "offline" in source.options)
     if offline > 0 and not activity.online + activity.burst_online + activity.burst_offline:
         yield _Fault(
@@ -246,10 +307,10 @@ def _offline(config: ChronyConfig, record: Record) -> Iterator[_Fault | str]:
         yield f"set offline at run time: {offline} of {activity.offline + activity.online} sources"
 
 
-def _authentication(config: ChronyConfig, running: _Running, record: Record) -> Iterator[_Fault | str]:
+def _authentication(config: ChronyConfig, running: Running, record: Record) -> Iterator[_Fault | str]:
     """NTS without keys, and what required sources do to the others."""
     needed = [source for source in config.sources if source.authenticated or "require" in source.options]
-    if not needed:
+    if not needed or not running.by_name:  # nor did a chrony before 4.0 hold plain sources back
         return
     try:
         rows, selection = parse_authdata(record.chronyc("authdata")), parse_selectdata(record.chronyc("selectdata"))
@@ -262,68 +323,53 @@ def _authentication(config: ChronyConfig, running: _Running, record: Record) -> 
             "inconclusive",
         )
         return
-    keyless = {running.label(row.name): _why_keyless(row) for row in rows if _is_keyless(row)}
-    if not any(row.state == "*" for row in selection):
-        yield from _nothing_selected(config, running, needed, keyless, selection)
-    elif keyless:
-        yield f"without NTS keys: {_labelled(keyless)}"
-
-
-def _nothing_selected(
-    config: ChronyConfig,
-    running: _Running,
-    needed: Sequence[Source],
-    keyless: Mapping[str, str],
-    selection: Sequence[Selection],
-) -> Iterator[_Fault]:
-    """chronyd follows no source: ``keyless`` NTS sources say nothing, or hold back those that would do."""
-    # Of the states in selectdata, W is what waits for required sources; under `prefer`, a plain source gets noselect.
-    shut_out = [
-        running.label(row.name)
-        for row in selection
-        if "R" not in row.effective
-        and (row.state == "W" or (row.last_rx_s is not None and "N" in set(row.effective) - set(row.configured)))
-    ]
-    required = [running.label(row.name) for row in selection if "R" in row.effective and row.state != "W"]
-    absent = [source for source in needed if source.name in running.unresolved]
-    waited_for = dict.fromkeys([*required, *keyless, *(source.name for source in absent)])
+    without = keyless(running, rows)
+    nts = any(row.mode == "NTS" and is_keyless(row) for row in rows)
+    labelled = ", ".join(f"{label}: {why}" for label, why in without.items())
+    if any(row.state == "*" for row in selection):
+        if without:
+            yield f"without {'NTS keys' if nts else 'their key'}: {labelled}"
+        return
+    shut_out, waited_for = held_back(config, running, needed, selection, without)
+    nts = nts or any("nts" in source.options for source in needed if source.name in running.unresolved)
     if shut_out and waited_for and config.authselectmode != "require":
-        waits = ", ".join(f"{label} ({keyless[label]})" if label in keyless else label for label in waited_for)
-        yield _Fault(
-            f"{', '.join(shut_out)} would do, but chronyd waits for {waits}",
-            "Beside plain sources, authselectmode makes the authenticated ones required (mix) or the only ones that count "
-            "(prefer): without them chronyd follows none.",
-            "Let the node reach the authenticated servers (NTS: TCP 4460, and UDP 123), or write only plain ones. "
-            "`authselectmode ignore` uses all alike, and gives up what NTS protects from.",
-            (Key.NTS_STARVATION, "NTS starvation")
-            if keyless or any("nts" in source.options for source in absent)
-            else (Key.WAITS_FOR_REQUIRED, "waits for required sources"),
-        )
-    elif keyless:
-        yield _Fault(
-            f"NTS servers without keys ({_labelled(keyless)}), and no source is selected",
+        yield _starved(shut_out, waited_for, nts=nts, keyless=bool(without))
+    elif without:
+        yield _keyless(labelled, nts=nts)
+
+
+def _starved(shut_out: Sequence[str], waited_for: Sequence[str], *, nts: bool, keyless: bool) -> _Fault:
+    """Sources that would do are held back by authenticated or required ones."""
+    key = (Key.WAITS_FOR_REQUIRED, "waits for required sources")
+    if keyless:
+        key = (Key.KEY_MISSING, "key missing")
+    if nts:
+        key = (Key.NTS_STARVATION, "NTS starvation")
+    return _Fault(
+        f"{', '.join(shut_out)} would do, but chronyd waits for {', '.join(waited_for)}",
+        "Beside plain sources, authselectmode makes the authenticated ones required (mix) or the only ones that count (prefer): "
+        "without them chronyd follows none.",
+        "Let the node reach the authenticated servers (NTS: TCP 4460, and UDP 123), or write only plain ones; a key must be the "
+        "server's own, which is not seen here: the key file is never read. `authselectmode ignore` uses all alike, and gives up "
+        "what authentication protects from.",
+        key,
+    )
+
+
+def _keyless(labelled: str, *, nts: bool) -> _Fault:
+    """No source is selected, and authenticated ones lack what they need."""
+    if nts:
+        return _Fault(
+            f"NTS servers without keys ({labelled}), and no source is selected",
             "Without keys chronyd asks these servers nothing.",
             "See what nts_servers says of them (TCP 4460, certificates, the clock itself); chronyd tries again by itself.",
             (Key.NTS_WITHOUT_KEYS, "NTS keys not established"),
         )
-
-
-def _labelled(keyless: Mapping[str, str]) -> str:
-    return ", ".join(f"{label}: {why}" for label, why in keyless.items())
-
-
-def _is_keyless(row: Authentication) -> bool:
-    """Whether an NTS source is out of cookies and failed to get new ones; before the first try it merely waits for its turn."""
-    return row.mode == "NTS" and not row.cookies and bool(row.attempts or row.nak)
-
-
-def _why_keyless(row: Authentication) -> str:
-    if row.nak:
-        return "its cookies were refused (NAK), and new ones not got"
-    return (
-        "no key was ever established"
-        if row.last_ke_s is None
-        else f"out of cookies, the last got {row.last_ke_s} s ago"
+    return _Fault(
+        f"servers without their key ({labelled}), and no source is selected",
+        "Without the key chronyd asks these servers nothing that they would answer.",
+        "Put the key into the key file, which chronyd's user must be able to read, and run `chronyc rekey`.",
+        (Key.KEY_MISSING, "key missing"),
     )
 
 

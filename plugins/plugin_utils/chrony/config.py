@@ -24,7 +24,10 @@ class Directive:
 
 @dataclass(frozen=True)
 class Source:
-    """A server, pool, peer or refclock. ``options`` are in lower case, with their value or "" (a refclock's are not read)."""
+    """A server, pool, peer or refclock. ``options`` are in lower case, with their value or "".
+
+    Of a refclock's only those are read that say whether it may be selected, or be absent.
+    """
 
     kind: str
     name: str
@@ -46,10 +49,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that chronyd cannot use, and why not."""
+    """A line that chronyd cannot use, and why not. ``certain``: False if chronyd might use it all the same, and was not asked."""
 
     directive: Directive
     why: str
+    certain: bool = True
 
 
 class UnreadKind(StrEnum):
@@ -75,8 +79,10 @@ class ChronyConfig:
 
     ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources`
     files that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by
-    this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unread``: what
-    the node could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
+    this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unjudged``: lines
+    that chronyd accepts, although it should not by what is known here. ``unseen``: lines with characters that an editor does
+    not show, which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use. ``unread``: what the node
+    could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
     permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode. ``version``: chronyd's,
     None where it is not known. ``named``: what there is of what the lines name (module_utils/node/named.py), None where the node
     did not show it.
@@ -89,6 +95,9 @@ class ChronyConfig:
     dropped: tuple[Problem, ...] = ()
     invalid: tuple[Problem, ...] = ()
     refused: str | None = None
+    unjudged: tuple[Problem, ...] = ()
+    unseen: tuple[Problem, ...] = ()
+    unseen_lost: tuple[Problem, ...] = ()
     unread: Mapping[str, Unread] = field(default_factory=dict)
     unmatched: tuple[Directive, ...] = ()
     keyfile_mode: int | None = None

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from .config import ChronyConfig, Directive, Source
-from .sources import selectable, source_count
+from .config import ChronyConfig, Directive, Problem, Source
+from .makestep import makestep
+from .sources import most_of, online, selectable, source_count
 
 OTHERS_MAY_READ = 0o004
 
@@ -59,6 +61,14 @@ class Place:
 
 def _at(*directives: Directive) -> list[Place]:
     return [Place(d.file, d.line, d.text) for d in directives]
+
+
+def _because(problems: Iterable[Problem], *, certain: bool = True) -> Iterator[Place]:
+    for problem in problems:
+        if problem.certain is certain:
+            yield Place(
+                problem.directive.file, problem.directive.line, f"{problem.directive.text}: {problem.why}".lstrip(": ")
+            )
 
 
 def _file(config: ChronyConfig, text: str) -> list[Place]:
@@ -111,8 +121,7 @@ def refused(config: ChronyConfig) -> Iterator[Place]:
         place = re.search(r" at line (\d+) in file (.+)$", config.refused)
         file, line = (place[2], int(place[1])) if place else (config.path or "chrony.conf", None)
         yield Place(file, line, config.refused)
-    for problem in config.invalid:
-        yield Place(problem.directive.file, problem.directive.line, f"{problem.directive.text}: {problem.why}")
+    yield from _because(config.invalid)
 
 
 def unread(config: ChronyConfig) -> Iterator[Place]:
@@ -128,8 +137,27 @@ def unmatched(config: ChronyConfig) -> list[Place]:
 
 def dropped(config: ChronyConfig) -> Iterator[Place]:
     """Lines of `.sources` files that chronyd leaves out."""
-    for problem in config.dropped:
-        yield Place(problem.directive.file, problem.directive.line, f"{problem.directive.text}: {problem.why}")
+    return _because(config.dropped)
+
+
+def unjudged(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that chronyd accepts, and that are not known here."""
+    return _because(config.unjudged)
+
+
+def not_told(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that chronyd may leave out or refuse, and was not asked of."""
+    return _because([*config.invalid, *config.dropped], certain=False)
+
+
+def unseen_lost(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that chronyd can't use because of characters that an editor does not show."""
+    return _because(config.unseen_lost)
+
+
+def unseen(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that chronyd takes although they have characters that an editor does not show."""
+    return _because(config.unseen)
 
 
 def no_source(config: ChronyConfig) -> list[Place]:
@@ -146,8 +174,7 @@ def none_selectable(config: ChronyConfig) -> list[Place]:
 
 def only_offline(config: ChronyConfig) -> list[Place]:
     """All sources that chronyd may select, if each waits for `chronyc online`."""
-    sources = selectable(config)
-    return _at(*(s.directive for s in sources)) if sources and all("offline" in s.options for s in sources) else []
+    return [] if online(config) else _at(*(source.directive for source in selectable(config)))
 
 
 def same_source_twice(config: ChronyConfig) -> Iterator[Place]:
@@ -174,6 +201,28 @@ def minsources(config: ChronyConfig) -> list[Place]:
     return above("minsources", count)(config) if count else []
 
 
+def minsources_offline(config: ChronyConfig) -> list[Place]:
+    """`minsources`, if there are as many sources as it asks for only when something sets those that are offline online."""
+    directive = config.last("minsources")
+    wanted = _number(directive)
+    if directive is None or wanted is None or not most_of(online(config)) < wanted <= source_count(config):
+        return []
+    return _at(directive)
+
+
+def required_unselectable(config: ChronyConfig) -> list[Place]:
+    """The sources that chronyd shall not do without, if it may select none of them, but others."""
+    may = selectable(config)
+    required = [source for source in config.sources if "require" in source.options]
+    return [] if not may or any(source in may for source in required) else _at(*(s.directive for s in required))
+
+
+def nothing_within(config: ChronyConfig) -> list[Place]:
+    """Limits of 0, which no source is within."""
+    limits = [config.last(name) for name in ("maxdistance", "maxjitter")]
+    return _at(*(limit for limit in limits if limit and (_number(limit) or 0.0) <= 0 and _number(limit) is not None))
+
+
 def _smeared(config: ChronyConfig) -> list[Source]:
     return [source for source in selectable(config) if source.name.lower() in SMEARED]
 
@@ -197,7 +246,8 @@ def no_makestep(config: ChronyConfig) -> list[Place]:
     if directive is None:
         return _file(config, "no makestep")
     # A limit of 0 never steps; a negative one always may (reference.c, is_step_limit_reached).
-    return _at(directive) if directive.arguments[1:] == ("0",) else []
+    threshold_s, updates = makestep(config)
+    return [] if updates and threshold_s < math.inf else _at(directive)
 
 
 def no_rtcsync(config: ChronyConfig) -> list[Place]:
@@ -240,13 +290,13 @@ def keys_readable(config: ChronyConfig) -> list[Place]:
     return _at(directive)
 
 
-def nts_and_plain(config: ChronyConfig) -> list[Place]:
-    """NTS sources beside plain ones, if authselectmode mixes them."""
+def authenticated_and_plain(config: ChronyConfig) -> list[Place]:
+    """Authenticated sources beside plain ones, if authselectmode mixes them."""
     if config.authselectmode != "mix":
         return []
     sources = [s for s in selectable(config) if s.kind != "refclock"]
-    nts = [s for s in sources if "nts" in s.options]
-    return _at(*(s.directive for s in nts)) if nts and not all(s.authenticated for s in sources) else []
+    authenticated = [s for s in sources if s.authenticated]
+    return _at(*(s.directive for s in authenticated)) if len(authenticated) < len(sources) else []
 
 
 def nts_under_fips(config: ChronyConfig) -> list[Place]:

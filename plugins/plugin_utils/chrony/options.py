@@ -1,26 +1,35 @@
 """The directives of chrony's configuration and the options of its sources, as far as they are known here.
 
-A chronyd may know more: these tables are of chrony 4.8.
+A chronyd may know more: these tables are of chrony 4.9, and those of 4.0, 4.3, 4.6 and 4.9 were tried with `chronyd -p`. What a
+chronyd accepts that stands in none of them is accepted all the same (see ``reader``).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from .config import Directive
+
+TABLES_OF = (4, 9)
+"""The newest chrony that these tables are complete for."""
 
 SOURCES = ("server", "pool", "peer")
 """The directives that name NTP sources."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
-_REAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-_HEXADECIMAL = re.compile(r"(0x)?[0-9a-f]+", re.IGNORECASE)
+# As sscanf reads a number (%d, %lf, %x): as far as it goes, and what follows it begins the next word ("minpoll 4iburst").
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_REAL = re.compile(
+    r"[+-]?(0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]+)?|([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)",
+    re.IGNORECASE,
+)
+_HEXADECIMAL = re.compile(r"[+-]?(0x)?[0-9a-f]+", re.IGNORECASE)
 
 _FLAGS = "auto_offline burst copy iburst ipv4 ipv6 noselect nts offline prefer require trust xleave"
 _INTEGERS = (
-    "certset filter key maxpoll maxsamples maxsources maxunreach minpoll minsamples minstratum ntsport polltarget port presend "
-    "version"
+    "certset filter key maxntsretry maxpoll maxsamples maxsources maxunreach minpoll minsamples minstratum ntsport polltarget "
+    "port presend version"
 )
 _REALS = "asymmetry maxdelay maxdelaydevratio maxdelayquant maxdelayratio mindelay offset"
 
@@ -30,9 +39,11 @@ SOURCE_OPTIONS: Mapping[str, re.Pattern[str] | None] = {
     **dict.fromkeys(_REALS.split(), _REAL),
     "extfield": _HEXADECIMAL,
 }
-"""The options of server, pool and peer, with the form of their value (CPS_ParseNTPSourceAdd in chrony 4.8)."""
+"""The options of server, pool and peer, with the form of their value (CPS_ParseNTPSourceAdd in chrony 4.9)."""
 
 OPTION_SINCE = {
+    "nts": (4, 0),
+    "ntsport": (4, 0),
     "certset": (4, 1),
     "copy": (4, 1),
     "extfield": (4, 2),
@@ -40,8 +51,23 @@ OPTION_SINCE = {
     "ipv4": (4, 6),
     "ipv6": (4, 6),
     "maxunreach": (4, 8),
+    "maxntsretry": (4, 9),
 }
-"""The chrony that brought an option, where that is later than `sourcedir`, which came with 4.0 (chrony's NEWS)."""
+"""The chrony that brought an option, where that is later than 3.5, the oldest that is judged (chrony's NEWS)."""
+
+RANGES_SINCE = (4, 7)
+"""The chrony from which on a value out of its range is an invalid one (chrony's NEWS)."""
+
+_MOST = 2**31 - 1
+OPTION_RANGES: Mapping[str, tuple[int, int]] = {
+    **dict.fromkeys(("filter", "maxsamples", "maxunreach", "minsamples"), (0, _MOST)),
+    **dict.fromkeys(("maxntsretry", "maxpoll", "minpoll", "presend"), (-32, 32)),
+    **dict.fromkeys(("maxsources", "polltarget"), (1, _MOST)),
+    **dict.fromkeys(("ntsport", "port"), (0, 65535)),
+    "minstratum": (0, 16),
+    "version": (1, 4),
+}
+"""The least and the greatest value of an option, both of them taken (tried with 4.9; 4.6 takes any)."""
 
 _DIRECTIVES = """
     acquisitionport allow authselectmode bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice
@@ -49,14 +75,41 @@ _DIRECTIVES = """
     corrtimeratio deny driftfile dscp dumpdir dumponexit fallbackdrift generatecommandkey hwclockfile hwtimestamp hwtstimeout
     include initstepslew keyfile leapseclist leapsecmode leapsectz linux_freq_scale linux_hz local lock_all log logbanner
     logchange logdir mailonchange makestep manual maxchange maxclockerror maxdistance maxdrift maxjitter maxntsconnections
-    maxsamples maxslewrate maxupdateskew minsamples minsources nocerttimecheck noclientlog nosystemcert ntpsigndsocket
-    ntsaeads ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh ntsrotate ntsservercert
-    ntsserverkey ntstrustedcerts opencommands peer pidfile pool port ptpdomain ptpport ratelimit refclock refresh
-    reselectdist rtcautotrim rtcdevice rtcfile rtconutc rtcsync sched_priority server smoothtime sourcedir stratumweight
-    tempcomp user
+    maxsamples maxslewrate maxstratum maxtxbuffers maxupdateskew minsamples minsources minstratum nocerttimecheck noclientlog
+    nosystemcert ntpsigndsocket ntsaeads ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh
+    ntsrotate ntsservercert ntsserverkey ntstrustedcerts opencommands peer pidfile pool port ptpdomain ptpport ratelimit
+    refclock refresh reselectdist rtcautotrim rtcdevice rtcfile rtconutc rtcsync sched_priority server smoothtime sourcedir
+    stratumweight tempcomp user
 """
 DIRECTIVES = frozenset(_DIRECTIVES.split())
-"""All that chrony.conf may name (CNF_ParseLine in chrony 4.8), those that are ignored by now among them."""
+"""All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among them."""
+
+_OF_4_0 = """
+    authselectmode bindacqdevice bindcmddevice binddevice clockprecision confdir dscp maxntsconnections nocerttimecheck
+    nosystemcert ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh ntsrotate ntsservercert
+    ntsserverkey ntstrustedcerts sourcedir
+"""
+DIRECTIVE_SINCE = {
+    **dict.fromkeys(_OF_4_0.split(), (4, 0)),
+    "ptpport": (4, 2),
+    **dict.fromkeys(("hwtstimeout", "leapseclist", "ntsaeads", "ptpdomain", "refresh"), (4, 4)),
+    "opencommands": (4, 7),
+    **dict.fromkeys(("maxstratum", "maxtxbuffers", "minstratum"), (4, 9)),
+}
+"""The chrony that brought a directive at the earliest, if that is later than 3.5: chrony's NEWS, and what 4.0 to 4.9 take."""
+
+
+_EXTENSION_FIELDS = {0xF323, 0xF324}
+
+
+class Options(NamedTuple):
+    """A source's options. ``known``: each with its value or "", in lower case. ``unknown``: words that are none of them, and
+    what follows these. ``problem``: why a chrony of these tables and that version cannot use the line; None where it can.
+    """
+
+    known: dict[str, str]
+    unknown: tuple[str, ...]
+    problem: str | None
 
 
 def parse_version(text: str | None) -> tuple[int, ...] | None:
@@ -65,29 +118,78 @@ def parse_version(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, found.group().split("."))) if found else None
 
 
+def directive_problem(directive: Directive, version: tuple[int, ...] | None) -> str | None:
+    """Why a chrony of these tables and that version refuses a line of chrony.conf; None where no reason is seen here."""
+    if directive.name not in DIRECTIVES:
+        return f"chrony has no directive {directive.name!r}"
+    if too_old := _too_old(f"the directive {directive.name}", DIRECTIVE_SINCE.get(directive.name), version):
+        return too_old
+    return source_problem(directive, version) if directive.name in SOURCES else None
+
+
 def source_problem(directive: Directive, version: tuple[int, ...] | None) -> str | None:
     """Why chronyd cannot use a server, pool or peer line; None where it can."""
     if not directive.arguments:
         return "it names no host"
-    words = list(directive.arguments[1:])
-    while words:
-        option = words.pop(0)
-        if option.lower() not in SOURCE_OPTIONS:
-            return f"{option!r} is no option of {directive.name}"
-        form = SOURCE_OPTIONS[option.lower()]
-        if form and not (words and form.fullmatch(words.pop(0))):
-            return f"the option {option} lacks a value that it can use"
-        since = OPTION_SINCE.get(option.lower())
-        if since and version and version < since:
-            have, need = (".".join(map(str, numbers)) for numbers in (version, since))
-            return f"the option {option} came with chrony {need}, and this is {have}"
-    return None
+    return read_options(directive.arguments[1:], version, directive.name).problem
 
 
-def options_of(words: Iterable[str]) -> dict[str, str]:
-    """The options of a server, pool or peer line that ``source_problem`` takes: each with its value, or "" without one."""
-    options: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        options[word.lower()] = next(rest, "") if SOURCE_OPTIONS[word.lower()] else ""
-    return options
+def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: str = "server") -> Options:
+    """Read the words after a source's name as far as they can be read: a word that is no option is passed over, and no more.
+
+    So an option that is not known here hides none of those that follow it, whether it takes a value or not.
+    """
+    known: dict[str, str] = {}
+    unknown: list[str] = []
+    problems: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        option = word.lower()
+        if option not in SOURCE_OPTIONS:
+            unknown.append(word)
+            problems.append(f"{word!r} is no option of {kind}")
+            continue
+        form, value = SOURCE_OPTIONS[option], None
+        if form:
+            value = form.match(rest[0]) if rest else None
+            if value is None:
+                problems.append(f"the option {word} lacks a value that it can use")
+                continue
+            rest[:1] = [rest[0][value.end() :]] if value.end() < len(rest[0]) else []
+            problems += _value_problems(word, value.group(), version)
+        known[option] = "" if value is None else str(as_int(value.group())) if form is _INTEGER else value.group()
+        if too_old := _too_old(f"the option {word}", OPTION_SINCE.get(option), version):
+            problems.append(too_old)
+    return Options(known, tuple(unknown), problems[0] if problems else None)
+
+
+def as_int(text: str) -> int:
+    """The whole number that a text begins with, as sscanf's %d takes it on 64 bits; 0 if it begins with none.
+
+    What is too large for a long is the largest, and 32 bits of it count.
+    """
+    found = _INTEGER.match(text)
+    digits = (found.group() if found else "").lstrip("+-0") or "0"
+    size = min(int(digits) if len(digits) < 20 else 2**63, 2**63)  # Python does not convert thousands of digits
+    number = -size if text.startswith("-") else min(size, 2**63 - 1)
+    return (number + 2**31) % 2**32 - 2**31
+
+
+def _value_problems(word: str, value: str, version: tuple[int, ...] | None) -> list[str]:
+    option = word.lower()
+    if option == "key":
+        return [] if as_int(value) else [f"the value of {word} can't be 0"]
+    if option == "extfield":
+        return [] if int(value, 16) in _EXTENSION_FIELDS else [f"{value} is no extension field of {word}"]
+    if option not in OPTION_RANGES or version is None or version < RANGES_SINCE:
+        return []
+    least, most = OPTION_RANGES[option]
+    return [] if least <= as_int(value) <= most else [f"the value of {word} must be from {least} to {most}"]
+
+
+def _too_old(what: str, since: tuple[int, ...] | None, version: tuple[int, ...] | None) -> str | None:
+    if since is None or version is None or version >= since:
+        return None
+    have, need = (".".join(map(str, numbers)) for numbers in (version, since))
+    return f"{what} came with chrony {need}, and this is {have}"

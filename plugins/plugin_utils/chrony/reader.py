@@ -2,10 +2,11 @@
 
 Two readers, each for what it alone can tell:
 
-- `chronyd -p -f FILE` on the node (chrony 4.0 and later) says whether this very version accepts the file: only it knows
-  that version's directives. Its word is taken for that (`refused`), and nothing else: it prints no file and no line.
-- This parser gives file and line, and reads the `.sources` files of `sourcedir` (DHCP's too), which `-p` does not open. Where
-  there is no `-p`, it also says which lines chronyd would refuse (`invalid`).
+- chronyd itself says what it accepts: of the file and what that includes by `chronyd -p -f FILE` (chrony 4.0 and later), of
+  `.sources` files, which `-p` does not open, by the sources that it runs. Only it knows that version's directives and options:
+  what it accepts counts, whatever stands in the tables here (`unjudged`).
+- This parser gives file and line. Where chronyd could not be asked, it says by the tables which lines chronyd would refuse
+  (`invalid`) or leave out (`dropped`); of a chrony that is newer than the tables that is not certain.
 
 What counts is what chronyd does, read in chrony's source: conf.c (CNF_ReadFile, CNF_ParseLine, search_dirs, parse_include,
 load_source_file) and cmdparse.c (CPS_NormalizeLine, CPS_ParseNTPSourceAdd).
@@ -13,6 +14,7 @@ load_source_file) and cmdparse.c (CPS_NormalizeLine, CPS_ParseNTPSourceAdd).
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -21,7 +23,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from .config import ChronyConfig, Directive, Problem, Source, Unread, UnreadKind
-from .options import DIRECTIVES, SOURCES, options_of, parse_version, source_problem
+from .options import SOURCES, TABLES_OF, directive_problem, parse_version, read_options, source_problem
+from .running import running_names
 
 MAX_LINE_BYTES = 2048
 MAX_FOLLOWED = 100
@@ -30,6 +33,15 @@ MAX_FOLLOWED = 100
 _SPACE = re.compile(r"[ \t\n\v\f\r]+")
 _COMMENT = "!;#%"
 _FAMILIES = {"include": "", "confdir": ".conf", "sourcedir": ".sources"}
+_FOLDERS_SINCE = (4, 0)
+_REFCLOCK_FLAGS = ("noselect", "optional", "prefer", "require", "trust")
+
+_BOM = "\ufeff"
+_UNSEEN = {
+    _BOM: "a byte order mark",
+    **dict.fromkeys("\u00a0\u2007\u202f", "a non-breaking space"),
+}
+"""The most usual of the characters that an editor does not show, or shows as a space."""
 
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
@@ -37,7 +49,7 @@ def read_config(section: Mapping[str, Any]) -> ChronyConfig:
 
     Any text is read; nothing is raised for what stands in it.
     """
-    read = _Reader(section["config"], parse_version(section.get("version"))).read(section.get("printed"))
+    read = _Reader(section).read()
     mode = (section.get("keyfile") or {}).get("mode")
     named = section.get("named") or {"error": "not shown"}
     return replace(
@@ -66,40 +78,101 @@ def matches(path: str, pattern: str) -> bool:
 class _Reader:
     """Walks the files from the first one on, each once."""
 
-    def __init__(self, config: Mapping[str, Any], version: tuple[int, ...] | None) -> None:
+    def __init__(self, section: Mapping[str, Any]) -> None:
+        config: Mapping[str, Any] = section["config"]
         self.path: str | None = config.get("path")
         self.texts = {file["path"]: file["text"] for file in config.get("files") or []}
         self.unread = {file["path"]: _unread(file) for file in config.get("unread") or []}
-        self.version = version
+        self.version = parse_version(section.get("version"))
+        self.running = running_names(section)
+        started_s = section.get("started_s")
+        self.rewritten = {f["path"] for f in config.get("files") or [] if started_s and f.get("mtime_s", 0) > started_s}
         self.walked: list[str] = []
         self.directives: list[Directive] = []
         self.dropped: list[Problem] = []
+        self.unjudged: list[Problem] = []
         self.unmatched: list[Directive] = []
+        self.beyond_limit: list[Directive] = []
         self.source_dirs: list[Directive] = []
         self.followed = 0
+        self.printed: Mapping[str, Any] | None = section.get("printed")
 
-    def read(self, printed: Mapping[str, Any] | None) -> ChronyConfig:
+    @property
+    def tables_know(self) -> bool:
+        """Whether the tables here are complete for this chrony."""
+        return self.version is not None and self.version[: len(TABLES_OF)] <= TABLES_OF
+
+    def read(self) -> ChronyConfig:
         if self.path is not None and self.path in self.texts:
             self._walk(self.path)
+        main, main_files = list(self.directives), set(self.walked)
         # chronyd reads these last, and again at each `reload sources`.
         for directive in self.source_dirs:
             for path in self._found(directive):
                 self._walk_sources(path)
         knows_p = self.version is None or self.version >= (4, 0)
-        told = printed if printed and "rc" in printed and knows_p else None
+        told = self.printed if self.printed and "rc" in self.printed and knows_p else None
         refusal = _refusal(told) if told else None
         asked = told is not None and not self._kept_out(refusal)
+        against = [p for d in main if (p := self._problem(d))]
+        accepted = asked and refusal is None
+        refused_files = set() if accepted else main_files
+        unseen = [one for path in self.walked for one in self._unseen(path, refused=path in refused_files)]
         return ChronyConfig(
             path=self.path,
             files=tuple(self.walked),
             directives=tuple(self.directives),
             sources=tuple(_sources(self.directives)),
             dropped=tuple(self.dropped),
-            invalid=() if asked else tuple(self._invalid()),
+            invalid=() if accepted else (*([] if asked else against), *self._not_there(refusal if asked else None)),
             refused=refusal if asked else None,
+            unjudged=(*(against if accepted else []), *self.unjudged),
+            unseen=tuple(problem for problem, lost in unseen if not lost),
+            unseen_lost=tuple(problem for problem, lost in unseen if lost),
             unread=self.unread,
-            unmatched=tuple(self.unmatched),
+            unmatched=tuple(d for d in self.unmatched if accepted or not self._ends_chronyd(d, refusal)),
         )
+
+    def _problem(self, directive: Directive) -> Problem | None:
+        why = directive_problem(directive, self.version)
+        return Problem(directive, why, certain=self.tables_know) if why else None
+
+    def _ends_chronyd(self, include: Directive, refusal: str | None) -> bool:
+        """Whether chronyd does not start for an `include` that no file answers to.
+
+        It passes over a glob that nothing answers to (conf.c, parse_include), but not a plain path, nor a glob in a folder that
+        is not there, nor a link to nowhere: these it said itself.
+        """
+        if include in self.beyond_limit:
+            return False
+        pattern, said = include.arguments[0], refusal or ""
+        if not glob.has_magic(pattern) or said.endswith(f" {pattern}"):
+            return True
+        return any(path in said and matches(path, pattern) for path in self.unread)
+
+    def _not_there(self, refusal: str | None) -> Iterator[Problem]:
+        """`include` lines that end chronyd, without the one that it named itself."""
+        for directive in self.unmatched:
+            pattern = directive.arguments[0]
+            if not glob.has_magic(pattern) and directive not in self.beyond_limit and pattern not in (refusal or ""):
+                yield Problem(directive, "the file is not there, and chronyd does not start without it")
+
+    def _unseen(self, path: str, *, refused: bool) -> Iterator[tuple[Problem, bool]]:
+        """The lines of a file with characters that an editor does not show, and whether what they say is lost."""
+        text = self.texts[path]
+        lines = _lines(text)
+        if "\0" in text:
+            line = next(number for number, line in enumerate(lines, 1) if "\0" in line)
+            words = "it has NUL bytes, as a text of UTF-16 has: chronyd reads of each line what stands before the first"
+            yield Problem(Directive("", (), path, line, lines[line - 1].split("\0")[0][:80]), words), True
+            return
+        dropped = {problem.directive.line for problem in self.dropped if problem.directive.file == path}
+        for line, line_text in enumerate(lines, 1):
+            directive = _directive(path, line, line_text)
+            if directive and (found := _not_seen(directive.text)):
+                why = f"it has {found}, which chronyd takes for a letter"
+                nameless = directive.name in SOURCES and not "".join(directive.arguments[:1]).isprintable()
+                yield Problem(directive, why), refused or nameless or line in dropped
 
     def _kept_out(self, refusal: str | None) -> bool:
         """Whether `chronyd -p` only lacked the right to read a file, as the module itself did: it says nothing of the file."""
@@ -114,6 +187,8 @@ class _Reader:
             if directive is None:
                 continue
             self.directives.append(directive)
+            if directive.name != "include" and self.version is not None and self.version < _FOLDERS_SINCE:
+                continue
             if directive.name == "sourcedir":
                 self.source_dirs.append(directive)
             elif directive.name in _FAMILIES and directive.arguments:
@@ -122,7 +197,7 @@ class _Reader:
                         self._walk(found)
 
     def _walk_sources(self, path: str) -> None:
-        """As load_source_file does: it leaves out what it can't use, and (4.3, 4.6; not 4.0) ends at a line without a newline.
+        """As load_source_file does: it leaves out what it can't use, and (4.3, 4.6, 4.9; not 4.0) a last line without a newline.
 
         What 4.1 and 4.2 do was not tried: they are taken to use such a line, and config_in_use tells what really runs.
         """
@@ -132,26 +207,56 @@ class _Reader:
         lines = _lines(self.texts[path])
         for line, text in enumerate(lines, 1):
             directive = _directive(path, line, text)
-            if len(text.encode(errors="replace")) + 1 > MAX_LINE_BYTES or "\0" in text:
-                broken = directive or Directive("", (), path, line, text[:80])
-                self.dropped.append(Problem(broken, "the line is too long, and the file is read no further"))
+            cut = "\0" in text and (self.version is None or self.version >= (4, 3))
+            if len(text.encode(errors="replace")) + 1 > MAX_LINE_BYTES or cut:
+                why = "it has NUL bytes, as a text of UTF-16 has" if cut else "the line is too long"
+                broken = directive or Directive("", (), path, line, text.replace("\0", "")[:80])
+                self.dropped.append(Problem(broken, f"{why}, and the file is read no further"))
                 return
-            if directive is None:
+            if directive is None or (text.startswith(_BOM) and _directive(path, line, text[len(_BOM) :]) is None):
                 continue
-            if line == len(lines) and (self.version is None or self.version >= (4, 3)):  # what follows the last newline
-                self.dropped.append(Problem(directive, "no newline ends it"))
-            elif directive.name not in SOURCES:
-                self.dropped.append(Problem(directive, "a .sources file may only have server, pool and peer lines"))
-            elif why := source_problem(directive, self.version):
-                self.dropped.append(Problem(directive, why))
+            if problem := self._dropped_because(directive, last=line == len(lines)):
+                self._drop_or_take(directive, problem)
             else:
                 self.directives.append(directive)
+
+    def _dropped_because(self, directive: Directive, *, last: bool) -> str | None:
+        """``last``: what follows the last newline."""
+        if last and (self.version is None or self.version >= (4, 3)):
+            return "no newline ends it"
+        if directive.name not in SOURCES:
+            marks = _not_seen(directive.name)
+            return (
+                f"it has {marks} in its first word"
+                if marks
+                else "a .sources file may only have server, pool and peer lines"
+            )
+        return source_problem(directive, self.version)
+
+    def _drop_or_take(self, directive: Directive, why: str) -> None:
+        """A line that chronyd leaves out by the tables here is a source all the same if chronyd runs it.
+
+        Of a file that was written after the start it may run what stood there before: a chrony that the tables know is
+        then not believed to use the line.
+        """
+        named = directive.name in SOURCES and directive.arguments
+        if self.running is None or not named:
+            self.dropped.append(Problem(directive, why, certain=not named or self.tables_know))
+        elif directive.arguments[0] not in self.running:
+            self.dropped.append(Problem(directive, f"{why}, and chronyd does not run it"))
+        elif self.tables_know and directive.file in self.rewritten:
+            older = "chronyd runs the name, and the file was written after its start"
+            self.dropped.append(Problem(directive, f"{why}; {older}", certain=False))
+        else:
+            self.directives.append(directive)
+            self.unjudged.append(Problem(directive, why))
 
     def _found(self, directive: Directive) -> list[str]:
         """The files that a directive draws in, in chronyd's order; beyond MAX_FOLLOWED none."""
         self.followed += len(directive.arguments)
         if self.followed > MAX_FOLLOWED:
             self.unmatched.append(directive)
+            self.beyond_limit.append(directive)
             return []
         if directive.name == "include":
             found = sorted(path for path in self.texts if matches(path, directive.arguments[0]))
@@ -165,13 +270,6 @@ class _Reader:
                 if path.endswith(_FAMILIES[directive.name]) and matches(str(PurePosixPath(path).parent), folder):
                     by_name.setdefault(PurePosixPath(path).name, path)
         return [by_name[name] for name in sorted(by_name)]
-
-    def _invalid(self) -> Iterator[Problem]:
-        for directive in self.directives:
-            if directive.name not in DIRECTIVES:
-                yield Problem(directive, f"chrony has no directive {directive.name!r}")
-            elif directive.name in SOURCES and (why := source_problem(directive, self.version)):
-                yield Problem(directive, why)
 
 
 def _unread(file: Mapping[str, Any]) -> Unread:
@@ -202,17 +300,23 @@ def _directive(path: str, line: int, text: str) -> Directive | None:
     return Directive(name.lower(), tuple(arguments), path, line, words)
 
 
+def _not_seen(text: str) -> str:
+    """The characters that an editor does not show; to chronyd they are letters, for it splits words by isspace(3)."""
+    odd = [character for character in text if not character.isprintable()]
+    return " and ".join(
+        dict.fromkeys(_UNSEEN.get(character, f"the character U+{ord(character):04X}") for character in odd)
+    )
+
+
 def _sources(directives: Iterable[Directive]) -> Iterator[Source]:
     for directive in directives:
         if directive.name in (*SOURCES, "refclock") and directive.arguments:
             name, *words = directive.arguments
             if directive.name == "refclock":
-                flags = {
-                    word.lower(): "" for word in words if word.lower() in ("noselect", "prefer", "require", "trust")
-                }
+                flags = {word.lower(): "" for word in words if word.lower() in _REFCLOCK_FLAGS}
                 yield Source("refclock", " ".join([name, *words[:1]]), flags, directive)
-            elif not source_problem(directive, None):
-                yield Source(directive.name, name, options_of(words), directive)
+            else:
+                yield Source(directive.name, name, read_options(words, None).known, directive)
 
 
 def _refusal(printed: Mapping[str, Any]) -> str | None:

@@ -64,7 +64,8 @@ _RULES = (
         "CHR003",
         "include-without-match",
         "warning",
-        "chronyd reads on without a word: whatever was to be included, servers too, is not in effect.",
+        "chronyd reads on without a word where nothing answers to a glob: whatever was to be included, servers too, is not in "
+        "effect. (It does not start where a plain path is not there: CHR001.)",
         "Put the file where the line looks for it, or take the line out.",
         "conf.c, parse_include",
         faults.unmatched,
@@ -79,6 +80,46 @@ _RULES = (
         faults.dropped,
     ),
     Rule(
+        "CHR005",
+        "newer-than-the-tables",
+        "warning",
+        "chronyd accepts the line, or runs the source that it names, although by skewgate's tables it should not: it is newer "
+        "than they are, or was built with more. The source counts; what the words do that are not known was not judged.",
+        "Read in chrony.conf(5) of the node's version what they do.",
+        "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
+        faults.unjudged,
+    ),
+    Rule(
+        "CHR006",
+        "line-not-told",
+        "unknown",
+        "By skewgate's tables chronyd cannot use the line, but they may not fit this chronyd, which could not be asked.",
+        "Fix the line; or let a chronyd run that has read the file as it is now, and check again.",
+        "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
+        faults.not_told,
+    ),
+    Rule(
+        "CHR007",
+        "unseen-character",
+        "error",
+        "An editor does not show the character, and chronyd takes it for a letter: it knows no such word, and the line is lost.",
+        "Write the file as plain text, UTF-8 without a byte order mark: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` takes out a byte "
+        "order mark, `sed -i 's/\\xC2\\xA0/ /g' FILE` non-breaking spaces, `iconv -f UTF-16 -t UTF-8` converts UTF-16.",
+        "cmdparse.c, CPS_NormalizeLine; isspace(3)",
+        faults.unseen_lost,
+    ),
+    Rule(
+        "CHR008",
+        "unseen-character-without-effect",
+        "warning",
+        "chronyd takes the character for a letter, which does no harm where it stands: before a comment, or in a word that may "
+        "be any. With another line there, that line would be lost.",
+        "Take it out: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` takes out a byte order mark, `sed -i 's/\\xC2\\xA0/ /g' FILE` "
+        "non-breaking spaces.",
+        "cmdparse.c, CPS_NormalizeLine; isspace(3)",
+        faults.unseen,
+    ),
+    Rule(
         "CHR101",
         "no-source",
         "error",
@@ -91,9 +132,10 @@ _RULES = (
         "CHR102",
         "no-selectable-source",
         "error",
-        "All sources are only watched (noselect, or authselectmode without an authenticated source): none ever sets the clock.",
+        "All sources are only watched (noselect, or authselectmode without an authenticated source), or never heard (port 0, "
+        "maxdelay 0): none ever sets the clock.",
         "Take `noselect` off the servers that shall set the clock, or authenticate them as authselectmode asks.",
-        f"{_DOC}, noselect, authselectmode",
+        f"{_DOC}, noselect, authselectmode, port, maxdelay",
         faults.none_selectable,
     ),
     Rule(
@@ -167,6 +209,34 @@ _RULES = (
         "Take out leapsectz and leapseclist where the servers smear leap seconds.",
         f"{_DOC}, leapsectz; Debian's chrony.conf",
         faults.leap_seconds_with_smear,
+    ),
+    Rule(
+        "CHR111",
+        "minsources-needs-offline-sources",
+        "warning",
+        "Without the sources that are `offline` there are fewer than it asks for: until something runs `chronyc online` or "
+        "`onoffline` for them, the clock is never set.",
+        "Lower minsources, or take `offline` off on a machine that is always connected.",
+        f"{_DOC}, minsources, offline",
+        faults.minsources_offline,
+    ),
+    Rule(
+        "CHR112",
+        "required-source-never-selected",
+        "error",
+        "chronyd follows no source without one that is `require`d, and may select none of these (noselect, or authselectmode).",
+        "Take `require` off, or `noselect`; under `authselectmode prefer` only authenticated sources can be required.",
+        "sources.c, SRC_SelectSource; tried with chrony 4.0, 4.3, 4.6 and 4.9",
+        faults.required_unselectable,
+    ),
+    Rule(
+        "CHR113",
+        "limit-that-no-source-is-within",
+        "error",
+        "No source has a distance or a jitter of 0, so none is ever selected.",
+        "Take the line out.",
+        f"{_DOC}, maxdistance, maxjitter; tried with chrony 4.0, 4.3, 4.6 and 4.9",
+        faults.nothing_within,
     ),
     Rule(
         "CHR201",
@@ -298,12 +368,13 @@ _RULES = (
         "CHR401",
         "nts-and-plain",
         "warning",
-        "By default (authselectmode mix) the NTS servers become required beside plain ones: with TCP 4460 blocked the clock is "
-        "never set, although plain servers answer.",
-        "Use NTS for all servers or for none; or say what is meant: `authselectmode prefer` never uses the plain ones, `ignore` "
-        "uses all alike and gives up what NTS protects from.",
+        "By default (authselectmode mix) authenticated servers, by NTS or by a key, become required beside plain ones: with "
+        "TCP 4460 blocked, or a key that is not the server's, the clock is never set, although plain servers answer. Whether the "
+        "key file holds a key is not seen here: it is never read.",
+        "Authenticate all servers or none; or say what is meant: `authselectmode prefer` never uses the plain ones, `ignore` "
+        "uses all alike and gives up what authentication protects from.",
         f"{_DOC}, authselectmode; sources.c, update_sel_options",
-        faults.nts_and_plain,
+        faults.authenticated_and_plain,
     ),
     Rule(
         "CHR402",

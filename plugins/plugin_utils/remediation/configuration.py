@@ -33,7 +33,10 @@ _REPLACED = (
 """Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
 
 
-_IN_THE_FILES = (InUse.DROPPED_LINE, InUse.NTS_STARVATION, InUse.NTS_WITHOUT_KEYS, InUse.WAITS_FOR_REQUIRED)
+_IN_THE_FILES = (
+    *(InUse.DROPPED_LINE, InUse.NTS_STARVATION, InUse.NTS_WITHOUT_KEYS, InUse.WAITS_FOR_REQUIRED),
+    *(InUse.KEY_MISSING, InUse.MINSOURCES),
+)
 """Keys of config_in_use that stay until the files are other ones; a restart answers the rest."""
 
 

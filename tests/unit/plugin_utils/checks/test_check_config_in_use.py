@@ -37,7 +37,9 @@ def nts(name, *, last_ke=NEVER, attempts=0, nak=0, cookies=0):
     return f"{name},NTS,0,0,0,{last_ke},{attempts},{nak},{cookies},0\n"
 
 
-def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), named=None, **given):
+def node(
+    text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), named=None, version="4.3", **given
+):
     """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
 
     ``without`` are names that it has no address for.
@@ -53,7 +55,7 @@ def node(text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread
     if dhcp is not None:
         files.append({"path": DHCP, "text": dhcp, "mtime_s": mtime_s})
     section["config"] = {"path": MAIN, "files": files, "unread": [{"path": p, "error": "denied"} for p in unread]}
-    return record(chrony={**section, "started_s": started_s, "named": named})
+    return record(chrony={**section, "started_s": started_s, "named": named, "version": version})
 
 
 def of(text, *rows, **shown):

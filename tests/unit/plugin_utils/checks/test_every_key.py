@@ -61,6 +61,7 @@ from tests.unit.plugin_utils.checks import test_check_clock_movers as movers
 from tests.unit.plugin_utils.checks import test_check_config_in_use as in_use
 from tests.unit.plugin_utils.checks import test_check_github_app_token as token
 from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
+from tests.unit.plugin_utils.checks import test_config_in_use_selects as selects
 from tests.unit.plugin_utils.checks import test_token_where_the_api_is_off as of_api
 from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
 from tests.unit.plugin_utils.checks.test_check_unusable_apps import UNUSABLE
@@ -175,6 +176,11 @@ EXAMPLES: dict[Any, Records] = {
             + in_use.selection("M", "10.0.0.2", configured="---R-", effective="---R-", last=in_use.NEVER),
         ),
         config_in_use.Key.NTS_WITHOUT_KEYS: keyless(f"{in_use.NTS}authselectmode require\n"),
+        config_in_use.Key.KEY_MISSING: in_use.node(selects.KEYED, *selects.KEYED_ROWS, **selects.KEYLESS),
+        config_in_use.Key.MINSOURCES: in_use.node("server a.example\nminsources 2\n", source("a.example", "?")),
+        config_in_use.Key.NAMES_NOT_TOLD: in_use.node(
+            "server a.example\n", source("10.0.0.1"), version="3.5", started_s=1000.0, mtime_s=1001.0
+        ),
         config_in_use.Key.MAKESTEP_USED_UP: followed(system_time_s=5.0),
     },
     github_app_token: {

@@ -136,7 +136,7 @@ def test_lines_that_chronyd_drops_from_a_sources_file_are_told(text, dropped):
     assert len(config.sources) == (dropped is None)
 
 
-@pytest.mark.parametrize(("version", "dropped"), [("4.0", 0), ("4.3", 1), ("4.6.1", 1), (None, 1)])
+@pytest.mark.parametrize(("version", "dropped"), [("4.0", 0), ("4.3", 1), ("4.6.1", 1), ("4.9", 1), (None, 1)])
 def test_a_line_without_a_newline_is_dropped_by_the_versions_that_do_so(version, dropped):
     config = read("sourcedir /etc/chrony/sources.d\n", {SOURCES: "server a"}, version=version)
 

@@ -44,6 +44,12 @@ def matched(config: ChronyConfig) -> list[str]:
     return [rule.id for rule in RULES.values() if list(rule.find(config))]
 
 
+def runs(*names: str) -> dict[str, Any]:
+    """A chronyd that runs these sources."""
+    rows = "".join(f"^,+,{name},2,6,377,12,0.000001,0.000002,0.000100\n" for name in names)
+    return {"commands": {"sources_all": {"rc": 0, "stdout": rows, "stderr": ""}}}
+
+
 REFUSED = {"rc": 1, "stdout": "", "stderr": f"2026Z Fatal error : Invalid directive at line 7 in file {MAIN}\n"}
 WITH_DIRECTORY = GOOD + "sourcedir /etc/chrony/sources.d\n"
 FIPS_OFF = [{"path": "/etc/sysconfig/chronyd", "text": "OPTIONS=-F 2\nGNUTLS_FORCE_FIPS_MODE=0\n"}]
@@ -62,6 +68,19 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
         (GOOD + f"include {MAIN}\n", {}),
     ),
     "CHR004": ((WITH_DIRECTORY, {"sources": "server d.example"}), (WITH_DIRECTORY, {"sources": "server d.example\n"})),
+    "CHR005": ((WITH_DIRECTORY, {"sources": "server d.example newest 3\n", **runs("d.example")}), (WITH_DIRECTORY, {})),
+    "CHR006": (
+        (WITH_DIRECTORY, {"sources": "server d.example newest 3\n", "version": "4.11"}),
+        (WITH_DIRECTORY, {"sources": "server d.example newest 3\n", "version": "4.11", **runs("d.example")}),
+    ),
+    "CHR007": (
+        (WITH_DIRECTORY, {"sources": "\ufeffserver d.example\n"}),
+        (WITH_DIRECTORY, {"sources": "# n\u00e4chster\u00a0Server\nserver d.example\n"}),
+    ),
+    "CHR008": (
+        (WITH_DIRECTORY, {"sources": "\ufeff# Servers\nserver d.example\n"}),
+        (WITH_DIRECTORY, {"sources": "# Servers\nserver d.example\n"}),
+    ),
     "CHR101": ((NO_SERVERS, {}), (NO_SERVERS + "refclock PHC /dev/ptp0\n", {})),
     "CHR102": ((NO_SERVERS + "pool p noselect\n", {}), (NO_SERVERS + "pool p\nserver q noselect\n", {})),
     "CHR103": ((NO_SERVERS + "pool p offline\n", {}), (NO_SERVERS + "pool p offline\nserver q\n", {})),
@@ -78,6 +97,15 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
         (NO_SERVERS + "pool time.aws.com\nserver 169.254.169.123\n", {}),
     ),
     "CHR110": ((NO_SERVERS + "pool time.aws.com\nleapsectz right/UTC\n", {}), (GOOD + "leapsectz right/UTC\n", {})),
+    "CHR111": (
+        (GOOD + "server d offline\nserver e offline\nminsources 4\n", {}),
+        (GOOD + "server d offline\nserver e offline\nminsources 3\n", {}),
+    ),
+    "CHR112": (
+        (GOOD + "server d noselect require\n", {}),
+        (GOOD + "server d noselect require\nserver e require\n", {}),
+    ),
+    "CHR113": ((GOOD + "maxdistance 0\n", {}), (GOOD + "maxdistance 0.1\nmaxjitter 0.1\n", {})),
     "CHR201": ((without("makestep"), {}), (GOOD, {})),
     "CHR202": ((without("rtcsync"), {}), (without("rtcsync") + "rtcfile /var/lib/chrony/rtc\n", {})),
     "CHR203": (
@@ -170,6 +198,12 @@ def test_a_rule_matches_what_it_is_about_and_nothing_else(rule: str):
         ),
         pytest.param("server a nts\nserver b\nserver c nts\nauthselectmode mix\n", "CHR401", id="mix by name"),
         pytest.param("server a nts\nserver b key 1\nserver c nts\n", None, id="NTS and keys are both authenticated"),
+        pytest.param(
+            "server a key 1\nserver b key 1\nserver c\n", "CHR401", id="keys hold plain servers back as NTS does"
+        ),
+        pytest.param(
+            "server a key 1\npool b noselect\nserver c key 2\nserver d key 3\n", None, id="plain ones only watched"
+        ),
         pytest.param("pool a\nauthselectmode require\n", "CHR102", id="none is authenticated, and all must be"),
         pytest.param(
             "pool a\nserver n nts\nauthselectmode prefer\n", "CHR104", id="the plain pool is no more selected"
@@ -178,12 +212,34 @@ def test_a_rule_matches_what_it_is_about_and_nothing_else(rule: str):
             "pool a maxsources 2\nserver 10.0.0.1 noselect\n", "CHR105", id="one that is only watched does not count"
         ),
         pytest.param("server n\nserver n\nserver n\nminsources 3\n", "CHR106", id="a name has several addresses"),
+        pytest.param(
+            "pool a require\npool b nts\nauthselectmode prefer\n",
+            "CHR112",
+            id="a plain one is required and never preferred",
+        ),
+        pytest.param("pool a noselect require\n", "CHR102", id="all are only watched"),
+        pytest.param("pool a\nmaxjitter 0\n", "CHR113", id="no jitter is 0"),
+        pytest.param("pool a port 0\nserver b maxdelay 0.0\n", "CHR102", id="sources that say nothing"),
+        pytest.param(
+            "pool a maxdelay inf\nserver b maxdelay 0x1p-3\nserver c nts port 0\n", "CHR401", id="and that do"
+        ),
         pytest.param("pool a\nmakestep 1 0\n", "CHR201", id="a makestep that never steps"),
+        pytest.param("pool a\nmakestep 1 -0\n", "CHR201", id="nor does this"),
+        pytest.param("pool a\nmakestep inf 3\n", "CHR201", id="nor does one that no offset is beyond"),
+        pytest.param("pool a\nmakestep 0 3\n", None, id="a makestep that steps every offset"),
+        pytest.param("pool a maxsources 2\nminsources 3\n", "CHR105 CHR108", id="a pool of two gives no third source"),
+        pytest.param(
+            "pool a\nserver b noselect\nminsources 5\n", "CHR108", id="a source that is watched does not count"
+        ),
+        pytest.param(
+            "pool a\npool b key 1\nminsources 5\nauthselectmode require\n", "CHR108", id="plain ones do not count"
+        ),
+        pytest.param("pool a\npool b offline\nminsources 5\n", "CHR111", id="offline ones count when they are online"),
         pytest.param("pool a\nallow\n", "CHR302", id="allow without a network is all"),
     ],
 )
 def test_what_decides_is_what_chronyd_makes_of_it(text: str, rule: str | None):
-    assert matched(read(NO_SERVERS + text)) == ([rule] if rule else [])
+    assert matched(read(NO_SERVERS + text)) == (rule.split() if rule else [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""What the running chronyd says of its sources, as far as its configuration is held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .chronyc import Activity, Source, parse_sources
+from .config import ChronyConfig
+from .options import as_int
+from .sources import most_of, selectable
+
+NAMES_SINCE = (4, 0)
+"""The chrony whose chronyc tells the names of sources as they are configured (`-N`)."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """chronyd's sources. ``name_of``: the configured name of each address; ``unresolved``: names without an address.
+
+    ``named``: the name of each source that has an address, reference clocks left out. ``selected``: one of them is.
+    ``by_name``: False before chrony 4.0, whose chronyc tells addresses only: ``names`` are these.
+    """
+
+    names: tuple[str, ...]
+    refclocks: int
+    unresolved: tuple[str, ...]
+    name_of: dict[str, str]
+    named: tuple[str, ...]
+    selected: bool
+    by_name: bool = True
+
+    def label(self, address: str) -> str:
+        """The name that stands in the files, and the address beside it where they are not one: a pool has several."""
+        name = self.name_of.get(address, address)
+        return name if name == address else f"{name} at {address}"
+
+    @classmethod
+    def of(cls, every: Sequence[Source], named: Sequence[Source], addressed: Sequence[Source]) -> Running:
+        """From the rows of `-N sources -a`, `-N sources` and `-n sources`."""
+        names = dict.fromkeys(row.name for row in every if row.mode != "#")
+        return cls(
+            tuple(names),
+            sum(row.mode == "#" for row in every),
+            tuple(name for name in names if name not in {row.name for row in named}),
+            {address.name: name.name for address, name in zip(addressed, named, strict=False) if address.mode != "#"},
+            tuple(row.name for row in named if row.mode != "#"),
+            any(row.state == "*" for row in addressed),
+        )
+
+    @classmethod
+    def by_address(cls, rows: Sequence[Source]) -> Running:
+        """From the rows of `-n sources` alone."""
+        addresses = tuple(row.name for row in rows if row.mode != "#")
+        own = {address: address for address in addresses}
+        selected = any(row.state == "*" for row in rows)
+        return cls(addresses, len(rows) - len(addresses), (), own, addresses, selected, by_name=False)
+
+
+def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str | None:
+    """Why chronyd can never select as many sources as `minsources` asks for; None where it can, or without that directive.
+
+    A name may have fewer addresses than its pool has slots: those that have none stay for ever. What may still come are names
+    that have no address at all yet.
+    """
+    directive = config.last("minsources")
+    wanted = as_int(directive.arguments[0]) if directive and directive.arguments else 1
+    if directive is None or wanted <= 1:  # without any source, other findings tell why
+        return None
+    may, written = {source.name for source in selectable(config)}, {source.name for source in config.sources}
+    watched = sum(source.name not in may for source in config.sources if source.kind == "refclock")
+    have = sum(name in may or name not in written for name in running.named) + max(0, running.refclocks - watched)
+    to_come = activity.unresolved
+    if running.by_name:
+        to_come = most_of([source for source in selectable(config) if source.name in running.unresolved])
+    online = activity.online + activity.burst_online + running.refclocks
+    place = f"({directive.file}:{directive.line})"
+    if wanted > have + to_come:
+        return f"minsources asks for {wanted} sources, and chronyd has {have} that it may select {place}"
+    if wanted > online + to_come and activity.offline and not running.selected:
+        return f"minsources asks for {wanted} sources, and {activity.offline} of chronyd's are offline {place}"
+    return None
+
+
+def running_names(section: Mapping[str, Any]) -> frozenset[str] | None:
+    """The names and addresses of all sources that the running chronyd has; None where it could not be asked for the names."""
+    names = _names(section, "sources_all")
+    if names is None or "?" in names:
+        return None
+    return names | (_names(section, "sources") or frozenset())
+
+
+def _names(section: Mapping[str, Any], command: str) -> frozenset[str] | None:
+    answer = (section.get("commands") or {}).get(command) or {}
+    if answer.get("error") or answer.get("rc") != 0:
+        return None
+    try:
+        return frozenset(row.name for row in parse_sources(answer["stdout"]))
+    except ValueError:
+        return None
