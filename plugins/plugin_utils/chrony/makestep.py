@@ -13,11 +13,14 @@ LINUX_MAX_SLEW_PPM = 100_000.0
 
 
 def makestep(config: ChronyConfig) -> tuple[float, int]:
-    """Threshold in seconds and number of updates (negative: any number) of the `makestep` that counts; (0, 0) without one."""
+    """Threshold in seconds and number of updates (negative: any number) of the `makestep` that counts; (0, 0) without one.
+
+    A threshold of 0, or below, is none: every offset is beyond it (reference.c, maybe_make_step: |offset| > threshold).
+    """
     directive = config.last("makestep")
     try:
         threshold, updates = directive.arguments if directive else ("0", "0")
-        return float(threshold), int(updates)
+        return max(float(threshold), 0.0), int(updates)
     except ValueError:  # chronyd would not start with it
         return 0.0, 0
 

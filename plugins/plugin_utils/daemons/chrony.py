@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import StrEnum
 
 from ..boundary.text import finite
-from ..chrony.chronyc import LOCAL_REFID, Selection, Source, Tracking, parse_selectdata, parse_sources, parse_tracking
+from ..chrony.chronyc import (
+    LOCAL_REFID,
+    Selection,
+    Source,
+    Tracking,
+    parse_activity,
+    parse_selectdata,
+    parse_sources,
+    parse_tracking,
+)
 from ..chrony.config import ChronyConfig
+from ..chrony.makestep import makestep
 from ..chrony.reader import read_config
 from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
 from ..chrony.sources import is_address
@@ -196,28 +207,49 @@ def _peer(source: Source, tracking: Tracking, reason: Reason | None) -> Peer:
 
 
 def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
-    """The names that chronyd could not resolve yet: only ``sources -a`` has them, among all others and by name."""
+    """The names that gave chronyd no address yet: only ``sources -a`` has them, among all others and by name.
+
+    A pool has a row for each address that it has room for, and keeps those without one under its name: it is resolved as soon
+    as one has an address.
+    """
     with suppress(MissingEvidenceError):
         rows = parse_sources(record.chronyc("sources_all"))
-        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
+        every = Counter(row.name for row in rows)
+        resolved = Counter(row.name for row in parse_sources(record.chronyc("sources_named")))
         missing = len(rows) - len(sources)
+        none = [name for name in every if name not in resolved]
+        if sum((every - resolved).values()) == missing and not resolved - every:
+            return [Peer(name, "unresolved", reach=0) for name in none]
+        names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
         if missing == len(names):
             return [Peer(name, "unresolved", reach=0) for name in names]
         # Some of them are resolved and silent, and which ones is not told.
         return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * max(0, missing)
+    return _unresolved_by_number(record)
+
+
+def _unresolved_by_number(record: Record) -> list[Peer]:
+    """Before chrony 4.0 chronyc tells how many sources have no address, and not which."""
+    with suppress(MissingEvidenceError):
+        names = [
+            s.name for s in chrony_configuration(record).sources if s.kind != "refclock" and not is_address(s.name)
+        ]
+        missing = parse_activity(record.chronyc("activity")).unresolved
+        if names and missing >= len(names):
+            return [Peer(name, "unresolved", reach=0) for name in dict.fromkeys(names)]
+        return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * min(missing, len(names))
     return []
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # noqa: ARG001 - each daemon's has the same form
     """By its configuration: chrony.conf(5), `makestep` and `initstepslew`."""
     config = chrony_configuration(record)
-    if directive := config.last("makestep"):
+    threshold_s, updates = makestep(config)
+    if updates and (directive := config.last("makestep")):
+        beyond = f"beyond {threshold_s:g} s" if threshold_s else "whatever the offset"
+        return FirstCorrection(threshold_s, f"it steps the clock {beyond} ({directive.text})")
+    if (directive := config.last("initstepslew")) and directive.arguments[1:]:  # it asks none without servers
         with suppress(ValueError):
-            threshold_s, updates = (float(word) for word in directive.arguments)
-            if updates and threshold_s > 0:
-                return FirstCorrection(threshold_s, f"it steps the clock beyond {threshold_s:g} s ({directive.text})")
-    if directive := config.last("initstepslew"):
-        with suppress(ValueError, IndexError):
             threshold_s = float(directive.arguments[0])
             return FirstCorrection(threshold_s, f"it steps the clock at its start ({directive.text})")
     return FirstCorrection(NEVER, "it only slews the clock: no makestep")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import (
     FirstCorrectionUnknownError,
@@ -8,7 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.builders import record, time_services, unit
+from tests.builders import chrony, record, time_services, unit
 
 
 def first(daemon, **sections):
@@ -54,3 +56,20 @@ def test_a_configuration_of_which_a_file_was_not_read_is_not_judged_by_the_rest(
     else:
         with pytest.raises(MissingEvidenceError, match="was not read: it is larger"):
             first_correction(daemon, of_node)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps_beyond_s"),
+    [
+        pytest.param("makestep 1 3\n", 1.0, id="in the first updates"),
+        pytest.param("makestep 0 3\n", 0.0, id="every offset"),
+        pytest.param("makestep 0 -1\n", 0.0, id="every offset, at any time"),
+        pytest.param("makestep -1 3\n", 0.0, id="every offset too"),
+        pytest.param("makestep 1 0\n", math.inf, id="in none"),
+        pytest.param("", math.inf, id="no makestep"),
+        pytest.param("initstepslew 30 10.0.0.1\n", 30.0, id="initstepslew"),
+        pytest.param("initstepslew 30\n", math.inf, id="initstepslew without a server"),
+    ],
+)
+def test_chronyds_makestep_decides_what_it_steps_at_its_start(text, steps_beyond_s):
+    assert first("chrony.service", chrony=chrony(config=f"server 10.77.0.1\n{text}")).steps_beyond_s == steps_beyond_s

@@ -134,6 +134,30 @@ def test_chronys_names_that_do_not_resolve_are_found(sources, all_sources, names
     assert [peer.name for peer in sync.peers if peer.state == "unresolved"] == names
 
 
+@pytest.mark.parametrize(
+    ("addresses", "names", "all_names", "unresolved_names"),
+    [
+        pytest.param(["10.0.0.1"] * 2, ["pool"] * 2, ["pool"] * 8, [], id="a pool with fewer addresses than room"),
+        pytest.param(["10.0.0.1"], ["a"], ["a", "a"], [], id="a name that stands twice and has one address"),
+        pytest.param(["10.0.0.1"], ["a"], ["a", *["pool"] * 8], ["pool"], id="a pool that does not resolve, once"),
+        pytest.param(
+            ["10.0.0.1"] * 2,
+            ["dead", "pool"],
+            ["dead", "gone", *["pool"] * 8],
+            ["gone"],
+            id="beside one that is silent",
+        ),
+    ],
+)
+def test_a_pool_is_resolved_as_soon_as_it_has_one_address(addresses, names, all_names, unresolved_names):
+    commands = {
+        "sources_named": answer("".join(source(name) for name in names)),
+        "sources_all": answer("".join(unresolved(name) for name in all_names)),
+    }
+    sync = of(chrony=chrony(tracking(), *map(source, addresses), **commands))
+    assert [peer.name for peer in sync.peers if peer.state == "unresolved"] == unresolved_names
+
+
 # ntpd
 
 
