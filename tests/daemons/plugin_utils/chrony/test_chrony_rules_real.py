@@ -162,20 +162,23 @@ def server(chronyd: Path, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("more", "state"),
+    ("more", "state", "errors"),
     [
-        pytest.param("", "*", id="selected"),
-        pytest.param("\nminsources 2", "W", id="CHR108 waits for ever for a second source"),
-        pytest.param(" noselect", "N", id="CHR102 is only watched"),
+        pytest.param("", "*", [], id="selected"),
+        pytest.param("\nminsources 2", "W", ["CHR108"], id="waits for ever for a second source"),
+        pytest.param(" noselect", "N", ["CHR102"], id="is only watched"),
+        pytest.param(" maxdelay 0", "M", ["CHR102"], id="no answer counts"),
+        pytest.param("\nserver 127.0.0.9 noselect require", "W", ["CHR112"], id="another is required and only watched"),
+        pytest.param("\nmaxdistance 0", "d", ["CHR113"], id="none has a distance of 0"),
+        pytest.param("\nmaxjitter 0", "~", ["CHR113"], id="none has a jitter of 0"),
     ],
 )
-def test_a_real_chronyd_follows_a_good_server_only_where_no_rule_of_errors_matches(more, state, server, start):
+def test_a_real_chronyd_follows_a_good_server_only_where_no_rule_of_errors_matches(more, state, errors, server, start):
     running = start(f"{server}{more}\n")
     deadline_s = time.monotonic() + 10
     while (found := running.ask("selectdata")[0][0]) != state:
         assert time.monotonic() < deadline_s, f"{found}, not {state}"
         time.sleep(0.1)
-    errors = {"W": ["CHR108"], "N": ["CHR102"]}.get(state, [])
     config = read(f"{server}{more}\n")
     assert [rule for rule in matched(config) if RULES[rule].severity == "error"] == errors
 
