@@ -197,7 +197,11 @@ class Configuration:
         texts = dict(self.planned.files("chrony")) | {file["path"]: file["content"]}
         files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
         there = {name: section.get(name) for name in ("version", "named") if section.get("present")}
-        config = read_config({"config": files, **there})
+        config = read_config({"config": files, **there, "commands": section.get("commands")})
+        # What chronyd itself accepted stays accepted, whatever the tables know of it.
+        taken = {(p.directive.file, p.directive.text) for p in read_config({"config": {}, **section}).unjudged}
+        unknown = tuple(p for p in config.invalid if (p.directive.file, p.directive.text) not in taken)
+        config = replace(config, invalid=unknown)
         # What would end chronyd is refused where it is to be started: with file and line.
         if errors := _errors(config, self.planned.policy, but=(*ENDS_NEXT_START, MAY_NOT_START)):
             raise RefusedError(

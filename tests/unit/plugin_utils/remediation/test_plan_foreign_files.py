@@ -49,6 +49,16 @@ def test_or_extended_where_it_names_a_folder_for_that():
     ]
 
 
+def test_and_extended_where_chronyd_accepts_more_of_it_than_is_known_here():
+    newer = "newdirective 5\nserver 10.77.0.9 newest 3\n"
+    text = f"{TIMESYNC_ROLE}{newer}confdir /etc/chrony/conf.d\n"
+    section = running("10.77.0.9", config=text, synchronised=False, skew_s=45)
+    section["config"]["sources_dirs"] = [{"path": "/etc/chrony/conf.d", "exists": True}]
+    made = plan(measured(45, chrony=section))
+    assert made.refusal is None
+    assert [file["path"] for file in made.node["files"]] == ["/etc/chrony/conf.d/50-skewgate.conf"]
+
+
 def test_or_overwritten_when_told_to():
     section = running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)
     assert whats(plan(measured(45, chrony=section), overwrite_foreign_config=True))[0] == WRITE
