@@ -20,6 +20,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import TimeDaemon
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
@@ -114,8 +115,8 @@ def daemon(host: Host, checked: Checked, findings: Mapping[str, Mapping[str, Any
         pytest.skip("gate_checks leaves out time_service, by which the daemon is known")
     if finding["state"] != "pass":
         pytest.skip(f"time_service: {finding['summary']}")
-    services = checked.records[host.backend.host]["evidence"]["time_services"]
-    steering = [daemon for daemon in time_daemons(services) if daemon.steers_now]
+    taken = Record(checked.records[host.backend.host])
+    steering = [daemon for daemon in time_daemons(taken) if daemon.steers_now]
     if not steering:
         pytest.skip(f"no unit: {finding['summary']}")
     return next((daemon for daemon in steering if daemon.daemon == "chrony"), steering[0])

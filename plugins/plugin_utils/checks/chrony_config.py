@@ -34,11 +34,13 @@ from typing import Any
 from ..chrony.rules import RULES
 from ..daemons.chrony import chrony_configuration
 from ..daemons.common.asking import steering_daemon, without_daemon
+from ..daemons.common.units import FILES
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
 
 NEEDS = ("time_services", "chrony")
+READS = FILES
 REMEDIABLE = True
 
 

@@ -50,12 +50,13 @@ from ..chrony.running import NAMES_SINCE, Running, shortage
 from ..chrony.sources import is_address, most_of
 from ..daemons.chrony import chrony_configuration, restart_advice
 from ..daemons.common.asking import without_daemon
-from ..daemons.common.units import time_daemons
+from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "chrony")
+READS = FILES
 REMEDIABLE = True
 
 
@@ -93,7 +94,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     if missing := without_daemon(record, "configuration in use"):
         return missing
     services = record.section("time_services")
-    daemons = time_daemons(services)
+    daemons = time_daemons(record)
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
         return Finding(state="pass", summary="chrony does not steer this clock: there is no configuration of it in use")

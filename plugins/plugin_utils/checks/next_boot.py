@@ -37,14 +37,14 @@ from ..daemons.chrony import chrony_configuration, would_end
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.strays import stray_daemons
-from ..daemons.common.units import time_daemons
+from ..daemons.common.units import FILES, time_daemons
 from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock", "boot")
-READS = sections_of(daemon for daemon in discover().values() if callable(daemon.first_correction))
+READS = (*sections_of(daemon for daemon in discover().values() if callable(daemon.first_correction)), *FILES)
 REMEDIABLE = True
 
 
@@ -103,7 +103,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     manager = services.get("manager")
     if manager not in ("systemd", "openrc"):
         return _unknown_manager(manager)
-    daemons = time_daemons(services)
+    daemons = time_daemons(record)
     steering = [d for d in daemons if d.steers_now]
     if not steering:
         return _without_unit(record, daemons)
@@ -163,7 +163,7 @@ def _unknown_manager(manager: str | None) -> Finding:
 
 def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
     """Nothing that systemd or OpenRC would start again steers the clock."""
-    strays = stray_daemons(record.section("time_services"), daemons)
+    strays = stray_daemons(record, daemons)
     if not strays:
         return follows_from(
             "time_service",

@@ -25,13 +25,14 @@ from ..chrony.sources import selectable
 from ..clock.ntp_packet import NS
 from ..clock.nts import NtsState as Key
 from ..clock.nts import detail_of, nts_state
-from ..daemons.common.units import time_daemons
+from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
 
 NEEDS = ("collected", "nts", "chrony", "time_services")
+READS = FILES
 REMEDIABLE = False
 
 _WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
@@ -64,7 +65,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     # Beside them stand those that remediation would write; what chrony was not told says nothing of this node.
     servers = [server for server in record.section("nts")["servers"] if server.get("configured", True)]
     seen: dict[str, Any] = {"servers": servers}
-    active = [d for d in time_daemons(record.section("time_services")) if d.active]
+    active = [d for d in time_daemons(record) if d.active]
     if active and all(d.daemon != "chrony" for d in active):
         unit = ", ".join(d.unit for d in active)
         return Finding(

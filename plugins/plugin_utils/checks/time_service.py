@@ -5,9 +5,12 @@ signatures. Two daemons steer the same clock against each other. Whether the rig
 what next_boot asks.
 
 Passes where exactly one of chrony, ntpd, ntpsec, openntpd, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l and timemaster runs
-and steers. What timemaster starts is one with it. `chronyd -x`, `phc2sys -E ntpshm`, and a ptp4l that steers its network card's
-clock (its default) are not counted. A daemon that runs outside its unit, by hand or in a container, is counted as any other:
-the kernel has one clock for all containers.
+and steers. What timemaster starts is one with it. A daemon that runs outside its unit, by hand or in a container, is counted as
+any other: the kernel has one clock for all containers.
+
+What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that steers its network card's clock (its default); a
+phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or
+`free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`. Inconclusive if a file of linuxptp decides that and was not read.
 
 What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
 chrony, or playbook skewgate.preflight.remediate.
@@ -25,15 +28,14 @@ from typing import Any
 
 from ..daemons import discover
 from ..daemons.common.daemon import TimeDaemon
-from ..daemons.common.first_correction import configuration_texts
 from ..daemons.common.strays import StrayDaemon, stray_daemons
-from ..daemons.common.units import time_daemons
+from ..daemons.common.units import FILES, idle_alone, time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
 
 NEEDS = ("time_services",)
-READS = ("ptp",)
+READS = FILES
 REMEDIABLE = True
 
 
@@ -55,9 +57,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     section = record.section("time_services")
     manager = section.get("manager")
     processes = section.get("processes") or []
-    daemons = time_daemons(section)
+    daemons = time_daemons(record)
     running = [d for d in daemons if d.steers_now and not _crashed(d, manager, processes)]
-    strays = stray_daemons(section, daemons)
+    strays = stray_daemons(record, daemons)
     steering: list[TimeDaemon | StrayDaemon] = [*running, *strays]
     seen = {
         "manager": manager,
@@ -81,10 +83,10 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             about=tuple(sorted(d.daemon for d in steering)),
             cause=f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
         )
-    if keep.daemon == "ptp4l" and not _software_time_stamps(record):
+    if isinstance(keep, TimeDaemon) and (why := idle_alone(discover()[keep.daemon], record)):
         return Finding(
             state="fail",
-            summary=f"{_name(keep)} steers the network card's clock, and nothing carries that over to the system clock",
+            summary=f"{_name(keep)} runs ({why}), and nothing steers the system clock",
             why=_WHY_NOTHING,
             remedy="Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock.",
             seen=seen,
@@ -110,12 +112,15 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
         )
     states = ", ".join(f"{d.unit}: {d.leaves_clock_alone or d.state}" for d in daemons)
     if idle := [d for d in daemons if d.leaves_clock_alone]:
+        others = [d for d in idle if not discover()[d.daemon].of_linuxptp]
         return Finding(
             state="fail",
             summary=f"no time daemon steers this clock ({states})",
             why=_WHY_NOTHING,
-            remedy=f"Let {idle[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: "
-            "fix the time of the container's host.",
+            remedy=f"Let {others[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: "
+            "fix the time of the container's host."
+            if others
+            else "Run chronyd beside it, or a phc2sys that steers the system clock (`phc2sys -a -r`).",
             seen=seen,
             keys=(Key.LEAVES_CLOCK_ALONE,),
             cause="the time daemon leaves the clock alone",
@@ -134,15 +139,6 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
         keys=(Key.NOT_RUNNING,),
         cause="the time daemon does not run",
     )
-
-
-def _software_time_stamps(record: Record) -> bool:
-    """Whether ptp4l steers the system clock itself: by its option -S, or `time_stamping software` in its file (ptp4l(8))."""
-    processes = record.section("time_services").get("processes") or []
-    if any(p["comm"] == "ptp4l" and "-S" in p["argv"] for p in processes):
-        return True
-    lines = [line.split() for text in configuration_texts(record, "ptp") for line in text.splitlines()]
-    return ["time_stamping", "software"] in [words[:2] for words in lines]
 
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from ..model.record import Record
 from .common.daemon import Daemon, FirstCorrection
+from .common.options import options
 
 
 def _is_behind(daemon: str, time_services: Mapping[str, Any]) -> bool:
@@ -27,6 +29,12 @@ def _is_behind(daemon: str, time_services: Mapping[str, Any]) -> bool:
     return False
 
 
+def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
+    """``-w`` only asks the servers (networking/ntpd.c)."""
+    only_asks = ("-w", "") in options(process["argv"][1:], "dqNwnI:p:k:lS:")
+    return "BusyBox's ntpd only asks its servers (-w)" if only_asks else ""
+
+
 DAEMON = Daemon(
     name="busybox ntpd",
     units=("busybox-ntpd",),
@@ -36,4 +44,5 @@ DAEMON = Daemon(
     not_asked_because="has no way to ask it",
     # STEP_THRESHOLD in BusyBox's ntpd.c.
     first_correction=FirstCorrection(1.0, "it steps the clock beyond 1 s"),
+    leaves_clock_alone=_leaves_clock_alone,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
+from typing import Any
 
 from ..boundary.text import finite
 from ..chrony.chronyc import (
@@ -30,6 +30,7 @@ from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
 from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
+from .common.options import options
 from .common.synchronisation import (
     STALE_AFTER_INTERVALS,
     Advice,
@@ -41,6 +42,9 @@ from .common.synchronisation import (
     Unfit,
     root_error,
 )
+
+LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"
+"""getopt's in chrony's main.c."""
 
 ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
@@ -255,9 +259,9 @@ def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # 
     return FirstCorrection(NEVER, "it only slews the clock: no makestep")
 
 
-def _leaves_clock_alone(arguments: Sequence[str]) -> str:
+def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
     """``chronyd -x`` does not control the system clock (chronyd(8))."""
-    return "chronyd runs with -x" if any(re.match("-[46dmnqrRsU]*x", word) for word in arguments) else ""
+    return "chronyd runs with -x" if ("-x", "") in options(process["argv"][1:], LETTERS) else ""
 
 
 DAEMON = Daemon(

@@ -25,4 +25,5 @@ DAEMON = Daemon(
     first_correction=ntp_conf.first_correction,
     let_it_step=ntp_conf.LET_IT_STEP,
     keep_it_running=ntp_conf.KEEP_IT_RUNNING,
+    leaves_clock_alone=ntp_conf.leaves_clock_alone,
 )

@@ -1,16 +1,37 @@
-"""linuxptp's phc2sys: it carries ptp4l's time from the network card to the system clock. It can't be asked, but ptp4l can."""
+"""linuxptp's phc2sys: it carries ptp4l's time from the network card to the system clock, or the other way round.
+
+It can't be asked, but ptp4l can.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
+from ..model.record import Record
 from .common import pmc
 from .common.daemon import Daemon
+from .common.linuxptp import FEEDS, given, settings
+from .common.options import options
+
+LETTERS = "arc:d:f:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvh"
+"""getopt's in phc2sys.c."""
 
 
-def _leaves_clock_alone(arguments: Sequence[str]) -> str:
-    """``phc2sys -E ntpshm`` hands its readings to another daemon (phc2sys(8))."""
-    return "phc2sys only feeds another daemon (-E ntpshm)" if "ntpshm" in " ".join(arguments) else ""
+def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
+    """By its direction and its servo (phc2sys(8)): by default it steers the system clock, with ``-a`` only if ``-r`` is there.
+
+    Newer versions take ``-c`` several times.
+    """
+    read = options(process["argv"][1:], LETTERS)
+    sinks = [value for option, value in read if option == "-c"]
+    if ("-a", "") in read:
+        if ("-r", "") not in read:
+            return "phc2sys steers network cards' clocks alone (-a without -r)"
+    elif sinks and "clock_realtime" not in map(str.lower, sinks):
+        return f"phc2sys steers the clock of {', '.join(sinks)} (-c), not the system clock"
+    servo = given(read, "clock_servo", "-E") or settings(process, read, record).get("clock_servo")
+    return f"phc2sys only feeds another daemon (clock_servo {servo})" if servo in FEEDS else ""
 
 
 DAEMON = Daemon(

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
+from ..model.record import Record
 from .common import pmc
 from .common.daemon import Daemon
+from .common.linuxptp import FEEDS, given, is_on, settings
+from .common.options import options
+
+LETTERS = "AEP246HSLf:i:p:sl:mqvh"
+"""getopt's in ptp4l.c."""
+
+_STAMPS = {"-S": "software", "-H": "hardware", "-L": "legacy"}
 
 
-def _leaves_clock_alone(arguments: Sequence[str]) -> str:
-    """By default it stamps in the network card and steers the card's clock; by ``-S`` in software, and the system clock."""
-    return "" if "-S" in arguments else "ptp4l steers the network card's clock"
+def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
+    """It steers the system clock only with time stamps in software, and neither ``free_running`` nor for another daemon.
+
+    By default it stamps in the network card and steers the card's clock (ptp4l(8); clock.c, clock_create).
+    """
+    read = [
+        ("--time_stamping", _STAMPS[option]) if option in _STAMPS else (option, value)
+        for option, value in options(process["argv"][1:], LETTERS)
+    ]
+    arguments = {
+        name: value for name in ("time_stamping", "free_running", "clock_servo") if (value := given(read, name))
+    }
+    return _reason(arguments) or _reason({"time_stamping": "hardware", **settings(process, read, record), **arguments})
+
+
+def _reason(found: Mapping[str, str]) -> str:
+    if is_on(found.get("free_running")):
+        return "ptp4l steers no clock (free_running)"
+    if (servo := found.get("clock_servo")) in FEEDS:
+        return f"ptp4l only feeds another daemon (clock_servo {servo})"
+    return "ptp4l steers the network card's clock" if found.get("time_stamping", "software") != "software" else ""
 
 
 DAEMON = Daemon(
@@ -22,7 +49,7 @@ DAEMON = Daemon(
     ask=pmc.synchronisation,
     first_correction=pmc.FIRST_CORRECTION,
     leaves_clock_alone=_leaves_clock_alone,
-    # By `time_stamping software` in its file it steers the system clock too, which its arguments do not show.
+    # Alone, it is the node's only way to the time: what lacks is phc2sys.
     counts_alone=True,
     of_linuxptp=True,
 )

@@ -106,7 +106,7 @@ class _Planner(Planned):
             self.platform = distribution(self.record.section("platform"))
         except UnknownDistributionError as unknown:
             raise RefusedError(str(unknown)) from unknown
-        daemons = time_daemons(self.record.section("time_services"))
+        daemons = time_daemons(self.record)
         self._refuse_what_is_no_units_fault(daemons)
         if units := self._other_daemon_is_fine(daemons):
             return self._only_units(*units)
@@ -115,15 +115,14 @@ class _Planner(Planned):
     # What the role can't or must not fix.
 
     def _refuse_what_is_no_units_fault(self, daemons: Sequence[TimeDaemon]) -> None:
-        services = self.record.section("time_services")
-        at_fault = [f"{stray.name}: {stray.stop}" for stray in stray_daemons(services, daemons)]
+        at_fault = [f"{stray.name}: {stray.stop}" for stray in stray_daemons(self.record, daemons)]
         if at_fault:
             raise RefusedError(
                 f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
             )
         if ptp := [d.unit for d in daemons if discover()[d.daemon].of_linuxptp and (d.active or d.enabled)]:
             said = self.findings.get("time_service", {}).get("remedy") or "Fix PTP by hand."
-            raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which chrony would fight. {said}")
+            raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which the role does not change. {said}")
         if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
             raise RefusedError(
                 f"{idle[0].unit} is told to leave the clock alone ({idle[0].leaves_clock_alone}), as in a container. Take that "

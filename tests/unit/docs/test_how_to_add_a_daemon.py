@@ -30,7 +30,7 @@ def taken(tmp_path: Path) -> Iterator[Record]:
 
 def test_its_unit_and_its_process_are_its_own(taken: Record) -> None:
     assert daemons.daemons_by_unit()["connman"] is daemons.daemons_by_process()["connmand"]
-    (found,) = time_daemons(taken.section("time_services"))
+    (found,) = time_daemons(taken)
     assert (found.daemon, found.steers_now) == ("connman", True)
     assert first_correction(found, taken).steps_beyond_s == 0.128
 

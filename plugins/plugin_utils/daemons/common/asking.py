@@ -13,12 +13,11 @@ from .units import time_daemons
 
 def steering_daemon(record: Record) -> TimeDaemon | None:
     """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
-    section = record.section("time_services")
-    known = time_daemons(section)
+    known = time_daemons(record)
     steering = [d for d in known if d.steers_now]
     steering = steering or [
         TimeDaemon(daemon=stray.daemon, unit=stray.name, active=True, enabled=False, state="")
-        for stray in stray_daemons(section, known)
+        for stray in stray_daemons(record, known)
     ]
     return min(steering, key=lambda d: d.daemon != "chrony", default=None)
 
@@ -45,7 +44,7 @@ def without_daemon(record: Record, what: str) -> Finding | None:
     """The finding of a check of a daemon's ``what`` (sources, state) where none steers the clock; None where one does."""
     if steering_daemon(record) is not None:
         return None
-    idle = [d for d in time_daemons(record.section("time_services")) if d.active]
+    idle = [d for d in time_daemons(record) if d.active]
     leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
     return follows_from(
         "time_service",

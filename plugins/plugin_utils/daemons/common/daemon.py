@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,9 @@ class Daemon:
     ``ask``: what it says of itself; None if it can't be asked: then ``not_asked_because`` goes on after its name.
     ``first_correction``: what it does right after its start with a clock that is off, always or by the evidence; None: not known.
     ``let_it_step``, ``keep_it_running``: what to do if it would only slew, or would exit.
-    ``leaves_clock_alone``: why a process with these arguments (the program's name left out) moves no system clock; empty if it
-    does, or may. ``counts_alone``: its unit counts as one that steers even then, as long as no other daemon does.
+    ``leaves_clock_alone``: why a process of the evidence moves no system clock, by its arguments and by its files in the record;
+    empty if it does, or may. It raises MissingEvidenceError if a file decides that and was not read. ``counts_alone``: its unit
+    counts as one that steers even then, as long as no other daemon does.
     ``of_linuxptp``: a part of a node's set-up for PTP, which the remediation leaves alone.
     """
 
@@ -99,7 +100,7 @@ class Daemon:
     first_correction: FirstCorrection | Callable[[Record, TimeDaemon], FirstCorrection] | None = None
     let_it_step: str = "Let the daemon step the clock at its start, as its manual says."
     keep_it_running: str = "Let the daemon accept any error of the clock at its start, as its manual says."
-    leaves_clock_alone: Callable[[Sequence[str]], str] | None = None
+    leaves_clock_alone: Callable[[Mapping[str, Any], Record], str] | None = None
     counts_alone: bool = False
     of_linuxptp: bool = False
 

@@ -1,8 +1,10 @@
-"""How ntpd first corrects the clock, by ntp.conf and its options: the same for NTP's and NTPsec's."""
+"""Whether and how ntpd corrects the clock, by ntp.conf and its options: the same for NTP's and NTPsec's."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ...model.record import Record
 from .daemon import NEVER, FirstCorrection, TimeDaemon
@@ -10,6 +12,20 @@ from .first_correction import arguments, configuration_lines, has_option
 
 LET_IT_STEP = "Let the daemon step the clock at its start: ntpd without -x and `tinker step 0`, with -g."
 KEEP_IT_RUNNING = "Start ntpd with -g."
+
+
+def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
+    """``disable ntp`` in ntp.conf switches the discipline of the clock off (ntp.conf(5)); of several lines the last one counts.
+
+    A file that was not shown is taken for one without it: then the daemon counts as one that steers.
+    """
+    shown = record.evidence.get("ntpd") or {}
+    if process.get("contained") or not shown.get("present"):
+        return ""
+    texts = [str(file["text"]) for file in (shown.get("config") or {}).get("files") or []]
+    lines = [line.partition("#")[0].split() for text in texts for line in text.splitlines()]
+    said = [words[0] for words in lines if words[:1] in (["disable"], ["enable"]) and "ntp" in words[1:]]
+    return "ntpd disciplines no clock (disable ntp)" if said[-1:] == ["disable"] else ""
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from ...model.record import Record
 from .. import daemons_by_process, discover
 from .daemon import TimeDaemon
 from .units import leaves_clock_alone
@@ -43,8 +43,9 @@ class StrayDaemon:
         return f"kill {self.pid}, and take it out of what starts it"
 
 
-def stray_daemons(section: Mapping[str, Any], daemons: Sequence[TimeDaemon]) -> list[StrayDaemon]:
+def stray_daemons(record: Record, daemons: Sequence[TimeDaemon]) -> list[StrayDaemon]:
     """Those that steer the clock now, from the section ``time_services``; one for each program and cgroup: daemons fork."""
+    section = record.section("time_services")
     known = {d.unit for d in daemons}
     units = [unit for unit in section["units"] if unit["unit"] in known]
     names = {name for unit in units for name in (unit["unit"], *(unit.get("names") or []))}
@@ -53,12 +54,12 @@ def stray_daemons(section: Mapping[str, Any], daemons: Sequence[TimeDaemon]) -> 
     strays: dict[tuple[str, str | None], StrayDaemon] = {}
     for process in section.get("processes") or []:
         kind, cgroup = daemons_by_process().get(process["comm"]), process.get("cgroup")
-        if kind is None or process["pid"] in main_pids or leaves_clock_alone(process):
+        if kind is None or process["pid"] in main_pids:
             continue
         if cgroup and cgroup != "/" and (section.get("manager") == "systemd" or _CONTAINER.search(cgroup)):
             own = bool(names & set(cgroup.split("/")))
         else:  # it does not tell whose the process is
             own = any(kinds[name].may_be(process) for name in active)
-        if not own:
+        if not own and not leaves_clock_alone(process, record):
             strays.setdefault((kind.name, cgroup), StrayDaemon(kind.name, process["pid"], process["comm"], cgroup))
     return list(strays.values())

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...model.record import MissingEvidenceError
+from ...model.record import MissingEvidenceError, Record
 from .. import daemons_by_process, daemons_by_unit, discover
 from .daemon import Daemon, TimeDaemon
 
 ENABLED_STATES = ("enabled", "enabled-runtime", "static", "generated")
 RUNNING_STATES = ("active", "activating", "reloading")
 
+FILES = ("ntpd", "ptp")
+"""The sections whose files say whether a daemon that runs steers the clock: a check that asks for the daemons reads them."""
 
-def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
-    """All that are installed, from the evidence's section ``time_services``.
 
-    Raises MissingEvidenceError where the service manager did not tell.
+def time_daemons(record: Record) -> list[TimeDaemon]:
+    """All that are installed, from the evidence's section ``time_services``, and from FILES what they do.
+
+    Raises MissingEvidenceError where the service manager did not tell, or a file decides what one does and was not read.
     """
+    time_services = record.section("time_services")
     units = time_services["units"]
     if "error" in units:
         raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}", "time_services")
-    processes = time_services.get("processes") or []
     found: dict[str, TimeDaemon] = {}
     for unit in units:
         kind = _kind(unit, time_services)
@@ -40,9 +43,9 @@ def time_daemons(time_services: Mapping[str, Any]) -> list[TimeDaemon]:
             enabled=enabled,
             until_reboot=unit["unit_file_state"] == "enabled-runtime",
             state=f"{unit['active_state']}/{unit['sub_state']}, {unit['unit_file_state']}",
-            leaves_clock_alone=_leaves_clock_alone(kind, unit, processes) if active else "",
+            leaves_clock_alone=_leaves_clock_alone(kind, unit, record) if active else "",
         )
-    return _with_idle_beside_others(list(found.values()), processes)
+    return _with_idle_beside_others(list(found.values()), record)
 
 
 def _kind(unit: Mapping[str, Any], time_services: Mapping[str, Any]) -> Daemon | None:
@@ -57,21 +60,30 @@ def _kind(unit: Mapping[str, Any], time_services: Mapping[str, Any]) -> Daemon |
     return next(behind, kind)
 
 
-def _with_idle_beside_others(daemons: list[TimeDaemon], processes: Sequence[Mapping[str, Any]]) -> list[TimeDaemon]:
+def _with_idle_beside_others(daemons: list[TimeDaemon], record: Record) -> list[TimeDaemon]:
     """Beside a daemon that steers, one that counts alone leaves the clock alone, unless one of its processes moves it.
 
     By default ptp4l steers the network card's clock, which phc2sys or chronyd then follows (ptp4l(8)).
     """
-    idle = {}
-    for kind in discover().values():
-        if (
-            kind.counts_alone
-            and kind.leaves_clock_alone
-            and any(d.steers_now for d in daemons if d.daemon != kind.name)
-        ):
-            reasons = [leaves_clock_alone(p) for p in processes if p["comm"] in kind.processes]
-            idle[kind.name] = kind.leaves_clock_alone([]) if all(reasons) else ""
+    idle = {
+        kind.name: idle_alone(kind, record)
+        for kind in discover().values()
+        if kind.counts_alone and any(d.steers_now for d in daemons if d.daemon != kind.name)
+    }
     return [replace(d, leaves_clock_alone=d.leaves_clock_alone or idle.get(d.daemon, "")) for d in daemons]
+
+
+def idle_alone(kind: Daemon, record: Record) -> str:
+    """Why a daemon that counts alone moves no system clock with any of its processes; empty if it does, or is no such daemon.
+
+    Where no process is shown it is judged as one without arguments.
+    """
+    if not kind.counts_alone:
+        return ""
+    processes = record.section("time_services").get("processes") or []
+    own = [p for p in processes if p["comm"] in kind.processes] or [{"comm": kind.processes[0], "argv": []}]
+    reasons = [leaves_clock_alone(process, record) for process in own]
+    return ", ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
 def _stem(unit: str) -> str:
@@ -79,19 +91,20 @@ def _stem(unit: str) -> str:
     return re.sub(r"(@[^.]*)?\.service$", "", unit)
 
 
-def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], processes: Sequence[Mapping[str, Any]]) -> str:
+def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], record: Record) -> str:
     """Why a daemon that runs moves no clock; empty if it does, or nothing is known."""
-    if kind.counts_alone:
+    if kind.counts_alone or kind.leaves_clock_alone is None:
         return ""
-    own = [p for p in processes if p["comm"] in kind.processes and any(p["argv"])]
+    processes = record.section("time_services").get("processes") or []
+    own = [p for p in processes if kind.may_be(p) and any(p["argv"])]
     # OpenRC tells no main process. Then a command line counts only where it is the only one.
     shown = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
-    return leaves_clock_alone(shown[0]) if shown else ""
+    return kind.leaves_clock_alone(shown[0], record) if shown else ""
 
 
-def leaves_clock_alone(process: Mapping[str, Any]) -> str:
-    """Why this process moves no system clock, by its own command line; empty if it does, or may."""
+def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
+    """Why this process moves no system clock, by its arguments and files; empty if it does, or may."""
     kind = daemons_by_process().get(process["comm"])
     if kind is None or kind.leaves_clock_alone is None:
         return ""
-    return kind.leaves_clock_alone(process["argv"][1:])
+    return kind.leaves_clock_alone(process, record)

@@ -85,6 +85,19 @@ PASSING = {  # the units, the processes, and who steers the clock
         ],
         "phc2sys.service",
     ),
+    "a phc2sys that gives the card the system's time": (
+        [CHRONY_UNIT, unit("phc2sys@eth0.service", main_pid=511), unit("ptp4l@eth0.service", main_pid=510)],
+        [
+            process("phc2sys", "/system.slice/phc2sys@eth0.service", "phc2sys -s CLOCK_REALTIME -c eth0 -w", pid=511),
+            process("ptp4l", "/system.slice/ptp4l@eth0.service", "ptp4l -i eth0", pid=510),
+        ],
+        "chrony.service",
+    ),
+    "a phc2sys in a unit of another name that does the same": (
+        [CHRONY_UNIT],
+        [process("phc2sys", "/system.slice/grandmaster.service", "phc2sys -a -m")],
+        "chrony.service",
+    ),
     "chrony beside a ptp4l that steers its card": (
         [CHRONY_UNIT],
         [process("ptp4l", "/system.slice/system-ptp4l.slice/ptp4l@eth0.service", "ptp4l -i eth0")],
@@ -160,6 +173,13 @@ FAILING = {  # the units, the processes, the key and whom it is about, what is s
         (Key.SEVERAL, ("chrony", "systemd-timesyncd")),
         [" 2 ", "systemd-timesyncd.service, chrony.service"],
         ["chrony.service: systemctl disable --now systemd-timesyncd.service"],
+    ),
+    "a phc2sys that steers a card alone": (
+        [unit("phc2sys.service", main_pid=511)],
+        [process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s CLOCK_REALTIME -c eth0 -w", pid=511)],
+        (Key.LEAVES_CLOCK_ALONE, ()),
+        ["phc2sys.service: phc2sys steers the clock of eth0"],
+        ["chronyd", "phc2sys -a -r"],
     ),
     "ntpd beside phc2sys": (
         [NTPD, unit("phc2sys.service", main_pid=511)],
@@ -299,3 +319,17 @@ def test_whether_a_ptp4l_moves_the_system_clock_is_not_told_by_half_of_its_confi
     unread = [{"path": "/etc/linuxptp/ptp4l.conf", "error": "it is larger than 262144 bytes", "kind": "other"}]
     with pytest.raises(MissingEvidenceError):  # which the framework makes inconclusive
         finding_of(time_service, record(time_services=services, ptp={"config": {"files": [], "unread": unread}}))
+
+
+def test_a_file_that_decides_and_was_not_read_is_no_pass():
+    unread = {"files": [], "unread": [{"path": "/etc/p.conf", "error": "Permission denied", "kind": "denied"}]}
+    services = time_services(
+        CHRONY_UNIT,
+        unit("phc2sys.service", main_pid=511),
+        processes=[process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -a -r -f /etc/p.conf", pid=511)],
+    )
+    with pytest.raises(MissingEvidenceError, match="could not tell"):
+        finding_of(time_service, record(time_services=services, ptp={"present": True, "config": unread}))
+    fed = {"files": [{"path": "/etc/p.conf", "text": "[global]\nclock_servo ntpshm\n"}]}
+    finding = finding_of(time_service, record(time_services=services, ptp={"present": True, "config": fed}))
+    assert (finding.state, finding.seen["competing"]) == ("pass", [])

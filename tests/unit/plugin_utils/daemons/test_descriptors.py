@@ -103,7 +103,7 @@ DAEMON = Daemon(
     name="sundial",
     units=("sundial", "sundiald"),
     processes=("sundiald",),
-    leaves_clock_alone=lambda arguments: "it is night" if "--night" in arguments else "",
+    leaves_clock_alone=lambda process, record: "it is night" if "--night" in process["argv"] else "",
 )
 """
 
@@ -125,11 +125,10 @@ def test_a_new_file_is_a_new_daemon(option, steers):
         "cgroup": "/user.slice/x.scope",
     }
     services = time_services(unit("sundiald.service"), processes=[process])
-    (found,) = time_daemons(services)
+    (found,) = time_daemons(Record(record(time_services=services)))
     assert (found.daemon, found.steers_now) == ("sundial", steers)
-    assert [stray.daemon for stray in stray_daemons(time_services() | {"processes": [process]}, [])] == [
-        "sundial"
-    ] * steers
+    by_hand = Record(record(time_services=time_services(processes=[process])))
+    assert [stray.daemon for stray in stray_daemons(by_hand, [])] == ["sundial"] * steers
     taken = Record(record(time_services=services))
     with pytest.raises(
         CannotBeAskedError if steers else MissingEvidenceError, match="sundial" if steers else "no time daemon"

@@ -16,8 +16,9 @@ from tests.builders import chrony, record, time_services, unit
 def first(daemon, **sections):
     """What the daemon of this unit does first, on a node that shows these sections beside the units."""
     services = time_services(unit(daemon))
-    (found,) = time_daemons(services)
-    return first_correction(found, Record(record(time_services=services, **sections)))
+    taken = Record(record(time_services=services, **sections))
+    (found,) = time_daemons(taken)
+    return first_correction(found, taken)
 
 
 @pytest.mark.parametrize("unit_name", ["htpdate.service", "ptpd.service"])
@@ -49,8 +50,8 @@ def test_a_configuration_of_which_a_file_was_not_read_is_not_judged_by_the_rest(
         "contained": False,
     }
     services = time_services(unit(unit_name, main_pid=7), processes=[runs])
-    (daemon,) = time_daemons(services)
     of_node = Record(record(time_services=services, **{section: {"present": True, "config": config}}))
+    (daemon,) = time_daemons(of_node)
     if is_judged:
         assert first_correction(daemon, of_node).words
     else:

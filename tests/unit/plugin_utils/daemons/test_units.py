@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import time_daemons
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.builders import CHRONY_UNIT, time_services, unit
+from tests.builders import CHRONY_UNIT, record, time_services, unit
 
 
 def only(*units):
-    (found,) = time_daemons(time_services(*units))
+    (found,) = of(*units)
     return found
 
 
@@ -84,15 +84,18 @@ def test_a_daemon_that_starts_at_boot_is_enabled_even_while_it_is_down(unit_file
 
 def test_what_systemd_did_not_tell_is_missing_evidence():
     with pytest.raises(MissingEvidenceError, match="systemctl: no answer within 5 s"):
-        time_daemons({"manager": "systemd", "units": {"error": "systemctl: no answer within 5 s"}})
+        time_daemons(
+            Record(record(time_services={"manager": "systemd", "units": {"error": "systemctl: no answer within 5 s"}}))
+        )
 
 
 def process(cmdline, pid=731, comm="chronyd"):
     return {"pid": pid, "comm": comm, "argv": cmdline.split()}
 
 
-def of(*units, processes, manager="systemd"):
-    return time_daemons(time_services(*units, manager=manager, processes=processes))
+def of(*units, processes=(), manager="systemd", **sections):
+    services = time_services(*units, manager=manager, processes=processes)
+    return time_daemons(Record(record(time_services=services, **sections)))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_busyboxs_ntpd_is_told_from_the_others(processes, daemon):
 
 
 PTP4L, PHC2SYS = unit("ptp4l@eth0.service", main_pid=8), unit("phc2sys@eth0.service", main_pid=9)
-PTP4L_RUNS = process("/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0", 8, "ptp4l")
+PTP4L_RUNS = process("/usr/sbin/ptp4l -i eth0", 8, "ptp4l")
 
 
 @pytest.mark.parametrize(
