@@ -13,6 +13,7 @@ from ..node.background import gather
 from ..node.files import MAX_FILE_BYTES, text_or_none
 from ..node.run import installed, run
 from ..node.systemd import commands, is_manager, show
+from ..node.wrappers import inner, options, program
 
 SYSTEM_CRONTABS = ("/etc/crontab", "/etc/cron.d/*")  # a user stands before the command
 USERS_CRONTABS = ("/var/spool/cron/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*")
@@ -28,13 +29,9 @@ MAX_TEXT = 200
 MAX_FOUND = 100
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
-# Words that a command may follow.
-LEADING = re.compile(
-    r"if|then|else|elif|while|until|do|!|\{|time|exec|eval|env|sudo|doas|nice|ionice|chrt|nohup|setsid|timeout|flock|chronic"
-    r"|busybox|xargs|su|runuser|(|ba|da|a|k|z)sh"
-)
-ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 SEPARATORS = set(";&|()\n")
+DUPLICATED = re.compile(r"\d?[<>]&[\d-]")  # 2>&1, whose & separates no commands
+RUN_WHAT_THEY_READ = {"at", "batch", "sh", "bash", "dash", "ash"}
 
 # What systemd-detect-virt would say of the DMI's vendor and product (systemd's src/basic/virt.c), where it is not there.
 DMI_ID = "/sys/class/dmi/id"
@@ -166,16 +163,22 @@ def moving_commands(line: str, nested: int = 0) -> list:
         raise ValueError(f"a line has more than {MAX_LINE} characters: {line[:MAX_TEXT]}")
     if nested > MAX_NESTED:  # each is read anew
         raise ValueError(f"a command is nested more than {MAX_NESTED} times: {line[:MAX_TEXT]}")
-    reader = shlex.shlex(line.replace("`", ";"), posix=True, punctuation_chars=";&|()")
+    line = DUPLICATED.sub(" ", line.replace("`", ";"))
+    reader = shlex.shlex(line, posix=True, punctuation_chars=";&|()")
     reader.whitespace_split = True
     try:
         words = list(reader)
     except ValueError:  # a quote that another line closes
         words = line.split()
-    found, command = [], []
+    found, command, said = [], [], ""
     for word in [*words, ";"]:
         if set(word) <= SEPARATORS:
+            command = program(command)
             found += _moving(command, nested)
+            name = os.path.basename(command[0]) if command else ""
+            if said and name in RUN_WHAT_THEY_READ:
+                found += moving_commands(said, nested + 1)
+            said = " ".join(command[1:]) if word == "|" and name in ("echo", "printf") else ""
             command = []
         else:
             command.append(word)
@@ -184,59 +187,123 @@ def moving_commands(line: str, nested: int = 0) -> list:
 
 
 def _moving(words: list, nested: int) -> list:
-    """Of one command, in words."""
-    while words and ASSIGNMENT.match(words[0]):
-        words = words[1:]
+    """Of one command, in words, and of those that it runs."""
+    words = program(words)
     if not words:
         return []
-    name = os.path.basename(words[0])
-    if name in MOVERS:
-        return [" ".join(words)] if MOVERS[name](words[1:]) else []
-    if not LEADING.fullmatch(name):
-        return []
-    for position, word in enumerate(words[1:], 1):
-        if re.fullmatch(r"-[a-z]*c", word) and not name.endswith("nice"):  # of ionice it is the class
-            script = words[position + 1 : position + 2]
-            quoted = any(" " in part for part in script)  # systemctl show has lost the quotes
-            return moving_commands(" ".join(script if quoted else words[position + 1 :]), nested + 1)
-        if LEADING.fullmatch(os.path.basename(word)) or os.path.basename(word) in MOVERS:
-            return _moving(words[position:], nested)
-    return []
-
-
-def _flags(arguments: list) -> set:
-    """The letters of short options, and the long ones without their values."""
-    found: set = set()
-    for argument in arguments:
-        if argument.startswith("--"):
-            found.add(argument.partition("=")[0])
-        elif argument.startswith("-"):
-            found |= set(argument[1:])
+    arguments = MOVERS.get(os.path.basename(words[0]))
+    if arguments and arguments(words[1:]):
+        return [" ".join(words)]
+    found = []
+    for command in inner(words):
+        if isinstance(command, str):
+            found += moving_commands(command, nested + 1)
+            continue
+        if nested > MAX_NESTED:
+            raise ValueError(f"a command is nested more than {MAX_NESTED} times: {' '.join(words)[:MAX_TEXT]}")
+        found += _moving(command, nested + 1)
     return found
 
 
-def _with(*flags: str):
-    return lambda arguments: bool(_flags(arguments) & set(flags))
+def _read(arguments: list, values: str = "") -> tuple:
+    """The options' letters and long names, and what is no option; ``values`` are the letters of options with a value."""
+    flags: set = set()
+    operands, at = [], 0
+    while at < len(arguments):
+        after, given = options(arguments, at, values)
+        flags |= {name if name.startswith("--") else name[1:] for name in given}
+        if after == at:
+            operands.append(arguments[at])
+            after += 1
+        at = after
+    return flags, operands
+
+
+def _with(flags: str, values: str = "", long: str = ""):
+    """It moves the clock with one of these options; a long one may be cut, as getopt_long(3) allows."""
+    return lambda arguments: _has(_read(arguments, values)[0], flags, long)
+
+
+def _without(flags: str, values: str = "", long: str = ""):
+    """It moves the clock unless one of these options is there."""
+    return lambda arguments: not _has(_read(arguments, values)[0], flags, long)
+
+
+def _has(given: set, flags: str, long: str = "") -> bool:
+    cut = [flag for flag in given if flag.startswith("--") and len(flag) > 3]
+    return bool(given & set(flags)) or any(f"--{name}".startswith(flag) for flag in cut for name in long.split())
+
+
+def _date(arguments: list) -> bool:
+    """``-s``, or a time instead of a format: ``112820002026.30``, and BusyBox's ``2026.11.28-20:00:30`` and ``@1795900000``.
+
+    With -d, -f and -r it only shows one.
+    """
+    flags, operands = _read([word for word in arguments if not word.startswith("-I")], "drfsD")
+    if _has(flags, "s", "set"):
+        return True
+    if _has(flags, "drf", "date reference file"):
+        return False
+    return any(re.fullmatch(r"@?\d[\d.: -]{3,}", operand) for operand in operands)
+
+
+def _chronyc(arguments: list) -> bool:
+    words = " ".join(arguments).split()
+    return bool({"makestep", "settime", "doffset", "dfreq"} & set(words)) and "help" not in words
+
+
+def _phc_ctl(arguments: list) -> bool:
+    """Of the system clock: ``set``, ``adj`` and ``freq PPB`` (phc_ctl(8))."""
+    operands = [word for word in arguments if not re.match("-[a-zA-Z]", word)]
+    sets = {"set", "adj"} & set(operands) or re.search(r"\bfreq;? -?\d", " ".join(operands))
+    return "CLOCK_REALTIME" in operands and bool(sets)
+
+
+def _tickadj(arguments: list) -> bool:
+    flags, operands = _read(arguments, "at")
+    return bool(flags & {"a", "t"} or operands)
 
 
 # Which arguments make each of them move the clock, by its manual.
+_NTPDATE = _without("qd", "aekoptU")  # -q only asks, -d only tries
+_SNTP = _with("sS", "abBcDgkKlMot", "step slew")
+_PTPD = _without("nhHvkK", "ciMl", "noadjust help version")
 MOVERS = {
-    "ntpdate": lambda arguments: not _flags(arguments) & {"q", "d"},  # -q only asks, -d only tries
-    "ntpdate-debian": lambda arguments: not _flags(arguments) & {"q", "d"},
-    "ntpd": _with("q", "--quit"),
-    "sntp": _with("s", "S", "--step", "--slew"),
-    "ntpdig": _with("s", "S", "--step", "--slew"),
-    "rdate": lambda arguments: "p" not in _flags(arguments) or "s" in _flags(arguments),
-    "htpdate": _with("a", "s", "D"),
-    "tlsdate": lambda arguments: not _flags(arguments) & {"n", "--dont-set-clock"},
-    "chronyd": _with("q"),  # -Q only prints
-    "chronyc": lambda arguments: "makestep" in " ".join(arguments).split(),
-    "hwclock": _with("s", "--hctosys"),
-    "date": lambda arguments: any(re.match(r"-[uR]*s|--set", argument) for argument in arguments),
-    "timedatectl": lambda arguments: "set-time" in arguments,
+    "ntpdate": _NTPDATE,
+    "ntpdate-debian": _NTPDATE,
+    "ntpsec-ntpdate": _NTPDATE,
+    # BusyBox's with -w only asks.
+    "ntpd": lambda arguments: _has(flags := _read(arguments, "cfikIlprstuUvVS")[0], "q", "quit") and "w" not in flags,
+    "sntp": _SNTP,
+    "ntpdig": _SNTP,
+    "ntpsec-ntpdig": _SNTP,
+    "msntp": _with("ra", "cdefgil"),
+    "ntpclient": _with("sl", "cfghipq"),
+    "rdate": lambda arguments: "p" not in (flags := _read(arguments, "ot")[0]) or "s" in flags,
+    "netdate": bool,
+    "htpdate": _with("asDx", "fimMnpPu"),
+    "tlsdate": _without("n", "HpPCxj", "dont-set-clock"),
+    "ptpd": _PTPD,
+    "ptpd2": _PTPD,
+    "chronyd": lambda arguments: (
+        "q" in (flags := _read(arguments, "fFlLPtu")[0]) and "x" not in flags
+    ),  # -Q only prints
+    "chronyc": _chronyc,
+    "hwclock": _with("s", "f", "hctosys"),
+    "clock": _with("s", "f", "hctosys"),
+    "fake-hwclock": lambda arguments: arguments[:1] == ["load"],
+    "swclock": lambda arguments: bool(arguments) and not _has(_read(arguments)[0], "s", "save"),
+    "date": _date,
+    "timedatectl": lambda arguments: "set-time" in arguments or "--adjust-system-clock" in arguments,
+    "adjtimex": _with("tfosa", "tfosTmeShu", "tick frequency offset singleshot adjust"),
+    "ntptime": _with("fo", "efmosTt"),
+    "tickadj": _tickadj,
+    "phc_ctl": _phc_ctl,
+    "net": lambda arguments: _read(arguments, "dIpwUWnslSk")[1][:2] == ["time", "set"],
     "vmware-toolbox-cmd": lambda arguments: arguments[:2] == ["timesync", "enable"],
+    "VBoxService": _with("", "", "timesync-set-start"),
 }
-MOVERS_NAMES = re.compile("|".join(map(re.escape, MOVERS)))
+MOVERS_NAMES = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(MOVERS, key=len, reverse=True)))})(?![\w-])")
 
 
 def _timers(timeout_s: float):

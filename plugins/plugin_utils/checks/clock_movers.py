@@ -4,7 +4,8 @@ A time daemon corrects the clock by what it has measured of it. A hypervisor's g
 clock spoils each of these measurements, and brings in a time that nobody checks: the host's, or that of one server.
 
 Passes where nothing was found that sets the clock. Fails where VMware's periodic synchronisation is on, where VBoxService
-runs with its time synchronisation, and where a line of cron or a timer runs ntpdate, `chronyd -q`, `date -s` and the like.
+runs with its time synchronisation, and where a line of cron or a timer runs ntpdate, `chronyd -q`, `date -s` and the like,
+also by way of sudo, nsenter, `docker exec` and other commands that run a command. A script that such a line calls is not read.
 Inconclusive where VMware's tools run and did not tell. Users' crontabs, which only root may read, are named where they were
 not.
 
