@@ -41,6 +41,7 @@ def process(*argv: str, comm: str = "", exe: str | None = None, pid: int = 0) ->
         "exe": exe,
         "cgroup": None,
         "contained": False,
+        "may_set_clock": None,
     }
 
 

@@ -197,8 +197,12 @@ evidence:
           C(unit), C(names) (aliases), C(load_state), C(active_state), C(sub_state), C(unit_file_state) and C(main_pid);
           OpenRC's services are described in the same words.
         - C(processes) are the time daemons that run, each with C(pid), C(comm), C(argv) (its arguments, the program's name
-          first), C(exe) (the program's path), C(cgroup) and C(contained), whether it runs in a container. Those of ordinary
-          users are left out.
+          first), C(exe) (the program's path), C(cgroup), C(contained), whether it runs in a container, and
+          C(may_set_clock), whether the kernel lets it set the clock (CAP_SYS_TIME in the node's user namespace). Those of
+          ordinary users are left out.
+        - C(may_set_clock) are other processes that the kernel lets set the clock. C(given) are those that hold CAP_SYS_TIME and
+          not CAP_SYS_ADMIN, by name, each with C(comm), the first one's C(pid) and C(cgroup), and how many C(processes) there
+          are. C(privileged) are the names of those that hold both. The kernel's threads, and this run, are left out.
       type: dict
       returned: when asked for
     chrony:
@@ -365,6 +369,10 @@ class Run:
         """The time daemons that run (``processes.Running``)."""
         return self._processes().time_daemons
 
+    def may_set_clock(self) -> dict:
+        """Who else may set the clock (``processes.Running``)."""
+        return self._processes().may_set_clock
+
     def cluster(self) -> list:
         """The processes of a cluster (``processes.Running``)."""
         return self._processes().cluster
@@ -406,7 +414,7 @@ PROBES = {
     "timesyncd": _of_daemon(timesyncd),
     "ptp": _of_daemon(ptp),
     "time_services": (
-        lambda run: time_services.collect(run.busy_s, run.units(), run.time_daemons()),
+        lambda run: time_services.collect(run.busy_s, run.units(), run.time_daemons(), run.may_set_clock()),
         lambda run: run.busy_s + 3,
     ),
     "boot": (lambda run: boot.collect(run.units()), lambda run: run.busy_s + 3),

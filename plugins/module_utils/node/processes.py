@@ -12,23 +12,31 @@ from .names import CLUSTER_PROCESSES, DAEMON_PROCESSES, KUBELET_PROCESS, MOVER_P
 
 TIME = {*DAEMON_PROCESSES, *MOVER_PROCESSES}
 CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
+KNOWN = TIME | CLUSTER
 
 CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
 MAX_TIME_DAEMONS = 256
+MAX_HOLDERS = 200
+"""Of names of processes that may set the clock."""
+# Linux, include/uapi/linux/capability.h
+CAP_SYS_ADMIN = 21
+CAP_SYS_TIME = 25
 
 
 class Running(NamedTuple):
     """What runs on the node, as far as a probe asks for it.
 
-    ``time_daemons``: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained"}]``, by pid. ``exe`` is the program's path, by which
-    BusyBox's ntpd is known; None where another user may not see it. ``contained``: it runs in a container of this node, so that
-    its paths and its commands are not the node's.
+    ``time_daemons``: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained", "may_set_clock"}]``, by pid. ``exe`` is the
+    program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it runs in a
+    container of this node, so that its paths and its commands are not the node's. ``may_set_clock``: the kernel lets it.
     ``cluster``: ``[(pid, comm, argv)]`` of kubelets and of CLUSTER_PROCESSES, whoever's they are, by pid.
+    ``may_set_clock``: what else the kernel lets set the clock, as ``_Holders`` has it.
     """
 
     time_daemons: list
     cluster: list
+    may_set_clock: dict
 
 
 def scan(proc: str = "/proc") -> Running:
@@ -39,14 +47,21 @@ def scan(proc: str = "/proc") -> Running:
     Raises ValueError where there are more time daemons, or one has more arguments, than could be handed out as a whole.
     """
     own_processes = _link(f"{proc}/self/ns/pid")
-    running = Running([], [])
-    for pid, comm, argv in _called({*TIME, *CLUSTER}, proc):
+    holders = _Holders(proc)
+    running = Running([], [], {})
+    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+        place = f"{proc}/{pid}"
+        try:
+            status = _read(f"{place}/status")
+            comm = status[len("Name:\t") : status.index("\n")]
+            if comm not in KNOWN:
+                holders.add(pid, comm, status)
+                continue
+            argv = _read(f"{place}/cmdline").rstrip("\0").split("\0")
+        except (OSError, ValueError):  # it has ended meanwhile
+            continue
         if comm in CLUSTER:
             running.cluster.append((pid, comm, argv))
-            continue
-        try:
-            status = _read(f"{proc}/{pid}/status")
-        except OSError:  # it has ended meanwhile
             continue
         if not _is_systems(status) or "\nState:\tZ" in status or argv == [""] or _prints_and_ends(comm, argv):
             continue
@@ -55,7 +70,6 @@ def scan(proc: str = "/proc") -> Running:
                 raise ValueError(f"the command line of {comm} (pid {pid}) is longer than {MAX_BYTES} bytes")
             if len(running.time_daemons) == MAX_TIME_DAEMONS:
                 raise ValueError(f"more than {MAX_TIME_DAEMONS} time daemons run")
-            place = f"{proc}/{pid}"
             running.time_daemons.append(
                 {
                     "pid": pid,
@@ -64,20 +78,85 @@ def scan(proc: str = "/proc") -> Running:
                     "exe": _link(f"{place}/exe"),
                     "cgroup": _cgroup(place),
                     "contained": _link(f"{place}/ns/pid") not in (None, own_processes),
+                    "may_set_clock": _may_set_clock(status, place, holders.users),
                 }
             )
+    running.may_set_clock.update(holders.shown())
     return running
 
 
-def _called(names: set, proc: str):
-    """The processes that are called one of ``names`` (their comm): ``(pid, comm, argv)``, by pid."""
-    for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
+def _capabilities(status: str) -> int:
+    """The effective ones, a bit each (proc(5), CapEff)."""
+    return int(status.partition("\nCapEff:\t")[2][:16] or "0", 16)
+
+
+def _may_set_clock(status: str, place: str, own_users):
+    """Whether a process may set the node's clock: it holds CAP_SYS_TIME, and not in a user namespace below the node's. None where
+    the kernel does not show it.
+
+    A thread of the kernel has no memory, and holds everything.
+    """
+    if "\nCapEff:" not in status:
+        return None
+    if not _capabilities(status) >> CAP_SYS_TIME & 1 or "\nVmSize:" not in status:
+        return False
+    users = _link(f"{place}/ns/user")
+    return users is None or own_users is None or users == own_users
+
+
+class _Holders:
+    """Who may set the clock and is not known to: ``{"given": [{"comm", "pid", "processes", "cgroup"}], "privileged": [comm]}``.
+
+    ``given``: those that hold CAP_SYS_TIME and not CAP_SYS_ADMIN, so that somebody chose it for them: by name, with the first
+    one's pid and cgroup. ``privileged``: the names of those that hold both, as root's processes do in general. This run and
+    those who started it are left out.
+    """
+
+    def __init__(self, proc: str) -> None:
+        self.proc = proc
+        self.users = _link(f"{proc}/self/ns/user")
+        self.lineage = _lineage(proc)
+        self.given: dict = {}
+        self.privileged: set = set()
+
+    def add(self, pid: int, comm: str, status: str) -> None:
+        """Look at one process."""
+        capabilities = _capabilities(status)
+        is_privileged = capabilities >> CAP_SYS_ADMIN & 1
+        if (
+            not capabilities >> CAP_SYS_TIME & 1
+            or (is_privileged and comm in self.privileged)
+            or pid in self.lineage
+            or _parent(status) == os.getpid()
+            or not _may_set_clock(status, f"{self.proc}/{pid}", self.users)
+        ):
+            return
+        if is_privileged:
+            self.privileged.add(comm)
+        elif comm in self.given:
+            self.given[comm]["processes"] += 1
+        elif len(self.given) < MAX_HOLDERS:
+            self.given[comm] = {"comm": comm, "pid": pid, "processes": 1, "cgroup": _cgroup(f"{self.proc}/{pid}")}
+
+    def shown(self) -> dict:
+        """As the evidence has them."""
+        return {"given": list(self.given.values()), "privileged": sorted(self.privileged)[:MAX_HOLDERS]}
+
+
+def _lineage(proc: str) -> set:
+    """This process and its ancestors."""
+    pid, found = os.getpid(), set()
+    while pid and pid not in found:
+        found.add(pid)
         try:
-            comm = _read(f"{proc}/{pid}/comm").rstrip("\n")
-            if comm in names:
-                yield pid, comm, _read(f"{proc}/{pid}/cmdline").rstrip("\0").split("\0")
-        except OSError:  # it has ended meanwhile
-            continue
+            pid = _parent(_read(f"{proc}/{pid}/status"))
+        except OSError:
+            break
+    return found
+
+
+def _parent(status: str) -> int:
+    return int(status.partition("\nPPid:\t")[2].partition("\n")[0] or "0")
 
 
 def _is_systems(status: str) -> bool:
@@ -175,5 +254,8 @@ def _link(path: str):
 
 
 def _read(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:
-        return file.read(MAX_BYTES).decode("utf-8", "replace")
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, MAX_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)

@@ -44,19 +44,17 @@ OPENRC_STATES = {
 }
 
 
-def collect(timeout_s: float, shown, processes: list) -> dict:
+def collect(timeout_s: float, shown, processes: list, may_set_clock: dict) -> dict:
     """The section ``time_services``; ``units`` is ``{"error"}`` if the question failed.
 
     ``shown``: what ``systemd.show`` gives of UNITS (and maybe more) with PROPERTIES, an empty list without systemd.
-    ``processes``: the time daemons that run.
+    ``processes``: the time daemons that run; ``may_set_clock``: who else may set the clock (``processes.Running``).
     """
     manager = "systemd" if is_manager() else "openrc" if os.path.isdir("/run/openrc") else "other"
     return {
         "manager": manager,
-        "processes": [
-            {key: process[key] for key in ("pid", "comm", "argv", "exe", "cgroup", "contained")}
-            for process in processes
-        ],
+        "processes": processes,
+        "may_set_clock": may_set_clock,
         "units": gather({"units": openrc_units}, timeout_s)["units"] if manager == "openrc" else _units(shown),
     }
 

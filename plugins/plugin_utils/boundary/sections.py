@@ -222,9 +222,18 @@ SECTIONS: dict[str, Shape] = {
                         "exe?": maybe(NAME),
                         "cgroup?": maybe(NAME),
                         "contained?": maybe(flag),
+                        "may_set_clock?": maybe(flag),
                     }
                 ),
                 300,
+            ),
+            "may_set_clock?": fields(
+                {
+                    "given": items(
+                        fields({"comm": NAME, "pid": PID, "processes": whole(1, 2**31), "cgroup": maybe(NAME)}), 200
+                    ),
+                    "privileged": items(NAME, 200),
+                }
             ),
         }
     ),

@@ -12,11 +12,14 @@ What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that st
 phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or
 `free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`. Inconclusive if a file of linuxptp decides that and was not read.
 
+Whatever can set the clock holds CAP_SYS_TIME. A process that is no known time daemon and was given it, without all else that
+root's processes may do, is named: whether it sets the clock is not known. Of root's other processes what was seen has the names.
+
 What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
 chrony, or playbook skewgate.preflight.remediate.
 
-Source: systemd's unit states, systemctl(1); OpenRC's rc-service(8); chronyd(8), phc2sys(8), timemaster(8); chrony's FAQ on
-other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
+Source: capabilities(7), user_namespaces(7); systemd's unit states, systemctl(1); OpenRC's rc-service(8); chronyd(8), phc2sys(8),
+timemaster(8); chrony's FAQ on other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from enum import StrEnum
 from typing import Any
 
 from ..daemons import discover
+from ..daemons.common import holders
 from ..daemons.common.daemon import TimeDaemon
 from ..daemons.common.strays import StrayDaemon, stray_daemons
 from ..daemons.common.units import FILES, idle_alone, time_daemons
@@ -66,7 +70,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         "daemons": [asdict(d) for d in daemons],
         "processes": processes,
         "competing": [],
+        "may_set_clock": section.get("may_set_clock"),
     }
+    may_also = holders.note(record)
     if not steering:
         return _nothing_steers(daemons, manager, seen)
     keep = next((d for d in steering if d.daemon == "chrony"), steering[0])
@@ -95,7 +101,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         )
     note = " (it belongs to no known unit)" if isinstance(keep, StrayDaemon) else ""
     return Finding(
-        state="pass", summary=f"{_name(keep)} steers the clock, and no other time daemon does{note}", seen=seen
+        state="pass",
+        summary=f"{_name(keep)} steers the clock{note}, and no other known time daemon runs{may_also}",
+        seen=seen,
     )
 
 

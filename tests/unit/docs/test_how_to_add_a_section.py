@@ -24,7 +24,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with planted(probes, "connman", PAGE["probe"], tmp_path) as connman:
         rows = eval(f"{{{PAGE['row']}}}", {**vars(node_evidence), "connman": connman})
         monkeypatch.setattr(node_evidence, "PROBES", {**node_evidence.PROBES, **rows})
-        monkeypatch.setattr(node_evidence, "scan", lambda: Running([process("/usr/sbin/connmand")], []))
+        monkeypatch.setattr(node_evidence, "scan", lambda: Running([process("/usr/sbin/connmand")], [], {}))
         monkeypatch.setattr(run, "PATH", str(tmp_path))
         yield tmp_path
 

@@ -93,18 +93,22 @@ def _stem(unit: str) -> str:
 
 def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], record: Record) -> str:
     """Why a daemon that runs moves no clock; empty if it does, or nothing is known."""
-    if kind.counts_alone or kind.leaves_clock_alone is None:
+    if kind.counts_alone:
         return ""
     processes = record.section("time_services").get("processes") or []
     own = [p for p in processes if kind.may_be(p) and any(p["argv"])]
     # OpenRC tells no main process. Then a command line counts only where it is the only one.
     shown = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
-    return kind.leaves_clock_alone(shown[0], record) if shown else ""
+    return _why_it_leaves(kind, shown[0], record) if shown else ""
 
 
 def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
     """Why this process moves no system clock, by its arguments and files; empty if it does, or may."""
     kind = daemons_by_process().get(process["comm"])
-    if kind is None or kind.leaves_clock_alone is None:
-        return ""
-    return kind.leaves_clock_alone(process, record)
+    return _why_it_leaves(kind, process, record) if kind else ""
+
+
+def _why_it_leaves(kind: Daemon, process: Mapping[str, Any], record: Record) -> str:
+    if process.get("may_set_clock") is False:
+        return f"{process['comm']} may not set the clock (it has no CAP_SYS_TIME here)"
+    return kind.leaves_clock_alone(process, record) if kind.leaves_clock_alone else ""

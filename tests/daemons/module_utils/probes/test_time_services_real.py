@@ -11,6 +11,12 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import t
 from tests.daemons.boxed import wait_for
 
 
+def running() -> tuple:
+    """What a probe is given of a look at all processes."""
+    found = processes.scan()
+    return found.time_daemons, found.may_set_clock
+
+
 def own_cgroup() -> str | None:
     """What this test's own process is in, and so its children."""
     lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
@@ -27,10 +33,7 @@ def test_a_running_time_daemon_is_found_among_the_processes(tmp_path: Path):
             wait_for(
                 lambda: Path(f"/proc/{process.pid}/cmdline").read_text().startswith(str(daemon)), "it did not start"
             )
-            found = {
-                entry["pid"]: entry
-                for entry in time_services.collect(5, [], processes.scan().time_daemons)["processes"]
-            }
+            found = {entry["pid"]: entry for entry in time_services.collect(5, [], *running())["processes"]}
         finally:
             process.kill()
 

@@ -19,13 +19,20 @@ def add_process(
     cgroup: str | None = None,
     uids: str = "0\t0",
     state: str = "S (sleeping)",
+    parent: int = 1,
+    capabilities: int | None = None,
+    users: str | None = None,
 ) -> None:
     """A process as /proc shows it; without ``exe`` as another user's."""
     folder = proc / str(pid)
-    folder.mkdir()
+    (folder / "ns").mkdir(parents=True)
+    if users:
+        (folder / "ns/user").symlink_to(users)
     (folder / "comm").write_text(f"{comm}\n")
     (folder / "status").write_text(
-        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+        f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nPPid:\t{parent}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+        + ("VmSize:\t    2484 kB\n" if argv else "")
+        + ("" if capabilities is None else f"CapPrm:\t{(1 << 41) - 1:016x}\nCapEff:\t{capabilities:016x}\n")
     )
     (folder / "cmdline").write_text("".join(f"{word}\0" for word in argv))
     if exe:
@@ -67,6 +74,7 @@ def test_what_can_move_a_clock_is_found(tmp_path: Path, comm: str, argv: list[st
             "exe": f"/usr/sbin/{comm}",
             "cgroup": "/system.slice/x.service",
             "contained": False,
+            "may_set_clock": None,
         }
     ]
 
@@ -78,7 +86,15 @@ def test_what_moves_no_clock_or_has_ended_is_left_out_and_what_may_not_be_seen_i
     (tmp_path / "4").mkdir()  # it ended between the listing and the reading
 
     assert processes.scan(str(tmp_path)).time_daemons == [
-        {"pid": 3, "comm": "ntpd", "argv": ["ntpd"], "exe": None, "cgroup": None, "contained": False}
+        {
+            "pid": 3,
+            "comm": "ntpd",
+            "argv": ["ntpd"],
+            "exe": None,
+            "cgroup": None,
+            "contained": False,
+            "may_set_clock": None,
+        }
     ]
 
 
@@ -164,3 +180,47 @@ def test_options_are_read_as_the_program_reads_them():
     assert given("-F", "-x") == (None, None)  # the value of -F
     assert given("-Z", "-f", "/a", "-x") == ("/a", "")  # -Z is an option of a version to come
     assert processes.option(["ntpd", "--configfile=/a", "-g"], "c:g", "c", ("configfile",)) == "/a"
+
+
+SYS_TIME, EVERYTHING = 1 << 25, (1 << 41) - 1
+NODE, BELOW = "user:[4026531837]", "user:[4026532999]"
+
+
+def test_what_may_set_the_clock_is_found_by_its_capability(tmp_path: Path):
+    add_process(tmp_path, 1, "systemd", "/sbin/init", capabilities=EVERYTHING, users=NODE)
+    add_process(
+        tmp_path, 2, "kthreadd", capabilities=EVERYTHING, users=NODE
+    )  # the kernel's have no arguments and no memory
+    add_process(tmp_path, 10, "cron", "cron", capabilities=EVERYTHING, users=NODE)
+    add_process(tmp_path, 11, "cron", "cron", capabilities=EVERYTHING, users=NODE)
+    add_process(tmp_path, 12, "hardened", "hardened", capabilities=EVERYTHING & ~(1 << 16), users=NODE)
+    add_process(tmp_path, 20, "mytimed", "mytimed", capabilities=SYS_TIME, cgroup="0::/system.slice/m.service\n")
+    add_process(tmp_path, 21, "mytimed", "mytimed", capabilities=SYS_TIME | 1, uids="1000\t1000", users=NODE)
+    add_process(tmp_path, 22, "web", "web", capabilities=EVERYTHING & ~SYS_TIME, users=NODE)
+    add_process(
+        tmp_path, 23, "below", "below", capabilities=EVERYTHING, users=BELOW
+    )  # root of a user namespace of its own
+    add_process(tmp_path, 24, "untold", "untold")
+    add_process(tmp_path, 30, "chronyd", "chronyd", capabilities=SYS_TIME, users=NODE)
+    add_process(tmp_path, 31, "chronyd", "chronyd", capabilities=0, users=NODE)
+    add_process(tmp_path, 32, "chronyd", "chronyd", capabilities=SYS_TIME, users=BELOW)
+    add_process(tmp_path, os.getpid(), "python3", "python3", parent=40, capabilities=EVERYTHING, users=NODE)
+    add_process(tmp_path, 40, "sshd", "sshd", parent=1, capabilities=EVERYTHING, users=NODE)
+    add_process(tmp_path, 41, "chronyc", "chronyc", parent=os.getpid(), capabilities=EVERYTHING, users=NODE)
+    (tmp_path / "self").symlink_to(str(os.getpid()))
+
+    found = processes.scan(str(tmp_path))
+
+    given = {"comm": "mytimed", "pid": 20, "processes": 2, "cgroup": "/system.slice/m.service"}
+    assert found.may_set_clock == {"given": [given], "privileged": ["cron", "hardened"]}
+    assert [daemon["may_set_clock"] for daemon in found.time_daemons] == [True, False, False]
+
+
+def test_names_beyond_the_limit_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "MAX_HOLDERS", 2)
+    for pid in range(10, 20):
+        add_process(tmp_path, pid, f"given{pid}", "x", capabilities=SYS_TIME)
+        add_process(tmp_path, pid + 10, f"root{pid}", "x", capabilities=EVERYTHING)
+    found = processes.scan(str(tmp_path)).may_set_clock
+    assert [holder["comm"] for holder in found["given"]] == ["given10", "given11"]
+    assert found["privileged"] == ["root10", "root11"]

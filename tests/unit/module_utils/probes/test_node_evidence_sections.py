@@ -55,7 +55,9 @@ def test_the_processes_are_looked_through_once_for_all_sections(monkeypatch: pyt
     def scan() -> Running:
         scans.append(1)
         cluster = [(2, "etcd", ["etcd"])]
-        return Running([process("systemd-timesyncd", comm="systemd-timesyn", pid=1)], cluster)
+        return Running(
+            [process("systemd-timesyncd", comm="systemd-timesyn", pid=1)], cluster, {"given": [], "privileged": []}
+        )
 
     monkeypatch.setattr(node_evidence, "scan", scan)
     evidence = collect(*OF_PROCESSES)

@@ -8,6 +8,8 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import t
 
 from tests.node_parts import process
 
+HOLDERS = {"given": [{"comm": "mytimed", "pid": 20, "processes": 1, "cgroup": None}], "privileged": ["cron"]}
+
 
 def test_the_docstrings_example_holds():
     tested = doctest.testmod(time_services)
@@ -33,7 +35,7 @@ def test_units_that_may_steer_the_clock_are_picked_by_any_of_their_names(monkeyp
         shown("time-sync.target", main_pid=None),
     ]
 
-    taken = time_services.collect(5, answer, [])
+    taken = time_services.collect(5, answer, [], HOLDERS)
     units = {unit["unit"]: unit for unit in taken["units"]}
 
     assert taken["manager"] == "systemd"
@@ -52,11 +54,12 @@ def test_units_that_may_steer_the_clock_are_picked_by_any_of_their_names(monkeyp
 
 def test_a_question_that_failed_is_recorded_and_the_processes_are_shown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(time_services, "is_manager", lambda: True)
-    taken = time_services.collect(5, {"error": "systemctl show: Failed"}, [process("chronyd", "-F", "1", pid=7)])
+    taken = time_services.collect(
+        5, {"error": "systemctl show: Failed"}, [process("chronyd", "-F", "1", pid=7)], HOLDERS
+    )
     assert taken["units"] == {"error": "systemctl show: Failed"}
-    assert taken["processes"] == [
-        {"pid": 7, "comm": "chronyd", "argv": ["chronyd", "-F", "1"], "exe": None, "cgroup": None, "contained": False}
-    ]
+    assert taken["processes"] == [process("chronyd", "-F", "1", pid=7)]
+    assert taken["may_set_clock"] == HOLDERS
 
 
 def add_openrc(root: Path, name: str, *, runlevel: str | None = None, state: str | None = None, pid: int = 0) -> None:

@@ -333,3 +333,29 @@ def test_a_file_that_decides_and_was_not_read_is_no_pass():
     fed = {"files": [{"path": "/etc/p.conf", "text": "[global]\nclock_servo ntpshm\n"}]}
     finding = finding_of(time_service, record(time_services=services, ptp={"present": True, "config": fed}))
     assert (finding.state, finding.seen["competing"]) == ("pass", [])
+
+
+def test_who_was_given_the_right_to_set_the_clock_is_named_and_refuses_no_node():
+    given = [
+        {"comm": comm, "pid": pid, "processes": 1, "cgroup": None}
+        for pid, comm in enumerate(("mytimed", "systemd-timedat", "gpsd"), 20)
+    ]
+    shown = {"given": given, "privileged": ["cron", "kubelet", "sshd"]}
+    finding = finding_of(time_service, record(time_services={**time_services(CHRONY_UNIT), "may_set_clock": shown}))
+    assert (finding.state, finding.seen["may_set_clock"]) == ("pass", shown)
+    assert "mytimed (pid 20)" in finding.summary
+    assert "CAP_SYS_TIME" in finding.summary
+    assert not any(name in finding.summary for name in ("timedat", "gpsd", "kubelet"))
+
+
+def test_of_many_that_may_set_the_clock_a_summary_names_some():
+    given = [{"comm": f"d{pid}", "pid": pid, "processes": 1, "cgroup": None} for pid in range(100, 109)]
+    shown = {"given": given, "privileged": []}
+    finding = finding_of(time_service, record(time_services={**time_services(CHRONY_UNIT), "may_set_clock": shown}))
+    assert "d104 (pid 104) and 4 others" in finding.summary
+
+
+@pytest.mark.parametrize(("may_set_clock", "state"), [(True, "fail"), (False, "pass"), (None, "fail")])
+def test_a_daemon_that_the_kernel_does_not_let_set_the_clock_does_not_count(may_set_clock, state):
+    in_pod = {**process("chronyd", POD, "chronyd -d"), "may_set_clock": may_set_clock}
+    assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), in_pod)).state == state
