@@ -49,7 +49,8 @@ def planted(package: ModuleType, name: str, code: str, folder: Path, *tables: An
     """
     (folder / f"{name}.py").write_text(code, encoding="utf-8")
     path = package.__path__
-    package.__path__ = [*path, str(folder)]
+    package.__path__ = [str(folder), *path]  # an example may take the place of a module
+    replaced = sys.modules.pop(f"{package.__name__}.{name}", None)
     _forget(tables)
     try:
         yield importlib.import_module(f"{package.__name__}.{name}")
@@ -58,6 +59,9 @@ def planted(package: ModuleType, name: str, code: str, folder: Path, *tables: An
         _forget(tables)
         sys.modules.pop(f"{package.__name__}.{name}", None)
         vars(package).pop(name, None)
+        if replaced is not None:
+            sys.modules[f"{package.__name__}.{name}"] = replaced
+            setattr(package, name, replaced)
 
 
 def _forget(tables: tuple[Callable[[], object], ...]) -> None:

@@ -203,6 +203,8 @@ evidence:
         - C(may_set_clock) are other processes that the kernel lets set the clock. C(given) are those that hold CAP_SYS_TIME and
           not CAP_SYS_ADMIN, by name, each with C(comm), the first one's C(pid) and C(cgroup), and how many C(processes) there
           are. C(privileged) are the names of those that hold both. The kernel's threads, and this run, are left out.
+        - C(connman_time_updates) is auto or manual, as the ConnMan that runs has stored whether it sets the clock; null if it
+          does not run, or has stored nothing.
       type: dict
       returned: when asked for
     chrony:

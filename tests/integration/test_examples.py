@@ -38,7 +38,7 @@ def plant(page: str, folder: Path) -> str:
     place.mkdir()
     (place / f"{name}.py").write_text(blocks(page)[block])
     (folder / f"test_{page.replace('-', '_')}.py").write_text(blocks(page)["test"])
-    return f"import {PLUGINS}.{package} as package\npackage.__path__ = [*package.__path__, {str(place)!r}]\n"
+    return f"import {PLUGINS}.{package} as package\npackage.__path__ = [{str(place)!r}, *package.__path__]\n"
 
 
 def test_their_tests_pass(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ DAEMON_UNITS = (
     "timemaster",
     "ptpd",
     "ptpd2",
+    "statime",
+    "timebeat",
+    "connman",
+    "clockbound",
+    "clockboundd",
+    "ntpclient",
 )
 """Units that steer the clock for as long as they run."""
 
@@ -63,6 +69,12 @@ DAEMON_PROCESSES = (
     "ptpd",
     "ptpd2",
     "htpdate",
+    "statime",
+    "timebeat",
+    "connmand",  # it manages networks, and sets the clock as well
+    "clockbound",
+    "clockboundd",
+    "ntpclient",
 )
 """Programs that steer the clock for as long as they run."""
 

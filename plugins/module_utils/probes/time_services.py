@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from ..node.background import gather
 from ..node.files import read_text
 from ..node.names import DAEMON_TEMPLATES, DAEMON_UNITS, MOVER_UNITS, WAIT_UNITS
+from ..node.processes import not_contained
 from ..node.systemd import is_manager
 
 SERVICES = (*DAEMON_UNITS, *WAIT_UNITS, *MOVER_UNITS)
@@ -55,8 +56,31 @@ def collect(timeout_s: float, shown, processes: list, may_set_clock: dict) -> di
         "manager": manager,
         "processes": processes,
         "may_set_clock": may_set_clock,
+        "connman_time_updates": connman_time_updates(processes),
         "units": gather({"units": openrc_units}, timeout_s)["units"] if manager == "openrc" else _units(shown),
     }
+
+
+def connman_time_updates(processes: list, path: str = "/var/lib/connman/settings"):
+    """Whether the ConnMan that runs sets the clock: ``manual`` (it does not) or ``auto``, as it has stored it (its src/clock.c).
+
+    None where it does not run, or nothing was read: by default it sets it. Of the file, which also holds passphrases, no more is
+    shown.
+    """
+    if not any(process["comm"] == "connmand" for process in not_contained(processes)):
+        return None
+    try:
+        lines = [line.strip() for line in read_text(path).splitlines()]
+    except (OSError, ValueError):
+        return None
+    section, found = "", None
+    for line in lines:
+        if line.startswith("["):
+            section = line
+        name, _equals, value = line.partition("=")
+        if section == "[global]" and name.strip() == "TimeUpdates" and value.strip() in ("auto", "manual"):
+            found = value.strip()
+    return found
 
 
 def _units(shown):

@@ -227,6 +227,7 @@ SECTIONS: dict[str, Shape] = {
                 ),
                 300,
             ),
+            "connman_time_updates?": maybe(text(40)),
             "may_set_clock?": fields(
                 {
                     "given": items(

@@ -205,7 +205,9 @@ def _wrong_daemon_starts(
 ) -> Finding | None:
     enable = f"rc-update add {daemon.unit} default" if manager == "openrc" else f"systemctl enable {daemon.unit}"
     disable = "; ".join(
-        f"rc-update del {d.unit}" if manager == "openrc" else f"systemctl disable {d.unit}" for d in others
+        discover()[d.daemon].instead_of_stopping
+        or (f"rc-update del {d.unit}" if manager == "openrc" else f"systemctl disable {d.unit}")
+        for d in others
     )
     names = ", ".join(d.unit for d in others)
     if not _starts(daemon, units):

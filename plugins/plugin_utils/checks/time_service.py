@@ -4,16 +4,19 @@ Without a daemon a clock drifts by seconds a day, and no error is logged anywher
 signatures. Two daemons steer the same clock against each other. Whether the right one also starts at the next boot is
 what next_boot asks.
 
-Passes where exactly one of chrony, ntpd, ntpsec, openntpd, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l and timemaster runs
-and steers. What timemaster starts is one with it. A daemon that runs outside its unit, by hand or in a container, is counted as
-any other: the kernel has one clock for all containers.
+Passes where exactly one of chrony, ntpd, ntpsec, openntpd, ntpd-rs, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l,
+timemaster, ptpd, statime, timebeat, htpdate, ntpclient, ConnMan and ClockBound runs and steers. What timemaster starts is one
+with it. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has one clock for all
+containers.
 
 What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that steers its network card's clock (its default); a
 phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or
-`free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`. Inconclusive if a file of linuxptp decides that and was not read.
+`free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`; ConnMan with TimeUpdates `manual`; ClockBound 1 and 2, which only
+read chronyd. Inconclusive if a file of linuxptp decides that and was not read, and where a ClockBound beside chronyd may set the
+clock, so that its version can't be told.
 
-Whatever can set the clock holds CAP_SYS_TIME. A process that is no known time daemon and was given it, without all else that
-root's processes may do, is named: whether it sets the clock is not known. Of root's other processes what was seen has the names.
+Whatever can set the clock holds CAP_SYS_TIME. A process that holds it without CAP_SYS_ADMIN, and is no known time daemon, is
+named in the summary: whether it sets the clock is not known. Of root's other processes the names are in what was seen.
 
 What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
 chrony, or playbook skewgate.preflight.remediate.
@@ -161,6 +164,8 @@ def _name(daemon: TimeDaemon | StrayDaemon) -> str:
 def _stop(daemon: TimeDaemon | StrayDaemon, manager: str | None) -> str:
     if isinstance(daemon, StrayDaemon):
         return daemon.stop
+    if instead := discover()[daemon.daemon].instead_of_stopping:
+        return instead
     if manager == "openrc":
         return f"rc-service {daemon.unit} stop; rc-update del {daemon.unit}"
     return f"systemctl disable --now {daemon.unit}"

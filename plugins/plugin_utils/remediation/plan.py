@@ -123,6 +123,12 @@ class _Planner(Planned):
         if ptp := [d.unit for d in daemons if discover()[d.daemon].of_linuxptp and (d.active or d.enabled)]:
             said = self.findings.get("time_service", {}).get("remedy") or "Fix PTP by hand."
             raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which the role does not change. {said}")
+        for daemon in daemons:
+            instead = discover()[daemon.daemon].instead_of_stopping
+            if instead and (daemon.active or daemon.enabled) and not daemon.leaves_clock_alone:
+                raise RefusedError(
+                    f"{daemon.unit} sets the clock and has other work, so the role does not stop it: {instead}."
+                )
         if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
             raise RefusedError(
                 f"{idle[0].unit} is told to leave the clock alone ({idle[0].leaves_clock_alone}), as in a container. Take that "

@@ -35,6 +35,8 @@ class StrayDaemon:
     def stop(self) -> str:
         """How to stop it, where it runs."""
         cgroup = self.cgroup or ""
+        if instead := discover()[self.daemon].instead_of_stopping:
+            return instead
         if _CONTAINER.search(cgroup):
             return f"remove the container of pid {self.pid} ({cgroup}), or let it run chronyd with -x"
         unit = cgroup.rsplit("/", 1)[-1]

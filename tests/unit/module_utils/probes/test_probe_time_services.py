@@ -108,3 +108,32 @@ def test_a_service_of_openrc_whose_daemon_has_ended_is_crashed(tmp_path: Path):
 
     (tmp_path / "run/chronyd.pid").unlink()
     assert openrc(tmp_path) == {"chronyd": ("failed", "crashed", "enabled", 0)}
+
+
+# As ConnMan 1.41 stored it after SetProperty TimeUpdates manual.
+STORED = (
+    "[global]\nOfflineMode=false\nTimeUpdates=manual\nTimezoneUpdates=auto\n\n[WiFi]\nTethering.Passphrase=sesame\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (STORED, "manual"),
+        (STORED.replace("manual", "auto"), "auto"),
+        (STORED.replace("TimeUpdates=manual\n", ""), None),
+        (STORED.replace("manual", "sesame"), None),
+        ("[WiFi]\nTimeUpdates=manual\n", None),
+        (None, None),
+    ],
+)
+def test_of_connmans_settings_only_whether_it_sets_the_clock_is_shown(
+    tmp_path: Path, text: str | None, said: str | None
+):
+    settings = tmp_path / "settings"
+    if text:
+        settings.write_text(text)
+    connmand = process("/usr/sbin/connmand", "-n")
+    assert time_services.connman_time_updates([connmand], str(settings)) == said
+    assert time_services.connman_time_updates([{**connmand, "contained": True}], str(settings)) is None
+    assert time_services.connman_time_updates([process("/usr/sbin/chronyd")], str(settings)) is None

@@ -181,6 +181,27 @@ FAILING = {  # the units, the processes, the key and whom it is about, what is s
         ["phc2sys.service: phc2sys steers the clock of eth0"],
         ["chronyd", "phc2sys -a -r"],
     ),
+    "ConnMan beside chrony, which nobody is to stop": (
+        [CHRONY_UNIT, unit("connman.service", main_pid=520)],
+        [process("connmand", "/system.slice/connman.service", "/usr/sbin/connmand -n", pid=520)],
+        (Key.SEVERAL, ("chrony", "connman")),
+        ["chrony.service, connman.service"],
+        ["TimeUpdates s manual", "leave the service running"],
+    ),
+    "statime in a unit of another name": (
+        [CHRONY_UNIT],
+        [process("statime", "/system.slice/ptp-client.service", "statime -c /etc/statime/statime.toml")],
+        (Key.SEVERAL, ("chrony", "statime")),
+        ["statime (pid 812"],
+        ["systemctl disable --now ptp-client.service"],
+    ),
+    "timebeat beside chrony": (
+        [CHRONY_UNIT, unit("timebeat.service", main_pid=530)],
+        [],
+        (Key.SEVERAL, ("chrony", "timebeat")),
+        ["chrony.service, timebeat.service"],
+        ["systemctl disable --now timebeat.service"],
+    ),
     "ntpd beside phc2sys": (
         [NTPD, unit("phc2sys.service", main_pid=511)],
         [process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -s eth0", pid=511)],
@@ -359,3 +380,11 @@ def test_of_many_that_may_set_the_clock_a_summary_names_some():
 def test_a_daemon_that_the_kernel_does_not_let_set_the_clock_does_not_count(may_set_clock, state):
     in_pod = {**process("chronyd", POD, "chronyd -d"), "may_set_clock": may_set_clock}
     assert judge(CHRONY_UNIT, processes=(process("chronyd", OWN, pid=731), in_pod)).state == state
+
+
+def test_no_remedy_stops_the_manager_of_the_nodes_networks():
+    for units, processes, _cause, _shown, _steps in FAILING.values():
+        assert "connman.service" not in judge(*units, processes=processes).remedy
+    by_hand = judge(CHRONY_UNIT, processes=(process("connmand", SESSION, "connmand -n"),))
+    assert by_hand.keys == (Key.SEVERAL,)
+    assert "kill" not in by_hand.remedy

@@ -12,7 +12,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import FILES, leaves_clock_alone
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
-from tests.builders import record
+from tests.builders import record, time_services
 
 CONF = "/etc/linuxptp/x.conf"
 
@@ -67,6 +67,9 @@ def test_the_docstrings_examples_hold(module):
         (f"ptp4l -i eth0 -f {CONF} --free_running 0 -S", "[global]\nfree_running 1\n"),
         ("chronyd -n -u xavier", None),
         ("ntpd -g", None),
+        ("ntpclient -s -h a.example", None),
+        ("ntpclient -lh a.example", None),
+        ("clockbound", None),
     ],
 )
 def test_what_steers_the_system_clock_counts(line, text):
@@ -100,6 +103,9 @@ def test_what_steers_the_system_clock_counts(line, text):
         (f"ptp4l -f {CONF}", "[global]\nclock_servo ntpshm\ntime_stamping software\n[eth0]\n", "ntpshm"),
         ("chronyd -n -x", None, "-x"),
         ("chronyd -nxu _chrony", None, "-x"),
+        ("ntpclient -h -s", None, "-s"),  # the value of -h
+        ("ntpclient -d -c 0 -h a.example", None, "-s"),
+        ("clockboundd -e 50", None, "ClockBound 1"),
         ("busybox ntpd -w -p pool.ntp.org", None, "-w"),
         ("busybox ntpd -nNwp pool.ntp.org", None, "-w"),
     ],
@@ -154,3 +160,30 @@ def test_a_check_that_asks_for_the_daemons_takes_the_files_that_decide():
     asking = {name: check for name, check in checks.discover().items() if "time_services" in checks.sections_of(check)}
     lacking = {name for name, check in asking.items() if not set(FILES) <= checks.sections_of(check)}
     assert lacking == {"clock_movers"}  # it looks at guest tools alone
+
+
+@pytest.mark.parametrize(
+    ("stored", "contained", "steers"),
+    [
+        ("manual", False, False),
+        ("auto", False, True),
+        (None, False, True),
+        ("manual", True, True),  # what the node has stored is not its
+    ],
+)
+def test_connman_sets_the_clock_unless_that_is_manual(stored, contained, steers):
+    process = {"pid": 7, "comm": "connmand", "argv": ["/usr/sbin/connmand", "-n"], "contained": contained}
+    services = {**time_services(), "connman_time_updates": stored}
+    assert (leaves_clock_alone(process, Record(record(time_services=services))) == "") == steers
+
+
+@pytest.mark.parametrize(("may_set_clock", "known"), [(False, True), (True, False), (None, False)])
+def test_beside_chronyd_a_clockbound_without_the_capability_is_known_to_read_only(may_set_clock, known):
+    clockbound = {"pid": 8, "comm": "clockbound", "argv": ["clockbound", "-m", "50"], "may_set_clock": may_set_clock}
+    chronyd = {"pid": 7, "comm": "chronyd", "argv": ["chronyd"]}
+    taken = Record(record(time_services=time_services(processes=[chronyd, clockbound])))
+    if known:
+        assert "CAP_SYS_TIME" in leaves_clock_alone(clockbound, taken)
+    else:
+        with pytest.raises(MissingEvidenceError, match="could not tell whether clockbound"):
+            leaves_clock_alone(clockbound, taken)

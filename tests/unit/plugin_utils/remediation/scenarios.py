@@ -281,5 +281,9 @@ REFUSED = {
         ),
         "kill 99",
     ),
+    "a manager of networks that sets the clock": (
+        measured(45, time_services=time_services(unit("connman.service", main_pid=9)), **EMPTY),
+        "has other work",
+    ),
     "PTP": (measured(45, time_services=time_services(unit("ptp4l.service", main_pid=9)), **EMPTY), "PTP"),
 }

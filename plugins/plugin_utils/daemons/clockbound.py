@@ -1,0 +1,33 @@
+"""AWS's ClockBound: version 3 steers the clock itself; 1 and 2 only read what chronyd says of its error.
+
+Source: aws/clock-bound, clock-bound-d/README.md of 2.0: it needs chronyd, and its unit runs it as chronyd's user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model.record import MissingEvidenceError, Record
+from .common.daemon import Daemon
+
+
+def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
+    """Version 1 has another name. Beside a chronyd, version 2 can't be told from 3 where the kernel lets it set the clock."""
+    if process["comm"] == "clockboundd":
+        return "clockboundd only reads chronyd (ClockBound 1)"
+    if any(other["comm"] == "chronyd" for other in record.section("time_services").get("processes") or []):
+        raise MissingEvidenceError(
+            f"could not tell whether clockbound (pid {process['pid']}) steers the clock: ClockBound 3 does, beside chronyd too; "
+            "ClockBound 2 only reads chronyd, and is to run as chronyd's user, without CAP_SYS_TIME",
+            "time_services",
+        )
+    return ""
+
+
+DAEMON = Daemon(
+    name="clockbound",
+    units=("clockbound", "clockboundd"),
+    processes=("clockbound", "clockboundd"),
+    leaves_clock_alone=_leaves_clock_alone,
+)
