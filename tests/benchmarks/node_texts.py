@@ -60,6 +60,8 @@ TEXTS: dict[str, tuple[Callable[[str], object], str, int]] = {
     "a line of a container's options": (commands_of_shell, "docker run --a date -b ", clock_movers.MAX_LINE),
     "a line of find": (commands_of_shell, "find -exec date + ", clock_movers.MAX_LINE),
     "a line of pipes": (commands_of_shell, "echo date|sh|", clock_movers.MAX_LINE),
+    "a line of substitutions": (commands_of_shell, "$(`date", clock_movers.MAX_LINE),
+    "a line of ends": (commands_of_shell, "date) ", clock_movers.MAX_LINE),
     "a script of wrappers": (
         commands_of_shell,
         "nsenter -t 1 -- docker exec -it c timeout 5 sh -c 'date -s x'\n",

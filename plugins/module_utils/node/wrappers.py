@@ -32,12 +32,32 @@ class Wrapper(NamedTuple):
 # By each program's manual page.
 WRAPPERS = {
     **dict.fromkeys(("nohup", "setsid", "chronic", "builtin", "unbuffer", "fakeroot", "dbus-run-session"), Wrapper()),
-    **dict.fromkeys(("busybox", "toybox", "firejail", "k3s", "rke2", "microk8s", "nolock", "caffeinate"), Wrapper()),
+    **dict.fromkeys(
+        (
+            "busybox",
+            "toybox",
+            "firejail",
+            "k3s",
+            "rke2",
+            "microk8s",
+            "nolock",
+            "caffeinate",
+            "eatmydata",
+            "torsocks",
+            "torify",
+            "cronlock",
+        ),
+        Wrapper(),
+    ),
     "sudo": Wrapper(
         "ugpCcDhrtTUR",
         "user group prompt close-from chdir host role type command-timeout other-user chroot login-class",
     ),
     "doas": Wrapper("uCa"),
+    "pkexec": Wrapper("", "user"),
+    "aa-exec": Wrapper("pifnd", "profile namespace"),
+    "trickle": Wrapper("dutlwL"),
+    "daemon": Wrapper("neuDUpFPrRkLMlo", "name user chroot pidfile"),
     "env": Wrapper("uCS", "unset chdir split-string"),
     "exec": Wrapper("a"),
     "time": Wrapper("fo", "format output"),
@@ -78,7 +98,18 @@ WRAPPERS = {
     "chpst": Wrapper("uUbenlLmdofcrt/"),
     "softlimit": Wrapper("acdflmoprst"),
     **dict.fromkeys(
-        ("setuidgid", "s6-setuidgid", "gosu", "su-exec", "envdir", "s6-envdir", "setlock"), Wrapper("", "", 1)
+        (
+            "setuidgid",
+            "s6-setuidgid",
+            "gosu",
+            "su-exec",
+            "envdir",
+            "s6-envdir",
+            "setlock",
+            "s6-setlock",
+            "with-lock-ex",
+        ),
+        Wrapper("", "", 1),
     ),
     **dict.fromkeys(
         ("lxc-attach", "lxc-execute"),
@@ -254,6 +285,8 @@ def options(words: list, at: int, values: str = "", long: str = "") -> tuple:
                 given[f"-{letter}"] = attached or (words[at] if at < len(words) else "")
                 at += not attached
                 break
+            if word[position : position + 1] == "/":  # an option that may have a value: nsenter's -m/proc/1/ns/mnt
+                break
     if words[at : at + 1] == ["-"]:  # `env -`, `su -`, `sudo -`
         at += 1
     return at, given
@@ -323,6 +356,12 @@ def _setarch(words: list) -> list:
     return [words[options(words, at)[0] :]]
 
 
+def _runcon(words: list) -> list:
+    """``runcon -t TYPE COMMAND``, ``runcon CONTEXT COMMAND``."""
+    at, given = options(words, 1, "tulr", "type user role range")
+    return [words[at if given else at + 1 :]]
+
+
 def _joined(values: str, long: str = ""):
     """For what gives all its words to a shell, as one text."""
     return lambda words: [" ".join(words[options(words, 1, values, long)[0] :])]
@@ -389,6 +428,7 @@ OF_ITS_OWN = {
     "find": _find,
     "ip": _ip,
     "setarch": _setarch,
+    "runcon": _runcon,
     "eval": _joined(""),
     "watch": _joined("nq", "interval equexit"),
     **dict.fromkeys(

@@ -97,11 +97,26 @@ def cron(root: str = "") -> dict:
                 f"{path[len(root) :]}: a file of cron has more than {MAX_FILE_BYTES} bytes, or all have more than {MAX_BYTES}"
             )
         lines = content.decode("utf-8", "replace").splitlines()
-        for number, line in enumerate(lines, 1):
+        for number, line in _continued(lines) if patterns is SCRIPTS else enumerate(lines, 1):
             command = line if patterns is SCRIPTS else cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
             for text in moving_commands(command):
                 found.append({"path": path[len(root) :], "line": number, "text": text})
     return {"cron": found[:MAX_FOUND], "unread": unread + _unreadable_folders(root)}
+
+
+def _continued(lines: list):
+    """A script's lines with their numbers; those that a backslash at the end continues are one.
+
+    >>> list(_continued(["docker run \\\\", "  image date", "true"]))
+    [(1, 'docker run    image date'), (3, 'true')]
+    """
+    parts: list = []
+    for number, line in enumerate(lines, 1):
+        if line.endswith("\\") and number < len(lines):
+            parts.append(line[:-1])
+            continue
+        yield number - len(parts), " ".join([*parts, line])
+        parts = []
 
 
 def _files(patterns: tuple, root: str) -> list:
@@ -163,27 +178,55 @@ def moving_commands(line: str, nested: int = 0) -> list:
         raise ValueError(f"a line has more than {MAX_LINE} characters: {line[:MAX_TEXT]}")
     if nested > MAX_NESTED:  # each is read anew
         raise ValueError(f"a command is nested more than {MAX_NESTED} times: {line[:MAX_TEXT]}")
-    line = DUPLICATED.sub(" ", line.replace("`", ";"))
+    found: list = []
+    said = ""
+    for words, piped in _commands(line):
+        command = program(words)
+        found += _moving(command, nested)
+        name = os.path.basename(command[0]) if command else ""
+        if said and name in RUN_WHAT_THEY_READ:
+            found += moving_commands(said, nested + 1)
+        said = " ".join(command[1:]) if piped and name in ("echo", "printf") else ""
+    # A command in quotes, or in $(...), is no word of this one.
+    return [re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found]
+
+
+def _commands(line: str):
+    """The simple commands of a line, in words, and whether each one's output goes to the next.
+
+    A command substitution is a command, and stands as ``$`` among the words of the one that it is part of.
+
+    >>> list(_commands("docker exec `docker ps -q` date | cat"))
+    [(['docker', 'ps', '-q'], False), (['docker', 'exec', '$', 'date'], True), (['cat'], False)]
+    """
+    opened = DUPLICATED.sub(" ", line).split("`")
+    line = opened[0] + "".join(("$(" if number % 2 else ")") + part for number, part in enumerate(opened[1:], 1))
     reader = shlex.shlex(line, posix=True, punctuation_chars=";&|()")
     reader.whitespace_split = True
     try:
         words = list(reader)
     except ValueError:  # a quote that another line closes
         words = line.split()
-    found, command, said = [], [], ""
-    for word in [*words, ";"]:
-        if set(word) <= SEPARATORS:
-            command = program(command)
-            found += _moving(command, nested)
-            name = os.path.basename(command[0]) if command else ""
-            if said and name in RUN_WHAT_THEY_READ:
-                found += moving_commands(said, nested + 1)
-            said = " ".join(command[1:]) if word == "|" and name in ("echo", "printf") else ""
-            command = []
-        else:
+    command: list = []
+    outer: list = []
+    for word in words:
+        if not set(word) <= SEPARATORS:
             command.append(word)
-    # A command in quotes, $(...) or `...` as replaced above, is no word of this one.
-    return [re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found]
+            continue
+        for character in word:
+            if character == "(" and command and command[-1].endswith("$"):
+                outer.append(command)
+                command = []
+                continue
+            yield command, word == "|"
+            command = []
+            if character == "(":
+                outer.append([])
+            elif character == ")" and outer:
+                command = outer.pop()
+    yield command, False
+    for command in outer:
+        yield command, False
 
 
 def _moving(words: list, nested: int) -> list:

@@ -233,6 +233,13 @@ WRAPPERS = [
     "nsenter -t 1 -m -u -n -i -- {}",
     "nsenter --target 1 --mount {}",
     "nsenter -t1 -a {}",
+    "nsenter -m/proc/1/ns/mnt -n/proc/1/ns/net {}",
+    "pkexec --user root {}",
+    "runcon -t unconfined_t {}",
+    "runcon u:r:t:s0 {}",
+    "aa-exec -p unconfined -- {}",
+    "eatmydata {}",
+    "s6-setlock /run/l {}",
     "nsenter --mount=/proc/1/ns/mnt -- sh -c '{}'",
     "chroot /host {}",
     "chroot --userspec=0:0 /host {}",
@@ -300,6 +307,13 @@ WRAPPERS = [
     "ssh -i /k -o BatchMode=yes root@127.0.0.1 '{}'",
     "echo '{}' | at now + 1 minute",
     'echo "{}" | sh',
+    "docker exec $(docker ps -q -f name=ntp) {}",
+    "docker exec -e A=$(cat /etc/a) c {}",
+    "docker exec `docker ps -q` {}",
+    "kubectl exec $(kubectl get pod -o name | head -1) -- {}",
+    "nsenter -t `pidof x` -m -- {}",
+    "(cd / && {})",
+    "x=$(cd $(pwd); {})",
     "2>/dev/null {}",
     ">/dev/null 2>&1 {}",
     "case x in x) {} ;; esac",
@@ -359,6 +373,18 @@ def test_every_kind_of_crontab_is_read_with_the_fields_that_it_has(root: Path):
         ("/etc/cron.daily/clock", 3, "ntpdate -u c.example"),
         ("/etc/periodic/15min/clock", 2, "ntpd -nq"),
     }
+
+
+def test_a_command_that_goes_on_in_the_next_line_is_one(root: Path):
+    write(
+        root / "etc/cron.daily/clock",
+        "#!/bin/sh\nset -e\ndocker run --rm \\\n  --privileged image \\\n  date -s x\n",
+        0o755,
+    )
+    write(
+        root / "etc/cron.d/clock", "0 * * * * root docker run \\\n0 * * * * root image date -s x\n"
+    )  # not in a crontab
+    assert clock_movers.cron(str(root))["cron"] == [{"path": "/etc/cron.daily/clock", "line": 3, "text": "date -s x"}]
 
 
 def test_a_secret_in_a_crontabs_variable_is_not_shown(root: Path):
