@@ -388,3 +388,11 @@ def test_no_remedy_stops_the_manager_of_the_nodes_networks():
     by_hand = judge(CHRONY_UNIT, processes=(process("connmand", SESSION, "connmand -n"),))
     assert by_hand.keys == (Key.SEVERAL,)
     assert "kill" not in by_hand.remedy
+
+
+def test_a_guests_agent_that_sets_the_clock_when_asked_is_said():
+    shown = {"given": [], "privileged": ["cron", "qemu-ga"]}
+    finding = finding_of(time_service, record(time_services={**time_services(CHRONY_UNIT), "may_set_clock": shown}))
+    assert finding.state == "pass"
+    assert "qemu-ga sets the clock if the hypervisor asks" in finding.summary
+    assert "cron" not in finding.summary
