@@ -310,7 +310,7 @@ def _tickadj(arguments: list) -> bool:
 # Which arguments make each of them move the clock, by its manual.
 _NTPDATE = _without("qd", "aekoptU")  # -q only asks, -d only tries
 _SNTP = _with("sS", "abBcDgkKlMot", "step slew")
-_PTPD = _without("nhHvkK", "ciMl", "noadjust help version")
+_PTPD = _without("nhHvkepOM", "cbidufSreYRl", "noadjust help version check-config masteronly")
 MOVERS = {
     "ntpdate": _NTPDATE,
     "ntpdate-debian": _NTPDATE,

@@ -62,6 +62,7 @@ MOVING = [
     "phc_ctl -q CLOCK_REALTIME -- adj -0.5",
     "net time set -S dc.example",
     "rdate -n -u time.example",
+    "ptpd -s -i eth0",
 ]
 STILL = [
     "ntpdate -q pool.ntp.org",
@@ -111,6 +112,8 @@ STILL = [
     "phc_ctl CLOCK_REALTIME freq",
     "net time -S dc.example",
     "net time system",
+    "ptpd2 -k -c /etc/ptpd2.conf",
+    "ptpd -n -i eth0",
     "sudo apt-get install -y ntpdate",
     "timeout 5 systemctl restart ntpdate",
     "systemctl status chronyd -q",

@@ -70,6 +70,9 @@ def test_the_docstrings_examples_hold(module):
         ("ntpclient -s -h a.example", None),
         ("ntpclient -lh a.example", None),
         ("clockbound", None),
+        ("ptpd -s -i eth0", None),
+        ("ptpd2 -c /etc/ptpd2.conf -i n -C", None),
+        ("ptpd -i eth0 --clock:no_adjust=N", None),
     ],
 )
 def test_what_steers_the_system_clock_counts(line, text):
@@ -105,6 +108,10 @@ def test_what_steers_the_system_clock_counts(line, text):
         ("chronyd -nxu _chrony", None, "-x"),
         ("ntpclient -h -s", None, "-s"),  # the value of -h
         ("ntpclient -d -c 0 -h a.example", None, "-s"),
+        ("ptpd -sCn -i eth0", None, "-n"),
+        ("ptpd2 --noadjust -i eth0", None, "-n"),
+        ("ptpd2 -i eth0 --clock:no_adjust=Y", None, "-n"),
+        ("ptpd -M -i eth0", None, "-M"),
         ("clockboundd -e 50", None, "ClockBound 1"),
         ("busybox ntpd -w -p pool.ntp.org", None, "-w"),
         ("busybox ntpd -nNwp pool.ntp.org", None, "-w"),
