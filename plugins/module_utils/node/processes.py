@@ -86,8 +86,8 @@ def scan(proc: str = "/proc") -> Running:
 
 
 def _capabilities(status: str) -> int:
-    """The effective ones, a bit each (proc(5), CapEff)."""
-    return int(status.partition("\nCapEff:\t")[2][:16] or "0", 16)
+    """The permitted ones, a bit each: what a process has put aside, as htpdate -u does, it can take again (capabilities(7))."""
+    return int(status.partition("\nCapPrm:\t")[2][:16] or "0", 16)
 
 
 def _may_set_clock(status: str, place: str, own_users):
@@ -96,7 +96,7 @@ def _may_set_clock(status: str, place: str, own_users):
 
     A thread of the kernel has no memory, and holds everything.
     """
-    if "\nCapEff:" not in status:
+    if "\nCapPrm:" not in status:
         return None
     if not _capabilities(status) >> CAP_SYS_TIME & 1 or "\nVmSize:" not in status:
         return False

@@ -68,7 +68,9 @@ def _with_idle_beside_others(daemons: list[TimeDaemon], record: Record) -> list[
     idle = {
         kind.name: idle_alone(kind, record)
         for kind in discover().values()
-        if kind.counts_alone and any(d.steers_now for d in daemons if d.daemon != kind.name)
+        if kind.counts_alone
+        and any(d.daemon == kind.name for d in daemons)
+        and any(d.steers_now for d in daemons if d.daemon != kind.name)
     }
     return [replace(d, leaves_clock_alone=d.leaves_clock_alone or idle.get(d.daemon, "")) for d in daemons]
 

@@ -32,7 +32,7 @@ def add_process(
     (folder / "status").write_text(
         f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nPPid:\t{parent}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
         + ("VmSize:\t    2484 kB\n" if argv else "")
-        + ("" if capabilities is None else f"CapPrm:\t{(1 << 41) - 1:016x}\nCapEff:\t{capabilities:016x}\n")
+        + ("" if capabilities is None else f"CapInh:\t{0:016x}\nCapPrm:\t{capabilities:016x}\nCapEff:\t{0:016x}\n")
     )
     (folder / "cmdline").write_text("".join(f"{word}\0" for word in argv))
     if exe:

@@ -396,3 +396,16 @@ def test_a_guests_agent_that_sets_the_clock_when_asked_is_said():
     assert finding.state == "pass"
     assert "qemu-ga sets the clock if the hypervisor asks" in finding.summary
     assert "cron" not in finding.summary
+
+
+def test_a_file_of_what_timemaster_starts_decides_nothing():
+    own = "/system.slice/timemaster.service"
+    services = time_services(
+        unit("timemaster.service", main_pid=500),
+        processes=[
+            process("timemaster", own, pid=500),
+            process("ptp4l", own, "ptp4l -f /run/timemaster/ptp4l.0.conf", pid=502),
+            process("phc2sys", own, "phc2sys -a -r -f /run/timemaster/x.conf", pid=503),
+        ],
+    )
+    assert finding_of(time_service, record(time_services=services)).state == "pass"
