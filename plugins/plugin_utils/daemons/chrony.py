@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
+from ...module_utils.node.processes import CHRONYD_LETTERS
 from ..boundary.text import finite
 from ..chrony.chronyc import (
     LOCAL_REFID,
@@ -42,9 +43,6 @@ from .common.synchronisation import (
     Unfit,
     root_error,
 )
-
-LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"
-"""getopt's in chrony's main.c."""
 
 ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
@@ -261,7 +259,7 @@ def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
     """``chronyd -x`` does not control the system clock (chronyd(8))."""
-    return "chronyd runs with -x" if ("-x", "") in options(process["argv"][1:], LETTERS) else ""
+    return "chronyd runs with -x" if ("-x", "") in options(process["argv"][1:], CHRONYD_LETTERS) else ""
 
 
 DAEMON = Daemon(

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils.probes.ptp import LETTERS
 from ..model.record import Record
 from .common import pmc
 from .common.daemon import Daemon
 from .common.linuxptp import FEEDS, given, settings
 from .common.options import options
-
-LETTERS = "arc:d:f:s:E:P:I:S:F:R:N:O:L:M:i:u:wn:xz:l:t:mqvh"
-"""getopt's in phc2sys.c."""
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
@@ -23,7 +21,7 @@ def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
 
     Newer versions take ``-c`` several times.
     """
-    read = options(process["argv"][1:], LETTERS)
+    read = options(process["argv"][1:], LETTERS["phc2sys"])
     sinks = [value for option, value in read if option == "-c"]
     if ("-a", "") in read:
         if ("-r", "") not in read:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils.probes.ptp import LETTERS
 from ..model.record import Record
 from .common import pmc
 from .common.daemon import Daemon
 from .common.linuxptp import FEEDS, given, is_on, settings
 from .common.options import options
-
-LETTERS = "AEP246HSLf:i:p:sl:mqvh"
-"""getopt's in ptp4l.c."""
 
 _STAMPS = {"-S": "software", "-H": "hardware", "-L": "legacy"}
 
@@ -24,7 +22,7 @@ def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
     """
     read = [
         ("--time_stamping", _STAMPS[option]) if option in _STAMPS else (option, value)
-        for option, value in options(process["argv"][1:], LETTERS)
+        for option, value in options(process["argv"][1:], LETTERS["ptp4l"])
     ]
     arguments = {
         name: value for name in ("time_stamping", "free_running", "clock_servo") if (value := given(read, name))

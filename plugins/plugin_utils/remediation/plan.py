@@ -121,7 +121,9 @@ class _Planner(Planned):
                 f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
             )
         if ptp := [d.unit for d in daemons if discover()[d.daemon].of_linuxptp and (d.active or d.enabled)]:
-            said = self.findings.get("time_service", {}).get("remedy") or "Fix PTP by hand."
+            said = self.findings.get("time_service", {}).get("remedy") or (
+                "If chrony takes the time from it (`refclock`), what the role writes would end that: change chrony.conf by hand."
+            )
             raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which the role does not change. {said}")
         for daemon in daemons:
             instead = discover()[daemon.daemon].instead_of_stopping

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import phc2sys, ptp4l
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes.ptp import LETTERS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.options import options
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import leaves_clock_alone
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
@@ -16,10 +16,10 @@ from tests.builders import record
 from tests.daemons.boxed import Box, unpacked, wait_for
 
 
-@pytest.mark.parametrize(("module", "name"), [(phc2sys, "phc2sys"), (ptp4l, "ptp4l")])
-def test_the_letters_are_those_of_the_real_program(module, name):
+@pytest.mark.parametrize("name", LETTERS)
+def test_the_letters_are_those_of_the_real_program(name):
     program = (unpacked("linuxptp") / "usr/sbin" / name).read_bytes()
-    assert f"\0{module.LETTERS}\0".encode() in program
+    assert f"\0{LETTERS[name]}\0".encode() in program
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_options_are_found_where_the_real_program_finds_them(words):
     """It prints its version and ends, if ``-v`` is an option and not a value."""
     program = unpacked("linuxptp") / "usr/sbin/phc2sys"
     ended = subprocess.run([program, *words.split()], capture_output=True, text=True, check=False, timeout=10)
-    assert (ended.returncode == 0) == (("-v", "") in options(words.split(), phc2sys.LETTERS))
+    assert (ended.returncode == 0) == (("-v", "") in options(words.split(), LETTERS["phc2sys"]))
 
 
 @pytest.fixture
