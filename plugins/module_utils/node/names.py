@@ -70,6 +70,7 @@ DAEMON_PROCESSES = (
     "ptpd2",
     "htpdate",
     "statime",
+    "statime-linux",
     "timebeat",
     "connmand",  # it manages networks, and sets the clock as well
     "clockbound",

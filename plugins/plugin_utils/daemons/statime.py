@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from .common.daemon import Daemon
 
-DAEMON = Daemon(name="statime", units=("statime",), processes=("statime",))
+DAEMON = Daemon(name="statime", units=("statime",), processes=("statime", "statime-linux"))
