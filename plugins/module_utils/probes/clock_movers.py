@@ -16,6 +16,7 @@ from ..node.systemd import commands, is_manager, show
 from ..node.wrappers import inner, options, program
 
 SYSTEM_CRONTABS = ("/etc/crontab", "/etc/cron.d/*")  # a user stands before the command
+ANACRONTABS = ("/etc/anacrontab",)
 USERS_CRONTABS = ("/var/spool/cron/*", "/var/spool/cron/crontabs/*", "/var/spool/cron/tabs/*")
 SCRIPTS = ("/etc/cron.hourly/*", "/etc/cron.daily/*", "/etc/cron.weekly/*", "/etc/cron.monthly/*", "/etc/periodic/*/*")
 MAX_FILES = 500
@@ -29,6 +30,7 @@ MAX_TEXT = 200
 MAX_FOUND = 100
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
+NO_COMMAND = re.compile(r"$|#|[\"']?\w+[\"']?\s*=")  # nothing, a comment, or a variable: maybe a secret
 SEPARATORS = set(";&|()\n")
 DUPLICATED = re.compile(r"\d?[<>]&[\d-]")  # 2>&1, whose & separates no commands
 RUN_WHAT_THEY_READ = {"at", "batch", "sh", "bash", "dash", "ash"}
@@ -77,7 +79,9 @@ def cron(root: str = "") -> dict:
     """
     found, unread = [], []
     files = [
-        (path, patterns) for patterns in (SYSTEM_CRONTABS, USERS_CRONTABS, SCRIPTS) for path in _files(patterns, root)
+        (path, patterns)
+        for patterns in (SYSTEM_CRONTABS, ANACRONTABS, USERS_CRONTABS, SCRIPTS)
+        for path in _files(patterns, root)
     ]
     if len(files) > MAX_FILES:
         raise ValueError(f"cron has {len(files)} files; at most {MAX_FILES} are read")
@@ -98,7 +102,12 @@ def cron(root: str = "") -> dict:
             )
         lines = content.decode("utf-8", "replace").splitlines()
         for number, line in _continued(lines) if patterns is SCRIPTS else enumerate(lines, 1):
-            command = line if patterns is SCRIPTS else cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
+            if patterns is SCRIPTS:
+                command = line
+            elif patterns is ANACRONTABS:
+                command = anacron_command(line)
+            else:
+                command = cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
             for text in moving_commands(command):
                 found.append({"path": path[len(root) :], "line": number, "text": text})
     return {"cron": found[:MAX_FOUND], "unread": unread + _unreadable_folders(root)}
@@ -152,12 +161,22 @@ def cron_command(line: str, has_user: bool) -> str:
     'rdate host'
     """
     line = line.strip()
-    if not line or line[0] == "#" or re.match(r"[\"']?\w+[\"']?\s*=", line):  # a comment, or a variable: maybe a secret
+    if NO_COMMAND.match(line):
         return ""
     fields = (1 if line[0] == "@" else 5) + has_user
     words = line.split(None, fields)
     command = words[fields] if len(words) > fields else ""
     return re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
+
+
+def anacron_command(line: str) -> str:
+    """The command of a line of anacrontab(5), after its period, its delay and its name.
+
+    >>> anacron_command("@monthly 45 clock ntpdate pool.example"), anacron_command("START_HOURS_RANGE=3-22")
+    ('ntpdate pool.example', '')
+    """
+    words = [] if NO_COMMAND.match(line.strip()) else line.split(None, 3)
+    return words[3] if len(words) > 3 else ""
 
 
 def moving_commands(line: str, nested: int = 0) -> list:

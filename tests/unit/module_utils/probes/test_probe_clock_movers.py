@@ -358,6 +358,7 @@ def test_a_quote_that_another_line_closes_does_not_end_the_search():
 def test_every_kind_of_crontab_is_read_with_the_fields_that_it_has(root: Path):
     write(root / "etc/crontab", "MAILTO=root\n# 0 * * * * root ntpdate x\n0 * * * * root ntpdate a.example\n")
     write(root / "etc/cron.d/clock", "@reboot root hwclock -s\n")
+    write(root / "etc/anacrontab", "SHELL=/bin/sh\n# 1 5 x date -s x\n7\t10\tclock.weekly\tnice ntpdate d.example\n")
     write(root / "var/spool/cron/crontabs/root", "*/5 * * * * chronyc makestep % on stdin\n")
     write(root / "var/spool/cron/root", "0 0 * * * date -s @$(date +\\%s -r /f)\n")
     write(root / "var/spool/cron/tabs/j.doe", "0 0 * * * rdate -s b.example\n")
@@ -370,6 +371,7 @@ def test_every_kind_of_crontab_is_read_with_the_fields_that_it_has(root: Path):
     assert {(entry["path"], entry["line"], entry["text"]) for entry in taken["cron"]} == {
         ("/etc/crontab", 3, "ntpdate a.example"),
         ("/etc/cron.d/clock", 1, "hwclock -s"),
+        ("/etc/anacrontab", 3, "ntpdate d.example"),
         ("/var/spool/cron/crontabs/root", 1, "chronyc makestep"),
         ("/var/spool/cron/root", 1, "date -s @$"),
         ("/var/spool/cron/tabs/j.doe", 1, "rdate -s b.example"),
