@@ -93,7 +93,6 @@ def judge(record: Record, policy: Policy) -> Finding:
     """Hold what chronyc shows against the files."""
     if missing := without_daemon(record, "configuration in use"):
         return missing
-    services = record.section("time_services")
     daemons = time_daemons(record)
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
