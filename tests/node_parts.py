@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
 
 #: Names of daemons as /proc/PID/comm cuts them.
 COMM_CHARACTERS = 15
@@ -25,6 +25,12 @@ def write(path: Path, text: str, mode: int = 0o644) -> Path:
 def add_command(folder: Path, name: str, script: str) -> Path:
     """A command of ``sh`` in a folder that the test puts before PATH."""
     return write(folder / name, f"#!/bin/sh\n{script}\n", 0o755)
+
+
+def own_chronyd(folder: Path, chronyd: Path, config: Path) -> None:
+    """The node's chronyd: the real one, in a folder that the test puts before PATH, which calls ``config`` its own file."""
+    default = f"{chronyd} -h | sed 's|(/etc/chrony/chrony.conf)|({config})|'"
+    add_command(folder, "chronyd", f'case "$1" in -h) {default};; *) exec {chronyd} "$@";; esac')
 
 
 def names(configuration: dict[str, Any], below: Path) -> list[str]:
@@ -82,7 +88,8 @@ def debian(root: Path) -> Path:
 
 def nts_probe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
     """``collect("server ... nts", ..., candidates=[])``: the servers' entries with these lines as chrony's configuration."""
-    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (str(folder / "chrony.conf"), str(folder)))
+    start = chrony.Start("chronyd", str(folder / "chrony.conf"), str(folder))
+    monkeypatch.setattr(nts, "configuration", lambda *_asked: start)
 
     def collect(*lines: str, candidates: Sequence[str] = (), timeout_s: float = 2) -> list[dict[str, Any]]:
         write(folder / "chrony.conf", "\n".join(lines) + "\n")

@@ -220,6 +220,10 @@ evidence:
           whether a user is present or absent. Its C(options) are those of chronyd itself that may end its next start, each
           with its C(value) and where it comes from.
         - C(fips) is the kernel's FIPS mode. C(started_s) is when chronyd was started, by the clock of its PID file.
+          C(features) is what chronyd says was built in (C(+NTS)) and what was not (C(-NTS)).
+        - The path of C(config) is C(chronyd's command line) where chronyd was started with directives, which it reads in place
+          of a file. C(next_start) is what its unit has it read when it starts again, C(unit), C(path) and C(text), the
+          directives of its command line; null where that is not known.
         - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are those of C(chronyc -c),
           C(tracking), C(sources), C(sources_all) (C(-N sources -a)), C(sources_named) (C(-N sources)), C(sourcestats),
           C(activity), C(authdata) and C(selectdata).
@@ -410,7 +414,10 @@ PROBES = {
         lambda run: api_date.collect(run.params["apis"], run.timeout_s),
         lambda run: api_date.bound_s(run.timeout_s),
     ),
-    "chrony": _of_daemon(chrony),
+    "chrony": (
+        lambda run: chrony.collect(run.busy_s, run.time_daemons(), run.units),
+        lambda run: 2 * run.busy_s + 3,  # systemd's word on its unit comes first
+    ),
     "ntpd": _of_daemon(ntpd),
     "openntpd": _of_daemon(openntpd),
     "timesyncd": _of_daemon(timesyncd),
@@ -421,8 +428,8 @@ PROBES = {
     ),
     "boot": (lambda run: boot.collect(run.units()), lambda run: run.busy_s + 3),
     "nts": (
-        lambda run: nts.collect(run.timeout_s, run.params["nts_servers"], run.time_daemons()),
-        lambda run: nts.bound_s(run.timeout_s),
+        lambda run: nts.collect(run.timeout_s, run.params["nts_servers"], run.time_daemons(), run.units),
+        lambda run: run.busy_s + 1 + nts.bound_s(run.timeout_s),
     ),
     "clock_movers": (lambda run: clock_movers.collect(run.busy_s), lambda run: run.busy_s + 3),
     "join_state": (lambda run: join_state.collect(run.cluster()), lambda run: run.busy_s),

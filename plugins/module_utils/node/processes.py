@@ -14,7 +14,7 @@ TIME = {*DAEMON_PROCESSES, *MOVER_PROCESSES}
 CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
 KNOWN = TIME | CLUSTER
 
-CHRONYD_LETTERS = "46df:F:hl:L:mnpP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
+CHRONYD_LETTERS = "46df:F:hl:L:mnN:pP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
 MAX_BYTES = 16 * 1024
 MAX_TIME_DAEMONS = 256
 MAX_HOLDERS = 200
@@ -239,6 +239,21 @@ def option(argv: list, letters: str, wanted: str, long: tuple = ()):
         given = list(zip(argv[1:], [*argv[2:], ""]))
     values = [value for name, value in given if name in (f"-{wanted}", *(f"--{name}" for name in long))]
     return values[-1] if values else None
+
+
+def operands(argv: list, letters: str) -> list:
+    """What follows the options of a running program, wherever they stand, as getopt(3) of glibc leaves it.
+
+    >>> operands(["chronyd", "server a.example iburst", "-f", "x.conf", "-Z", "rtcsync"], CHRONYD_LETTERS)
+    ['server a.example iburst', 'rtcsync']
+    """
+    while True:
+        try:
+            return getopt.gnu_getopt(argv[1:], letters)[1]
+        except getopt.GetoptError as error:  # an option of a version to come: it is taken for one without a value
+            if len(error.opt) != 1 or error.opt in letters:
+                return []
+            letters += error.opt
 
 
 def working_directory(pid: int) -> str:

@@ -7,26 +7,37 @@ from __future__ import annotations
 import getopt
 import glob
 import os
+import re
 import shlex
 import stat
 import time
+from typing import NamedTuple
 
 from ..node import background
-from ..node.files import MAX_SMALL_BYTES, first_existing, fragments, read_files, read_text, text_or_none
+from ..node.files import MAX_SMALL_BYTES, fragments, read_files, read_text, text_or_none
 from ..node.named import named
-from ..node.processes import CHRONYD_LETTERS, not_contained, option, working_directory
-from ..node.run import installed, run_all
+from ..node.processes import CHRONYD_LETTERS, not_contained, operands, option, working_directory
+from ..node.run import installed, run, run_all
+from ..node.systemd import commands
 
-CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf", "/usr/etc/chrony.conf")
+# What a chronyd reads without -f is compiled in: Debian's, Alpine's and Arch's package, and that of all others.
+CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
+OF_SUSE = "/usr/etc/chrony.conf"  # in place of an absent /etc/chrony.conf
+# Whose package has which of CONFIGURATIONS, where chronyd is older than 4.0 and does not say it.
+PACKAGE_DATABASES = (("/var/lib/dpkg/status", "/lib/apk/db"), ("/var/lib/rpm", "/usr/lib/sysimage/rpm"))
+UNITS = ("chrony.service", "chronyd.service", "chronyd-restricted.service")
+COMMAND_LINE = "chronyd's command line"
+"""Stands for a file's path: given directives as arguments, chronyd reads no file (chronyd(8))."""
+HELP_WITHIN_S = 2.0
 # Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
 MAX_OPTIONS_CHARS = 16 * 1024
-COMMAND_LINE = "chronyd's command line"
 ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
 ENDING_OPTIONS_OF_RUNNING = "FPltu"
+MAX_FEATURES = 64
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -41,39 +52,58 @@ COMMANDS = {
 }
 
 
-def collect(timeout_s: float, processes: list) -> dict:
-    """The section ``chrony``; a command that cannot be run is ``{"error"}``. ``processes``: the time daemons that run."""
+def collect(timeout_s: float, processes: list, units=list) -> dict:
+    """The section ``chrony``; a command that cannot be run is ``{"error"}``. ``processes``: the time daemons that run.
+
+    ``units`` gives what ``systemd.show`` says of time daemons, with the names, ExecStart and MainPID of each.
+    """
     defaults = default_files()
-    path, directory = configuration(processes, defaults)
-    commands = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
-    commands["version"] = ["chronyd", "-v"]
-    if path:
+    start = configuration(processes, defaults, units)
+    asked = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
+    asked["version"] = [start.program, "-v"]
+    if start.path and not start.unknown:
         # Prints what chronyd makes of the file and ends, without privilege and touching nothing; before 4.0 it knows no -p,
         # prints its help and ends (chrony's main.c).
-        commands["printed"] = ["chronyd", "-p", "-f", path]
-    answers = run_all(commands, timeout_s)
-    config = read_configuration(path, directory)
+        asked["printed"] = [
+            start.program,
+            "-p",
+            *(["--", *start.directives] if start.directives else ["-f", start.path]),
+        ]
+    answers = run_all(asked, timeout_s)
+    config = read_configuration(*start[1:])
+    version = answers.pop("version").get("stdout", "")
     options = ending_options(processes, defaults)
-    named_by_config = background.start(named, directives(config["files"]), options, directory)
+    named_by_config = background.start(named, directives(config["files"]), options, start.directory)
     return {
         "present": installed("chronyd") or installed("chronyc"),
-        "version": _version(answers.pop("version")),
+        "version": _version(version),
+        "features": _features(version),
         "config": config,
-        "keyfile": key_file(config["files"], directory),
+        "keyfile": key_file(config["files"], start.directory),
         # A user is looked up where nsswitch.conf says, a path may be on a network: neither may hold up the rest.
         "named": background.outcome(named_by_config, time.monotonic() + timeout_s),
         "fips": text_or_none("/proc/sys/crypto/fips_enabled") == "1",
         "defaults": defaults,
+        "next_start": _next_start(start, processes, defaults, units),
         "started_s": started_s(),
         "printed": answers.pop("printed", None),
         "commands": answers,
     }
 
 
-def _version(answer: dict):
+def _version(text: str):
     """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None where chronyd is not installed."""
-    words = answer.get("stdout", "").split()
+    words = text.split()
     return words[words.index("version") + 1] if "version" in words[:-1] else None
+
+
+def _features(text: str) -> list:
+    """What was built in and what was not, as `chronyd -v` lists it.
+
+    >>> _features("chronyd (chrony) version 4.9 (+CMDMON -NTS +IPV6 -DEBUG)")
+    ['+CMDMON', '-NTS', '+IPV6', '-DEBUG']
+    """
+    return re.findall(r"(?<=[( ])[+-][A-Z0-9_]+(?=[ )])", text)[:MAX_FEATURES]
 
 
 def directives(files: list) -> list:
@@ -113,30 +143,153 @@ def default_files() -> list:
         if file["kind"] == "other":
             raise ValueError(f"{file['path']}: {file['error']}")
     for file in files:
-        lines = file["text"].splitlines(keepends=True)
-        file["text"] = "".join(line for line in lines if line.partition("=")[0].strip() in DEFAULTS_SHOWN)
+        # A backslash at a line's end goes on in the next one.
+        shown = re.findall(rf"^[ \t]*(?:{'|'.join(DEFAULTS_SHOWN)})=(?:.*\\\n)*.*\n?", file["text"], re.MULTILINE)
+        file["text"] = "".join(shown).replace("\\\n", "")
     return files
 
 
-def configuration(processes: list, defaults: list = ()) -> tuple:
-    """The configuration's path (None if there is none) and the folder that relative paths in it start from.
+class Start(NamedTuple):
+    """How chronyd was started, or would be: ``program``, by a name of PATH or a path, and what it reads.
 
-    ``defaults`` are the files of DEFAULTS: they tell what chronyd would be started with where it does not run.
+    ``path``: its configuration, COMMAND_LINE with ``directives`` in place of one, None without chronyd. ``directory``: where
+    relative paths start from. ``unknown``: why ``path`` is only one of those that it may read.
     """
-    for process in not_contained(processes):
-        # With -x a chronyd serves time and leaves the clock alone.
-        if process["comm"] == "chronyd" and option(process["argv"], CHRONYD_LETTERS, "x") is None:
-            path = option(process["argv"], CHRONYD_LETTERS, "f")
-            directory = working_directory(process["pid"]) if path else "/"
-            break
-    else:
-        options = [word for file in defaults for word in _options(file["text"])]
-        path, directory = option(["chronyd", *options], CHRONYD_LETTERS, "f"), "/"
-    return os.path.join(directory, path) if path else first_existing(CONFIGURATIONS), directory
+
+    program: str
+    path: str | None
+    directory: str = "/"
+    directives: tuple = ()
+    unknown: str = ""
 
 
-def _options(text: str) -> list:
-    """The options of chronyd in a file of shell assignments.
+def configuration(processes: list, defaults: list = (), units=list) -> Start:
+    """What the chronyd that runs reads; without one, what its unit or the options in ``defaults`` would have it read."""
+    process = _running(processes)
+    if process:
+        directory, program = working_directory(process["pid"]), _own_program(process) or "chronyd"
+        return _started_with(process["argv"], program, directory)
+    argv, unknown = _argv_of_unit(_unit(units()), defaults)
+    if not argv and not unknown:
+        argv = ["chronyd", *(word for file in defaults for word in _options(file["text"]))]
+    if unknown:
+        return Start("chronyd", COMMAND_LINE, unknown=unknown)
+    return _started_with(argv)
+
+
+def _running(processes: list):
+    """The chronyd that steers the clock: with -x it serves time and leaves the clock alone."""
+    own = (process for process in not_contained(processes) if process["comm"] == "chronyd")
+    return next((process for process in own if option(process["argv"], CHRONYD_LETTERS, "x") is None), None)
+
+
+def _started_with(argv: list, program: str = "chronyd", directory: str = "/") -> Start:
+    directives = tuple(operands(argv, CHRONYD_LETTERS))
+    if directives:
+        return Start(program, COMMAND_LINE, directory, directives)
+    path = option(argv, CHRONYD_LETTERS, "f")
+    if path:
+        return Start(program, os.path.join(directory, path), directory)
+    return _by_default(program, directory)
+
+
+def _unit(shown, pid: int = 0) -> dict:
+    """Of chronyd's units the one whose main process it is, else one that is enabled; empty if there is none."""
+    found = [
+        unit
+        for unit in ([] if "error" in shown else shown)
+        if {*unit.get("Names", "").split()} & {*UNITS} and (not pid or unit.get("MainPID") == str(pid))
+    ]
+    return next((unit for unit in found if unit.get("UnitFileState") == "enabled"), found[0] if found else {})
+
+
+def _argv_of_unit(unit: dict, defaults: list) -> tuple:
+    """``(argv, unknown)``: how a unit starts chronyd, or why that is not known; both empty without a unit or a chronyd in it.
+
+    systemctl shows no quotes, so of directives in ExecStart= it is not known where one ends.
+    """
+    lines = commands(unit.get("ExecStart", ""))
+    words = lines[0].split() if len(lines) == 1 else []
+    if not words or not os.path.basename(words[0]).startswith("chronyd"):  # Ubuntu has a chronyd-starter.sh
+        return [], ""
+    argv = ["chronyd"]
+    for word in words[1:]:
+        variable = re.fullmatch(r"\$\{?(\w+)\}?", word)
+        if variable and variable[1] in DEFAULTS_OPTIONS:
+            values = [_options(file["text"], (variable[1],)) for file in defaults]
+            argv += next((value for value in reversed(values) if value), [])
+        elif "$" in word:
+            return [], f"{unit['Id']} starts chronyd with {word}, whose value is not known"
+        else:
+            argv.append(word)
+    if operands(["chronyd", *(word for word in words[1:] if "$" not in word)], CHRONYD_LETTERS):
+        return (
+            [],
+            f"the directives in ExecStart= of {unit['Id']} are shown without quotes: it is not known where one ends",
+        )
+    return argv, ""
+
+
+def _next_start(start: Start, processes: list, defaults: list, units):
+    """What the unit of the chronyd that runs has it read at its next start; None where that is not known."""
+    process = _running(processes)
+    unit = _unit(units(), process["pid"]) if process else {}
+    argv, _unknown = _argv_of_unit(unit, defaults)
+    if not argv:
+        return None
+    own = operands(argv, CHRONYD_LETTERS) or option(argv, CHRONYD_LETTERS, "f")
+    running = start.directives or option(process["argv"], CHRONYD_LETTERS, "f")
+    following = _started_with(argv) if own or running else start
+    return {"unit": unit["Id"], "path": following.path, "text": _text(following.directives)}
+
+
+def _text(directives_of_argv) -> str:
+    """Directives of a command line as a file: a line for each."""
+    return "".join(f"{' '.join(words.split())}\n" for words in directives_of_argv)
+
+
+def _by_default(program: str, directory: str) -> Start:
+    """The file that is compiled in: `chronyd -h` names it since 4.0. Of an older one, whose package it is."""
+    said = re.search(r"^ +-f FILE\s.*\((/.*)\)$", run([program, "-h"], HELP_WITHIN_S).get("stdout", ""), re.MULTILINE)
+    if said:
+        suses = said[1] in CONFIGURATIONS[1:] and not os.path.exists(said[1]) and os.path.exists(OF_SUSE)
+        return Start(program, OF_SUSE if suses else said[1], directory)
+    there = [path for path in CONFIGURATIONS if os.path.exists(path)]
+    if len(there) > 1:
+        owners = [path for path, files in zip(CONFIGURATIONS, PACKAGE_DATABASES) if any(map(os.path.exists, files))]
+        if len(owners) != 1:
+            unknown = f"chronyd does not say whether it reads this file or {there[1]}: take away the one that it does not read"
+            return Start(program, there[0], directory, unknown=unknown)
+        there = owners
+    if not there and os.path.exists(OF_SUSE):
+        there = [OF_SUSE]
+    return Start(program, there[0] if there else None, directory)
+
+
+def _own_program(process: dict):
+    """The program of a chronyd that runs, where it can be run here; None where that is not known to be safe.
+
+    It must be the same file still, in mounts of this module's, and only root or who asks may have put it there.
+    """
+    path = process.get("exe")
+    try:
+        if not path or os.path.basename(path) != "chronyd" or not os.path.samefile(path, f"/proc/{process['pid']}/exe"):
+            return None
+        place = path = os.path.realpath(path)
+        while place:
+            status = os.stat(place)
+            # Of a folder like /tmp, others can't rename what is not theirs.
+            sticky = place != path and status.st_mode & stat.S_ISVTX
+            if status.st_uid not in (0, os.geteuid()) or (status.st_mode & 0o022 and not sticky):
+                return None
+            place = os.path.dirname(place) if place != "/" else ""
+        return path
+    except OSError:
+        return None
+
+
+def _options(text: str, names: tuple = DEFAULTS_OPTIONS) -> list:
+    """The options of chronyd in a file of shell assignments, by the names of their variables.
 
     >>> _options('# DAEMON_OPTS="-x"\\nDAEMON_OPTS="-F 1 -f /srv/chrony.conf"')
     ['-F', '1', '-f', '/srv/chrony.conf']
@@ -144,7 +297,7 @@ def _options(text: str) -> list:
     found: list = []
     for line in text.splitlines():
         name, _equals, value = line.strip().partition("=")
-        if name in DEFAULTS_OPTIONS:
+        if name in names:
             if len(value) > MAX_OPTIONS_CHARS:  # shlex takes quadratic time for a long word
                 raise ValueError(f"{name} has more than {MAX_OPTIONS_CHARS} characters")
             try:
@@ -193,11 +346,12 @@ def started_s():
     return None
 
 
-def read_configuration(path, directory: str = "/") -> dict:
+def read_configuration(path, directory: str = "/", arguments: tuple = (), unknown: str = "") -> dict:
     """The file at ``path`` and all that it draws in: ``{"path", "files", "unread", "sources_dirs"}``.
 
     Follows ``include``, ``confdir`` and ``sourcedir`` as chrony.conf(5) says; ``sources_dirs`` are the folders of the last two,
-    ``[{"path", "exists"}]``. The key file is never read: it is named by ``keyfile``, which is not followed.
+    ``[{"path", "exists"}]``. The key file is never read: it is named by ``keyfile``, which is not followed. The rest is as
+    in ``Start``: directives as ``arguments`` are a file too, with a line for each.
     """
     directories: dict = {}
 
@@ -214,7 +368,14 @@ def read_configuration(path, directory: str = "/") -> dict:
                 found += fragments(folders, SUFFIXES[directive])
         return found
 
-    read = read_files([path] if path else [], drawn_in)
+    if unknown:
+        read = {"files": [], "unread": [{"path": path, "error": unknown, "kind": "other"}]}
+    elif arguments:
+        text = _text(arguments)
+        read = read_files(drawn_in(text), drawn_in)
+        read["files"].insert(0, {"path": path, "text": text})
+    else:
+        read = read_files([path] if path else [], drawn_in)
     return {
         "path": path,
         **read,

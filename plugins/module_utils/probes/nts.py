@@ -14,7 +14,7 @@ from functools import partial
 from ..node.background import gather
 from ..node.files import read_text
 from ..node.https import HttpsError, connect_at_any_time, tls_context
-from .chrony import configuration, default_files, directives, read_configuration
+from .chrony import HELP_WITHIN_S, configuration, default_files, directives, read_configuration
 from .ntp import resolve
 
 ALPN = "ntske/1"  # RFC 8915, section 4
@@ -25,25 +25,26 @@ MAX_CERTIFICATE_FILES = 1024
 MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024
 
 
-def collect(timeout_s: float, candidates: list, processes: list) -> dict:
-    """The section ``nts``: every server in a thread of its own. ``processes``: the time daemons that run.
+def collect(timeout_s: float, candidates: list, processes: list, units=list) -> dict:
+    """The section ``nts``: every server in a thread of its own. ``processes`` and ``units`` are as in ``chrony.collect``.
 
     ``candidates`` are names, tried as `server NAME nts` would be: at the default port, with the certificates of set 0.
     """
-    path, directory = configuration(processes, default_files())
-    lines = directives(read_configuration(path, directory)["files"])
+    start = configuration(processes, default_files(), units)
+    lines = directives(read_configuration(*start[1:])["files"])
     configured = nts_servers(lines)
     others = nts_servers([["server", name, "nts"] for name in candidates])
     servers = list(dict.fromkeys(configured[:MAX_SERVERS] + others[:MAX_SERVERS]))
     asked = gather(
-        {server: partial(_ask, server, lines, directory, timeout_s) for server in servers}, bound_s(timeout_s) - 1
+        {server: partial(_ask, server, lines, start.directory, timeout_s) for server in servers},
+        bound_s(timeout_s) - HELP_WITHIN_S - 1,
     )
     return {"servers": [_entry(server, asked[server], server in configured) for server in servers]}
 
 
 def bound_s(timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: the name, and two connections where the certificate seems out of date."""
-    return 3 * timeout_s + 2
+    """How long ``collect`` lasts at most: chronyd's word, the name, two connections where the certificate seems out of date."""
+    return 3 * timeout_s + 2 + HELP_WITHIN_S
 
 
 def _entry(server: tuple, found: dict, configured: bool) -> dict:

@@ -246,6 +246,8 @@ SECTIONS: dict[str, Shape] = {
             "keyfile?": maybe(fields({"path": NAME, "mode": text(10)})),
             "named?": or_failed(_NAMED),
             "fips?": flag,
+            "features?": items(text(40), FEW),
+            "next_start?": maybe(fields({"unit": UNIT_NAME, "path": maybe(NAME), "text": FILE})),
             "defaults?": items(READ),
             "started_s?": maybe(MOMENT_S),
             "printed?": maybe(ANSWER),

@@ -19,6 +19,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding i
 
 from tests.builders import record
 from tests.findings import finding_of, unsaid
+from tests.node_parts import own_chronyd
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
@@ -95,10 +96,8 @@ class Node:
 def node(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Node]]:
     """``node(text)`` starts a chronyd with this configuration; ``{port}`` in it is that of a good server on 127.0.0.1 and .3."""
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
-    monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "node/chrony.conf"),))
     monkeypatch.setattr(chrony, "PID_FILES", (str(tmp_path / "node/pid"),))
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/chronyd").symlink_to(chrony_tree / "usr/sbin/chronyd")
+    own_chronyd(tmp_path / "bin", chrony_tree / "usr/sbin/chronyd", tmp_path / "node/chrony.conf")
     port = free_port()
     with ExitStack() as daemons:
         serving = f"local stratum 5\nallow\nport {port}\n"

@@ -12,7 +12,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 
 from tests.daemons.boxed import wait_for
-from tests.node_parts import write
+from tests.node_parts import own_chronyd, process, write
 
 
 def read(path: Path) -> dict:
@@ -42,9 +42,8 @@ def synchronised_chrony(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.M
         tmp_path / "bin/chronyc", f'#!/bin/sh\nexec {chrony_tree}/usr/bin/chronyc -h {tmp_path}/client/sock "$@"\n'
     )
     chronyc.chmod(0o755)
-    (tmp_path / "bin/chronyd").symlink_to(chrony_tree / "usr/sbin/chronyd")
+    own_chronyd(tmp_path / "bin", chrony_tree / "usr/sbin/chronyd", tmp_path / "client/chrony.conf")
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
-    monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "client/chrony.conf"),))
     try:
         asked = ["chronyc", "-c", "-n", "sources"]
         wait_for(lambda: "^,*," in run.run(asked, 5).get("stdout", ""), "chronyd selected no source")
@@ -111,3 +110,42 @@ def test_the_fragments_read_are_those_that_a_real_chronyd_reads(chrony_tree: Pat
 
     assert [line for line in printed.splitlines() if line.startswith("driftfile")] == "".join(texts).splitlines()
     assert len(texts) == 4
+
+
+@pytest.fixture
+def own(each_chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chronyd of each version, first on PATH."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/chronyd").symlink_to(each_chrony_tree / "usr/sbin/chronyd")
+    monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
+
+
+@pytest.mark.usefixtures("own")
+def test_a_real_chronyd_names_the_file_that_it_reads_whatever_else_is_there():
+    assert chrony.configuration([process("chronyd", "-F", "1")]).path == "/etc/chrony/chrony.conf"
+    assert chrony.configuration([]).path == "/etc/chrony/chrony.conf"
+
+
+@pytest.mark.usefixtures("own")
+def test_directives_on_the_command_line_are_what_a_real_chronyd_reads(tmp_path: Path):
+    more = write(tmp_path / "more/a.conf", "server c.example\n")
+    given = ["server\ta.example  iburst", f"confdir {more.parent}", "-F", "1", "server b.example"]
+    config = chrony.collect(5, [process("chronyd", *given[:4])])["config"]
+    assert (config["path"], [file["path"] for file in config["files"]]) == (
+        chrony.COMMAND_LINE,
+        [chrony.COMMAND_LINE, str(more)],
+    )
+    assert config["files"][0]["text"] == f"server a.example iburst\nconfdir {more.parent}\n"
+
+    taken = chrony.collect(5, [process("chronyd", *given[:4])])["printed"]
+    assert taken["rc"] == 0
+    assert "server c.example" in taken["stdout"]
+    refused = chrony.collect(5, [process("chronyd", *given, "sever d.example")])["printed"]
+    assert refused["rc"] == 1
+    assert "at line 4" in refused["stdout"] + refused["stderr"]
+
+
+@pytest.mark.usefixtures("own")
+def test_what_a_real_chronyd_was_built_with_is_told():
+    features = chrony.collect(5, [])["features"]
+    assert {"+CMDMON", "+NTS", "+SECHASH", "+IPV6", "-DEBUG"} <= {*features}

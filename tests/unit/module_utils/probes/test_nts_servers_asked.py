@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
 
-from tests.node_parts import nts_probe
+from tests.node_parts import nts_probe, process
 
 Collect = Callable[..., list[dict]]
 
@@ -56,13 +56,13 @@ def test_candidates_are_tried_though_the_configuration_names_many(collect):
 
 
 def test_candidates_are_tried_where_there_is_no_configuration_yet(monkeypatch):
-    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
+    monkeypatch.setattr(nts, "configuration", lambda *_asked: chrony.Start("chronyd", None))
     (found,) = nts.collect(1, ["a.invalid"], [])["servers"]
     assert (found["server"], found["configured"], found["error"]["phase"]) == ("a.invalid", False, "dns")
 
 
 def test_without_a_configuration_nobody_is_asked(monkeypatch):
-    monkeypatch.setattr(nts, "configuration", lambda _processes, _defaults: (None, "/"))
+    monkeypatch.setattr(nts, "configuration", lambda *_asked: chrony.Start("chronyd", None))
     assert nts.collect(1, [], []) == {"servers": []}
 
 
@@ -71,3 +71,8 @@ def test_the_configuration_is_the_one_that_chronyd_would_be_started_with(tmp_pat
     (tmp_path / "chrony").write_text(f'DAEMON_OPTS="-F 1 -f {tmp_path}/own.conf"\n')
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "chrony"),))
     assert [entry["server"] for entry in nts.collect(1, [], [])["servers"]] == ["a.invalid"]
+
+
+def test_servers_on_chronyds_command_line_are_its_configuration():
+    running = process("chronyd", "server a.invalid iburst nts", "-F", "1", "server b.invalid")
+    assert [entry["server"] for entry in nts.collect(1, [], [running])["servers"]] == ["a.invalid"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import doctest
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node import fil
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 
-from tests.node_parts import names, write
+from tests.node_parts import add_command, names, process, write
 
 
 def read(path: Path) -> dict:
@@ -117,15 +119,190 @@ def test_the_number_of_files_is_bounded(tmp_path: Path):
 
 
 def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
-    def started(*argv: str) -> list[dict]:
-        return [{"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", *argv], "contained": False}]
-
     here = str(Path.cwd())
-    assert chrony.configuration(started("-F", "1", "-f", "/srv/c.conf")) == ("/srv/c.conf", here)
-    assert chrony.configuration(started("-fsub/c.conf")) == (f"{here}/sub/c.conf", here)
+
+    def started(*argv: str) -> tuple:
+        start = chrony.configuration([process("chronyd", *argv)])
+        return start.path, start.directory
+
+    assert started("-F", "1", "-f", "/srv/c.conf") == ("/srv/c.conf", here)
+    assert started("-fsub/c.conf") == (f"{here}/sub/c.conf", here)
     for leaves_the_clock_alone in (["-x", "-f", "/srv/server.conf"], ["-dxf", "/srv/server.conf"]):
-        serving = started(*leaves_the_clock_alone)
-        assert chrony.configuration(serving + started("-f", "/srv/c.conf"))[0] == "/srv/c.conf"
+        serving = process("chronyd", *leaves_the_clock_alone)
+        assert chrony.configuration([serving, process("chronyd", "-f", "/srv/c.conf")]).path == "/srv/c.conf"
+
+
+HELP = "echo '  -f FILE\tSpecify configuration file ({})'"
+"""Of `chronyd -h`, a line as chrony 4.0 to 4.9 print it."""
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A node with two files that chronyd might read, and what one of SUSE might; its commands are in bin."""
+    for name in ("chrony/chrony.conf", "chrony.conf", "usr/chrony.conf"):
+        write(tmp_path / name, "")
+    monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
+    monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "default"),))
+    monkeypatch.setattr(chrony, "CONFIGURATIONS", (f"{tmp_path}/chrony/chrony.conf", f"{tmp_path}/chrony.conf"))
+    monkeypatch.setattr(chrony, "OF_SUSE", f"{tmp_path}/usr/chrony.conf")
+    monkeypatch.setattr(chrony, "PACKAGE_DATABASES", ((f"{tmp_path}/dpkg",), (f"{tmp_path}/rpm",)))
+    return tmp_path
+
+
+def in_effect(node: Path, *processes: dict) -> str | None:
+    path = chrony.configuration([*processes]).path
+    return os.path.relpath(path, node) if path else None
+
+
+@pytest.mark.parametrize("named", ["chrony.conf", "chrony/chrony.conf", "elsewhere.conf"])
+def test_chronyd_itself_says_which_file_it_reads(named: str, node: Path):
+    add_command(node / "bin", "chronyd", HELP.format(node / named))
+    assert in_effect(node) == named
+    assert in_effect(node, process("chronyd", "-F", "1")) == named
+    assert in_effect(node, process("chronyd", "-f", "/srv/c.conf")) == os.path.relpath("/srv/c.conf", node)
+
+
+def test_suses_own_file_stands_in_for_one_that_is_absent(node: Path):
+    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
+    (node / "chrony.conf").unlink()
+    assert in_effect(node) == "usr/chrony.conf"
+    (node / "usr/chrony.conf").unlink()
+    assert in_effect(node) == "chrony.conf"
+
+
+@pytest.mark.parametrize(
+    ("databases", "there", "path"),
+    [
+        pytest.param([], ["chrony.conf"], "chrony.conf", id="one file"),
+        pytest.param([], ["chrony/chrony.conf"], "chrony/chrony.conf", id="the other file"),
+        pytest.param([], [], "usr/chrony.conf", id="SUSE"),
+        pytest.param(["dpkg"], ["chrony.conf", "chrony/chrony.conf"], "chrony/chrony.conf", id="both, dpkg"),
+        pytest.param(["rpm"], ["chrony.conf", "chrony/chrony.conf"], "chrony.conf", id="both, rpm"),
+    ],
+)
+def test_of_a_chronyd_that_does_not_say_it_the_package_tells(databases: list, there: list, path: str, node: Path):
+    """As 3.5 does: its usage is one line."""
+    add_command(node / "bin", "chronyd", "echo 'Usage: chronyd [-4|-6] [-n|-d] [-q|-Q] [-f FILE|COMMAND...]'")
+    for name in {"chrony.conf", "chrony/chrony.conf"} - {*there}:
+        (node / name).unlink()
+    for name in databases:
+        write(node / name, "")
+    assert in_effect(node) == path
+
+
+@pytest.mark.parametrize("databases", [[], ["dpkg", "rpm"]])
+def test_where_nothing_tells_which_of_two_files_is_read_none_is(databases: list, node: Path):
+    for name in databases:
+        write(node / name, "")
+    config = chrony.collect(5, [process("chronyd", "-F", "1")])["config"]
+    assert config["files"] == []
+    assert config["unread"][0]["path"] == config["path"]
+    assert config["unread"][0]["kind"] == "other"
+    assert f"{node}/chrony.conf" in config["unread"][0]["error"]
+
+
+def test_directives_on_the_command_line_are_read_in_place_of_a_file(node: Path):
+    more = write(node / "more.conf", "makestep 1 3\n")
+    given = [
+        "server a.example iburst",
+        "-F",
+        "1",
+        f"INCLUDE\t{more}",
+        "rtcsync",
+        "-Z",
+    ]  # an option of a version to come
+    taken = chrony.collect(5, [process("chronyd", *given)])
+    assert taken["config"]["path"] == chrony.COMMAND_LINE
+    assert [(file["path"], file["text"]) for file in taken["config"]["files"]] == [
+        (chrony.COMMAND_LINE, f"server a.example iburst\nINCLUDE {more}\nrtcsync\n"),
+        (str(more), "makestep 1 3\n"),
+    ]
+
+
+def test_directives_in_the_file_of_its_options_count_where_it_does_not_run(node: Path):
+    write(node / "default", "DAEMON_OPTS=\"-F 1 'server a.example iburst' rtcsync\"\n")
+    assert chrony.configuration([], chrony.default_files()).directives == ("server a.example iburst", "rtcsync")
+
+
+def unit(exec_start: str, main_pid: int = 0) -> dict:
+    return {
+        "Id": "chrony.service",
+        "Names": "chrony.service chronyd.service",
+        "ExecStart": f"{{ path=/usr/sbin/chronyd ; argv[]={exec_start} ; ignore_errors=no ; pid=0 }}",
+        "MainPID": str(main_pid),
+        "UnitFileState": "enabled",
+    }
+
+
+@pytest.mark.parametrize(
+    ("exec_start", "options", "path"),
+    [
+        ("/usr/sbin/chronyd -n $DAEMON_OPTS", "-F 1", "chrony.conf"),
+        ("/usr/sbin/chronyd -n $DAEMON_OPTS", "-F 1 -f /srv/d.conf", "/srv/d.conf"),
+        ("/usr/sbin/chronyd -n -f /srv/c.conf", "-f /srv/d.conf", "/srv/c.conf"),
+        ("/usr/lib/systemd/scripts/chronyd-starter.sh ${DAEMON_OPTS}", "-f /srv/d.conf", "/srv/d.conf"),
+        ("/usr/sbin/chronyd $OPTIONS", "-f /srv/d.conf", "chrony.conf"),
+        ("/usr/sbin/chronyd $DAEMON_OPTS", "'server a.example' rtcsync", chrony.COMMAND_LINE),
+        ("/bin/sh -c start-chronyd", "-f /srv/d.conf", "/srv/d.conf"),
+    ],
+)
+def test_a_unit_says_what_chronyd_would_read(exec_start: str, options: str, path: str, node: Path):
+    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
+    write(node / "default", f'DAEMON_OPTS="{options}"\n')
+    start = chrony.configuration([], chrony.default_files(), lambda: [unit(exec_start)])
+    assert start.path == (str(node / path) if path == "chrony.conf" else path)
+
+
+@pytest.mark.parametrize("words", ["server a.example iburst", "-f ${FILE}"])
+def test_a_unit_that_does_not_show_what_chronyd_would_read_is_not_guessed_at(words: str):
+    start = chrony.configuration([], [], lambda: [unit(f"/usr/sbin/chronyd {words}")])
+    assert "chrony.service" in start.unknown
+    assert chrony.read_configuration(*start[1:])["files"] == []
+
+
+@pytest.mark.parametrize(
+    ("running", "options", "expected"),
+    [
+        (["-F", "1"], "-F 1", ("chrony.conf", "")),
+        (["-F", "1", "-f", "/srv/c.conf"], "-F 1", ("chrony.conf", "")),
+        (["-F", "1"], "-F 1 -f /srv/d.conf", ("/srv/d.conf", "")),
+        (
+            ["rtcsync"],
+            "'server a.example  iburst' rtcsync",
+            (chrony.COMMAND_LINE, "server a.example iburst\nrtcsync\n"),
+        ),
+    ],
+)
+def test_what_the_next_start_reads_is_its_units(running: list, options: str, expected: tuple, node: Path):
+    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
+    write(node / "default", f'DAEMON_OPTS="{options}"\n')
+    its = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid())
+    said = chrony.collect(5, [process("chronyd", *running)], lambda: [its])["next_start"]
+    path = expected[0] if expected[0] != "chrony.conf" else str(node / "chrony.conf")
+    assert said == {"unit": "chrony.service", "path": path, "text": expected[1]}
+    by_hand = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid() + 1)
+    assert chrony.collect(5, [process("chronyd", *running)], lambda: [by_hand])["next_start"] is None
+
+
+def test_the_very_program_that_runs_is_asked(node: Path):
+    """A link to this test's program stands for one that was built by hand; another one is first on PATH."""
+    own = write(node / "sbin/chronyd", "").with_name("chronyd")
+    shutil.copyfile(os.path.realpath("/bin/sleep"), own)
+    own.chmod(0o755)
+    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
+    sleeping = subprocess.Popen([own, "60"])
+    try:
+        running = process("chronyd", exe=str(own), pid=sleeping.pid)
+        assert chrony.configuration([running]).program == str(own)
+        for mode in (0o775, 0o757):
+            own.parent.chmod(mode)
+            assert chrony.configuration([running]).program == "chronyd"
+        own.parent.chmod(0o755)
+        for exe in (f"{own} (deleted)", "/bin/sleep", "/bin/sh", None):
+            assert chrony.configuration([{**running, "exe": exe}]).program == "chronyd"
+    finally:
+        sleeping.kill()
+        sleeping.wait(10)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +315,7 @@ def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
             "/srv/c.conf",
         ),
         ("CFGFILE=/etc/chrony/chrony.conf\nARGS=-f/srv/c.conf\n", "ARGS=-f/srv/c.conf\n", "/srv/c.conf"),
-        ('OPTIONS="-f /srv/c.conf \\\n-F 2"\n', 'OPTIONS="-f /srv/c.conf \\\n', "/srv/c.conf"),
+        ('OPTIONS="-F 2 \\\n-f /srv/c.conf"\n', 'OPTIONS="-F 2 -f /srv/c.conf"\n', "/srv/c.conf"),
         ("http_proxy=http://user:sesame@proxy\nGNUTLS_FORCE_FIPS_MODE=0\n", "GNUTLS_FORCE_FIPS_MODE=0\n", None),
     ],
 )
@@ -155,23 +332,14 @@ def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
 
     assert [(file["path"], file["text"]) for file in taken["defaults"]] == [(str(options), shown)]
     assert taken["config"]["path"] == (path or str(own))
-    running = [
-        {"pid": os.getpid(), "comm": "chronyd", "argv": ["chronyd", "-F", "1"], "contained": False}
-    ]  # started before they were written
-    assert chrony.configuration(running, taken["defaults"])[0] == str(own)
-
-
-def test_without_a_running_chronyd_it_is_the_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    red_hat = write(tmp_path / "chrony.conf", "")
-    monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(tmp_path / "chrony/chrony.conf"), str(red_hat)))
-    assert chrony.configuration([]) == (str(red_hat), "/")
-    red_hat.unlink()
-    assert chrony.configuration([]) == (None, "/")
+    running = process("chronyd", "-F", "1")  # started before they were written
+    assert chrony.configuration([running], taken["defaults"]).path == str(own)
 
 
 def test_a_node_without_chrony_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(run, "PATH", str(tmp_path))
     monkeypatch.setattr(chrony, "CONFIGURATIONS", ())
+    monkeypatch.setattr(chrony, "OF_SUSE", str(tmp_path / "none"))
     monkeypatch.setattr(chrony, "DEFAULTS", (str(tmp_path / "none"),))
 
     taken = chrony.collect(5, [])
