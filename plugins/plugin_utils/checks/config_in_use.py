@@ -47,7 +47,7 @@ from ..chrony.config import ChronyConfig, Source
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
 from ..chrony.options import parse_version
 from ..chrony.running import NAMES_SINCE, Running, shortage
-from ..chrony.sources import is_address, most_of
+from ..chrony.sources import host_key, is_address, most_of
 from ..daemons.chrony import chrony_configuration, restart_advice
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import FILES, time_daemons
@@ -195,11 +195,13 @@ def _dropped(config: ChronyConfig, restart: str) -> Iterator[_Fault]:
 
 
 def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterator[_Fault]:
-    known = {*running.names, *running.name_of}
+    known = {host_key(name) for name in (*running.names, *running.name_of)}
     missing = [
         source
         for source in config.sources
-        if source.kind != "refclock" and source.name not in known and (running.by_name or is_address(source.name))
+        if source.kind != "refclock"
+        and host_key(source.name) not in known
+        and (running.by_name or is_address(source.name))
     ]
     for reloaded in (True, False):
         some = [source for source in missing if source.directive.file.endswith(".sources") is reloaded]
@@ -231,10 +233,10 @@ def _refclocks(config: ChronyConfig, running: Running, restart: str) -> Iterator
 
 
 def _not_written(config: ChronyConfig, running: Running, rewritten: list[str], restart: str) -> Iterator[_Fault | str]:
-    written = {source.name for source in config.sources} | {
-        p.directive.arguments[0] for p in config.dropped if p.directive.arguments
+    written = {host_key(source.name) for source in config.sources} | {
+        host_key(p.directive.arguments[0]) for p in config.dropped if p.directive.arguments
     }
-    extra = [name for name in running.names if name not in written]
+    extra = [name for name in running.names if host_key(name) not in written]
     if not running.by_name and any(not is_address(name) for name in written):
         return  # their addresses
     if extra and rewritten and not config.unreadable:
@@ -255,8 +257,8 @@ def _by_number(
     named = [s for s in config.sources if s.kind != "refclock" and not is_address(s.name)]
     if running.by_name or not named:
         return
-    addresses = {source.name for source in config.sources}
-    theirs = sum(name not in addresses for name in running.names) + activity.unresolved
+    addresses = {host_key(source.name) for source in config.sources}
+    theirs = sum(host_key(name) not in addresses for name in running.names) + activity.unresolved
     rewritten, names = _rewritten(section), ", ".join(dict.fromkeys(source.name for source in named))
     if rewritten or (section.get("started_s") is None and theirs < len(named)):
         changed = f"{', '.join(rewritten)} changed since it started" if rewritten else "fewer run than are written"
@@ -331,7 +333,7 @@ def _authentication(config: ChronyConfig, running: Running, record: Record) -> I
             yield f"without {'NTS keys' if nts else 'their key'}: {labelled}"
         return
     shut_out, waited_for = held_back(config, running, needed, selection, without)
-    nts = nts or any("nts" in source.options for source in needed if source.name in running.unresolved)
+    nts = nts or any("nts" in source.options for source in needed if running.lacks_address(source))
     if shut_out and waited_for and config.authselectmode != "require":
         yield _starved(shut_out, waited_for, nts=nts, keyless=bool(without))
     elif without:

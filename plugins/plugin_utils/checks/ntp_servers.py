@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from ..chrony.sources import host_key
 from ..clock.ntp_packet import Kind
 from ..clock.skew import Reference
 from ..model.finding import Finding
@@ -220,7 +221,7 @@ def _with_addresses(names: Sequence[str], addresses: Mapping[str, Sequence[str]]
     """``ntp1.example (192.0.2.1, 2001:db8::1), 192.0.2.2``."""
     told = []
     for name in names:
-        others = [address for address in addresses.get(name, ()) if address != name]
+        others = [address for address in addresses.get(name, ()) if host_key(address) != host_key(name)]
         told.append(f"{name} ({', '.join(others)})" if others else name)
     return listed(told)
 

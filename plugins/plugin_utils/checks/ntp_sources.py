@@ -28,6 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from ..chrony.sources import host_key
 from ..daemons import discover, sections_of
 from ..daemons.common.asking import ask
 from ..daemons.common.replies import reason_of
@@ -170,7 +171,8 @@ def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Findi
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
     asked = {name for server in servers for name in (server["server"], *(server.get("addresses") or []))}
     answered = any(reference.skew_s for reference in record.skew.ntp.values())
-    if answered or not all({peer.name, peer.address} & asked for peer in peers):
+    keys = {*map(host_key, asked)}
+    if answered or not all({host_key(peer.name), host_key(peer.address)} & keys for peer in peers):
         return finding
     return replace(
         finding,

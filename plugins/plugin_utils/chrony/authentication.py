@@ -61,6 +61,6 @@ def held_back(
         for row in selection
         if row.state != "W" and ("R" in row.effective or (prefers and row.authenticated))
     ]
-    absent = [source.name for source in needed if source.name in running.unresolved]
+    absent = [source.name for source in needed if running.lacks_address(source)]
     waited_for = dict.fromkeys([*required, *without, *absent])
     return shut_out, [f"{label} ({without[label]})" if label in without else label for label in waited_for]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .config import ChronyConfig, Directive, Problem, Source
 from .makestep import makestep
-from .sources import most_of, online, selectable, source_count
+from .sources import host_key, most_of, online, selectable, source_count
 
 OTHERS_MAY_READ = 0o004
 
@@ -181,17 +181,17 @@ def same_source_twice(config: ChronyConfig) -> Iterator[Place]:
     """Each further line with a name that another line has."""
     seen = set()
     for source in config.sources:
-        if source.name.lower() in seen:
+        if host_key(source.name) in seen:
             yield from _at(source.directive)
-        seen.add(source.name.lower())
+        seen.add(host_key(source.name))
 
 
 def one_service(config: ChronyConfig) -> Iterator[Place]:
     """Sources whose names stand for one service."""
-    names = {source.name.lower() for source in config.sources}
+    names = {host_key(source.name) for source in config.sources}
     doubled = {name for pair in ONE_SERVICE if pair <= names for name in pair}
     for source in config.sources:
-        if source.name.lower() in doubled:
+        if host_key(source.name) in doubled:
             yield from _at(source.directive)
 
 
@@ -224,7 +224,7 @@ def nothing_within(config: ChronyConfig) -> list[Place]:
 
 
 def _smeared(config: ChronyConfig) -> list[Source]:
-    return [source for source in selectable(config) if source.name.lower() in SMEARED]
+    return [source for source in selectable(config) if host_key(source.name) in SMEARED]
 
 
 def mixed_smear(config: ChronyConfig) -> list[Place]:

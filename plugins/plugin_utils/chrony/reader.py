@@ -25,6 +25,7 @@ from typing import Any
 from .config import ChronyConfig, Directive, Problem, Source, Unread, UnreadKind
 from .options import SOURCES, TABLES_OF, directive_problem, parse_version, read_options, source_problem
 from .running import running_names
+from .sources import host_key
 
 MAX_LINE_BYTES = 2048
 MAX_FOLLOWED = 100
@@ -242,7 +243,7 @@ class _Reader:
         named = directive.name in SOURCES and directive.arguments
         if self.running is None or not named:
             self.dropped.append(Problem(directive, why, certain=not named or self.tables_know))
-        elif directive.arguments[0] not in self.running:
+        elif host_key(directive.arguments[0]) not in self.running:
             self.dropped.append(Problem(directive, f"{why}, and chronyd does not run it"))
         elif self.tables_know and directive.file in self.rewritten:
             older = "chronyd runs the name, and the file was written after its start"

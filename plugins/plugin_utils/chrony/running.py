@@ -8,8 +8,9 @@ from typing import Any
 
 from .chronyc import Activity, Source, parse_sources
 from .config import ChronyConfig
+from .config import Source as ConfiguredSource
 from .options import as_int
-from .sources import most_of, selectable
+from .sources import host_key, most_of, selectable
 
 NAMES_SINCE = (4, 0)
 """The chrony whose chronyc tells the names of sources as they are configured (`-N`)."""
@@ -35,6 +36,10 @@ class Running:
         """The name that stands in the files, and the address beside it where they are not one: a pool has several."""
         name = self.name_of.get(address, address)
         return name if name == address else f"{name} at {address}"
+
+    def lacks_address(self, source: ConfiguredSource) -> bool:
+        """Whether it is a name that has none."""
+        return host_key(source.name) in map(host_key, self.unresolved)
 
     @classmethod
     def of(cls, every: Sequence[Source], named: Sequence[Source], addressed: Sequence[Source]) -> Running:
@@ -68,12 +73,13 @@ def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str 
     wanted = as_int(directive.arguments[0]) if directive and directive.arguments else 1
     if directive is None or wanted <= 1:  # without any source, other findings tell why
         return None
-    may, written = {source.name for source in selectable(config)}, {source.name for source in config.sources}
-    watched = sum(source.name not in may for source in config.sources if source.kind == "refclock")
-    have = sum(name in may or name not in written for name in running.named) + max(0, running.refclocks - watched)
+    may, written = ({host_key(s.name) for s in sources} for sources in (selectable(config), config.sources))
+    watched = sum(host_key(source.name) not in may for source in config.sources if source.kind == "refclock")
+    names = [host_key(name) for name in running.named]
+    have = sum(name in may or name not in written for name in names) + max(0, running.refclocks - watched)
     to_come = activity.unresolved
     if running.by_name:
-        to_come = most_of([source for source in selectable(config) if source.name in running.unresolved])
+        to_come = most_of([source for source in selectable(config) if running.lacks_address(source)])
     online = activity.online + activity.burst_online + running.refclocks
     place = f"({directive.file}:{directive.line})"
     if wanted > have + to_come:
@@ -84,11 +90,11 @@ def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str 
 
 
 def running_names(section: Mapping[str, Any]) -> frozenset[str] | None:
-    """The names and addresses of all sources that the running chronyd has; None where it could not be asked for the names."""
+    """The names and addresses of all of chronyd's sources, by ``host_key``; None where it could not be asked for the names."""
     names = _names(section, "sources_all")
     if names is None or "?" in names:
         return None
-    return names | (_names(section, "sources") or frozenset())
+    return frozenset(map(host_key, names | (_names(section, "sources") or frozenset())))
 
 
 def _names(section: Mapping[str, Any], command: str) -> frozenset[str] | None:

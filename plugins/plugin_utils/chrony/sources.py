@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from .config import ChronyConfig, Source
 
@@ -43,12 +45,39 @@ def most_of(sources: list[Source]) -> int:
 
     An address that stands twice counts once; of a name that stands twice, chronyd takes two of its addresses.
     """
-    addresses = [s.name.lower() for s in sources if is_address(s.name)]
+    addresses = [host_key(s.name) for s in sources if is_address(s.name)]
     return sum(s.most for s in sources) - len(addresses) + len(set(addresses))
 
 
 def is_address(name: str) -> bool:
     """Whether a source is written as an IPv4 or IPv6 address, and so as one machine."""
-    with suppress(ValueError):
-        return bool(ip_address(name))
+    with suppress(ValueError, OSError):
+        return bool(_address(name))
     return False
+
+
+def host_key(name: str) -> str:
+    """What two ways of writing one host have in common: an address as the kernel prints it, else the name in lower case.
+
+    chronyc prints an address as it was written (4.0: as the kernel does), and `-n` as the kernel does. chronyd hands what is no
+    address by inet_pton(3) to the resolver, for which `010.0.0.1` is 8.0.0.1 and `10.1` is 10.0.0.1 (inet_aton(3)).
+
+    >>> [host_key(name) for name in ("FD00:9:0::1", "::ffff:192.0.2.1", "010.0.0.1", "NTP.Example.")]
+    ['fd00:9::1', '192.0.2.1', '8.0.0.1', 'ntp.example']
+    """
+    with suppress(ValueError, OSError):
+        return str(_address(name))
+    return name.lower().removesuffix(".")
+
+
+_NUMBERS = re.compile(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", re.IGNORECASE | re.ASCII)
+
+
+def _address(name: str) -> IPv4Address | IPv6Address:
+    """Raises ValueError or OSError where it is none, as of one with a zone (`fe80::1%eth0`), which chronyd does not take."""
+    if _NUMBERS.fullmatch(name):
+        return IPv4Address(socket.inet_aton(name))
+    if "%" in name:
+        raise ValueError(name)
+    address = IPv6Address(name)
+    return address.ipv4_mapped or address

@@ -13,7 +13,7 @@ from ..chrony.config import ChronyConfig
 from ..chrony.faults import Place
 from ..chrony.reader import read_config
 from ..chrony.rules import ENDS_NEXT_START, MAY_NOT_START, RULES, Rule
-from ..chrony.sources import selectable
+from ..chrony.sources import host_key, selectable
 from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
 from ..model.wording import listed
@@ -129,7 +129,7 @@ class Configuration:
         ):
             return False
         names = [s.name for s in selectable(config) if s.kind != "refclock"]
-        good = sum(name in choice.good for name in names)
+        good = len([name for name in names if host_key(name) in map(host_key, choice.good)])
         if not chrony.steers_now:
             # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
             return not _errors(config, self.planned.policy) and good >= min(

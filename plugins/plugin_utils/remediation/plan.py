@@ -16,6 +16,7 @@ from ..checks.sync_state import Key as Sync
 from ..checks.time_service import Key as TimeService
 from ..chrony.config import ChronyConfig
 from ..chrony.reader import read_config
+from ..chrony.sources import host_key
 from ..clock.ntp_packet import NS
 from ..daemons import discover
 from ..daemons.common.asking import synchronisation
@@ -260,7 +261,10 @@ class _Planner(Planned):
         waits = [*self.caused("ntp_sources", *_NO_SOURCE), *self.caused("sync_state", *_UNSURE)]
         steps = self.failing("clock_skew") if config.last("makestep") else []
         if not (
-            chrony.active and waits and set(names) <= set(choice.good) and {*self.to_remediate} == {*waits, *steps}
+            chrony.active
+            and waits
+            and {*map(host_key, names)} <= {*map(host_key, choice.good)}
+            and {*self.to_remediate} == {*waits, *steps}
         ):
             return None
         since_s = self.record.section("collected")["wall_ns"] / NS - (section.get("started_s") or 0)

@@ -34,6 +34,7 @@ from typing import Any, Literal
 from ..chrony.config import ChronyConfig, Directive
 from ..chrony.options import parse_version, source_problem
 from ..chrony.reader import read_config
+from ..chrony.sources import host_key
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS, NtpError, decode_sample
 from ..clock.nts import NtsState, detail_of, nts_state
@@ -150,7 +151,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
 
 def _why_not(kind: Kind, name: str, record: Record) -> str:
     """Why a server or pool without NTS is left out; nothing where it is good."""
-    reference = record.skew.ntp.get(name)
+    reference = next((r for server, r in record.skew.ntp.items() if host_key(server) == host_key(name)), None)
     if reference is None:
         return "it was not asked"
     if reference.skew_s is None:
@@ -178,14 +179,14 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     if state not in (NtsState.ESTABLISHED, NtsState.CLOCK):
         phase = entry["error"]["phase"] if entry["error"] else "tls"
         return f"NTS key establishment failed: {state.words} ({phase}: {detail_of(entry)})"
-    return _why_not("server", name, record) if name in record.skew.ntp else ""
+    return _why_not("server", name, record) if host_key(name) in map(host_key, record.skew.ntp) else ""
 
 
 def _tried_with_nts(name: str, record: Record) -> Mapping[str, Any] | None:
     """The entry of the section ``nts`` that was tried as it would be written."""
     entries = (record.evidence.get("nts") or {}).get("servers") or []
-    as_written = (name, NTS_PORT, "0")
-    return next((e for e in entries if (e["server"], e["port"], e.get("certset", "0")) == as_written), None)
+    as_written = (host_key(name), NTS_PORT, "0")
+    return next((e for e in entries if (host_key(e["server"]), e["port"], e.get("certset", "0")) == as_written), None)
 
 
 def _nts_state(entry: Mapping[str, Any], record: Record) -> NtsState:
@@ -194,7 +195,7 @@ def _nts_state(entry: Mapping[str, Any], record: Record) -> NtsState:
 
 def _addresses(name: str, record: Record) -> _Addresses:
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
-    server: Mapping[str, Any] = next((entry for entry in servers if entry["server"] == name), {})
+    server: Mapping[str, Any] = next((entry for entry in servers if host_key(entry["server"]) == host_key(name)), {})
     samples = sorted(server.get("samples") or [], key=lambda sample: str(sample["address"]))
     by_address = {
         address: list(group) for address, group in groupby(samples, key=lambda sample: str(sample["address"]))

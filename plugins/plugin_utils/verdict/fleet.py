@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..chrony.sources import host_key
 from ..clock.controller import ControllerClock, measured_of
 from ..clock.interval import Interval, agree
 from ..clock.skew import SkewEstimate, as_json, is_off
@@ -268,7 +269,9 @@ def _by_exchange(record: Record) -> Answers:
 
 def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
     """By what the node's time daemon says of its sources, under the names that ``gate_ntp_servers`` has for their addresses."""
-    names = {address: server for server, addresses in _asked(record).items() for address in addresses}
+    names = {
+        host_key(address): server for server, addresses in _asked(record).items() for address in (server, *addresses)
+    }
     found: Answers = {}
     for peer in peers:
         fault: tuple[ServerFault | None, str] = (None, "")
@@ -276,7 +279,7 @@ def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
             fault = ServerFault.WRONG_TIME, "their time daemon's other sources contradict it"
         elif not peer.answers:
             fault = ServerFault.NO_TIME, "their time daemon gets no usable answer"
-        found[names.get(peer.address) or names.get(peer.name, peer.name)] = fault
+        found[names.get(host_key(peer.address)) or names.get(host_key(peer.name), peer.name)] = fault
     return found
 
 
@@ -299,18 +302,20 @@ _SERVER_REMEDY = {
 
 def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
     """Nodes that other nodes take their time from or are compared with, where the records tell the nodes' addresses."""
-    members = {address: name for name, record in records.items() for address in (name, record.data.get("address"))}
-    members.pop(None, None)
+    members = {
+        host_key(address): name
+        for name, record in records.items()
+        for address in (name, record.data.get("address"))
+        if isinstance(address, str)
+    }
     serving: set[str] = set()
     served: list[str] = []
     for name, record in records.items():
         asked = _asked(record)
         servers = {*asked, *(address for addresses in asked.values() for address in addresses)}
-        if found := {
-            members[server]
-            for server in servers.union(*((peer.name, peer.address) for peer in peers[name]))
-            if server in members
-        }:
+        daemons = (text for peer in peers[name] for text in (peer.name, peer.address))
+        every = {host_key(server) for server in servers.union(daemons)}
+        if found := {members[server] for server in every & members.keys()}:
             serving |= found
             served.append(name)
     if served:

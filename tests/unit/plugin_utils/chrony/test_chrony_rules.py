@@ -211,6 +211,14 @@ def test_a_rule_matches_what_it_is_about_and_nothing_else(rule: str):
         pytest.param(
             "pool a maxsources 2\nserver 10.0.0.1 noselect\n", "CHR105", id="one that is only watched does not count"
         ),
+        pytest.param(
+            "server FD00:9:0::1\nserver fd00:9::1\nserver m\nserver n\n", "CHR106", id="an address in two forms"
+        ),
+        pytest.param(
+            "server 169.254.169.123\nserver FD00:EC2:0::123\nserver time.aws.com\n",
+            "CHR107",
+            id="one service, in another form",
+        ),
         pytest.param("server n\nserver n\nserver n\nminsources 3\n", "CHR106", id="a name has several addresses"),
         pytest.param(
             "pool a require\npool b nts\nauthselectmode prefer\n",

@@ -257,6 +257,12 @@ def test_a_node_that_others_are_compared_with_is_told_by_its_address():
     assert found["nodes"] == ["a", "b"]
 
 
+def test_a_node_is_known_by_its_address_however_that_is_written():
+    follower = record(chrony=chrony(None, source(), source("FD00:9:0::12", "+")))
+    found = told(a={**record(), "address": "fd00:9::12"}, c=follower)
+    assert found["fleet_members_as_servers"]["nodes"] == ["c"]
+
+
 def test_a_node_that_is_a_source_of_anothers_daemon_is_told():
     follower = record(chrony=chrony(None, source(), source("10.77.0.12", "+")))
     found = told(a={**record(), "address": "10.77.0.11"}, b={**record(), "address": "10.77.0.12"}, c=follower)
