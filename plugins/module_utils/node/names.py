@@ -126,3 +126,6 @@ CLUSTER_PROCESSES = (
     "tikv-server",
 )
 """Programs that run only on a node that works in a cluster, or are its workload."""
+
+COMMAND_LINE = "chronyd's command line"
+"""In place of a file's path: given directives as arguments, chronyd reads these and no file (chronyd(8))."""

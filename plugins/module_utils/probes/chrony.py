@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..node import background
 from ..node.files import MAX_SMALL_BYTES, fragments, read_files, read_text, text_or_none
 from ..node.named import named
+from ..node.names import COMMAND_LINE
 from ..node.processes import CHRONYD_LETTERS, not_contained, operands, option, working_directory
 from ..node.run import installed, run, run_all
 from ..node.systemd import commands
@@ -26,8 +27,6 @@ OF_SUSE = "/usr/etc/chrony.conf"  # in place of an absent /etc/chrony.conf
 # Whose package has which of CONFIGURATIONS, where chronyd is older than 4.0 and does not say it.
 PACKAGE_DATABASES = (("/var/lib/dpkg/status", "/lib/apk/db"), ("/var/lib/rpm", "/usr/lib/sysimage/rpm"))
 UNITS = ("chrony.service", "chronyd.service", "chronyd-restricted.service")
-COMMAND_LINE = "chronyd's command line"
-"""Stands for a file's path: given directives as arguments, chronyd reads no file (chronyd(8))."""
 HELP_WITHIN_S = 2.0
 # Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
@@ -240,6 +239,8 @@ def _next_start(start: Start, processes: list, defaults: list, units):
     own = operands(argv, CHRONYD_LETTERS) or option(argv, CHRONYD_LETTERS, "f")
     running = start.directives or option(process["argv"], CHRONYD_LETTERS, "f")
     following = _started_with(argv) if own or running else start
+    if following.unknown:
+        return None
     return {"unit": unit["Id"], "path": following.path, "text": _text(following.directives)}
 
 

@@ -48,7 +48,7 @@ from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
 from ..chrony.options import parse_version
 from ..chrony.running import NAMES_SINCE, Running, shortage
 from ..chrony.sources import host_key, is_address, most_of
-from ..daemons.chrony import chrony_configuration, restart_advice
+from ..daemons.chrony import chrony_configuration, next_start_differs, restart_advice
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding, State
@@ -74,6 +74,7 @@ class Key(StrEnum):
     MAKESTEP_USED_UP = "makestep_used_up"
     MINSOURCES = "fewer_sources_than_minsources"
     NAMES_NOT_TOLD = "names_not_told"
+    NEXT_START_DIFFERS = "next_start_reads_another"
 
 
 _CHANGED = (Key.CHANGED_SINCE_START, "changed since start")
@@ -105,6 +106,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     activity = parse_activity(record.chronyc("activity"))
     rewritten = _rewritten(section)
     found = [
+        *_next_start(config, section, restart),
         *_dropped(config, restart),
         *_not_running(config, running, restart),
         *_refclocks(config, running, restart),
@@ -167,6 +169,18 @@ def _rewritten(section: Any) -> list[str]:
         for file in section["config"]["files"]
         if started_s and file.get("mtime_s", 0) > started_s and not file["path"].endswith(".sources")
     ]
+
+
+def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) -> Iterator[_Fault]:
+    if other := next_start_differs(config, section):
+        tried = f"`chronyd -p -f {other}`" if other.startswith("/") else f"chronyd -p with {other}"
+        yield _Fault(
+            f"chronyd runs with {config.path}, and {section['next_start']['unit']} starts it with {other}",
+            "At its next start chronyd reads something else than what it shows here.",
+            f"See `systemctl cat {section['next_start']['unit']}` and the file of chronyd's options for what is meant. Put back "
+            f"the option -f or the directives; or see that {tried} ends with 0 and names your servers. {restart}",
+            (Key.NEXT_START_DIFFERS, "next start reads another configuration"),
+        )
 
 
 def _dropped(config: ChronyConfig, restart: str) -> Iterator[_Fault]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from ...module_utils.node.names import COMMAND_LINE
 from .config import ChronyConfig, Directive, Problem, Source
 from .makestep import makestep
 from .sources import host_key, most_of, online, selectable, source_count
@@ -118,10 +119,16 @@ def counts(number: int) -> Callable[[ChronyConfig], list[Place]]:
 def refused(config: ChronyConfig) -> Iterator[Place]:
     """What `chronyd -p` said against the file, and the lines for which chronyd would not start."""
     if config.refused:
-        place = re.search(r" at line (\d+) in file (.+)$", config.refused)
-        file, line = (place[2], int(place[1])) if place else (config.path or "chrony.conf", None)
-        yield Place(file, line, config.refused)
+        # Of a line of its command line, chronyd names no file.
+        place = re.search(r" at line (\d+)(?: in file (.+))?$", config.refused)
+        line = int(place[1]) if place else None
+        yield Place((place and place[2]) or config.path or "chrony.conf", line, config.refused)
     yield from _because(config.invalid)
+
+
+def on_command_line(config: ChronyConfig) -> list[Place]:
+    """The first of the directives that chronyd was started with in place of a file."""
+    return _at(*[directive for directive in config.directives if directive.file == COMMAND_LINE][:1])
 
 
 def unread(config: ChronyConfig) -> Iterator[Place]:

@@ -120,6 +120,15 @@ _RULES = (
         faults.unseen,
     ),
     Rule(
+        "CHR010",
+        "directives-on-the-command-line",
+        "warning",
+        "chronyd was started with directives and reads no file: what stands in chrony.conf is not in effect.",
+        "Move them into chrony.conf, and take them out of the unit's ExecStart= or the file of chronyd's options.",
+        "chronyd(8), DIRECTIVE; main.c",
+        faults.on_command_line,
+    ),
+    Rule(
         "CHR101",
         "no-source",
         "error",

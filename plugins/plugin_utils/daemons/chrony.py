@@ -8,6 +8,7 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
+from ...module_utils.node.names import COMMAND_LINE
 from ...module_utils.node.processes import CHRONYD_LETTERS
 from ..boundary.text import finite
 from ..chrony.chronyc import (
@@ -158,6 +159,8 @@ def restart_advice(record: Record, unit: str) -> str:
     if places := list(RULES[MAY_NOT_START].find(config)):
         lines = listed([str(place) for place in places])
         return f"First see to {lines}: chronyd may not start again. Then run `{command}`."
+    if other := next_start_differs(config, record.section("chrony")):
+        return f"Its next start reads {other}, which was not judged here: see to that first. Then run `{command}`."
     return f"Run `{command}`."
 
 
@@ -182,6 +185,16 @@ def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Findin
         keys=(key,),
         cause=cause,
     )
+
+
+def next_start_differs(config: ChronyConfig, section: Mapping[str, Any]) -> str:
+    """What chronyd's unit has it read at its next start, where that is something else than what it runs with; else empty."""
+    following = section.get("next_start") or {}
+    path, text = following.get("path"), following.get("text") or ""
+    files = section["config"]["files"]
+    if not path or (path == config.path and (path != COMMAND_LINE or text == files[0]["text"])):
+        return ""
+    return f"`{'`, `'.join(text.splitlines())}`" if path == COMMAND_LINE else path
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:

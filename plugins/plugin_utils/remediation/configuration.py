@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ...module_utils.node.names import COMMAND_LINE
 from ..checks.config_in_use import Key as InUse
 from ..checks.next_boot import Key as NextBoot
 from ..checks.sync_state import Key as Sync
@@ -14,6 +15,7 @@ from ..chrony.faults import Place
 from ..chrony.reader import read_config
 from ..chrony.rules import ENDS_NEXT_START, MAY_NOT_START, RULES, Rule
 from ..chrony.sources import host_key, selectable
+from ..daemons.chrony import next_start_differs
 from ..daemons.common.daemon import TimeDaemon
 from ..model.policy import Policy
 from ..model.wording import listed
@@ -35,7 +37,7 @@ _REPLACED = (
 
 _IN_THE_FILES = (
     *(InUse.DROPPED_LINE, InUse.NTS_STARVATION, InUse.NTS_WITHOUT_KEYS, InUse.WAITS_FOR_REQUIRED),
-    *(InUse.KEY_MISSING, InUse.MINSOURCES),
+    *(InUse.KEY_MISSING, InUse.MINSOURCES, InUse.NEXT_START_DIFFERS),
 )
 """Keys of config_in_use that stay until the files are other ones; a restart answers the rest."""
 
@@ -52,15 +54,14 @@ class Configuration:
         section = self.planned.record.evidence.get("chrony") or {}
         in_use = (section.get("config") or {}).get("path") if chrony else None
         # SUSE's own file, before which /etc/chrony.conf goes where it is there.
-        path = in_use if in_use and not in_use.startswith("/usr/etc/") else self.platform.conf
+        path = (
+            in_use if in_use and in_use.startswith("/") and not in_use.startswith("/usr/etc/") else self.platform.conf
+        )
         config = read_config({"config": {}, **section}) if chrony and section else ChronyConfig(path)
         if chrony and self._is_fine(config, chrony, choice):
             return [], replace(config, path=path)
-        if path.startswith(("/usr/", "/run/", "/var/run/")):
-            raise RefusedError(
-                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
-                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
-            )
+        if chrony and section:
+            self._refuse_what_is_not_read(path, config, section, chrony)
         if config.unreadable:
             unread = config.unreadable[0]
             raise RefusedError(
@@ -95,6 +96,27 @@ class Configuration:
         new = self._lint(path, file, section)
         self._account_for_the_rest(config, new)
         return [file], new
+
+    def _refuse_what_is_not_read(
+        self, path: str, config: ChronyConfig, section: Mapping[str, Any], chrony: TimeDaemon
+    ) -> None:
+        """Raise RefusedError where what is written to ``path`` would not be read, now or at a next start, or not stay."""
+        where = f"`systemctl cat {chrony.unit}` and {self.platform.options_variable}"
+        if other := next_start_differs(config, section):
+            raise RefusedError(
+                f"chronyd runs with {config.path}, and {chrony.unit} starts it with {other}: which of them is meant is not "
+                f"known. See {where}, have both be one, and run the role again."
+            )
+        if config.path == COMMAND_LINE:
+            raise RefusedError(
+                "chronyd is started with directives on its command line and reads no file: one that is written would not be in "
+                f"effect. Take them out of what starts it ({where}), and run the role again."
+            )
+        if path.startswith(("/usr/", "/run/", "/var/run/")):
+            raise RefusedError(
+                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
+                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
+            )
 
     def _account_for_the_rest(self, config: ChronyConfig, new: ChronyConfig) -> None:
         """Tell which lines and files are no longer in effect; raises RefusedError where something else may rest on a line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -149,3 +150,28 @@ def test_directives_on_the_command_line_are_what_a_real_chronyd_reads(tmp_path: 
 def test_what_a_real_chronyd_was_built_with_is_told():
     features = chrony.collect(5, [])["features"]
     assert {"+CMDMON", "+NTS", "+SECHASH", "+IPV6", "-DEBUG"} <= {*features}
+
+
+def test_the_very_program_that_runs_is_asked(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Another chronyd is first on PATH, and calls another file its own."""
+    own_chronyd(tmp_path / "bin", chrony_tree / "usr/sbin/chronyd", tmp_path / "chrony.conf")
+    monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
+    own = tmp_path / "sbin/chronyd"
+    own.parent.mkdir()
+    shutil.copyfile(chrony_tree / "usr/sbin/chronyd", own)
+    own.chmod(0o755)
+    config = write(tmp_path / "own.conf", f"server 127.0.0.1\ncmdport 0\nbindcmdaddress /\npidfile {tmp_path}/pid\n")
+    chronyd = subprocess.Popen([own, "-x", "-d", "-u", "root", "-f", config], stderr=subprocess.DEVNULL)
+    try:
+        wait_for((tmp_path / "pid").exists, "chronyd did not start")
+        running = process("chronyd", exe=str(own), pid=chronyd.pid)
+        assert chrony.configuration([running])[:2] == (str(own), "/etc/chrony/chrony.conf")
+        for mode in (0o775, 0o757):
+            own.parent.chmod(mode)
+            assert chrony.configuration([running])[:2] == ("chronyd", f"{tmp_path}/chrony.conf")
+        own.parent.chmod(0o755)
+        for exe in (f"{own} (deleted)", "/bin/sleep", f"{tmp_path}/bin/chronyd", None):
+            assert chrony.configuration([{**running, "exe": exe}]).program == "chronyd"
+    finally:
+        chronyd.terminate()
+        chronyd.wait(10)

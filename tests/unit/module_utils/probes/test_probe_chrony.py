@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import doctest
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -282,27 +280,6 @@ def test_what_the_next_start_reads_is_its_units(running: list, options: str, exp
     assert said == {"unit": "chrony.service", "path": path, "text": expected[1]}
     by_hand = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid() + 1)
     assert chrony.collect(5, [process("chronyd", *running)], lambda: [by_hand])["next_start"] is None
-
-
-def test_the_very_program_that_runs_is_asked(node: Path):
-    """A link to this test's program stands for one that was built by hand; another one is first on PATH."""
-    own = write(node / "sbin/chronyd", "").with_name("chronyd")
-    shutil.copyfile(os.path.realpath("/bin/sleep"), own)
-    own.chmod(0o755)
-    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
-    sleeping = subprocess.Popen([own, "60"])
-    try:
-        running = process("chronyd", exe=str(own), pid=sleeping.pid)
-        assert chrony.configuration([running]).program == str(own)
-        for mode in (0o775, 0o757):
-            own.parent.chmod(mode)
-            assert chrony.configuration([running]).program == "chronyd"
-        own.parent.chmod(0o755)
-        for exe in (f"{own} (deleted)", "/bin/sleep", "/bin/sh", None):
-            assert chrony.configuration([{**running, "exe": exe}]).program == "chronyd"
-    finally:
-        sleeping.kill()
-        sleeping.wait(10)
 
 
 @pytest.mark.parametrize(

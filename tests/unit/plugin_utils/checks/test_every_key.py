@@ -61,6 +61,7 @@ from tests.unit.plugin_utils.checks import test_check_clock_movers as movers
 from tests.unit.plugin_utils.checks import test_check_config_in_use as in_use
 from tests.unit.plugin_utils.checks import test_check_github_app_token as token
 from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
+from tests.unit.plugin_utils.checks import test_config_in_use_named as starts
 from tests.unit.plugin_utils.checks import test_config_in_use_selects as selects
 from tests.unit.plugin_utils.checks import test_token_where_the_api_is_off as of_api
 from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
@@ -181,6 +182,7 @@ EXAMPLES: dict[Any, Records] = {
         config_in_use.Key.NAMES_NOT_TOLD: in_use.node(
             "server a.example\n", source("10.0.0.1"), version="3.5", started_s=1000.0, mtime_s=1001.0
         ),
+        config_in_use.Key.NEXT_START_DIFFERS: starts.starting("/srv/other.conf"),
         config_in_use.Key.MAKESTEP_USED_UP: followed(system_time_s=5.0),
     },
     github_app_token: {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.names import COMMAND_LINE
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
@@ -80,6 +81,10 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
     "CHR008": (
         (WITH_DIRECTORY, {"sources": "\ufeff# Servers\nserver d.example\n"}),
         (WITH_DIRECTORY, {"sources": "# Servers\nserver d.example\n"}),
+    ),
+    "CHR010": (
+        (GOOD, {"config": {"path": COMMAND_LINE, "files": [{"path": COMMAND_LINE, "text": GOOD}]}}),
+        (GOOD, {}),
     ),
     "CHR101": ((NO_SERVERS, {}), (NO_SERVERS + "refclock PHC /dev/ptp0\n", {})),
     "CHR102": ((NO_SERVERS + "pool p noselect\n", {}), (NO_SERVERS + "pool p\nserver q noselect\n", {})),
@@ -182,7 +187,7 @@ def test_a_rule_matches_what_it_is_about_and_nothing_else(rule: str):
 
     assert places
     for place in places:
-        text = {MAIN: failing, SOURCES: also.get("sources", "")}.get(place.file, "")
+        text = {MAIN: failing, COMMAND_LINE: failing, SOURCES: also.get("sources", "")}.get(place.file, "")
         assert place.line is None or place.text.split(" ")[0] in (
             text.split("\n")[place.line - 1].split(" ")[0],
             "Invalid",
@@ -268,6 +273,18 @@ def test_lines_that_chronyd_would_refuse_are_named_where_it_could_not_be_asked()
         (7, "servre d: chrony has no directive 'servre'"),
         (8, "server e ibrust: 'ibrust' is no option of server"),
     ]
+
+
+def test_a_line_of_the_command_line_that_is_refused_is_named_by_its_number():
+    """As chronyd 4.3 and 4.9 word it: no file stands in it."""
+    files = [{"path": COMMAND_LINE, "text": "server a.example\nsever b.example\n"}]
+    printed = {
+        "rc": 1,
+        "stdout": "",
+        "stderr": "2026-11-28T20:21:28Z Fatal error : Invalid directive sever at line 2\n",
+    }
+    config = read("", config={"path": COMMAND_LINE, "files": files}, printed=printed)
+    assert [(place.file, place.line) for place in RULES["CHR001"].find(config)] == [(COMMAND_LINE, 2)]
 
 
 # A real chronyd

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.names import COMMAND_LINE
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.remediation.plan import Plan
 
 from tests.builders import (
+    boot_unit,
     time_services,
 )
+from tests.findings import unsaid
 from tests.paths import SAMPLES
 from tests.unit.plugin_utils.remediation.scenarios import (
     CONF,
@@ -177,6 +180,30 @@ def test_a_file_that_chronyd_is_told_to_read_and_that_is_not_the_nodes_own_is_re
     made = replacing(DEAD_CONFIG, path=path)
     assert made.refusal
     assert path in made.refusal
+
+
+def test_where_chronyd_reads_its_command_line_no_file_is_written():
+    made = replacing(DEAD_CONFIG, path=COMMAND_LINE)
+    assert made.refusal
+    assert not unsaid(made.refusal, "command line", "DAEMON_OPTS", "systemctl cat chrony.service")
+    assert not made.node
+
+
+@pytest.mark.parametrize("path", ["/srv/other.conf", COMMAND_LINE])
+def test_where_the_next_start_reads_something_else_nothing_is_written_or_started(path: str):
+    section = {**dead(45), "next_start": {"unit": "chrony.service", "path": path, "text": "rtcsync\n"}}
+    made = plan(measured(45, chrony=section))
+    assert made.refusal
+    assert not unsaid(made.refusal, CONF, "`rtcsync`" if path == COMMAND_LINE else path)
+    assert not made.node
+
+
+def test_a_good_chronyd_of_the_command_line_is_left_with_it():
+    section = running(*SERVERS)
+    section["config"]["path"] = section["config"]["files"][0]["path"] = COMMAND_LINE
+    made = plan(measured(0, chrony=section, boot={"units": [boot_unit("chrony.service", "disabled")]}))
+    assert made.refusal is None
+    assert not made.node.get("files")
 
 
 def test_the_vendors_file_of_suse_is_left_and_etc_goes_before_it():

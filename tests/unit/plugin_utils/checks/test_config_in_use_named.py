@@ -1,0 +1,55 @@
+"""What chronyd reads at its next start, and sources whose addresses are written in several forms."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.names import COMMAND_LINE
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.config_in_use import Key
+
+from tests.builders import source
+from tests.findings import finding_of
+from tests.unit.plugin_utils.checks.test_check_config_in_use import MAIN, RUNNING, THREE, assert_fails, node, of
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("FD00:9:0::1", "fd00:9::1"), ("NTP.Example.", "ntp.example"), ("10.1", "10.0.0.1")]
+)
+def test_a_source_is_the_one_that_is_written_however_chronyc_shows_it(written, shown):
+    for text, name in ((written, shown), (shown, written)):
+        finding = of(f"server {text}\nmakestep 1 3\n", source(name), started_s=100.0, mtime_s=200.0)
+        assert (finding.state, finding.keys) == ("pass", ())
+        assert name not in finding.summary
+    assert_fails(of(f"server {written}\n", source("fd00:9::2")), Key.CHANGED_SINCE_START, written)
+
+
+def starting(path, text="", config=None):
+    """A chronyd whose unit starts it with another configuration than it runs with."""
+    node_ = node(THREE, *RUNNING)
+    section = node_["evidence"]["chrony"]
+    if config:
+        section["config"]["path"] = section["config"]["files"][0]["path"] = config
+    section["next_start"] = {"unit": "chrony.service", "path": path, "text": text}
+    return node_
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "config", "shown"),
+    [
+        ("/srv/other.conf", "", None, (MAIN, "/srv/other.conf")),
+        (MAIN, "", COMMAND_LINE, (COMMAND_LINE, MAIN)),
+        (COMMAND_LINE, "server d.example iburst\nrtcsync\n", None, (MAIN, "`server d.example iburst`, `rtcsync`")),
+        (COMMAND_LINE, "server d.example\n", COMMAND_LINE, (COMMAND_LINE, "`server d.example`")),
+    ],
+)
+def test_a_chronyd_whose_next_start_reads_something_else_fails(path, text, config, shown):
+    finding = finding_of(config_in_use, starting(path, text, config))
+    assert_fails(finding, Key.NEXT_START_DIFFERS, "chrony.service", *shown)
+    assert "`systemctl restart chrony.service`" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "config"), [(MAIN, "", None), (COMMAND_LINE, THREE, COMMAND_LINE), (None, "", None)]
+)
+def test_a_chronyd_whose_next_start_reads_the_same_passes(path, text, config):
+    assert finding_of(config_in_use, starting(path, text, config)).state == "pass"
