@@ -85,7 +85,8 @@ class ChronyConfig:
     could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
     permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode. ``version``: chronyd's,
     None where it is not known. ``named``: what there is of what the lines name (module_utils/node/named.py), None where the node
-    did not show it.
+    did not show it. ``not_built_in``: the features that `chronyd -v` says it lacks. ``defaults``: the files of chronyd's
+    options, by path.
     """
 
     path: str | None
@@ -104,6 +105,8 @@ class ChronyConfig:
     fips: bool = False
     version: tuple[int, ...] | None = None
     named: Mapping[str, Any] | None = None
+    not_built_in: frozenset[str] = frozenset()
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def all(self, name: str) -> list[Directive]:
         """Every line with this directive."""

@@ -46,7 +46,8 @@ _UNSEEN = {
 
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
-    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``defaults``, ``fips``, ``keyfile``, ``named``.
+    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``features``, ``defaults``, ``fips``,
+    ``keyfile``, ``named``.
 
     Any text is read; nothing is raised for what stands in it.
     """
@@ -59,6 +60,8 @@ def read_config(section: Mapping[str, Any]) -> ChronyConfig:
         fips=_fips(section),
         version=parse_version(section.get("version")),
         named=None if "error" in named else named,
+        not_built_in=frozenset(f[1:] for f in section.get("features") or [] if f.startswith("-")),
+        defaults={file["path"]: file["text"] for file in section.get("defaults") or []},
     )
 
 

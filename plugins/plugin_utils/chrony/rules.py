@@ -3,7 +3,7 @@
 A rule's ``find`` is a pure function from the configuration to the places where the rule matches. ``error`` is for what is
 wrong for certain, and refuses a node, as ``unknown`` does, which is for what could not be looked at; what may be meant so, or
 only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the
-sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS, CHR5xx the next start.
+sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS and what was not built in, CHR5xx the next start.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from . import faults, next_start
+from . import built_in, faults, next_start
 from .config import ChronyConfig
 
 Severity = Literal["error", "unknown", "warning"]
@@ -395,6 +395,74 @@ _RULES = (
         faults.nts_under_fips,
     ),
     Rule(
+        "CHR403",
+        "nts-not-built-in",
+        "error",
+        "This chronyd was built without NTS: the server is never asked, and by authselectmode no plain server is followed "
+        "without it.",
+        "Install a chrony with NTS (`chronyd -v` lists +NTS), or take `nts` off all servers.",
+        "stubs.c, NNC_GenerateRequestAuth; sources.c, update_sel_options; tried with chrony 4.9",
+        built_in.starving_nts,
+    ),
+    Rule(
+        "CHR404",
+        "keys-not-built-in",
+        "warning",
+        "This chronyd was built without SECHASH: of the keys in keyfile it loads those of MD5 alone, and a server with another "
+        "is never used.",
+        "Install a chrony with SECHASH (`chronyd -v` lists +SECHASH), or use MD5 keys.",
+        "keys.c, KEY_Reload; tried with chrony 4.9",
+        built_in.keys,
+    ),
+    Rule(
+        "CHR405",
+        "commands-not-built-in",
+        "unknown",
+        "This chronyd was built without CMDMON: chronyc can ask it nothing, so nobody sees whether it follows a source.",
+        "Install a chrony with CMDMON (`chronyd -v` lists +CMDMON).",
+        "stubs.c, CAM_Initialise; tried with chrony 4.9",
+        built_in.cannot_be_asked,
+    ),
+    Rule(
+        "CHR406",
+        "source-that-never-works",
+        "warning",
+        "This chronyd can't ask it: what the line needs (NTS, REFCLOCK or IPV6) was not built in, or the address has a zone, "
+        "which no chronyd takes.",
+        "See `chronyd -v`; take the line out, or install a chrony that can do it. For a link-local server use another address.",
+        "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
+        built_in.dead_beside_others,
+    ),
+    Rule(
+        "CHR407",
+        "no-source-that-works",
+        "error",
+        "This chronyd can ask none of its sources: what the lines need (NTS, REFCLOCK or IPV6) was not built in, or the address "
+        "has a zone, which no chronyd takes.",
+        "See `chronyd -v`; name servers that it can ask, or install a chrony that can do it.",
+        "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
+        built_in.only_dead,
+    ),
+    Rule(
+        "CHR408",
+        "rtcfile-not-built-in",
+        "warning",
+        "This chronyd was built without RTC: the RTC is not kept, so its error is back at the next boot.",
+        "Use `rtcsync` in place of rtcfile.",
+        "rtc.c, RTC_Initialise; tried with chrony 4.9",
+        built_in.rtcfile,
+    ),
+    Rule(
+        "CHR409",
+        "start-needs-what-is-not-built-in",
+        "error",
+        "This chronyd does not start so: it was built without SCFILTER, which -F needs, or without PRIVDROP, which a user other "
+        "than root needs.",
+        "Take -F or the user out, or install a chrony that can do it: `chronyd -v` lists +SCFILTER and +PRIVDROP.",
+        "sys.c, SYS_EnableSystemCallFilter, SYS_DropRoot; tried with chrony 4.9",
+        built_in.fatal,
+    ),
+    Rule(
         "CHR501",
         "absent-user",
         "error",
@@ -480,7 +548,7 @@ _RULES = (
 RULES = {rule.id: rule for rule in _RULES}
 """All rules by ID."""
 
-ENDS_NEXT_START = ("CHR001", "CHR203", *(f"CHR50{number}" for number in range(1, 7)), "CHR508")
+ENDS_NEXT_START = ("CHR001", "CHR203", "CHR409", *(f"CHR50{number}" for number in range(1, 7)), "CHR508")
 """The rules about lines with which chronyd certainly would not start again."""
 MAY_NOT_START = "CHR507"
 """The rule about lines of which that could not be told."""

@@ -218,7 +218,7 @@ class Configuration:
         """Hold what would be written against the rules, as it would be read on the node."""
         texts = dict(self.planned.files("chrony")) | {file["path"]: file["content"]}
         files = {"path": path, "files": [{"path": p, "text": text} for p, text in texts.items()], "unread": []}
-        there = {name: section.get(name) for name in ("version", "named") if section.get("present")}
+        there = {name: section.get(name) for name in ("version", "features", "named") if section.get("present")}
         config = read_config({"config": files, **there, "commands": section.get("commands")})
         # What chronyd itself accepted stays accepted, whatever the tables know of it.
         taken = {(p.directive.file, p.directive.text) for p in read_config({"config": {}, **section}).unjudged}

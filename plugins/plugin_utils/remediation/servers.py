@@ -237,6 +237,8 @@ def _config(record: Record) -> _Config:
     version = parse_version(section.get("version")) if section.get("present") else None
     if read.fips:
         return _Config(read, version, "the node is in FIPS mode, in which chronyd can abort with NTS")
+    if version and "NTS" in read.not_built_in:
+        return _Config(read, version, "this chronyd was built without NTS")
     if version and version < FIRST_NTS_VERSION:
         return _Config(read, version, f"NTS came with chrony 4.0, and this is {section['version']}")
     return _Config(read, version)

@@ -53,6 +53,7 @@ def runs(*names: str) -> dict[str, Any]:
 
 REFUSED = {"rc": 1, "stdout": "", "stderr": f"2026Z Fatal error : Invalid directive at line 7 in file {MAIN}\n"}
 WITH_DIRECTORY = GOOD + "sourcedir /etc/chrony/sources.d\n"
+OPTIONS = [{"path": "/etc/default/chrony", "text": 'DAEMON_OPTS="-F 1"\n'}]
 FIPS_OFF = [{"path": "/etc/sysconfig/chronyd", "text": "OPTIONS=-F 2\nGNUTLS_FORCE_FIPS_MODE=0\n"}]
 
 
@@ -135,6 +136,31 @@ EXAMPLES: dict[str, tuple[tuple[str, dict], tuple[str, dict]]] = {
     "CHR402": (
         (GOOD + "server n nts\n", {"fips": True}),
         (GOOD + "server n nts\n", {"fips": True, "defaults": FIPS_OFF}),
+    ),
+    "CHR403": (
+        (GOOD + "server n nts\n", {"features": ["-NTS"]}),
+        (GOOD + "server n nts\nserver o nts noselect\n", {"features": ["+NTS", "-SECHASH"]}),
+    ),
+    "CHR404": (
+        (GOOD + "server n key 1\n", {"features": ["-SECHASH"]}),
+        (GOOD + "server n key 1\n", {"features": ["+SECHASH", "-NTS"]}),
+    ),
+    "CHR405": ((GOOD, {"features": ["-CMDMON"]}), (GOOD, {"features": ["+CMDMON", "+REFCLOCK"]})),
+    "CHR406": (
+        (GOOD + "refclock SHM 0\nserver fd00::1\n", {"features": ["-REFCLOCK", "-IPV6"]}),
+        (GOOD + "refclock SHM 0\nserver fd00::1\n", {"features": ["+REFCLOCK", "-NTS"]}),
+    ),
+    "CHR407": (
+        (NO_SERVERS + "server fd00::1\nserver fd00::2\nserver fd00::3\n", {"features": ["-IPV6"]}),
+        (NO_SERVERS + "server 192.0.2.1\nserver fd00::2\nserver fd00::3\n", {"features": ["-IPV6"]}),
+    ),
+    "CHR408": (
+        (without("rtcsync") + "rtcfile /r\n", {"features": ["-RTC"]}),
+        (without("rtcsync") + "rtcfile /r\n", {"features": ["+RTC"]}),
+    ),
+    "CHR409": (
+        (GOOD, {"features": ["-SCFILTER"], "defaults": OPTIONS}),
+        (GOOD + "user chrony\n", {"features": ["+SCFILTER", "+PRIVDROP"], "defaults": OPTIONS}),
     ),
     "CHR501": (
         (GOOD + "user ntp\n", named(users={"ntp": "absent"})),

@@ -115,6 +115,7 @@ def test_where_taking_the_section_failed_nts_was_not_tried():
     ("known", "why"),
     [
         pytest.param({"fips": True}, "the node is in FIPS mode, in which chronyd can abort with NTS", id="FIPS"),
+        pytest.param({"features": ["-NTS"]}, "this chronyd was built without NTS", id="not built in"),
         pytest.param({"version": "3.5"}, "NTS came with chrony 4.0, and this is 3.5", id="before 4.0"),
     ],
 )

@@ -1,0 +1,92 @@
+"""What is configured and can never work, because this chronyd was built without it: `chronyd -v` lists `-NTS` and the like.
+
+Tried with chrony 4.9 that was built without each. `chronyd -p` takes all of it. Where SCFILTER or PRIVDROP is to be used and is
+not there, chronyd ends at its start; the others it lets be. Without NTS, SECHASH or RTC it logs a line, without IPV6
+`Invalid host`, of a refclock nothing. A feature that is not listed at all, as 4.9 no longer lists NTP, is built in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+
+from .config import ChronyConfig, Source
+from .faults import Place
+from .sources import selectable
+
+_FLAGS = r"(?:^|[\s\"'=])-[46dmnpqQrRsUx]*"
+_FILTER = re.compile(_FLAGS + r"F\s*-?[1-9]", re.MULTILINE)
+_USER = re.compile(_FLAGS + r"u\s*(?!root\b)\w", re.MULTILINE)
+
+
+def _lacks(source: Source, config: ChronyConfig) -> bool:
+    """Whether a source never works with what was built in. With a zone (`fe80::1%eth0`) no chronyd takes an address."""
+    if source.kind == "refclock":
+        return "REFCLOCK" in config.not_built_in
+    if "nts" in source.options and "NTS" in config.not_built_in:
+        return True
+    return _is_ipv6(source.name) and ("IPV6" in config.not_built_in or "%" in source.name)
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        IPv6Address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _at(sources: list[Source]) -> list[Place]:
+    return [Place(s.directive.file, s.directive.line, s.directive.text) for s in sources]
+
+
+def starving_nts(config: ChronyConfig) -> list[Place]:
+    """NTS sources without NTS, for which the others wait in vain: unless authselectmode is `ignore` they are required."""
+    if "NTS" not in config.not_built_in or config.authselectmode == "ignore":
+        return []
+    return _at([source for source in selectable(config) if "nts" in source.options])
+
+
+def only_dead(config: ChronyConfig) -> list[Place]:
+    """All sources that chronyd may select, if none of them can work."""
+    sources = [] if starving_nts(config) else selectable(config)
+    return _at(sources) if all(_lacks(source, config) for source in sources) else []
+
+
+def dead_beside_others(config: ChronyConfig) -> list[Place]:
+    """Sources that can't work, if others can."""
+    dead = _at([source for source in selectable(config) if _lacks(source, config)])
+    said = [*starving_nts(config), *only_dead(config)]
+    return [place for place in dead if place not in said]
+
+
+def keys(config: ChronyConfig) -> list[Place]:
+    """Sources with a key, if only MD5 is built in."""
+    return _at([s for s in config.sources if "key" in s.options]) if "SECHASH" in config.not_built_in else []
+
+
+def cannot_be_asked(config: ChronyConfig) -> list[Place]:
+    """The file, if chronyc can't ask this chronyd."""
+    if "CMDMON" not in config.not_built_in:
+        return []
+    return [Place(config.path or "chrony.conf", None, "chronyd -v: -CMDMON")]
+
+
+def rtcfile(config: ChronyConfig) -> list[Place]:
+    """`rtcfile`, if the RTC is not supported."""
+    if "RTC" not in config.not_built_in:
+        return []
+    return [Place(d.file, d.line, d.text) for d in config.all("rtcfile")]
+
+
+def fatal(config: ChronyConfig) -> Iterator[Place]:
+    """Options and lines with which chronyd does not start: a system call filter, or a user other than root."""
+    for feature, option in (("SCFILTER", _FILTER), ("PRIVDROP", _USER)):
+        if feature in config.not_built_in:
+            for path, text in config.defaults.items():
+                if option.search(text):
+                    yield Place(path, None, text.strip())
+    user = config.last("user")
+    if "PRIVDROP" in config.not_built_in and user and user.arguments[:1] != ("root",):
+        yield Place(user.file, user.line, user.text)
