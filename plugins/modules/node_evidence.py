@@ -223,7 +223,8 @@ evidence:
           C(features) is what chronyd says was built in (C(+NTS)) and what was not (C(-NTS)).
         - The path of C(config) is C(chronyd's command line) where chronyd was started with directives, which it reads in place
           of a file. C(next_start) is what its unit has it read when it starts again, C(unit), C(path) and C(text), the
-          directives of its command line; null where that is not known.
+          directives of its command line, and C(unfit), an option with which it would not steer the clock; null where that is not
+          known.
         - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are those of C(chronyc -c),
           C(tracking), C(sources), C(sources_all) (C(-N sources -a)), C(sources_named) (C(-N sources)), C(sourcestats),
           C(activity), C(authdata) and C(selectdata).

@@ -33,6 +33,7 @@ DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chrony
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
 PID_FILES = ("/run/chrony/chronyd.pid", "/run/chronyd.pid", "/var/run/chrony/chronyd.pid", "/var/run/chronyd.pid")
+NOT_STEERING = "xqQtphv"  # options with which chronyd leaves the clock alone, or ends (chronyd(8))
 MAX_OPTIONS_CHARS = 16 * 1024
 ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
 ENDING_OPTIONS_OF_RUNNING = "FPltu"
@@ -241,7 +242,8 @@ def _next_start(start: Start, processes: list, defaults: list, units):
     following = _started_with(argv) if own or running else start
     if following.unknown:
         return None
-    return {"unit": unit["Id"], "path": following.path, "text": _text(following.directives)}
+    unfit = next((f"-{letter}" for letter in NOT_STEERING if option(argv, CHRONYD_LETTERS, letter) is not None), None)
+    return {"unit": unit["Id"], "path": following.path, "text": _text(following.directives), "unfit": unfit}
 
 
 def _text(directives_of_argv) -> str:

@@ -247,7 +247,9 @@ SECTIONS: dict[str, Shape] = {
             "named?": or_failed(_NAMED),
             "fips?": flag,
             "features?": items(text(40), FEW),
-            "next_start?": maybe(fields({"unit": UNIT_NAME, "path": maybe(NAME), "text": FILE})),
+            "next_start?": maybe(
+                fields({"unit": UNIT_NAME, "path": maybe(NAME), "text": FILE, "unfit?": maybe(text(10))})
+            ),
             "defaults?": items(READ),
             "started_s?": maybe(MOMENT_S),
             "printed?": maybe(ANSWER),

@@ -173,12 +173,15 @@ def _rewritten(section: Any) -> list[str]:
 
 def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) -> Iterator[_Fault]:
     if other := next_start_differs(config, section):
+        unit = section["next_start"]["unit"]
         tried = f"`chronyd -p -f {other}`" if other.startswith("/") else f"chronyd -p with {other}"
+        back = f"Put back the option -f or the directives; or see that {tried} ends with 0 and names your servers. {restart}"
+        if section["next_start"].get("unfit"):
+            back = f"With {other} it leaves the clock alone, or ends: take that out."
         yield _Fault(
-            f"chronyd runs with {config.path}, and {section['next_start']['unit']} starts it with {other}",
-            "At its next start chronyd reads something else than what it shows here.",
-            f"See `systemctl cat {section['next_start']['unit']}` and the file of chronyd's options for what is meant. Put back "
-            f"the option -f or the directives; or see that {tried} ends with 0 and names your servers. {restart}",
+            f"chronyd runs with {config.path}, and {unit} starts it with {other}",
+            "At its next start chronyd does something else than what it shows here.",
+            f"See `systemctl cat {unit}` and the file of chronyd's options for what is meant. {back}",
             (Key.NEXT_START_DIFFERS, "next start reads another configuration"),
         )
 
@@ -232,8 +235,8 @@ def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterat
 
 
 def _refclocks(config: ChronyConfig, running: Running, restart: str) -> Iterator[_Fault | str]:
-    """chronyd starts without a reference clock only where that is ``optional``."""
-    refclocks = [source for source in config.sources if source.kind == "refclock"]
+    """chronyd starts without a reference clock only where that is ``optional``, or where it was built without any."""
+    refclocks = [s for s in config.sources if s.kind == "refclock" and "REFCLOCK" not in config.not_built_in]
     absent = len(refclocks) - running.refclocks
     if 0 < absent <= sum("optional" in source.options for source in refclocks):
         yield f"reference clocks that are optional and not there: {absent}"

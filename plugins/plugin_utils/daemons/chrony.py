@@ -188,11 +188,16 @@ def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Findin
 
 
 def next_start_differs(config: ChronyConfig, section: Mapping[str, Any]) -> str:
-    """What chronyd's unit has it read at its next start, where that is something else than what it runs with; else empty."""
+    """What chronyd's unit has it read at its next start, where that is something else than what it runs with; else empty.
+
+    Or the option with which it would not steer the clock.
+    """
     following = section.get("next_start") or {}
     path, text = following.get("path"), following.get("text") or ""
-    files = section["config"]["files"]
-    if not path or (path == config.path and (path != COMMAND_LINE or text == files[0]["text"])):
+    if unfit := following.get("unfit"):
+        return f"the option {unfit}"
+    runs_with = [file["text"] for file in (section.get("config") or {}).get("files") or [] if file["path"] == path]
+    if not path or (path == config.path and (path != COMMAND_LINE or runs_with == [text])):
         return ""
     return f"`{'`, `'.join(text.splitlines())}`" if path == COMMAND_LINE else path
 

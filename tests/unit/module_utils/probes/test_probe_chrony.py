@@ -277,7 +277,11 @@ def test_what_the_next_start_reads_is_its_units(running: list, options: str, exp
     its = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid())
     said = chrony.collect(5, [process("chronyd", *running)], lambda: [its])["next_start"]
     path = expected[0] if expected[0] != "chrony.conf" else str(node / "chrony.conf")
-    assert said == {"unit": "chrony.service", "path": path, "text": expected[1]}
+    assert said == {"unit": "chrony.service", "path": path, "text": expected[1], "unfit": None}
+    for option in ("-x", "-Q", "-q", "-nt60"):
+        write(node / "default", f'DAEMON_OPTS="-F 1 {option}"\n')
+        unfit = chrony.collect(5, [process("chronyd", *running)], lambda: [its])["next_start"]["unfit"]
+        assert unfit == option.replace("n", "")[:2]
     by_hand = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid() + 1)
     assert chrony.collect(5, [process("chronyd", *running)], lambda: [by_hand])["next_start"] is None
 

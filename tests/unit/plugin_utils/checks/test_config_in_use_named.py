@@ -1,4 +1,4 @@
-"""What chronyd reads at its next start, and sources whose addresses are written in several forms."""
+"""What chronyd reads at its next start, addresses in several forms, and what a chronyd can't do at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.config_i
 
 from tests.builders import source
 from tests.findings import finding_of
-from tests.unit.plugin_utils.checks.test_check_config_in_use import MAIN, RUNNING, THREE, assert_fails, node, of
+from tests.unit.plugin_utils.checks.test_check_config_in_use import (
+    MAIN,
+    RUNNING,
+    THREE,
+    assert_fails,
+    node,
+    of,
+)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +60,19 @@ def test_a_chronyd_whose_next_start_reads_something_else_fails(path, text, confi
 )
 def test_a_chronyd_whose_next_start_reads_the_same_passes(path, text, config):
     assert finding_of(config_in_use, starting(path, text, config)).state == "pass"
+
+
+def test_a_chronyd_whose_next_start_leaves_the_clock_alone_fails():
+    evidence = starting(MAIN)
+    evidence["evidence"]["chrony"]["next_start"]["unfit"] = "-x"
+    finding = finding_of(config_in_use, evidence)
+    assert_fails(finding, Key.NEXT_START_DIFFERS, "chrony.service", "-x")
+    assert "restart" not in finding.remedy
+
+
+def test_a_refclock_that_was_not_built_in_is_no_matter_of_a_restart():
+    """chronyd takes the line and has no such source; the rules say so (CHR406, CHR407)."""
+    with_refclock = node(THREE + "refclock SHM 0\n", *RUNNING)
+    assert finding_of(config_in_use, with_refclock).keys == (Key.CHANGED_SINCE_START,)
+    with_refclock["evidence"]["chrony"]["features"] = ["-REFCLOCK"]
+    assert finding_of(config_in_use, with_refclock).state == "pass"
