@@ -104,7 +104,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     running = _running(record)
     tracking = parse_tracking(record.chronyc("tracking"))
     activity = parse_activity(record.chronyc("activity"))
-    rewritten = _rewritten(section)
+    rewritten = _rewritten(config)
     found = [
         *_next_start(config, section, restart),
         *_dropped(config, restart),
@@ -161,14 +161,9 @@ def _running(record: Record) -> Running:
     return Running.of(every, named, addressed)
 
 
-def _rewritten(section: Any) -> list[str]:
-    """Files that were changed after chronyd started; `.sources` files are read again without a start."""
-    started_s = section.get("started_s")
-    return [
-        file["path"]
-        for file in section["config"]["files"]
-        if started_s and file.get("mtime_s", 0) > started_s and not file["path"].endswith(".sources")
-    ]
+def _rewritten(config: ChronyConfig) -> list[str]:
+    """What is read only at a start, and was changed since: `.sources` files are read again without one."""
+    return [path for path in config.rewritten if not path.endswith(".sources")]
 
 
 def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) -> Iterator[_Fault]:
@@ -188,27 +183,21 @@ def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) 
 
 def _dropped(config: ChronyConfig, restart: str) -> Iterator[_Fault]:
     """Lines of `.sources` files that chronyd does not run, or of which that is not certain: those that CHR004 and CHR006 name."""
-    for certain in (True, False):
-        lines = ", ".join(
-            f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})"
-            for p in config.dropped
-            if p.certain is certain
-        )
-        if lines and certain:
-            yield _Fault(
-                f"chronyd left out {lines}",
-                "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
-                "Fix the line, end it with a newline, and run `chronyc reload sources`.",
-                (Key.DROPPED_LINE, "dropped .sources line"),
-            )
-        elif lines:
-            yield _Fault(
-                f"whether chronyd uses it could not be told: {lines}",
-                "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing.",
-                f"Fix the line; or let chronyd read the file as it is now, and check again. {restart}",
-                (Key.DROPPED_LINE, "dropped .sources line"),
-                "inconclusive",
-            )
+    told: tuple[tuple[bool, str, str, State], ...] = (
+        (True, "chronyd left out", "Fix the line, end it with a newline, and run `chronyc reload sources`.", "fail"),
+        (
+            False,
+            "whether chronyd uses it could not be told:",
+            f"Fix the line; or let chronyd read the file as it is now, and check again. {restart}",
+            "inconclusive",
+        ),
+    )
+    for certain, what, remedy, state in told:
+        some = [problem for problem in config.dropped if problem.certain is certain]
+        if some:
+            lines = (f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})" for p in some)
+            why = "Of a .sources file chronyd leaves out the lines that it can't use, and logs nothing."
+            yield _Fault(f"{what} {', '.join(lines)}", why, remedy, (Key.DROPPED_LINE, "dropped .sources line"), state)
 
 
 def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterator[_Fault]:
@@ -276,7 +265,7 @@ def _by_number(
         return
     addresses = {host_key(source.name) for source in config.sources}
     theirs = sum(host_key(name) not in addresses for name in running.names) + activity.unresolved
-    rewritten, names = _rewritten(section), ", ".join(dict.fromkeys(source.name for source in named))
+    rewritten, names = _rewritten(config), ", ".join(dict.fromkeys(source.name for source in named))
     if rewritten or (section.get("started_s") is None and theirs < len(named)):
         changed = f"{', '.join(rewritten)} changed since it started" if rewritten else "fewer run than are written"
         yield _Fault(

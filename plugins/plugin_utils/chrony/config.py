@@ -77,16 +77,16 @@ class Unread:
 class ChronyConfig:
     """All that chronyd reads, in the order in which it reads it.
 
-    ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources`
-    files that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by
-    this parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unjudged``: lines
-    that chronyd accepts, although it should not by what is known here. ``unseen``: lines with characters that an editor does
-    not show, which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use. ``unread``: what the node
-    could not read, by path. ``unmatched``: `include` lines that no file answers to. ``keyfile_mode``: the key file's
-    permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in FIPS mode. ``version``: chronyd's,
-    None where it is not known. ``named``: what there is of what the lines name (module_utils/node/named.py), None where the node
-    did not show it. ``not_built_in``: the features that `chronyd -v` says it lacks. ``defaults``: the files of chronyd's
-    options, by path.
+    ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources` files
+    that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by this
+    parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unjudged``: lines that
+    chronyd accepts, although it should not by what is known here. ``unseen``: lines with characters that an editor does not show,
+    which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use. ``unread``: what the node could not read,
+    by path. ``unmatched``: `include` lines that no file answers to. ``rewritten``: files that were changed since chronyd started.
+    ``keyfile_mode``: the key file's permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in
+    FIPS mode. ``version``: chronyd's, None where it is not known. ``named``: what there is of what the lines name
+    (module_utils/node/named.py), None where the node did not show it. ``not_built_in``: the features that `chronyd -v` says it
+    lacks. ``defaults``: the files of chronyd's options, by path.
     """
 
     path: str | None
@@ -101,6 +101,7 @@ class ChronyConfig:
     unseen_lost: tuple[Problem, ...] = ()
     unread: Mapping[str, Unread] = field(default_factory=dict)
     unmatched: tuple[Directive, ...] = ()
+    rewritten: tuple[str, ...] = ()
     keyfile_mode: int | None = None
     fips: bool = False
     version: tuple[int, ...] | None = None

@@ -90,7 +90,9 @@ class _Reader:
         self.version = parse_version(section.get("version"))
         self.running = running_names(section)
         started_s = section.get("started_s")
-        self.rewritten = {f["path"] for f in config.get("files") or [] if started_s and f.get("mtime_s", 0) > started_s}
+        self.rewritten = tuple(
+            file["path"] for file in config.get("files") or [] if started_s and file.get("mtime_s", 0) > started_s
+        )
         self.walked: list[str] = []
         self.directives: list[Directive] = []
         self.dropped: list[Problem] = []
@@ -135,6 +137,7 @@ class _Reader:
             unseen_lost=tuple(problem for problem, lost in unseen if lost),
             unread=self.unread,
             unmatched=tuple(d for d in self.unmatched if accepted or not self._ends_chronyd(d, refusal)),
+            rewritten=self.rewritten,
         )
 
     def _problem(self, directive: Directive) -> Problem | None:

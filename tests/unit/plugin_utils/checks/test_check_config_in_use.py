@@ -37,9 +37,7 @@ def nts(name, *, last_ke=NEVER, attempts=0, nak=0, cookies=0):
     return f"{name},NTS,0,0,0,{last_ke},{attempts},{nak},{cookies},0\n"
 
 
-def node(
-    text, *rows, dhcp=None, started_s=None, mtime_s=0.0, without=(), unread=(), named=None, version="4.3", **given
-):
+def node(text, *rows, dhcp=None, started_s=None, mtime_s=0, without=(), unread=(), named=None, version="4.3", **given):
     """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
 
     ``without`` are names that it has no address for.
