@@ -28,6 +28,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding i
 from tests.builders import record
 from tests.daemons.plugin_utils.test_config_in_use_real import Node, eventually, free_port, running
 from tests.findings import finding_of, unsaid
+from tests.node_parts import own_chronyd
 
 REST = "driftfile /d\nmakestep 1 3\nrtcsync\npool 127.0.0.1\n"
 
@@ -45,7 +46,7 @@ class Chrony:
         chronyc = folder / "bin/chronyc"
         chronyc.write_text(f'#!/bin/sh\nexec {tree}/usr/bin/chronyc {user}-h {folder}/node/sock "$@"\n')
         chronyc.chmod(0o755)
-        (folder / "bin/chronyd").symlink_to(tree / "usr/sbin/chronyd")
+        own_chronyd(folder / "bin", tree / "usr/sbin/chronyd", folder / "node/chrony.conf")
 
     def chronyd(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         argv = [self.tree / "usr/sbin/chronyd", *arguments]
@@ -63,7 +64,6 @@ def it(each_chrony_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chro
     with TemporaryDirectory(prefix="c") as path:
         folder = Path(path)
         monkeypatch.setattr(run, "PATH", f"{folder}/bin:{run.PATH}")
-        monkeypatch.setattr(chrony, "CONFIGURATIONS", (str(folder / "node/chrony.conf"),))
         monkeypatch.setattr(chrony, "PID_FILES", (str(folder / "node/pid"),))
         yield Chrony(each_chrony_tree, folder)
 
