@@ -37,7 +37,7 @@ from ..daemons.chrony import chrony_configuration, would_end
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.strays import stray_daemons
-from ..daemons.common.units import FILES, time_daemons
+from ..daemons.common.units import FILES, idle_alone, time_daemons
 from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
@@ -104,7 +104,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     if manager not in ("systemd", "openrc"):
         return _unknown_manager(manager)
     daemons = time_daemons(record)
-    steering = [d for d in daemons if d.steers_now]
+    steering = [d for d in daemons if d.steers_now and not idle_alone(discover()[d.daemon], record)]
     if not steering:
         return _without_unit(record, daemons)
     units = _boot_units(record)

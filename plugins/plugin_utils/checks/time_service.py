@@ -93,19 +93,11 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             cause=f"several time daemons: {', '.join(sorted(d.daemon for d in steering))}",
         )
     if isinstance(keep, TimeDaemon) and (why := idle_alone(discover()[keep.daemon], record)):
-        return Finding(
-            state="fail",
-            summary=f"{_name(keep)} runs ({why}), and nothing steers the system clock",
-            why=_WHY_NOTHING,
-            remedy="Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock.",
-            seen=seen,
-            keys=(Key.PTP4L_WITHOUT_PHC2SYS,),
-            cause="ptp4l without phc2sys",
-        )
+        return _only_the_card(keep, why, daemons, manager, seen)
     note = " (it belongs to no known unit)" if isinstance(keep, StrayDaemon) else ""
     return Finding(
         state="pass",
-        summary=f"{_name(keep)} steers the clock{note}, and no other known time daemon runs{may_also}",
+        summary=f"{_name(keep)} steers the clock{note}, and no other known time daemon does{may_also}",
         seen=seen,
     )
 
@@ -136,20 +128,53 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
             keys=(Key.LEAVES_CLOCK_ALONE,),
             cause="the time daemon leaves the clock alone",
         )
-    unit = next((d.unit for d in daemons if d.enabled), daemons[0].unit)
-    start = (
-        f"rc-update add {unit}; rc-service {unit} start" if manager == "openrc" else f"systemctl enable --now {unit}"
-    )
-    log = "the system log" if manager == "openrc" else f"journalctl -u {unit}"
     return Finding(
         state="fail",
         summary=f"no time daemon runs on this node (installed: {states})",
         why=_WHY_NOTHING,
-        remedy=f"{start}; where it does not stay up, its log tells why: {log}",
+        remedy=_start(next((d.unit for d in daemons if d.enabled), daemons[0].unit), manager),
         seen=seen,
         keys=(Key.NOT_RUNNING,),
         cause="the time daemon does not run",
     )
+
+
+def _only_the_card(
+    keep: TimeDaemon, why: str, daemons: Sequence[TimeDaemon], manager: str | None, seen: Mapping[str, Any]
+) -> Finding:
+    """A ptp4l that steers the network card's clock: what carries the time to the system clock, or back to the card, lacks."""
+    idle = [d for d in daemons if d.active and d.leaves_clock_alone and d.daemon != keep.daemon]
+    down = [d for d in daemons if d.enabled and not d.active]
+    down.sort(key=lambda d: d.daemon != "chrony")
+    runs = [f"{_name(keep)} runs ({why})", *(f"{d.unit} runs ({d.leaves_clock_alone})" for d in idle)]
+    off = f" ({down[0].unit} is enabled and does not run: {down[0].state})" if down else ""
+    if down:
+        key, cause, remedy = Key.NOT_RUNNING, "the time daemon does not run", _start(down[0].unit, manager)
+    elif idle:
+        key, cause = Key.LEAVES_CLOCK_ALONE, "the time daemon leaves the clock alone"
+        remedy = (
+            "Run chronyd beside it: what runs now takes the time from the system clock, or only feeds another daemon."
+        )
+    else:
+        key, cause = Key.PTP4L_WITHOUT_PHC2SYS, "ptp4l without phc2sys"
+        remedy = "Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock."
+    return Finding(
+        state="fail",
+        summary=f"{', '.join(runs)}, and nothing steers the system clock{off}",
+        why=_WHY_NOTHING,
+        remedy=remedy,
+        seen=seen,
+        keys=(key,),
+        cause=cause,
+    )
+
+
+def _start(unit: str, manager: str | None) -> str:
+    start = (
+        f"rc-update add {unit}; rc-service {unit} start" if manager == "openrc" else f"systemctl enable --now {unit}"
+    )
+    log = "the system log" if manager == "openrc" else f"journalctl -u {unit}"
+    return f"{start}; where it does not stay up, its log tells why: {log}"
 
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:

@@ -142,3 +142,10 @@ def test_it_follows_from_chrony_config_where_that_refuses_the_node_for_it():
     assert judge(of_policy=policy(checks=both), **named("absent")).state == "skipped"
     assert judge(of_policy=policy(checks=both, advisory_checks=["chrony_config"]), **named("absent")).state == "fail"
     assert judge(of_policy=policy(checks=both, accepted_rules=["CHR501"]), **named("absent")).state == "pass"
+
+
+def test_a_ptp4l_that_steers_its_card_is_no_reason_to_keep_chronyd_from_starting():
+    ptp4l = {"pid": 510, "comm": "ptp4l", "argv": ["/usr/sbin/ptp4l", "-i", "eth0"], "cgroup": None}
+    finding = judge(daemons=(unit("chrony.service", "failed"), unit("ptp4l.service", main_pid=510)), processes=(ptp4l,))
+    assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,)), finding.remedy
+    assert "disable" not in finding.remedy

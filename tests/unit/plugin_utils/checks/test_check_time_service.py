@@ -24,6 +24,8 @@ def process(comm: str, cgroup: str | None, cmdline: str = "", pid: int = 812) ->
 TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)
 NTPD = unit("ntpd.service", main_pid=403)
 POD = "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod7.slice/cri-containerd-9f2.scope"
+PTP4L_UNIT, PHC2SYS_UNIT = unit("ptp4l.service", main_pid=510), unit("phc2sys.service", main_pid=511)
+PTP4L_RUNS = process("ptp4l", None, "ptp4l -i eth0", pid=510)
 SESSION = "/user.slice/user-0.slice/session-3.scope"
 OWN = "/system.slice/chrony.service"
 
@@ -180,6 +182,20 @@ FAILING = {  # the units, the processes, the key and whom it is about, what is s
         (Key.LEAVES_CLOCK_ALONE, ()),
         ["phc2sys.service: phc2sys steers the clock of eth0"],
         ["chronyd", "phc2sys -a -r"],
+    ),
+    "a grandmaster whose chronyd has ended: no second phc2sys is to turn its direction round": (
+        [unit("chrony.service", "failed"), PTP4L_UNIT, PHC2SYS_UNIT],
+        [PTP4L_RUNS, process("phc2sys", None, "phc2sys -s CLOCK_REALTIME -c eth0 -w", pid=511)],
+        (Key.NOT_RUNNING, ()),
+        ["chrony.service", "failed/dead", "phc2sys.service runs (phc2sys steers the clock of eth0"],
+        ["systemctl enable --now chrony.service", "journalctl -u chrony.service"],
+    ),
+    "a phc2sys that feeds a chronyd which is not there": (
+        [PTP4L_UNIT, PHC2SYS_UNIT],
+        [PTP4L_RUNS, process("phc2sys", None, "phc2sys -a -r -E ntpshm", pid=511)],
+        (Key.LEAVES_CLOCK_ALONE, ()),
+        ["ptp4l.service", "phc2sys.service runs (phc2sys only feeds"],
+        ["chronyd"],
     ),
     "ConnMan beside chrony, which nobody is to stop": (
         [CHRONY_UNIT, unit("connman.service", main_pid=520)],
