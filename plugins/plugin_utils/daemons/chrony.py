@@ -103,6 +103,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         error_parts_s=root_error(tracking.root_delay_s, tracking.root_dispersion_s),
         sets_maxerror=True,
         distance_limit=limit,
+        poll_s=max(polls, default=None),
     )
 
 

@@ -117,7 +117,8 @@ class Synchronisation:
     ``error_parts_s`` (None: no figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this
     clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its
     sources, so that it counts only with the age of its last update. ``distance_limit``: None where it has none, or where it is
-    not known. ``spare``: the sources that it tries in turn with its one peer, and tells nothing of.
+    not known. ``spare``: the sources that it tries in turn with its one peer, and tells nothing of. ``poll_s``: how often it
+    asks, where its last interval may be longer because replies were missing.
     """
 
     daemon: str
@@ -137,6 +138,7 @@ class Synchronisation:
     tells_age: bool = True
     distance_limit: DistanceLimit | None = None
     spare: tuple[Peer, ...] = ()
+    poll_s: float | None = None
 
     @property
     def max_error_s(self) -> float | None:
@@ -146,6 +148,8 @@ class Synchronisation:
     @property
     def interval_s(self) -> float | None:
         """How long one of its updates is followed by the next; None where it does not tell."""
+        if self.poll_s is not None:
+            return self.poll_s
         return None if self.stale_after_s is None else self.stale_after_s / STALE_AFTER_INTERVALS
 
     @property

@@ -70,6 +70,15 @@ def test_a_long_poll_is_noted_before_the_kernel_is_at_its_limit():
     assert "timedatectl" not in judge(**polled_seldom(13, HOUR_S)).summary
 
 
+def test_a_pause_of_ten_hours_is_no_long_poll():
+    regained = {"chrony": chrony(tracking(age_s=30.0, interval_s=10 * HOUR_S), source(poll=6, reach=0o1))}
+    finding = judge(**regained)
+    assert finding.state == "pass"
+    assert not {"timedatectl", "maxpoll", "10.0 h"} & set(finding.summary.replace("`", " ").split())
+    distant = {"chrony": chrony(tracking(interval_s=10 * HOUR_S, root_dispersion_s=1.5), source(poll=6, reach=0o1))}
+    assert "maxpoll" not in judge(**distant).remedy
+
+
 @pytest.mark.parametrize(
     "sections",
     [
