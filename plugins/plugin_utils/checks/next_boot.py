@@ -37,7 +37,7 @@ from ..daemons.chrony import chrony_configuration, would_end
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.strays import stray_daemons
-from ..daemons.common.units import FILES, idle_alone, time_daemons
+from ..daemons.common.units import FILES, idle_alone, leaves_at_start, time_daemons
 from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
@@ -109,7 +109,7 @@ def judge(record: Record, policy: Policy) -> Finding:
         return _without_unit(record, daemons)
     units = _boot_units(record)
     daemon = next((d for d in steering if d.daemon == "chrony"), steering[0])
-    others = [d for d in daemons if d is not daemon and not d.leaves_clock_alone and _starts(d, units)]
+    others = [d for d in daemons if d is not daemon and _starts(d, units) and not leaves_at_start(d, units, record)]
     if refusal := _wrong_daemon_starts(daemon, others, manager, units):
         return refusal
     if daemon.daemon == "chrony" and (refusal := would_end(record, policy, daemon.unit, Key.WOULD_NOT_START)):

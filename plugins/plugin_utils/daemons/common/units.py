@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +109,21 @@ def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
     """Why this process moves no system clock, by its arguments and files; empty if it does, or may."""
     kind = daemons_by_process().get(process["comm"])
     return _why_it_leaves(kind, process, record) if kind else ""
+
+
+def leaves_at_start(daemon: TimeDaemon, boot_units: Mapping[str, Mapping[str, Any]], record: Record) -> str:
+    """Why a daemon would move no clock after its start: as now where it runs, else by the one command that its unit runs.
+
+    Empty where a variable of the environment or a file that was not read decides.
+    """
+    command = boot_units.get(daemon.unit, {}).get("exec_start") or ""
+    if daemon.active or daemon.leaves_clock_alone or "$" in command or ";" in command or not command:
+        return daemon.leaves_clock_alone
+    kind = discover()[daemon.daemon]
+    process = {"comm": (*kind.processes, *kind.may_run_as)[0], "pid": 0, "argv": command.split()}
+    with suppress(MissingEvidenceError):
+        return _why_it_leaves(kind, process, record)
+    return ""
 
 
 def _why_it_leaves(kind: Daemon, process: Mapping[str, Any], record: Record) -> str:

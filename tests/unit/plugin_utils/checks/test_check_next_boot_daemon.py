@@ -149,3 +149,23 @@ def test_a_ptp4l_that_steers_its_card_is_no_reason_to_keep_chronyd_from_starting
     finding = judge(daemons=(unit("chrony.service", "failed"), unit("ptp4l.service", main_pid=510)), processes=(ptp4l,))
     assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,)), finding.remedy
     assert "disable" not in finding.remedy
+
+
+PHC2SYS = "/usr/sbin/phc2sys"
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "starts_beside"),
+    [
+        ("phc2sys@eth0.service", f"{PHC2SYS} -w -s CLOCK_REALTIME -c eth0", False),
+        ("phc2sys@eth0.service", f"{PHC2SYS} -a -r -E ntpshm", False),
+        ("phc2sys@eth0.service", f"{PHC2SYS} -w -s eth0", True),
+        ("phc2sys.service", f"{PHC2SYS} $OPTIONS", True),  # what the variable says is not known
+        ("phc2sys.service", f"{PHC2SYS} -w -s eth0 -f /etc/x.conf", True),  # as is what the file says
+        ("phc2sys.service", f"/bin/sleep 9; {PHC2SYS} -a", True),
+        ("phc2sys.service", "", True),
+    ],
+)
+def test_a_daemon_that_is_down_is_judged_by_the_command_that_its_unit_runs(name, command, starts_beside):
+    finding = judge(boot_unit(name, exec_start=command), daemons=(CHRONY_UNIT, unit(name, "failed")))
+    assert finding.keys == ((Key.SEVERAL_ENABLED,) if starts_beside else ()), finding.summary
