@@ -9,11 +9,11 @@ timemaster, ptpd, statime, timebeat, htpdate, ntpclient, ConnMan and ClockBound 
 with it. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has one clock for all
 containers.
 
-What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that steers its network card's clock (its default); a
-phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or
-`free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates `manual`; ClockBound 1 and 2,
-which only read chronyd. Inconclusive if a file of linuxptp decides that and was not read, and where a ClockBound beside chronyd
-may set the clock, so that its version can't be told.
+What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that steers its network card's clock (its default), or
+with `serverOnly`; a phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with
+`clock_servo ntpshm` or `free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates
+`manual`; ClockBound 1 and 2, which only read chronyd. Inconclusive if a file of linuxptp decides that and was not read, and where
+a ClockBound beside chronyd may set the clock, so that its version can't be told.
 
 Whatever can set the clock holds CAP_SYS_TIME. A process that holds it without CAP_SYS_ADMIN, and is no known time daemon, is
 named in the summary: whether it sets the clock is not known. Of root's other processes the names are in what was seen.
@@ -157,7 +157,10 @@ def _only_the_card(
         )
     else:
         key, cause = Key.PTP4L_WITHOUT_PHC2SYS, "ptp4l without phc2sys"
-        remedy = "Run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC` on the card's clock."
+        remedy = (
+            "If it steers the card's clock, run phc2sys beside it (`phc2sys -a -r`), or chronyd with `refclock PHC`. Else run "
+            "chronyd beside it (with `refclock SHM` if ptp4l feeds it)."
+        )
     return Finding(
         state="fail",
         summary=f"{', '.join(runs)}, and nothing steers the system clock{off}",

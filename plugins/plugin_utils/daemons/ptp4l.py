@@ -9,25 +9,39 @@ from ...module_utils.probes.ptp import LETTERS
 from ..model.record import Record
 from .common import pmc
 from .common.daemon import Daemon
-from .common.linuxptp import FEEDS, given, is_on, settings
+from .common.linuxptp import FEEDS, file_text, given, global_settings, is_on
 from .common.options import options
 
 _STAMPS = {"-S": "software", "-H": "hardware", "-L": "legacy"}
 
 
+_SERVER_ONLY = ("serverOnly", "masterOnly")
+"""Its name since linuxptp 4.0, and the one before (port.c, port_compute_best)."""
+
+
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
     """It steers the system clock only with time stamps in software, and neither ``free_running`` nor for another daemon.
 
-    By default it stamps in the network card and steers the card's clock (ptp4l(8); clock.c, clock_create).
+    By default it stamps in the network card and steers the card's clock (ptp4l(8); clock.c, clock_create). A server that is
+    never a client steers nothing.
     """
     read = [
         ("--time_stamping", _STAMPS[option]) if option in _STAMPS else (option, value)
         for option, value in options(process["argv"][1:], LETTERS["ptp4l"])
     ]
-    arguments = {
-        name: value for name in ("time_stamping", "free_running", "clock_servo") if (value := given(read, name))
-    }
-    return _reason(arguments) or _reason({"time_stamping": "hardware", **settings(process, read, record), **arguments})
+    names = ("time_stamping", "free_running", "clock_servo", *_SERVER_ONLY)
+    arguments = {name: value for name in names if (value := given(read, name))}
+    if reason := _reason(arguments):
+        return reason
+    text = file_text(process, read, record)
+    found = {"time_stamping": "hardware", **global_settings(text), **arguments}
+    return _reason(found) or ("ptp4l is a server only (serverOnly)" if _is_server_only(found, text) else "")
+
+
+def _is_server_only(found: Mapping[str, str], text: str) -> bool:
+    """Whether no port is ever a client: no section of the file may say otherwise for its own."""
+    lines = [words for words in map(str.split, text.splitlines()) if words[:1] and words[0] in _SERVER_ONLY]
+    return any(is_on(found.get(name)) for name in _SERVER_ONLY) and all(is_on(words[-1]) for words in lines)
 
 
 def _reason(found: Mapping[str, str]) -> str:

@@ -24,13 +24,18 @@ def given(read: Sequence[tuple[str, str]], name: str, *shorts: str) -> str | Non
 
 
 def settings(process: Mapping[str, Any], read: Sequence[tuple[str, str]], record: Record) -> Mapping[str, str]:
-    """The settings in the section ``global`` of a process's file; empty where it was started without one.
+    """The settings in the section ``global`` of a process's file; raises MissingEvidenceError as ``file_text`` does."""
+    return global_settings(file_text(process, read, record))
+
+
+def file_text(process: Mapping[str, Any], read: Sequence[tuple[str, str]], record: Record) -> str:
+    """The text of a process's file; empty where it was started without one.
 
     Raises MissingEvidenceError where it has a file that the evidence does not show.
     """
     path = next((value for option, value in reversed(read) if option == "-f"), None)
     if path is None:
-        return {}
+        return ""
     called = f"{process['comm']} (pid {process['pid']})"
     if process.get("contained"):
         why = f"it runs in a container, whose {path} was not read"
@@ -41,7 +46,7 @@ def settings(process: Mapping[str, Any], read: Sequence[tuple[str, str]], record
         unread = next((file["error"] for file in config.get("unread") or [] if _is(file["path"], path)), "")
         why = f"{path} was not read{f': {unread}' if unread else ''}"
         raise MissingEvidenceError(f"could not tell whether {called} steers the system clock: {why}", "ptp")
-    return global_settings(texts[0])
+    return texts[0]
 
 
 def _is(found: str, path: str) -> bool:

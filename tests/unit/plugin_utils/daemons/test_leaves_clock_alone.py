@@ -65,6 +65,9 @@ def test_the_docstrings_examples_hold(module):
         (f"ptp4l -i eth0 -f {CONF} -S", "[global]\ntime_stamping hardware\n"),
         (f"ptp4l -i eth0 -f {CONF}", "[GLOBAL]\n  time_stamping   SOFTWARE\nfree_running 0\n"),
         (f"ptp4l -i eth0 -f {CONF} --free_running 0 -S", "[global]\nfree_running 1\n"),
+        ("ptp4l -i eth0 -S --serverOnly 0", None),
+        (f"ptp4l -i eth0 -S -f {CONF}", "[global]\nserverOnly 1\n[eth1]\nserverOnly 0\n"),
+        (f"ptp4l -i eth0 -S -f {CONF}", "[global]\n[eth1]\nserverOnly 1\n"),  # another port may be a client
         ("chronyd -n -u xavier", None),
         ("ntpd -g", None),
         ("ntpclient -s -h a.example", None),
@@ -104,6 +107,9 @@ def test_what_steers_the_system_clock_counts(line, text):
         ("ptp4l -i eth0 -S --free_running 1", None, "free_running"),
         (f"ptp4l -i eth0 -S -f {CONF}", "[global]\nfree_running 1\n", "free_running"),
         (f"ptp4l -f {CONF}", "[global]\nclock_servo ntpshm\ntime_stamping software\n[eth0]\n", "ntpshm"),
+        ("ptp4l -i eth0 -S --serverOnly 1", None, "serverOnly"),
+        (f"ptp4l -i eth0 -S -f {CONF}", "[global]\nmasterOnly 1\n[eth0]\n", "serverOnly"),
+        (f"ptp4l -i eth0 -S --masterOnly=1 -f {CONF}", "[global]\npriority1 1\n[eth0]\nmasterOnly 1\n", "serverOnly"),
         ("chronyd -n -x", None, "-x"),
         ("chronyd -nxu _chrony", None, "-x"),
         ("ntpclient -h -s", None, "-s"),  # the value of -h
