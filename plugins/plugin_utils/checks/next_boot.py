@@ -204,11 +204,7 @@ def _wrong_daemon_starts(
     daemon: TimeDaemon, others: Sequence[TimeDaemon], manager: str, units: Mapping[str, Mapping[str, Any]]
 ) -> Finding | None:
     enable = f"rc-update add {daemon.unit} default" if manager == "openrc" else f"systemctl enable {daemon.unit}"
-    disable = "; ".join(
-        discover()[d.daemon].instead_of_stopping
-        or (f"rc-update del {d.unit}" if manager == "openrc" else f"systemctl disable {d.unit}")
-        for d in others
-    )
+    disable = "; ".join(_keep_off(d, manager) for d in others)
     names = ", ".join(d.unit for d in others)
     if not _starts(daemon, units):
         instead = f"; {names} starts in its place" if others else ""
@@ -245,6 +241,14 @@ def _wrong_daemon_starts(
             cause=f"several time daemons enabled: {', '.join(sorted(d.daemon for d in (daemon, *others)))}",
         )
     return None
+
+
+def _keep_off(daemon: TimeDaemon, manager: str) -> str:
+    """How to keep a daemon from starting; what linuxptp's do at their next start may stand in a file that was not read."""
+    kind = discover()[daemon.daemon]
+    command = f"rc-update del {daemon.unit}" if manager == "openrc" else f"systemctl disable {daemon.unit}"
+    only_if = " (if its options have it steer the system clock: else leave it)"
+    return kind.instead_of_stopping or f"{command}{only_if if kind.of_linuxptp and not daemon.active else ''}"
 
 
 def _clock_stays_wrong(
