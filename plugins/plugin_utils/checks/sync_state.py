@@ -6,7 +6,7 @@ for hours after the daemon has died. So no claim is believed alone.
 
 Passes where the daemon claims to be synchronised, and
 - it does not follow its own clock, and neither that nor its sources are before 2020
-- its last update is no older than eight of its update intervals, nor in this clock's future
+- its last update is no older than eight of its update intervals (8 s at least), nor in this clock's future
 - its own bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`
 - the kernel's maxerror is below 16 s and has not grown for longer than those eight intervals; or it is at 16 s because the last
   update is so old that the kernel's own growth (500 ppm, 16 s in 8.9 h) explains it, as with `maxpoll 16`

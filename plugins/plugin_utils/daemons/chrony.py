@@ -73,6 +73,9 @@ _SELECTION: dict[str, Reason] = {
 _MAX_DISTANCE_S = 3.0
 """chrony.conf(5), maxdistance."""
 
+_KERNELS_TICK_S = 1.0
+"""Polls may be shorter, down to 2**-7 s; the kernel's maxerror grows once a second."""
+
 _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candidate", "x": "falseticker"}
 
 
@@ -98,7 +101,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         refid=tracking.refid,
         own_clock=tracking.refid == LOCAL_REFID,
         last_update_age_s=_age_s(record, tracking),
-        stale_after_s=STALE_AFTER_INTERVALS * max([tracking.update_interval_s, *polls]),
+        stale_after_s=STALE_AFTER_INTERVALS * max([_KERNELS_TICK_S, tracking.update_interval_s, *polls]),
         offset_s=0.0 - tracking.system_time_s,
         error_parts_s=root_error(tracking.root_delay_s, tracking.root_dispersion_s),
         sets_maxerror=True,

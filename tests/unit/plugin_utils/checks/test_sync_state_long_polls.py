@@ -70,6 +70,15 @@ def test_a_long_poll_is_noted_before_the_kernel_is_at_its_limit():
     assert "timedatectl" not in judge(**polled_seldom(13, HOUR_S)).summary
 
 
+@pytest.mark.parametrize("poll", [-7, -4, -3, 0])
+def test_a_poll_below_a_second_is_not_held_to_what_the_kernel_counts_in_seconds(poll):
+    settings = {"age_s": 0.7, "interval_s": round(2.0**poll, 1)}
+    sections = {"chrony": chrony(tracking(**settings), source(poll=poll)), "clock": {"adjtimex": {"maxerror_us": 900}}}
+    assert_judged(judge(**sections), "pass", None, ["chronyd"])
+    lost = {**sections, "clock": {"adjtimex": {"maxerror_us": 7000}}}
+    assert judge(**lost).keys == (Key.KERNEL_CONTRADICTS,)
+
+
 def test_a_pause_of_ten_hours_is_no_long_poll():
     regained = {"chrony": chrony(tracking(age_s=30.0, interval_s=10 * HOUR_S), source(poll=6, reach=0o1))}
     finding = judge(**regained)
