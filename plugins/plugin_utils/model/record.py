@@ -17,13 +17,14 @@ from .policy import Policy
 class MissingEvidenceError(Exception):
     """A check needs what the node could not show; the framework makes it *inconclusive*.
 
-    ``section``: the section that lacks it, which decides what to do next. ``key``: the check's own, if it has one for this.
+    ``section``: the section that lacks it, which decides what to do next, unless ``remedy`` says it. ``key``: the check's own,
+    if it has one for this.
     """
 
-    def __init__(self, message: str, section: str = "", key: StrEnum | None = None) -> None:
+    def __init__(self, message: str, section: str = "", key: StrEnum | None = None, remedy: str = "") -> None:
         """``message``: what is missing, as half a sentence."""
         super().__init__(message)
-        self.section, self.key = section, key
+        self.section, self.key, self.remedy = section, key, remedy
 
 
 def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def make_plan(record: Record, judgement: Mapping[str, Any], settings: Settings) 
     except RefusedError as refused:
         return Plan(refusal=str(refused), warnings=tuple(planner.warnings))
     except MissingEvidenceError as missing:
-        return Plan(refusal=f"The node did not show what a plan rests on: {missing}. Check it again as root.")
+        next_step = missing.remedy or "Check it again as root."
+        return Plan(refusal=f"The node did not show what a plan rests on: {missing}. {next_step}")
 
 
 class _Planner(Planned):

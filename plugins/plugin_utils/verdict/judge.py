@@ -80,7 +80,7 @@ def _could_not_tell(missing: MissingEvidenceError) -> Finding:
         about=(missing.section,) if missing.section else (),
         cause=f"could not tell: {missing}",
         why="A check without evidence is no pass.",
-        remedy=_REMEDY_OF_SECTION.get(missing.section, _REMEDY),
+        remedy=f"{missing.remedy} {_AGAIN}" if missing.remedy else _REMEDY_OF_SECTION.get(missing.section, _REMEDY),
     )
 
 

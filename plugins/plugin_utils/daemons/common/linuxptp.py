@@ -39,14 +39,23 @@ def file_text(process: Mapping[str, Any], read: Sequence[tuple[str, str]], recor
     called = f"{process['comm']} (pid {process['pid']})"
     if process.get("contained"):
         why = f"it runs in a container, whose {path} was not read"
-        raise MissingEvidenceError(f"could not tell whether {called} steers the system clock: {why}", "ptp")
+        raise _not_told(called, why)
     config = record.section("ptp").get("config") or {}
     texts = [str(file["text"]) for file in config.get("files") or [] if _is(file["path"], path)]
     if len(texts) != 1:
         unread = next((file["error"] for file in config.get("unread") or [] if _is(file["path"], path)), "")
         why = f"{path} was not read{f': {unread}' if unread else ''}"
-        raise MissingEvidenceError(f"could not tell whether {called} steers the system clock: {why}", "ptp")
+        raise _not_told(called, why)
     return texts[0]
+
+
+def _not_told(called: str, why: str) -> MissingEvidenceError:
+    return MissingEvidenceError(
+        f"could not tell whether {called} steers the system clock: {why}",
+        "ptp",
+        remedy="See that its file is there and root can read it. Where it can't be, see by hand what the program steers "
+        "and make the checks that can't tell advisory for this node (gate_advisory_checks).",
+    )
 
 
 def _is(found: str, path: str) -> bool:
