@@ -8,13 +8,13 @@ from .. import discover
 from .daemon import CannotBeAskedError, TimeDaemon
 from .strays import stray_daemons
 from .synchronisation import Synchronisation
-from .units import time_daemons
+from .units import idle_alone, time_daemons
 
 
 def steering_daemon(record: Record) -> TimeDaemon | None:
     """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
     known = time_daemons(record)
-    steering = [d for d in known if d.steers_now]
+    steering = [d for d in known if d.steers_now and not idle_alone(discover()[d.daemon], record)]
     steering = steering or [
         TimeDaemon(daemon=stray.daemon, unit=stray.name, active=True, enabled=False, state="")
         for stray in stray_daemons(record, known)
@@ -45,7 +45,10 @@ def without_daemon(record: Record, what: str) -> Finding | None:
     if steering_daemon(record) is not None:
         return None
     idle = [d for d in time_daemons(record) if d.active]
-    leaves_alone = f" ({idle[0].unit} leaves it alone: {idle[0].leaves_clock_alone})" if idle else ""
+    leaves_alone = ""
+    if idle:
+        why = idle[0].leaves_clock_alone or idle_alone(discover()[idle[0].daemon], record)
+        leaves_alone = f" ({idle[0].unit} leaves it alone: {why})"
     return follows_from(
         "time_service",
         key=CommonKey.NO_DAEMON,

@@ -6,7 +6,6 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import time_service
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.time_service import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -426,21 +425,3 @@ def test_a_file_of_what_timemaster_starts_decides_nothing():
         ],
     )
     assert finding_of(time_service, record(time_services=services)).state == "pass"
-
-
-@pytest.mark.parametrize(
-    ("beside", "step"),
-    [
-        (process("clockbound", "/system.slice/clockbound.service"), "chronyd's user"),
-        (process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -a -r -f /etc/p.conf"), "its file"),
-    ],
-)
-def test_where_one_process_leaves_it_open_the_next_step_is_not_to_look_after_systemd_or_ptp4l(beside, step):
-    node = record(
-        time_services=time_services(CHRONY_UNIT, processes=[process("chronyd", OWN, pid=731), beside]),
-        ptp={"present": True, "config": {"path": None, "files": [], "unread": []}, "commands": {}},
-    )
-    (finding,) = [found for found in judge_record(node)["findings"] if found["check"] == "time_service"]
-    assert finding["state"] == "inconclusive"
-    assert step in finding["remedy"]
-    assert unsaid(finding["remedy"], "list-units", "pmc") == ["list-units", "pmc"]
