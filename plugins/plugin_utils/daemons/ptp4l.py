@@ -23,7 +23,7 @@ def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
     """It steers the system clock only with time stamps in software, and neither ``free_running`` nor for another daemon.
 
     By default it stamps in the network card and steers the card's clock (ptp4l(8); clock.c, clock_create). A server that is
-    never a client steers nothing.
+    never a client steers nothing: as it starts, it sets the frequency that it has read.
     """
     read = [
         ("--time_stamping", _STAMPS[option]) if option in _STAMPS else (option, value)

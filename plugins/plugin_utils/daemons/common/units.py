@@ -114,15 +114,16 @@ def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
 def leaves_at_start(daemon: TimeDaemon, boot_units: Mapping[str, Mapping[str, Any]], record: Record) -> str:
     """Why a daemon would move no clock after its start: as now where it runs, else by the one command that its unit runs.
 
-    Empty where a variable of the environment or a file that was not read decides.
+    Empty where a variable of the environment, a script or a file that was not read decides.
     """
     command = boot_units.get(daemon.unit, {}).get("exec_start") or ""
-    if daemon.active or daemon.leaves_clock_alone or "$" in command or ";" in command or not command:
+    argv = command.split()
+    if daemon.active or daemon.leaves_clock_alone or not argv or set("$;") & set(command):
         return daemon.leaves_clock_alone
     kind = discover()[daemon.daemon]
-    process = {"comm": (*kind.processes, *kind.may_run_as)[0], "pid": 0, "argv": command.split()}
+    process = {"comm": argv[0].rpartition("/")[2], "pid": 0, "argv": argv}
     with suppress(MissingEvidenceError):
-        return _why_it_leaves(kind, process, record)
+        return _why_it_leaves(kind, process, record) if kind.may_be(process) else ""
     return ""
 
 

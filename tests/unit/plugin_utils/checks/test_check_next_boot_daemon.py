@@ -163,6 +163,7 @@ PHC2SYS = "/usr/sbin/phc2sys"
         ("phc2sys.service", f"{PHC2SYS} $OPTIONS", True),  # what the variable says is not known
         ("phc2sys.service", f"{PHC2SYS} -w -s eth0 -f /etc/x.conf", True),  # as is what the file says
         ("phc2sys.service", f"/bin/sleep 9; {PHC2SYS} -a", True),
+        ("phc2sys.service", f"/bin/sh -c 'exec {PHC2SYS} -w -s eth0'", True),
         ("phc2sys.service", "", True),
     ],
 )
