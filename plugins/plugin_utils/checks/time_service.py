@@ -144,7 +144,7 @@ def _only_the_card(
 ) -> Finding:
     """A ptp4l that steers the network card's clock: what carries the time to the system clock, or back to the card, lacks."""
     idle = [d for d in daemons if d.active and d.leaves_clock_alone and d.daemon != keep.daemon]
-    down = [d for d in daemons if d.enabled and not d.active]
+    down = [d for d in daemons if d.enabled and not d.active and not discover()[d.daemon].counts_alone]
     down.sort(key=lambda d: d.daemon != "chrony")
     runs = [f"{_name(keep)} runs ({why})", *(f"{d.unit} runs ({d.leaves_clock_alone})" for d in idle)]
     off = f" ({down[0].unit} is enabled and does not run: {down[0].state})" if down else ""

@@ -39,3 +39,9 @@ def test_a_ptp4l_that_follows_its_master_and_steers_a_card_alone_is_no_daemon_th
         finding = finding_of(check, node)
         assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,)), finding.summary
         assert "ptp4l steers the network card's clock" in finding.summary
+
+
+def test_another_ptp4l_that_is_down_is_not_what_lacks():
+    units = (unit("ptp4l@eth0.service", main_pid=510), unit("ptp4l@eth1.service", "failed"))
+    finding = finding_of(time_service, record(time_services=time_services(*units, processes=[PTP4L_RUNS])))
+    assert finding.keys == (time_service.Key.PTP4L_WITHOUT_PHC2SYS,)
