@@ -18,7 +18,7 @@ def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
         return "clockboundd only reads chronyd (ClockBound 1)"
     if any(other["comm"] == "chronyd" for other in record.section("time_services").get("processes") or []):
         raise MissingEvidenceError(
-            f"could not tell whether clockbound (pid {process['pid']}) steers the clock: ClockBound 3 does, beside chronyd too; "
+            f"it is not known whether clockbound (pid {process['pid']}) steers the clock: ClockBound 3 does, beside chronyd too; "
             "ClockBound 2 only reads chronyd, and is to run as chronyd's user, without CAP_SYS_TIME",
             "time_services",
             remedy="If it is ClockBound 2, run it as chronyd's user (`User=` in its unit). If it is 3, keep it or chronyd, and "

@@ -51,7 +51,7 @@ def file_text(process: Mapping[str, Any], read: Sequence[tuple[str, str]], recor
 
 def _not_told(called: str, why: str) -> MissingEvidenceError:
     return MissingEvidenceError(
-        f"could not tell whether {called} steers the system clock: {why}",
+        f"it is not known whether {called} steers the system clock: {why}",
         "ptp",
         remedy="See that its file is there and root can read it. Where it can't be, see by hand what the program steers "
         "and make the checks that can't tell advisory for this node (gate_advisory_checks).",

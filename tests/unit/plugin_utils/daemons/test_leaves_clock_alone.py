@@ -133,9 +133,9 @@ def test_what_leaves_the_system_clock_alone_says_why(line, text, said):
 @pytest.mark.parametrize(
     ("shown", "said"),
     [
-        ({"unread": "Permission denied"}, f"could not tell .*{CONF} was not read: Permission denied"),
-        ({}, f"could not tell .*{CONF} was not read"),
-        ({"text": "[global]\n", "contained": True}, "could not tell .*in a container"),
+        ({"unread": "Permission denied"}, f"{CONF} was not read: Permission denied"),
+        ({}, f"{CONF} was not read"),
+        ({"text": "[global]\n", "contained": True}, "in a container"),
     ],
 )
 def test_a_file_that_decides_and_was_not_read_leaves_it_open(line, shown, said):
@@ -198,5 +198,5 @@ def test_beside_chronyd_a_clockbound_without_the_capability_is_known_to_read_onl
     if known:
         assert "CAP_SYS_TIME" in leaves_clock_alone(clockbound, taken)
     else:
-        with pytest.raises(MissingEvidenceError, match="could not tell whether clockbound"):
+        with pytest.raises(MissingEvidenceError, match="not known whether clockbound"):
             leaves_clock_alone(clockbound, taken)
