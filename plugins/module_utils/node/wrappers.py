@@ -12,6 +12,8 @@ import os
 import re
 from typing import NamedTuple
 
+from .scripts import INTERPRETER, program_text
+
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 REDIRECTION = re.compile(r"\d*(?:[<>]+[|&]?)(.*)", re.DOTALL)
 KEYWORDS = {"if", "then", "else", "elif", "while", "until", "do", "!", "{", "coproc"}
@@ -229,6 +231,8 @@ def inner(words: list) -> list:
         return [words[1:]]
     if SHELL.fullmatch(name):
         return _script(words, 1, "oO", "rcfile init-file")
+    if INTERPRETER.fullmatch(name):
+        return program_text(words)
     if name in OF_ITS_OWN:
         return OF_ITS_OWN[name](words)
     if name in CONTAINERS:
@@ -426,6 +430,7 @@ OF_ITS_OWN = {
     **dict.fromkeys(("su", "runuser", "sg"), _su),
     "flock": _flock,
     "find": _find,
+    "function": lambda words: [words[2:]],
     "ip": _ip,
     "setarch": _setarch,
     "runcon": _runcon,

@@ -7,11 +7,12 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shlex
 
 from ..node.background import gather
 from ..node.files import MAX_FILE_BYTES, text_or_none
 from ..node.run import installed, run
+from ..node.scripts import calls, language, with_programs
+from ..node.shell import in_double_quotes, simple_commands, with_parentheses
 from ..node.systemd import commands, is_manager, show
 from ..node.wrappers import inner, options, program
 
@@ -31,8 +32,7 @@ MAX_FOUND = 100
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
 NO_COMMAND = re.compile(r"$|#|[\"']?\w+[\"']?\s*=")  # nothing, a comment, or a variable: maybe a secret
-SEPARATORS = set(";&|()\n")
-DUPLICATED = re.compile(r"\d?[<>]&[\d-]")  # 2>&1, whose & separates no commands
+CHRONYC_MOVES = {"makestep", "settime", "doffset", "dfreq"}
 RUN_WHAT_THEY_READ = {"at", "batch", "sh", "bash", "dash", "ash"}
 
 # What systemd-detect-virt would say of the DMI's vendor and product (systemd's src/basic/virt.c), where it is not there.
@@ -100,7 +100,8 @@ def cron(root: str = "") -> dict:
             raise ValueError(
                 f"{path[len(root) :]}: a file of cron has more than {MAX_FILE_BYTES} bytes, or all have more than {MAX_BYTES}"
             )
-        lines = content.decode("utf-8", "replace").splitlines()
+        lines = with_programs(content.decode("utf-8", "replace"), MOVERS).splitlines()
+        written_in = language(lines[0]) if lines and patterns is SCRIPTS else ""
         for number, line in _continued(lines) if patterns is SCRIPTS else enumerate(lines, 1):
             if patterns is SCRIPTS:
                 command = line
@@ -108,7 +109,7 @@ def cron(root: str = "") -> dict:
                 command = anacron_command(line)
             else:
                 command = cron_command(line, has_user=patterns is SYSTEM_CRONTABS)
-            for text in moving_commands(command):
+            for text in moving_calls(command, written_in) if written_in else moving_commands(command):
                 found.append({"path": path[len(root) :], "line": number, "text": text})
     return {"cron": found[:MAX_FOUND], "unread": unread + _unreadable_folders(root)}
 
@@ -191,61 +192,50 @@ def moving_commands(line: str, nested: int = 0) -> list:
     >>> moving_commands('date -s "$(curl -H "Token: $KEY" h)"')
     ['date -s $']
     """
-    if not MOVERS_NAMES.search(line):  # shlex is slow
+    if not _names_mover(line):  # shlex is slow
         return []
-    if len(line) > MAX_LINE:
-        raise ValueError(f"a line has more than {MAX_LINE} characters: {line[:MAX_TEXT]}")
-    if nested > MAX_NESTED:  # each is read anew
-        raise ValueError(f"a command is nested more than {MAX_NESTED} times: {line[:MAX_TEXT]}")
-    found: list = []
+    _check_depth(nested)  # each is read anew
+    line = with_parentheses(line)
+    found = [text for inside in in_double_quotes(line) for text in moving_commands(inside, nested + 1)]
     said = ""
-    for words, piped in _commands(line):
+    for words, piped in simple_commands(line):
         command = program(words)
         found += _moving(command, nested)
         name = os.path.basename(command[0]) if command else ""
         if said and name in RUN_WHAT_THEY_READ:
             found += moving_commands(said, nested + 1)
+        elif said and name == "chronyc":  # it reads commands too, a password among them
+            found += [f"chronyc {word}" for word in said.replace("\\n", " ").split() if word in CHRONYC_MOVES]
         said = " ".join(command[1:]) if piped and name in ("echo", "printf") else ""
     # A command in quotes, or in $(...), is no word of this one.
-    return [re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found]
+    return _shown(found)
 
 
-def _commands(line: str):
-    """The simple commands of a line, in words, and whether each one's output goes to the next.
+def moving_calls(line: str, written_in: str) -> list:
+    """The same of a line of a script in another language than a shell's.
 
-    A command substitution is a command, and stands as ``$`` among the words of the one that it is part of.
-
-    >>> list(_commands("docker exec `docker ps -q` date | cat"))
-    [(['docker', 'ps', '-q'], False), (['docker', 'exec', '$', 'date'], True), (['cat'], False)]
+    >>> moving_calls("subprocess.run(['ntpdate', '-u', 'a.example'])", "python"), moving_calls("print('ntpdate')", "python")
+    (['ntpdate -u a.example'], [])
     """
-    opened = DUPLICATED.sub(" ", line).split("`")
-    line = opened[0] + "".join(("$(" if number % 2 else ")") + part for number, part in enumerate(opened[1:], 1))
-    reader = shlex.shlex(line, posix=True, punctuation_chars=";&|()")
-    reader.whitespace_split = True
-    try:
-        words = list(reader)
-    except ValueError:  # a quote that another line closes
-        words = line.split()
-    command: list = []
-    outer: list = []
-    for word in words:
-        if not set(word) <= SEPARATORS:
-            command.append(word)
-            continue
-        for character in word:
-            if character == "(" and command and command[-1].endswith("$"):
-                outer.append(command)
-                command = []
-                continue
-            yield command, word == "|"
-            command = []
-            if character == "(":
-                outer.append([])
-            elif character == ")" and outer:
-                command = outer.pop()
-    yield command, False
-    for command in outer:
-        yield command, False
+    return _shown(_moving_of(calls(line, written_in), 0)) if _names_mover(line) else []
+
+
+def _names_mover(line: str) -> bool:
+    """Raises ValueError where it does and is too long; the line is not shown, it may hold a secret."""
+    found = MOVERS_NAMES.search(line)
+    if found and len(line) > MAX_LINE:
+        raise ValueError(f"a line has more than {MAX_LINE} characters, and {found.group()} among them")
+    return bool(found)
+
+
+def _shown(found: list) -> list:
+    return list(dict.fromkeys(re.split(r"[(;]", text, maxsplit=1)[0][:MAX_TEXT] for text in found))
+
+
+def _check_depth(nested: int) -> None:
+    """Raises ValueError; the command is not shown, it may hold a secret."""
+    if nested > MAX_NESTED:
+        raise ValueError(f"a command is nested more than {MAX_NESTED} times")
 
 
 def _moving(words: list, nested: int) -> list:
@@ -256,13 +246,17 @@ def _moving(words: list, nested: int) -> list:
     arguments = MOVERS.get(os.path.basename(words[0]))
     if arguments and arguments(words[1:]):
         return [" ".join(words)]
+    return _moving_of(inner(words), nested)
+
+
+def _moving_of(ran: list, nested: int) -> list:
+    """Of commands in words or as texts of shell."""
     found = []
-    for command in inner(words):
+    for command in ran:
         if isinstance(command, str):
             found += moving_commands(command, nested + 1)
             continue
-        if nested > MAX_NESTED:
-            raise ValueError(f"a command is nested more than {MAX_NESTED} times: {' '.join(words)[:MAX_TEXT]}")
+        _check_depth(nested)
         found += _moving(command, nested + 1)
     return found
 
@@ -306,12 +300,20 @@ def _date(arguments: list) -> bool:
         return True
     if _has(flags, "drf", "date reference file"):
         return False
-    return any(re.fullmatch(r"@?\d[\d.: -]{3,}", operand) for operand in operands)
+    if any(operand.startswith("+") for operand in operands):
+        return False
+    # A substitution that is no format gives a time.
+    return any(re.fullmatch(r"@?\d[\d.: -]{3,}|\$(\(.*)?", operand, re.DOTALL) for operand in operands)
 
 
 def _chronyc(arguments: list) -> bool:
     words = " ".join(arguments).split()
-    return bool({"makestep", "settime", "doffset", "dfreq"} & set(words)) and "help" not in words
+    return bool(CHRONYC_MOVES & set(words)) and "help" not in words
+
+
+def _hwclock(arguments: list) -> bool:
+    flags, _operands = _read(arguments, "f")
+    return _has(flags, "s", "hctosys") and not _has(flags, "", "test")
 
 
 def _phc_ctl(arguments: list) -> bool:
@@ -351,8 +353,8 @@ MOVERS = {
         "q" in (flags := _read(arguments, "fFlLPtu")[0]) and "x" not in flags
     ),  # -Q only prints
     "chronyc": _chronyc,
-    "hwclock": _with("s", "f", "hctosys"),
-    "clock": _with("s", "f", "hctosys"),
+    "hwclock": _hwclock,
+    "clock": _hwclock,
     "fake-hwclock": lambda arguments: arguments[:1] == ["load"],
     "swclock": lambda arguments: bool(arguments) and not _has(_read(arguments)[0], "s", "save"),
     "date": _date,

@@ -4,7 +4,7 @@ import doctest
 from pathlib import Path
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.module_utils.node import wrappers
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import scripts, shell, wrappers
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clock_movers
 
 from tests.node_parts import add_command, write
@@ -63,6 +63,7 @@ MOVING = [
     "net time set -S dc.example",
     "rdate -n -u time.example",
     "ptpd -s -i eth0",
+    "date $(ssh a.example date +%m%d%H%M%Y)",
 ]
 STILL = [
     "ntpdate -q pool.ntp.org",
@@ -88,6 +89,15 @@ STILL = [
     "msntp pool.ntp.org",
     "ntpclient -h s -c 1",
     "hwclock -w",
+    "hwclock --test --hctosys",
+    "date $(test -d /x && echo -v-1d || echo -d yesterday) +%F",
+    "function ntpdate { true; }",
+    "echo '$(ntpdate a.example)'",
+    "echo '\"$(ntpdate a.example)\"'",
+    'echo "\\$(ntpdate a.example)"',
+    'echo "$(which ntpdate)"',
+    "echo tracking | chronyc",
+    "python3 -c 'print(\"ntpdate a.example\")'",
     "hwclock --systz",
     "hwclock -f /dev/rtcs -r",
     "fake-hwclock save",
@@ -167,10 +177,10 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("module", [clock_movers, wrappers])
+@pytest.mark.parametrize("module", [clock_movers, scripts, shell, wrappers])
 def test_the_docstrings_examples_hold(module):
     tested = doctest.testmod(module)
-    assert tested.attempted > 3
+    assert tested.attempted > 1
     assert tested.failed == 0
 
 
@@ -320,6 +330,12 @@ WRAPPERS = [
     "2>/dev/null {}",
     ">/dev/null 2>&1 {}",
     "case x in x) {} ;; esac",
+    "function set_clock {{ {}; }}",
+    'x="$({})"',
+    'echo "said: `{} 2>&1`" | logger',
+    'echo "it\'s $(echo "$({})")"',
+    "python3 -c 'import os; os.system(\"{}\")'",
+    "perl -we 'system \"{}\"'",
     "while ! {}; do sleep 1; done",
 ]
 
@@ -562,12 +578,12 @@ def test_without_systemd_the_dmi_tells_the_hypervisor(
         ),
         pytest.param(
             lambda cron_d: write(cron_d / "job", "* * * * * root date " + "x" * clock_movers.MAX_LINE),
-            "a line has more than",
+            "a line has more than 16384 characters, and date among them$",
             id="a long line",
         ),
         pytest.param(
             lambda cron_d: write(cron_d / "job", "* * * * * root " + "sh -c " * 100 + "date -s x"),
-            "nested more than",
+            "nested more than 20 times$",
             id="commands in commands",
         ),
     ],
@@ -576,3 +592,86 @@ def test_crontabs_beyond_a_limit_are_not_judged_in_part(root: Path, write_beyond
     write_beyond(root / "etc/cron.d")
     with pytest.raises(ValueError, match=said):
         clock_movers.cron(str(root))
+
+
+@pytest.mark.parametrize("said", ["makestep", "password sesame\\nmakestep"])
+def test_a_command_that_chronyc_reads_is_found_without_what_stands_beside_it(said: str):
+    assert clock_movers.moving_commands(f"printf '{said}' | chronyc -a") == ["chronyc makestep"]
+
+
+SCRIPTS = {
+    "python": (
+        "#!/usr/bin/env python3",
+        [
+            'os.system("ntpdate a.example")',
+            "os.system('date -s \\'%s\\'' % now)",
+            'subprocess.call(["ntpdate", "-u", server])',
+            "subprocess.run(['/sbin/hwclock', '--hctosys'], check=True)",
+            "subprocess.Popen(f\"sudo date -s '{now}'\", shell=True)",
+            'if check_output(["sudo", "chronyc", "makestep"]): pass',
+        ],
+        [
+            'print("ntpdate")',
+            'log.info("date -s failed")',
+            'subprocess.check_output(["date", "+%s"])',
+            'subprocess.run(["ntpdate", "-q", server])',
+            'subprocess.call(["apt-get", "install", "ntpdate"])',
+            '# os.system("ntpdate a.example")',
+            "as `ntpdate a.example` does",
+            "packages = ('ntpdate')",
+        ],
+    ),
+    "perl": (
+        "#!/usr/bin/perl -w",
+        [
+            'system("/usr/sbin/ntpdate a.example");',
+            "system('date', '-s', $now);",
+            "my $said = `ntpdate a.example 2>&1`;",
+            "my $said = qx{ntpdate a.example};",
+            'exec "rdate", "a.example";',
+        ],
+        ['print "ntpdate a.example\\n";', "my $now = `date +%s`;", 'die "ntpdate" unless -x "/usr/sbin/ntpdate";'],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("first_line", "line", "moves"),
+    [
+        (first_line, line, moves)
+        for first_line, *lines in SCRIPTS.values()
+        for moves, some in zip((True, False), lines, strict=True)
+        for line in some
+    ],
+)
+def test_a_script_that_is_none_of_a_shells_moves_the_clock_by_what_it_calls(
+    root: Path, first_line: str, line: str, moves: bool
+):
+    write(root / "etc/cron.daily/job", f"{first_line}\n{line}\n", 0o755)
+    assert [found["line"] for found in clock_movers.cron(str(root))["cron"]] == [2] * moves
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("etc/cron.daily/job", "#!/bin/sh\nNTPDATE=/usr/sbin/ntpdate\n[ -x $NTPDATE ] && ${NTPDATE} -u a.example\n"),
+        ("etc/cron.daily/job", "#!/bin/sh\nexport N='/usr/sbin/ntpdate -u'\nif ! $N a.example; then exit 1; fi\n"),
+        ("etc/cron.d/job", 'N="/usr/sbin/ntpdate -u"\n# each hour\n@hourly root $N a.example\n'),
+    ],
+)
+def test_a_program_that_a_variable_names_is_found(root: Path, path: str, text: str):
+    write(root / path, text, 0o755)
+    (found,) = clock_movers.cron(str(root))["cron"]
+    assert found == {"path": f"/{path}", "line": 3, "text": "/usr/sbin/ntpdate -u a.example"}
+
+
+def test_variables_do_not_make_a_small_script_large():
+    text = f"N=ntpdate{'x' * 90}\nM=ntpdate\nM='ntpdate {'x' * 90}'\n" + "$M" * 100_000
+    assert len(scripts.with_programs(text, {"ntpdate"})) < len(text) + scripts.MAX_REPLACED * scripts.MAX_VALUE
+
+
+def test_what_is_refused_shows_nothing_of_the_line(root: Path):
+    write(root / "etc/cron.d/job", "* * * * * root KEY=sesame date " + "x" * clock_movers.MAX_LINE)
+    with pytest.raises(ValueError, match="date among them") as refused:
+        clock_movers.cron(str(root))
+    assert "sesame" not in str(refused.value)
