@@ -72,6 +72,64 @@ class Mutant:
     record: dict[str, Any]
 
 
+_PHC2SYS = "phc2sys -s eth0 -c CLOCK_REALTIME -w"
+_NEXT_START = {"unit": "chrony.service", "path": "/etc/chrony/chrony.conf", "text": "", "unfit": None}
+FIELDS: dict[str, dict[str, Any]] = {
+    "chrony": {
+        "features": ["+CMDMON", "+NTP", "+REFCLOCK", "+PRIVDROP", "-NTS", "-SECHASH", "+IPV6", "-DEBUG"],
+        "keyfile": {"path": "/etc/chrony/chrony.keys", "mode": "0640"},
+        "named": {
+            "paths": {
+                "/etc/chrony/chrony.keys": "file",
+                "/dev/ptp0": "ptp",
+                "/run/chrony": "folder",
+                "/dev/pps0": "missing",
+            },
+            "interfaces": {"eth0": "hardware", "eth1": "plain"},
+            "users": {"_chrony": "present"},
+            "options": {"F": {"value": "1", "from": "/etc/default/chrony"}, "u": {"value": "_chrony", "from": "x"}},
+        },
+        "fips": False,
+        "next_start": _NEXT_START,
+        "defaults": [{"path": "/etc/default/chrony", "text": 'DAEMON_OPTS="-F 1"\n', "mtime_s": 1_795_000_000.0}],
+        "started_s": 1_795_300_000.0,
+    },
+    "time_services": {
+        "processes": [
+            {"pid": 731, "comm": "chronyd", "argv": ["/usr/sbin/chronyd", "-F", "1"], "exe": "/usr/sbin/chronyd"},
+            {
+                "pid": 740,
+                "comm": "phc2sys",
+                "argv": _PHC2SYS.split(),
+                "exe": "/usr/sbin/phc2sys",
+                "may_set_clock": True,
+            },
+        ],
+        "may_set_clock": {
+            "given": [{"comm": "gpsd", "pid": 812, "processes": 2, "cgroup": "/system.slice/gpsd.service"}],
+            "privileged": ["bash", "kthreadd", "systemd"],
+        },
+        "connman_time_updates": "manual",
+    },
+    "clock_movers": {
+        "cron": [{"path": "/etc/cron.d/ntpdate", "line": 1, "text": "ntpdate a.example"}],
+        "unread": [{"path": "/var/spool/cron", "error": "Permission denied"}],
+    },
+}
+"""What a node may have in these sections beside what the bases have in them."""
+
+
+def with_every_field(data: dict[str, Any]) -> dict[str, Any]:
+    """A record whose evidence has all of FIELDS that it may have."""
+    evidence = data["evidence"]
+    whole = {
+        name: {**copy.deepcopy(fields), **{key: value for key, value in evidence[name].items() if value}}
+        for name, fields in FIELDS.items()
+        if isinstance(evidence.get(name), dict) and not evidence[name].keys() & {"error", "malformed"}
+    }
+    return {**data, "evidence": {**evidence, **whole}}
+
+
 @cache
 def bases() -> dict[str, dict[str, Any]]:
     """Bad nodes by name: a clock that is off, and an example of each key of each check."""
@@ -82,8 +140,9 @@ def bases() -> dict[str, dict[str, Any]]:
         for key, data in examples.items()
         if data.get("evidence")
     }
-    nodes = judge_records({**off, **found}, AT)["nodes"]
-    return {name: data for name, data in {**off, **found}.items() if nodes[name]["verdict"] == "refuse"}
+    whole = {name: with_every_field(data) for name, data in {**off, **found}.items()}
+    nodes = judge_records(whole, AT)["nodes"]
+    return {name: data for name, data in whole.items() if nodes[name]["verdict"] == "refuse"}
 
 
 ALWAYS_BAD_S = (-612.0, 45.0, 86400.0, -1_400_000_000.0)

@@ -37,6 +37,11 @@ def test_mutants_are_of_every_base_and_of_every_section() -> None:
     }
 
 
+def test_every_field_of_chrony_and_of_the_time_services_is_in_some_base() -> None:
+    for section, fields in fuzzing.FIELDS.items():
+        assert {*fields} <= {key for base in fuzzing.bases().values() for key in base["evidence"].get(section) or ()}
+
+
 def good_for(base: str, **evidence: Any) -> fuzzing.Mutant:
     """A good node's record that is said to be made from this bad one by a change of its boot section."""
     data = copy.deepcopy(record())
