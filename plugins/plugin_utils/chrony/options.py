@@ -142,9 +142,9 @@ def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: st
     known: dict[str, str] = {}
     unknown: list[str] = []
     problems: list[str] = []
-    rest = list(words)
+    rest = [*words][::-1]  # the next one last: a line may have 100,000 words
     while rest:
-        word = rest.pop(0)
+        word = rest.pop()
         option = word.lower()
         if option not in SOURCE_OPTIONS:
             unknown.append(word)
@@ -152,11 +152,11 @@ def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: st
             continue
         form, value = SOURCE_OPTIONS[option], None
         if form:
-            value = form.match(rest[0]) if rest else None
+            value = form.match(rest[-1]) if rest else None
             if value is None:
                 problems.append(f"the option {word} lacks a value that it can use")
                 continue
-            rest[:1] = [rest[0][value.end() :]] if value.end() < len(rest[0]) else []
+            rest[-1:] = [rest[-1][value.end() :]] if value.end() < len(rest[-1]) else []
             problems += _value_problems(word, value.group(), version)
         known[option] = "" if value is None else str(as_int(value.group())) if form is _INTEGER else value.group()
         if too_old := _too_old(f"the option {word}", OPTION_SINCE.get(option), version):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,13 @@ def refused(words: str) -> dict[str, Any]:
 def test_an_unknown_option_hides_none_that_follows_it(words, known, unknown):
     options = read_options(words.split(), None)
     assert (options.known, options.unknown) == (known, unknown)
+
+
+def test_a_line_of_100_000_words_is_read_at_once():
+    words = ["minpoll", "4", "x"] * 50_000
+    begun_s = time.process_time()
+    assert read_options(words, None).known == {"minpoll": "4"}
+    assert time.process_time() - begun_s < 2
 
 
 @pytest.mark.parametrize(
