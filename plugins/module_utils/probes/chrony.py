@@ -178,9 +178,17 @@ def configuration(processes: list, defaults: list = (), units=list) -> Start:
 
 
 def _running(processes: list):
-    """The chronyd that steers the clock: with -x it serves time and leaves the clock alone."""
-    own = (process for process in not_contained(processes) if process["comm"] == "chronyd")
-    return next((process for process in own if option(process["argv"], CHRONYD_LETTERS, "x") is None), None)
+    """The chronyd that steers the clock."""
+    return next(filter(_steers, not_contained(processes)), None)
+
+
+def _steers(process: dict) -> bool:
+    """With -x a chronyd serves time and leaves the clock alone; one that may not set the clock is anybody's."""
+    return (
+        process["comm"] == "chronyd"
+        and process.get("may_set_clock") is not False
+        and option(process["argv"], CHRONYD_LETTERS, "x") is None
+    )
 
 
 def _started_with(argv: list, program: str = "chronyd", directory: str = "/") -> Start:
@@ -325,7 +333,7 @@ def ending_options(processes: list, defaults: list) -> dict:
         except getopt.GetoptError as error:
             found["?"] = {"value": str(error), "from": where}
     for process in [] if given else not_contained(processes):
-        if process["comm"] == "chronyd" and option(process["argv"], CHRONYD_LETTERS, "x") is None:
+        if _steers(process):
             given.append((COMMAND_LINE, process["argv"][1:]))
     for letter in letters:
         for where, words in given:

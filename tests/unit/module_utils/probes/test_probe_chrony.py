@@ -130,6 +130,14 @@ def test_the_configuration_is_the_one_that_the_running_chronyd_was_given():
         assert chrony.configuration([serving, process("chronyd", "-f", "/srv/c.conf")]).path == "/srv/c.conf"
 
 
+def test_a_process_that_may_not_set_the_clock_does_not_say_which_file_root_reads():
+    other = {**process("chronyd", "-f", "/etc/shadow"), "may_set_clock": False}
+    own = {**process("chronyd", "-f", "/srv/c.conf"), "may_set_clock": True}
+    assert chrony.configuration([other, own]).path == "/srv/c.conf"
+    assert "/etc/shadow" not in str(chrony.configuration([other]))
+    assert chrony.ending_options([{**running("-u", "x"), "may_set_clock": False}], []) == {}
+
+
 HELP = "echo '  -f FILE\tSpecify configuration file ({})'"
 """Of `chronyd -h`, a line as chrony 4.0 to 4.9 print it."""
 
