@@ -16,7 +16,8 @@ RUNS = re.compile(
 TEXT = re.compile(r"\\.|'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 BACKTICKS = re.compile(r"`([^`]*)`|\bqx\s*[({\[/|!]([^)}\]/|!]*)")
 ASSIGNED = re.compile(
-    r"^[ \t]*(?:(?:export|readonly|local)[ \t]+)?(\w+)=(?:\"([^\"$`\n]*)\"|'([^'\n]*)'|([\w./-]+))", re.MULTILINE
+    r"^[ \t]*(?:(?:export|readonly|local)[ \t]+)?(\w+)=(?:\"((?:[^\"$`\n]|\$(?!\())*)\"|'([^'\n]*)'|([\w./-]+))",
+    re.MULTILINE,
 )
 MAX_VALUE = 100
 MAX_NAMES = 20
@@ -66,17 +67,17 @@ def program_text(words: list) -> list:
 def with_programs(text: str, programs) -> str:
     """A script, or a crontab, with the value in place of each variable that holds one of these programs.
 
-    >>> with_programs('N="/usr/sbin/ntpdate -u"\\n$N ${S} $PATH', {"ntpdate"}).splitlines()[1]
-    '/usr/sbin/ntpdate -u ${S} $PATH'
+    >>> with_programs('N=/usr/sbin/ntpdate\\nC="$N -u $S"\\n$C ${S} $PATH', {"ntpdate"}).splitlines()[2]
+    '/usr/sbin/ntpdate -u $S ${S} $PATH'
     """
-    values = {}
-    for name, *forms in ASSIGNED.findall(text):
-        value = "".join(forms)
-        if os.path.basename((value.split(None, 1) or [""])[0]) in programs and len(value) <= MAX_VALUE:
-            values[name] = value
-    if not values:
-        return text
-    names = "|".join(list(values)[:MAX_NAMES])
-    return re.sub(
-        rf"\$(?:\{{({names})\}}|({names})\b)", lambda found: values[found[1] or found[2]], text, count=MAX_REPLACED
-    )
+    for _time in range(2):  # a variable may hold another
+        values = {}
+        for name, *forms in ASSIGNED.findall(text):
+            value = "".join(forms)
+            if os.path.basename((value.split(None, 1) or [""])[0]) in programs and len(value) <= MAX_VALUE:
+                values[name] = value
+        if values:
+            names = "|".join(list(values)[:MAX_NAMES])
+            pattern = rf"\$(?:\{{({names})\}}|({names})\b)"
+            text = re.sub(pattern, lambda found, of=values: of[found[1] or found[2]], text, count=MAX_REPLACED)
+    return text
