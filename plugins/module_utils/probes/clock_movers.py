@@ -29,6 +29,9 @@ MAX_NESTED = 20
 """Commands in commands, as in `flock ... su -c 'nice ...'`."""
 MAX_TEXT = 200
 MAX_FOUND = 100
+STARTS = {"start", "restart", "try-restart", "reload-or-restart"}
+SET_AT_START = {"ntpdate", "ntp-client", "sntp", "rdate"}
+"""Of names.MOVER_UNITS those whose start is a command that sets the clock."""
 EXEC = ("ExecStartPre", "ExecStart", "ExecStartPost")
 
 NO_COMMAND = re.compile(r"$|#|[\"']?\w+[\"']?\s*=")  # nothing, a comment, or a variable: maybe a secret
@@ -328,11 +331,18 @@ def _tickadj(arguments: list) -> bool:
     return bool(flags & {"a", "t"} or operands)
 
 
+def _starts(arguments: list) -> bool:
+    """Of a service that sets the clock once, as it starts: ``systemctl start ntpdate.service``, ``service ntpdate restart``."""
+    words = set(_read(arguments, "HMnopPst")[1])
+    return bool(words & STARTS) and bool({word.partition(".service")[0] for word in words} & SET_AT_START)
+
+
 # Which arguments make each of them move the clock, by its manual.
 _NTPDATE = _without("qd", "aekoptU")  # -q only asks, -d only tries
 _SNTP = _with("sS", "abBcDgkKlMot", "step slew")
 _PTPD = _without("nhHvkepOM", "cbidufSreYRl", "noadjust help version check-config masteronly")
 MOVERS = {
+    **dict.fromkeys(("systemctl", "service", "rc-service", "invoke-rc.d"), _starts),
     "ntpdate": _NTPDATE,
     "ntpdate-debian": _NTPDATE,
     "ntpsec-ntpdate": _NTPDATE,
