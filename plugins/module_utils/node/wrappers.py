@@ -152,66 +152,14 @@ CONTAINERS = {
 }
 GROUPS = {"container", "compose", "task", "tasks", "t", "kubectl"}
 # What takes no value among the long options of these subcommands; all others do.
-FLAGS = {
-    *(
-        "detach",
-        "interactive",
-        "tty",
-        "publish-all",
-        "rm",
-        "privileged",
-        "read-only",
-        "init",
-        "no-healthcheck",
-        "help",
-        "latest",
-    ),
-    *(
-        "oom-kill-disable",
-        "disable-content-trust",
-        "quiet",
-        "sig-proxy",
-        "replace",
-        "tls-verify",
-        "rmi",
-        "env-host",
-        "http-proxy",
-    ),
-    *(
-        "no-hosts",
-        "no-hostname",
-        "passwd",
-        "unsetenv-all",
-        "stdin",
-        "no-deps",
-        "no-TTY",
-        "service-ports",
-        "use-aliases",
-        "build",
-    ),
-    *(
-        "remove-orphans",
-        "insecure-skip-tls-verify",
-        "debug",
-        "sync",
-        "net-host",
-        "cgroup",
-        "force-interactive",
-        "attach",
-    ),
-    *(
-        "force-noninteractive",
-        "disable-stdin",
-        "cleanenv",
-        "contain",
-        "containall",
-        "nv",
-        "writable",
-        "fakeroot",
-        "no-home",
-    ),
-    *("remote", "tls", "tlsverify"),
-}
+_FLAGS = """
+    attach build cgroup cleanenv contain containall debug detach disable-content-trust disable-stdin env-host fakeroot
+    force-interactive force-noninteractive help http-proxy init insecure-skip-tls-verify interactive latest net-host no-TTY
+    no-deps no-healthcheck no-home no-hostname no-hosts nv oom-kill-disable passwd privileged publish-all quiet read-only
+    remote remove-orphans replace rm rmi service-ports sig-proxy stdin sync tls tls-verify tlsverify tty unsetenv-all
+    use-aliases writable
+"""
+FLAGS = set(_FLAGS.split())
 
 
 def inner(words: list) -> list:
