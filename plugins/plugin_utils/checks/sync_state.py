@@ -233,7 +233,7 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
     restart = restart_advice(record, sync.unit) if sync.daemon == "chronyd" else f"Restart {sync.unit}."
     remedy = (
         f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
-        f"sets it (clock_movers), and restart the daemon. {restart}"
+        f"sets it (clock_movers). {restart}"
     )
     cause = "the kernel contradicts it"
     if not in_kernel.synchronised:
