@@ -46,8 +46,9 @@ from ..chrony.chronyc import (
 from ..chrony.config import ChronyConfig, Source
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
 from ..chrony.options import parse_version
-from ..chrony.running import NAMES_SINCE, Running, shortage
+from ..chrony.running import NAMES_SINCE, Running, asks_first, shortage
 from ..chrony.sources import host_key, is_address, most_of
+from ..clock.ntp_packet import NS
 from ..daemons.chrony import chrony_configuration, next_start_differs, restart_advice
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import FILES, time_daemons
@@ -75,6 +76,7 @@ class Key(StrEnum):
     MINSOURCES = "fewer_sources_than_minsources"
     NAMES_NOT_TOLD = "names_not_told"
     NEXT_START_DIFFERS = "next_start_reads_another"
+    INITSTEPSLEW = "initstepslew_runs"
 
 
 _CHANGED = (Key.CHANGED_SINCE_START, "changed since start")
@@ -105,9 +107,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     tracking = parse_tracking(record.chronyc("tracking"))
     activity = parse_activity(record.chronyc("activity"))
     rewritten = _rewritten(config)
-    found = [
-        *_next_start(config, section, restart),
-        *_dropped(config, restart),
+    own_sources = [
         *_not_running(config, running, restart),
         *_refclocks(config, running, restart),
         *_not_written(config, running, rewritten, restart),
@@ -116,6 +116,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         *_minsources(config, running, activity),
         *_offline(config, activity),
         *_authentication(config, running, record),
+    ]
+    found = [
+        *_next_start(config, section, restart),
+        *_dropped(config, restart),
+        *(_initstepslew(config, record, own_sources) or own_sources),
         *_step(config, tracking, policy, restart),
     ]
     seen = {
@@ -164,6 +169,24 @@ def _running(record: Record) -> Running:
 def _rewritten(config: ChronyConfig) -> list[str]:
     """What is read only at a start, and was changed since: `.sources` files are read again without one."""
     return [path for path in config.rewritten if not path.endswith(".sources")]
+
+
+def _initstepslew(config: ChronyConfig, record: Record, own_sources: Sequence[_Fault | str]) -> list[_Fault]:
+    """In place of what is missing from the own sources, as long as chronyd may only have those of `initstepslew`."""
+    started_s = record.section("chrony").get("started_s")
+    since_s = record.section("collected")["wall_ns"] / NS - (started_s or 0)
+    first = asks_first(config, since_s) if any(isinstance(one, _Fault) for one in own_sources) else None
+    if first is None:
+        return []
+    return [
+        _Fault(
+            f"chronyd was started {since_s:.0f} s ago and may still ask the servers of initstepslew ({first.file}:{first.line})",
+            "Until that ends, chronyd has none of the sources that it is to follow.",
+            "Check again in a minute. To shorten the start, use `makestep 1 3` in place of initstepslew.",
+            (Key.INITSTEPSLEW, "initstepslew runs"),
+            "inconclusive",
+        )
+    ]
 
 
 def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) -> Iterator[_Fault]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .chronyc import Activity, Source, parse_sources
-from .config import ChronyConfig
+from .config import ChronyConfig, Directive
 from .config import Source as ConfiguredSource
 from .options import as_int
 from .sources import host_key, most_of, selectable
 
 NAMES_SINCE = (4, 0)
 """The chrony whose chronyc tells the names of sources as they are configured (`-N`)."""
+
+INITSTEPSLEW_WITHIN_S = 60.0
+"""How long `initstepslew` may take: about 15 s where its servers are silent, and as long again for names that do not resolve."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Running:
         own = {address: address for address in addresses}
         selected = any(row.state == "*" for row in rows)
         return cls(addresses, len(rows) - len(addresses), (), own, addresses, selected, by_name=False)
+
+
+def asks_first(config: ChronyConfig, since_start_s: float) -> Directive | None:
+    """The `initstepslew` whose servers chronyd may still be asking: its own sources are only added after that (main.c)."""
+    directive = config.last("initstepslew")
+    if directive is None or not directive.arguments[1:] or not 0 <= since_start_s < INITSTEPSLEW_WITHIN_S:
+        return None
+    return directive
 
 
 def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str | None:

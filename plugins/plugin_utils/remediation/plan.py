@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..checks.config_in_use import Key as InUse
 from ..checks.next_boot import Key as NextBoot
 from ..checks.ntp_sources import Key as Sources
 from ..checks.sync_state import Key as Sync
@@ -260,6 +261,7 @@ class _Planner(Planned):
         config = read_config({"config": {}, **section})
         names = [source.name for source in config.sources]
         waits = [*self.caused("ntp_sources", *_NO_SOURCE), *self.caused("sync_state", *_UNSURE)]
+        waits += self.caused("config_in_use", InUse.INITSTEPSLEW)
         steps = self.failing("clock_skew") if config.last("makestep") else []
         if not (
             chrony.active

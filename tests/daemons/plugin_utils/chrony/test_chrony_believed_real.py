@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -249,3 +250,11 @@ def test_a_reference_clock_that_is_optional_may_be_absent(it: Chrony, start):
     finding = judged()
     assert (finding.state, finding.keys) == ("pass", ()), finding.summary
     assert "optional" in finding.summary
+
+
+def test_a_chronyd_that_still_asks_the_servers_of_initstepslew_is_not_called_changed(start):
+    start("server 127.0.0.1 port {port} iburst\nmakestep 1 3\ninitstepslew 30 127.0.0.9\n")
+    taken = record(chrony=chrony.collect(5, []))
+    taken["evidence"]["collected"]["wall_ns"] = time.time_ns()
+    finding = finding_of(config_in_use, taken)
+    assert (finding.state, finding.keys) == ("inconclusive", (config_in_use.Key.INITSTEPSLEW,)), finding.summary

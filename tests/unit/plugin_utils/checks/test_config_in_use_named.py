@@ -7,7 +7,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node.names impo
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import config_in_use
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.config_in_use import Key
 
-from tests.builders import source
+from tests.builders import NS, TRUE_NS, source
 from tests.findings import finding_of
 from tests.unit.plugin_utils.checks.test_check_config_in_use import (
     MAIN,
@@ -76,3 +76,23 @@ def test_a_refclock_that_was_not_built_in_is_no_matter_of_a_restart():
     assert finding_of(config_in_use, with_refclock).keys == (Key.CHANGED_SINCE_START,)
     with_refclock["evidence"]["chrony"]["features"] = ["-REFCLOCK"]
     assert finding_of(config_in_use, with_refclock).state == "pass"
+
+
+@pytest.mark.parametrize(
+    ("line", "since_s", "state", "key"),
+    [
+        ("initstepslew 30 10.0.0.9", 5, "inconclusive", Key.INITSTEPSLEW),
+        ("initstepslew 30 10.0.0.9", 300, "fail", Key.CHANGED_SINCE_START),
+        ("initstepslew 30", 5, "fail", Key.CHANGED_SINCE_START),
+        ("rtcsync", 5, "fail", Key.CHANGED_SINCE_START),
+    ],
+)
+def test_as_long_as_chronyd_asks_the_servers_of_initstepslew_it_lacks_its_own(line, since_s, state, key):
+    text = f"{THREE}refclock SHM 0\n{line}\n"
+    finding = of(text, source("10.0.0.9", "?"), started_s=TRUE_NS / NS - since_s)
+    assert (finding.state, finding.keys) == (state, (key,)), finding.summary
+    assert ("restart" in finding.remedy) is (state == "fail")
+
+
+def test_a_chronyd_that_has_its_own_sources_is_past_initstepslew():
+    assert of(f"{THREE}initstepslew 30 10.0.0.9\n", *RUNNING, started_s=TRUE_NS / NS - 5).state == "pass"

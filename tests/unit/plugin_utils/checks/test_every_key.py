@@ -182,6 +182,9 @@ EXAMPLES: dict[Any, Records] = {
         config_in_use.Key.NAMES_NOT_TOLD: in_use.node(
             "server a.example\n", source("10.0.0.1"), version="3.5", started_s=1000.0, mtime_s=1001.0
         ),
+        config_in_use.Key.INITSTEPSLEW: in_use.node(
+            "initstepslew 30 10.0.0.9\nserver a.example\n", source("10.0.0.9"), started_s=TRUE_NS / NS - 5
+        ),
         config_in_use.Key.NEXT_START_DIFFERS: starts.starting("/srv/other.conf"),
         config_in_use.Key.MAKESTEP_USED_UP: followed(system_time_s=5.0),
     },

@@ -310,6 +310,16 @@ def test_a_chronyd_that_was_just_started_with_good_servers_is_waited_for():
     assert whats(plan(measured(chrony=of_an_interrupted_run)))[0] == WRITE
 
 
+def test_a_chronyd_that_asks_the_servers_of_initstepslew_first_is_waited_for():
+    section = running("10.77.0.9", config=f"{GOOD_CONFIG}initstepslew 30 10.77.0.9\n", synchronised=False)
+    started = record()["evidence"]["collected"]["wall_ns"] / 1e9 - 12
+    data = measured(chrony={**section, "started_s": started})
+    data["policy"] = policy(checks=[*CHECKS, "config_in_use"], github_apps=[])
+    assert answers(plan(data)) == {
+        "wait for chrony.service, which was started 12 s ago": ["config_in_use", "ntp_sources"]
+    }
+
+
 def test_a_clock_that_can_not_be_told_from_the_true_time_is_not_set():
     """Servers that are far away measure no better after a restart."""
     far = {"servers": [ntp_server(s, ntp_sample(there_s=0.1, back_s=0.1)) for s in SERVERS]}
