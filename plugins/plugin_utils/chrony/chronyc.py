@@ -121,7 +121,7 @@ def parse_sources(text: str) -> list[Source]:
     """
     return [
         Source(mode, state, name, int(stratum), int(poll), int(reach, 8), _ago_s(last_rx), *map(finite, offsets))
-        for mode, state, name, stratum, poll, reach, last_rx, *offsets in _rows("sources", text, 10)
+        for mode, state, name, stratum, poll, reach, last_rx, *offsets in _rows("sources", text, 10, name_at=2)
     ]
 
 
@@ -132,7 +132,7 @@ def parse_authdata(text: str) -> list[Authentication]:
     """
     return [
         Authentication(name, mode, int(key_id), int(key_type), int(key_length), _ago_s(last_ke), *map(int, counts))
-        for name, mode, key_id, key_type, key_length, last_ke, *counts in _rows("authdata", text, 10)
+        for name, mode, key_id, key_type, key_length, last_ke, *counts in _rows("authdata", text, 10, name_at=0)
     ]
 
 
@@ -154,7 +154,9 @@ def parse_selectdata(text: str) -> list[Selection]:
             finite(high),
             leap,
         )
-        for state, name, authenticated, *options, last_rx, score, low, high, leap in _rows("selectdata", text, 18)
+        for state, name, authenticated, *options, last_rx, score, low, high, leap in _rows(
+            "selectdata", text, 18, name_at=1
+        )
     ]
 
 
@@ -166,9 +168,13 @@ def parse_activity(text: str) -> Activity:
     return Activity(*(int(number) for number in rows[0]))
 
 
-def _rows(command: str, text: str, expected: int) -> list[list[str]]:
+def _rows(command: str, text: str, expected: int, *, name_at: int | None = None) -> list[list[str]]:
+    """``name_at``: the field that may have commas, a name as it is configured (`server a.example,b.example`): none is quoted."""
     rows = [line.split(",") for line in text.splitlines()]
     for row in rows:
+        if name_at is not None and len(row) > expected:
+            end = name_at + 1 + len(row) - expected
+            row[name_at:end] = [",".join(row[name_at:end])]
         if len(row) != expected:
             raise ValueError(f"chronyc {command}: expected {expected} fields, found {len(row)}: {','.join(row)[:80]!r}")
     return rows

@@ -258,3 +258,12 @@ def test_a_chronyd_that_still_asks_the_servers_of_initstepslew_is_not_called_cha
     taken["evidence"]["collected"]["wall_ns"] = time.time_ns()
     finding = finding_of(config_in_use, taken)
     assert (finding.state, finding.keys) == ("inconclusive", (config_in_use.Key.INITSTEPSLEW,)), finding.summary
+
+
+def test_a_line_with_a_list_of_hosts_is_a_name_without_an_address(start):
+    node = start("server 127.0.0.1 port {port} iburst minpoll -2 maxpoll 0\nserver 127.0.0.2,127.0.0.3 iburst\n")
+    node.wait_until_selected()
+    in_use, sources = judged(), judged(ntp_sources)
+    assert (in_use.state, sources.state) == ("pass", "pass")
+    assert not unsaid(in_use.summary, "127.0.0.2,127.0.0.3")
+    assert not unsaid(sources.summary, "not resolved: 127.0.0.2,127.0.0.3")

@@ -82,6 +82,15 @@ def test_sources_are_read_with_reach_in_octal():
     ]
 
 
+def test_a_name_may_have_commas():
+    """As a `server` line with a list has; chronyc -c does not quote it."""
+    name = "a.example,b.example,c.example"
+    assert [row.name for row in parse_sources(f"^,?,{name},0,6,0,4294967295,0.0,0.0,0.0\n")] == [name]
+    assert [row.name for row in parse_authdata(f"{name},-,0,0,0,4294967295,0,0,0,0\n")] == [name]
+    row = f"s,{name},N,-,-,-,-,-,-,-,-,-,-,4294967295,1.0,0.0,0.0,Normal\n"
+    assert [(row.state, row.name) for row in parse_selectdata(row)] == [("s", name)]
+
+
 def test_no_source_is_an_empty_list():
     assert parse_sources("") == []
 
