@@ -229,6 +229,7 @@ def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterat
         source
         for source in config.sources
         if source.kind != "refclock"
+        and source.name.isascii()  # chronyd adds no other: the rules say so (CHR406, CHR407)
         and host_key(source.name) not in known
         and (running.by_name or is_address(source.name))
     ]

@@ -21,10 +21,14 @@ _USER = re.compile(_FLAGS + r"u\s*(?!root\b)\w", re.MULTILINE)
 
 
 def _lacks(source: Source, config: ChronyConfig) -> bool:
-    """Whether a source never works with what was built in. With a zone (`fe80::1%eth0`) no chronyd takes an address."""
+    """Whether a source never works with what was built in. With a zone (`fe80::1%eth0`) no chronyd takes an address, nor a name
+    with letters beyond ASCII; of those that an editor does not show, CHR007 is said.
+    """
     if source.kind == "refclock":
         return "REFCLOCK" in config.not_built_in
     if "nts" in source.options and "NTS" in config.not_built_in:
+        return True
+    if not source.name.isascii() and source.name.isprintable():
         return True
     return _is_ipv6(source.name) and ("IPV6" in config.not_built_in or "%" in source.name)
 

@@ -427,9 +427,10 @@ _RULES = (
         "CHR406",
         "source-that-never-works",
         "warning",
-        "This chronyd can't ask it: what the line needs (NTS, REFCLOCK or IPV6) was not built in, or the address has a zone, "
-        "which no chronyd takes.",
-        "See `chronyd -v`; take the line out, or install a chrony that can do it. For a link-local server use another address.",
+        "This chronyd can't ask it: what the line needs (NTS, REFCLOCK or IPV6) was not built in; or the address has a zone, or "
+        "the name a character beyond ASCII, a quotation mark or dash of a word processor for instance, which no chronyd takes.",
+        "See `chronyd -v`; take the line out, or install a chrony that can do it. For a link-local server use another address; "
+        "write a name in ASCII (xn--...).",
         "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         built_in.dead_beside_others,
     ),
@@ -437,9 +438,9 @@ _RULES = (
         "CHR407",
         "no-source-that-works",
         "error",
-        "This chronyd can ask none of its sources: what the lines need (NTS, REFCLOCK or IPV6) was not built in, or the address "
-        "has a zone, which no chronyd takes.",
-        "See `chronyd -v`; name servers that it can ask, or install a chrony that can do it.",
+        "This chronyd can ask none of its sources: what the lines need (NTS, REFCLOCK or IPV6) was not built in; or the address "
+        "has a zone, or the name a character beyond ASCII, which no chronyd takes.",
+        "See `chronyd -v`; name servers that it can ask, names in ASCII (xn--...), or install a chrony that can do it.",
         "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         built_in.only_dead,
     ),

@@ -267,3 +267,11 @@ def test_a_line_with_a_list_of_hosts_is_a_name_without_an_address(start):
     assert (in_use.state, sources.state) == ("pass", "pass")
     assert not unsaid(in_use.summary, "127.0.0.2,127.0.0.3")
     assert not unsaid(sources.summary, "not resolved: 127.0.0.2,127.0.0.3")
+
+
+def test_a_name_with_letters_beyond_ascii_gets_no_source_and_no_restart(start):
+    name = "\u201cntp.example\u201d"
+    node = start(f"server 127.0.0.1 port {{port}} iburst\npool {name} iburst\n")
+    assert name not in node.chronyc("-N", "sources", "-a")
+    assert judged().state == "pass"
+    assert "CHR406" in judged(chrony_config).summary

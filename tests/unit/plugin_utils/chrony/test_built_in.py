@@ -52,6 +52,19 @@ def test_an_address_with_a_zone_is_taken_by_no_chronyd():
     assert of(GOOD + "server fe80::1\n", DEBIAN_4_9) == set()
 
 
+@pytest.mark.parametrize("name", ["\u201cntp.example\u201d", "ntp.b\u00fccher.example", "ntp\u20131.example"])
+def test_a_name_with_letters_beyond_ascii_is_taken_by_no_chronyd(name: str):
+    assert of(f"{GOOD}server {name}\n", DEBIAN_4_9) == {"CHR406"}
+    assert of(f"{NO_SERVERS}pool {name}\n", []) == {"CHR407"}
+    assert of(f"{GOOD}server n {name}\n", []) == set()
+
+
+def test_of_a_character_that_an_editor_does_not_show_another_rule_speaks():
+    found = matched(read(f"{GOOD}server ntp.example\u200b\n"))
+    assert "CHR007" in found
+    assert "CHR406" not in found
+
+
 @pytest.mark.parametrize(
     ("text", "options", "fatal"),
     [
