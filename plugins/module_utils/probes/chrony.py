@@ -372,7 +372,8 @@ def read_configuration(path, directory: str = "/", arguments: tuple = (), unknow
             if directive == "include" and words:
                 pattern = os.path.join(directory, words[0])
                 # Without a match the pattern itself is tried, and found missing, as chronyd does.
-                found += sorted(glob.glob(pattern)) or [pattern]
+                # glob(3) knows [^a] too, Python's glob only [!a].
+                found += sorted(glob.glob(pattern.replace("[^", "[!"))) or [pattern]
             elif directive in SUFFIXES:
                 folders = [os.path.join(directory, word) for word in words]
                 directories.update((folder, os.path.isdir(folder)) for folder in folders)

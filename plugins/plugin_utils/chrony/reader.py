@@ -73,7 +73,8 @@ def _fips(section: Mapping[str, Any]) -> bool:
 
 def matches(path: str, pattern: str) -> bool:
     """Whether a file's path answers to a path or glob of the configuration; a relative one starts wherever chronyd does."""
-    have, want = PurePosixPath(path).parts, PurePosixPath(pattern).parts
+    # glob(3) knows [^a] too, Python's fnmatch only [!a].
+    have, want = PurePosixPath(path).parts, PurePosixPath(pattern.replace("[^", "[!")).parts
     if not want or (pattern.startswith("/") and len(have) != len(want)) or len(have) < len(want):
         return False
     return all(fnmatchcase(*pair) for pair in zip(reversed(have), reversed(want), strict=False))

@@ -275,3 +275,13 @@ def test_a_name_with_letters_beyond_ascii_gets_no_source_and_no_restart(start):
     assert name not in node.chronyc("-N", "sources", "-a")
     assert judged().state == "pass"
     assert "CHR406" in judged(chrony_config).summary
+
+
+def test_a_glob_that_leaves_characters_out_draws_in_what_chronyd_reads(it: Chrony, start):
+    for number, name in enumerate("abc", 2):
+        (it.folder / f"{name}.conf").write_text(f"server 127.0.0.{number}\n")
+    start(f"server 127.0.0.1\ninclude {it.folder}/[^b].conf\n")
+    finding = judged()
+    assert finding.state == "pass"
+    assert finding.seen["running"] == ["127.0.0.1", "127.0.0.2", "127.0.0.4"]
+    assert len(finding.seen["written"]) == 3

@@ -82,6 +82,8 @@ def test_a_file_that_includes_itself_is_read_once():
         ("/a.conf", "chrony.d/a.conf", False),
         ("/etc/chrony.d", "/etc/chrony.d/", True),
         ("/etc", ".", False),
+        ("/etc/a.conf", "/etc/[^b].conf", True),
+        ("/etc/b.conf", "/etc/[^b].conf", False),
     ],
 )
 def test_a_path_answers_to_a_glob_part_by_part(path, pattern, expected):
