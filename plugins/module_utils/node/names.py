@@ -129,3 +129,18 @@ CLUSTER_PROCESSES = (
 
 COMMAND_LINE = "chronyd's command line"
 """In place of a file's path: given directives as arguments, chronyd reads these and no file (chronyd(8))."""
+
+_CHRONY_DIRECTIVES = """
+    acquisitionport allow authselectmode bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice
+    broadcast clientloglimit clockprecision cmdallow cmddeny cmdport cmdratelimit combinelimit commandkey confdir
+    corrtimeratio deny driftfile dscp dumpdir dumponexit fallbackdrift generatecommandkey hwclockfile hwtimestamp hwtstimeout
+    include initstepslew keyfile leapseclist leapsecmode leapsectz linux_freq_scale linux_hz local lock_all log logbanner
+    logchange logdir mailonchange makestep manual maxchange maxclockerror maxdistance maxdrift maxjitter maxntsconnections
+    maxsamples maxslewrate maxstratum maxtxbuffers maxupdateskew minsamples minsources minstratum nocerttimecheck noclientlog
+    nosystemcert ntpsigndsocket ntsaeads ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh
+    ntsrotate ntsservercert ntsserverkey ntstrustedcerts opencommands peer pidfile pool port ptpdomain ptpport ratelimit
+    refclock refresh reselectdist rtcautotrim rtcdevice rtcfile rtconutc rtcsync sched_priority server smoothtime sourcedir
+    stratumweight tempcomp user
+"""
+CHRONY_DIRECTIVES = frozenset(_CHRONY_DIRECTIVES.split())
+"""All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among them."""

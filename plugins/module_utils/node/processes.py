@@ -8,7 +8,7 @@ import getopt
 import os
 from typing import NamedTuple
 
-from .names import CLUSTER_PROCESSES, DAEMON_PROCESSES, KUBELET_PROCESS, MOVER_PROCESSES
+from .names import CHRONY_DIRECTIVES, CLUSTER_PROCESSES, DAEMON_PROCESSES, KUBELET_PROCESS, MOVER_PROCESSES
 
 TIME = {*DAEMON_PROCESSES, *MOVER_PROCESSES}
 CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
@@ -254,6 +254,32 @@ def operands(argv: list, letters: str) -> list:
             if len(error.opt) != 1 or error.opt in letters:
                 return []
             letters += error.opt
+
+
+def whole_directives(given: list) -> list:
+    """The directives of a chronyd's command line as they were given.
+
+    chronyd puts a NUL behind each word that it reads (cmdparse.c, CPS_SplitWord), so that /proc shows words: each word that is a
+    directive begins one.
+
+    A few are an option of a source too (``port 123``): the last words of a source's line are taken for a directive.
+
+    >>> whole_directives(["server", "a", "port", "123", "iburst", "port", "0", "makestep", "1 3", "rtcsync"])
+    ['server a port 123 iburst', 'port 0', 'makestep 1 3', 'rtcsync']
+    """
+    if any(words.split()[1:] and words.split()[0].lower() in CHRONY_DIRECTIVES for words in given):
+        return given  # it has not read them yet
+    words = " ".join(given).split()
+    lines: list = []
+    for number, word in enumerate(words):
+        begins = word.lower() in CHRONY_DIRECTIVES
+        if begins and lines and word.lower() in ("port", "minsamples", "maxsamples", "minstratum"):
+            begins = all(following.lower() in CHRONY_DIRECTIVES for following in words[number + 2 : number + 3])
+        if begins or not lines:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}"
+    return lines
 
 
 def working_directory(pid: int) -> str:

@@ -17,7 +17,7 @@ from ..node import background
 from ..node.files import MAX_SMALL_BYTES, fragments, read_files, read_text, text_or_none
 from ..node.named import named
 from ..node.names import COMMAND_LINE
-from ..node.processes import CHRONYD_LETTERS, not_contained, operands, option, working_directory
+from ..node.processes import CHRONYD_LETTERS, not_contained, operands, option, whole_directives, working_directory
 from ..node.run import installed, run, run_all
 from ..node.systemd import commands
 
@@ -168,7 +168,7 @@ def configuration(processes: list, defaults: list = (), units=list) -> Start:
     process = _running(processes)
     if process:
         directory, program = working_directory(process["pid"]), _own_program(process) or "chronyd"
-        return _started_with(process["argv"], program, directory)
+        return _started_with(process["argv"], program, directory, whole=False)
     argv, unknown = _argv_of_unit(_unit(units()), defaults)
     if not argv and not unknown:
         argv = ["chronyd", *(word for file in defaults for word in _options(file["text"]))]
@@ -191,8 +191,10 @@ def _steers(process: dict) -> bool:
     )
 
 
-def _started_with(argv: list, program: str = "chronyd", directory: str = "/") -> Start:
-    directives = tuple(operands(argv, CHRONYD_LETTERS))
+def _started_with(argv: list, program: str = "chronyd", directory: str = "/", whole: bool = True) -> Start:
+    """``whole``: False for the arguments that a process shows."""
+    given = operands(argv, CHRONYD_LETTERS)
+    directives = tuple(given if whole else whole_directives(given))
     if directives:
         return Start(program, COMMAND_LINE, directory, directives)
     path = option(argv, CHRONYD_LETTERS, "f")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ...module_utils.node.names import CHRONY_DIRECTIVES
 from .config import Directive
 
 TABLES_OF = (4, 9)
@@ -69,19 +70,7 @@ OPTION_RANGES: Mapping[str, tuple[int, int]] = {
 }
 """The least and the greatest value of an option, both of them taken (tried with 4.9; 4.6 takes any)."""
 
-_DIRECTIVES = """
-    acquisitionport allow authselectmode bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice
-    broadcast clientloglimit clockprecision cmdallow cmddeny cmdport cmdratelimit combinelimit commandkey confdir
-    corrtimeratio deny driftfile dscp dumpdir dumponexit fallbackdrift generatecommandkey hwclockfile hwtimestamp hwtstimeout
-    include initstepslew keyfile leapseclist leapsecmode leapsectz linux_freq_scale linux_hz local lock_all log logbanner
-    logchange logdir mailonchange makestep manual maxchange maxclockerror maxdistance maxdrift maxjitter maxntsconnections
-    maxsamples maxslewrate maxstratum maxtxbuffers maxupdateskew minsamples minsources minstratum nocerttimecheck noclientlog
-    nosystemcert ntpsigndsocket ntsaeads ntscachedir ntsdumpdir ntsntpserver ntsport ntsprocesses ntsratelimit ntsrefresh
-    ntsrotate ntsservercert ntsserverkey ntstrustedcerts opencommands peer pidfile pool port ptpdomain ptpport ratelimit
-    refclock refresh reselectdist rtcautotrim rtcdevice rtcfile rtconutc rtcsync sched_priority server smoothtime sourcedir
-    stratumweight tempcomp user
-"""
-DIRECTIVES = frozenset(_DIRECTIVES.split())
+DIRECTIVES = CHRONY_DIRECTIVES
 """All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among them."""
 
 _OF_4_0 = """

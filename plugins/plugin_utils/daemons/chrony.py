@@ -200,8 +200,9 @@ def next_start_differs(config: ChronyConfig, section: Mapping[str, Any]) -> str:
     path, text = following.get("path"), following.get("text") or ""
     if unfit := following.get("unfit"):
         return f"the option {unfit}"
-    runs_with = [file["text"] for file in (section.get("config") or {}).get("files") or [] if file["path"] == path]
-    if not path or (path == config.path and (path != COMMAND_LINE or runs_with == [text])):
+    files = (section.get("config") or {}).get("files") or []
+    runs_with = [file["text"].split() for file in files if file["path"] == path]
+    if not path or (path == config.path and (path != COMMAND_LINE or runs_with == [text.split()])):
         return ""
     return f"`{'`, `'.join(text.splitlines())}`" if path == COMMAND_LINE else path
 

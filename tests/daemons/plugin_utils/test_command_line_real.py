@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.names import COMMAND_LINE
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import chrony_config, config_in_use
 
@@ -61,3 +62,15 @@ def test_a_line_that_chronyd_refuses_at_its_next_start_is_named_by_its_place(giv
     finding = finding_of(chrony_config, record(chrony=taken))
     assert (finding.state, finding.about) == ("fail", ("CHR001",))
     assert f"{COMMAND_LINE}:{len(given) + 1}" in finding.summary
+
+
+def test_what_chronyd_made_of_its_command_line_is_read_as_it_was_given(given: list[str]):
+    """It puts a NUL behind each word, and /proc shows that."""
+    shown = [found for found in scan().time_daemons if given[-2].split()[1] in " ".join(found["argv"])]
+    for found in shown:
+        found["argv"].remove("-x")
+    assert "server" in shown[0]["argv"]
+    taken = chrony.collect(5, shown)
+    assert taken["config"]["files"][0]["text"].splitlines() == given
+    assert finding_of(config_in_use, record(chrony=taken)).state == "pass"
+    assert finding_of(chrony_config, record(chrony=taken)).state == "pass"
