@@ -38,6 +38,7 @@ MAX_OPTIONS_CHARS = 16 * 1024
 ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
 ENDING_OPTIONS_OF_RUNNING = "FPltu"
 MAX_FEATURES = 64
+PIECED = "chronyd changed its arguments as it read them, and what they were can't be told: write them into a file (chronyd -f)"
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {
@@ -70,6 +71,9 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
             *(["--", *start.directives] if start.directives else ["-f", start.path]),
         ]
     answers = run_all(asked, timeout_s)
+    printed = answers.pop("printed", None)
+    if printed and printed.get("rc") and _are_pieced(start.directives, processes):
+        start, printed = start._replace(unknown=PIECED), None
     config = read_configuration(*start[1:])
     version = answers.pop("version").get("stdout", "")
     options = ending_options(processes, defaults)
@@ -86,7 +90,7 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
         "defaults": defaults,
         "next_start": _next_start(start, processes, defaults, units),
         "started_s": started_s(),
-        "printed": answers.pop("printed", None),
+        "printed": printed,
         "commands": answers,
     }
 
@@ -189,6 +193,12 @@ def _steers(process: dict) -> bool:
         and process.get("may_set_clock") is not False
         and option(process["argv"], CHRONYD_LETTERS, "x") is None
     )
+
+
+def _are_pieced(directives: tuple, processes: list) -> bool:
+    """Whether directives of the chronyd that runs had to be put together again."""
+    process = _running(processes)
+    return bool(directives and process) and tuple(operands(process["argv"], CHRONYD_LETTERS)) != directives
 
 
 def _started_with(argv: list, program: str = "chronyd", directory: str = "/", whole: bool = True) -> Start:

@@ -12,6 +12,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node.names impo
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import chrony_config, config_in_use
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
 from tests.builders import record
 from tests.daemons.plugin_utils.test_config_in_use_real import eventually
@@ -74,3 +75,13 @@ def test_what_chronyd_made_of_its_command_line_is_read_as_it_was_given(given: li
     assert taken["config"]["files"][0]["text"].splitlines() == given
     assert finding_of(config_in_use, record(chrony=taken)).state == "pass"
     assert finding_of(chrony_config, record(chrony=taken)).state == "pass"
+
+
+def test_what_chronyd_spoiled_of_its_command_line_is_not_held_against_it(given: list[str]):
+    """It puts the word after some values, of a refclock's refid for one, right behind these."""
+    spoiled = [*" ".join(given).split(), "refclock", "SHM", "0", "refid", "GPSpoll", " 3"]
+    taken = chrony.collect(5, [process("chronyd", *spoiled)])
+    assert taken["config"]["unread"] == [{"path": COMMAND_LINE, "error": chrony.PIECED, "kind": "other"}]
+    for check in (chrony_config, config_in_use):
+        with pytest.raises(MissingEvidenceError, match="chronyd -f"):
+            finding_of(check, record(chrony=taken))
