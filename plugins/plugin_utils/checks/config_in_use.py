@@ -40,16 +40,19 @@ from ..chrony.chronyc import (
     parse_activity,
     parse_authdata,
     parse_selectdata,
-    parse_sources,
     parse_tracking,
 )
-from ..chrony.config import ChronyConfig, Source
+from ..chrony.config import ChronyConfig
 from ..chrony.makestep import is_left_unstepped, makestep, slew_time_text
-from ..chrony.options import parse_version
-from ..chrony.running import NAMES_SINCE, Running, asks_first, shortage
+from ..chrony.running import Running, shortage
 from ..chrony.sources import host_key, is_address, most_of
-from ..clock.ntp_packet import NS
-from ..daemons.chrony import chrony_configuration, next_start_differs, restart_advice
+from ..daemons.chrony import (
+    asks_initstepslew,
+    chrony_configuration,
+    next_start_differs,
+    restart_advice,
+    running_sources,
+)
 from ..daemons.common.asking import without_daemon
 from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding, State
@@ -80,6 +83,8 @@ class Key(StrEnum):
 
 
 _CHANGED = (Key.CHANGED_SINCE_START, "changed since start")
+_ASKS_FIRST = "Until that ends, chronyd has none of the sources that it is to follow."
+_WAIT = "Check again in a minute. To shorten the start, use `makestep 1 3` in place of initstepslew."
 
 
 class _Fault(NamedTuple):
@@ -103,9 +108,8 @@ def judge(record: Record, policy: Policy) -> Finding:
     restart = restart_advice(record, unit)
     section = record.section("chrony")
     config = chrony_configuration(record)
-    running = _running(record)
-    tracking = parse_tracking(record.chronyc("tracking"))
-    activity = parse_activity(record.chronyc("activity"))
+    running = running_sources(record)
+    tracking, activity = parse_tracking(record.chronyc("tracking")), parse_activity(record.chronyc("activity"))
     rewritten = _rewritten(config)
     own_sources = [
         *_not_running(config, running, restart),
@@ -117,10 +121,12 @@ def judge(record: Record, policy: Policy) -> Finding:
         *_offline(config, activity),
         *_authentication(config, running, record),
     ]
+    if any(isinstance(one, _Fault) for one in own_sources) and (asks := asks_initstepslew(record, config)):
+        own_sources = [_Fault(asks, _ASKS_FIRST, _WAIT, (Key.INITSTEPSLEW, "initstepslew runs"), "inconclusive")]
     found = [
         *_next_start(config, section, restart),
         *_dropped(config, restart),
-        *(_initstepslew(config, record, own_sources) or own_sources),
+        *own_sources,
         *_step(config, tracking, policy, restart),
     ]
     seen = {
@@ -155,38 +161,9 @@ def _finding(faults: Sequence[_Fault], notes: Sequence[str], seen: dict[str, Any
     )
 
 
-def _running(record: Record) -> Running:
-    version = parse_version(record.section("chrony").get("version"))
-    addressed = parse_sources(record.chronyc("sources"))
-    if version is not None and version < NAMES_SINCE:
-        return Running.by_address(addressed)
-    every, named = (parse_sources(record.chronyc(command)) for command in ("sources_all", "sources_named"))
-    if any(row.name == "?" for row in every):
-        raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
-    return Running.of(every, named, addressed)
-
-
 def _rewritten(config: ChronyConfig) -> list[str]:
     """What is read only at a start, and was changed since: `.sources` files are read again without one."""
     return [path for path in config.rewritten if not path.endswith(".sources")]
-
-
-def _initstepslew(config: ChronyConfig, record: Record, own_sources: Sequence[_Fault | str]) -> list[_Fault]:
-    """In place of what is missing from the own sources, as long as chronyd may only have those of `initstepslew`."""
-    started_s = record.section("chrony").get("started_s")
-    since_s = record.section("collected")["wall_ns"] / NS - (started_s or 0)
-    first = asks_first(config, since_s) if any(isinstance(one, _Fault) for one in own_sources) else None
-    if first is None:
-        return []
-    return [
-        _Fault(
-            f"chronyd was started {since_s:.0f} s ago and may still ask the servers of initstepslew ({first.file}:{first.line})",
-            "Until that ends, chronyd has none of the sources that it is to follow.",
-            "Check again in a minute. To shorten the start, use `makestep 1 3` in place of initstepslew.",
-            (Key.INITSTEPSLEW, "initstepslew runs"),
-            "inconclusive",
-        )
-    ]
 
 
 def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) -> Iterator[_Fault]:
@@ -236,8 +213,9 @@ def _not_running(config: ChronyConfig, running: Running, restart: str) -> Iterat
     for reloaded in (True, False):
         some = [source for source in missing if source.directive.file.endswith(".sources") is reloaded]
         if some:
+            where = ", ".join(f"{s.name} ({s.directive.file}:{s.directive.line})" for s in some)
             yield _Fault(
-                f"written but not running: {_where(some)}",
+                f"written but not running: {where}",
                 "Until chronyd reads it, the node relies on fewer or other sources than its files say.",
                 "Run `chronyc reload sources`; if it is still not listed by `chronyc -N sources -a`, see that chronyd's user can "
                 "read the file."
@@ -422,7 +400,3 @@ def _step(config: ChronyConfig, tracking: Tracking, policy: Policy, restart: str
         )
     elif tracking.leap != "Not synchronised" and off_s > policy.max_clock_error_s:
         yield f"the clock is {slew}"
-
-
-def _where(sources: list[Source]) -> str:
-    return ", ".join(f"{s.name} ({s.directive.file}:{s.directive.line})" for s in sources)

@@ -23,8 +23,10 @@ from ..chrony.chronyc import (
 )
 from ..chrony.config import ChronyConfig
 from ..chrony.makestep import makestep
+from ..chrony.options import parse_version
 from ..chrony.reader import read_config
 from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
+from ..chrony.running import NAMES_SINCE, Running, asks_first
 from ..chrony.sources import is_address
 from ..clock.ntp_packet import NS
 from ..model.finding import Finding, follows_from
@@ -145,6 +147,30 @@ def chrony_configuration(record: Record) -> ChronyConfig:
         raise MissingEvidenceError("no configuration file of chronyd was found")
     unread = config.unread.get(config.path)
     raise MissingEvidenceError(f"{config.path} was not read: {unread.error if unread else 'it is not in the evidence'}")
+
+
+def running_sources(record: Record) -> Running:
+    """The sources that chronyd has; raises MissingEvidenceError where it did not tell them."""
+    version = parse_version(record.section("chrony").get("version"))
+    addressed = parse_sources(record.chronyc("sources"))
+    if version is not None and version < NAMES_SINCE:
+        return Running.by_address(addressed)
+    every, named = (parse_sources(record.chronyc(command)) for command in ("sources_all", "sources_named"))
+    if any(row.name == "?" for row in every):
+        raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
+    return Running.of(every, named, addressed)
+
+
+def asks_initstepslew(record: Record, config: ChronyConfig) -> str:
+    """That chronyd may only have the servers of `initstepslew` yet, in words; empty where it is past that."""
+    if not config.all("initstepslew"):
+        return ""
+    since_s = record.section("collected")["wall_ns"] / NS - (record.section("chrony").get("started_s") or 0)
+    first = asks_first(config, since_s)
+    if first is None:
+        return ""
+    where = f"{first.file}:{first.line}"
+    return f"chronyd was started {since_s:.0f} s ago and may still ask the servers of initstepslew ({where})"
 
 
 def restart_advice(record: Record, unit: str) -> str:
