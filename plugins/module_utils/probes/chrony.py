@@ -38,7 +38,7 @@ MAX_OPTIONS_CHARS = 16 * 1024
 ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
 ENDING_OPTIONS_OF_RUNNING = "FPltu"
 MAX_FEATURES = 64
-PIECED = "chronyd changed its arguments as it read them, and what they were can't be told: write them into a file (chronyd -f)"
+PIECED = "chronyd changed its arguments as it read them, and what they were is not known: write them into a file (chronyd -f)"
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
 COMMANDS = {

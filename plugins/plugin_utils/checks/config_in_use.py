@@ -183,16 +183,16 @@ def _next_start(config: ChronyConfig, section: Mapping[str, Any], restart: str) 
 
 def _dropped(config: ChronyConfig, restart: str) -> Iterator[_Fault]:
     """Lines of `.sources` files that chronyd does not run, or of which that is not certain: those that CHR004 and CHR006 name."""
-    told: tuple[tuple[bool, str, str, State], ...] = (
+    answers: tuple[tuple[bool, str, str, State], ...] = (
         (True, "chronyd left out", "Fix the line, end it with a newline, and run `chronyc reload sources`.", "fail"),
         (
             False,
-            "whether chronyd uses it could not be told:",
+            "whether chronyd uses it is not known:",
             f"Fix the line; or let chronyd read the file as it is now, and check again. {restart}",
             "inconclusive",
         ),
     )
-    for certain, what, remedy, state in told:
+    for certain, what, remedy, state in answers:
         some = [problem for problem in config.dropped if problem.certain is certain]
         if some:
             lines = (f"{p.directive.text!r} ({p.directive.file}:{p.directive.line}: {p.why})" for p in some)
@@ -271,10 +271,10 @@ def _by_number(
     if rewritten or (section.get("started_s") is None and theirs < len(named)):
         changed = f"{', '.join(rewritten)} changed since it started" if rewritten else "fewer run than are written"
         yield _Fault(
-            f"whether chronyd runs with these names could not be told: {names} ({changed})",
+            f"whether chronyd runs with these names is not known: {names} ({changed})",
             f"chrony {section.get('version')} shows addresses only; chrony 4.0 and later show the names as they are written.",
             f"Let chronyd run with its files as they are now, and check again; or upgrade chrony. {restart}",
-            (Key.NAMES_NOT_TOLD, "names not told by an old chrony"),
+            (Key.NAMES_NOT_TOLD, "an old chrony shows no names"),
             "inconclusive",
         )
     elif theirs < len(named):
@@ -326,7 +326,7 @@ def _authentication(config: ChronyConfig, running: Running, record: Record) -> I
         rows, selection = parse_authdata(record.chronyc("authdata")), parse_selectdata(record.chronyc("selectdata"))
     except MissingEvidenceError as error:
         yield _Fault(
-            f"whether authentication works could not be told: {error}",
+            f"whether authentication works is not known: {error}",
             "A source that shall authenticate itself and can't keeps chronyd from following the others.",
             "Let the check run as root (`become: true`): chronyc's authdata and selectdata need it.",
             (Key.NEEDS_ROOT, "chronyc needs root"),

@@ -71,7 +71,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Stop:
-    """A line that ends the next start; with Reason.UNKNOWN one of which that could not be told.
+    """A line that ends the next start; with Reason.UNKNOWN one of which that is not known.
 
     ``need``: what would have to be seen on the node to tell it, where that is known.
     """

@@ -91,7 +91,7 @@ _RULES = (
     ),
     Rule(
         "CHR006",
-        "line-not-told",
+        "line-not-known",
         "unknown",
         "By skewgate's tables chronyd cannot use the line, but they may not fit this chronyd, which could not be asked.",
         "Fix the line; or let a chronyd run that has read the file as it is now, and check again.",
@@ -552,7 +552,7 @@ RULES = {rule.id: rule for rule in _RULES}
 ENDS_NEXT_START = ("CHR001", "CHR203", "CHR409", *(f"CHR50{number}" for number in range(1, 7)), "CHR508")
 """The rules about lines with which chronyd certainly would not start again."""
 MAY_NOT_START = "CHR507"
-"""The rule about lines of which that could not be told."""
+"""The rule about lines of which that is not known."""
 
 
 def ends_next_start(config: ChronyConfig, but: Collection[str] = ()) -> list[faults.Place]:
