@@ -388,7 +388,7 @@ class Run:
         """What systemd shows of the units of ``boot``, which are those of ``time_services`` and more."""
         if not is_manager():
             return []
-        properties = sorted({*boot.PROPERTIES, *time_services.PROPERTIES})
+        properties = sorted({*boot.PROPERTIES, *time_services.PROPERTIES, *chrony.UNIT_PROPERTIES})
         return gather({"units": partial(show, boot.UNITS, properties, self.busy_s)}, self.busy_s + 1)["units"]
 
 

@@ -38,6 +38,8 @@ MAX_OPTIONS_CHARS = 16 * 1024
 ENDING_OPTIONS = "FLPQhlpqtuv"  # those of chronyd's own that may end its start, or end it after that (chronyd(8))
 ENDING_OPTIONS_OF_RUNNING = "FPltu"
 MAX_FEATURES = 64
+UNIT_PROPERTIES = ("Environment", "EnvironmentFiles")
+"""What is asked of units for this section alone; it is not handed out, as it may hold a secret."""
 PIECED = "chronyd changed its arguments as it read them, and what they were is not known: write them into a file (chronyd -f)"
 SUFFIXES = {"confdir": ".conf", "sourcedir": ".sources"}
 
@@ -237,7 +239,10 @@ def _argv_of_unit(unit: dict, defaults: list) -> tuple:
         variable = re.fullmatch(r"\$\{?(\w+)\}?", word)
         if variable and variable[1] in DEFAULTS_OPTIONS:
             values = [_options(file["text"], (variable[1],)) for file in defaults]
-            argv += next((value for value in reversed(values) if value), [])
+            value = next((value for value in reversed(values) if value), [])
+            if not value and _may_have_from_elsewhere(unit, variable[1]):
+                return [], f"{unit['Id']} may have {word} from its Environment=, or from a file that was not read"
+            argv += value
         elif "$" in word:
             return [], f"{unit['Id']} starts chronyd with {word}, whose value is not known"
         else:
@@ -248,6 +253,13 @@ def _argv_of_unit(unit: dict, defaults: list) -> tuple:
             f"the directives in ExecStart= of {unit['Id']} are shown without quotes: it is not known where one ends",
         )
     return argv, ""
+
+
+def _may_have_from_elsewhere(unit: dict, name: str) -> bool:
+    """Whether a unit sets a variable itself, or reads a file that may; of those in /run a boot leaves nothing."""
+    files = re.findall(r"^(\S+) \(ignore_errors=", unit.get("EnvironmentFiles", ""), re.MULTILINE)
+    others = [file for file in files if file not in DEFAULTS and not file.startswith("/run/")]
+    return bool(others or re.search(rf"(?:^|[\s\"]){name}=", unit.get("Environment", "")))
 
 
 def _next_start(start: Start, processes: list, defaults: list, units):

@@ -209,14 +209,8 @@ def test_where_nothing_tells_which_of_two_files_is_read_none_is(databases: list,
 
 def test_directives_on_the_command_line_are_read_in_place_of_a_file(node: Path):
     more = write(node / "more.conf", "makestep 1 3\n")
-    given = [
-        "server a.example iburst",
-        "-F",
-        "1",
-        f"INCLUDE\t{more}",
-        "rtcsync",
-        "-Z",
-    ]  # an option of a version to come
+    to_come = "-Z"  # an option of a later version
+    given = ["server a.example iburst", "-F", "1", f"INCLUDE\t{more}", "rtcsync", to_come]
     taken = chrony.collect(5, [process("chronyd", *given)])
     assert taken["config"]["path"] == chrony.COMMAND_LINE
     assert [(file["path"], file["text"]) for file in taken["config"]["files"]] == [
@@ -292,6 +286,24 @@ def test_what_the_next_start_reads_is_its_units(running: list, options: str, exp
         assert unfit == option.replace("n", "")[:2]
     by_hand = unit("/usr/sbin/chronyd $DAEMON_OPTS", os.getpid() + 1)
     assert chrony.collect(5, [process("chronyd", *running)], lambda: [by_hand])["next_start"] is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [
+        ({"Environment": "LANG=C", "EnvironmentFiles": "DEFAULT (ignore_errors=yes)"}, True),
+        ({"EnvironmentFiles": "/run/skewgate-slew.env (ignore_errors=yes)"}, True),
+        ({"Environment": 'LANG=C "OPTIONS=-f /srv/c.conf"'}, False),
+        ({"EnvironmentFiles": "/srv/chronyd.env (ignore_errors=no)"}, False),
+    ],
+)
+def test_options_that_the_unit_has_from_elsewhere_are_not_taken_for_none(shown: dict, known: bool, node: Path):
+    add_command(node / "bin", "chronyd", HELP.format(node / "chrony.conf"))
+    own = {key: value.replace("DEFAULT", str(node / "default")) for key, value in shown.items()}
+    its = {**unit("/usr/sbin/chronyd $OPTIONS", os.getpid()), **own}
+    taken = chrony.collect(5, [process("chronyd", "-f", "/srv/c.conf")], lambda: [its])
+    assert (taken["next_start"] is not None) is known
+    assert (chrony.configuration([], [], lambda: [its]).unknown == "") is known
 
 
 @pytest.mark.parametrize(
