@@ -58,7 +58,13 @@ class Authority:
         self.pem = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def server_context(self, *, days: tuple[int, int] = (-30, 30), host: str = "localhost") -> ssl.SSLContext:
-        """For a server at loopback; ``days`` from now is the certificate's validity, ``host`` the name in it."""
+        """For a server at loopback, with a certificate as ``issue`` makes it."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.issue(days=days, host=host))
+        return context
+
+    def issue(self, *, days: tuple[int, int] = (-30, 30), host: str = "localhost") -> Path:
+        """A file with a key and its certificate; ``days`` from now is its validity, ``host`` the name in it."""
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(host)]
         if host == "localhost":
@@ -72,9 +78,7 @@ class Authority:
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
     def _sign(
         self,

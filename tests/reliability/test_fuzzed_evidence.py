@@ -21,7 +21,7 @@ def test_the_same_seed_makes_the_same_mutants() -> None:
 
 
 def test_mutants_are_of_every_base_and_of_every_section() -> None:
-    some = list(fuzzing.mutants(1, 1000))
+    some = list(fuzzing.mutants(1, 2000))
     assert {mutant.base for mutant in some} == {*fuzzing.bases()}
     sections = {path[0] for mutant in some for path in mutant.paths}
     assert sections >= {

@@ -248,8 +248,7 @@ def test_an_nts_server_whose_name_does_not_resolve_starves_a_plain_server_too(no
 
 def test_nts_keys_that_a_restarted_server_refuses_are_noted(node, chrony_tree: Path, tmp_path: Path, authority):
     """Its key port is closed by then, so no new keys are to be had: NAK, and no cookie left."""
-    authority.server_context(host="localhost")
-    certificate = next(authority.folder.glob("*.pem"))
+    certificate = authority.issue(host="localhost")
     (tmp_path / "ca.pem").write_text(authority.pem)
     port, ke_port, another = free_port(), free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
 

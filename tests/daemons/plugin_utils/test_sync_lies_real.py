@@ -140,10 +140,10 @@ def test_it_says_normal_after_it_has_lost_every_source(node, serve):
     serve.stop()
     real.eventually("the reach stays", lambda: running.chronyc("-c", "-n", "sources").split(",")[5] == "0")
     assert sources(take()).keys == (ntp_sources.Key.NONE_ANSWERS,)
-    real.eventually("the update stays fresh", lambda: state(take()).state == "fail")
+    # On a busy machine its root distance may grow too large before that.
+    real.eventually("the update stays fresh", lambda: state(take()).keys == (Key.UPDATE_TOO_OLD,))
     assert tracking(running)[-1].strip() == "Normal"
     finding = state(take())
-    assert finding.keys == (Key.UPDATE_TOO_OLD,)
     assert finding.remedy == sources(take()).remedy  # it needs servers, no step
 
 

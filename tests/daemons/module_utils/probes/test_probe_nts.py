@@ -70,8 +70,7 @@ def connects(port: int) -> bool:
 @pytest.fixture
 def chronyd_with_nts(chrony_tree: Path, authority, tmp_path: Path) -> Iterator[int]:
     """A real chronyd that serves NTS at a port of loopback; with -x it leaves this machine's clock alone."""
-    authority.server_context()
-    pem = max(authority.folder.glob("*.pem"), key=lambda path: path.stat().st_mtime_ns)
+    pem = authority.issue()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     folder = tmp_path / "chronyd"
@@ -109,8 +108,7 @@ def test_a_server_that_does_not_choose_the_protocol_is_alpn(collect, trust, serv
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="its s_server refuses a protocol with TLS's alert")
 def test_a_server_that_refuses_the_protocol_is_alpn(collect, trust, authority):
-    authority.server_context()
-    pem = max(authority.folder.glob("*.pem"), key=lambda path: path.stat().st_mtime_ns)
+    pem = authority.issue()
     command = ["openssl", "s_server", "-accept", "127.0.0.1:0", "-alpn", "h2", "-cert", pem, "-key", pem]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as server:
         try:
