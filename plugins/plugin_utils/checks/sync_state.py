@@ -13,7 +13,7 @@ Passes where the daemon claims to be synchronised, and
 - the references' skew does not contradict that bound by more than 0.128 s or `gate_max_clock_error_s`
 
 A stratum of 10 and more passes with a note. So does a long poll: before its next update `timedatectl` and others that ask the
-kernel call the clock unsynchronised. Inconclusive where the age of the last update or the kernel's maxerror is not told.
+kernel call the clock unsynchronised. Inconclusive where the age of the last update or the kernel's maxerror is not known.
 A daemon that does not claim to be synchronised fails; it is skipped where that follows from what ntp_sources found.
 
 Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; skipped for one that can't be asked,
@@ -342,7 +342,7 @@ def _not_told(sync: Synchronisation, record: Record) -> str:
         return ""
     if in_kernel and is_growth(sync, in_kernel) and record.skew.skew_s is not None:
         return ""
-    return "the age of its last update is not told"
+    return "the age of its last update is not known"
 
 
 def _agreeing(record: Record) -> int:

@@ -13,7 +13,7 @@ What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that st
 with `serverOnly`; a phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with
 `clock_servo ntpshm` or `free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates
 `manual`; ClockBound 1 and 2, which only read chronyd. Inconclusive if a file of linuxptp decides that and was not read, and where
-a ClockBound beside chronyd may set the clock, so that its version can't be told.
+a ClockBound beside chronyd may set the clock, and its version is not known.
 
 Whatever can set the clock holds CAP_SYS_TIME. A process that holds it without CAP_SYS_ADMIN, and is no known time daemon, is
 named in the summary: whether it sets the clock is not known. Of root's other processes the names are in what was seen.

@@ -274,7 +274,7 @@ def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
         names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
         if missing == len(names):
             return [Peer(name, "unresolved", reach=0) for name in names]
-        # Some of them are resolved and silent, and which ones is not told.
+        # Some of them are resolved and silent, and it is not known which.
         return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * max(0, missing)
     return _unresolved_by_number(record)
 

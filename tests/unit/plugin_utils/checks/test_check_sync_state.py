@@ -189,7 +189,7 @@ def test_a_kernel_that_told_nothing_bears_nothing_out(daemon):
 def test_a_claim_without_the_age_of_the_last_update_is_not_believed():
     never = recorded.NTPSEC["ntpd"]["commands"]["rv"]["stdout"].replace("reftime=", "reftime=00000000.00000000 ")
     ntpd = recorded.NTPSEC["ntpd"]
-    with pytest.raises(MissingEvidenceError, match="the age of its last update is not told"):
+    with pytest.raises(MissingEvidenceError, match="last update"):
         judge(**{**recorded.NTPSEC, "ntpd": {**ntpd, "commands": {**ntpd["commands"], "rv": answer(never)}}})
 
 
