@@ -261,7 +261,7 @@ def _not_written(config: ChronyConfig, running: Running, rewritten: list[str], r
 def _by_number(
     config: ChronyConfig, running: Running, activity: Activity, section: Mapping[str, Any], restart: str
 ) -> Iterator[_Fault | str]:
-    """Before chrony 4.0: which names run is not told, but how many addresses do that are not written, and how many names wait."""
+    """Before chrony 4.0, whose chronyc shows no names: how many addresses run that are not written, and how many names wait."""
     named = [s for s in config.sources if s.kind != "refclock" and not is_address(s.name)]
     if running.by_name or not named:
         return

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address
 
 from .config import ChronyConfig, Source
-from .faults import Place
+from .faults import Place, at
 from .sources import selectable
 
 _FLAGS = r"(?:^|[\s\"'=])-[46dmnpqQrRsUx]*"
@@ -41,33 +41,33 @@ def _is_ipv6(name: str) -> bool:
     return True
 
 
-def _at(sources: list[Source]) -> list[Place]:
-    return [Place(s.directive.file, s.directive.line, s.directive.text) for s in sources]
+def _of(sources: list[Source]) -> list[Place]:
+    return at(*(source.directive for source in sources))
 
 
 def starving_nts(config: ChronyConfig) -> list[Place]:
     """NTS sources without NTS, for which the others wait in vain: unless authselectmode is `ignore` they are required."""
     if "NTS" not in config.not_built_in or config.authselectmode == "ignore":
         return []
-    return _at([source for source in selectable(config) if "nts" in source.options])
+    return _of([source for source in selectable(config) if "nts" in source.options])
 
 
 def only_dead(config: ChronyConfig) -> list[Place]:
     """All sources that chronyd may select, if none of them can work."""
     sources = [] if starving_nts(config) else selectable(config)
-    return _at(sources) if all(_lacks(source, config) for source in sources) else []
+    return _of(sources) if all(_lacks(source, config) for source in sources) else []
 
 
 def dead_beside_others(config: ChronyConfig) -> list[Place]:
     """Sources that can't work, if others can."""
-    dead = _at([source for source in selectable(config) if _lacks(source, config)])
+    dead = _of([source for source in selectable(config) if _lacks(source, config)])
     said = [*starving_nts(config), *only_dead(config)]
     return [place for place in dead if place not in said]
 
 
 def keys(config: ChronyConfig) -> list[Place]:
     """Sources with a key, if only MD5 is built in."""
-    return _at([s for s in config.sources if "key" in s.options]) if "SECHASH" in config.not_built_in else []
+    return _of([s for s in config.sources if "key" in s.options]) if "SECHASH" in config.not_built_in else []
 
 
 def cannot_be_asked(config: ChronyConfig) -> list[Place]:
@@ -81,7 +81,7 @@ def rtcfile(config: ChronyConfig) -> list[Place]:
     """`rtcfile`, if the RTC is not supported."""
     if "RTC" not in config.not_built_in:
         return []
-    return [Place(d.file, d.line, d.text) for d in config.all("rtcfile")]
+    return at(*config.all("rtcfile"))
 
 
 def fatal(config: ChronyConfig) -> Iterator[Place]:

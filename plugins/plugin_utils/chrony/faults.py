@@ -60,7 +60,8 @@ class Place:
         return f"{self.where} ({self.text})"
 
 
-def _at(*directives: Directive) -> list[Place]:
+def at(*directives: Directive) -> list[Place]:
+    """Where these lines stand."""
     return [Place(d.file, d.line, d.text) for d in directives]
 
 
@@ -83,7 +84,7 @@ def lacks(name: str) -> Callable[[ChronyConfig], list[Place]]:
 
 def has(name: str) -> Callable[[ChronyConfig], list[Place]]:
     """Find every line with this directive."""
-    return lambda config: _at(*config.all(name))
+    return lambda config: at(*config.all(name))
 
 
 def _number(directive: Directive | None) -> float | None:
@@ -100,7 +101,7 @@ def above(name: str, limit: float) -> Callable[[ChronyConfig], list[Place]]:
     def find(config: ChronyConfig) -> list[Place]:
         directive = config.last(name)
         value = _number(directive)
-        return _at(directive) if directive and value is not None and value > limit else []
+        return at(directive) if directive and value is not None and value > limit else []
 
     return find
 
@@ -111,7 +112,7 @@ def counts(number: int) -> Callable[[ChronyConfig], list[Place]]:
     def find(config: ChronyConfig) -> list[Place]:
         if source_count(config) != number:
             return []
-        return _at(*(source.directive for source in selectable(config)))
+        return at(*(source.directive for source in selectable(config)))
 
     return find
 
@@ -128,7 +129,7 @@ def refused(config: ChronyConfig) -> Iterator[Place]:
 
 def on_command_line(config: ChronyConfig) -> list[Place]:
     """The first of the directives that chronyd was started with in place of a file."""
-    return _at(*[directive for directive in config.directives if directive.file == COMMAND_LINE][:1])
+    return at(*[directive for directive in config.directives if directive.file == COMMAND_LINE][:1])
 
 
 def unread(config: ChronyConfig) -> Iterator[Place]:
@@ -139,7 +140,7 @@ def unread(config: ChronyConfig) -> Iterator[Place]:
 
 def unmatched(config: ChronyConfig) -> list[Place]:
     """`include` lines that no file answers to."""
-    return _at(*config.unmatched)
+    return at(*config.unmatched)
 
 
 def dropped(config: ChronyConfig) -> Iterator[Place]:
@@ -176,12 +177,12 @@ def none_selectable(config: ChronyConfig) -> list[Place]:
     """All sources, if chronyd may select none of them."""
     if selectable(config):
         return []
-    return _at(*(source.directive for source in config.sources))
+    return at(*(source.directive for source in config.sources))
 
 
 def only_offline(config: ChronyConfig) -> list[Place]:
     """All sources that chronyd may select, if each waits for `chronyc online`."""
-    return [] if online(config) else _at(*(source.directive for source in selectable(config)))
+    return [] if online(config) else at(*(source.directive for source in selectable(config)))
 
 
 def same_source_twice(config: ChronyConfig) -> Iterator[Place]:
@@ -189,7 +190,7 @@ def same_source_twice(config: ChronyConfig) -> Iterator[Place]:
     seen = set()
     for source in config.sources:
         if host_key(source.name) in seen:
-            yield from _at(source.directive)
+            yield from at(source.directive)
         seen.add(host_key(source.name))
 
 
@@ -199,7 +200,7 @@ def one_service(config: ChronyConfig) -> Iterator[Place]:
     doubled = {name for pair in ONE_SERVICE if pair <= names for name in pair}
     for source in config.sources:
         if host_key(source.name) in doubled:
-            yield from _at(source.directive)
+            yield from at(source.directive)
 
 
 def minsources(config: ChronyConfig) -> list[Place]:
@@ -214,20 +215,20 @@ def minsources_offline(config: ChronyConfig) -> list[Place]:
     wanted = _number(directive)
     if directive is None or wanted is None or not most_of(online(config)) < wanted <= source_count(config):
         return []
-    return _at(directive)
+    return at(directive)
 
 
 def required_unselectable(config: ChronyConfig) -> list[Place]:
     """The sources that chronyd shall not do without, if it may select none of them, but others."""
     may = selectable(config)
     required = [source for source in config.sources if "require" in source.options]
-    return [] if not may or any(source in may for source in required) else _at(*(s.directive for s in required))
+    return [] if not may or any(source in may for source in required) else at(*(s.directive for s in required))
 
 
 def nothing_within(config: ChronyConfig) -> list[Place]:
     """Limits of 0, which no source is within."""
     limits = [config.last(name) for name in ("maxdistance", "maxjitter")]
-    return _at(*(limit for limit in limits if limit and (_number(limit) or 0.0) <= 0 and _number(limit) is not None))
+    return at(*(limit for limit in limits if limit and (_number(limit) or 0.0) <= 0 and _number(limit) is not None))
 
 
 def _smeared(config: ChronyConfig) -> list[Source]:
@@ -239,12 +240,12 @@ def mixed_smear(config: ChronyConfig) -> list[Place]:
     smeared = _smeared(config)
     if not smeared or len(smeared) == len(selectable(config)):
         return []
-    return _at(*(source.directive for source in smeared))
+    return at(*(source.directive for source in smeared))
 
 
 def leap_seconds_with_smear(config: ChronyConfig) -> list[Place]:
     """Lines that let chronyd make leap seconds which its servers smear."""
-    return _at(*config.all("leapsectz"), *config.all("leapseclist")) if _smeared(config) else []
+    return at(*config.all("leapsectz"), *config.all("leapseclist")) if _smeared(config) else []
 
 
 def no_makestep(config: ChronyConfig) -> list[Place]:
@@ -254,7 +255,7 @@ def no_makestep(config: ChronyConfig) -> list[Place]:
         return _file(config, "no makestep")
     # A limit of 0 never steps; a negative one always may (reference.c, is_step_limit_reached).
     threshold_s, updates = makestep(config)
-    return [] if updates and threshold_s < math.inf else _at(directive)
+    return [] if updates and threshold_s < math.inf else at(directive)
 
 
 def no_rtcsync(config: ChronyConfig) -> list[Place]:
@@ -264,22 +265,20 @@ def no_rtcsync(config: ChronyConfig) -> list[Place]:
 
 def rtcfile_and_rtcsync(config: ChronyConfig) -> list[Place]:
     """The lines of both, if both are there."""
-    return (
-        _at(*config.all("rtcfile"), *config.all("rtcsync")) if config.all("rtcfile") and config.all("rtcsync") else []
-    )
+    return at(*config.all("rtcfile"), *config.all("rtcsync")) if config.all("rtcfile") and config.all("rtcsync") else []
 
 
 def no_command_port(config: ChronyConfig) -> list[Place]:
     """`cmdport 0`, by which chronyd takes no commands by UDP."""
     directive = config.last("cmdport")
-    return _at(directive) if directive and _number(directive) == 0 else []
+    return at(directive) if directive and _number(directive) == 0 else []
 
 
 def opens(name: str) -> Callable[[ChronyConfig], list[Place]]:
     """Find the lines of a directive that let in more than this machine itself."""
 
     def find(config: ChronyConfig) -> list[Place]:
-        return _at(*(d for d in config.all(name) if not (d.arguments and _LOOPBACK.fullmatch(d.arguments[-1]))))
+        return at(*(d for d in config.all(name) if not (d.arguments and _LOOPBACK.fullmatch(d.arguments[-1]))))
 
     return find
 
@@ -294,7 +293,7 @@ def keys_readable(config: ChronyConfig) -> list[Place]:
     directive = config.last("keyfile")
     if directive is None or config.keyfile_mode is None or not config.keyfile_mode & OTHERS_MAY_READ:
         return []
-    return _at(directive)
+    return at(directive)
 
 
 def authenticated_and_plain(config: ChronyConfig) -> list[Place]:
@@ -303,9 +302,9 @@ def authenticated_and_plain(config: ChronyConfig) -> list[Place]:
         return []
     sources = [s for s in selectable(config) if s.kind != "refclock"]
     authenticated = [s for s in sources if s.authenticated]
-    return _at(*(s.directive for s in authenticated)) if len(authenticated) < len(sources) else []
+    return at(*(s.directive for s in authenticated)) if len(authenticated) < len(sources) else []
 
 
 def nts_under_fips(config: ChronyConfig) -> list[Place]:
     """NTS sources, if chronyd runs in FIPS mode."""
-    return _at(*(s.directive for s in config.sources if "nts" in s.options)) if config.fips else []
+    return at(*(s.directive for s in config.sources if "nts" in s.options)) if config.fips else []

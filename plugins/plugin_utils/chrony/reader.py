@@ -118,9 +118,9 @@ class _Reader:
             for path in self._found(directive):
                 self._walk_sources(path)
         knows_p = self.version is None or self.version >= (4, 0)
-        told = self.printed if self.printed and "rc" in self.printed and knows_p else None
-        refusal = _refusal(told) if told else None
-        asked = told is not None and not self._kept_out(refusal)
+        answer = self.printed if self.printed and "rc" in self.printed and knows_p else None
+        refusal = _refusal(answer) if answer else None
+        asked = answer is not None and not self._kept_out(refusal)
         against = [p for d in main if (p := self._problem(d))]
         accepted = asked and refusal is None
         refused_files = set() if accepted else main_files

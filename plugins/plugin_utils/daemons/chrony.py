@@ -122,7 +122,7 @@ def _distance_limit(record: Record) -> DistanceLimit | None:
 
 
 def _reasons(record: Record, limit: DistanceLimit | None) -> dict[str, Reason]:
-    """Why sources are not used, by their names in `sources`; only root is told."""
+    """Why sources are not used, by their names in `sources`; chronyc shows them to root alone."""
     with suppress(MissingEvidenceError, ValueError):
         rows = parse_selectdata(record.chronyc("selectdata"))
         return {row.name: _reason(row, limit) for row in rows if row.state in _SELECTION}

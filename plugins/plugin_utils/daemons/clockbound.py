@@ -13,7 +13,7 @@ from .common.daemon import Daemon
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """Version 1 has another name. Beside a chronyd, version 2 can't be told from 3 where the kernel lets it set the clock."""
+    """Version 1 has another name. Beside a chronyd, version 2 looks like 3 where the kernel lets it set the clock."""
     if process["comm"] == "clockboundd":
         return "clockboundd only reads chronyd (ClockBound 1)"
     if any(other["comm"] == "chronyd" for other in record.section("time_services").get("processes") or []):
