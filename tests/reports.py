@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import reason
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import group_nodes
 
@@ -90,8 +91,14 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
 def checked(data: dict[str, Any], check_id: str = "first", follows: str = "") -> dict[str, Any]:
     """What a task of node_check registers for a node with this record; the first check of no run that was begun."""
     judgement = judge_record(data)
-    verdict = judgement["verdict"]
-    return {"record": data, "judgement": judgement, "verdict": verdict, "check_id": check_id, "follows": follows}
+    known = {key: judgement[key] for key in ("verdict", "judged_at")}
+    return {"record": data, "judgement": judgement, "check_id": check_id, "follows": follows, **known}
+
+
+def shown(node: dict[str, Any], phase: str | None = "check", **more: Any) -> dict[str, Any]:
+    """What those who follow a run read of the check's result, for a node with this entry of the report."""
+    known = {key: node.get(key) for key in ("verdict", "refused_because", "skew_s")}
+    return {**known, "reason": reason(node), "phase": phase, **more}
 
 
 def checked_again(data: dict[str, Any]) -> dict[str, Any]:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
-from ..plugin_utils.boundary.current_run import current_run
+from ..plugin_utils.boundary.current_run import current_run, kept
 from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.no_evidence import words
-from ..plugin_utils.boundary.play_variables import PlayVariables, plain
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
@@ -27,7 +28,7 @@ from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
-from ..plugin_utils.verdict.judge import judge_record
+from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.report import node_entry, refusing_findings, report_of
 
 _WITHOUT_ORDER = ("free", "host_pinned")
@@ -58,10 +59,10 @@ class ActionModule(PlainAction):
         run_id = args["run_id"] or run.get("run_id", "")
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
         earlier = _earlier(directory)
+        checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=judged_at)
         records, nodes = {}, {}
         for host in args["hosts"]:
-            of_host = variables["hostvars"].raw_get(host)
-            records[host], nodes[host] = _checked(of_host, args, run, earlier.get(host), judged_at)
+            records[host], nodes[host] = checks.reported(host, earlier.get(host))
         try:
             of_nodes = {name: Record(data) for name, data in records.items()}
             report = report_of(of_nodes, nodes, judged_at, run_id, run.get("settings"))
@@ -95,48 +96,64 @@ def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _checked(
-    variables: Any,
-    args: Mapping[str, Any],
-    run: Mapping[str, Any],
-    earlier: dict[str, Any] | None,
-    judged_at: str,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
-    if named := set_by_facts(variables.get("ansible_facts") or {}):  # what is registered may be the node's own words
-        last = _without_check(judged_at, settings_in_facts=named)
+Check = dict[str, Any]
+"""A host's ``record`` and ``judgement``, with the ``check_id`` and the ``address`` of the host, where these are known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checks:
+    """The checks of the run's hosts: as the gate kept them, or as they are registered in variables."""
+
+    hostvars: Any
+    args: Mapping[str, Any]
+    run: Mapping[str, Any]
+    judged_at: str
+
+    def reported(self, host: str, earlier: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
+        first, again, noted = self._of(host)
+        last = again or first
+        before = first if again else None
         record = {
             **last["record"],
-            "before": None,
-            "remediation": None,
+            "before": before and before["record"],
+            "remediation": noted,
             "earlier": earlier,
-            "address": _address(variables),
+            "address": last.get("address"),
         }
-        return record, node_entry(last["judgement"], None, None)
-    # A variable of the host may be of an earlier run, or an earlier check of this one.
-    first = _registered(variables, args["before"], run.get("id", "")) or _never_begun(
-        variables, args["before"], judged_at
-    )
-    again = first and (
-        _registered(variables, args["after"], first["check_id"]) or _never_begun(variables, args["after"], judged_at)
-    )
-    before = first if again else None
-    last = again or first or _without_check(judged_at, not_checked=True)
-    noted = variables.get(args["remediation"])
-    follows = noted.get("follows") if isinstance(noted, Mapping) else None
-    remediation = noted if first and follows == first["check_id"] else None
-    record = {
-        **last["record"],
-        "before": before and before["record"],
-        "remediation": None if remediation is None else remediation_of(plain(remediation)),
-        "earlier": earlier,
-        "address": _address(variables),
-    }
-    if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
-        refused = _without_check(judged_at, module_error=f"its record can't be stored: {wrong}")
-        return refused["record"], node_entry(refused["judgement"], None, None)
-    judgement = with_drift(last["judgement"], record)
-    return record, node_entry(judgement, before and before["judgement"], record["remediation"])
+        if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
+            refused = _without_check(self.judged_at, module_error=f"its record can't be stored: {wrong}")
+            return refused["record"], node_entry(refused["judgement"], None, None)
+        judgement = with_drift(last["judgement"], record)
+        return record, node_entry(judgement, before and before["judgement"], record["remediation"])
+
+    def _of(self, host: str) -> tuple[Check, Check | None, dict[str, Any] | None]:
+        """A host's first check of this run, the one that repeats it, and what was noted of the remediation between them."""
+        first = kept(host) if self.run else None
+        if first and first["follows"] == self.run["id"] and not chrony_can_help(first["judgement"]):
+            return first, None, None  # and Ansible need not put together the host's variables
+        variables = self.hostvars.raw_get(host)
+        address = {"address": address_of(variables)}
+        if named := set_by_facts(
+            variables.get("ansible_facts") or {}
+        ):  # what is registered may be the node's own words
+            return {**_without_check(self.judged_at, settings_in_facts=named), **address}, None, None
+        # A variable of the host may be of an earlier run, or an earlier check of this one.
+        first = self._check(variables, "before", self.run.get("id", ""), first)
+        if first is None:
+            return {**_without_check(self.judged_at, not_checked=True), **address}, None, None
+        again = self._check(variables, "after", first["check_id"], kept(host, again=True))
+        noted = variables.get(self.args["remediation"])
+        if not isinstance(noted, Mapping) or noted.get("follows") != first["check_id"]:
+            noted = None
+        return {**first, **address}, again and {**again, **address}, noted and remediation_of(plain(noted))
+
+    def _check(self, variables: Any, which: str, follows: str, found: Check | None) -> Check | None:
+        """The check that follows from this run or check: as kept, as registered, or why Ansible could not begin it."""
+        if found and found["follows"] == follows:
+            return found
+        name = self.args[which]
+        return _registered(variables, name, follows) or _never_begun(variables, name, self.judged_at)
 
 
 def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | None:
@@ -162,12 +179,6 @@ def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:
     """What stands for a check of a node of which nothing counts; ``why`` as for ``without_evidence``."""
     record = without_evidence(Policy((), (), ()), judged_at, **why)
     return {"record": record, "judgement": judge_record(record)}
-
-
-def _address(variables: Any) -> str | None:
-    """The host's address as the inventory has it; a template is not worked out for it."""
-    address = variables.get("ansible_host")
-    return str(address) if address and "{{" not in str(address) else None
 
 
 def _outcome(report: Mapping[str, Any], files: list[Path], run: Mapping[str, Any]) -> dict[str, Any]:

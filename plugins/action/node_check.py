@@ -21,8 +21,8 @@ from ..modules import node_check as module
 from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import CallingAction, jwts_of
-from ..plugin_utils.boundary.current_run import current_run
-from ..plugin_utils.boundary.play_variables import PlayVariables
+from ..plugin_utils.boundary.current_run import current_id, keep
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
@@ -31,7 +31,7 @@ from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.checks import discover
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
-from ..plugin_utils.formats.report_text import refusal
+from ..plugin_utils.formats.report_text import reason, refusal
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.model.policy import Policy
@@ -90,7 +90,7 @@ class ActionModule(CallingAction, PlainAction):
         named = set_by_facts(variables.get("ansible_facts") or {})
         if named:
             policy = Policy((), (), ())
-            return _result(without_evidence(policy, now(), settings_in_facts=named), args)
+            return self._kept(_result(without_evidence(policy, now(), settings_in_facts=named), args), args, variables)
         misspelt, others = not_known(variables, variables.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
             display.warning(f"variables that this collection does not read: {', '.join(others)}")
@@ -105,7 +105,7 @@ class ActionModule(CallingAction, PlainAction):
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
-        if not current_run():  # whose begin has shown them
+        if not current_id():  # whose begin has shown them
             for warning in settings.warnings:
                 display.warning(warning)
         collection = self._collection(settings, variables)
@@ -118,7 +118,20 @@ class ActionModule(CallingAction, PlainAction):
             time.sleep(WAIT_STEP_S)
         if args["admit_to"] and result["verdict"] == "admit":
             result |= self._admitted(args["admit_to"], variables)
-        return result
+        result["asked"] = {
+            "checks": settings.policy.checks,
+            "ntp_servers": settings.ntp_servers,
+            "nts_servers": settings.nts_servers,
+        }
+        return self._kept(result, args, variables)
+
+    def _kept(self, result: dict[str, Any], args: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The result; of the gate's check without its evidence and findings, which are kept for the report of the run."""
+        if not (args["admit_to"] and current_id()):
+            return result
+        kept = {key: result[key] for key in ("record", "judgement", "check_id", "follows")}
+        keep(variables["inventory_hostname"], {**kept, "address": address_of(variables)})
+        return {key: value for key, value in result.items() if key not in ("record", "judgement")}
 
     def _wrong_admission(self, args: Mapping[str, Any]) -> list[str]:
         """Only the gate, which fails the hosts that its report refuses, may admit."""
@@ -196,8 +209,9 @@ def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
         "record": record,
         "phase": args["phase"],
         "check_id": uuid.uuid4().hex,
-        "follows": args["follows"] or current_run().get("id", ""),
-        "verdict": judgement["verdict"],
+        "follows": args["follows"] or current_id(),
+        **{key: judgement[key] for key in ("verdict", "refused_because", "judged_at", "skew_s")},
+        "reason": reason(judgement),
         "chrony_can_help": chrony_can_help(judgement),
     }
     # The gate's report says it once for all nodes.

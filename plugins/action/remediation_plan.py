@@ -10,6 +10,7 @@ from typing import Any
 
 from ..modules import remediation_plan as module
 from ..plugin_utils.boundary.arguments import documented, read_arguments
+from ..plugin_utils.boundary.current_run import kept
 from ..plugin_utils.boundary.play_variables import PlayVariables, plain
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.variables import set_by_facts
@@ -45,11 +46,9 @@ class ActionModule(PlainAction):
             settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems, prefix=self.prefix)
         except SettingsError as error:
             return failed(f"Nothing was changed. The settings are wrong: {error}")
-        # Not as an argument: the evidence is large, and need not be templated to be read.
-        measured = variables.get(args["measured"]) or {}
-        if "record" not in measured:
+        measured = _measured(variables, args["measured"])
+        if not measured:
             return failed(f"Nothing was changed. There is no variable {args['measured']!r} of node_check.")
-        measured = plain({key: measured[key] for key in ("record", "judgement")})
         plan = make_plan(Record(measured["record"]), measured["judgement"], settings)
         result: dict[str, Any] = {
             "changed": False,
@@ -64,3 +63,16 @@ class ActionModule(PlainAction):
         if plan.refusal:
             result.update(failed(f"Nothing was changed. {plan.refusal}"))
         return result
+
+
+def _measured(variables: dict[str, Any], name: str) -> dict[str, Any]:
+    """The check that is registered in a variable, or was kept by the gate; nothing if there is none.
+
+    Not as an argument: the evidence is large, and need not be templated to be read.
+    """
+    registered = variables.get(name) or {}
+    if "record" in registered:
+        found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement")})
+        return found
+    check = kept(variables["inventory_hostname"]) or {}
+    return check if check.get("check_id") == registered.get("check_id", "") else {}

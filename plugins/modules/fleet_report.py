@@ -9,7 +9,8 @@ module: fleet_report
 short_description: Report on all nodes that were checked
 version_added: 0.1.0
 description:
-  - Puts together what M(skewgate.preflight.node_check) registered on each host, and writes evidence.json and the report in
+  - Puts together the checks of each host, as the role P(skewgate.preflight.gate#role) kept them or as
+    M(skewgate.preflight.node_check) registered them in variables, and writes evidence.json and the report in
     every format, such as report.json.
   - A host's last check counts, the one after the remediation if there was one. A check of an earlier run does not count.
   - Where hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no report, and says so.

@@ -240,14 +240,34 @@ verdict:
   description: V(admit) or V(refuse).
   type: str
   returned: always
+refused_because:
+  description: V(failure) if a required check failed, V(not_judged) if the node was refused without that, null if it was admitted.
+  type: str
+  returned: always
+judged_at:
+  description: When the evidence was taken, by the controller's clock.
+  type: str
+  returned: always
+skew_s:
+  description: C(low) and C(high) of the node's skew in seconds, positive if the node is ahead; null where it is not known.
+  type: dict
+  returned: always
+reason:
+  description: Why the node is refused, in a few words; empty if it is admitted.
+  type: str
+  returned: always
 judgement:
   description: The node's entry of report.json, with its findings.
   type: dict
-  returned: always
+  returned: unless the role P(skewgate.preflight.gate#role) checks, whose report has it
 record:
   description: The node's entry of evidence.json, from which the judgement can be made again.
   type: dict
-  returned: always
+  returned: unless the role P(skewgate.preflight.gate#role) checks, whose report has it
+asked:
+  description: What the node was asked, C(checks), C(ntp_servers) and C(nts_servers).
+  type: dict
+  returned: unless facts of the node have the names of settings
 check_id:
   description: What tells this check from every other.
   type: str
@@ -257,7 +277,7 @@ follows:
   type: str
   returned: always
 chrony_can_help:
-  description: Whether the role C(skewgate.preflight.chrony) answers one of the findings that refuse the node.
+  description: Whether the role P(skewgate.preflight.chrony#role) answers one of the findings that refuse the node.
   type: bool
   returned: always
 configuration_errors:

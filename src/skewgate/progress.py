@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import (
-    reason,
     skew_of,
     verdict_text,
 )
@@ -113,7 +112,7 @@ class Progress:
             return self._begun(result)
         if action == FLEET_REPORT:
             self.files = [Path(path) for path in result.get("files", [])]
-        if action == NODE_CHECK and result.get("judgement"):
+        if action == NODE_CHECK and result.get("verdict"):
             return self._checked(host, result)
         # Ansible could not begin the check; the report has its words too.
         failed = kind == "runner_on_failed" and action == NODE_CHECK and not result.get("configuration_errors")
@@ -144,14 +143,14 @@ class Progress:
 
     def _checked(self, host: str, result: dict[str, Any]) -> list[str]:
         """Return the line for a check's answer; a check without a phase is the role's own and nobody's result."""
-        node, phase = result["judgement"], result.get("phase")
+        phase = result.get("phase")
         if phase is None:
             return []
-        line = f"{host}: {verdict_text(node)}, {skew_of(node) if node['skew_s'] else 'skew unknown'}"
-        if node["verdict"] != "admit":
-            line += f": {reason(node)}"
-        self._ended(host, verdict_text(node))
-        if self.gate and phase == "check" and node["verdict"] != "admit" and result.get("chrony_can_help", True):
+        line = f"{host}: {verdict_text(result)}, {skew_of(result) if result['skew_s'] else 'skew unknown'}"
+        if result["verdict"] != "admit":
+            line += f": {result['reason']}"
+        self._ended(host, verdict_text(result))
+        if self.gate and phase == "check" and result["verdict"] != "admit" and result.get("chrony_can_help", True):
             self._to_fix.add(host)
             self._waits_for[host] = "to be fixed"
         return [clean(line)]

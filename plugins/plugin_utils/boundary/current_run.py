@@ -1,40 +1,79 @@
-"""The run that goes on: what ``fleet_begin`` answered last, for the actions that come after it in the same ansible-playbook.
+"""The run that goes on: what ``fleet_begin`` answered last, and each node's checks, for the actions that come after them.
 
-No variable of a host says this. A host that left an earlier play still has the variables of the run before.
+All of it lies in the folder for temporary files that Ansible makes when it starts and removes when it ends. No variable of a
+host says any of it: a host that left an earlier play still has the variables of the run before. And a check's evidence, which is
+large, is no task's result: Ansible would copy it several times for each host, print it, and keep it to its end.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ansible import constants
 
-from .shared_file import shared_file
+from .shared_file import replace_file, shared_file
 
 
 def begin_once(play_id: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What ``work`` answers to the first process of a play that comes here; the others wait for it, and get the same."""
-    with shared_file(_path()) as file:
+    with shared_file(_run()) as file:
         found = file.read()
         if found and found["play_id"] == play_id:
             answer: dict[str, Any] = found["answer"]
             return answer
         answer = work()
         file.write({"play_id": play_id, "answer": answer})
+        replace_file(_id(), "" if answer.get("failed") else str(answer.get("id", "")))
         return answer
 
 
 def current_run() -> Mapping[str, Any]:
-    """The last answer to ``begin_once``; empty if no run began, or its settings were wrong."""
-    if not _path().exists():
+    """The last answer to ``begin_once``, with all hosts; empty if no run began, or its settings were wrong."""
+    if not _run().exists():
         return {}
-    with shared_file(_path()) as file:
+    with shared_file(_run()) as file:
         found = file.read()
     answer: dict[str, Any] = found["answer"] if found else {}
     return {} if answer.get("failed") else answer
 
 
-def _path() -> Path:
+def current_id() -> str:
+    """The ``id`` of that answer, or nothing. Each host's check asks for it, and the answer grows with their number."""
+    with suppress(OSError):
+        return _id().read_text(encoding="utf-8")
+    return ""
+
+
+def keep(host: str, check: Mapping[str, Any]) -> None:
+    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that."""
+    path = _of(host, again=check["follows"] != current_id())
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    replace_file(path, json.dumps(check))
+
+
+def kept(host: str, *, again: bool = False) -> dict[str, Any] | None:
+    """The host's check that was kept last, its first one or the one that repeats it; none if it was not checked."""
+    try:
+        check: dict[str, Any] = json.loads(_of(host, again=again).read_bytes())
+    except OSError:
+        return None
+    return check
+
+
+def _run() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run.json"
+
+
+def _id() -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run-id"
+
+
+def _of(host: str, *, again: bool) -> Path:
+    """A host's name may have any character, and any length."""
+    name = hashlib.sha256(host.encode(errors="surrogatepass")).hexdigest()[:32]
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{name}{'-again' if again else ''}.json"

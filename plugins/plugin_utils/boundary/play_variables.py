@@ -122,6 +122,12 @@ class _NoFacts:
         raise KeyError(host)
 
 
+def address_of(variables: Mapping[str, Any]) -> str | None:
+    """The host's address as the inventory has it; a template is not worked out for it."""
+    address = variables.get("ansible_host")
+    return str(address) if address and "{{" not in str(address) else None
+
+
 def plain(value: Any) -> Any:
     """A copy as JSON data without Ansible's tags; what JSON does not have, as a date or a text in a vault, is a text."""
     return json.loads(json.dumps(value, default=str))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,3 +43,10 @@ def shared_file(path: Path) -> Iterator[SharedFile]:
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield SharedFile(file)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file that others read without a lock: they find what was there before, or all of this. Raises OSError."""
+    prepared = path.with_name(f"{path.name}.{os.getpid()}")
+    prepared.write_text(text, encoding="utf-8")
+    prepared.replace(path)

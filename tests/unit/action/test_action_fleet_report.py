@@ -8,15 +8,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible_collections.skewgate.preflight.plugins.action import fleet_report
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
-from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record
+from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record, time_services
 from tests.reports import checked, checked_again
 
 
@@ -263,3 +265,44 @@ def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
     told = answered(tmp_path, strategy, a={"gate_before": checked(record())})
     assert (told["files"], told["nodes"]) == ([], {})
     assert not (tmp_path / "report").exists()
+
+
+@pytest.fixture
+def of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that has begun, in which the gate keeps its checks."""
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    begin_once("play", lambda: {"id": "run"})
+
+
+def keep_checked(host: str, data: dict[str, Any], check_id: str = "first", follows: str = "run") -> None:
+    keep(host, {**checked(data, check_id, follows), "address": "10.77.0.11"})
+
+
+@pytest.mark.usefixtures("of_a_run")
+def test_a_check_that_the_gate_kept_counts_whatever_the_hosts_variables_say(tmp_path):
+    keep_checked("good", record())
+    keep_checked("bad", record(time_services=time_services()))
+    hosts = {"good": {}, "bad": {"gate_before": checked(record(), follows="run")}}
+    report, evidence, _ = reported(tmp_path, **hosts)
+    assert {name: node["verdict"] for name, node in report["nodes"].items()} == {"good": "admit", "bad": "refuse"}
+    assert evidence["nodes"]["good"]["address"] == "10.77.0.11"
+
+
+@pytest.mark.usefixtures("of_a_run")
+def test_of_two_kept_checks_the_second_counts_if_it_repeats_the_first(tmp_path):
+    for host, follows in (("fixed", "first"), ("stale", "another")):
+        keep_checked(host, record(-612.0))
+        keep_checked(host, record(), "second", follows)
+    remediation = {**REMEDIATION, "succeeded": True, "follows": "first"}
+    report, _, _ = reported(tmp_path, fixed={"gate_remediation": remediation}, stale={})
+    assert {name: node["verdict"] for name, node in report["nodes"].items()} == {"fixed": "admit", "stale": "refuse"}
+    assert report["nodes"]["fixed"]["before"]["verdict"] == "refuse"
+    assert report["nodes"]["fixed"]["remediation"]["succeeded"]
+
+
+@pytest.mark.usefixtures("of_a_run")
+def test_a_kept_check_of_an_earlier_run_does_not_count(tmp_path):
+    keep_checked("a", record())
+    begin_once("the next play", lambda: {"id": "second run"})
+    report, _, _ = reported(tmp_path, a={})
+    assert report["nodes"]["a"]["findings"][0]["keys"] == ["not_checked"]

@@ -13,12 +13,13 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.skewgate.preflight.plugins.action import node_check
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import watch
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, kept
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import not_sent, record
+from tests.builders import not_sent, record, time_services
 
 WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "checks": ["sync_state"]}
 
@@ -297,3 +298,29 @@ def test_a_result_has_no_class_of_ours_for_which_ansibles_own_process_would_impo
     """A worker that was forked meanwhile waited for ever."""
     result = run({**WITHOUT_JWT, "checks": ["clock_skew", "sync_state"]}, lambda **_call: {"evidence": {}})
     assert types_in(result) <= {dict, list, str, int, float, bool, type(None)}
+
+
+def test_the_gates_check_keeps_its_evidence_for_the_report_and_answers_in_short(
+    run_action: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    begin_once("play", lambda: {"id": "run"})
+    args = {**WITHOUT_JWT, "phase": "check", "admit_to": "skewgate_admitted"}
+    variables = {"inventory_hostname": "node1", "ansible_host": "10.77.0.11"}
+    bad = record(time_services=time_services())["evidence"]
+    result = run_action(
+        node_check.ActionModule,
+        {**args, "checks": ["time_service"]},
+        variables,
+        module=lambda **_call: {"evidence": bad},
+        role="skewgate.preflight.gate",
+    )
+    check = kept("node1")
+    assert check is not None
+    assert (check["record"]["evidence"], check["judgement"]["verdict"]) == (bad, "refuse")
+    assert (check["address"], check["check_id"], check["follows"]) == ("10.77.0.11", result["check_id"], "run")
+    assert (result["verdict"], result["refused_because"]) == ("refuse", "failure")
+    assert result["judged_at"] == check["judgement"]["judged_at"]
+    assert result["asked"] == {"checks": ["time_service"], "ntp_servers": ["ntp.example.net"], "nts_servers": []}
+    assert not {"record", "judgement"} & result.keys()
+    assert len(json.dumps(result)) < 2000

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible import constants
 from ansible_collections.skewgate.preflight.plugins.action.remediation_plan import ActionModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import chrony, policy, record, source, tracking
@@ -52,6 +55,22 @@ def test_a_plan_is_made_of_the_evidence_in_the_variable(plan: Any) -> None:
     assert result["changes"] == [change["what"] for change in result["plan"]["changes"]] != []
     assert result["changed"] is False
     assert len(result["backup_id"]) == len("20261122T083536Z")
+
+
+def test_a_plan_is_made_of_the_check_that_the_gate_kept(
+    run_action: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
+    begin_once("play", lambda: {"id": "run"})
+    joined = {"paths": {}, "processes": []}
+    taken = record(chrony=UNSYNCHRONISED, platform=PLATFORM, join_state=joined, of_policy=policy(github_apps=[]))
+    keep("node3", {"record": taken, "judgement": judge_record(taken), "check_id": "c1", "follows": "run"})
+
+    def planned(check_id: str) -> dict[str, Any]:
+        return run_action(ActionModule, ARGS, {"inventory_hostname": "node3", "checked": {"check_id": check_id}})
+
+    assert planned("c1")["changes"] != []
+    assert "'checked'" in planned("another")["msg"]
 
 
 def test_a_plan_that_refuses_fails_the_task_with_its_reason(plan: Any) -> None:

@@ -14,7 +14,7 @@ from skewgate.errors import SkewgateError
 from skewgate.initialising import FILES, TO_FILL_IN, found_here, ntp_servers, write_all, written
 from skewgate.progress import Progress
 from tests.paths import ROOT
-from tests.reports import admitted, event, refused
+from tests.reports import admitted, event, refused, shown
 
 EXAMPLE = {
     "node_1": "worker-1.example.net",
@@ -126,12 +126,12 @@ def test_what_this_machine_knows_is_written_and_is_read_back(tmp_path: Path) -> 
 
 
 def test_the_comments_show_a_pass_and_a_refusal_as_they_are_printed() -> None:
-    shown = re.findall(r"^#   (node\d: .*)$", written(EXAMPLE)["group_vars/all.yml"], re.MULTILINE)
+    lines = re.findall(r"^#   (node\d: .*)$", written(EXAMPLE)["group_vars/all.yml"], re.MULTILINE)
     progress = Progress(gate=False)
     printed = []
     for name, node in (("node1", admitted()), ("node2", refused())):
-        printed += progress.lines(event("runner_on_ok", name, {"judgement": node, "phase": "check"}))
-    assert shown == printed
+        printed += progress.lines(event("runner_on_ok", name, shown(node)))
+    assert lines == printed
 
 
 @pytest.mark.parametrize("word", ["installation", "Host keys", "sudo", "-K", "Exit status 0"])

@@ -5,17 +5,15 @@ from typing import Any
 
 from skewgate.checking import interrupted
 from skewgate.progress import Progress
-from tests.reports import admitted, event, finding, refused, unreachable
+from tests.reports import admitted, event, finding, refused, shown, unreachable
 
 IN_CHRONY = {"action": "ansible.builtin.template", "role": "chrony", "resolved_role": "skewgate.preflight.chrony"}
 
 
 def test_a_check_gives_one_line_a_node() -> None:
     progress = Progress(gate=False)
-    assert progress.lines(event("runner_on_ok", "node1", {"judgement": admitted(), "phase": "check"})) == [
-        "node1: admitted, 0.000 s (± 0.005 s)"
-    ]
-    assert progress.lines(event("runner_on_ok", "node2", {"judgement": refused(), "phase": "check"})) == [
+    assert progress.lines(event("runner_on_ok", "node1", shown(admitted()))) == ["node1: admitted, 0.000 s (± 0.005 s)"]
+    assert progress.lines(event("runner_on_ok", "node2", shown(refused()))) == [
         "node2: refused, 612.004 s behind (± 0.012 s): 612.004 s behind, Argo CD stands 90 s (and 1 more)"
     ]
 
@@ -24,12 +22,12 @@ def test_the_gate_says_refused_then_fixing_once_then_the_final_verdict() -> None
     progress = Progress(gate=True)
     lines = []
     for each in (
-        event("runner_on_ok", "node2", {"judgement": refused(), "phase": "check"}),
+        event("runner_on_ok", "node2", shown(refused())),
         event("runner_on_skipped", "node2", {}, **IN_CHRONY),
         event("runner_on_ok", "node2", {}, **IN_CHRONY),
         event("runner_on_ok", "node2", {}, **IN_CHRONY),
-        event("runner_on_ok", "node2", {"judgement": admitted(), "phase": None}),
-        event("runner_on_ok", "node2", {"judgement": admitted(), "phase": "recheck"}),
+        event("runner_on_ok", "node2", shown(admitted(), None)),
+        event("runner_on_ok", "node2", shown(admitted(), "recheck")),
     ):
         lines += progress.lines(each)
     assert [line.partition(",")[0] for line in lines] == [
@@ -41,14 +39,12 @@ def test_the_gate_says_refused_then_fixing_once_then_the_final_verdict() -> None
 
 def test_a_role_that_runs_on_an_admitted_node_is_no_remediation() -> None:
     progress = Progress(gate=True)
-    progress.lines(event("runner_on_ok", "node1", {"judgement": admitted(), "phase": "check"}))
+    progress.lines(event("runner_on_ok", "node1", shown(admitted())))
     assert progress.lines(event("runner_on_ok", "node1", {}, **IN_CHRONY)) == []
 
 
 def test_an_unreachable_node_is_told_with_its_reason() -> None:
-    with_report = event(
-        "runner_on_unreachable", "node4", {"judgement": unreachable(), "phase": "check", "unreachable": True}
-    )
+    with_report = event("runner_on_unreachable", "node4", shown(unreachable(), unreachable=True))
     elsewhere = event("runner_on_unreachable", "node5", {"msg": "Connection refused"}, action="ansible.builtin.setup")
     assert Progress(gate=False).lines(with_report) == [
         "node4: not judged, skew unknown: the node could not be reached: No route to host"
@@ -127,7 +123,7 @@ def started(progress: Progress, host: str, **data: Any) -> None:
 
 
 def checked(progress: Progress, host: str, node: dict[str, Any], phase: str = "check", **more: Any) -> None:
-    progress.lines(event("runner_on_ok", host, {"judgement": node, "phase": phase, **more}))
+    progress.lines(event("runner_on_ok", host, shown(node, phase, **more)))
 
 
 def test_it_says_at_once_and_once_how_many_nodes_are_checked() -> None:
@@ -219,7 +215,7 @@ def test_what_is_known_when_a_run_is_interrupted() -> None:
 
 def test_control_characters_from_a_node_are_written_as_escapes() -> None:
     node = refused(findings=[finding("clock_skew", "fail", "\x1b[2Jgone")])
-    (line,) = Progress(gate=False).lines(event("runner_on_ok", "node2", {"judgement": node, "phase": "check"}))
+    (line,) = Progress(gate=False).lines(event("runner_on_ok", "node2", shown(node)))
     assert line.endswith(r": \x1b[2Jgone")
 
 
@@ -230,6 +226,6 @@ def test_a_refused_node_is_done_where_no_node_is_fixed() -> None:
     progress.lines(
         event("runner_on_ok", "a", {"hosts": ["a", "b"], "settings": settings}, action="skewgate.preflight.fleet_begin")
     )
-    progress.lines(event("runner_on_ok", "a", {"judgement": refused(), "phase": "check", "chrony_can_help": True}))
+    progress.lines(event("runner_on_ok", "a", shown(refused(), chrony_can_help=True)))
     clock_s.append(20.0)
     assert progress.waiting() == ["1 of 2 done; waiting for b (not begun)"]
