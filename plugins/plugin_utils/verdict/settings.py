@@ -65,20 +65,21 @@ def read_check_settings(
     *,
     prefix: str = ROLES,
     without_apps: bool = False,
+    proved_keys: bool = False,
 ) -> CheckSettings:
     """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
     ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
     names begin by which the user knows these settings. ``without_apps``: there may be none; then the token check admits
-    nothing.
+    nothing. ``proved_keys``: their Apps' keys were all read before in this run.
     """
     problems = list(known_problems)
     apps: list[GithubApp] = []
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
     judged: list[dict[str, Any]] = []
     if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
-        apps = _read_apps(settings, problems, prefix, needed=not without_apps)
+        apps = _read_apps(settings, problems, prefix, needed=not without_apps, proved=proved_keys)
         judged = [*(app.public() for app in apps), *unusable_apps(settings.get("github_apps"))]
         problems += [] if without_apps and not settings.get("github_apps") else ways_into_a_file()
         mints = (
@@ -180,9 +181,12 @@ def _read_cluster_ca(settings: Mapping[str, Any], problems: list[str], prefix: s
         return None
 
 
-def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool) -> list[GithubApp]:
+def _read_apps(
+    settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool, proved: bool
+) -> list[GithubApp]:
     given = settings.get("github_apps")
-    apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
+    rows = [] if given in (None, "") else given
+    apps, wrong = read_github_apps(rows, _named_profiles(settings), prefix=prefix, proved=proved)
     if needed and not apps and not wrong and not unusable_apps(given):
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id or owner, "
