@@ -64,7 +64,8 @@ class PlainAction(ActionBase):  # type: ignore[misc]
 
     def other_action(self, name: str, arguments: dict[str, Any]) -> ActionBase:
         """Ansible's action of this name for the same host, as if a task with these arguments ran it."""
-        task = self._task.copy()
+        task = self._task.copy(exclude_parent=True)
+        task._parent = self._task._parent  # a copy of it would be one of all that it belongs to
         task.action, task.args = name, arguments
         return self._shared_loader_obj.action_loader.get(
             name,
