@@ -20,7 +20,7 @@ from ansible_runner.interface import init_runner
 from .passwords import handed_on
 
 # The ansible-core of this very Python, not what PATH happens to have. -P: the user's directory is no place for modules.
-ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "ansible", "playbook"]
+ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "skewgate.ansible_playbook"]
 
 ENVIRONMENT = {
     "ANSIBLE_NOCOLOR": "true",

@@ -19,6 +19,7 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from skewgate import run as running
+from skewgate.ansible_playbook import forks_here
 from skewgate.run import PlaybookRun, run_playbook
 
 LOCAL = ["--inventory=localhost,", "--connection=local", f"--extra-vars=ansible_python_interpreter={sys.executable}"]
@@ -64,6 +65,23 @@ def test_the_run_is_in_the_users_directory_with_the_same_python_and_their_ansibl
     Path("mine.ini").write_text("box ansible_connection=local\n")
     _, events = run(play('- debug: {msg: \'{{ lookup("pipe", "pwd") }} {{ ansible_playbook_python }}\'}'))
     assert messages_of(events) == [f"{user_dir} {sys.executable}"]
+
+
+@pytest.mark.parametrize(
+    ("configured", "options", "forks"),
+    [
+        ("", [], None),
+        ("[defaults]\nforks = 3\n", [], 3),
+        ("", ["--forks=7"], 7),
+        pytest.param("[defaults]\nforks = 3\n", ["--forks=7"], 7, marks=pytest.mark.nightly),
+    ],
+)
+def test_as_many_nodes_at_a_time_as_the_user_says_or_else_as_are_good_for_the_machine(
+    configured: str, options: list[str], forks: int | None
+) -> None:
+    Path("ansible.cfg").write_text(configured)
+    _, events = run(play("- debug: {msg: '{{ ansible_forks }}'}"), *LOCAL, *options)
+    assert [int(message) for message in messages_of(events)] == [forks or forks_here()]
 
 
 def test_a_module_that_lies_in_the_users_directory_is_not_imported() -> None:
@@ -242,7 +260,16 @@ def test_a_password_that_was_asked_for_reaches_sudo_and_is_in_no_argument_enviro
 @pytest.mark.nightly
 def test_a_password_opens_a_vault(user_dir: Path) -> None:
     (user_dir / "password").write_text("open sesame")
-    command = [*running.ANSIBLE_PLAYBOOK[:-1], "vault", "encrypt_string", "--vault-password-file=password", "inside"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "ansible",
+        "vault",
+        "encrypt_string",
+        "--vault-password-file=password",
+        "inside",
+    ]
     locked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     Path("locked.yml").write_text(f"value: {locked}")
     playbook = play("- debug: {msg: '{{ value }}'}", play_keys="vars_files: [locked.yml]\n")
