@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,7 +84,14 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, Fraction] | No
     if 2 * most <= sum(weigh.values()):
         listed = ", ".join(f"{name} [{i.low:.3f}, {i.high:.3f}]" for name, i in readings.items())
         raise ValueError(f"no majority of the references agrees: {listed}")
-    agreeing = tuple(name for name, i in readings.items() if any(i.overlaps(shared) for shared in best))
+    ends = [shared.high for shared in best]  # each begins after the end of the one before it
+
+    def shares(reading: Interval) -> bool:
+        """Whether it overlaps the first of the best that does not end before it, which begins first of all that are left."""
+        first = bisect_left(ends, reading.low)
+        return first < len(best) and best[first].overlaps(reading)
+
+    agreeing = tuple(name for name, reading in readings.items() if shares(reading))
     agreed = set(agreeing)  # a fleet's nodes are thousands
     falsetickers = tuple(name for name in readings if name not in agreed)
     return Agreement(Interval(best[0].low, best[-1].high), agreeing, falsetickers)
