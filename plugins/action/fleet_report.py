@@ -21,6 +21,7 @@ from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.no_evidence import words
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
+from ..plugin_utils.boundary.stored import Stored, TooLargeError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.formats import report_text, write
@@ -29,7 +30,7 @@ from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
-from ..plugin_utils.verdict.report import node_entry, refusing_findings, report_of
+from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
 
 _WITHOUT_ORDER = ("free", "host_pinned")
 """Strategies in which no host waits for another, and ``run_once`` runs for each."""
@@ -55,17 +56,19 @@ class ActionModule(PlainAction):
             )
         if self._is_without_order():
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
+        if not args["hosts"]:
+            return failed(NO_NODE)
         judged_at = now()
         run_id = args["run_id"] or run.get("run_id", "")
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
-        earlier = _earlier(directory)
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=judged_at)
-        records, nodes = {}, {}
-        for host in args["hosts"]:
-            records[host], nodes[host] = checks.reported(host, earlier.get(host))
         try:
-            of_nodes = {name: Record(data) for name, data in records.items()}
-            report = report_of(of_nodes, nodes, judged_at, run_id, run.get("settings"))
+            directory.mkdir(parents=True, exist_ok=True)
+            records, together = Stored(directory), Together(Stored(directory))
+            earlier = _earlier(directory)
+            for host in sorted(set(args["hosts"])):
+                _add(host, *checks.reported(host, earlier.get(host)), records, together)
+            report = together.report(judged_at, run_id, run.get("settings"))
             files = write(directory, report, evidence_of(records, judged_at, run_id), Holder.of(os.getppid(), run_id))
         except ValueError as error:
             return failed(str(error))
@@ -90,10 +93,12 @@ class ActionModule(PlainAction):
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
     """Each node's reading of the last run into this folder; none if there is no evidence of one."""
+    found: dict[str, dict[str, Any]] = {}
     try:
-        return earlier_readings(read_evidence(directory / EVIDENCE_FILE)["nodes"])
+        read_evidence(directory / EVIDENCE_FILE, lambda name, record: found.update(earlier_readings({name: record})))
     except SavedFileError:
         return {}
+    return found
 
 
 Check = dict[str, Any]
@@ -122,8 +127,7 @@ class _Checks:
             "address": last.get("address"),
         }
         if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
-            refused = _without_check(self.judged_at, module_error=f"its record can't be stored: {wrong}")
-            return refused["record"], node_entry(refused["judgement"], None, None)
+            return _not_stored(wrong, self.judged_at)
         judgement = with_drift(last["judgement"], record)
         return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
@@ -154,6 +158,23 @@ class _Checks:
             return found
         name = self.args[which]
         return _registered(variables, name, follows) or _never_begun(variables, name, self.judged_at)
+
+
+def _add(host: str, record: dict[str, Any], entry: dict[str, Any], records: Stored, together: Together) -> None:
+    """Keep a host's record and its entry of the report; if one is too large, the host is refused for it."""
+    try:
+        records[host] = record
+        together.add(host, Record(record), entry)
+    except TooLargeError as error:
+        record, entry = _not_stored(str(error), record["collected_at"])
+        records[host] = record
+        together.add(host, Record(record), entry)
+
+
+def _not_stored(wrong: str, judged_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What stands for a record that could not be read again."""
+    refused = _without_check(judged_at, module_error=f"its record can't be stored: {wrong}")
+    return refused["record"], node_entry(refused["judgement"], None, None)
 
 
 def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | None:

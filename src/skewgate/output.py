@@ -61,13 +61,14 @@ class Output:
         """Write the report; raises SkewgateError if that fails."""
         if self._format is None:
             return
-        text = self._format.render(report)
         if self._file is None:
-            print(text, end="", flush=True)
+            self._format.write(report, sys.stdout)
+            sys.stdout.flush()
             return
         whole = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         try:
-            whole.write_text(text, encoding="utf-8")
+            with whole.open("w", encoding="utf-8") as file:
+                self._format.write(report, file)
             whole.replace(self._file)
         except OSError as error:
             whole.unlink(missing_ok=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
     EVIDENCE_FILE,
     REPORT_FILE,
@@ -18,11 +21,13 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
     read_report,
     unwritable,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.stored import Stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now, read_time
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import (
     FUTURE_TOLERANCE,
     MAX_AGE_S,
@@ -31,7 +36,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admissi
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again import earlier_readings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_node, judge_records
 
 from . import screen
 from .errors import SkewgateError
@@ -42,13 +47,9 @@ def report_again(args: argparse.Namespace) -> int:
     """``report``: judge the evidence of one or more runs by the checks of today."""
     at = datetime.now(UTC)
     output = Output(args)
-    records: dict[str, Any] = {}
+    records = Merged()
     for path in map(_evidence_in, args.evidence):
-        for name, record in read_evidence(path)["nodes"].items():
-            _refuse_future(path, name, record, at)
-            known = records.get(name)
-            if known is None or read_time(record["collected_at"]) >= read_time(known["collected_at"]):
-                records[name] = {**record, "earlier": earlier_readings({name: known}).get(name)} if known else record
+        records.add(path, at)
     judged_at = now()
     report = _judged(records, judged_at)
     files: list[Path] = []
@@ -60,8 +61,45 @@ def report_again(args: argparse.Namespace) -> int:
             raise unwritable(directory, error) from error
     output.begin()
     status = show_report(report, files, output)
-    output.show(age_lines(records, at, screen.width()))
+    output.show(age_lines(records.times, at, screen.width()))
     return status
+
+
+class Merged(Mapping[str, Any]):
+    """The records of several runs, each of which stays in its file; of a node in two of them the later one counts."""
+
+    def __init__(self) -> None:
+        """No run yet."""
+        self.times: dict[str, datetime] = {}
+        self._places: dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]] = {}
+
+    def add(self, path: Path, at: datetime) -> None:
+        """Read a run's evidence at the time ``at``; raises SavedFileError."""
+        times: dict[str, datetime] = {}
+
+        def see(name: str, record: Mapping[str, Any]) -> None:
+            _refuse_future(path, name, record, at)
+            times[name] = read_time(record["collected_at"])
+
+        nodes = read_evidence(path, see)["nodes"]
+        for name, time in times.items():
+            if name not in self.times or time >= self.times[name]:
+                earlier = self._places[name][0] if name in self._places else None
+                self.times[name], self._places[name] = time, (nodes, earlier)
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """A node's last record, with its reading in the record that it takes the place of."""
+        nodes, earlier = self._places[name]
+        record: dict[str, Any] = nodes[name]
+        return record if earlier is None else {**record, "earlier": earlier_readings({name: earlier[name]}).get(name)}
+
+    def __iter__(self) -> Iterator[str]:
+        """The names in the order in which they were read."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return len(self._places)
 
 
 def _evidence_in(path: Path) -> Path:
@@ -87,28 +125,47 @@ def _refuse_future(path: Path, name: str, record: Mapping[str, Any], at: datetim
 
 def _judged(records: Mapping[str, Any], judged_at: str) -> dict[str, Any]:
     try:
-        return judge_records(records, judged_at)
+        return judge_records(records, judged_at, nodes=Stored())
     except (ValueError, RecursionError) as error:
         raise SkewgateError(clean(error)) from error
+    except OSError as error:
+        folder = f"in {tempfile.gettempdir()} (TMPDIR is another one)"
+        raise SkewgateError(f"there is no room for the judgements {folder}: {error.strerror}") from error
 
 
-def age_lines(records: Mapping[str, Mapping[str, Any]], at: datetime, width: int) -> Iterator[str]:
+MOST_AGES = 10
+"""So many ages have a line each."""
+
+
+def age_lines(times: Mapping[str, datetime], at: datetime, width: int) -> Iterator[str]:
     """How old each node's evidence is, the youngest first; nodes of one age share a line."""
-    ages_s = {name: (at - read_time(record["collected_at"])).total_seconds() for name, record in records.items()}
-    names_by_age: dict[str, list[str]] = {}
+    ages_s = {name: (at - time).total_seconds() for name, time in times.items()}
+    names_by_age: dict[tuple[str, str], list[str]] = {}
     for name, age_s in sorted(ages_s.items(), key=lambda item: (item[1], item[0])):
         old = "" if age_s <= MAX_AGE_S else f" (too old to join by: more than {MAX_AGE_S} s)"
-        names_by_age.setdefault(f"{age_text(age_s)} ago{old}", []).append(name)
+        names_by_age.setdefault((f"{age_text(age_s)} ago", old), []).append(name)
+    if len(names_by_age) > MOST_AGES:
+        names_by_age = _in_ranges(names_by_age)
     yield "Evidence was taken:"
-    for age, names in names_by_age.items():
+    for (age, old), names in names_by_age.items():
         yield from textwrap.wrap(
-            clean(f"{age}: {', '.join(names)}"),
+            clean(f"{age}{old}: {listed(names)}"),
             width,
             initial_indent="  ",
             subsequent_indent="    ",
             break_long_words=False,
             break_on_hyphens=False,
         )
+
+
+def _in_ranges(names_by_age: Mapping[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:
+    """Those that are not too old on one line, and the others on another, from the youngest to the oldest."""
+    found = {}
+    for old in dict.fromkeys(old for _age, old in names_by_age):
+        ages = [age for age, of_age in names_by_age if of_age == old]
+        age = ages[0] if len(ages) == 1 else f"{ages[0].removesuffix(' ago')} to {ages[-1]}"
+        found[age, old] = [name for key, names in names_by_age.items() if key[1] == old for name in names]
+    return found
 
 
 def show_report(report: dict[str, Any], files: Sequence[Path], output: Output) -> int:
@@ -125,12 +182,12 @@ def verify(args: argparse.Namespace) -> int:
     """``verify``: whether a report admits, now, each node or the one that is named, by its evidence and not by its text."""
     reported, records = _of_one_run(args.run if args.run.is_dir() or not args.run.exists() else args.run.parent)
     names = [args.node] if args.node else sorted({*reported, *records})
-    known = [name for name in names if name in records]
-    judged = _judged({name: records[name] for name in known}, now())["nodes"] if known else {}
-    codes = []
+    codes, policies = [], _Policies()
     for name in names:
         if name in records:
-            code, text = _admission(judged[name], reported.get(name), args.max_age)
+            record = records[name]
+            code, text = _admission(_judged_alone(name, record), reported.get(name), args.max_age)
+            policies.add(record)
         elif name in reported:
             code, text = (
                 ExitCode.NOT_JUDGED,
@@ -139,12 +196,19 @@ def verify(args: argparse.Namespace) -> int:
         else:
             code, text = (
                 ExitCode.NOT_JUDGED,
-                f"the report does not have this node (it has: {', '.join(sorted(reported))})",
+                f"the report does not have this node (it has: {listed(sorted(reported))})",
             )
         screen.show([clean(f"{name}: {text}")])
         codes.append(code)
-    screen.show(map(clean, _policy_lines([records[name] for name in known])))
+    screen.show(map(clean, policies.lines()))
     return max(codes, default=ExitCode.NOT_JUDGED)
+
+
+def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return judge_node(name, Record(parse_record(record)))
+    except (ValueError, RecursionError) as error:
+        raise SkewgateError(clean(error)) from error
 
 
 def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -176,15 +240,24 @@ def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_
     return ExitCode.ADMITTED, f"admitted at {node['judged_at']}"
 
 
-def _policy_lines(records: Iterable[Mapping[str, Any]]) -> list[str]:
+class _Policies:
     """Which checks the nodes' policies left out or made advisory: an admission says nothing about them."""
-    lines: dict[str, int] = {}
-    records = list(records)
-    for record in records:
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lines: Counter[str] = Counter()
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Count a node's policy."""
+        self._count += 1
         policy = Policy.from_json(record["policy"])
         left_out = [name for name in discover() if name not in (*policy.checks, "reachable")]
         for what, names in (("left out", left_out), ("advisory, and refused no node", policy.advisory_checks)):
             if names and policy.checks:
-                line = f"checks {what}: {', '.join(names)}"
-                lines[line] = lines.get(line, 0) + 1
-    return [line if count == len(records) else f"{line} ({count} of the nodes)" for line, count in lines.items()]
+                self._lines[f"checks {what}: {', '.join(names)}"] += 1
+
+    def lines(self) -> list[str]:
+        """A line for each choice of checks."""
+        return [
+            line if count == self._count else f"{line} ({count} of the nodes)" for line, count in self._lines.items()
+        ]

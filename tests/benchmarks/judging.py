@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, "collections")
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
@@ -51,7 +51,7 @@ def together_s(report: dict[str, Any], records: dict[str, Record]) -> float:
     def work() -> None:
         group_nodes(report["nodes"])
         judge_fleet(records)
-        render(report)
+        lines(report)
 
     return best_s(work)
 

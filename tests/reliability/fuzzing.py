@@ -16,11 +16,12 @@ from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record, read_json
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import record
+from tests.reports import text_of as shown_text
 from tests.unit.plugin_utils.checks.test_every_key import EXAMPLES
 
 AT = "2026-11-22T08:40:00Z"
@@ -238,7 +239,7 @@ def faults_of(some: list[Mutant]) -> list[str]:
     if {name: report["nodes"][name] for name in GOOD} != good_entries():
         faults.append("another node's entry changed")
     json.dumps(report, allow_nan=False)
-    if odd := {c for c in render(report) if not c.isprintable() and c != "\n"}:
+    if odd := {c for c in shown_text(report_text, report) if not c.isprintable() and c != "\n"}:
         faults.append(f"the report prints {odd!r}")
     for number, mutant in enumerate(some):
         found = faults_of_one(mutant, report["nodes"][f"bad{number}"], parse=number % 5 == 0)

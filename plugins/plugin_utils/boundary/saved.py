@@ -15,13 +15,15 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO
 
 from .forms import RECORD, misfit
 from .holder import FolderInUseError, Holder, hold, release
+from .stored import Check, OtherFormError, read_head, read_nodes
 from .times import read_time
 
 REPORT_FILE = "report.json"
@@ -32,6 +34,9 @@ EVIDENCE_SCHEMA = "skewgate/evidence-set/1"
 MAX_BYTES = 2 * 1024**3
 """No saved file is larger; the evidence of 10,000 nodes is a third of it."""
 
+MAX_WHOLE_BYTES = 32 * 1024**2
+"""The largest file that is read in another form than the one in which it was written: it is in memory as a whole then."""
+
 ROOM_BYTES = 1024**2
 """The room that a folder needs for the files of a few nodes."""
 
@@ -40,12 +45,19 @@ _PREPARED = ".skewgate-"
 removed by the next."""
 
 
+Writer = Callable[[TextIO], object]
+"""Writes the text of a file."""
+
+
 class SavedFileError(ValueError):
     """A saved file can't be used, or a folder can't be written: its path, what was found and what was expected."""
 
 
 def read_report(directory: Path) -> dict[str, Any]:
-    """The content of the folder's ``report.json``: verdicts under ``nodes``, each with its time; raises SavedFileError."""
+    """The content of the folder's ``report.json``: verdicts under ``nodes``, each with its time; raises SavedFileError.
+
+    Here as in ``read_evidence``, the nodes stay in the file, and are in memory one at a time.
+    """
     path = directory / REPORT_FILE
     if not path.exists() and (directory / EVIDENCE_FILE).exists():
         raise SavedFileError(
@@ -54,28 +66,24 @@ def read_report(directory: Path) -> dict[str, Any]:
     return _read(path, REPORT_SCHEMA, "judged_at")
 
 
-def read_evidence(path: Path) -> dict[str, Any]:
+def read_evidence(path: Path, see: Check = lambda _name, _record: None) -> dict[str, Any]:
     """The content of an evidence file: records of their form under ``nodes``, each with its time; raises SavedFileError.
 
-    What is in a record's ``evidence`` and ``policy`` is for others to judge.
+    What is in a record's ``evidence`` and ``policy`` is for others to judge. ``see`` is given each record as it is read, some
+    of them twice if the file has another form.
     """
-    content = _read(path, EVIDENCE_SCHEMA, "collected_at")
-    for name, record in content["nodes"].items():
+
+    def check(name: str, record: Any) -> None:
         if wrong := misfit(record, RECORD):
             raise SavedFileError(f"{path}: node {name!r}, {wrong}")
-    return content
+        see(name, record)
+
+    return _read(path, EVIDENCE_SCHEMA, "collected_at", check)
 
 
 def evidence_of(records: Mapping[str, Any], judged_at: str, run_id: str | None = None) -> dict[str, Any]:
     """The content of ``evidence.json`` for the nodes' records by name."""
-    return {"schema": EVIDENCE_SCHEMA, "run_id": run_id, "judged_at": judged_at, "nodes": dict(records)}
-
-
-def evidence_text(evidence: Mapping[str, Any]) -> str:
-    """``evidence.json`` as text: one node a line, so a large fleet's file can still be searched with grep."""
-    head = {key: value for key, value in evidence.items() if key != "nodes"}
-    nodes = ",\n".join(f"{json.dumps(name)}: {json.dumps(record)}" for name, record in evidence["nodes"].items())
-    return json.dumps(head)[:-1] + ',\n"nodes": {\n' + nodes + "\n}}\n"
+    return {"schema": EVIDENCE_SCHEMA, "run_id": run_id, "judged_at": judged_at, "nodes": records}
 
 
 def begin_folder(
@@ -97,27 +105,28 @@ def begin_folder(
         raise unwritable(directory, error) from error
 
 
-def replace_files(directory: Path, texts: Mapping[str, str], holder: Holder | None = None) -> list[Path]:
+def replace_files(directory: Path, files: Mapping[str, Writer], holder: Holder | None = None) -> list[Path]:
     """Write a report's files, each whole, and return their paths; everybody may read them. Raises OSError.
 
-    They are on disk before the old report goes, and ``report.json`` is the first to go and the last to come. If writing
-    fails, what was there stays. The ``holder``, by default this process, must have the folder, or nobody; after it it is free.
+    ``files`` has what writes each of them by its name. They are on disk before the old report goes, and ``report.json`` is the
+    first to go and the last to come. If writing fails, what was there stays. The ``holder``, by default this process, must have
+    the folder, or nobody; after it it is free.
     """
     holder = holder or Holder.of()
     with _alone(directory) as prepared:
         hold(directory, holder)
         try:
-            for name, text in texts.items():
-                _write(prepared / name, text)
+            for name, write in files.items():
+                _write(prepared / name, write)
             (directory / REPORT_FILE).unlink(missing_ok=True)
             _sync(directory)
-            for name in sorted(texts, key=lambda name: name == REPORT_FILE):
+            for name in sorted(files, key=lambda name: name == REPORT_FILE):
                 if name == REPORT_FILE:
                     _sync(directory)
                 (prepared / name).replace(directory / name)
         finally:
             release(directory, holder)
-    return [directory / name for name in texts]
+    return [directory / name for name in files]
 
 
 def end_folder(directory: Path, holder: Holder) -> None:
@@ -160,9 +169,9 @@ def _alone(directory: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, write: Writer) -> None:
     with path.open("w", encoding="utf-8") as file:
-        file.write(text)
+        write(file)
         file.flush()
         os.fsync(file.fileno())
     path.chmod(0o644)
@@ -170,7 +179,7 @@ def _write(path: Path, text: str) -> None:
 
 def _prove_room(path: Path, room_bytes: int) -> None:
     """Raises OSError if so much can't be written; most of it is only reserved, which takes no time."""
-    _write(path, " " * min(room_bytes, 64 * 1024))
+    _write(path, lambda file: file.write(" " * min(room_bytes, 64 * 1024)))
     with path.open("r+b") as file:
         try:
             os.posix_fallocate(file.fileno(), 0, room_bytes)
@@ -192,34 +201,80 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def _read(path: Path, schema: str, time_key: str) -> dict[str, Any]:
-    try:
-        content: Any = json.loads(_text(path), parse_constant=_finite, parse_float=_finite)
-    except OSError as error:
-        raise SavedFileError(f"can't read {path}: {error.strerror}; expected what `skewgate check` wrote") from error
-    except (ValueError, RecursionError) as error:
-        raise SavedFileError(f"{path} is not JSON: {error}") from error
-    found = content.get("schema") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or found != schema or not isinstance(content.get("nodes"), dict):
-        raise SavedFileError(f"{path}: expected schema {schema!r} with nodes, found schema {found!r}")
-    for name, node in content["nodes"].items():
+def _read(path: Path, schema: str, time_key: str, check: Check = lambda _name, _node: None) -> dict[str, Any]:
+    """The content of a file, each node of which has its time and passes the ``check``."""
+
+    def check_node(name: str, node: Any) -> None:
         try:
             read_time(node.get(time_key) if isinstance(node, dict) else None)
         except ValueError as error:
             raise SavedFileError(f"{path}: node {name!r}, {time_key}: {error}") from error
+        check(name, node)
+
+    try:
+        file = _opened(path)
+        try:
+            content: dict[str, Any] = read_head(file, _DECODER)
+            _check_schema(path, schema, content, has_nodes=True)
+            content["nodes"] = read_nodes(file, check_node, _DECODER)
+        except OtherFormError as other:
+            content = _whole(path, file, other)
+            _check_schema(path, schema, content, has_nodes=isinstance(content.get("nodes"), dict))
+            for name, node in content["nodes"].items():
+                check_node(name, node)
+    except OSError as error:
+        raise SavedFileError(f"can't read {path}: {error.strerror}; expected what `skewgate check` wrote") from error
     return content
 
 
-def _text(path: Path) -> str:
-    """The text of a file of ours. What is no file (a pipe, a terminal) is not waited for, and what is too large not read."""
+def _check_schema(path: Path, schema: str, content: Mapping[str, Any], *, has_nodes: bool) -> None:
+    found = content.get("schema")
+    if found != schema or not has_nodes:
+        raise SavedFileError(f"{path}: expected schema {schema!r} with nodes, found schema {found!r}")
+
+
+def _whole(path: Path, file: IO[bytes], other: OtherFormError) -> dict[str, Any]:
+    """The content of a file that a tool or a hand has given another form, all of it in memory; empty if it is no object."""
+    with file:
+        size = file.seek(0, os.SEEK_END)
+        if size > MAX_WHOLE_BYTES:
+            raise SavedFileError(
+                f"{path} is not as skewgate wrote it ({other}). In another form at most {MAX_WHOLE_BYTES} bytes are read, and it "
+                f"has {size}: take the file that the run wrote"
+            )
+        file.seek(0)
+        doubled: dict[int, tuple[str, dict[str, Any]]] = {}
+
+        def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            found = dict(pairs)
+            if len(found) < len(pairs):
+                names = Counter(name for name, _value in pairs)
+                doubled[id(found)] = next(name for name, count in names.items() if count > 1), found
+            return found
+
+        try:
+            content = json.loads(file.read().decode(), object_pairs_hook=as_object, **_NUMBERS)
+        except (ValueError, RecursionError) as error:
+            raise SavedFileError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        return {}
+    for each in (content, content.get("nodes")):
+        if id(each) in doubled:  # readers of JSON differ in which of them counts
+            raise SavedFileError(f"{path}: {doubled[id(each)][0]!r} is there twice; take the file that the run wrote")
+    return content
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file of ours. What is no file (a pipe, a terminal) is not waited for, and what is too large not read."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    with os.fdopen(handle, encoding="utf-8") as file:
-        about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "it is not a file")
-        if about.st_size > MAX_BYTES:
-            raise OSError(errno.EFBIG, f"it has {about.st_size} bytes, and no file of ours has more than {MAX_BYTES}")
-        return file.read()
+    file = os.fdopen(handle, "rb")
+    about = os.fstat(handle)
+    if stat.S_ISREG(about.st_mode) and about.st_size <= MAX_BYTES:
+        return file
+    file.close()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    raise OSError(errno.EFBIG, f"it has {about.st_size} bytes, and no file of ours has more than {MAX_BYTES}")
 
 
 def _finite(text: str) -> float:
@@ -228,3 +283,7 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"it has the number {text}")
     return number
+
+
+_NUMBERS: dict[str, Any] = {"parse_constant": _finite, "parse_float": _finite}
+_DECODER = json.JSONDecoder(**_NUMBERS)

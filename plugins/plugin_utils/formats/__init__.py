@@ -1,4 +1,4 @@
-"""The formats of a report, one file each. A format is a name, a file's name, and a function from a report to text.
+"""The formats of a report, one file each. A format is a name, a file's name, and a function that writes a report.
 
 A format knows the report alone: a saved ``report.json`` is enough. A new file here is a new format.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TextIO, cast
 
 from ..boundary.holder import Holder
-from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, begin_folder, evidence_text, replace_files
+from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, Writer, begin_folder, replace_files
+from ..boundary.stored import write_nodes
 
 
 class Format(Protocol):
@@ -22,8 +23,8 @@ class Format(Protocol):
     NAME: str
     FILE: str
 
-    def render(self, report: Mapping[str, Any]) -> str:
-        """The report (the content of ``report.json``) as this format's text; pure."""
+    def write(self, report: Mapping[str, Any], file: TextIO) -> None:
+        """Write the report (the content of ``report.json``) piece by piece: its nodes may be more than fit into memory."""
 
 
 @cache
@@ -51,6 +52,6 @@ def write(
 
     Raises OSError if the directory can't be written, or another run has it.
     """
-    texts = {EVIDENCE_FILE: evidence_text(evidence)}
-    texts |= {each.FILE: each.render(report) for each in discover().values()}
-    return replace_files(directory, texts, holder)
+    files: dict[str, Writer] = {EVIDENCE_FILE: partial(write_nodes, evidence)}
+    files |= {each.FILE: partial(each.write, report) for each in discover().values()}
+    return replace_files(directory, files, holder)

@@ -1,17 +1,15 @@
-"""``report.json``: verdicts and findings for programs, schema ``skewgate/report/1`` (docs/reference/report.schema.json)."""
+"""``report.json``: verdicts and findings for programs, schema ``skewgate/report/1`` (docs/reference/report.schema.json).
+
+What is said of all nodes comes first, then a line for each node; ``jq . report.json`` shows it to people.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 from ..boundary.saved import REPORT_FILE
+from ..boundary.stored import write_nodes
+
+__all__ = ["FILE", "NAME", "write"]
 
 NAME = "json"
 FILE = REPORT_FILE
-
-
-def render(report: Mapping[str, Any]) -> str:
-    """The same content, indented for people who look into the file."""
-    return json.dumps(report, indent=2) + "\n"
+write = write_nodes

@@ -1,20 +1,22 @@
 """``report.txt``: the report for people, as ``skewgate check`` and the playbooks show it.
 
-Plain lines without colours, the same on a terminal, in a log and in a pipe. Control characters of whatever came from a node are
+Plain lines without colours, the same on a terminal, in a log and in a pipe. The file has all of them; what is shown of many nodes
+is one page, with the causes that refuse the most. Control characters of whatever came from a node are
 written as escapes. Addresses and commands stay whole, to be copied: only they may make a line longer than the width.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..clock.skew import is_off
 from ..model.wording import clean, difference_text, listed, range_text, skew_text, wrapped
-from ..verdict.report import group_findings, refusing_findings, remediation_lines, skew_range
+from ..verdict.report import GroupText, refusing_findings, remediation_message, wider
 
 NAME = "text"
 FILE = "report.txt"
@@ -27,22 +29,75 @@ _WIDEST = (0.28, 0.1, 0.28)
 """The most of the width for each column before the last one, which gets what is left."""
 _LEAST = 10
 
+MOST_GROUPS = 10
+"""So many groups of refused nodes have a row on a page."""
+
+GROUPS_LINES = 40
+"""So many lines of a page say what refuses them."""
+
+FLEET_LINES = 20
+"""So many lines of a page say what all nodes tell together."""
+
+REASON_LINES = 3
+"""So many lines of a page are in one reason of the table."""
+
 Node = Mapping[str, Any]
 Report = Mapping[str, Any]
 
 
-def render(report: Report) -> str:
+def write(report: Report, file: TextIO) -> None:
     """All that people read of a report, at most 100 columns wide."""
-    return "\n".join(lines(report)) + "\n"
+    file.writelines(f"{line}\n" for line in _lines(report, WIDTH, _Page()))
 
 
 def lines(report: Report, files: Sequence[Path] = (), width: int = WIDTH) -> list[str]:
-    """The nodes, what refuses them, what all tell together, the outcome; then which ``files`` of one folder were written."""
-    found = [*_table(report, width), *_refusals(report, width), *_fleet(report, width), *_settings(report, width)]
-    found += ["", *_outcome(report, width)]
+    """The nodes, what refuses them, what all tell together, the outcome; then which ``files`` of one folder were written.
+
+    Of more than a few nodes it is what fits on one page.
+    """
+    where = str(files[0].parent / FILE) if files else "`skewgate report --output FILE.txt` writes them"
+    page = _Page(where) if len(report["nodes"]) > FOLDED_FROM else _Page()
+    found = [*_lines(report, width, page)]
     if files:
         found.append(files_line(files))
     return found
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What there is room for; without ``where``, the place that has the rest, for everything."""
+
+    where: str = ""
+
+    def groups(self, report: Report) -> list[Mapping[str, Any]]:
+        """Those that have a row; the largest come first."""
+        groups: list[Mapping[str, Any]] = report["groups"]
+        return groups[:MOST_GROUPS] if self.where else groups
+
+    def reason(self, folded: list[str]) -> list[str]:
+        """The lines of a reason in the table."""
+        return [*folded[: REASON_LINES - 1], "..."] if self.where and len(folded) > REASON_LINES else folded
+
+    def fitting(self, parts: Iterable[list[str]], most: int) -> Iterator[list[str]]:
+        """The first parts, as long as they have no more lines than this together; of the very first at least its beginning."""
+        for number, part in enumerate(parts):
+            if self.where and len(part) > most:
+                if number == 0:
+                    yield [*part[:most], f"  ... All of it: {self.where}"]
+                return
+            most -= len(part)
+            yield part
+
+
+def _lines(report: Report, width: int, page: _Page) -> Iterator[str]:
+    nodes = _Nodes(report)
+    groups = [_Group(report, group) for group in page.groups(report)]
+    yield from _table([*nodes.rows(), *(group.row() for group in groups)], width, page)
+    yield from _refusals(report, groups, width, page)
+    yield from _fleet(report, width, page)
+    yield from _settings(report, width)
+    yield ""
+    yield from nodes.outcome(width)
 
 
 def files_line(files: Sequence[Path]) -> str:
@@ -79,7 +134,8 @@ def refusal(node: Node) -> str:
     """On one line, why a node is refused, what stopped its remediation, and what to do next."""
     found = refusing_findings(node)
     reasons = "; ".join(f"{f['check']}: {f['summary']}" for f in found)
-    remediation = "".join(f" Remediation: {line}" for line in remediation_lines([node]))
+    stopped = remediation_message(node)
+    remediation = f" Remediation: {stopped}" if stopped else ""
     return clean(f"Refused. {reasons}.{remediation} Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}")
 
 
@@ -101,18 +157,116 @@ def _and_more(findings: Sequence[object]) -> str:
     return f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
 
 
+# What is kept of the nodes, which are read one by one
+
+Row = tuple[list[str], int, str, str, str]
+"""The names, how many of them are shown, the verdict, the skew, the reason."""
+
+
+class _Nodes:
+    """The names of all nodes by verdict, and a row for the admitted ones."""
+
+    def __init__(self, report: Report) -> None:
+        self._named: dict[str, list[str]] = {"admitted": [], "refused": [], "not judged": []}
+        self._few: list[Row] = []
+        self._fixed = 0
+        self._skew_s: Interval | None = None
+        for name, node in report["nodes"].items():
+            verdict = verdict_text(node)
+            self._named[verdict].append(name)
+            if node["verdict"] == "admit":
+                self._admitted(name, node)
+
+    def _admitted(self, name: str, node: Node) -> None:
+        why = reason(node)
+        self._fixed += why != ""
+        self._skew_s = wider(self._skew_s, node)
+        if len(self._few) < FOLDED_FROM:
+            self._few.append(([name], 1, verdict_text(node), skew_of(node), why))
+
+    def rows(self) -> list[Row]:
+        """A row for each admitted node; many share one."""
+        admitted = sorted(self._named["admitted"])
+        if len(admitted) <= FOLDED_FROM:
+            return self._few
+        fixed = f"{self._fixed} of them fixed" if self._fixed else ""
+        # Nothing else names them, so more of them are named here.
+        return [(admitted, 10, "admitted", _range(self._skew_s), fixed)]
+
+    def outcome(self, width: int) -> list[str]:
+        """The whole run in one sentence."""
+        total = sum(map(len, self._named.values()))
+        parts = [f"{len(self._named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
+        for verdict in ("refused", "not judged"):
+            if names := sorted(self._named[verdict]):
+                parts.append(f"{verdict}: {listed(names)}")
+        return _wrapped(width, "", "; ".join(parts) + ".")
+
+
+class _Group:
+    """What is shown of the nodes of a group."""
+
+    def __init__(self, report: Report, group: Mapping[str, Any]) -> None:
+        nodes, example = report["nodes"], report["nodes"][group["example"]]
+        self.names: list[str] = group["nodes"]
+        self.verdict = verdict_text(example)
+        self.skipped = _skipped_beside(example)
+        self.text = GroupText(group["example"], example)
+        reasons: set[str] = set()
+        for name in self.names:
+            node = nodes[name]
+            self.text.add(node)
+            if len(reasons) < 2:
+                reasons.add(reason(node))
+        self._why = reasons.pop() if len(reasons) == 1 else self._cause()
+
+    def _cause(self) -> str:
+        """Why its nodes are refused, in a few words: where each says something else, the cause that they share."""
+        findings = _failures_first(self.text.findings())
+        return clean(f"{findings[0]['check']}: {findings[0]['cause'] or findings[0]['state']}") + _and_more(findings)
+
+    def row(self) -> Row:
+        """Its row of the table."""
+        one = len(self.names) == 1 and self.text.skew_s
+        return self.names, 3, self.verdict, skew_text(one) if one else _range(self.text.skew_s), self._why
+
+    def lines(self, width: int) -> list[str]:
+        """What refuses its nodes: what was seen, why it matters, what to do."""
+        found = [""]
+        if len(self.names) == 1:
+            found += [f"{clean(self.names[0])}: {self.verdict}"]
+        else:
+            found += _wrapped(width, f"{len(self.names)} nodes {self.verdict}: ", listed(self.names))
+            found += [f"  skew: {_range(self.text.skew_s)}"]
+        for line in self.text.remediation_lines():
+            found += _wrapped(width, "  remediation: ", line)
+        for finding in _failures_first(self.text.findings()):
+            found += [f"  {clean(finding['check'])}: {finding['state']}", *_advice(width, finding)]
+        if self.skipped:
+            found += _wrapped(width, "  skipped for that reason: ", ", ".join(self.skipped))
+        return found
+
+
+def _range(skew_s: Interval | None) -> str:
+    return range_text(skew_s) if skew_s else "unknown"
+
+
 # The table
 
 
-def _table(report: Report, width: int) -> Iterator[str]:
-    """A row for each node or group of refused nodes: verdict, skew with its bound, reason."""
-    rows = [_HEADER, *_rows(report)]
-    columns = zip(*rows, strict=True)
+def _table(rows: list[Row], width: int, page: _Page) -> Iterator[str]:
+    """A row for each node or group of nodes, in the order of the names: verdict, skew with its bound, reason."""
+    texts = [_HEADER]
+    for names, shown, verdict, skew, why in sorted(rows):
+        who = names[0] if len(names) == 1 else f"{len(names)} nodes: {listed(names, shown)}"
+        texts.append((who, verdict, skew, why))
+    columns = zip(*texts, strict=True)
     most = [max(_LEAST, round(share * width)) for share in _WIDEST]
     widths = [min(widest, max(map(len, column))) for widest, column in zip(most, columns, strict=False)]
     widths.append(max(_LEAST, width - sum(widths) - 2 * len(widths)))
-    for row in rows:
+    for row in texts:
         cells = [_folded(text, most) for text, most in zip(row, widths, strict=True)]
+        cells[-1] = page.reason(cells[-1])
         for number in range(max(map(len, cells))):
             parts = [cell[number] if number < len(cell) else "" for cell in cells]
             yield "  ".join(map(str.ljust, parts, widths)).rstrip()
@@ -122,61 +276,21 @@ def _folded(text: str, width: int) -> list[str]:
     return textwrap.wrap(clean(text), width, break_on_hyphens=False)
 
 
-def _rows(report: Report) -> list[tuple[str, str, str, str]]:
-    """In the order of the names; many admitted nodes share a row, as do the nodes of a group."""
-    nodes = report["nodes"]
-    admitted = sorted(name for name, node in nodes.items() if node["verdict"] == "admit")
-    # Nothing else names the admitted ones, so more of them are named here.
-    if len(admitted) > FOLDED_FROM:
-        fixed = sum(reason(nodes[name]) != "" for name in admitted)
-        found = [(admitted, 10, f"{fixed} of them fixed" if fixed else "")]
-    else:
-        found = [([name], 1, reason(nodes[name])) for name in admitted]
-    found += [(group["nodes"], 3, _group_reason(report, group)) for group in report["groups"]]
-    return [_row([nodes[name] for name in names], names, most, why) for names, most, why in sorted(found)]
-
-
-def _row(nodes: Sequence[Node], names: Sequence[str], most: int, why: str) -> tuple[str, str, str, str]:
-    if len(nodes) == 1:
-        return names[0], verdict_text(nodes[0]), skew_of(nodes[0]), why
-    return f"{len(names)} nodes: {listed(names, most)}", verdict_text(nodes[0]), _range_of(nodes), why
-
-
-def _range_of(nodes: Sequence[Node]) -> str:
-    skews_s = skew_range(nodes)
-    return range_text(skews_s) if skews_s else "unknown"
-
-
-def _group_reason(report: Report, group: Mapping[str, Any]) -> str:
-    """Why the nodes of a group are refused, in a few words: what each of them says, or else the cause that they share."""
-    reasons = {reason(report["nodes"][name]) for name in group["nodes"]}
-    if len(reasons) == 1:
-        return reasons.pop()
-    findings = _failures_first(refusing_findings(report["nodes"][group["example"]]))
-    return clean(f"{findings[0]['check']}: {findings[0]['cause'] or findings[0]['state']}") + _and_more(findings)
-
-
 # What refuses nodes
 
 
-def _refusals(report: Report, width: int) -> Iterator[str]:
-    """For each group of refused nodes, what refuses them: what was seen, why it matters, what to do."""
-    for group in report["groups"]:
-        names = group["nodes"]
-        nodes = [report["nodes"][name] for name in names]
+def _refusals(report: Report, groups: Sequence[_Group], width: int, page: _Page) -> Iterator[str]:
+    """For each group of refused nodes, what refuses them; then how many more there are."""
+    shown = 0
+    for part in page.fitting((group.lines(width) for group in groups), GROUPS_LINES):
+        yield from part
+        shown += 1
+    if others := report["groups"][shown:]:
+        count = sum(len(group["nodes"]) for group in others)
+        nodes = f"{count} more node{'s' if count > 1 else ''}"
+        causes = f"{len(others)} other cause{'s' if len(others) > 1 else ''}"
         yield ""
-        if len(names) == 1:
-            yield f"{clean(names[0])}: {verdict_text(nodes[0])}"
-        else:
-            yield from _wrapped(width, f"{len(names)} nodes {verdict_text(nodes[0])}: ", listed(names))
-            yield f"  skew: {_range_of(nodes)}"
-        for line in remediation_lines(nodes):
-            yield from _wrapped(width, "  remediation: ", line)
-        for finding in _failures_first(group_findings(report, group)):
-            yield f"  {clean(finding['check'])}: {finding['state']}"
-            yield from _advice(width, finding)
-        if skipped := _skipped_beside(report["nodes"][group["example"]]):
-            yield from _wrapped(width, "  skipped for that reason: ", ", ".join(skipped))
+        yield from _wrapped(width, "", f"{nodes} refused, for {causes}: {page.where}")
 
 
 def _skipped_beside(node: Node) -> list[str]:
@@ -197,7 +311,7 @@ def _wrapped(width: int, label: str, text: str) -> list[str]:
 # All nodes together
 
 
-def _fleet(report: Report, width: int) -> Iterator[str]:
+def _fleet(report: Report, width: int, page: _Page) -> Iterator[str]:
     """What all nodes tell together; nothing if that is nothing."""
     measured, findings = _measured(report["fleet"]), report["fleet"]["findings"]
     if not (measured or findings):
@@ -206,9 +320,13 @@ def _fleet(report: Report, width: int) -> Iterator[str]:
     yield "All nodes together:"
     for line in measured:
         yield from _wrapped(width, "  ", line)
-    for finding in findings:
-        yield f"  {clean(finding['id'])}"
-        yield from _advice(width, finding)
+    parts = ([f"  {clean(finding['id'])}", *_advice(width, finding)] for finding in findings)
+    shown = 0
+    for part in page.fitting(parts, FLEET_LINES):
+        yield from part
+        shown += 1
+    if others := findings[shown:]:
+        yield from _wrapped(width, "  ", f"{len(others)} more: {page.where}")
 
 
 def _measured(fleet: Mapping[str, Any]) -> list[str]:
@@ -237,14 +355,3 @@ def _settings(report: Report, width: int) -> Iterator[str]:
         parts = [f"{', '.join(names)} ({source})" for source, names in sorted(names_by_source.items())]
         yield ""
         yield from _wrapped(width, "Settings: ", f"{'; '.join(parts)}; the others have their defaults.")
-
-
-def _outcome(report: Report, width: int) -> list[str]:
-    """The whole run in one sentence."""
-    named: dict[str, list[str]] = {"admitted": [], "refused": [], "not judged": []}
-    for name, node in sorted(report["nodes"].items()):
-        named[verdict_text(node)].append(name)
-    total = len(report["nodes"])
-    parts = [f"{len(named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
-    parts += [f"{verdict}: {listed(named[verdict])}" for verdict in ("refused", "not judged") if named[verdict]]
-    return _wrapped(width, "", "; ".join(parts) + ".")

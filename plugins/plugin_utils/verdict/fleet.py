@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..chrony.sources import host_key
-from ..clock.controller import ControllerClock, measured_of
+from ..clock.controller import measured_of
 from ..clock.interval import Interval, agree
-from ..clock.skew import SkewEstimate, as_json, is_off
+from ..clock.skew import as_json, is_off
 from ..daemons.common.asking import synchronisation
 from ..daemons.common.synchronisation import Peer
 from ..model import api_clock as of_api
@@ -43,25 +45,73 @@ class FleetFinding:
 
 def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
     """``report.json``'s ``fleet``, from all nodes' records by name."""
-    estimates = {name: record.skew for name, record in records.items()}
-    skews = {name: estimate.skew_s for name, estimate in estimates.items() if estimate.skew_s is not None}
-    controller_s = _controller_skew(estimates)
-    peers = {name: _peers(record) for name, record in records.items()}
-    measured = _measured(records)
-    findings = [
-        *_off_together(skews, controller_s),
-        *_controller_off(controller_s, list(skews), measured),
-        *_controller_unknown(measured),
-        *_apis_off(estimates),
-        *_bad_servers(records, peers),
-        *_members_as_servers(records, peers),
-    ]
-    return {
-        "spread_s": spread(skews),
-        "controller_skew_s": as_json(controller_s),
-        "controller_measured_s": as_json(_latest(measured)),
-        "findings": [{**asdict(finding), "nodes": list(finding.nodes)} for finding in findings],
-    }
+    fleet = Fleet()
+    for name, record in records.items():
+        fleet.add(name, record)
+    return fleet.judged()
+
+
+MOST_SERVERS = 100
+"""So many servers of a node count; one that names more wants something else than the time."""
+
+
+class Measured(NamedTuple):
+    """What the controller had measured of its own clock when it signed for a node, at ``signed_ns`` of that clock."""
+
+    signed_ns: float
+    skew_s: Interval | None
+    unknown_because: str
+
+
+class Fleet:
+    """What counts of each node for all of them together. The records come one by one, and are not kept."""
+
+    def __init__(self) -> None:
+        """No node yet."""
+        self.skews: dict[str, Interval] = {}
+        self.controller_skews: dict[str, Interval] = {}
+        self.measured: dict[str, Measured] = {}
+        self.apis_ahead: dict[str, dict[str, Interval]] = defaultdict(dict)
+        self.servers = _Servers()
+        self.members = _Members()
+
+    def add(self, name: str, record: Record) -> None:
+        """Take what counts of a node's record."""
+        estimate = record.skew
+        if estimate.skew_s is not None:
+            self.skews[name] = estimate.skew_s
+            # One whose own skew is unknown can't tell the controller's: its only reference may be what is wrong.
+            if estimate.controller_skew_s is not None:
+                self.controller_skews[name] = estimate.controller_skew_s
+        for url in estimate.contradicted_apis:
+            if (ahead_s := estimate.api_ahead_s(url)) is not None and is_off(ahead_s):
+                self.apis_ahead[url][name] = ahead_s
+        with contextlib.suppress(Exception):
+            if clock := measured_of(record.data["controller"]):
+                signed_ns = float(record.data["controller"]["before_ns"])
+                self.measured[name] = Measured(signed_ns, clock.skew_s, sys.intern(clock.unknown_because))
+        asked, peers = _asked(record), _peers(record)
+        self.servers.add(name, {**_by_daemon(asked, peers), **_by_exchange(record)})
+        self.members.add(name, record, asked, peers)
+
+    def judged(self) -> dict[str, Any]:
+        """``report.json``'s ``fleet``."""
+        controller_s = _controller_skew(self.controller_skews)
+        measured = dict(sorted(self.measured.items(), key=lambda each: each[1].signed_ns))  # the latest comes last
+        findings = [
+            *_off_together(self.skews, controller_s),
+            *_controller_off(controller_s, list(self.skews), measured),
+            *_controller_unknown(measured),
+            *_apis_off(self.apis_ahead),
+            *self.servers.findings(),
+            *self.members.findings(),
+        ]
+        return {
+            "spread_s": spread(self.skews),
+            "controller_skew_s": as_json(controller_s),
+            "controller_measured_s": as_json(_latest(measured)),
+            "findings": [{**asdict(finding), "nodes": list(finding.nodes)} for finding in findings],
+        }
 
 
 def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
@@ -88,16 +138,8 @@ def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
     }
 
 
-def _controller_skew(estimates: Mapping[str, SkewEstimate]) -> Interval | None:
-    """Controller minus true time, on which most nodes agree; ``None`` where they don't, or where none can tell.
-
-    A node whose own skew is unknown can't tell: its only reference may be what is wrong.
-    """
-    readings = {
-        name: estimate.controller_skew_s
-        for name, estimate in estimates.items()
-        if estimate.skew_s is not None and estimate.controller_skew_s is not None
-    }
+def _controller_skew(readings: Mapping[str, Interval]) -> Interval | None:
+    """Controller minus true time, on which most nodes agree; ``None`` where they don't, or where none can tell."""
     try:
         return agree(readings).interval
     except ValueError:
@@ -138,7 +180,7 @@ def _around(intervals: Collection[Interval]) -> Interval:
 
 
 def _controller_off(
-    by_nodes_s: Interval | None, nodes: Sequence[str], measured: dict[str, ControllerClock]
+    by_nodes_s: Interval | None, nodes: Sequence[str], measured: Mapping[str, Measured]
 ) -> Iterator[FleetFinding]:
     """By the nodes' references; by the controller's own measurement where the nodes can't tell."""
     off_s, by = (
@@ -157,14 +199,9 @@ def _controller_off(
     )
 
 
-def _apis_off(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
+def _apis_off(ahead_s: Mapping[str, Mapping[str, Interval]]) -> Iterator[FleetFinding]:
     """APIs whose own clock the references of several nodes contradict, each once for all of them."""
-    seen: dict[str, dict[str, Interval]] = defaultdict(dict)
-    for node, estimate in estimates.items():
-        for url in estimate.contradicted_apis:
-            if (ahead_s := estimate.api_ahead_s(url)) is not None and is_off(ahead_s):
-                seen[url][node] = ahead_s
-    for url, by_node in seen.items():
+    for url, by_node in ahead_s.items():
         if len(by_node) < 2:
             continue
         off_s = _around(by_node.values())
@@ -177,22 +214,12 @@ def _apis_off(estimates: Mapping[str, SkewEstimate]) -> Iterator[FleetFinding]:
         )
 
 
-def _measured(records: Mapping[str, Record]) -> dict[str, ControllerClock]:
-    """By node, what the controller had measured of its own clock when it signed for that node; the latest comes last."""
-    found: dict[str, tuple[float, ControllerClock]] = {}
-    for name, record in records.items():
-        with contextlib.suppress(Exception):
-            if clock := measured_of(record.data["controller"]):
-                found[name] = (float(record.data["controller"]["before_ns"]), clock)
-    return {name: clock for name, (_order, clock) in sorted(found.items(), key=lambda each: each[1][0])}
-
-
-def _latest(measured: dict[str, ControllerClock]) -> Interval | None:
+def _latest(measured: Mapping[str, Measured]) -> Interval | None:
     """What the controller measured of its clock last."""
-    return next((clock.skew_s for clock in reversed(measured.values()) if clock.skew_s), None)
+    return next((clock.skew_s for clock in reversed([*measured.values()]) if clock.skew_s), None)
 
 
-def _controller_unknown(measured: Mapping[str, ControllerClock]) -> Iterator[FleetFinding]:
+def _controller_unknown(measured: Mapping[str, Measured]) -> Iterator[FleetFinding]:
     """A controller that could not check its own clock, once for all nodes with the same reason."""
     nodes: dict[str, list[str]] = defaultdict(list)
     for name, clock in measured.items():
@@ -219,37 +246,49 @@ class ServerFault(StrEnum):
 Answers = dict[str, tuple[ServerFault | None, str]]
 """A node's servers by name, with what is wrong with each, if anything, and by what sign."""
 
+Asked = Mapping[str, Sequence[str]]
+"""The servers that a node was compared with, and their addresses."""
+
 _GOT = {ServerFault.NO_TIME: "no usable time", ServerFault.WRONG_TIME: "a wrong time"}
 
 
-def _bad_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
-    """NTP servers that are of no use to two nodes or more; servers with the same fault on the same nodes are told together."""
-    asked: dict[str, int] = defaultdict(int)
-    faults: dict[tuple[ServerFault, str], dict[str, str]] = defaultdict(dict)
-    for node, record in records.items():
-        for server, (fault, reason) in {**_by_daemon(record, peers[node]), **_by_exchange(record)}.items():
-            asked[server] += 1
+class _Servers:
+    """Which NTP servers the nodes asked, and which of these were of no use to whom."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, int] = defaultdict(int)
+        self._nodes: dict[tuple[ServerFault, str], list[str]] = defaultdict(list)
+        self._reasons: dict[tuple[ServerFault, str], set[str]] = defaultdict(set)
+
+    def add(self, node: str, answers: Answers) -> None:
+        """Count what the servers were to a node."""
+        for server, (fault, reason) in islice(answers.items(), MOST_SERVERS):
+            self._asked[server] += 1
             if fault:
-                faults[fault, server][node] = reason
-    together: dict[tuple[ServerFault, tuple[str, ...], int], list[str]] = defaultdict(list)
-    for (fault, server), nodes in faults.items():
-        if len(nodes) > 1:
-            together[fault, tuple(nodes), asked[server]].append(server)
-    for (fault, names, number), servers in together.items():
-        reasons = sorted({faults[fault, server][node] for server in servers for node in names})
-        everywhere = len(names) == number
-        whom = (
-            f"all {number} nodes that asked"
-            if everywhere
-            else f"{len(names)} of {number} nodes that asked ({listed(names)})"
-        )
-        yield FleetFinding(
-            "ntp_server_shared",
-            f"{whom} got {_GOT[fault]} from {listed(servers)}: {listed(reasons, most=3)}",
-            "A node with fewer than three good servers can't outvote a wrong one, and one without any drifts.",
-            _SERVER_REMEDY[fault][everywhere],
-            names,
-        )
+                self._nodes[fault, server].append(node)
+                self._reasons[fault, server].add(reason)
+
+    def findings(self) -> Iterator[FleetFinding]:
+        """Servers that are of no use to two nodes or more; those with the same fault on the same nodes are told together."""
+        together: dict[tuple[ServerFault, tuple[str, ...], int], list[str]] = defaultdict(list)
+        for (fault, server), nodes in self._nodes.items():
+            if len(nodes) > 1:
+                together[fault, tuple(nodes), self._asked[server]].append(server)
+        for (fault, names, number), servers in together.items():
+            reasons = sorted(set[str]().union(*(self._reasons[fault, server] for server in servers)))
+            everywhere = len(names) == number
+            whom = (
+                f"all {number} nodes that asked"
+                if everywhere
+                else f"{len(names)} of {number} nodes that asked ({listed(names)})"
+            )
+            yield FleetFinding(
+                "ntp_server_shared",
+                f"{whom} got {_GOT[fault]} from {listed(servers)}: {listed(reasons, most=3)}",
+                "A node with fewer than three good servers can't outvote a wrong one, and one without any drifts.",
+                _SERVER_REMEDY[fault][everywhere],
+                names,
+            )
 
 
 def _by_exchange(record: Record) -> Answers:
@@ -267,11 +306,9 @@ def _by_exchange(record: Record) -> Answers:
     return found
 
 
-def _by_daemon(record: Record, peers: Sequence[Peer]) -> Answers:
+def _by_daemon(asked: Asked, peers: Sequence[Peer]) -> Answers:
     """By what the node's time daemon says of its sources, under the names that ``gate_ntp_servers`` has for their addresses."""
-    names = {
-        host_key(address): server for server, addresses in _asked(record).items() for address in (server, *addresses)
-    }
+    names = {host_key(address): server for server, addresses in asked.items() for address in (server, *addresses)}
     found: Answers = {}
     for peer in peers:
         fault: tuple[ServerFault | None, str] = (None, "")
@@ -300,33 +337,40 @@ _SERVER_REMEDY = {
 """By the fault: if some nodes have it, and if all that asked have it. That tells a server's fault from the network's."""
 
 
-def _members_as_servers(records: Mapping[str, Record], peers: Mapping[str, Sequence[Peer]]) -> Iterator[FleetFinding]:
-    """Nodes that other nodes take their time from or are compared with, where the records tell the nodes' addresses."""
-    members = {
-        host_key(address): name
-        for name, record in records.items()
-        for address in (name, record.data.get("address"))
-        if isinstance(address, str)
-    }
-    serving: set[str] = set()
-    served: list[str] = []
-    for name, record in records.items():
-        asked = _asked(record)
-        servers = {*asked, *(address for addresses in asked.values() for address in addresses)}
-        daemons = (text for peer in peers[name] for text in (peer.name, peer.address))
-        every = {host_key(server) for server in servers.union(daemons)}
-        if found := {members[server] for server in every & members.keys()}:
-            serving |= found
-            served.append(name)
-    if served:
-        yield FleetFinding(
-            "fleet_members_as_servers",
-            f"{listed(sorted(serving))} of this fleet {'is a source' if len(serving) == 1 else 'are sources'} of time for "
-            f"{len(served)} of its nodes",
-            "A node that is compared with another of the fleet is compared with what is to be judged: off together, they agree.",
-            "Name NTP servers outside the fleet in gate_ntp_servers, and let these nodes follow them too.",
-            tuple(served),
-        )
+class _Members:
+    """The nodes' addresses, and those that they take their time from or are compared with."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._following: dict[frozenset[str], list[str]] = defaultdict(list)
+
+    def add(self, node: str, record: Record, asked: Asked, peers: Sequence[Peer]) -> None:
+        """Note a node's addresses, where its record tells them, and what it follows; most nodes follow the same."""
+        for address in (node, record.data.get("address")):
+            if isinstance(address, str):
+                self._names[host_key(address)] = node
+        servers = (text for server, addresses in asked.items() for text in (server, *addresses))
+        daemons = (text for peer in peers for text in (peer.name, peer.address))
+        self._following[frozenset(map(host_key, islice(chain(servers, daemons), MOST_SERVERS)))].append(node)
+
+    def findings(self) -> Iterator[FleetFinding]:
+        """Nodes that other nodes take their time from or are compared with."""
+        serving: set[str] = set()
+        served: list[str] = []
+        for followed, nodes in self._following.items():
+            if found := {self._names[server] for server in followed & self._names.keys()}:
+                serving |= found
+                served += nodes
+        if served:
+            yield FleetFinding(
+                "fleet_members_as_servers",
+                f"{listed(sorted(serving))} of this fleet {'is a source' if len(serving) == 1 else 'are sources'} of time for "
+                f"{len(served)} of its nodes",
+                "A node that is compared with another of the fleet is compared with what is to be judged: off together, they "
+                "agree.",
+                "Name NTP servers outside the fleet in gate_ntp_servers, and let these nodes follow them too.",
+                tuple(sorted(served)),
+            )
 
 
 # What a node did not show, or showed in a form that is not known, is told by its own checks.

@@ -14,12 +14,12 @@ from ansible_collections.skewgate.preflight.plugins.action.fleet_report import A
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import render
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record, time_services
-from tests.reports import checked, checked_again
+from tests.reports import checked, checked_again, text_of
 
 
 class Hostvars(dict[str, dict[str, Any]]):
@@ -49,10 +49,10 @@ def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dic
 def test_what_is_shown_is_the_text_format_and_the_files_that_were_written(tmp_path):
     report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={})
     folder = tmp_path / "report"
-    assert (folder / "report.txt").read_text() == render(report)
+    assert (folder / "report.txt").read_text() == text_of(report_text, report)
     assert set(told["files"]) == {str(path) for path in folder.iterdir()}
     names = ", ".join(Path(path).name for path in told["files"])
-    assert told["lines"] == [*render(report).splitlines(), f"Reports in {folder}: {names}"]
+    assert told["lines"] == [*text_of(report_text, report).splitlines(), f"Reports in {folder}: {names}"]
 
 
 def test_the_report_says_where_the_settings_of_the_run_come_from(tmp_path, monkeypatch):

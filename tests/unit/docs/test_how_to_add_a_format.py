@@ -11,6 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report 
 
 from tests.builders import record
 from tests.examples import blocks, planted
+from tests.reports import text_of
 
 AT = "2026-11-22T08:35:43Z"
 
@@ -21,6 +22,6 @@ def test_the_file_alone_makes_it_a_format_that_is_written(tmp_path: Path) -> Non
     with planted(formats, "nodes_csv", blocks("add-a-format")["format"], tmp_path, formats.discover):
         written = formats.write(tmp_path / "report", report, evidence_of(records, AT))
         saved = json.loads((tmp_path / "report/report.json").read_text())
-        assert formats.discover()["csv"].render(saved) == (tmp_path / "report/nodes.csv").read_text()
+        assert text_of(formats.discover()["csv"], saved) == (tmp_path / "report/nodes.csv").read_text()
     assert tmp_path / "report/nodes.csv" in written
     assert "csv" not in formats.discover()

@@ -15,6 +15,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
     replace_files,
 )
 
+from tests.reports import saying
+
 REPORTS = ["report.json"]
 
 
@@ -25,7 +27,7 @@ OTHER = 1
 def test_the_second_run_is_refused_at_once_and_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     begin_folder(tmp_path, REPORTS, holder=Holder.of(OTHER))
     (tmp_path / "report.json").write_text("of the first run")
-    for act in (lambda: begin_folder(tmp_path, REPORTS), lambda: replace_files(tmp_path, {"report.json": "x"})):
+    for act in (lambda: begin_folder(tmp_path, REPORTS), lambda: replace_files(tmp_path, {"report.json": saying("x")})):
         with pytest.raises((SavedFileError, OSError), match=f"in use by another run \\(process {OTHER} of "):
             act()
     assert (tmp_path / "report.json").read_text() == "of the first run"
@@ -34,7 +36,7 @@ def test_the_second_run_is_refused_at_once_and_is_told_who_holds_the_folder(tmp_
 def test_the_folder_is_free_when_the_report_is_there_and_when_the_run_gives_it_up(tmp_path: Path) -> None:
     first = Holder.of(OTHER)
     begin_folder(tmp_path, REPORTS, holder=first)
-    replace_files(tmp_path, {"report.json": "x"}, first)
+    replace_files(tmp_path, {"report.json": saying("x")}, first)
     assert {path.name for path in tmp_path.iterdir()} == {"report.json"}
     begin_folder(tmp_path, REPORTS, holder=first)
     end_folder(tmp_path, first)

@@ -10,6 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import record, unreached
+from tests.reports import text_of
 
 AT = "2026-11-22T08:35:43Z"
 RECORDS = {"node1": record(), "nöde 2": unreached()}
@@ -53,7 +54,7 @@ def test_a_saved_report_is_all_that_a_format_needs(tmp_path: Path, report: dict[
     saved = json.loads((tmp_path / "report.json").read_text())
     texts = {path.name: path.read_text() for path in written}
     for each in discover().values():
-        assert each.render(saved) == texts[each.FILE]
+        assert text_of(each, saved) == texts[each.FILE]
 
 
 def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path, report: dict[str, Any]) -> None:

@@ -9,11 +9,10 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_
     lines,
     reason,
     refusal,
-    render,
     skew_of,
 )
 
-from tests.reports import admitted, finding, refused, report, unreachable
+from tests.reports import admitted, finding, refused, report, text_of, unreachable
 
 
 def blocks(content: dict[str, Any], width: int = 100) -> list[list[str]]:
@@ -103,7 +102,7 @@ def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
         remediation={"attempted": True, "succeeded": False, "message": evil, "changes": [], "backup": None},
     )
     content = {**report(**{"no\x1bde": node, "other": node}), "fleet": {**FLEET, "findings": [told_by_all(evil)]}}
-    for text in (render(content), refusal(node)):
+    for text in (text_of(report_text, content), refusal(node)):
         assert r"\x1b]0;owned\x07 \x9b2J\rx" in text
         assert all(character.isprintable() for line in text.split("\n") for character in line)
 
@@ -245,7 +244,7 @@ def test_what_all_nodes_tell_together_is_told_once(nodes: dict[str, Any]) -> Non
 
 def test_a_controller_whose_clock_may_be_right_is_not_mentioned() -> None:
     fleet = {**FLEET, "controller_skew_s": {"low": -1.4, "high": 0.1}}
-    text = render({**report(a=admitted(), b=refused()), "fleet": fleet})
+    text = text_of(report_text, {**report(a=admitted(), b=refused()), "fleet": fleet})
     assert "largest difference" in text
     assert "controller's own clock" not in text
 
@@ -255,12 +254,12 @@ def test_a_clock_that_the_controller_measured_to_be_wrong_is_shown_with_what_cam
     high_s: float, shown: bool
 ) -> None:
     fleet = {**FLEET, "controller_skew_s": None, "controller_measured_s": {"low": -2.0, "high": high_s}}
-    text = flat(render({**report(a=admitted(), b=refused()), "fleet": fleet}))
+    text = flat(text_of(report_text, {**report(a=admitted(), b=refused()), "fleet": fleet}))
     assert ("the controller's own clock, as it measured it, was corrected for JWTs: 1.750 s behind" in text) is shown
 
 
 def test_where_all_nodes_tell_nothing_more_there_is_no_line() -> None:
-    assert "All nodes together" not in render(report(a=admitted(), b=refused()))
+    assert "All nodes together" not in text_of(report_text, report(a=admitted(), b=refused()))
 
 
 # --- the outcome
@@ -293,7 +292,7 @@ def test_the_files_that_were_written_are_named_at_the_end() -> None:
 
 def test_the_file_is_the_lines_in_100_columns() -> None:
     content = report(a=admitted(), b=refused(), c=unreachable())
-    assert render(content) == "\n".join(lines(content)) + "\n"
+    assert text_of(report_text, content) == "\n".join(lines(content)) + "\n"
     assert report_text.WIDTH == 100
 
 

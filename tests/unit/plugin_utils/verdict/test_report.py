@@ -9,14 +9,13 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
-    group_findings,
+    GroupText,
+    Together,
     group_nodes,
     judge_records,
     node_entry,
     refusing_findings,
-    remediation_lines,
-    report_of,
-    skew_range,
+    wider,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
@@ -115,7 +114,9 @@ def test_every_report_has_the_form_that_its_schema_promises(name):
 def test_a_judgement_that_was_made_before_is_taken_as_it_is():
     noted = {**judge_record(GOOD), "verdict": "refuse", "refused_because": "failure"}
     entry = node_entry(noted, None, None)
-    report = report_of({"a": Record(GOOD)}, {"a": entry}, AT)
+    together = Together({})
+    together.add("a", Record(GOOD), entry)
+    report = together.report(AT)
     assert report["nodes"] == {"a": entry}
     assert (report["verdict"], report["exit_code"]) == ("refuse", 4)
 
@@ -154,12 +155,17 @@ def test_a_refusal_gives_each_remedy_once():
 
 
 def test_what_stopped_the_remediation_is_told_for_each_reason_with_how_many_nodes_have_it():
-    def stopped(message: str | None) -> dict[str, Any]:
-        return {"remediation": {"attempted": True, "succeeded": message is None, "message": message}}
+    def stopped(*messages: str | None) -> list[str]:
+        text = GroupText("n", node_of(FAILED))
+        for message in messages:
+            remediation = {"attempted": True, "succeeded": message is None, "message": message}
+            text.add({**node_of(FAILED), "remediation": remediation})
+        text.add({**node_of(FAILED), "remediation": None})
+        return text.remediation_lines()
 
-    nodes = [stopped("no server"), stopped("no server"), stopped("no disk"), {"remediation": None}, stopped(None)]
-    assert remediation_lines(nodes) == ["no server (2 of them)", "no disk (1 of them)"]
-    assert remediation_lines(nodes[:2]) == ["no server"]
+    assert stopped("no server", "no server", "no disk", None) == ["no server (2 of them)", "no disk (1 of them)"]
+    each_its_own = stopped(*(f"no file {number}" for number in range(9)))
+    assert each_its_own[-2:] == ["no file 4 (1 of them)", "other reasons (4 of them)"]
 
 
 # Groups
@@ -218,16 +224,18 @@ def test_three_hundred_nodes_with_one_cause_are_told_once():
     behind = {f"node{n:03}": record(-600.0 - n, time_services=time_services()) for n in range(300)}
     report = judge_records({"good": GOOD, **behind}, AT)
     (group,) = report["groups"]
-    skews_s = skew_range(report["nodes"][name] for name in group["nodes"])
-    assert (skews_s.low, skews_s.high) == (pytest.approx(-899, abs=0.01), pytest.approx(-600, abs=0.01))
-    (skew,) = [f for f in group_findings(report, group) if f["check"] == "clock_skew"]
+    text = GroupText(group["example"], report["nodes"][group["example"]])
+    for name in group["nodes"]:
+        text.add(report["nodes"][name])
+    assert (text.skew_s.low, text.skew_s.high) == (pytest.approx(-899, abs=0.01), pytest.approx(-600, abs=0.01))
+    (skew,) = [f for f in text.findings() if f["check"] == "clock_skew"]
     assert skew["summary"].startswith("on node000: 600.000 s behind")
     assert "401" in skew["why"]
     assert len(lines(report)) < 60
 
 
 def test_nodes_without_a_known_skew_have_no_range():
-    assert skew_range([node_of(NOT_JUDGED)]) is None
+    assert wider(None, node_of(NOT_JUDGED)) is None
 
 
 # All nodes together
