@@ -80,6 +80,7 @@ molecule: $(READY) ## A molecule scenario on fresh nodes of the lab; SCENARIO=fa
 
 bench: $(READY) ## What judging costs, and reading what a hostile node says, as ratios
 	@python -m tests.benchmarks.judging
+	@python -m tests.benchmarks.streaming
 	@python -m tests.benchmarks.node_texts
 	@python -m tests.benchmarks.parsing
 
