@@ -158,8 +158,6 @@ def read_nodes(file: IO[bytes], check: Check, decoder: json.JSONDecoder) -> Stor
     while (line := file.readline(MAX_NODE_BYTES + 3)) not in (_END, _END.rstrip()):
         number += 1
         where = f"line {number} of its nodes"
-        if len(line) > MAX_NODE_BYTES + 2:
-            raise OtherFormError(f"{where} has more than {MAX_NODE_BYTES} bytes")
         if not line or not follows:
             raise OtherFormError(
                 f"{where}: expected {'a comma before it' if line else 'it, and found the end of the file'}"
@@ -167,6 +165,8 @@ def read_nodes(file: IO[bytes], check: Check, decoder: json.JSONDecoder) -> Stor
         text = line.removesuffix(b"\n")
         follows = text.endswith(b",")
         text = text.removesuffix(b",")
+        if len(text) > MAX_NODE_BYTES:
+            raise OtherFormError(f"{where} has more than {MAX_NODE_BYTES} bytes")
         try:
             name, value = read_pair(text.decode(), decoder)
         except (ValueError, RecursionError) as error:
