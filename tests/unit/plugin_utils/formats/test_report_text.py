@@ -216,6 +216,63 @@ def test_more_admitted_nodes_share_one_with_their_names_their_range_and_how_many
     assert "node10" not in row
 
 
+# --- one page
+
+
+def many(admitted_nodes: int, *causes: int, **changes: Any) -> dict[str, Any]:
+    """So many admitted nodes, and so many refused ones for each cause."""
+    nodes = {f"good{n:05}": admitted() for n in range(admitted_nodes)}
+    for cause, count in enumerate(causes):
+        found = {**finding("clock_skew", "fail", "off"), "about": [str(cause)], "cause": f"cause {cause}", **changes}
+        nodes |= {f"bad{cause:03}-{n}": refused(findings=[finding("reachable"), found]) for n in range(count)}
+    return report(**nodes)
+
+
+def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_told_on_a_page() -> None:
+    content = many(1000, 3000, 1500, 700, 35, *[15] * 250, *[1] * 15)
+    shown = lines(content, [Path("/var/report/evidence.json"), Path("/var/report/report.txt")])
+    assert len(shown) <= 100
+    assert max(map(len, shown)) <= 100
+    text = "\n".join(shown)
+    for count in (3000, 1500, 700):
+        assert f"{count} nodes refused: " in text
+    full = text_of(report_text, content)
+    assert all(f"bad{cause:03}-0" in full for cause in range(269))
+    told_of = [int(line.split()[0]) for line in shown if " nodes refused: " in line]
+    others = f"{9000 - sum(told_of)} more nodes refused, for {269 - len(told_of)} other causes: /var/report/report.txt"
+    assert others in shown
+    assert "1000 of 10000 nodes admitted" in text
+
+
+def test_where_no_file_was_written_the_page_says_how_to_get_the_rest() -> None:
+    shown = lines(many(0, *[2] * 30))
+    assert flat(" ".join(shown)).count("other causes: `skewgate report --output FILE.txt` writes them") == 1
+
+
+def test_what_fits_on_a_page_is_shown_as_it_is_in_the_file() -> None:
+    content = many(30, 40, 2)
+    assert lines(content) == text_of(report_text, content).splitlines()
+
+
+def test_of_a_few_nodes_everything_is_shown() -> None:
+    content = many(0, *[1] * report_text.FOLDED_FROM)
+    assert lines(content) == text_of(report_text, content).splitlines()
+
+
+def test_what_a_node_says_at_length_takes_no_page_of_the_others() -> None:
+    content = many(0, 50, 20, summary=" ".join(["word"] * 5000))
+    shown = lines(content, [Path("/var/report/report.txt")])
+    assert len(shown) <= 100
+    assert "  ... All of it: /var/report/report.txt" in shown
+    assert text_of(report_text, content).count("word") >= 10_000
+    together = {**many(30), "fleet": {**FLEET, "findings": [told_by_all("words " * 40) for _ in range(30)]}}
+    shown = lines(together, [Path("/var/report/report.txt")])
+    assert len(shown) <= 100
+    told_of = shown.count("  controller_clock")
+    assert f"  {30 - told_of} more: /var/report/report.txt" in shown
+    assert text_of(report_text, together).count("  controller_clock\n") == 30
+
+
 FLEET = {
     "spread_s": {"low": 657.0004, "high": 657.0009, "ahead": "node3", "behind": "node2"},
     "controller_skew_s": {"low": 1.0, "high": 2.25},
