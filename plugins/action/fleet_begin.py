@@ -31,8 +31,8 @@ from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.remediation.settings import Settings
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
 
-ROOM_OF_NODE_BYTES = 64 * 1024
-"""About what a node's evidence and its entries in the reports need."""
+ROOM_OF_NODE_BYTES = 128 * 1024
+"""About what a node's evidence and its entries in the reports need, each of which is there twice until the files are complete."""
 
 display = Display()
 

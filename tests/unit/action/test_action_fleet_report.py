@@ -11,6 +11,7 @@ import pytest
 from ansible import constants
 from ansible_collections.skewgate.preflight.plugins.action import fleet_report
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
@@ -238,6 +239,18 @@ def test_a_record_that_could_not_be_read_again_refuses_its_node_alone(tmp_path):
     assert (report["nodes"]["bad"]["refused_because"], report["nodes"]["good"]["verdict"]) == ("not_judged", "admit")
     assert "controller.before_ns: expected a whole number" in report["nodes"]["bad"]["findings"][0]["summary"]
     assert set(read_evidence(tmp_path / "report/evidence.json")["nodes"]) == {"bad", "good"}
+
+
+def test_a_record_that_is_too_large_to_be_read_again_refuses_its_node_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "MAX_NODE_BYTES", 50_000)
+    huge = {**record(), "evidence": {**record()["evidence"], "more": "x" * 50_000}}
+    report, evidence, _ = reported(
+        tmp_path, bad={"gate_before": checked(huge)}, good={"gate_before": checked(record())}
+    )
+    assert {name: node["verdict"] for name, node in report["nodes"].items()} == {"bad": "refuse", "good": "admit"}
+    assert "expected at most 50000 bytes, found " in report["nodes"]["bad"]["findings"][0]["summary"]
+    assert report["summary"] == {"admitted": 1, "refused": 0, "not_judged": 1}
+    assert evidence["nodes"]["bad"]["evidence"] == {}
 
 
 def test_a_check_of_an_earlier_run_or_of_an_earlier_check_does_not_count(tmp_path):

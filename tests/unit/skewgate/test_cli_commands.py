@@ -153,6 +153,23 @@ def test_report_shows_how_old_each_record_is(tmp_path: Path, capsys: pytest.Capt
     assert old == "  90 min ago (too old to join by: more than 3600 s): b, c"
 
 
+def test_many_ages_and_many_nodes_of_one_age_take_two_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    times = {f"n{minutes:03}": (minutes_ago(minutes + 0.5), "gone") for minutes in range(3, 110)}
+    assert cli.main(["report", unreachable_in(tmp_path / "evidence.json", **times)]) == 3
+    told = " ".join(capsys.readouterr().out.rpartition("Evidence was taken:")[2].split())
+    young, old = told.split(" 60 min to 109 min ago (too old to join by: more than 3600 s): ")
+    assert young.startswith("3 min to 59 min ago: n003, n004, ")
+    assert (young[-12:], old[-12:]) == (" and 47 more", " and 40 more")
+
+
+def test_a_nodes_reading_in_the_record_that_a_later_one_takes_the_place_of_tells_its_drift(tmp_path: Path) -> None:
+    earlier, later = written(tmp_path / "1", a=aged(65, 0.0), b=fresh()), written(tmp_path / "2", a=aged(5, 0.001))
+    assert cli.main(["report", str(earlier), str(later), "--report-dir", str(tmp_path / "3")]) == 0
+    nodes = json.loads((tmp_path / "3/evidence.json").read_text())["nodes"]
+    assert nodes["a"]["earlier"]["skew_s"] == json.loads((earlier / "report.json").read_text())["nodes"]["a"]["skew_s"]
+    assert {name: node.get("earlier") for name, node in nodes.items() if name != "a"} == {"b": None}
+
+
 @pytest.mark.parametrize("of", ["the node", "before the remediation"])
 def test_report_refuses_a_record_from_the_future(tmp_path: Path, capsys: pytest.CaptureFixture[str], of: str) -> None:
     past, future = {**unreached(), "collected_at": minutes_ago(1)}, {**unreached(), "collected_at": minutes_ago(-60)}
@@ -212,6 +229,11 @@ def minutes_ago(minutes: float) -> str:
 def fresh(skew_s: float = 0.0, **of_policy: Any) -> dict[str, Any]:
     """A record of five minutes ago."""
     return {**record(skew_s, of_policy=policy(**of_policy)), "collected_at": minutes_ago(5)}
+
+
+def aged(minutes: float, skew_s: float) -> dict[str, Any]:
+    """A record of so many minutes ago."""
+    return {**fresh(skew_s), "collected_at": minutes_ago(minutes)}
 
 
 def written(folder: Path, **records: dict[str, Any]) -> Path:

@@ -173,6 +173,19 @@ def test_where_a_majority_has_the_truth_and_the_agreement_has_not_something_else
     assert agreement.interval.low <= truth <= agreement.interval.high or agreeing > of_truth
 
 
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=9))
+def test_who_overlaps_a_place_that_most_share_agrees_and_nobody_else(found):
+    readings = {f"r{n}": Interval(low, low + length) for n, (low, length) in enumerate(found)}
+    points = [quarter / 4 for quarter in range(17 * 4)]  # all ends are whole numbers
+    sharing = {point: sum(i.low <= point <= i.high for i in readings.values()) for point in points}
+    most = max(sharing.values())
+    if 2 * most <= len(readings):
+        return
+    best = [point for point in points if sharing[point] == most]
+    agreeing = tuple(name for name, i in readings.items() if any(i.low <= point <= i.high for point in best))
+    assert agree(readings).agreeing == agreeing
+
+
 def test_references_that_share_a_vote_do_not_outvote_two_others():
     readings = {"a": Interval(5, 6), "b": Interval(5, 6), "c": Interval(5, 6), "d": Interval(0, 1), "e": Interval(0, 2)}
     weights = {name: Fraction(1, 3) if name in "abc" else Fraction(1) for name in readings}
