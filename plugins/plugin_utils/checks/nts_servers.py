@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..chrony.reader import read_config
 from ..chrony.sources import selectable
 from ..clock.ntp_packet import NS
 from ..clock.nts import NtsState as Key
 from ..clock.nts import detail_of, nts_state
+from ..daemons.chrony import configuration_shown
 from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
@@ -72,7 +72,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             state="pass", summary=f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen
         )
     if not servers:
-        sources = read_config({"config": {}, **record.section("chrony")}).sources
+        sources = configuration_shown(record).sources
         if written := [s.name for s in sources if s.kind != "peer" and "nts" in s.options]:
             raise MissingEvidenceError(
                 f"{listed(written)} with `nts` in chrony's configuration, and no server was asked", "nts"
@@ -111,7 +111,7 @@ def _others(record: Record) -> Sequence[str]:
 
     Under `mix` a key or a reference clock does as well as NTS (chrony's sources.c, update_sel_options).
     """
-    config = read_config(record.section("chrony"))
+    config = configuration_shown(record)
     others = [s for s in selectable(config) if not {"nts", "offline"} & set(s.options)]
     return [s.name for s in others if config.authselectmode != "mix" or s.authenticated or s.kind == "refclock"]
 

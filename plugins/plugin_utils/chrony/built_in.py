@@ -8,7 +8,7 @@ not there, chronyd ends at its start; the others it lets be. Without NTS, SECHAS
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address
 
 from .config import ChronyConfig, Source
@@ -41,7 +41,7 @@ def _is_ipv6(name: str) -> bool:
     return True
 
 
-def _of(sources: list[Source]) -> list[Place]:
+def _of(sources: Sequence[Source]) -> list[Place]:
     return at(*(source.directive for source in sources))
 
 

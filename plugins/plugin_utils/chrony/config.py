@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 DEFAULT_POOL_SOURCES = 4
@@ -111,11 +112,18 @@ class ChronyConfig:
 
     def all(self, name: str) -> list[Directive]:
         """Every line with this directive."""
-        return [directive for directive in self.directives if directive.name == name]
+        return [*self._by_name.get(name, ())]
 
     def last(self, name: str) -> Directive | None:
         """The line that counts where the last one of a directive wins."""
-        return next(reversed(self.all(name)), None)
+        return next(reversed(self._by_name.get(name, ())), None)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[Directive]]:
+        found: dict[str, list[Directive]] = {}
+        for directive in self.directives:
+            found.setdefault(directive.name, []).append(directive)
+        return found
 
     @property
     def unreadable(self) -> list[Unread]:

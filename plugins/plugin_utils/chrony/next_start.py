@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from ..boundary.once import once
 from .config import ChronyConfig, Directive
 from .faults import Place
 
@@ -84,10 +85,11 @@ class Stop:
 _Why = tuple[Reason, str, Need | None]
 
 
-def stops(config: ChronyConfig) -> Iterator[Stop]:
+@once
+def stops(config: ChronyConfig) -> Sequence[Stop]:
     """Each line that ends the next start, or may do so."""
-    for found in (_users, _files, _interfaces, _refclocks, _together, _values, _options):
-        yield from found(config)
+    kinds = (_users, _files, _interfaces, _refclocks, _together, _values, _options)
+    return tuple(stop for found in kinds for stop in found(config))
 
 
 def finds(reason: Reason) -> Callable[[ChronyConfig], list[Place]]:

@@ -17,8 +17,8 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -51,18 +51,20 @@ def read_config(section: Mapping[str, Any]) -> ChronyConfig:
 
     Any text is read; nothing is raised for what stands in it.
     """
-    read = _Reader(section).read()
+    return _Reader(section).read()
+
+
+def _beside_the_files(section: Mapping[str, Any]) -> dict[str, Any]:
+    """What the section shows beside the files."""
     mode = (section.get("keyfile") or {}).get("mode")
     named = section.get("named") or {"error": "not shown"}
-    return replace(
-        read,
-        keyfile_mode=int(mode, 8) if mode else None,
-        fips=_fips(section),
-        version=parse_version(section.get("version")),
-        named=None if "error" in named else named,
-        not_built_in=frozenset(f[1:] for f in section.get("features") or [] if f.startswith("-")),
-        defaults={file["path"]: file["text"] for file in section.get("defaults") or []},
-    )
+    return {
+        "keyfile_mode": int(mode, 8) if mode else None,
+        "fips": _fips(section),
+        "named": None if "error" in named else named,
+        "not_built_in": frozenset(f[1:] for f in section.get("features") or [] if f.startswith("-")),
+        "defaults": {file["path"]: file["text"] for file in section.get("defaults") or []},
+    }
 
 
 def _fips(section: Mapping[str, Any]) -> bool:
@@ -84,12 +86,12 @@ class _Reader:
     """Walks the files from the first one on, each once."""
 
     def __init__(self, section: Mapping[str, Any]) -> None:
+        self.section = section
         config: Mapping[str, Any] = section["config"]
         self.path: str | None = config.get("path")
         self.texts = {file["path"]: file["text"] for file in config.get("files") or []}
         self.unread = {file["path"]: _unread(file) for file in config.get("unread") or []}
         self.version = parse_version(section.get("version"))
-        self.running = running_names(section)
         started_s = section.get("started_s")
         self.rewritten = tuple(
             file["path"] for file in config.get("files") or [] if started_s and file.get("mtime_s", 0) > started_s
@@ -103,6 +105,11 @@ class _Reader:
         self.source_dirs: list[Directive] = []
         self.followed = 0
         self.printed: Mapping[str, Any] | None = section.get("printed")
+
+    @cached_property
+    def running(self) -> frozenset[str] | None:
+        """The sources that run, which decide of a line that should be left out."""
+        return running_names(self.section)
 
     @property
     def tables_know(self) -> bool:
@@ -139,6 +146,8 @@ class _Reader:
             unread=self.unread,
             unmatched=tuple(d for d in self.unmatched if accepted or not self._ends_chronyd(d, refusal)),
             rewritten=self.rewritten,
+            version=self.version,
+            **_beside_the_files(self.section),
         )
 
     def _problem(self, directive: Directive) -> Problem | None:
@@ -168,6 +177,8 @@ class _Reader:
     def _unseen(self, path: str, *, refused: bool) -> Iterator[tuple[Problem, bool]]:
         """The lines of a file with characters that an editor does not show, and whether what they say is lost."""
         text = self.texts[path]
+        if text.replace("\n", "").replace("\t", "").isprintable():
+            return  # the usual
         lines = _lines(text)
         if "\0" in text:
             line = next(number for number, line in enumerate(lines, 1) if "\0" in line)
@@ -301,6 +312,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _directive(path: str, line: int, text: str) -> Directive | None:
+    if text[:1] in _COMMENT:  # as most lines are, or empty
+        return None
     words = _SPACE.sub(" ", text.partition("\0")[0]).strip(" ")
     if not words or words[0] in _COMMENT:
         return None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
+from ..boundary.once import once
 from .config import ChronyConfig, Source
 
 
-def selectable(config: ChronyConfig) -> list[Source]:
+@once
+def selectable(config: ChronyConfig) -> Sequence[Source]:
     """The sources that chronyd may select: without `noselect`, of one's own or by `authselectmode` (chrony.conf(5)).
 
     Nor is one ever that is sent nothing (`port 0`), or of which no answer counts (`maxdelay 0`).
@@ -30,7 +33,7 @@ def _says_nothing(source: Source) -> bool:
     return False
 
 
-def online(config: ChronyConfig) -> list[Source]:
+def online(config: ChronyConfig) -> Sequence[Source]:
     """Those of the selectable sources that do not wait for `chronyc online`."""
     return [source for source in selectable(config) if "offline" not in source.options]
 
@@ -40,7 +43,7 @@ def source_count(config: ChronyConfig) -> int:
     return most_of(selectable(config))
 
 
-def most_of(sources: list[Source]) -> int:
+def most_of(sources: Sequence[Source]) -> int:
     """How many sources chronyd may have of these at the most.
 
     An address that stands twice counts once; of a name that stands twice, chronyd takes two of its addresses.
@@ -77,7 +80,7 @@ def _address(name: str) -> IPv4Address | IPv6Address:
     """Raises ValueError or OSError where it is none, as of one with a zone (`fe80::1%eth0`), which chronyd does not take."""
     if _NUMBERS.fullmatch(name):
         return IPv4Address(socket.inet_aton(name))
-    if "%" in name:
+    if "%" in name or ":" not in name:
         raise ValueError(name)
     address = IPv6Address(name)
     return address.ipv4_mapped or address

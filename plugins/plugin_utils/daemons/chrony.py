@@ -10,6 +10,7 @@ from typing import Any
 
 from ...module_utils.node.names import COMMAND_LINE
 from ...module_utils.node.processes import CHRONYD_LETTERS
+from ..boundary.once import once
 from ..boundary.text import finite
 from ..chrony.chronyc import (
     LOCAL_REFID,
@@ -138,9 +139,15 @@ def _reason(row: Selection, limit: DistanceLimit | None) -> Reason:
     return Reason(said.unfit, f"its root distance is {distance_s:.3f} s, above {limit.limit_s:g} s ({limit.setting})")
 
 
+@once
+def configuration_shown(record: Record) -> ChronyConfig:
+    """What the node showed of what chronyd reads; raises MissingEvidenceError where the section is missing."""
+    return read_config({"config": {}, **record.section("chrony")})
+
+
 def chrony_configuration(record: Record) -> ChronyConfig:
     """What chronyd reads; raises MissingEvidenceError where its first file was not shown."""
-    config = read_config({"config": {}, **record.section("chrony")})
+    config = configuration_shown(record)
     if config.files:
         return config
     if config.path is None:
@@ -149,6 +156,7 @@ def chrony_configuration(record: Record) -> ChronyConfig:
     raise MissingEvidenceError(f"{config.path} was not read: {unread.error if unread else 'it is not in the evidence'}")
 
 
+@once
 def running_sources(record: Record) -> Running:
     """The sources that chronyd has; raises MissingEvidenceError where it did not tell them."""
     version = parse_version(record.section("chrony").get("version"))

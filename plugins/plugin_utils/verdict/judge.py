@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import daemons
 from ..boundary.evidence import as_strict_json
+from ..boundary.once import forget
 from ..checks import Check, discover
 from ..clock.skew import as_json
 from ..model.finding import CommonKey, Finding, follows_from
@@ -28,6 +29,7 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
         if name in policy.checks or name == "reachable"
     ]
     findings += [_not_known(name, policy) for name in policy.checks if name not in checks]
+    forget(record)  # a fleet's records stay until its report is written; what the checks shared of one need not
     required = [f["state"] for f in findings if f["required"]]
     judged = [f for f in findings if f["required"] and f["check"] != "reachable"]
     admitted = bool(judged) and all(state == "pass" for state in required)

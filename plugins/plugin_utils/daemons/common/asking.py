@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...boundary.once import once
 from ...model.finding import CommonKey, Finding, follows_from
 from ...model.record import MissingEvidenceError, Record
 from .. import discover
@@ -11,6 +12,7 @@ from .synchronisation import Synchronisation
 from .units import idle_alone, time_daemons
 
 
+@once
 def steering_daemon(record: Record) -> TimeDaemon | None:
     """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
     known = time_daemons(record)
@@ -22,6 +24,7 @@ def steering_daemon(record: Record) -> TimeDaemon | None:
     return min(steering, key=lambda d: d.daemon != "chrony", default=None)
 
 
+@once
 def synchronisation(record: Record) -> Synchronisation:
     """What the daemon that steers the clock says of itself.
 

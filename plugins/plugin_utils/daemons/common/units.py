@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from ...boundary.once import once
 from ...model.record import MissingEvidenceError, Record
 from .. import daemons_by_process, daemons_by_unit, discover
 from .daemon import Daemon, TimeDaemon
@@ -19,7 +20,8 @@ FILES = ("ntpd", "ptp")
 """The sections whose files say whether a daemon that runs steers the clock: a check that asks for the daemons reads them."""
 
 
-def time_daemons(record: Record) -> list[TimeDaemon]:
+@once
+def time_daemons(record: Record) -> Sequence[TimeDaemon]:
     """All that are installed, from the evidence's section ``time_services``, and from FILES what they do.
 
     Raises MissingEvidenceError where the service manager did not tell, or a file decides what one does and was not read.

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew, github_app_token, sync_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import chrony as of_chrony
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict import judge
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import chrony_can_help, judge_record
 
@@ -341,6 +344,14 @@ def test_the_judge_is_pure(monkeypatch):
     before = json.dumps(data)
     judge.judge_record(data)
     assert json.dumps(data) == before
+
+
+def test_a_node_is_judged_by_one_reading_of_its_configuration_and_the_record_keeps_nothing_of_it(monkeypatch):
+    read = []
+    monkeypatch.setattr(of_chrony, "read_config", lambda section: read.append(section) or read_config(section))
+    node = Record(record())
+    judge_record(node)
+    assert (len(read), vars(node).keys() - {"data", "evidence", "skew"}) == (1, set())
 
 
 def test_a_number_that_json_does_not_have_is_null_in_what_was_seen():
