@@ -51,10 +51,14 @@ def _finite(text: str) -> float | None:
 def as_strict_json(value: Any) -> Any:
     """JSON data with null for numbers that JSON does not have: what a daemon prints may be ``nan``."""
     if isinstance(value, dict):
-        return {key: as_strict_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_strict_json(item) for item in value]
+        return {key: item if type(item) in _AS_IT_IS else as_strict_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [item if type(item) in _AS_IT_IS else as_strict_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+"""The types of what is strict JSON whatever its value; asked for each value of each finding."""
 
 
 def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from ..boundary.once import once
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import CONTROLLER, SkewEstimate, UnknownSkew
@@ -162,15 +163,9 @@ class _Row:
         """A CA that is not valid now, whatever the node's clock says."""
         return self.kind == "cluster_ca" and not self.allowed.low <= 0 <= self.allowed.high
 
-    def limit(self, side: str) -> str:
-        limit_s = self.allowed.high if side == "ahead" else -self.allowed.low
-        if math.isinf(limit_s):
-            return f"no limit {side}"
-        return f"{limit_s:g} s {side}" if abs(limit_s) < _MANY_S else f"{limit_s / _DAY_S:.0f} days {side}"
-
     def text(self, side: str) -> str:
         """The row with its limit on that side, and which of a client's budgets that is."""
-        text = self.limit(side)
+        text = _limit_text(self.allowed, side)
         if self.profile and side == "behind" and self.profile.behind_by == "installation_token":
             text += ", by its installation token"
         if self.profile and self.profile.runs:
@@ -259,17 +254,25 @@ def judge(record: Record, policy: Policy) -> Finding:
     skew_s = estimate.skew_s
     drift = measured_drift(record)
     rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
-    clients = [_client_row(p, skew_s) for p in policy.catalogue.values() if p.name not in policy.clients]
-    limits = [limit for limit in policy.all_limits.values() if limit.name not in policy.limits]
+    clients = [
+        (profile.client_outcome(skew_s), profile.name, profile.tolerated_s)
+        for profile in policy.catalogue.values()
+        if profile.name not in policy.clients
+    ]
+    limits = [
+        (limit.outcome(skew_s), limit.name, limit.skew_s)
+        for limit in policy.all_limits.values()
+        if limit.name not in policy.limits
+    ]
     seen = {
         **estimate.seen(),
         "drift": drift and drift.seen(),
         "budget": [row.seen(drift) for row in rows],
         "breaks_first": _breaks_first(rows, drift),
-        "other_clients_that_would_pass": _told(row for row in clients if row.outcome == "pass"),
-        "other_clients_that_would_fail": _told(row for row in clients if row.outcome == "fail"),
-        "other_limits_that_would_pass": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "pass"),
-        "other_limits_that_would_fail": _told(_limit_row(x, skew_s) for x in limits if x.outcome(skew_s) == "fail"),
+        "other_clients_that_would_pass": _told(clients, "pass"),
+        "other_clients_that_would_fail": _told(clients, "fail"),
+        "other_limits_that_would_pass": _told(limits, "pass"),
+        "other_limits_that_would_fail": _told(limits, "fail"),
     }
     of_node = min((row.outcome for row in rows), key=_WORST_FIRST.index)
     apis = [_Api.judged(estimate, url, near, of_node, policy) for url, near in estimate.contradicted_apis.items()]
@@ -396,9 +399,8 @@ def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
 
 
 def _client_row(profile: ClientProfile, skew_s: Interval) -> _Row:
-    allowed = Interval(-profile.behind_limit_s, profile.ahead_limit_s)
     outcome = profile.client_outcome(skew_s)
-    return _Row(profile.name, "client", allowed, outcome, profile.source, skew_s, profile=profile)
+    return _Row(profile.name, "client", profile.tolerated_s, outcome, profile.source, skew_s, profile=profile)
 
 
 def _limit_row(limit: Limit, skew_s: Interval) -> _Row:
@@ -413,8 +415,21 @@ def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:
     return row.name if breaks_in_s is None else f"{row.name}, in {breaks_in_s} s at the earliest"
 
 
-def _told(rows: Iterable[_Row]) -> dict[str, str]:
-    return {row.name: f"{row.limit('behind')}, {row.limit('ahead')}" for row in rows}
+def _told(others: Iterable[tuple[Outcome, str, Interval]], outcome: Outcome) -> dict[str, str]:
+    """Those with this outcome, by name, and the limits of each."""
+    return {name: _limits_text(allowed) for found, name, allowed in others if found == outcome}
+
+
+@once
+def _limits_text(allowed: Interval) -> str:
+    return f"{_limit_text(allowed, 'behind')}, {_limit_text(allowed, 'ahead')}"
+
+
+def _limit_text(allowed: Interval, side: str) -> str:
+    limit_s = allowed.high if side == "ahead" else -allowed.low
+    if math.isinf(limit_s):
+        return f"no limit {side}"
+    return f"{limit_s:g} s {side}" if abs(limit_s) < _MANY_S else f"{limit_s / _DAY_S:.0f} days {side}"
 
 
 def _or_none(seconds: float) -> float | None:

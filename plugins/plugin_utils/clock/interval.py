@@ -40,6 +40,10 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
 
+Weight = int | Fraction
+"""Exact, so that three thirds are one."""
+
+
 def difference(one: Interval, other: Interval) -> Interval:
     """All that ``one`` minus ``other`` may be."""
     return Interval(one.low - other.high, one.high - other.low)
@@ -54,7 +58,7 @@ class Agreement:
     falsetickers: tuple[str, ...]
 
 
-def agree(readings: Mapping[str, Interval], weights: Mapping[str, Fraction] | None = None) -> Agreement:
+def agree(readings: Mapping[str, Interval], weights: Mapping[str, Weight] | None = None) -> Agreement:
     """Find the interval that readings of more than half of all weight share (Marzullo's algorithm; RFC 5905, 11.2.1).
 
     It is where the most weight meets, so that the fewest have to be wrong. Where several places are shared by equally much,
@@ -64,13 +68,14 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, Fraction] | No
     """
     if not readings:
         raise ValueError("no reference gave a reading")
-    weigh = {name: weights[name] if weights else Fraction(1) for name in readings}
+    weigh = {name: weights[name] if weights else 1 for name in readings}
     # Sorted with starts before ends, so that intervals which only touch still agree.
     edges = sorted(
         [(i.low, 0, weigh[name]) for name, i in readings.items()]
         + [(i.high, 1, weigh[name]) for name, i in readings.items()]
     )
-    depth = most = Fraction(0)
+    depth: Weight = 0
+    most: Weight = 0
     best: list[Interval] = []
     for position, (value, is_end, weight) in enumerate(edges):
         if is_end:

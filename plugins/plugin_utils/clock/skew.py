@@ -10,10 +10,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .interval import Interval, agree, difference
+from .interval import Interval, Weight, agree, difference
 from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
 MAX_WALL_JUMP_S = 0.5
@@ -49,7 +50,7 @@ class Reference:
     problem: NtpError | None = None
     identity: frozenset[int | str] = frozenset()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """How reports call it; no two references of a node have the same."""
         return f"{self.kind} {self.of}".rstrip()
@@ -85,7 +86,7 @@ class SkewEstimate:
         """Whether the node's references prove that the controller's clock is wrong."""
         return self.controller_skew_s is not None and is_off(self.controller_skew_s)
 
-    @property
+    @cached_property
     def contradicted_apis(self) -> dict[str, Interval]:
         """By URL, node minus API for each API whose ``Date`` the majority contradicts."""
         return {
@@ -159,8 +160,10 @@ def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
     return [names for names in _independent(references) if len(names) > 1]
 
 
-def _votes(references: Iterable[Reference]) -> dict[str, Fraction]:
-    return {name: Fraction(1, len(names)) for names in _independent(references) for name in names}
+def _votes(references: Iterable[Reference]) -> dict[str, Weight]:
+    return {
+        name: Fraction(1, len(names)) if len(names) > 1 else 1 for names in _independent(references) for name in names
+    }
 
 
 def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
@@ -176,7 +179,7 @@ def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
     return [names for names, _identity in groups]
 
 
-def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Fraction]) -> Interval | None:
+def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Weight]) -> Interval | None:
     """Controller minus true time: node minus true time (without the controller's vote) less node minus controller."""
     bracket = readings.get(CONTROLLER)
     if bracket is None:
@@ -236,7 +239,8 @@ def _ntp_reference(server: Mapping[str, Any]) -> Reference:
         return Reference(kind="ntp", of=name, detail=detail, asked=bool(problems), problem=telling)
     best = min(usable, key=lambda s: s.delay_s)
     detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
-    identity = frozenset().union(*(_identity(sample) for sample in usable))
+    followed = {(sample.address, sample.stratum, sample.reference_id) for sample in usable}
+    identity = frozenset().union(*(_identity(*who) for who in followed))
     return Reference(kind="ntp", of=name, skew_s=best.skew_s, detail=detail, identity=identity)
 
 
@@ -244,7 +248,7 @@ _MOST_TELLING = ("kiss", "bad_time", "strange", "refused", "silent", "unreachabl
 """Of a server's addresses and samples: an answer before none; an IPv6 address without a route says nothing of the IPv4 one."""
 
 
-def _identity(sample: NtpSample) -> frozenset[int]:
+def _identity(address: str, stratum: int, reference_id: int) -> frozenset[int]:
     """Who answered, and whom it follows, both as reference IDs, so that a server and its follower have one in common.
 
     From stratum 2 on the reference ID is the upstream's IPv4 address, or the first four octets of the MD5 of its IPv6
@@ -252,12 +256,12 @@ def _identity(sample: NtpSample) -> frozenset[int]:
     clock (127.127.1.1 is chrony's `local`), and is no upstream either.
     """
     try:
-        address = ipaddress.ip_address(sample.address.partition("%")[0]).packed
+        packed = ipaddress.ip_address(address.partition("%")[0]).packed
     except ValueError:
         return frozenset()
-    own = address if len(address) == 4 else hashlib.md5(address, usedforsecurity=False).digest()[:4]
-    follows = sample.stratum >= 2 and sample.reference_id >> 24 not in (0, 127)
-    return frozenset({int.from_bytes(own, "big")} | ({sample.reference_id} if follows else set()))
+    own = packed if len(packed) == 4 else hashlib.md5(packed, usedforsecurity=False).digest()[:4]
+    follows = stratum >= 2 and reference_id >> 24 not in (0, 127)
+    return frozenset({int.from_bytes(own, "big")} | ({reference_id} if follows else set()))
 
 
 def _date_reference(api: Mapping[str, Any]) -> Reference:

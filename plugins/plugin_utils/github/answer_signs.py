@@ -67,9 +67,7 @@ def row_of(seen: Seen) -> Row | None:
     if seen.status is None or (seen.error and seen.error.get("kind") != "not_github"):
         return _row_of_error(seen.error)
     accepted = 200 <= seen.status < 300 and not seen.error
-    for row in ROWS:
-        if accepted and row.sign not in OF_SUCCESSES:
-            continue
+    for row in _ROWS_OF_SUCCESSES if accepted else ROWS:
         if row.fits(seen.step["step"], seen.status, seen.form, seen.said) and _has(row.sign, seen):
             return row
     return None if accepted else _row_of_error(seen.error)
@@ -121,6 +119,8 @@ OF_SUCCESSES = (
     *(Sign.NOT_OF_GIT, Sign.GIT_ERROR),
 )
 """What a success may still have."""
+
+_ROWS_OF_SUCCESSES = [row for row in ROWS if row.sign in OF_SUCCESSES]
 
 
 def _has(sign: Sign | None, seen: Seen) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,22 +59,27 @@ class ClientProfile:
     runs: str = ""
     """The profile that this is another name of; empty: it is its own."""
 
-    @property
+    @cached_property
     def ahead_limit_s(self) -> int:
         """How far a node may be ahead: ``iat`` not in GitHub's future, ``exp`` not more than 600 s ahead."""
         return min(-self.iat_s, MAX_EXP_AHEAD_S - self.exp_s)
 
-    @property
+    @cached_property
     def jwt_behind_limit_s(self) -> int:
         """How far a node may be behind for the JWT alone: it must not have expired when it is sent for the last time."""
         return self.exp_s - self.reuse_s
 
-    @property
+    @cached_property
     def behind_limit_s(self) -> int:
         """How far a node may be behind: the smaller of the JWT's budget and the installation token's."""
         if self.renew_before_s is None:
             return self.jwt_behind_limit_s
         return min(self.jwt_behind_limit_s, self.renew_before_s)
+
+    @cached_property
+    def tolerated_s(self) -> Interval:
+        """The skews at which it works for certain, but for what a second's fraction and a request's latency decide."""
+        return Interval(-self.behind_limit_s, self.ahead_limit_s)
 
     @property
     def behind_by(self) -> BehindBy:
@@ -110,7 +115,7 @@ class ClientProfile:
 
     def client_outcome(self, skew_s: Interval) -> Outcome:
         """Whether the client works at a skew: the worse of what becomes of its JWTs and of its installation tokens."""
-        outcomes = {self.jwt_outcome(skew_s), self.token_outcome(skew_s)}
+        outcomes = (self.jwt_outcome(skew_s), self.token_outcome(skew_s))
         return next(outcome for outcome in _WORST_FIRST if outcome in outcomes)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from ..boundary.forms import ABOVE_ZERO, NUMBER, TABLE, TEXT, Maybe, misfit
@@ -58,22 +59,22 @@ class Policy:
         """What a record stores under ``policy``: its fields by name, ready for ``json.dumps``."""
         return asdict(self)
 
-    @property
+    @cached_property
     def catalogue(self) -> dict[str, ClientProfile]:
         """All profiles: the shipped ones and the user's, which win."""
         return all_profiles(self.client_profiles)
 
-    @property
-    def profiles(self) -> list[ClientProfile]:
+    @cached_property
+    def profiles(self) -> Sequence[ClientProfile]:
         """The profiles of the named clients; a name may stand for several."""
-        return [profile for name in self.clients for profile in profiles_of(name, self.client_profiles)]
+        return tuple(profile for name in self.clients for profile in profiles_of(name, self.client_profiles))
 
-    @property
+    @cached_property
     def all_limits(self) -> dict[str, Limit]:
         """All limits: the shipped ones and the user's, which win."""
         return all_limits(self.limit_profiles)
 
-    @property
+    @cached_property
     def signing_profile(self) -> ClientProfile:
         """The client whose JWTs the token check sends: of the named ones, that whose JWT the smallest skew breaks."""
         return narrowest(self.profiles)

@@ -79,8 +79,9 @@ class Record:
     @property
     def nothing_taken(self) -> bool:
         """Whether it says why nothing came from the node, which then has no evidence at all."""
-        why = (self.unreachable, self.module_error, self.no_answer, self.not_checked, self.settings_in_facts)
-        return any(why) and not self.data.get("evidence")
+        if self.data.get("evidence"):
+            return False
+        return any((self.unreachable, self.module_error, self.no_answer, self.not_checked, self.settings_in_facts))
 
     @cached_property
     def evidence(self) -> Mapping[str, Any]:
@@ -97,7 +98,7 @@ class Record:
             raise MissingEvidenceError(
                 f"the node's answer is malformed: {section[MALFORMED]}", name, CommonKey.MALFORMED
             )
-        if isinstance(section, Mapping) and "error" in section:
+        if isinstance(section, dict) and "error" in section:
             raise MissingEvidenceError(f"taking {name!r} failed on the node: {section['error']}", name)
         return section
 
@@ -125,4 +126,4 @@ class Record:
 
 
 def _is_malformed(section: Any) -> bool:
-    return isinstance(section, Mapping) and MALFORMED in section
+    return isinstance(section, dict) and MALFORMED in section
