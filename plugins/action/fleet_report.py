@@ -6,11 +6,13 @@ The documentation for users is in plugins/modules/fleet_report.py.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
@@ -31,6 +33,7 @@ from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
+from ..plugin_utils.verdict.timings import summed_up
 
 _WITHOUT_ORDER = ("free", "host_pinned")
 """Strategies in which no host waits for another, and ``run_once`` runs for each."""
@@ -58,16 +61,22 @@ class ActionModule(PlainAction):
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
+        begun_mono_s = time.monotonic()
         judged_at = now()
         run_id = args["run_id"] or run.get("run_id", "")
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=judged_at)
+        nodes: dict[str, dict[str, Any]] = {}
+        refusals: dict[str, str] = {}
         try:
             directory.mkdir(parents=True, exist_ok=True)
             records, together = Stored(directory), Together(Stored(directory))
             earlier = _earlier(directory)
             for host in sorted(set(args["hosts"])):
-                _add(host, *checks.reported(host, earlier.get(host)), records, together)
+                entry = _add(host, *checks.reported(host, earlier.get(host)), records, together)
+                nodes[host] = {key: entry[key] for key in ("verdict", "judged_at")}
+                if entry["verdict"] == "refuse":
+                    refusals[host] = _refusal(entry, directory)
             report = together.report(judged_at, run_id, run.get("settings"))
             files = write(directory, report, evidence_of(records, judged_at, run_id), Holder.of(os.getppid(), run_id))
         except ValueError as error:
@@ -78,7 +87,17 @@ class ActionModule(PlainAction):
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
-        return {"changed": False, "report_dir": str(directory), **_outcome(report, files, run)}
+        return {
+            "changed": False,
+            "id": run.get("id", ""),
+            "report_dir": str(directory),
+            **{key: report[key] for key in ("verdict", "exit_code", "summary")},
+            "files": [str(path) for path in files],
+            "lines": report_text.lines(report, files),
+            "nodes": nodes,
+            "refusals": refusals,
+            **checks.timings(time.monotonic() - begun_mono_s),
+        }
 
     def _is_without_order(self) -> bool:
         """Whether each host comes here by itself, so that none can report on all; says so."""
@@ -113,6 +132,14 @@ class _Checks:
     args: Mapping[str, Any]
     run: Mapping[str, Any]
     judged_at: str
+    timed: list[dict[str, float]] = field(default_factory=list)
+
+    def timings(self, report_s: float) -> dict[str, Any]:
+        """Where the checks' time went, if they were timed."""
+        if not self.timed:
+            return {}
+        forks = context.CLIARGS.get("forks")
+        return {"timings": {"checks": summed_up(self.timed), "report_s": round(report_s, 3), "forks": forks}}
 
     def reported(self, host: str, earlier: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
@@ -134,6 +161,8 @@ class _Checks:
     def _of(self, host: str) -> tuple[Check, Check | None, dict[str, Any] | None]:
         """A host's first check of this run, the one that repeats it, and what was noted of the remediation between them."""
         first = kept(host) if self.run else None
+        if first and "timings" in first:
+            self.timed.append(first["timings"])
         if first and first["follows"] == self.run["id"] and not chrony_can_help(first["judgement"]):
             return first, None, None  # and Ansible need not put together the host's variables
         variables = self.hostvars.raw_get(host)
@@ -160,8 +189,10 @@ class _Checks:
         return _registered(variables, name, follows) or _never_begun(variables, name, self.judged_at)
 
 
-def _add(host: str, record: dict[str, Any], entry: dict[str, Any], records: Stored, together: Together) -> None:
-    """Keep a host's record and its entry of the report; if one is too large, the host is refused for it."""
+def _add(
+    host: str, record: dict[str, Any], entry: dict[str, Any], records: Stored, together: Together
+) -> dict[str, Any]:
+    """Keep a host's record and its entry of the report; if one is too large, the host is refused for it. The entry that stays."""
     try:
         records[host] = record
         together.add(host, Record(record), entry)
@@ -169,6 +200,7 @@ def _add(host: str, record: dict[str, Any], entry: dict[str, Any], records: Stor
         record, entry = _not_stored(str(error), record["collected_at"])
         records[host] = record
         together.add(host, Record(record), entry)
+    return entry
 
 
 def _not_stored(wrong: str, judged_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -202,21 +234,7 @@ def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:
     return {"record": record, "judgement": judge_record(record)}
 
 
-def _outcome(report: Mapping[str, Any], files: list[Path], run: Mapping[str, Any]) -> dict[str, Any]:
-    nodes = report["nodes"]
-    return {
-        "id": run.get("id", ""),
-        "verdict": report["verdict"],
-        "exit_code": report["exit_code"],
-        "summary": report["summary"],
-        "files": [str(path) for path in files],
-        "lines": report_text.lines(report, files),
-        "nodes": {name: {key: node[key] for key in ("verdict", "judged_at")} for name, node in nodes.items()},
-        "refusals": {name: _refusal(node, files) for name, node in nodes.items() if node["verdict"] == "refuse"},
-    }
-
-
-def _refusal(node: Mapping[str, Any], files: list[Path]) -> str:
+def _refusal(node: Mapping[str, Any], directory: Path) -> str:
     """Which checks refuse a node; the report, which says why, has been shown."""
     checks = ", ".join(finding["check"] for finding in refusing_findings(node))
-    return f"Refused by {checks}. The report says why, and what to do next: {files[0].parent / report_text.FILE}"
+    return f"Refused by {checks}. The report says why, and what to do next: {directory / report_text.FILE}"

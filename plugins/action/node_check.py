@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
@@ -40,6 +40,7 @@ from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
+from ..plugin_utils.verdict.timings import Stopwatch
 
 MODULE = "skewgate.preflight.node_evidence"
 NODE_STARTS_WITHIN_S = 60
@@ -69,6 +70,7 @@ class ActionModule(CallingAction, PlainAction):
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
+        self._stopwatch = Stopwatch()
         given, wrong = super().given(variables)
         options = documented(self.documentation)[1]
         args = read_arguments(self.documentation, given)[0]
@@ -110,6 +112,8 @@ class ActionModule(CallingAction, PlainAction):
         if not current_id():  # whose begin has shown them
             for warning in settings.warnings:
                 display.warning(warning)
+        if timed := variables.get("gate_run_timings") is True:
+            self._connect()
         collection = self._collection(settings, variables)
         deadline_s = time.monotonic() + args["wait_s"]
         while True:
@@ -125,13 +129,24 @@ class ActionModule(CallingAction, PlainAction):
             "ntp_servers": settings.ntp_servers,
             "nts_servers": settings.nts_servers,
         }
+        if timed:
+            collected = result["record"]["evidence"].get("collected") or {}
+            result["timings"] = self._stopwatch.parts(collected)
         return self._kept(result, args, variables)
+
+    def _connect(self) -> None:
+        """Connect to the node by a command that does nothing, for its time; whether the node can be reached, its check says."""
+        with self._stopwatch.connecting(), contextlib.suppress(AnsibleError):
+            self._low_level_execute_command("true", sudoable=False)
+        self.on_call = self._stopwatch.call
 
     def _kept(self, result: dict[str, Any], args: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         """The result; of the gate's check without its evidence and findings, which are kept for the report of the run."""
         if not (args["admit_to"] and current_id()):
             return result
-        kept = {key: result[key] for key in ("record", "judgement", "check_id", "follows")}
+        kept: dict[str, Any] = {
+            key: result[key] for key in ("record", "judgement", "check_id", "follows", "timings") if key in result
+        }
         keep(variables["inventory_hostname"], {**kept, "address": address_of(variables)})
         return {key: value for key, value in result.items() if key not in ("record", "judgement")}
 

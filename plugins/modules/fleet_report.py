@@ -95,6 +95,11 @@ refusals:
   description: For each refused host, the checks that refuse it, and where the report is.
   type: dict
   returned: success
+timings:
+  description: With C(skewgate check --timings), C(checks), the median and the longest seconds of each part of a check,
+    C(report_s), how long the report took, and C(forks).
+  type: dict
+  returned: if the checks were timed
 report_dir:
   description: Where the reports are.
   type: str

@@ -143,6 +143,7 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
     output = command.add_argument_group("what comes of it")
     _add_report_dir(output, REPORT_DIR)
     _add_output(output)
+    output.add_argument("--timings", action="store_true", help="show where the run's time went")
     output.add_argument("-v", "--verbose", action="count", default=0, help="show ansible's output too (-v to -vvvv)")
 
 

@@ -30,6 +30,7 @@ from .passwords import ask
 from .progress import Progress
 from .reporting import show_report
 from .run import PlaybookRun, run_playbook
+from .timings import timing_lines
 
 
 def check(given: Given, extra: list[str]) -> int:
@@ -61,7 +62,12 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
     ended = run_playbook(
         f"skewgate.preflight.{args.command}",
         [*(HERE if here else []), *ansible_options(args, extra)],
-        {"gate_run_id": run_id, **settings_given(given), **(variables_here(args) if here else {})},
+        {
+            "gate_run_id": run_id,
+            **settings_given(given),
+            **(variables_here(args) if here else {}),
+            **({"gate_run_timings": True} if args.timings else {}),
+        },
         show,
         on_second=lambda: output.show(progress.waiting()),
         answers=ask(args),
@@ -74,7 +80,10 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
         if message.startswith("Could not match supplied host pattern"):
             output.show([f"warning: {clean(message)}"])
     output.show(f"configuration: {clean(error)}" for error in progress.configuration_errors)
-    return show_report(report, progress.files, output)
+    exit_code = show_report(report, progress.files, output)
+    if args.timings:
+        output.show(["", *timing_lines(progress.phases_s, progress.timings)])
+    return exit_code
 
 
 def this_machine() -> str:

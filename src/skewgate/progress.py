@@ -18,6 +18,9 @@ FLEET_REPORT = "skewgate.preflight.fleet_report"
 NODE_CHECK = "skewgate.preflight.node_check"
 ARGUMENT_SPEC = "ansible.builtin.validate_argument_spec"
 CHRONY_ROLE = "skewgate.preflight.chrony"
+PHASES = (FLEET_BEGIN, NODE_CHECK, FLEET_REPORT)
+"""A run's phases, by the action that ends each."""
+
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
 
 SILENCE_S = 10
@@ -31,7 +34,8 @@ class Progress:
     ``configuration_errors`` collects what the collection says is wrong with the settings, in the order seen;
     ``tasks_ran`` is true once any task gave a result; ``files`` are those that the last report wrote, and ``report_dir`` the
     folder that the collection will write to. ``hosts`` are those of the run, ``judged`` has the last verdict of each node that
-    has one, ``fixing`` those whose remediation has begun and not ended.
+    has one, ``fixing`` those whose remediation has begun and not ended. ``timings`` is what the report says of the checks' time,
+    and ``phases_s`` how many seconds the run's phases took, as far as it has come.
     """
 
     def __init__(self, *, gate: bool, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -44,6 +48,9 @@ class Progress:
         self.hosts: list[str] = []
         self.judged: dict[str, str] = {}
         self.fixing: list[str] = []
+        self.timings: dict[str, Any] = {}
+        self.phases_s: dict[str, float] = {}
+        self._begun_s = clock_s()
         self._waits_for: dict[str, str] = {}
         self._to_fix: set[str] = set()
         self._clock_s = clock_s
@@ -108,10 +115,12 @@ class Progress:
         self.tasks_ran = True
         self._note_errors(kind, data, result)
         action = data.get("resolved_action")
+        self._note_phase(action)
         if action == FLEET_BEGIN and kind == "runner_on_ok" and not self.hosts:
             return self._begun(result)
         if action == FLEET_REPORT:
             self.files = [Path(path) for path in result.get("files", [])]
+            self.timings = result.get("timings") or {}
         if action == NODE_CHECK and result.get("verdict"):
             return self._checked(host, result)
         # Ansible could not begin the check; the report has its words too.
@@ -123,6 +132,12 @@ class Progress:
         if kind == "runner_on_ok" and CHRONY_ROLE in (data.get("resolved_role"), data.get("role")):
             return self._remediating(host)
         return []
+
+    def _note_phase(self, action: str | None) -> None:
+        """A phase ends with the last result of its action."""
+        if action in PHASES:
+            before_s = sum(self.phases_s[phase] for phase in PHASES[: PHASES.index(action)] if phase in self.phases_s)
+            self.phases_s[action] = self._clock_s() - self._begun_s - before_s
 
     def _begun(self, result: dict[str, Any]) -> list[str]:
         """Every batch begins with the same answer; the first one tells."""

@@ -41,7 +41,7 @@ def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SKEWGATE_NTP_SERVER", "127.0.0.1")
-    status, report = checked("--only", "reachable,github_app_token", "-e", "gate_timeout_s=1")
+    status, report = checked("--only", "reachable,github_app_token", "-e", "gate_timeout_s=1", "--timings")
     [node] = report["nodes"].values()
     [_, token] = node["findings"]
     assert (status, node["verdict"], node["refused_because"]) == (3, "refuse", "not_judged")
@@ -57,6 +57,10 @@ def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
     assert settings["gate_clients"] == {"source": "default", "value": ["argocd"]}
     assert settings["gate_github_apps"] == {"source": "default"}
     assert "Settings: gate_timeout_s (-e); gate_ntp_servers (environment SKEWGATE_NTP_SERVER); gate_checks" in out
+    _, _, timings = out.partition("Where the time went, in seconds")
+    took = [line.split()[-1] for line in timings.splitlines()[1:]]
+    assert len(took) == 10
+    assert [seconds for seconds in took if not re.fullmatch(r"\d+\.\d\d", seconds)] == ["longest"]
 
 
 def test_with_a_key_it_is_tried_and_this_machines_clock_does_not_vouch_for_itself(user_dir: Path) -> None:

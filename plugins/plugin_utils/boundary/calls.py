@@ -33,9 +33,13 @@ display = Display()
 class PrintableAction(ActionBase):  # type: ignore[misc]
     """An action that runs modules on a node. What Ansible itself prints of their answers while ``asking`` is printable."""
 
+    on_call: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    """What surrounds each command on the node."""
+
     def _low_level_execute_command(self, *args: Any, **options: Any) -> dict[str, Any]:
         """What Ansible calls for each command on the node, with what it printed made printable."""
-        result: dict[str, Any] = super()._low_level_execute_command(*args, **options)
+        with self.on_call():
+            result: dict[str, Any] = super()._low_level_execute_command(*args, **options)
         for stream in ("stdout", "stderr"):
             shown = printable_file(str(result.get(stream) or "")[:MAX_PRINTED])
             result.update({stream: shown, f"{stream}_lines": shown.splitlines()})
