@@ -29,6 +29,7 @@ from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.remediation.settings import Settings
+from ..plugin_utils.verdict.prepared import prepare
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
 
 ROOM_OF_NODE_BYTES = 128 * 1024
@@ -36,7 +37,7 @@ ROOM_OF_NODE_BYTES = 128 * 1024
 
 display = Display()
 
-settings_of_roles()  # read before Ansible forks
+prepare()  # before Ansible forks, for this and for what comes after it
 
 
 class ActionModule(PlainAction):

@@ -26,9 +26,8 @@ from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
-from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of, settings_of_roles
+from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of
 from ..plugin_utils.boundary.watch import CutOffError
-from ..plugin_utils.checks import discover
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
 from ..plugin_utils.formats.report_text import reason, refusal
@@ -38,6 +37,7 @@ from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
+from ..plugin_utils.verdict.prepared import prepare
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
@@ -51,9 +51,7 @@ WAIT_REPORTED_FROM_S = 20
 
 display = Display()
 
-# Read and imported before Ansible forks for each host.
-settings_of_roles()
-discover()
+prepare()  # before Ansible forks for each host
 
 
 class ActionModule(CallingAction, PlainAction):

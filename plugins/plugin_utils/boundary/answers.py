@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
+from .tables import read_table
 from .text import printable_file
 
 MAX_ANSWER = 1 << 20
@@ -23,7 +22,7 @@ _Returned = dict[str, dict[str, Any]]
 @functools.cache
 def documented_keys(returned: str) -> _Returned:
     """The keys of a module's ``RETURN``; read once, as YAML takes its time."""
-    keys: _Returned = yaml.safe_load(returned)
+    keys: _Returned = read_table(returned)
     return keys
 
 

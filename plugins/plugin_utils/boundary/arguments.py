@@ -10,10 +10,10 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
 from ansible.module_utils.common import validation
 
 from .settings import meant, texts_of
+from .tables import read_table
 from .values import number_of, shown, whole_of
 
 
@@ -29,7 +29,13 @@ def read_arguments(
     >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
     ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
     """
-    module, options = documented(documentation)
+    return read_options(*documented(documentation), given, prefix=prefix)
+
+
+def read_options(
+    module: str, options: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], *, prefix: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """The same for options that stand in no documentation of a module; ``module`` is what a problem calls it."""
     where = prefix or f"{module}: "
     called = "no setting is called" if prefix else f"{module}: no option is called"
     known = [f"{prefix}{name}" for name in options]
@@ -53,7 +59,7 @@ def read_arguments(
 @functools.cache
 def documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
     """A module's name and its options; read once, as YAML takes its time."""
-    data = yaml.safe_load(documentation)
+    data = read_table(documentation)
     return data["module"], data["options"]
 
 

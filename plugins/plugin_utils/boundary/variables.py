@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from .arguments import documented, read_arguments
+from .arguments import read_options
 from .settings import meant, names_of, nearest
+from .tables import read_table
 
 OF_PLAYBOOKS = frozenset({"gate_hosts", "gate_serial"})
 """What the playbooks read beside the roles' settings."""
@@ -69,10 +68,9 @@ def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
 
     ``variables`` are worked out. What is not set, or is empty, or has a problem, has the documented default, or ``None``.
     """
-    documentation = _settings_documentation()
-    options = documented(documentation)[1]
+    options = settings_of_checks()
     given = {name: value for name, value in variables.items() if name in options}
-    values, problems = read_arguments(documentation, given)
+    values, problems = read_options("settings", options, given)
     problems = [problem.removeprefix("settings: ") for problem in problems]
     # Ansible gives a text to no task as its environment, not even one that could be read as a mapping.
     environment = given.get("gate_environment")
@@ -85,9 +83,7 @@ def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
 @functools.cache
 def _table() -> dict[str, dict[str, Any]]:
     """Every setting by its name, as settings.yml has it."""
-    table: dict[str, dict[str, Any]] = yaml.safe_load(
-        Path(__file__).with_name("settings.yml").read_text(encoding="utf-8")
-    )
+    table: dict[str, dict[str, Any]] = read_table(Path(__file__).with_name("settings.yml").read_text(encoding="utf-8"))
     return table
 
 
@@ -98,15 +94,14 @@ def may_be_shown(name: str) -> bool:
 
 
 @functools.cache
-def _settings_documentation() -> str:
+def settings_of_checks() -> dict[str, dict[str, Any]]:
     """The settings of a check, as the documentation of a module has its options."""
-    options = {
+    return {
         # What is required is asked for by who needs it, in words of its own.
         name: {key: value for key, value in setting.items() if key not in ("text", "required")}
         for name, setting in _table().items()
         if name.startswith("gate_") or name in NOT_OF_GATE.values()
     }
-    return str(yaml.safe_dump({"module": "settings", "options": options}))
 
 
 def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[str]]:

@@ -13,8 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from ..boundary.tables import read_table
 from ..boundary.values import shown, whole_of
 from ..clock.interval import Interval
 
@@ -124,7 +123,7 @@ _WORST_FIRST: tuple[Outcome, ...] = ("fail", "inconclusive", "pass")
 
 @cache
 def _shipped_rows() -> dict[str, dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    rows: dict[str, dict[str, Any]] = read_table(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
     return rows
 
 

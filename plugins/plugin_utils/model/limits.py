@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ..boundary.tables import read_table
 from ..boundary.values import number_of, shown
 from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
@@ -39,7 +38,7 @@ class Limit:
 @cache
 def shipped_limits() -> dict[str, Limit]:
     """The limits of ``limits.yml``, by name."""
-    rows = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    rows = read_table(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
     return {name: parse_limit(name, row) for name, row in rows.items()}
 
 
