@@ -29,7 +29,7 @@ from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.remediation.settings import Settings
-from ..plugin_utils.verdict.prepared import prepare
+from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
 
 ROOM_OF_NODE_BYTES = 128 * 1024
@@ -37,7 +37,7 @@ ROOM_OF_NODE_BYTES = 128 * 1024
 
 display = Display()
 
-prepare()  # before Ansible forks, for this and for what comes after it
+before_the_fork()  # for this, and for the checks that come after it
 
 
 class ActionModule(PlainAction):

@@ -36,8 +36,8 @@ from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
+from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
-from ..plugin_utils.verdict.prepared import prepare
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
@@ -51,7 +51,7 @@ WAIT_REPORTED_FROM_S = 20
 
 display = Display()
 
-prepare()  # before Ansible forks for each host
+before_the_fork()
 
 
 class ActionModule(CallingAction, PlainAction):

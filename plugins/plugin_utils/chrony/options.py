@@ -101,9 +101,12 @@ class Options(NamedTuple):
     problem: str | None
 
 
+_VERSION = re.compile(r"\d+(\.\d+)*")
+
+
 def parse_version(text: str | None) -> tuple[int, ...] | None:
     """``"4.6.1"`` to ``(4, 6, 1)``; None where it can't be read."""
-    found = re.match(r"\d+(\.\d+)*", text or "")
+    found = _VERSION.match(text or "")
     return tuple(map(int, found.group().split("."))) if found else None
 
 

@@ -67,10 +67,13 @@ def _beside_the_files(section: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_WITHOUT_FIPS = re.compile(r"^[^\S\n]*GNUTLS_FORCE_FIPS_MODE=0", re.MULTILINE)
+
+
 def _fips(section: Mapping[str, Any]) -> bool:
     """Whether the machine is in FIPS mode and chronyd's environment does not take GnuTLS out of it (RHEL's documentation)."""
     environment = "\n".join(file["text"] for file in section.get("defaults") or [])
-    return bool(section.get("fips")) and not re.search(r"^[^\S\n]*GNUTLS_FORCE_FIPS_MODE=0", environment, re.MULTILINE)
+    return bool(section.get("fips")) and not _WITHOUT_FIPS.search(environment)
 
 
 def matches(path: str, pattern: str) -> bool:

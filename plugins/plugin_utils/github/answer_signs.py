@@ -107,9 +107,12 @@ def header(step: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+_QUOTES = re.compile('[`\u00b4\u2018\u2019"]')
+
+
 def straight(text: str) -> str:
     """In one line; an apostrophe for each of the quotes that GitHub has used."""
-    return re.sub('[`\u00b4\u2018\u2019"]', "'", " ".join(text.split()))
+    return _QUOTES.sub("'", " ".join(text.split()))
 
 
 # Signs

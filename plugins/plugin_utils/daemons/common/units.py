@@ -91,9 +91,12 @@ def idle_alone(kind: Daemon, record: Record) -> str:
     return ", ".join(dict.fromkeys(reasons)) if all(reasons) else ""
 
 
+_INSTANCE_AND_SUFFIX = re.compile(r"(@[^.]*)?\.service$")
+
+
 def _stem(unit: str) -> str:
     """``ptp4l@eth0.service`` is ``ptp4l``; OpenRC's names have neither part. Helpers and targets keep their suffix."""
-    return re.sub(r"(@[^.]*)?\.service$", "", unit)
+    return _INSTANCE_AND_SUFFIX.sub("", unit)
 
 
 def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], record: Record) -> str:
