@@ -75,9 +75,12 @@ def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:
     sizes = {name: _size(given[name]) for name in names}
     if sum(sizes.values()) > MAX_ANSWER:
         return _all_malformed(_too_large("the evidence", sum(sizes.values()), MAX_ANSWER))
-    read = {name: _section(name, given[name], sizes[name], tokens) for name in names}
+    read = {}
+    after = 0.0
+    for name in names:
+        read[name], size = _section(name, given[name], sizes[name], tokens)
+        after += size
     # Shown as escapes, what is not printable is longer.
-    after = sum(map(_size, read.values()))
     if after > MAX_ANSWER:
         return _all_malformed(_too_large("the evidence", after, MAX_ANSWER))
     schema = given.get("schema")
@@ -87,16 +90,21 @@ def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:
 SCHEMAS = ("skewgate/evidence/1",)
 
 
-def _section(name: str, given: Any, size: float, tokens: Tokens) -> Any:
-    """One section; ``size`` in characters of JSON."""
+def _section(name: str, given: Any, size: float, tokens: Tokens) -> tuple[Any, float]:
+    """One section and its size; ``size``: as it was given. Both in characters of JSON."""
     if size > MAX_SECTION:
-        return {MALFORMED: _too_large(name, size, MAX_SECTION)}
+        return _malformed(_too_large(name, size, MAX_SECTION))
     try:
         read = _shape(name, given)(given, tokens)
     except MalformedError as error:
-        return {MALFORMED: f"{name}: {error}"}
-    after = _size(read)
-    return read if after <= MAX_SECTION else {MALFORMED: _too_large(name, after, MAX_SECTION)}
+        return _malformed(f"{name}: {error}")
+    after = size if read == given else _size(read)
+    return (read, after) if after <= MAX_SECTION else _malformed(_too_large(name, after, MAX_SECTION))
+
+
+def _malformed(why: str) -> tuple[dict[str, str], float]:
+    section = {MALFORMED: why}
+    return section, _size(section)
 
 
 def _shape(name: str, given: Any) -> Shape:

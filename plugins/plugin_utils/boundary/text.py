@@ -123,29 +123,33 @@ class Tokens:
         """
         if len(text) < LEAST_ENCODED and "_" not in text and "eyJ" not in text:
             return text
-        for needed, form in _FORMS:
-            if needed in text:
-                text = form.sub(REDACTED, text)
-        return REDACTED if len(text) >= LEAST_ENCODED and any(map(self._has_token, _views(text))) else text
+        if "_" in text or "eyJ" in text:  # no form is without
+            for needed, form in _FORMS:
+                if needed in text:
+                    text = form.sub(REDACTED, text)
+        return REDACTED if len(text) >= LEAST_ENCODED and self._has_encoded_token(text) else text
 
-    def _has_token(self, view: tuple[bytes, bool]) -> bool:
-        content, decoded = view
-        if decoded and any(form.search(content) for form in _ENCODED_FORMS):
+    def _has_encoded_token(self, text: str) -> bool:
+        squeezed = text.encode("utf-8", "replace").translate(_STANDARD, _BETWEEN)
+        if max(map(len, squeezed.translate(_AS_WORDS).split()), default=0) < LEAST_ENCODED:
+            return False  # the usual: no word of it is a code
+        decoded = _APART.join(_decoded(squeezed))
+        if any(form.search(decoded) for form in _ENCODED_FORMS):
             return True
         # Of base64's two alphabets one is enough.
-        content = content.translate(_STANDARD)
+        content = _APART.join((squeezed, decoded)).translate(_STANDARD)
         return any(piece in content for piece in self._pieces)
 
 
-def _views(text: str) -> Iterator[tuple[bytes, bool]]:
-    """The text without white space, and decoded from each position at which base64 or hex may begin; whether it was decoded."""
-    squeezed = text.encode("utf-8", "replace").translate(_STANDARD, _BETWEEN)
-    if max(map(len, squeezed.translate(_AS_WORDS).split()), default=0) < LEAST_ENCODED:
-        return  # the usual: no word of it is a code
-    yield squeezed, False
+_APART = b"\n"
+"""Between what was decoded from several positions, which is searched as one: no form of a token has it."""
+
+
+def _decoded(squeezed: bytes) -> Iterator[bytes]:
+    """A text without white space, decoded from each position at which base64 or hex may begin."""
     for code, size, decode in (
-        (squeezed.translate(_AS_BASE64), 4, base64.b64decode),
+        (squeezed.translate(_AS_BASE64), 4, binascii.a2b_base64),
         (squeezed.translate(_AS_HEX), 2, binascii.unhexlify),
     ):
         for start in range(size):
-            yield decode(code[start : len(code) - (len(code) - start) % size]), True
+            yield decode(code[start : len(code) - (len(code) - start) % size])
