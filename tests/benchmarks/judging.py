@@ -1,7 +1,8 @@
 """What judging costs on the controller, as ratios within one run: `python -m tests.benchmarks.judging` (with the venv's Python).
 
-Judging a node against reading its evidence (json.loads), and tenfold fleets against smaller ones (10 is linear): judged, and
-what only all nodes together tell (groups, spread, shared servers), in report.json and in report.txt.
+What one node costs this process, in ms of its own time: its answer read (JSON, and what the boundary does with it), judged, and
+written. Judging against reading the JSON alone, and tenfold fleets against smaller ones (10 is linear): judged, and what only
+all nodes together tell (groups, spread, shared servers), in report.json and in report.txt.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import Any
 
 sys.path.insert(0, "collections")
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence, read_json
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.fleet import judge_fleet
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
     group_nodes,
     judge_records,
 )
+
+from tests.builders import record
 
 SAMPLES = sorted(Path("tests/samples").glob("*.json"))
 
@@ -30,9 +35,9 @@ def best_s(work: Callable[[], object], rounds: int = 5) -> float:
     """The least of some rounds: what the work costs when nothing disturbs it."""
     times = []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return min(times)
 
 
@@ -56,8 +61,22 @@ def together_s(report: dict[str, Any], records: dict[str, Record]) -> float:
     return best_s(work)
 
 
+def of_one_node() -> None:
+    """Print what a node costs, one that has all sections and passes, and the samples of real ones."""
+    nodes = {"a healthy node": record()} | {path.stem: json.loads(path.read_text()) for path in SAMPLES}
+    for name, data in nodes.items():
+        text = json.dumps(data["evidence"])
+        parsed = {**data, "evidence": parse_evidence(read_json(text))}
+        judged = judge_record(parsed)
+        read_s = best_s(lambda text=text: parse_evidence(read_json(text)), rounds=50)
+        judged_s = best_s(lambda parsed=parsed: judge_record(parsed), rounds=50)
+        written_s = best_s(lambda both=(parsed, judged): json.dumps(both), rounds=50)
+        print(f"{name}: read {read_s * 1e3:.2f} ms, judged {judged_s * 1e3:.2f} ms, written {written_s * 1e3:.2f} ms")
+
+
 def main() -> None:
-    """Print the ratios."""
+    """Print what a node costs, and the ratios."""
+    of_one_node()
     small, large = fleet(100), fleet(1000)
     reading = best_s(lambda: [json.loads(text) for text in small.values()])
     records = {name: json.loads(text) for name, text in small.items()}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ..boundary.once import once
 from . import built_in, faults, next_start
 from .config import ChronyConfig
 
@@ -557,5 +558,10 @@ MAY_NOT_START = "CHR507"
 
 def ends_next_start(config: ChronyConfig, but: Collection[str] = ()) -> list[faults.Place]:
     """Every line with which chronyd certainly would not start again, but for those of some rules."""
-    found = (place for rule in ENDS_NEXT_START if rule not in but for place in RULES[rule].find(config))
+    found = (place for rule, places in _ending(config).items() if rule not in but for place in places)
     return list(dict.fromkeys(found))
+
+
+@once
+def _ending(config: ChronyConfig) -> dict[str, tuple[faults.Place, ...]]:
+    return {rule: tuple(RULES[rule].find(config)) for rule in ENDS_NEXT_START}

@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,6 @@ class Interval:
         return self.low <= other.high and other.low <= self.high
 
 
-Weight = int | Fraction
-"""Exact, so that three thirds are one."""
-
-
 def difference(one: Interval, other: Interval) -> Interval:
     """All that ``one`` minus ``other`` may be."""
     return Interval(one.low - other.high, one.high - other.low)
@@ -58,7 +53,7 @@ class Agreement:
     falsetickers: tuple[str, ...]
 
 
-def agree(readings: Mapping[str, Interval], weights: Mapping[str, Weight] | None = None) -> Agreement:
+def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = None) -> Agreement:
     """Find the interval that readings of more than half of all weight share (Marzullo's algorithm; RFC 5905, 11.2.1).
 
     It is where the most weight meets, so that the fewest have to be wrong. Where several places are shared by equally much,
@@ -74,8 +69,7 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, Weight] | None
         [(i.low, 0, weigh[name]) for name, i in readings.items()]
         + [(i.high, 1, weigh[name]) for name, i in readings.items()]
     )
-    depth: Weight = 0
-    most: Weight = 0
+    depth = most = 0
     best: list[Interval] = []
     for position, (value, is_end, weight) in enumerate(edges):
         if is_end:

@@ -146,8 +146,8 @@ def _server_packet(reply: bytes) -> ntplib.NTPStats:
     if packet.mode != 4 or packet.version not in (3, 4):
         raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
     # Stratum 0 with a code is a kiss; without one it is a server without a source (chronyd: leap 3, stratum 0, ID 0.0.0.0).
-    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
-    if packet.stratum == 0 and re.fullmatch("[A-Z0-9]+", code):
+    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace") if packet.stratum == 0 else ""
+    if code and re.fullmatch("[A-Z0-9]+", code):
         raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code=code)
     return packet
 

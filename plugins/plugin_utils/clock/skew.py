@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .interval import Interval, Weight, agree, difference
+from .interval import Interval, agree, difference
 from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
 MAX_WALL_JUMP_S = 0.5
@@ -160,10 +160,10 @@ def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
     return [names for names in _independent(references) if len(names) > 1]
 
 
-def _votes(references: Iterable[Reference]) -> dict[str, Weight]:
-    return {
-        name: Fraction(1, len(names)) if len(names) > 1 else 1 for names in _independent(references) for name in names
-    }
+def _votes(references: Iterable[Reference]) -> dict[str, int]:
+    groups = _independent(references)
+    vote = math.lcm(*map(len, groups))  # whole numbers, so that three thirds are one
+    return {name: vote // len(names) for names in groups for name in names}
 
 
 def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
@@ -179,7 +179,7 @@ def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
     return [names for names, _identity in groups]
 
 
-def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, Weight]) -> Interval | None:
+def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, int]) -> Interval | None:
     """Controller minus true time: node minus true time (without the controller's vote) less node minus controller."""
     bracket = readings.get(CONTROLLER)
     if bracket is None:
