@@ -337,7 +337,6 @@ import time
 from functools import partial
 from platform import python_version
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import read_clocks
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
@@ -503,10 +502,19 @@ def collect(params: dict) -> dict:
     return evidence
 
 
+def answer(arguments: dict) -> dict:
+    """The module's result, for arguments as its action gives them, which are not checked again."""
+    defaults = {name: option.get("default") for name, option in ARGUMENTS.items()}
+    return {"changed": False, "evidence": collect({**defaults, **arguments})}
+
+
 def main():
     """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode changes nothing about that."""
+    # Only here: most runs come from the action, which sends this file without Ansible's library.
+    from ansible.module_utils.basic import AnsibleModule  # noqa: PLC0415
+
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    module.exit_json(changed=False, evidence=collect(module.params))
+    module.exit_json(**answer(module.params))
 
 
 if __name__ == "__main__":

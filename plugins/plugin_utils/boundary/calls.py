@@ -16,10 +16,13 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from .carried import script_for
 from .evidence import MAX_ANSWER, parse_evidence, read_json, said
 from .no_evidence import words
 from .text import Tokens, printable_file
 from .watch import CutOffError, ended_within
+
+EVIDENCE = "skewgate.preflight.node_evidence"
 
 MAX_PRINTED = 2 * MAX_ANSWER
 """The most that a command on a node may print, in characters: its evidence, and the arguments that Ansible's modules repeat."""
@@ -56,6 +59,14 @@ class PrintableAction(ActionBase):  # type: ignore[misc]
 
 class CallingAction(PrintableAction):
     """An action that asks a node by modules whose answer has ``evidence``."""
+
+    def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> Any:
+        """What Ansible calls to make what it sends: for the module that takes the evidence, the script for its sections."""
+        if module_name == EVIDENCE:
+            script = script_for(module_args["sections"])
+            self._shared_loader_obj.module_loader.add_directory(str(script.parent))
+            module_name = script.stem
+        return super()._configure_module(module_name, module_args, task_vars)
 
     def call_node(
         self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
