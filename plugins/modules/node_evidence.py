@@ -368,6 +368,7 @@ class Run:
         self.params = params
         self.timeout_s = params["timeout_s"]
         self.busy_s = 3 * self.timeout_s
+        self.ntp_answers: dict = {}
         self._processes = Once(scan)
         self.units = Once(self._units)
 
@@ -382,6 +383,10 @@ class Run:
     def cluster(self) -> list:
         """The processes of a cluster (``processes.Running``)."""
         return self._processes().cluster
+
+    def skew_by_ntp(self):
+        """What NTP has said of the clock by now, if it has answered well (``ntp.agreed``); else None."""
+        return ntp.agreed(self.ntp_answers, len(self.params["ntp_servers"])) if self.ntp_answers else None
 
     def _units(self):
         """What systemd shows of the units of ``boot``, which are those of ``time_services`` and more."""
@@ -401,7 +406,11 @@ def _of_daemon(probe) -> tuple:
 PROBES = {
     "ntp": (
         lambda run: ntp.collect(
-            run.params["ntp_servers"], run.params["ntp_port"], run.params["ntp_samples"], run.timeout_s
+            run.params["ntp_servers"],
+            run.params["ntp_port"],
+            run.params["ntp_samples"],
+            run.timeout_s,
+            run.ntp_answers,
         ),
         lambda run: ntp.bound_s(run.params["ntp_samples"], run.timeout_s),
     ),
@@ -411,7 +420,7 @@ PROBES = {
         lambda run: github_apps.bound_s(run.params["github_apps"], run.timeout_s),
     ),
     "api_date": (
-        lambda run: api_date.collect(run.params["apis"], run.timeout_s),
+        lambda run: api_date.collect(run.params["apis"], run.timeout_s, skew=run.skew_by_ntp),
         lambda run: api_date.bound_s(run.timeout_s),
     ),
     "chrony": (

@@ -17,12 +17,21 @@ NS = 1_000_000_000
 REQUESTS = 5
 PLACING_S = 3.5
 """How long further requests are placed after the first: each of the four waits up to a second, on average half of one."""
+LOOK_AGAIN_S = 0.02
+"""How often it is looked whether NTP has answered well meanwhile."""
 
 
-def collect(apis: list, timeout_s: float, requests: int = 0) -> dict:
-    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``; so many ``requests`` to each, all if it is 0."""
+def collect(apis: list, timeout_s: float, requests: int = 0, skew=lambda: None) -> dict:
+    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``; so many ``requests`` to each, all if it is 0.
+
+    ``skew`` gives ``(low, high)``, node minus true time, once NTP has answered well, else None. An API whose first answer fits
+    that is not asked again: the edge of its second is of no use then.
+    """
     asked = gather(
-        {api["url"]: partial(_ask, api["url"], api.get("ca_pem"), timeout_s, requests or REQUESTS) for api in apis},
+        {
+            api["url"]: partial(_ask, api["url"], api.get("ca_pem"), timeout_s, requests or REQUESTS, skew)
+            for api in apis
+        },
         bound_s(timeout_s) - 1,
     )
     return {"apis": [{"url": url, **_answered(answer)} for url, answer in asked.items()]}
@@ -39,7 +48,7 @@ def _answered(answer: dict) -> dict:
     return {"certificate_time_error": None, "answers": [{"error": {"phase": "reply", "message": answer["error"]}}]}
 
 
-def _ask(url: str, ca_pem, timeout_s: float, requests: int) -> dict:
+def _ask(url: str, ca_pem, timeout_s: float, requests: int, skew) -> dict:
     asked: dict = {"certificate_time_error": None, "answers": []}
     answers = asked["answers"]
     parts = urlsplit(url)
@@ -51,8 +60,8 @@ def _ask(url: str, ca_pem, timeout_s: float, requests: int) -> dict:
         placing_ends_s = time.monotonic() + PLACING_S
         wait_s = 0.0
         while wait_s is not None and time.monotonic() + wait_s < placing_ends_s:
-            if wait_s:
-                time.sleep(wait_s)
+            if answers and _is_settled(answers, skew, time.monotonic() + wait_s):
+                break
             connection.connect()  # before the clock is read, and only if the server has closed it
             reply = connection.request("HEAD", target, {"User-Agent": "skewgate", "Accept": "*/*"})
             answers.append(_answer(reply))
@@ -74,17 +83,35 @@ def _answer(reply: Reply) -> dict:
     }
 
 
-def _wait_s(answers: list):
-    """How long to wait with the next request; None where a further answer would tell nothing."""
+def _is_settled(answers: list, skew, until_mono_s: float) -> bool:
+    """Waits until then, or until NTP has answered well; whether it has, and no answer of the API contradicts it."""
+    low_s, high_s, _round_trip_s = _left_open(answers)
+    while True:
+        known = skew()
+        if known and max(low_s, known[0]) <= min(high_s, known[1]):
+            return True
+        left_s = until_mono_s - time.monotonic()
+        if left_s <= 0:
+            return False
+        time.sleep(min(left_s, LOOK_AGAIN_S))
+
+
+def _left_open(answers: list) -> tuple:
+    """``(low, high, round_trip)`` in seconds: node minus API by all answers, each with a Date, and how long the quickest took."""
     low_s, high_s, round_trip_s = -math.inf, math.inf, math.inf
     for answer in answers:
-        date_s = _date_s(answer["date"] or "")
-        if date_s is None:
-            return None
-        sent_s = answer["t_send_wall_ns"] / NS - date_s
+        sent_s = answer["t_send_wall_ns"] / NS - _date_s(answer["date"])
         lasted_s = (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS
         low_s, high_s = max(low_s, sent_s - 1), min(high_s, sent_s + lasted_s)
         round_trip_s = min(round_trip_s, lasted_s)
+    return low_s, high_s, round_trip_s
+
+
+def _wait_s(answers: list):
+    """How long to wait with the next request; None where a further answer would tell nothing."""
+    if _date_s(answers[-1]["date"] or "") is None:
+        return None
+    low_s, high_s, round_trip_s = _left_open(answers)
     # As narrow as it gets, or answers of several clocks, which contradict each other.
     if high_s - low_s <= round_trip_s:
         return None

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import socket
+import struct
 import time
 from functools import partial
 
@@ -38,14 +40,19 @@ UNREACHABLE = {
 }
 
 
-def collect(servers: list, port: int, samples: int, timeout_s: float) -> dict:
+UNIX_S = 2_208_988_800  # NTP's seconds when Unix time begins
+WELL_WITHIN_S = 0.25
+"""By how much a server's reading may be wrong, to be as good as what many requests make of an API's Date."""
+
+
+def collect(servers: list, port: int, samples: int, timeout_s: float, answered: dict | None = None) -> dict:
     """The section ``ntp``: every server in a thread of its own, and every address of it.
 
-    Beside each ``error`` stands its ``kind``: dns of a server, refused, unreachable, silent or other of a sample, and of what the
-    kernel said its ``errno`` by name (ENETUNREACH).
+    ``answered`` gets each server's answer as soon as it is there. Beside each ``error`` stands its ``kind``: dns of a server,
+    refused, unreachable, silent or other of a sample, and of what the kernel said its ``errno`` by name (ENETUNREACH).
     """
     asked = gather(
-        {server: partial(_ask, server, port, samples, timeout_s) for server in servers},
+        {server: partial(_ask, server, port, samples, timeout_s, answered) for server in servers},
         bound_s(samples, timeout_s) - 1,
     )
     return {
@@ -62,7 +69,14 @@ def _exchanges_bound_s(samples: int, timeout_s: float) -> float:
     return samples * (min(timeout_s, MAX_WAIT_S) + SPACING_S) + 1
 
 
-def _ask(server: str, port: int, samples: int, timeout_s: float) -> dict:
+def _ask(server: str, port: int, samples: int, timeout_s: float, answered: dict | None) -> dict:
+    answer = _asked(server, port, samples, timeout_s)
+    if answered is not None:
+        answered[server] = answer
+    return answer
+
+
+def _asked(server: str, port: int, samples: int, timeout_s: float) -> dict:
     resolved = gather({"found": partial(resolve, server, port)}, timeout_s)["found"]
     if "error" in resolved:
         return {"error": resolved["error"], "kind": "dns"}
@@ -156,3 +170,63 @@ def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
         if left_s <= 0:
             raise ValueError(f"reply does not echo the request's transmit timestamp: {reply.hex()}")
         strange = reply[:HEADER_BYTES]
+
+
+def agreed(answered: dict, servers: int):
+    """``(low, high)``, node minus true time in seconds, where NTP has answered well by now; else None.
+
+    That is where more than half of all ``servers`` gave a reading within WELL_WITHIN_S, two of these at least are independent of
+    each other, and all agree. It decides nothing but what else is measured: the controller judges the replies.
+    """
+    readings, groups = [], []
+    for answer in list(answered.values()):
+        usable = [reading for reading in map(_reading, answer.get("samples", ())) if reading]
+        if usable and min(usable)[0] <= WELL_WITHIN_S:
+            readings.append(min(usable)[:3])
+            ids = set().union(*(reading[3] for reading in usable))
+            ids = ids.union(*(group for group in groups if group & ids))
+            groups = [*(group for group in groups if not group & ids), ids]
+    if 2 * len(readings) <= servers or len(groups) < 2:
+        return None
+    low, high = max(low for _bound, low, _high in readings), min(high for _bound, _low, high in readings)
+    return (low, high) if low <= high else None
+
+
+def _reading(sample: dict):
+    """``(bound, low, high, ids)`` of a sample whose reply can be used, as plugin_utils/clock/ntp_packet.py reads it; else None.
+
+    ``ids``: who answered and whom it follows, both as reference IDs (RFC 5905, figure 12).
+    """
+    reply = bytes.fromhex(sample.get("reply_hex", ""))
+    if len(reply) < HEADER_BYTES:
+        return None
+    flags, stratum, precision, delay, dispersion, upstream = struct.unpack(">BBxbII4s", reply[:16])
+    if flags & 7 != 4 or flags >> 6 == 3 or not 1 <= stratum <= 15 or reply[40:48] == bytes(8):
+        return None
+    wall_ns, lasted_s = sample["t1_wall_ns"], (sample["t4_mono_ns"] - sample["t1_mono_ns"]) / 1e9
+    ahead_s, behind_s = _minus(wall_ns, reply[32:40]), _minus(wall_ns, reply[40:48]) + lasted_s
+    own = _reference_id(sample["address"])
+    if behind_s < ahead_s or not own:
+        return None
+    bound_s = (behind_s - ahead_s) / 2 + delay / 2**17 + dispersion / 2**16 + 2.0**precision
+    skew_s = (ahead_s + behind_s) / 2
+    follows = {upstream} if stratum > 1 and upstream[0] not in (0, 127) else set()
+    return bound_s, skew_s - bound_s, skew_s + bound_s, {own} | follows
+
+
+def _reference_id(address: str):
+    """How its followers name a server; None where this Python makes no MD5."""
+    try:
+        return socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    try:
+        return hashlib.md5(packed).digest()[:4]  # noqa: S324 - RFC 5905 says so
+    except ValueError:  # FIPS mode
+        return None
+
+
+def _minus(wall_ns: int, timestamp: bytes) -> float:
+    """A wall clock less an NTP timestamp, in the era nearest to it (RFC 5905, section 6)."""
+    apart_s = wall_ns / 1e9 + UNIX_S - int.from_bytes(timestamp, "big") / 2**32
+    return (apart_s + 2**31) % 2**32 - 2**31

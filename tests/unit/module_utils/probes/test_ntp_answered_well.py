@@ -1,0 +1,112 @@
+"""When a node takes it that NTP has told the time well enough, so that no edge of a second is looked for in a Date."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.skew import estimate_skew
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import ntp_sample, ntp_server
+
+A = ntp_server("10.77.0.1", ntp_sample(0.3))
+B = ntp_server("10.77.0.2", ntp_sample(0.301))
+DEAD = {"server": "10.77.0.9", "addresses": ["10.77.0.9"], "samples": [{"error": "no reply within 2 s"}], "error": None}
+UNKNOWN = {"error": "gaierror: no such name", "kind": "dns"}
+
+
+def agreed(*answers: dict, servers: int = 0):
+    return ntp.agreed(dict(enumerate(answers)), servers or len(answers))
+
+
+def follower(name: str, upstream: bytes, *samples: dict) -> dict:
+    return ntp_server(name, *(samples or (ntp_sample(0.3, refid=upstream),)))
+
+
+def test_two_servers_that_agree_are_enough_and_say_how_far_the_node_is_ahead():
+    low, high = agreed(A, B)
+    assert low <= 0.3 <= high < low + 0.01
+
+
+@pytest.mark.parametrize("servers", [2, 3])
+def test_most_of_those_that_were_asked_have_answered(servers: int):
+    assert agreed(A, B, *[DEAD, UNKNOWN][: servers - 2], servers=servers)
+    assert agreed(A, B, servers=4) is None
+    assert agreed(A, B, DEAD, UNKNOWN) is None
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [],
+        [A],
+        [A, DEAD],
+        [UNKNOWN, UNKNOWN],
+        [A, ntp_server("10.77.0.2", ntp_sample(0.3), ntp_sample(0.3, after_s=0.2)) | {"samples": []}],
+        [A, ntp_server("10.77.0.2", ntp_sample(0.6))],
+        [A, B, ntp_server("10.77.0.3", ntp_sample(-700))],
+        [A, ntp_server("10.77.0.2", ntp_sample(0.3), address="10.77.0.1")],
+        [A, follower("10.77.0.2", bytes([10, 77, 0, 1]))],
+        [follower("10.77.0.2", bytes([10, 9, 9, 9])), follower("10.77.0.3", bytes([10, 9, 9, 9]))],
+        [
+            ntp_server("2001:db8::1", ntp_sample(0.3), address="2001:db8::1"),
+            follower("10.77.0.2", hashlib.md5(bytes.fromhex("20010db8" + "00" * 11 + "01")).digest()[:4]),
+        ],
+        *[
+            [A, ntp_server("10.77.0.2", ntp_sample(0.3, **bad))]
+            for bad in (
+                {"leap": 3},
+                {"mode": 3},
+                {"stratum": 0, "refid": b"RATE"},
+                {"stratum": 16},
+                {"root_dispersion_s": 0.6},
+                {"precision": 1},
+            )
+        ],
+        [ntp_server(f"10.77.0.{n}", ntp_sample(0.3, there_s=0.4, back_s=0.4)) for n in (1, 2)],
+    ],
+)
+def test_what_leaves_the_time_open_is_not_enough(answers: list[dict]):
+    assert agreed(*answers) is None
+
+
+def test_servers_of_another_era_and_a_node_far_off_are_read_too():
+    far = [ntp_server(f"10.77.0.{n}", ntp_sample(86_400 * 9000.0)) for n in (1, 2)]
+    low, high = agreed(*far)
+    assert low <= 86_400 * 9000.0 <= high
+
+
+def test_a_python_without_md5_takes_no_ipv6_server_for_another(monkeypatch: pytest.MonkeyPatch):
+    def md5(_packed: bytes) -> None:
+        raise ValueError("disabled for FIPS")
+
+    monkeypatch.setattr(ntp.hashlib, "md5", md5)
+    assert agreed(A, ntp_server("2001:db8::1", ntp_sample(0.3), address="2001:db8::1")) is None
+    assert agreed(A, B)
+
+
+@given(
+    servers=st.lists(
+        st.tuples(
+            st.sampled_from(["10.77.0.1", "10.77.0.2", "10.77.0.3", "2001:db8::1"]),
+            st.floats(-0.4, 0.4),
+            st.floats(0, 0.3),
+            st.sampled_from([b"\x7f\x7f\x01\x01", bytes([10, 77, 0, 1]), bytes([10, 9, 9, 9])]),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_controller_too_finds_two_votes_for_what_the_node_took_for_well_answered(servers: list):
+    answers = [
+        ntp_server(f"s{n}", ntp_sample(skew_s, root_dispersion_s=wide_s, refid=refid), address=address)
+        for n, (address, skew_s, wide_s, refid) in enumerate(servers)
+    ]
+    found = agreed(*answers)
+    if found:
+        estimate = estimate_skew({"ntp": {"servers": answers}}, None)
+        assert estimate.votes >= 2
+        assert (estimate.skew_s.low, estimate.skew_s.high) == pytest.approx(found, abs=1e-5)
