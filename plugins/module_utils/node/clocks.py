@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 
@@ -20,3 +21,14 @@ def read_clocks() -> tuple:
         pairs.append((time.monotonic_ns() - before_ns, wall_ns, before_ns))
     _gap_ns, wall_ns, mono_ns = min(pairs)
     return wall_ns, mono_ns
+
+
+def process_age_s():
+    """For how many seconds this process has run, to the hundredth (proc(5), starttime); None where that is not shown."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            after_name = file.read(4096).rpartition(b")")[2].split()
+        started_s = int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+        return round(max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started_s), 2)
+    except (OSError, ValueError, IndexError):
+        return None

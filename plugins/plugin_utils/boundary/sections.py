@@ -202,7 +202,15 @@ def _either(good: Shape, without: Shape) -> Shape:
 
 SECTIONS: dict[str, Shape] = {
     "collected": fields(
-        {"wall_ns": NS, "mono_ns": MONO_NS, "end_mono_ns": MONO_NS, "python": text(100), "euid": whole(0, 2**32)}
+        {
+            "wall_ns": NS,
+            "mono_ns": MONO_NS,
+            "end_mono_ns": MONO_NS,
+            "python": text(100),
+            "euid": whole(0, 2**32),
+            "started_s?": maybe(DURATION_S),
+            "sections_s?": by_name(DURATION_S),
+        }
     ),
     "clock": fields(
         {"adjtimex?": or_failed(_ADJTIMEX), "clocksource?": maybe(NAME), "rtc?": _RTC},

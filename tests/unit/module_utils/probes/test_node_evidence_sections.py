@@ -46,6 +46,22 @@ def test_a_section_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):
     assert "adjtimex" in evidence["clock"]
 
 
+def test_it_is_told_how_long_the_start_and_each_section_took(monkeypatch: pytest.MonkeyPatch):
+    def fail(_processes: list) -> dict:
+        time.sleep(0.1)
+        raise LookupError
+
+    monkeypatch.setattr(node_evidence.clock, "collect", lambda: time.sleep(0.05))
+    monkeypatch.setattr(node_evidence.join_state, "collect", fail)
+    monkeypatch.setattr(node_evidence.openntpd, "collect", lambda _timeout_s, _processes: time.sleep(30))
+    monkeypatch.setattr(node_evidence.platform, "collect", dict)
+    collected = collect("clock", "join_state", "openntpd", "platform", timeout_s=0.01)["collected"]
+    assert 0 < collected["started_s"] < time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert set(collected["sections_s"]) == {"clock", "join_state"}  # one has not ended, one took no time
+    assert 0.05 <= collected["sections_s"]["clock"] < 5
+    assert 0.1 <= collected["sections_s"]["join_state"] < 5
+
+
 OF_PROCESSES = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp", "time_services", "nts", "join_state")
 
 
