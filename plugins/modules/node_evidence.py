@@ -342,9 +342,9 @@ evidence:
 """
 
 import os
+import sys
 import time
 from functools import partial
-from platform import python_version
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import process_age_s, read_clocks
@@ -524,7 +524,7 @@ def collect(params: dict) -> dict:
         "wall_ns": wall_ns,
         "mono_ns": mono_ns,
         "end_mono_ns": time.monotonic_ns(),
-        "python": python_version(),
+        "python": ".".join(map(str, sys.version_info[:3])),
         "euid": os.geteuid(),
         "started_s": started_s,
         "sections_s": {section: lasted_s for section, lasted_s in run.lasted_s.copy().items() if lasted_s},

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
 import socket
 import ssl
 import time
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from .background import NotEnded, start
 from .clocks import read_clocks
@@ -304,6 +304,10 @@ class _Proxy(NamedTuple):
 
 def _environments_proxy(host: str, port: int):
     """The proxy of HTTPS_PROXY, or None where there is none or NO_PROXY names the host (``host`` or ``host:port``)."""
+    if not any(name.lower() == "https_proxy" for name in os.environ):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - few nodes need it, and it costs time
+
     proxy = getproxies().get("https")
     if not proxy or proxy_bypass(f"{host}:{port}"):
         return None

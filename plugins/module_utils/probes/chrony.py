@@ -60,24 +60,26 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
 
     ``units`` gives what ``systemd.show`` says of time daemons, with the names, ExecStart and MainPID of each.
     """
+    asked = background.start(
+        run_all, {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}, timeout_s
+    )
     defaults = default_files()
     start = configuration(processes, defaults, units)
-    asked = {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}
-    asked["version"] = [start.program, "-v"]
+    of_program = {"version": [start.program, "-v"]}
     if start.path and not start.unknown:
         # Prints what chronyd makes of the file and ends, without privilege and touching nothing; before 4.0 it knows no -p,
         # prints its help and ends (chrony's main.c).
-        asked["printed"] = [
+        of_program["printed"] = [
             start.program,
             "-p",
             *(["--", *start.directives] if start.directives else ["-f", start.path]),
         ]
-    answers = run_all(asked, timeout_s)
-    printed = answers.pop("printed", None)
+    said = run_all(of_program, timeout_s)
+    printed = said.get("printed")
     if printed and printed.get("rc") and _are_pieced(start.directives, processes):
         start, printed = start._replace(unknown=PIECED), None
     config = read_configuration(*start[1:])
-    version = answers.pop("version").get("stdout", "")
+    version = said["version"].get("stdout", "")
     options = ending_options(processes, defaults)
     named_by_config = background.start(named, directives(config["files"]), options, start.directory)
     return {
@@ -93,7 +95,7 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
         "next_start": _next_start(start, processes, defaults, units),
         "started_s": started_s(),
         "printed": printed,
-        "commands": answers,
+        "commands": asked.result(),
     }
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import socket
 import struct
@@ -220,6 +219,8 @@ def _reference_id(address: str):
         return socket.inet_pton(socket.AF_INET, address)
     except OSError:
         packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    import hashlib  # noqa: PLC0415 - few nodes need it, and it costs time
+
     try:
         return hashlib.md5(packed).digest()[:4]  # noqa: S324 - RFC 5905 says so
     except ValueError:  # FIPS mode
