@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 from ..modules import node_check as module
 from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
-from ..plugin_utils.boundary.calls import CallingAction, jwts_of
+from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, jwts_of
 from ..plugin_utils.boundary.current_run import current_id, keep
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
@@ -42,7 +42,6 @@ from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
 
-MODULE = "skewgate.preflight.node_evidence"
 NODE_STARTS_WITHIN_S = 60
 """To connect, to become root and to start Python, and for what runs one after the other on a slow node."""
 
@@ -200,7 +199,7 @@ class ActionModule(CallingAction, PlainAction):
         """One call of the node's module; raises NodeUnreachableError."""
         tokens.add(jwts_of(arguments))
         try:
-            return self.call_node(MODULE, arguments, variables, tokens, answer_limit_s(arguments))
+            return self.call_node(EVIDENCE, arguments, variables, tokens, answer_limit_s(arguments))
         except AnsibleConnectionFailure as failure:
             raise NodeUnreachableError(str(failure.message).strip()) from failure
         except CutOffError as cut_off:

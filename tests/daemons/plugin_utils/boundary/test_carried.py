@@ -97,7 +97,7 @@ def test_a_python_that_is_too_old_says_so() -> None:
     assert recognised(answer["msg"])[0] == Cause.PYTHON_TOO_OLD
 
 
-def test_the_script_begins_in_words_that_an_old_python_reads_too() -> None:
+def test_the_script_itself_is_text_that_an_old_python_reads_too() -> None:
     ast.parse(sent({"sections": ALL}), feature_version=(3, 4))
 
 
