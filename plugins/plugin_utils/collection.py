@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .boundary.no_evidence import module_error
@@ -22,6 +22,7 @@ from .clock.skew import SkewEstimate, controller_bracket
 from .github.answers import classify, rate_limit_s
 from .github.apps import GithubApp, date_apis, date_url
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
+from .github.minters import Minting
 from .github.throttle import MAX_NODE_WAIT_S, MintThrottle
 from .model.policy import Policy
 from .model.record import Record, without_evidence
@@ -54,9 +55,9 @@ class Collection:
 
     ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
     plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives
-    the limits on an App's minting, and waits for them. ``controller`` gives what the controller measured of its own clock, and is
-    asked only if there are JWTs to sign; ``clock_ns`` is that clock (Unix time in nanoseconds). ``same_machine``: the node is the
-    controller, whose clock is no reference then.
+    the limits on an App's minting, and waits for them; ``minting`` says how its token is tried on this node. ``controller``
+    gives what the controller measured of its own clock, and is asked only if there are JWTs to sign; ``clock_ns`` is that clock
+    (Unix time in nanoseconds). ``same_machine``: the node is the controller, whose clock is no reference then.
     """
 
     policy: Policy
@@ -68,15 +69,16 @@ class Collection:
     same_machine: bool = False
     call: Callable[[dict[str, Any]], Mapping[str, Any]]
     throttle: Callable[[GithubApp], MintThrottle]
+    minting: Callable[[GithubApp], Minting] = lambda _: Minting.WAITS
     controller: Callable[[], ControllerClock]
     clock_ns: Callable[[], int] = time.time_ns
 
     def take(self) -> dict[str, Any]:
         """All that is known of the node: an entry of evidence.json's ``nodes``. What could not be taken, it says."""
         record = without_evidence(self.policy, utc_text(self.clock_ns() // NS))
-        self._await_mints(self.apps)
+        apps = self._within_limits(self.apps)
         measured = {"measured": self.controller().as_json()} if self.apps else {}
-        requests = self._requests_for_now(self.apps)
+        requests = self._requests_for_now(apps)
         before_ns = self.clock_ns()
         try:
             evidence = self._collect(self._sections(), requests)
@@ -123,20 +125,28 @@ class Collection:
         attempts = [(app, [attempt_for_now(app, self.policy.signing_profile, self._moment())]) for app in apps]
         return [app.request(to_send(tried)) for app, tried in attempts]
 
-    def _await_mints(self, apps: Sequence[GithubApp], attempts: int = 1) -> None:
-        """Wait until the tokens that these Apps' attempts may mint are within GitHub's limits."""
-        for app in apps:
-            if app.depth != "jwt":
-                self.throttle(app).wait(attempts)
+    def _within_limits(self, apps: Sequence[GithubApp], attempts: int = 1) -> list[GithubApp]:
+        """The Apps as they may be asked: once their tokens are within GitHub's limits, or by the JWT alone."""
+        return [
+            app if app.depth == "jwt" or self._may_mint(app, attempts) else replace(app, depth="jwt") for app in apps
+        ]
+
+    def _may_mint(self, app: GithubApp, attempts: int) -> bool:
+        how = self.minting(app)
+        if how is Minting.JWT_ALONE:
+            return False
+        return self.throttle(app).wait(attempts, gives_up=how is Minting.IF_ROOM)
 
     def _count_further_mints(self, evidence: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> None:
-        """Note the tokens that were asked for beyond those waited for; a node may lie about them, so it is two an attempt."""
-        tried = {request["name"]: len(request["attempts"]) for request in requests}
+        """Note the tokens that were asked for beyond those waited for, and those that were not asked for.
+
+        A node may lie about them, so it is two more an attempt.
+        """
+        tried = {each["name"]: len(each["attempts"]) for each in requests if each["depth"] != "jwt"}
         asked = {entry["name"]: sum(map(_tokens_asked_for, entry["attempts"])) for entry in _taken(evidence)}
         for app in self.apps:
             attempts = tried.get(app.name, 0)
-            more = min(asked.get(app.name, 0) - attempts, MAX_MORE_MINTS * attempts)
-            if more > 0 and app.depth != "jwt":
+            if app.name in asked and (more := min(asked[app.name] - attempts, MAX_MORE_MINTS * attempts)) and attempts:
                 self.throttle(app).count(more)
 
     def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
@@ -149,8 +159,7 @@ class Collection:
         again = [app for app in self.apps if limited.get(app.name, math.inf) <= MAX_NODE_WAIT_S]
         if not again:
             return evidence
-        self._await_mints(again)
-        return self._with_further(evidence, self._requests_for_now(again))
+        return self._with_further(evidence, self._requests_for_now(self._within_limits(again)))
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
         """The counterfactual, only if a clock may be at fault: a JWT of the node's clock and one of the true time.
@@ -172,10 +181,10 @@ class Collection:
             return evidence
         skew = Record({"evidence": evidence, "controller": controller}).skew
         ahead_of_api_s = {app.name: self._ahead_of_api_s(app, skew, node_ahead_s) for app in doubted}
-        for app in doubted:
-            self._await_mints([app], attempts=2)
-            if ahead_of_api_s[app.name] is not None:  # by itself: a limit may be as low as two
-                self._await_mints([app])
+        doubted = self._within_limits(doubted, attempts=2)
+        # By itself: a limit may be as low as two.
+        third = [app for app in doubted if ahead_of_api_s[app.name] is not None]
+        within = {app.name: app for app in [*doubted, *self._within_limits(third)]}
         tried = {}
         for app in doubted:
             moment = self._moment()
@@ -185,7 +194,7 @@ class Collection:
             api_s = None if ahead_s is None else moment.own_s - ahead_s
             profile = self.policy.signing_profile
             tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment, api_s=api_s)
-        requests = [app.request(sent) for app in doubted if (sent := to_send(tried[app.name]))]
+        requests = [within[name].request(sent) for name, made in tried.items() if (sent := to_send(made))]
         # What the controller did not sign comes last, so that no answer of the node's takes its place.
         return _with_attempts(
             self._with_further(evidence, requests), {name: not_signed(a) for name, a in tried.items()}

@@ -162,7 +162,9 @@ class GithubApp:
             "issuer": self.issuer,
             **self._installation(),
             "api_url": self.api_url,
+            "git_url": self.git_url,
             "repositories": list(self.repositories),
+            "permissions": dict(self.permissions),
             "depth": self.depth,
             **({"notes": list(self.notes)} if self.notes else {}),
         }

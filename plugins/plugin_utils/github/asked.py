@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from .answers import Answer, quoted
@@ -49,6 +50,35 @@ def unrevoked(attempts: Mapping[str, Any]) -> int:
     done = [s for a in attempts.values() for s in a.get("steps") or [] if s.get("status") in range(200, 300)]
     names = [s["step"] for s in done if not s.get("error")]
     return max(0, names.count("token") - names.count("revoke"))
+
+
+class Token(StrEnum):
+    """What came of an App's token on one node, by all attempts there."""
+
+    MINTED = "minted"
+    """It was minted, and all that was asked with it was accepted."""
+    REFUSED = "refused"
+    """GitHub refused it, or what was asked with it, for what is no matter of the clock."""
+    JWT_ALONE = "jwt_alone"
+    """None was asked for: the installation alone was."""
+    NOT_TOLD = "not_told"
+
+
+def has_token(attempt: Mapping[str, Any]) -> bool:
+    """Whether a token was asked for in it."""
+    return any(step["step"] == "token" for step in attempt.get("steps") or [])
+
+
+def token_of(attempts: Mapping[str, Mapping[str, Any]], answers: Mapping[str, Answer]) -> Token:
+    """From the attempts by label and their answers; a JWT of the true time proves the token as one of the node's clock does."""
+    kinds = {answers[label].kind for label, attempt in attempts.items() if has_token(attempt)}
+    if kinds & {"credential", "access"}:
+        return Token.REFUSED
+    if "accepted" in kinds:
+        return Token.MINTED
+    asked = {step["step"] for attempt in attempts.values() for step in attempt.get("steps") or []}
+    alone = not kinds and "installation" in asked
+    return Token.JWT_ALONE if alone else Token.NOT_TOLD
 
 
 def shown(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:

@@ -78,8 +78,16 @@ class MintThrottle:
     on_wait: Callable[[float], None] = lambda _: None
     node: str = ""
 
-    def wait(self, count: int) -> None:
-        """Return when ``count`` more mints may begin, and count them; raises ValueError if so many can never begin at once."""
+    def room(self) -> int:
+        """How many more mints may begin before the hour's limit is reached."""
+        with self._state() as state:
+            return self.per_hour - len(state.begun)
+
+    def wait(self, count: int, *, gives_up: bool = False) -> bool:
+        """Return when ``count`` more mints may begin, and count them; raises ValueError if so many can never begin at once.
+
+        One that ``gives_up`` waits for the minute's limit alone: it returns False where the hour's is reached.
+        """
         if count > min(self.per_minute, self.per_hour):
             raise ValueError(
                 f"{count} tokens at once are more than gate_mints_per_minute ({self.per_minute}) or gate_mints_per_hour "
@@ -87,15 +95,18 @@ class MintThrottle:
             )
         first = True
         while (wait_s := self._try(count)) > 0:
+            if gives_up and self.room() < count:
+                return False
             if first:
                 self.on_wait(wait_s)
             first = False
             self.sleep(wait_s)
+        return True
 
     def count(self, count: int) -> None:
-        """Note mints that nobody waited for."""
+        """Note mints that nobody waited for; a negative number takes back as many that were waited for and not asked for."""
         with self._state() as state:
-            state.begun += [self.clock()] * count
+            state.begun = state.begun[:count] if count < 0 else state.begun + [self.clock()] * count
 
     def hold(self, seconds: float) -> None:
         """GitHub asked this node to wait so long: it waits, up to a minute; all others too if another node says the same."""

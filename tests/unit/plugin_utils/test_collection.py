@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.minters import Minting
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 
 from tests.builders import NS, TRUE_NS, attempt, evidence, not_sent, policy, step
@@ -164,7 +165,7 @@ class ExactApp:
         return str(now_s)
 
     def request(self, attempts: list[dict[str, Any]]) -> dict[str, Any]:
-        return {"name": self.name, "attempts": attempts}
+        return {"name": self.name, "depth": self.depth, "attempts": attempts}
 
 
 @pytest.mark.parametrize("controller_off_s", [0.0, -612.0, 3600.0])
@@ -231,7 +232,7 @@ def test_only_the_app_that_met_the_limit_is_tried_again(collection):
     [pytest.param("token", True, id="each of three may mint a token"), pytest.param("jwt", False, id="none mints")],
 )
 def test_a_node_waits_for_its_turn_to_mint_before_it_signs(collection, depth, waits):
-    world = World(-612)
+    world = World(refusals={"deploy": [CLOCK]})
     collection(world, replace(APP, depth=depth), per_minute=2).take()
     assert bool(world.waits_s) is waits
     signed_for_s = world.calls[1]["github_apps"][0]["attempts"][1]["signed_for_s"]
@@ -266,6 +267,62 @@ def test_tokens_that_were_asked_for_again_count_against_githubs_limit(collection
     assert world.waits_s == []
     following.wait(1)
     assert len(world.waits_s) == 1
+
+
+# Where GitHub's limits let others mint
+
+
+def asked_depths(world: World) -> list[str]:
+    return [call["github_apps"][0]["depth"] for call in world.calls]
+
+
+@pytest.mark.parametrize("skew_s", [0, -612])
+def test_a_node_that_mints_none_sends_the_jwt_alone_and_waits_for_no_limit(collection, skew_s):
+    world = World(skew_s)
+    full = collection(world, per_minute=2)
+    full.throttle(APP).wait(2)
+    record = replace(full, minting=lambda _: Minting.JWT_ALONE).take()
+    assert set(asked_depths(world)) == {"jwt"}
+    assert len(world.calls) == (2 if skew_s else 1)  # the clock is proved by the JWT alone
+    assert (world.waits_s, full.throttle(APP).room()) == ([], 398)
+    assert Policy.from_json(record["policy"]) == Policy.from_json(policy())
+
+
+@pytest.mark.parametrize(
+    ("minting", "minted_before", "depth", "waits"),
+    [
+        (Minting.IF_ROOM, 399, "token", False),
+        (Minting.IF_ROOM, 400, "jwt", False),
+        (Minting.WAITS, 400, "token", True),
+    ],
+)
+def test_a_node_that_mints_if_there_is_room_does_not_wait_for_the_hours_end(
+    collection, minting, minted_before, depth, waits
+):
+    world = World()
+    one = collection(world, per_minute=400, minting=lambda _: minting)
+    one.throttle(APP).wait(minted_before)
+    world.true_ns += 61 * NS
+    one.take()
+    assert asked_depths(world) == [depth]
+    assert (sum(world.waits_s) > 3000) is waits
+
+
+def test_both_clocks_are_tried_by_the_jwt_alone_where_the_hour_has_room_for_one_token(collection):
+    world = World(refusals={"deploy": [CLOCK]})
+    one = collection(world, per_minute=400, minting=lambda _: Minting.IF_ROOM)
+    one.throttle(APP).wait(398)
+    world.true_ns += 61 * NS
+    one.take()
+    assert asked_depths(world) == ["token", "jwt"]
+
+
+def test_a_token_that_was_not_asked_for_as_the_clock_disagreed_counts_for_nothing(collection):
+    world = World(-612)
+    one = collection(world)
+    one.take()
+    assert asked_depths(world) == ["token", "token"]
+    assert one.throttle(APP).room() == 400 - 2
 
 
 # What can't be taken

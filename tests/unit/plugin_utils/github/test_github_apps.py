@@ -315,7 +315,8 @@ def test_neither_the_apps_repr_nor_its_public_part_shows_the_key(key, row):
     assert "RSAPrivateKey" not in shown
     assert str(numbers.d) not in shown
     assert pem(key).splitlines()[1] not in shown
-    assert app.public().keys() == {"name", "issuer", "installation_id", "api_url", "repositories", "depth"}
+    shown_keys = {"name", "issuer", "installation_id", "api_url", "git_url", "repositories", "permissions", "depth"}
+    assert app.public().keys() == shown_keys
 
 
 def test_an_app_is_known_by_its_owner_where_the_installation_is_to_be_looked_up(row):

@@ -182,3 +182,28 @@ def test_each_app_has_a_file_of_its_own_that_names_nothing(monkeypatch: pytest.M
     one, two = state_file("https://api.github.com", "1"), state_file("https://api.github.com", "2")
     assert one != two
     assert one.parent == tmp_path / "skewgate"
+
+
+def test_there_is_room_for_what_the_hour_has_left_and_what_was_not_asked_for_is_given_back(tmp_path: Path) -> None:
+    time = Time()
+    one = throttle(tmp_path, time, per_minute=10)
+    assert one.wait(3)
+    assert one.room() == 7
+    one.count(-2)
+    assert one.room() == 9
+    one.count(-5)
+    assert one.room() == 10
+    time.now_s += 3601
+    assert throttle(tmp_path, time).room() == 10
+
+
+def test_one_that_gives_up_waits_for_the_minute_and_not_for_the_hour(tmp_path: Path) -> None:
+    time = Time()
+    one = throttle(tmp_path, time, per_minute=3, per_hour=5)
+    assert one.wait(3, gives_up=True)
+    assert one.wait(2, gives_up=True)
+    assert time.slept_s == [60.0]
+    assert not one.wait(1, gives_up=True)
+    assert time.slept_s == [60.0]
+    assert one.wait(1)
+    assert sum(time.slept_s) == 3600
