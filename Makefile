@@ -78,11 +78,12 @@ reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and S
 molecule: $(READY) ## A molecule scenario on fresh nodes of the lab; SCENARIO=falseticker runs another than default
 	pytest "tests/integration/test_molecule.py::test_the_scenario_passes[$(or $(SCENARIO),default)]"
 
-bench: $(READY) ## What judging costs, and reading what a hostile node says, as ratios
+bench: $(READY) ## What judging and whole runs cost, in half an hour (root); writes docs/reference/performance.md; PARTS="sshd10 replayed100", ROUNDS=1
 	@python -m tests.benchmarks.judging
 	@python -m tests.benchmarks.streaming
 	@python -m tests.benchmarks.node_texts
 	@python -m tests.benchmarks.parsing
+	@python -m tests.benchmarks.fleet $(PARTS)
 
 clean: $(if $(wildcard build/lab/lab.lock),lab-down) ## Remove what was built, the lab's images too; .venv stays
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache

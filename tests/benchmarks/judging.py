@@ -31,7 +31,7 @@ from tests.builders import record
 SAMPLES = sorted(Path("tests/samples").glob("*.json"))
 
 
-def best_s(work: Callable[[], object], rounds: int = 5) -> float:
+def best_s(work: Callable[[], object], rounds: int = 5, clock: Callable[[], float] = time.perf_counter) -> float:
     """The least of some rounds: what the work costs when nothing disturbs it."""
     times = []
     for _ in range(rounds):
@@ -72,6 +72,12 @@ def of_one_node() -> None:
         judged_s = best_s(lambda parsed=parsed: judge_record(parsed), rounds=50)
         written_s = best_s(lambda both=(parsed, judged): json.dumps(both), rounds=50)
         print(f"{name}: read {read_s * 1e3:.2f} ms, judged {judged_s * 1e3:.2f} ms, written {written_s * 1e3:.2f} ms")
+
+
+def one_node_ms() -> float:
+    """What judging one node costs, in milliseconds of CPU."""
+    records = {name: json.loads(text) for name, text in fleet(100).items()}
+    return best_s(lambda: judge_records(records, AT)) / len(records) * 1e3
 
 
 def main() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import json
+import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.paths import ROOT
+
+LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,25 @@ class Measured:
 
 
 def measure(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> Measured:
-    """Run it to its end, and see what it cost."""
-    path = folder / "output"
-    with path.open("wb") as output:
-        begun_s = time.perf_counter()
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env=dict(environment)
+    """Run it in the checkout to its end, and see what it cost."""
+    printed, cost = folder / "output", folder / "cost"
+    with printed.open("wb") as output:
+        subprocess.run(
+            [sys.executable, "-I", LAUNCH, cost, *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=ROOT,
+            env=dict(environment),
+            check=True,
         )
-        _pid, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - begun_s
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Measured(
-        status=process.returncode,
-        output=path.read_text(errors="replace"),
-        wall_s=wall_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss / 1024,
-    )
+    return Measured(output=printed.read_text(errors="replace"), **json.loads(cost.read_text()))
+
+
+def median(rounds: Sequence[Mapping[str, float]], what: str) -> float:
+    """The middle of what was measured in some rounds.
+
+    >>> median([{"wall_s": 9.0}, {"wall_s": 1.0}, {"wall_s": 2.0}], "wall_s")
+    2.0
+    """
+    return statistics.median(one[what] for one in rounds)

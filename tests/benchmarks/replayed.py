@@ -21,7 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ from tests.paths import ROOT
 
 HERE = Path(__file__).parent / "replay"
 BIN = Path(sys.executable).parent
-NTP_ADDRESSES = ("127.88.0.1", "127.88.0.2", "127.88.0.3")
+NTP_ADDRESSES = tuple(f"127.{net}.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}" for net in (88, 89, 90))
+"""Two runs at a time don't meet."""
 NS = 1_000_000_000
 DAY_S = 86_400
 MINTS_AT_MOST = 1_000_000
@@ -42,7 +43,7 @@ MINTS_AT_MOST = 1_000_000
 UNQUOTED = re.compile(r'"(@[WFJ](?:[+-]\d+)?@)"')
 
 
-def answer(depth: str, api_url: str, servers: tuple[str, ...] = NTP_ADDRESSES) -> str:
+def answer(depth: str, api_url: str, servers: Sequence[str] = NTP_ADDRESSES) -> str:
     """The recorded answer with places for the present times (connection_plugins/replay.py), as the module prints it."""
     recorded = json.loads((HERE / "recorded.json").read_text())
     evidence = recorded["evidence"]
@@ -63,7 +64,7 @@ def answer(depth: str, api_url: str, servers: tuple[str, ...] = NTP_ADDRESSES) -
     return UNQUOTED.sub(r"\1", json.dumps({"changed": False, "evidence": shifted}))
 
 
-def _in_time(evidence: dict[str, Any], servers: tuple[str, ...]) -> None:
+def _in_time(evidence: dict[str, Any], servers: Sequence[str]) -> None:
     """All that was measured comes to lie within the 40 ms from the node's beginning on."""
     evidence["collected"].update(wall_ns="@W+0@", mono_ns=100 * NS, end_mono_ns=100 * NS + 40_000_000)
     for address, server in zip(servers, evidence["ntp"]["servers"], strict=True):

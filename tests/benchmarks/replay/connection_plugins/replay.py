@@ -27,6 +27,9 @@ options:
     type: float
     default: 0.05
     vars: [{name: replay_delay_s}]
+  sizes:
+    description: If given, a file in which is noted how many bytes were piped to the node.
+    vars: [{name: replay_sizes}]
 extends_documentation_fragment: [connection_pipelining]
 """
 
@@ -87,6 +90,9 @@ class Connection(ConnectionBase):
         time.sleep(self.get_option("delay_s"))
         if in_data is None:
             return 0, _of_shell(cmd), b""
+        if noted := self.get_option("sizes"):
+            with Path(noted).open("a") as file:
+                print(len(in_data), file=file)
         if b"node_evidence" in in_data:
             template = Path(self.get_option("answer")).read_text(encoding="utf-8")
             return 0, filled(template, in_data, time.time_ns()), b""
