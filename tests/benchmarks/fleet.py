@@ -96,12 +96,20 @@ def run_part(name: str, part: Part, folder: Path, api: RunningApi, most: int = O
         of_sshd = stack.enter_context(nodes.running(folder / "nodes", part.nodes)) if part.over_ssh else None
         place = sides.Place(folder, api, part.nodes, of_sshd)
         taken: dict[str, list[dict[str, Any]]] = {side: [] for side in part.rounds}
+        failed: set[str] = set()
         for turn in range(most):
-            for side in (side for side, rounds in part.rounds.items() if turn < rounds):
-                measured = _measured(place, SIDES[side](place))
+            for side in (side for side, rounds in part.rounds.items() if turn < rounds and side not in failed):
+                try:
+                    measured = _measured(place, SIDES[side](place))
+                except sides.NotAnsweredError as error:
+                    print(f"{name:14} {side:30} {error}", flush=True)
+                    failed.add(side)
+                    continue
                 print(f"{name:14} {side:30} {measured}", flush=True)
                 taken[side].append({key: value for key, value in asdict(measured).items() if key != "output"})
-        return {"nodes": part.nodes, "over_ssh": part.over_ssh, "forks": sides.FORKS, "sides": taken}
+        good = {side: rounds for side, rounds in taken.items() if side not in failed}
+        about = {"nodes": part.nodes, "over_ssh": part.over_ssh, "forks": sides.FORKS}
+        return {**about, "sides": good, "failed": sorted(failed)}
 
 
 def _measured(place: sides.Place, side: sides.Side) -> Measured:
@@ -145,6 +153,8 @@ def main(names: list[str]) -> None:
     finally:
         shutil.rmtree(folder)
     print(f"{time.monotonic() - began_s:.0f} s; written: {PAGE.relative_to(ROOT)}")
+    if wrong := [f"{side} ({name})" for name in results for side in results[name].get("failed", ())]:
+        sys.exit(f"not in the page, as they failed: {', '.join(wrong)}")
 
 
 def _of_part(name: str, folder: Path, api: RunningApi, most: int) -> dict[str, Any]:

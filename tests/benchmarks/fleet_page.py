@@ -38,8 +38,8 @@ OTHERS = [
     "`stat` and `uri` that ask what the sections of the evidence ask: chrony's commands and configuration, systemd's units, what "
     "moves the clock, the NTP servers, the API's date, a token minted and revoked. It compares and judges nothing. As these "
     "nodes have no chrony, its commands end at once; on a node with chrony they take longer.",
-    "*testinfra*: `tests/benchmarks/asked/plain_questions.py`, the same questions where they need no Ansible module, no token "
-    "among them, with `--force-ansible`. It goes from node to node, so it is measured on few.",
+    "*testinfra*: `tests/benchmarks/asked/test_plain_questions.py`, the same questions where they need no Ansible module, no "
+    "token among them, with `--force-ansible`. It goes from node to node, so it is measured on few.",
     "*acceptance suite*: `pytest --pyargs skewgate.acceptance`, which runs the check once for all nodes. Its plain questions to "
     "the time daemon are skipped here, as there is none.",
     "*community role*: OpenStack's `ansible-role-chrony` 1.3.0 with `--check`: what it would install and write. Of whether the "

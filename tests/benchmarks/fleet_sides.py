@@ -19,6 +19,7 @@ from tests.lab.github_api import APP_ID, INSTALLATION_ID, RunningApi
 from tests.paths import ROOT
 
 FORKS = 20
+READ_AT_MOST = 1000
 ASKED = HERE.parent / "asked"
 COMMUNITY_ROLE = "ansible-role-chrony==1.3.0"
 REQUIRED = {"clock_skew", "github_app_token"}
@@ -87,7 +88,9 @@ class Place:
         (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": hosts}}))
 
     def report(self, depth: str) -> None:
-        """Every node was reached and admitted, or NotAnsweredError."""
+        """Every node was reached and admitted, or NotAnsweredError. Of a very large fleet, the exit status has said so."""
+        if self.nodes > READ_AT_MOST:
+            return
         path = self.folder / depth / "report" / "report.json"
         nodes = json.loads(path.read_text())["nodes"] if path.exists() else {}
         path.unlink(missing_ok=True)
@@ -145,7 +148,7 @@ def _asked(place: Place) -> dict[str, Any]:
 def testinfra(place: Place) -> Side:
     """The questions that need no module, with testinfra over ansible."""
     asked = {"ASKED_SERVERS": " ".join(NTP_ADDRESSES), "ASKED_API": f"{place.api.url}/api/v3"}
-    return Side(_pytest(place, "none", str(ASKED / "plain_questions.py")), place.environment | asked)
+    return Side(_pytest(place, "none", str(ASKED / "test_plain_questions.py")), place.environment | asked)
 
 
 def suite(place: Place) -> Side:

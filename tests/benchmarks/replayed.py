@@ -109,7 +109,7 @@ class Replay:
 
     @property
     def inventory(self) -> Path:
-        """The inventory."""
+        """The file that has all hosts and the gate's settings."""
         return self.folder / "hosts.json"
 
     @property
@@ -119,12 +119,12 @@ class Replay:
 
     @property
     def playbook(self) -> list[str]:
-        """The check as a playbook."""
+        """`ansible-playbook`, as in other people's runbooks."""
         return [str(BIN / "ansible-playbook"), "-i", str(self.inventory), "skewgate.preflight.check"]
 
     @property
     def command(self) -> list[str]:
-        """The check by the command."""
+        """`skewgate check`, with reports in the same folder."""
         report = ["--report-dir", str(self.folder / "report")]
         return [str(BIN / "skewgate"), "check", "-i", str(self.inventory), *report]
 

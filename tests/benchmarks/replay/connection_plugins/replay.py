@@ -75,7 +75,7 @@ def filled(template: str, sent: bytes, now_ns: int) -> bytes:
 
 
 class Connection(ConnectionBase):
-    """The connection ``replay``."""
+    """What Ansible loads for hosts with ``ansible_connection: replay``."""
 
     transport = "replay"
     has_pipelining = True
