@@ -7,8 +7,9 @@ HOSTS hosts, once each; DEPTH is `none` (no GitHub App), `jwt` or `token`. It pr
 With `--stay` it makes the folder, prints the three commands, and serves NTP and the API until Ctrl-C: so the commands can be
 run by hand in another terminal, under a profiler for instance, from the checkout's root.
 
-The answer is that of a node of the lab that was admitted (recorded.json: evidence of a Debian 12 with chrony); it is put to the
-present time and to these NTP servers and API, so that it is admitted again, by the code that judges real nodes.
+The answer is that of a node of the lab that was admitted (recorded.json: a Debian 12 with chrony; `tests.benchmarks.record`
+records another). It is put to the present time and to these NTP servers and API, so that it is admitted again, by the code
+that judges real nodes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.paths import ROOT
 
 HERE = Path(__file__).parent / "replay"
+RECORDED = HERE / "recorded.json"
 BIN = Path(sys.executable).parent
 NTP_ADDRESSES = tuple(f"127.{net}.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}" for net in (88, 89, 90))
 """Two runs at a time don't meet."""
@@ -45,7 +47,7 @@ UNQUOTED = re.compile(r'"(@[WFJ](?:[+-]\d+)?@)"')
 
 def answer(depth: str, api_url: str, servers: Sequence[str] = NTP_ADDRESSES) -> str:
     """The recorded answer with places for the present times (connection_plugins/replay.py), as the module prints it."""
-    recorded = json.loads((HERE / "recorded.json").read_text())
+    recorded = json.loads(RECORDED.read_text())
     evidence = recorded["evidence"]
     begun_ns = evidence["collected"]["wall_ns"]
     _in_time(evidence, servers)
