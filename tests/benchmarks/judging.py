@@ -31,7 +31,7 @@ from tests.builders import record
 SAMPLES = sorted(Path("tests/samples").glob("*.json"))
 
 
-def best_s(work: Callable[[], object], rounds: int = 5, clock: Callable[[], float] = time.perf_counter) -> float:
+def best_s(work: Callable[[], object], rounds: int = 5) -> float:
     """The least of some rounds: what the work costs when nothing disturbs it."""
     times = []
     for _ in range(rounds):
