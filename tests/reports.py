@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import Format
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import reason
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import group_nodes
 
 
-class Writing(Protocol):
-    """A format of the report."""
-
-    def write(self, report: Mapping[str, Any], file: TextIO) -> None:
-        """Write the report."""
-
-
-def text_of(each: Writing, content: Mapping[str, Any]) -> str:
+def text_of(each: Format, content: Mapping[str, Any]) -> str:
     """A report as this format writes it."""
     file = io.StringIO()
     each.write(content, file)
