@@ -83,7 +83,8 @@ files:
   elements: str
   returned: success
 lines:
-  description: The report for people and which files were written, a line each; C(skewgate check) shows the same lines.
+  description: The report for people, one page of it if there are more than 20 nodes, and which files were written, a line each;
+    C(skewgate check) shows the same lines.
   type: list
   elements: str
   returned: success
