@@ -5,6 +5,7 @@ The documentation for users is in plugins/modules/fleet_begin.py.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -19,14 +20,17 @@ from ..modules import node_check, remediation_plan
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.current_run import begin_once
 from ..plugin_utils.boundary.holder import Holder
+from ..plugin_utils.boundary.minters import note_minters
 from ..plugin_utils.boundary.placeholders import to_fill_in
-from ..plugin_utils.boundary.play_variables import PlayVariables, fingerprint
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, fingerprint
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.sources import settings_with_sources
 from ..plugin_utils.boundary.variables import OF_RUNS, not_known, read_settings, setting_of, settings_of_roles
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.formats import begin
+from ..plugin_utils.github.minters import choose, network_of
+from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.remediation.settings import Settings
 from ..plugin_utils.verdict.before_the_fork import before_the_fork
@@ -58,7 +62,8 @@ class ActionModule(PlainAction):
 def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[str, Any]:
     options = documented(node_check.DOCUMENTATION)[1]
     try:
-        groups = list(_groups(hosts, play, remediation=remediation))
+        networks: dict[str, str] = {}
+        groups = list(_groups(hosts, play, networks, remediation=remediation))
         if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
             return _wrong(list(dict.fromkeys(unfilled)))  # what else is wrong may follow from these
         run = read_run_settings(groups, options, without_apps=play.of_command("gate_run_here") is True)
@@ -69,19 +74,37 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         return _wrong(error.problems)
     except SavedFileError as error:
         return _wrong([f"gate_report_dir: {error}"])
-    for warning in run.warnings:
+    choice = choose(
+        run.wanted_tokens, run.mint_nodes, lambda host: [networks[host], *play.groups_of(host)], _room_of_hour
+    )
+    begun = {**_begun(run, hosts), "mint_notes": list(choice.notes)}
+    try:
+        note_minters(begun["id"], choice.minters)
+    except OSError as error:
+        return failed(f"Which nodes mint a token could not be noted in {constants.DEFAULT_LOCAL_TMP}: {error.strerror}")
+    for warning in (*run.warnings, *choice.notes):
         display.warning(warning)
     if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
         measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
-    return {**_begun(run, hosts), "settings": settings_with_sources((group.sources, group.values) for group in groups)}
+    return {**begun, "settings": settings_with_sources((group.sources, group.values) for group in groups)}
 
 
-def _groups(hosts: list[str], play: PlayVariables, *, remediation: bool) -> Iterator[Variables]:
-    """The hosts with equal settings together: these are worked out and validated once."""
+def _room_of_hour(api_url: str, issuer: str, per_hour: int) -> int:
+    """How many tokens of this App this hour has room for; where that can't be read, each node's own check says so."""
+    with contextlib.suppress(OSError):
+        return MintThrottle(state_file(api_url, issuer), per_hour=per_hour).room()
+    return per_hour
+
+
+def _groups(
+    hosts: list[str], play: PlayVariables, networks: dict[str, str], *, remediation: bool
+) -> Iterator[Variables]:
+    """The hosts with equal settings together: these are worked out and validated once. ``networks`` gets each host's."""
     members: dict[str, list[str]] = {}
     variables_of: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
     for host in hosts:
         variables = play.of(host)
+        networks[host] = network_of(host, address_of(variables))
         names = [name for name in variables if name.startswith(("gate_", "chrony_")) and name not in OF_RUNS]
         key = fingerprint(variables, names) or f"host {host}"
         members.setdefault(key, []).append(host)

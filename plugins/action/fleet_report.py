@@ -16,7 +16,7 @@ from ansible import context
 from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
-from ..plugin_utils.boundary.current_run import current_run, kept
+from ..plugin_utils.boundary.current_run import current_run, end_run, end_run_without_report, kept
 from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
@@ -58,27 +58,16 @@ class ActionModule(PlainAction):
                 "reports (tasks_from conclude); a task of your own gives report_dir."
             )
         if self._is_without_order():
-            return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}, "refusals": {}}
+            end_run_without_report()
+            return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
         begun_mono_s = time.monotonic()
-        judged_at = now()
-        run_id = args["run_id"] or run.get("run_id", "")
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
-        checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=judged_at)
-        nodes: dict[str, dict[str, Any]] = {}
-        refusals: dict[str, str] = {}
+        checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
+        shown = _Shown(directory / report_text.FILE)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            records, together = Stored(directory), Together(Stored(directory))
-            earlier = _earlier(directory)
-            for host in sorted(set(args["hosts"])):
-                entry = _add(host, *checks.reported(host, earlier.get(host)), records, together)
-                nodes[host] = {key: entry[key] for key in ("verdict", "judged_at")}
-                if entry["verdict"] == "refuse":
-                    refusals[host] = _refusal(entry, directory)
-            report = together.report(judged_at, run_id, run.get("settings"))
-            files = write(directory, report, evidence_of(records, judged_at, run_id), Holder.of(os.getppid(), run_id))
+            report, files = self._written(directory, checks, shown)
         except ValueError as error:
             return failed(str(error))
         except FolderInUseError as error:
@@ -87,6 +76,8 @@ class ActionModule(PlainAction):
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
+        if run:
+            end_run(shown.refusals)
         return {
             "changed": False,
             "id": run.get("id", ""),
@@ -94,10 +85,23 @@ class ActionModule(PlainAction):
             **{key: report[key] for key in ("verdict", "exit_code", "summary")},
             "files": [str(path) for path in files],
             "lines": report_text.lines(report, files),
-            "nodes": nodes,
-            "refusals": refusals,
+            "nodes": shown.nodes,
             **checks.timings(time.monotonic() - begun_mono_s),
         }
+
+    def _written(self, directory: Path, checks: _Checks, shown: _Shown) -> tuple[dict[str, Any], list[Path]]:
+        """The report, of which ``shown`` is told every entry, and the files that were written; raises ValueError and OSError."""
+        run_id = checks.args["run_id"] or checks.run.get("run_id", "")
+        directory.mkdir(parents=True, exist_ok=True)
+        records, together = Stored(directory), Together(Stored(directory))
+        earlier = _earlier(directory)
+        for host in sorted(set(checks.args["hosts"])):
+            shown.add(host, _add(host, *checks.reported(host, earlier.get(host)), records, together))
+        report = together.report(checks.judged_at, run_id, checks.run.get("settings"))
+        for host in together.left:
+            shown.add(host, report["nodes"][host])
+        evidence = evidence_of(records, checks.judged_at, run_id)
+        return report, write(directory, report, evidence, Holder.of(os.getppid(), run_id))
 
     def _is_without_order(self) -> bool:
         """Whether each host comes here by itself, so that none can report on all; says so."""
@@ -108,6 +112,22 @@ class ActionModule(PlainAction):
                 "play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
             )
         return strategy in _WITHOUT_ORDER
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What Ansible is told of each host: its verdict, and which checks refuse it; the report, which says why, has been shown."""
+
+    text: Path
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    def add(self, host: str, entry: Mapping[str, Any]) -> None:
+        """Take a host's entry of the report, in the place of an earlier one."""
+        self.nodes[host] = {key: entry[key] for key in ("verdict", "judged_at")}
+        checks = ", ".join(finding["check"] for finding in refusing_findings(entry))
+        refusal = f"Refused by {checks}. The report says why, and what to do next: {self.text}"
+        self.refusals[host] = "" if entry["verdict"] == "admit" else refusal
 
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
@@ -232,9 +252,3 @@ def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:
     """What stands for a check of a node of which nothing counts; ``why`` as for ``without_evidence``."""
     record = without_evidence(Policy((), (), ()), judged_at, **why)
     return {"record": record, "judgement": judge_record(record)}
-
-
-def _refusal(node: Mapping[str, Any], directory: Path) -> str:
-    """Which checks refuse a node; the report, which says why, has been shown."""
-    checks = ", ".join(finding["check"] for finding in refusing_findings(node))
-    return f"Refused by {checks}. The report says why, and what to do next: {directory / report_text.FILE}"

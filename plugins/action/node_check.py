@@ -22,6 +22,7 @@ from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, jwts_of
 from ..plugin_utils.boundary.current_run import current_id, keep
+from ..plugin_utils.boundary.minters import noted_minter
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
@@ -32,6 +33,7 @@ from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
 from ..plugin_utils.formats.report_text import reason, refusal
 from ..plugin_utils.github.apps import GithubApp
+from ..plugin_utils.github.minters import Minting, identity_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
@@ -41,6 +43,7 @@ from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
+from ..plugin_utils.verdict.tokens import awaits_others
 
 NODE_STARTS_WITHIN_S = 60
 """To connect, to become root and to start Python, and for what runs one after the other on a slow node."""
@@ -111,12 +114,13 @@ class ActionModule(CallingAction, PlainAction):
                 display.warning(warning)
         if timed := variables.get("gate_run_timings") is True:
             self._connect()
-        collection = self._collection(settings, variables)
+        collection = self._collection(settings, variables, args)
         deadline_s = time.monotonic() + args["wait_s"]
         while True:
             record = collection.take()
             result = _result(record, args)
-            if result["verdict"] == "admit" or "no_answer" in record or time.monotonic() >= deadline_s:
+            done = result["verdict"] == "admit" or result["awaits_report"] or "no_answer" in record
+            if done or time.monotonic() >= deadline_s:
                 break
             time.sleep(WAIT_STEP_S)
         if args["admit_to"] and result["verdict"] == "admit":
@@ -181,7 +185,8 @@ class ActionModule(CallingAction, PlainAction):
             ]
         return []
 
-    def _collection(self, settings: CheckSettings, variables: dict[str, Any]) -> Collection:
+    def _collection(self, settings: CheckSettings, variables: dict[str, Any], args: Mapping[str, Any]) -> Collection:
+        host = str(variables.get("inventory_hostname"))
         return Collection(
             policy=settings.policy,
             apps=settings.apps,
@@ -192,7 +197,9 @@ class ActionModule(CallingAction, PlainAction):
             same_machine=self._connection.transport == "local",
             call=functools.partial(self._call, variables, Tokens()),
             controller=functools.partial(measured_once, Path(constants.DEFAULT_LOCAL_TMP), settings.references.measure),
-            throttle=functools.partial(_throttle, settings, str(variables.get("inventory_hostname"))),
+            throttle=functools.partial(_throttle, settings, host),
+            # Others mint for a node only where a report follows, which can tell what came of it.
+            minting=functools.partial(minting_on, current_id() if args["admit_to"] else "", host),
         )
 
     def _call(self, variables: dict[str, Any], tokens: Tokens, arguments: dict[str, Any]) -> Mapping[str, Any]:
@@ -216,9 +223,10 @@ def answer_limit_s(arguments: Mapping[str, Any]) -> float:
 
 def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
     judgement = judge_record(record)
+    awaits_report = bool(args["admit_to"]) and awaits_others(judgement)
     result = {
         "changed": False,
-        "msg": "Admitted." if judgement["verdict"] == "admit" else refusal(judgement),
+        "msg": _message(judgement, awaits_report=awaits_report),
         "judgement": judgement,
         "record": record,
         "phase": args["phase"],
@@ -226,12 +234,25 @@ def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
         "follows": args["follows"] or current_id(),
         **{key: judgement[key] for key in ("verdict", "refused_because", "judged_at", "skew_s")},
         "reason": reason(judgement),
+        "awaits_report": awaits_report,
         "chrony_can_help": chrony_can_help(judgement),
     }
     # The gate's report says it once for all nodes.
     if record["unreachable"] and not args["admit_to"]:
         result.update(unreachable=True, msg=record["unreachable"])
     return result
+
+
+def _message(judgement: Mapping[str, Any], *, awaits_report: bool) -> str:
+    if awaits_report:
+        return "Left to the report: all but the token is good here, and that was left to other nodes of the run."
+    return "Admitted." if judgement["verdict"] == "admit" else refusal(judgement)
+
+
+def minting_on(run_id: str, host: str, app: GithubApp) -> Minting:
+    """How an App's token is tried on this host, as the run's beginning chose; outside of a run it is minted on each."""
+    noted = noted_minter(run_id, identity_of(app.public()), host)
+    return Minting.WAITS if noted is None else Minting(noted or Minting.JWT_ALONE)
 
 
 def _throttle(settings: CheckSettings, node: str, app: GithubApp) -> MintThrottle:

@@ -1,4 +1,4 @@
-"""The filters that say whether a host is admitted, and whether that still holds; each is documented in its .yml file here.
+"""The filters that say why a host is refused, and why an admission no longer holds; each is documented in its .yml file here.
 
 A play asks the first one for each host in Ansible's first process, where every template that is worked out holds up all others.
 """
@@ -11,7 +11,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from ..plugin_utils.boundary.current_run import current_id, reported_refusal
 from ..plugin_utils.verdict.admission import stale_because
+
+NOT_CHECKED = "Refused: it was not checked."
 
 
 class FilterModule:
@@ -19,7 +22,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters by their names."""
-        return {"admits": _admits, "stale_because": _stale_because}
+        return {"refusal": _refusal, "stale_because": _stale_because}
 
 
 def _stale_because(judged_at: str, max_age_s: float) -> str:
@@ -29,18 +32,17 @@ def _stale_because(judged_at: str, max_age_s: float) -> str:
         raise AnsibleFilterError(str(error)) from None
 
 
-def _admits(report: Any, host: str, begun: Any, first: Any, again: Any) -> bool:
+def _refusal(host: str, first: Any, again: Any) -> str:
     """Whatever a variable holds that is no answer of ours, the host is not admitted: an error would end the run of all hosts."""
-    report, begun, first, again = (
-        value if isinstance(value, Mapping) else {} for value in (report, begun, first, again)
-    )
-    if not begun.get("id", "") == first.get("follows", "first") == report.get("id", "report"):
-        return False
+    run = current_id()
+    if not run:
+        return "Refused: no run has begun, so nothing was checked."
+    refusal = reported_refusal(str(host))
+    if refusal is not None:
+        return refusal
+    # Where hosts do not wait for each other there is no report.
+    first, again = (value if isinstance(value, Mapping) else {} for value in (first, again))
+    if first.get("follows") != run:
+        return NOT_CHECKED
     last = again if again.get("follows", "") == first.get("check_id", "none") else first
-    if last.get("verdict") != "admit":
-        return False
-    nodes = report.get("nodes")
-    reported = nodes.get(host) if isinstance(nodes, Mapping) else None
-    if isinstance(reported, Mapping):
-        return bool(reported.get("verdict") == "admit")
-    return bool(report.get("files", ["none"]) == [])  # where hosts do not wait for each other there is no report
+    return "" if last.get("verdict") == "admit" else str(last.get("msg") or NOT_CHECKED)

@@ -16,6 +16,7 @@ description:
   - If JWTs will be signed, it measures the controller's clock with the NTP servers and APIs of all hosts. JWTs are dated by
     what comes of that.
   - What it returns holds for the whole run, whatever nodes answer later. Facts of nodes are not read.
+  - It chooses the hosts that mint installation tokens, by C(gate_mint_nodes), and warns if not all do, or if they have to wait.
   - The role C(skewgate.preflight.gate) runs it first. It does its work once for a play, and returns the same for each batch.
   - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
 options:
@@ -67,6 +68,11 @@ run_id:
 admission_max_age_s:
   description: How old an admission may be, in seconds; the least that any host has.
   type: float
+  returned: success
+mint_notes:
+  description: How many nodes mint an App's token, and why, if not all do or if they have to wait.
+  type: list
+  elements: str
   returned: success
 ntp_servers:
   description: The NTP servers of all hosts.

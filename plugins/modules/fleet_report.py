@@ -92,10 +92,6 @@ nodes:
   description: For each host, the C(verdict) of its last check and C(judged_at), when its evidence was taken.
   type: dict
   returned: success
-refusals:
-  description: For each refused host, the checks that refuse it, and where the report is.
-  type: dict
-  returned: success
 timings:
   description: With C(skewgate check --timings), C(checks), the median and the longest seconds of each part of a check,
     C(report_s), how long the report took, and C(forks).

@@ -167,6 +167,11 @@ options:
     description: The same for an hour; GitHub allows about 500. An App whose C(depth) is V(jwt) mints none.
     type: int
     default: 400
+  slices:
+    description: How many runs check nodes with the same Apps at the same time and share no file, for example as slices
+      of a job on several machines. Each takes its equal share of O(mints_per_minute) and O(mints_per_hour).
+    type: int
+    default: 1
   nts_servers:
     description:
       - Servers to authenticate with NTS. Those whose keys the node can establish are written, and no others beside
@@ -275,6 +280,11 @@ check_id:
 follows:
   description: The value of O(follows), or what stands for it; empty without either.
   type: str
+  returned: always
+awaits_report:
+  description: Whether all that refuses the node is that its token was left to other nodes of the run; the run's report admits it
+    if the token is good there. It may be true in the role P(skewgate.preflight.gate#role) alone.
+  type: bool
   returned: always
 chrony_can_help:
   description: Whether the role P(skewgate.preflight.chrony#role) answers one of the findings that refuse the node.

@@ -146,7 +146,10 @@ class Progress:
         self.hosts = [str(host) for host in result.get("hosts", [])]
         if ((result.get("settings") or {}).get("gate_remediate") or {}).get("value") is False:
             self.gate = False  # no node will be fixed
-        return [f"checking {len(self.hosts)} node{'s' if len(self.hosts) != 1 else ''}"] if self.hosts else []
+        if not self.hosts:
+            return []
+        checking = f"checking {len(self.hosts)} node{'s' if len(self.hosts) != 1 else ''}"
+        return [checking, *(clean(str(note)) for note in result.get("mint_notes", []))]
 
     def _note_errors(self, kind: str, data: dict[str, Any], result: dict[str, Any]) -> None:
         """Keep what is wrong with the settings, once for all nodes."""
@@ -161,6 +164,9 @@ class Progress:
         phase = result.get("phase")
         if phase is None:
             return []
+        if result.get("awaits_report"):
+            self._ended(host, "left to the report")
+            return [clean(f"{host}: good, but for the token, which other nodes mint: the report tells")]
         line = f"{host}: {verdict_text(result)}, {skew_of(result) if result['skew_s'] else 'skew unknown'}"
         if result["verdict"] != "admit":
             line += f": {result['reason']}"

@@ -37,6 +37,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admissi
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again import earlier_readings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_node, judge_records
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens import awaits_others
 
 from . import screen
 from .errors import SkewgateError
@@ -183,10 +184,15 @@ def verify(args: argparse.Namespace) -> int:
     reported, records = _of_one_run(args.run if args.run.is_dir() or not args.run.exists() else args.run.parent)
     names = [args.node] if args.node else sorted({*reported, *records})
     codes, policies = [], _Policies()
+    together: Mapping[str, Any] = {}
     for name in names:
         if name in records:
             record = records[name]
-            code, text = _admission(_judged_alone(name, record), reported.get(name), args.max_age)
+            node = _judged_alone(name, record)
+            if awaits_others(node):  # whose token other nodes of the run minted
+                together = together or _judged(records, now())["nodes"]
+                node = together[name]
+            code, text = _admission(node, reported.get(name), args.max_age)
             policies.add(record)
         elif name in reported:
             code, text = (

@@ -65,6 +65,28 @@ def kept(host: str, *, again: bool = False) -> dict[str, Any] | None:
     return check
 
 
+def end_run(refusals: Mapping[str, str]) -> None:
+    """Keep why the report of the run refuses each host, empty for one that it admits. A host that is not in it is refused."""
+    folder = _reported()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for host, refusal in refusals.items():
+        replace_file(folder / _name(host), refusal)
+
+
+def end_run_without_report() -> None:
+    """Keep that the run can have no report, so that each host's last check has the say."""
+    replace_file(_without_report(), "")
+
+
+def reported_refusal(host: str) -> str | None:
+    """Why the report of the run refuses the host, or that it does not have it; None if the run can have no report."""
+    with suppress(OSError):
+        return (_reported() / _name(host)).read_text(encoding="utf-8")
+    if _without_report().exists() and not _reported().exists():
+        return None
+    return "Refused: no report of this run has this host."
+
+
 def _run() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run.json"
 
@@ -73,7 +95,18 @@ def _id() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run-id"
 
 
+def _reported() -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-reported-{current_id()}"
+
+
+def _without_report() -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-without-report-{current_id()}"
+
+
 def _of(host: str, *, again: bool) -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{_name(host)}{'-again' if again else ''}.json"
+
+
+def _name(host: str) -> str:
     """A host's name may have any character, and any length."""
-    name = hashlib.sha256(host.encode(errors="surrogatepass")).hexdigest()[:32]
-    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{name}{'-again' if again else ''}.json"
+    return hashlib.sha256(host.encode(errors="surrogatepass")).hexdigest()[:32]

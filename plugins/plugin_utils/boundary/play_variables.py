@@ -60,6 +60,11 @@ class PlayVariables:
             found |= wrap_var(namespace_facts(facts.get(host) or {}))
         return found | {name: self._variables[name] for name in OF_PLAY if name in self._variables}
 
+    def groups_of(self, host: str) -> list[str]:
+        """The inventory's groups that a host is in, without those of all hosts."""
+        groups = self._variables["hostvars"]._inventory.get_host(host).get_groups()
+        return [group.name for group in groups if group.name not in ("all", "ungrouped")]
+
     @property
     def _manager(self) -> Any:
         return self._variables["hostvars"]._variable_manager

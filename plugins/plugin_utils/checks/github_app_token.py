@@ -35,7 +35,16 @@ installation does not have refuses the node.
 A fresh token may not be known to all of GitHub's machines: where its use is refused with 401, 403 or 404 and no other reason,
 it is tried again after 3, 10 and 30 s, once for all repositories of an App.
 
-Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it. Without an answer of GitHub's (DNS,
+Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it.
+
+GitHub limits how many tokens are minted in an hour. In a large fleet some nodes mint, and the others send their JWT and ask for
+the installation with it (gate_mint_nodes). That proves such a node's clock, its way to the API and the App's key. Its token and
+its repositories were tried on other nodes: it passes, with the key token_minted_elsewhere, if the token was minted on a node of
+its network and refused on none there, or, where nobody of its network tried it, so on all nodes of the run. A network is a /24 or
+/64 of the inventory's addresses; without an address it is the name without its digits. What is not tried on such a node is its
+own way to the repositories' git server, if that is another machine than the API.
+
+Without an answer of GitHub's (DNS,
 connection, TLS, rate limit, a proxy's page, an unknown answer) it is inconclusive. All repositories are tried; if some can't be
 read, all are named.
 
@@ -48,27 +57,26 @@ Source: GitHub's documentation on App authentication; the clients' code, named i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..clock.controller import measured_of, node_ahead_s
 from ..clock.interval import Interval
-from ..clock.skew import CONTROLLER, UnknownSkew
 from ..github.answers import Answer, AnswerKey, classify
-from ..github.apps import date_url
-from ..github.asked import how_asked, shown, unrevoked
+from ..github.asked import has_token, how_asked, shown, token_of, unrevoked
 from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
 from ..github.fields import is_hosted
 from ..github.secrets.faults import fault_of
 from ..model import api_clock as of_api
+from ..model.app_clocks import Clocks, clocks_of, node_is_off
+from ..model.elsewhere import Elsewhere
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import Record
-from ..model.wording import skew_text
+from ..model.wording import listed, skew_text
 
 NEEDS = ("collected", "api_date", "github_apps")
 REMEDIABLE = False
@@ -89,6 +97,9 @@ class Key(StrEnum):
     NOT_JUDGED = "not_judged"
     NO_APP = "no_app_given"
     UNUSABLE = "unusable"
+    MINTED_ELSEWHERE = "token_minted_elsewhere"
+    REFUSED_ELSEWHERE = "token_refused_elsewhere"
+    NOT_MINTED = "token_not_minted"
 
 
 _BLAMED = {
@@ -98,8 +109,21 @@ _BLAMED = {
     Key.API_CLOCK_AND_CREDENTIAL: "the API's clock, and the credential",
     Key.NOT_SEPARATED: "could not be separated",
     Key.NOT_THE_CLOCK: "not the clock",
+    Key.MINTED_ELSEWHERE: "minted on other nodes",
+    Key.REFUSED_ELSEWHERE: "refused on other nodes",
+    Key.NOT_MINTED: "minted on no node",
 }
+_JWT_ALONE = "GitHub accepts the JWT of the node's own clock; its token was left to other nodes of the run"
+_RELIES = (
+    "What the App may do, and from which addresses, is shown by a token alone. This node minted none and relies on those that "
+    "did, and they prove nothing for it."
+)
+_SEE_OTHERS = (
+    "See what keeps the token from the nodes that mint (fleet.tokens in report.json names them). To try it on this node: "
+    "gate_mint_nodes: all, or more of them, or a run of this node alone (--limit)."
+)
 _NOT_TRIED = "The credential could not be tried from this node, so nothing proves that it will work there."
+_ELSEWHERE = (Key.MINTED_ELSEWHERE, Key.REFUSED_ELSEWHERE, Key.NOT_MINTED)
 _WHY = {
     "clock": "Clients on this node sign with its clock. GitHub refuses what they sign, their logs show only 401, and pods on "
     "other nodes work.",
@@ -152,26 +176,6 @@ class Blame(NamedTuple):
     remedy: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clocks:
-    """What the evidence shows of the clocks that may be the cause.
-
-    ``api_ahead_s``: API minus true time, if independent references contradict the API's ``Date``. ``node_is_off``: by the
-    measured skew GitHub would refuse this client anyway. It matters where GitHub looks at the signature before the times, and so
-    says nothing of a clock that is wrong as well. ``node_is_too_far_ahead``: the JWT of the node's clock was not signed, and
-    GitHub would refuse it. ``only_api_contradicts``: nothing but the API's own ``Date`` contradicts the node's clock.
-    ``only_of_some_machines``: what the API's ``Date`` rests on, if GitHub would accept the node's clock by the measured skew, but
-    not all machines that gave that ``Date``.
-    """
-
-    api_url: str
-    api_ahead_s: Interval | None
-    node_is_off: bool
-    node_is_too_far_ahead: bool
-    only_api_contradicts: bool
-    only_of_some_machines: str
-
-
 def judge(record: Record, policy: Policy) -> Finding:
     """Judge each App's attempts; the worst decides, and is told first."""
     taken = {app["name"]: app for app in record.section("github_apps")}
@@ -189,6 +193,21 @@ def judge(record: Record, policy: Policy) -> Finding:
         _unusable(app) if app.get("unusable") else _judge_app(app, taken.get(app["name"]) or {}, record, policy)
         for app in policy.github_apps
     ]
+    return _together(findings)
+
+
+def settled(seen: Sequence[Mapping[str, Any]], elsewhere: Mapping[str, Elsewhere]) -> Finding:
+    """What a node's finding is with what came of the tokens that it left to others, if nothing else of it is open.
+
+    ``seen``: its Apps as the finding shows them; ``elsewhere``: by the names of those that were left to others.
+    """
+    left = [_of_blame(app, _blame_elsewhere(elsewhere[app["name"]]), app) for app in seen if app["name"] in elsewhere]
+    rest = [app for app in seen if app["name"] not in elsewhere]
+    found = _together(left)
+    return replace(found, seen={"apps": [*found.seen["apps"], *rest]})
+
+
+def _together(findings: list[Finding]) -> Finding:
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
     reported = [f for f in findings if f.state != "pass"] or findings
     return Finding(
@@ -227,53 +246,59 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     answers = {label: classify(attempt, app.get("issuer")) for label, attempt in attempts.items()}
     node = answers.get(NODE_CLOCK) or answers.get(NOW) or nothing
     true_time = answers.get(TRUE_TIME) or nothing
-    clock_is_off = _clock_is_off(record, policy)
+    asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
     if node.kind == "certificate_time" and node.step:
+        clock_is_off = node_is_off(record, policy)
         blame = _blame_for_certificate(node.step, record.skew.skew_s, clock_is_off=clock_is_off)
     else:
-        too_far_ahead = node.kind == "withheld" and _is_too_far_ahead(record, policy)
-        clocks = Clocks(
-            api_url=app["api_url"],
-            api_ahead_s=_api_ahead_s(app["api_url"], record),
-            node_is_off=clock_is_off,
-            node_is_too_far_ahead=too_far_ahead,
-            only_api_contradicts=_only_api_contradicts(app["api_url"], record, policy),
-            only_of_some_machines=_only_of_some_machines(app["api_url"], record, policy),
-        )
+        clocks = clocks_of(app["api_url"], record, policy, withheld=node.kind == "withheld")
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
-    asked = attempts.get(NODE_CLOCK) or attempts.get(NOW)
-    summary = f"{app['name']}: {blame.what}{how_asked(app, asked or {})}"
-    if notes := app.get("notes"):
-        summary += f"; note: {'; '.join(notes)}"
+    if node.kind == "accepted" and app.get("depth") != "jwt" and not has_token(asked or {}):
+        blame = _blame_elsewhere(None)
     left = unrevoked(attempts)
-    if left:
-        summary += f"; {left} installation token(s) could not be revoked and expire by themselves within the hour"
+    revoked = (
+        f"; {left} installation token(s) could not be revoked and expire by themselves within the hour" if left else ""
+    )
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
-        "blame": blame.key,
+        **({} if app.get("depth") == "jwt" else {"token": token_of(attempts, answers)}),
         "node_clock": shown(asked, node),
         "true_time": shown(attempts.get(TRUE_TIME), true_time),
     }
     if API_CLOCK in answers:
         seen["api_clock"] = shown(attempts.get(API_CLOCK), answers[API_CLOCK])
+    return _of_blame(app, blame, seen, node, asked=how_asked(app, asked or {}), revoked=revoked)
+
+
+def _of_blame(
+    app: Mapping[str, Any],
+    blame: Blame,
+    seen: Mapping[str, Any],
+    node: Answer | None = None,
+    *,
+    asked: str = "",
+    revoked: str = "",
+) -> Finding:
+    """The finding of one App; without the node's answer, that was accepted."""
+    note = f"; note: {'; '.join(app['notes'])}" if app.get("notes") else ""
     return Finding(
         state=blame.state,
-        summary=summary,
+        summary=f"{app['name']}: {blame.what}{asked}{note}{revoked}",
         why=blame.why,
         remedy=blame.remedy,
-        seen=seen,
-        keys=(blame.key, node.key) if blame.key else (),
+        seen={**seen, "blame": blame.key},
+        keys=(blame.key, node.key if node else AnswerKey.ACCEPTED) if blame.key else (),
         about=(app["name"],) if blame.key else (),
         cause=_cause(app["name"], blame, node),
     )
 
 
-def _cause(name: str, blame: Blame, node: Answer) -> str:
+def _cause(name: str, blame: Blame, node: Answer | None) -> str:
     """In words that are the same on every node: an answer's meaning is, but for those that tell the node's times."""
     if blame.key is None:
         return ""
-    if blame.key in (Key.API_CLOCK, Key.API_CLOCK_AND_CREDENTIAL):
+    if blame.key in (Key.API_CLOCK, Key.API_CLOCK_AND_CREDENTIAL, *_ELSEWHERE) or node is None:
         return f"{name}: {_BLAMED[blame.key]}"
     answer = _CAUSE.get(node.kind) or node.meaning
     return f"{name}: {', '.join(dict.fromkeys(word for word in (_BLAMED.get(blame.key), answer) if word))}"
@@ -300,6 +325,22 @@ def _blame(node: Answer, true_time: Answer, api_clock: Answer | None, clocks: Cl
         return Blame("fail", Key.NOT_THE_CLOCK, f"not the clock: {quoted}: {node.meaning}", *advice)
     said = node.meaning if node.step is None else f"{node.meaning}: {node.quote()}"
     return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {said}", *advice)
+
+
+def _blame_elsewhere(elsewhere: Elsewhere | None) -> Blame:
+    """Of a node that sent an accepted JWT and minted no token: what other nodes show of that."""
+    if elsewhere is None:
+        return Blame(
+            "inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and nothing is known of them here", _RELIES, _SEE_OTHERS
+        )
+    whose = f"of its network, {elsewhere.network}" if elsewhere.network else "of the run"
+    if elsewhere.refused:
+        what = f"{_JWT_ALONE}, and GitHub refused it on {listed(elsewhere.refused, 3)} {whose}"
+        return Blame("inconclusive", Key.REFUSED_ELSEWHERE, what, _RELIES, _SEE_OTHERS)
+    if not elsewhere.minted:
+        return Blame("inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and minted on none of them", _RELIES, _SEE_OTHERS)
+    many = f"{elsewhere.minted} node{'s' if elsewhere.minted > 1 else ''}"
+    return Blame("pass", Key.MINTED_ELSEWHERE, f"{_JWT_ALONE}, and minted on {many} {whose}")
 
 
 def _blame_for_times(quoted: str, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
@@ -397,53 +438,3 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
 def _utc(unix_s: float) -> str:
     """As reports write times."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _clock_is_off(record: Record, policy: Policy) -> bool:
-    skew_s = record.skew.skew_s
-    return skew_s is not None and policy.signing_profile.jwt_outcome(skew_s) == "fail"
-
-
-def _date_name(api_url: str) -> str:
-    """How the API's ``Date`` is called among the references."""
-    return f"date {date_url(api_url)}"
-
-
-def _api_ahead_s(api_url: str, record: Record) -> Interval | None:
-    """API minus true time, if the other references of the node, or those of the controller, contradict the API's Date."""
-    url, measured = date_url(api_url), measured_of(record.data.get("controller"))
-    return record.skew.api_ahead_s(url) or (measured.api_ahead_s(url) if measured else None)
-
-
-def _only_api_contradicts(api_url: str, record: Record, policy: Policy) -> bool:
-    """Whether the node and the controller agree, and the API's Date alone contradicts them; GitHub's own is believed."""
-    if is_hosted(api_url) or record.skew.unknown is not UnknownSkew.DISAGREE:
-        return False
-    readings = {r.name: r.skew_s for r in record.skew.references if r.skew_s}
-    date_s, controller_s = readings.get(_date_name(api_url)), readings.get(CONTROLLER)
-    if date_s is None or controller_s is None or len(readings) > 2:
-        return False
-    outcome = policy.signing_profile.jwt_outcome
-    return outcome(controller_s) == "pass" and outcome(date_s) != "pass"
-
-
-def _only_of_some_machines(api_url: str, record: Record, policy: Policy) -> str:
-    """What the API's Date rests on, if the skew is within the client's budget, and part of what that Date allows is not."""
-    skew_s, outcome = record.skew.skew_s, policy.signing_profile.jwt_outcome
-    if skew_s is None or outcome(skew_s) != "pass":
-        return ""
-    return next(
-        (
-            r.detail
-            for r in record.skew.references
-            if r.name == _date_name(api_url) and r.skew_s and r.skew_s.overlaps(skew_s) and outcome(r.skew_s) != "pass"
-        ),
-        "",
-    )
-
-
-def _is_too_far_ahead(record: Record, policy: Policy) -> bool:
-    """Whether GitHub refuses the JWT of the node's clock for certain: by what the controller measured, or the node itself."""
-    by_controller_s = node_ahead_s(record.section("collected"), record.data.get("controller"))
-    known_s = [skew_s for skew_s in (by_controller_s, record.skew.skew_s) if skew_s is not None]
-    return any(skew_s.low > 0 and policy.signing_profile.jwt_outcome(skew_s) == "fail" for skew_s in known_s)

@@ -342,7 +342,15 @@ def _measured(fleet: Mapping[str, Any]) -> list[str]:
     measured_s = fleet.get("controller_measured_s") and Interval(**fleet["controller_measured_s"])
     if measured_s and is_off(measured_s):
         found.append(f"the controller's own clock, as it measured it, was corrected for JWTs: {skew_text(measured_s)}")
-    return found
+    return [*found, *map(_token_line, (app for app in fleet.get("tokens", []) if app["jwt_alone"]))]
+
+
+def _token_line(app: Mapping[str, Any]) -> str:
+    """Where an App's token was minted, if some nodes left that to others."""
+    where = f"{len(app['minted'])} node{'s' if len(app['minted']) != 1 else ''}"
+    where += f" ({listed(app['minted'], 3)})" if app["minted"] else ""
+    refused = f", and refused on {listed(app['refused'], 3)}" if app["refused"] else ""
+    return f"token of {', '.join(app['apps'])}: minted on {where}{refused}; {app['jwt_alone']} sent the JWT alone"
 
 
 def _settings(report: Report, width: int) -> Iterator[str]:

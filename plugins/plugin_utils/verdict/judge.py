@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import daemons
@@ -30,15 +30,27 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
     ]
     findings += [_not_known(name, policy) for name in policy.checks if name not in checks]
     forget(record)  # a fleet's records stay until its report is written; what the checks shared of one need not
+    return {
+        **_verdict(findings),
+        "judged_at": record.data["collected_at"],
+        "skew_s": as_json(record.skew.skew_s),
+        "findings": findings,
+    }
+
+
+def with_finding(judgement: Mapping[str, Any], name: str, finding: Finding) -> dict[str, Any]:
+    """The judgement with another finding of one check, and the verdict that follows."""
+    findings = [{**each, **_told(finding)} if each["check"] == name else each for each in judgement["findings"]]
+    return {**judgement, **_verdict(findings), "findings": findings}
+
+
+def _verdict(findings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     required = [f["state"] for f in findings if f["required"]]
     judged = [f for f in findings if f["required"] and f["check"] != "reachable"]
     admitted = bool(judged) and all(state == "pass" for state in required)
     return {
         "verdict": "admit" if admitted else "refuse",
-        "judged_at": record.data["collected_at"],
         "refused_because": None if admitted else "failure" if "fail" in required else "not_judged",
-        "skew_s": as_json(record.skew.skew_s),
-        "findings": findings,
     }
 
 
@@ -130,6 +142,12 @@ def _as_json(name: str, finding: Finding, policy: Policy, *, remediable: bool) -
         "required": name not in policy.advisory_checks,
         # What was skipped follows from another finding, and is fixed with that.
         "remediable": finding.state in ("fail", "inconclusive") and remediable and not finding.beyond_remediation,
+        **_told(finding),
+    }
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    return {
         "state": finding.state,
         "keys": [str(key) for key in finding.keys],
         "about": list(finding.about),

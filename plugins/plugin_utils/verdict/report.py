@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import Any
 
 from ..boundary.evidence import parse_record
@@ -14,6 +14,7 @@ from ..version import VERSION
 from .exit_code import ExitCode, exit_code_of
 from .fleet import Fleet
 from .judge import judge_record
+from .tokens import Tokens
 
 
 def judge_records(
@@ -61,14 +62,30 @@ class Together:
         """``nodes`` takes their entries, and may keep them elsewhere than in memory."""
         self._nodes = nodes
         self._refusals: Counter[str | None] = Counter()
-        self._fleet, self._groups = Fleet(), Groups()
+        self._fleet, self._groups, self._tokens = Fleet(), Groups(), Tokens()
 
     def add(self, name: str, record: Record, entry: dict[str, Any]) -> None:
         """Take a node's entry, and what counts of its record."""
         self._nodes[name] = entry
-        self._refusals[entry["refused_because"]] += 1
         self._fleet.add(name, record)
+        self._tokens.add(name, entry, record.data.get("address"))
+        if name not in self._tokens.left:
+            self._count(name, entry)
+
+    @property
+    def left(self) -> Collection[str]:
+        """The nodes whose entries another node's may change: they are final in the report."""
+        return self._tokens.left
+
+    def _count(self, name: str, entry: Mapping[str, Any]) -> None:
+        self._refusals[entry["refused_because"]] += 1
         self._groups.add(name, entry)
+
+    def _settle(self) -> None:
+        """What was left to other nodes can be said when all of them are known."""
+        for name in self._tokens.left:
+            self._nodes[name] = settled = self._tokens.settled(name, self._nodes[name])
+            self._count(name, settled)
 
     def report(
         self, judged_at: str, run_id: str | None = None, settings: Mapping[str, Any] | None = None
@@ -79,6 +96,7 @@ class Together:
         """
         if not self._nodes:
             raise ValueError(NO_NODE)
+        self._settle()
         exit_code = exit_code_of(self._refusals)
         return {
             "schema": REPORT_SCHEMA,
@@ -93,7 +111,7 @@ class Together:
                 "refused": self._refusals["failure"],
                 "not_judged": self._refusals["not_judged"],
             },
-            "fleet": self._fleet.judged(),
+            "fleet": {**self._fleet.judged(), "tokens": self._tokens.as_json()},
             "groups": self._groups.listed(),
             "nodes": self._nodes,
         }
@@ -120,8 +138,8 @@ class Groups:
 
     def listed(self) -> list[dict[str, Any]]:
         """``report.json``'s ``groups``, the largest first."""
-        groups = sorted(self._members.items(), key=lambda each: (-len(each[1]), each[1][0]))
-        return [{"findings": self._findings[by], "nodes": names, "example": names[0]} for by, names in groups]
+        groups = sorted(self._members.items(), key=lambda each: (-len(each[1]), min(each[1])))
+        return [{"findings": self._findings[by], "nodes": sorted(names), "example": min(names)} for by, names in groups]
 
 
 def group_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:

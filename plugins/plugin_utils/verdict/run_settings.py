@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..boundary.settings import SettingsError, count_of
+from ..boundary.values import shown
 from ..boundary.variables import read_settings, setting_of
 from ..clock.measuring import References
 from ..github.apps import GithubApp, date_apis
+from ..github.minters import ALL, AUTO, Wanted
 from ..model.wording import listed
 from .admission import MAX_AGE_S
 from .settings import CheckSettings, read_check_settings
@@ -37,6 +40,8 @@ class RunSettings:
     apps: Sequence[GithubApp]
     timeout_s: float
     warnings: Sequence[str] = ()
+    mint_nodes: str = AUTO
+    wanted_tokens: Sequence[Wanted] = ()
 
     @property
     def references(self) -> References:
@@ -59,6 +64,7 @@ def read_run_settings(
     hosts_of: dict[str, list[str]] = {}
     settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
     checks: list[CheckSettings] = []
+    wanted: list[Wanted] = []
     max_ages_s: list[int] = []
     for group in groups:
         settings, problems = read_settings(group.values)
@@ -67,7 +73,9 @@ def read_run_settings(
         given = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
         max_ages_s.append(count_of(given, "admission_max_age_s", MAX_AGE_S, problems, least=0))
         try:
-            checks.append(read_check_settings(options_of(settings, options), list, problems, without_apps=without_apps))
+            check = read_check_settings(options_of(settings, options), list, problems, without_apps=without_apps)
+            checks.append(check)
+            wanted.append(_wanted(group.hosts, check))
         except SettingsError as error:
             problems = error.problems
         for problem in dict.fromkeys(problems):
@@ -76,6 +84,7 @@ def read_run_settings(
     shared = [_problem_text(problem, hosts, count) for problem, hosts in hosts_of.items()]
     report_dir = _one("gate_report_dir", settings_of, lambda value: str(_folder(value or "skewgate-report")), shared)
     run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
+    mint_nodes = _mint_nodes(settings_of, shared)
     if shared:
         raise SettingsError(shared)
     return RunSettings(
@@ -86,7 +95,22 @@ def read_run_settings(
         apps=list({app.api_url: app for check in checks for app in check.apps}.values()),
         timeout_s=max(check.timeout_s for check in checks),
         warnings=list(dict.fromkeys(warning for check in checks for warning in check.warnings)),
+        mint_nodes=mint_nodes,
+        wanted_tokens=wanted,
     )
+
+
+def _wanted(hosts: Sequence[str], check: CheckSettings) -> Wanted:
+    return Wanted(hosts=hosts, apps=check.apps, per_minute=check.mints_per_minute, per_hour=check.mints_per_hour)
+
+
+def _mint_nodes(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], problems: list[str]) -> str:
+    found = _one("gate_mint_nodes", settings_of, str, problems)
+    if found not in (AUTO, ALL) and not re.fullmatch("[1-9][0-9]{0,8}", found):
+        problems.append(
+            f"gate_mint_nodes: expected {AUTO}, {ALL}, or a number of nodes, at least 1, found {shown(found)}"
+        )
+    return found
 
 
 def _folder(value: str) -> Path:

@@ -82,10 +82,7 @@ def read_check_settings(
         apps = _read_apps(settings, problems, prefix, needed=not without_apps, proved=proved_keys)
         judged = [*(app.public() for app in apps), *unusable_apps(settings.get("github_apps"))]
         problems += [] if without_apps and not settings.get("github_apps") else ways_into_a_file()
-        mints = (
-            count_of(settings, "mints_per_minute", mints[0], problems, least=TOKENS_AT_ONCE, prefix=prefix),
-            count_of(settings, "mints_per_hour", mints[1], problems, least=TOKENS_AT_ONCE, prefix=prefix),
-        )
+        mints = _read_mints(settings, problems, prefix)
     ntp_servers = names_of(settings, "ntp_servers", problems, server_problem, prefix=prefix)
     # The roles have them from remediation's settings.
     of_nts = "chrony_" if prefix == ROLES else prefix
@@ -194,6 +191,21 @@ def _read_apps(
         )
     problems += wrong
     return apps
+
+
+def _read_mints(settings: Mapping[str, Any], problems: list[str], prefix: str) -> tuple[int, int]:
+    """How many tokens this run mints in a minute and in an hour: its share, if several runs share GitHub's limits."""
+    slices = count_of(settings, "slices", 1, problems, least=1, prefix=prefix)
+    shares = []
+    for key, default in (("mints_per_minute", DEFAULT_PER_MINUTE), ("mints_per_hour", DEFAULT_PER_HOUR)):
+        limit = count_of(settings, key, default, problems, least=TOKENS_AT_ONCE, prefix=prefix)
+        if limit // slices < TOKENS_AT_ONCE:
+            problems.append(
+                f"{prefix}slices: {slices} runs share {prefix}{key} ({limit}), and each needs {TOKENS_AT_ONCE} at least: "
+                f"expected at most {limit // TOKENS_AT_ONCE}"
+            )
+        shares.append(limit // slices)
+    return shares[0], shares[1]
 
 
 def _named_profiles(settings: Mapping[str, Any]) -> list[ClientProfile]:

@@ -13,7 +13,11 @@ from ansible_collections.skewgate.preflight.plugins.action import fleet_report
 from ansible_collections.skewgate.preflight.plugins.action.fleet_report import ActionModule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import (
+    begin_once,
+    keep,
+    reported_refusal,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
@@ -75,8 +79,6 @@ def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
     for name in ("left", "skipped"):
         assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
         assert report["nodes"][name]["findings"][0]["keys"] == ["not_checked"]
-        assert told["refusals"][name].startswith("Refused by reachable. ")
-        assert f"{tmp_path}/report/report.txt" in told["refusals"][name]
     assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
 
 
@@ -311,6 +313,17 @@ def test_of_two_kept_checks_the_second_counts_if_it_repeats_the_first(tmp_path):
     assert {name: node["verdict"] for name, node in report["nodes"].items()} == {"fixed": "admit", "stale": "refuse"}
     assert report["nodes"]["fixed"]["before"]["verdict"] == "refuse"
     assert report["nodes"]["fixed"]["remediation"]["succeeded"]
+
+
+@pytest.mark.usefixtures("of_a_run")
+def test_why_the_report_refuses_a_host_is_kept_for_the_tasks_that_follow(tmp_path):
+    keep_checked("good", record())
+    reported(tmp_path, good={}, left={})
+    refusal = reported_refusal("left")
+    assert reported_refusal("good") == ""
+    assert refusal is not None
+    assert refusal.startswith("Refused by reachable. ")
+    assert f"{tmp_path}/report/report.txt" in refusal
 
 
 @pytest.mark.usefixtures("of_a_run")

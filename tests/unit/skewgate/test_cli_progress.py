@@ -18,6 +18,15 @@ def test_a_check_gives_one_line_a_node() -> None:
     ]
 
 
+def test_a_node_whose_token_other_nodes_mint_is_done_and_not_refused() -> None:
+    progress = Progress(gate=True)
+    result = shown(refused(), awaits_report=True)
+    assert progress.lines(event("runner_on_ok", "node3", result)) == [
+        "node3: good, but for the token, which other nodes mint: the report tells"
+    ]
+    assert progress.so_far() == "1 of 1 nodes were judged: 1 left to the report."
+
+
 def test_the_gate_says_refused_then_fixing_once_then_the_final_verdict() -> None:
     progress = Progress(gate=True)
     lines = []
@@ -132,6 +141,13 @@ def test_it_says_at_once_and_once_how_many_nodes_are_checked() -> None:
     assert begun(progress, "a", "b") == []
     assert progress.report_dir == Path("/r")
     assert begun(Progress(gate=False), "a") == ["checking 1 node"]
+
+
+def test_it_says_first_how_many_nodes_mint_a_token_if_not_all_do() -> None:
+    note = "GitHub App deploy: 400 of 1000 nodes mint a token\x1b[2J"
+    result = {"hosts": ["a"], "report_dir": "/r", "mint_notes": [note]}
+    lines = Progress(gate=False).lines(event("runner_on_ok", "a", result, action="skewgate.preflight.fleet_begin"))
+    assert lines == ["checking 1 node", "GitHub App deploy: 400 of 1000 nodes mint a token\\x1b[2J"]
 
 
 def test_after_some_silence_it_says_who_is_done_and_what_the_others_wait_for() -> None:

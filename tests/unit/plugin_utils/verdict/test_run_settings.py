@@ -90,3 +90,20 @@ def test_what_no_check_reads_has_its_type_too(name: str, value: Any) -> None:
 def test_a_folder_is_one_however_it_is_written() -> None:
     here = str(Path.cwd())
     assert read(of("a", gate_report_dir=f"{here}/r"), of("b", gate_report_dir="r")).report_dir == Path(here) / "r"
+
+
+@pytest.mark.parametrize("value", ["auto", "all", "1", "400", 60])
+def test_how_many_nodes_mint_is_one_for_all_hosts(value: Any) -> None:
+    assert read(of("a", gate_mint_nodes=value), of("b", gate_mint_nodes=value)).mint_nodes == str(value)
+    assert read(of("a")).mint_nodes == "auto"
+
+
+@pytest.mark.parametrize("value", ["0", 0, -1, "some", "1.5", "60 ", "Auto"])
+def test_how_many_nodes_mint_is_no_other_word(value: Any) -> None:
+    (problem,) = problems(of("a", gate_mint_nodes=value))
+    assert problem.startswith("gate_mint_nodes: expected auto, all, or a number of nodes, at least 1, found")
+
+
+def test_hosts_do_not_differ_in_how_many_nodes_mint() -> None:
+    (problem,) = problems(of("a", gate_mint_nodes="all"), of("b"))
+    assert problem == "gate_mint_nodes: expected one for all hosts of a run, found 'all' (on a), 'auto' (on b)"

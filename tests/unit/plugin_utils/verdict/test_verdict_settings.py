@@ -295,6 +295,11 @@ def test_a_check_has_what_the_settings_name_and_defaults_for_the_rest():
     assert (default.mints_per_minute, default.mints_per_hour) == (60, 400)
 
 
+def test_runs_at_the_same_time_have_equal_shares_of_githubs_limits():
+    read = check_settings(slices="3", mints_per_hour=100)
+    assert (read.mints_per_minute, read.mints_per_hour) == (20, 33)
+
+
 def test_the_policy_carries_of_an_app_what_may_be_stored():
     read = check_settings()
     assert [one.name for one in read.apps] == ["deploy"]
@@ -353,6 +358,12 @@ def test_a_check_takes_the_sections_that_its_checks_read():
         pytest.param({"mints_per_hour": 0}, "gate_mints_per_hour: expected a whole number, at least 2", id="none"),
         pytest.param({"mints_per_hour": "2.5"}, "found '2.5'", id="fraction"),
         pytest.param({"mints_per_hour": ""}, "found ''", id="empty"),
+        pytest.param({"slices": 0}, "gate_slices: expected a whole number, at least 1, found 0", id="no slice"),
+        pytest.param(
+            {"slices": 31},
+            "gate_slices: 31 runs share gate_mints_per_minute (60), and each needs 2 at least: expected at most 30",
+            id="too many slices",
+        ),
         pytest.param({"cluster_ca_file": "/nowhere/ca.crt"}, "gate_cluster_ca_file /nowhere/ca.crt: No such", id="CA"),
         pytest.param({"clients": []}, "gate_clients: name the GitHub App clients", id="the policy's"),
     ],
