@@ -66,7 +66,7 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         groups = list(_groups(hosts, play, networks, remediation=remediation))
         if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
             return _wrong(list(dict.fromkeys(unfilled)))  # what else is wrong may follow from these
-        run = read_run_settings(groups, options, without_apps=play.of_command("gate_run_here") is True)
+        run = read_run_settings(groups, options)
         # The process of ansible-playbook: this one ends with the task.
         holder = Holder.of(os.getppid(), run.run_id)
         begin(run.report_dir, holder, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))

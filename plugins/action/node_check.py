@@ -102,7 +102,6 @@ class ActionModule(CallingAction, PlainAction):
                 self._ways_into_a_file,
                 [*problems, *misspelt, *self._wrong_admission(args)],
                 prefix=self.prefix,
-                without_apps=variables.get("gate_run_here") is True,
                 # Of the variables that this host has too, unless the task gives keys of another App.
                 proved_keys=bool(current_id()) and "github_apps" not in self._task.args,
             )

@@ -114,6 +114,12 @@ options:
           is asked.
         type: list
         elements: dict
+  key_elsewhere:
+    description: Whether the Apps' private keys are on another machine, as for a node that pulls its playbook at its
+      first boot. Then O(github_apps) may be empty. The token is not tried, so no node is admitted; C(skewgate report),
+      on the machine with the key, says from the evidence what else is proved.
+    type: bool
+    default: false
   checks:
     description: The checks to run; all where it is empty. C(skewgate explain) lists them.
     type: list

@@ -125,10 +125,10 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
         formatter_class=_RAW,
     )
     nodes = command.add_argument_group("which nodes")
-    nodes.add_argument("-i", "--inventory", action="append", default=[], help="as ansible's; may be repeated")
+    _add_inventory(nodes)
     if name == "check":
         nodes.add_argument("--here", action="store_true", help="this machine, without an inventory; run it as root")
-    nodes.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
+    _add_limit(nodes)
     nodes.add_argument("-f", "--forks", type=int, metavar="N", help="how many nodes at a time")
     _add_login(command.add_argument_group("the way to them, as ansible's"))
     settings = command.add_argument_group("what is asked")
@@ -147,6 +147,14 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
     output.add_argument("-v", "--verbose", action="count", default=0, help="show ansible's output too (-v to -vvvv)")
 
 
+def _add_inventory(command: argparse._ActionsContainer, text: str = "as ansible's; may be repeated") -> None:
+    command.add_argument("-i", "--inventory", action="append", default=[], help=text)
+
+
+def _add_limit(command: argparse._ActionsContainer) -> None:
+    command.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
+
+
 def _add_login(command: argparse._ArgumentGroup) -> None:
     """The flags of ansible-playbook that say who logs in; questions are asked here, before the run."""
     command.add_argument("-u", "--user", help="log in as this user")
@@ -155,6 +163,10 @@ def _add_login(command: argparse._ArgumentGroup) -> None:
     command.add_argument("--connection-password-file", metavar="FILE", help="a file with the password of the login")
     command.add_argument("-K", "--ask-become-pass", action="store_true", help="ask for sudo's password")
     command.add_argument("--become-password-file", metavar="FILE", help="a file with the password of sudo")
+    _add_vault(command)
+
+
+def _add_vault(command: argparse._ActionsContainer) -> None:
     command.add_argument("-J", "--ask-vault-pass", action="store_true", help="ask for the password of Ansible Vault")
     command.add_argument(
         "--vault-password-file",
@@ -194,16 +206,22 @@ def _add_output(command: argparse._ActionsContainer) -> None:
 def _add_report(commands: _Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="judge saved evidence again",
-        description="Judges saved evidence again.",
+        help="judge saved evidence again, and join that of several runs",
+        description="Judges saved evidence again, and joins that of several runs. With -i, evidence of every node of the "
+        "inventory has to be there; without it, this is not checked.",
         epilog=EXIT_STATUS,
         formatter_class=_RAW,
     )
     command.add_argument(
         "evidence", nargs="+", type=Path, metavar="RUN", help="the folder of a run's report, or its evidence.json"
     )
-    _add_report_dir(command, None)
-    _add_output(command)
+    nodes = command.add_argument_group("which nodes have to be there")
+    _add_inventory(nodes, "as ansible's; may be repeated. A node of it without evidence is refused")
+    _add_limit(nodes)
+    _add_vault(nodes)
+    output = command.add_argument_group("what comes of it")
+    _add_report_dir(output, None)
+    _add_output(output)
 
 
 def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -> None:

@@ -98,6 +98,9 @@ def settings_given(given: Given) -> dict[str, Any]:
     if "gate_report_dir" in values:
         values["gate_report_dir"] = str(values["gate_report_dir"].expanduser().absolute())
     sources = {SETTINGS[dest]: source for dest, source in given.sources.items() if dest in SETTINGS}
+    if getattr(given.args, "here", False):  # there may be no GitHub App, so that nothing is admitted
+        values["gate_key_elsewhere"] = True
+        sources["gate_key_elsewhere"] = given.sources["here"]
     return {**values, FROM_COMMAND: sources} if sources else {}
 
 
@@ -106,9 +109,9 @@ HERE = (f"--inventory={this_machine()},", "--connection=local")
 
 
 def variables_here(args: argparse.Namespace) -> dict[str, Any]:
-    """The variables for this machine: its Python is this one, and there may be no GitHub App, so that nothing is admitted."""
+    """The variables for this machine, whose Python is this one."""
     become = {} if _becomes_root(args) else {"ansible_become": False}
-    return {"ansible_python_interpreter": sys.executable, "gate_run_here": True, **become}
+    return {"ansible_python_interpreter": sys.executable, **become}
 
 
 def _becomes_root(args: argparse.Namespace) -> bool:

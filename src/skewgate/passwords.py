@@ -29,7 +29,7 @@ def ask(args: argparse.Namespace) -> dict[str, str]:
 
     Raises SkewgateError if there is no terminal to ask on.
     """
-    wanted = [question for dest, question in QUESTIONS.items() if getattr(args, dest)]
+    wanted = [question for dest, question in QUESTIONS.items() if getattr(args, dest, False)]
     if wanted and not _has_terminal():
         files = " or ".join(option for _, option in wanted)
         raise SkewgateError(f"there is no terminal to ask for a password on; give a file with {files}")

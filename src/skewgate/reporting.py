@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 import textwrap
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
@@ -26,7 +26,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record, without_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import (
     FUTURE_TOLERANCE,
@@ -41,18 +41,27 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens 
 
 from . import screen
 from .errors import SkewgateError
+from .inventory import nodes_of
 from .output import Output
+
+NAMED_AT_MOST = 500
+"""So many nodes are named where each of them counts; report.json has them all."""
 
 
 def report_again(args: argparse.Namespace) -> int:
-    """``report``: judge the evidence of one or more runs by the checks of today."""
+    """``report``: judge the evidence of one or more runs by the checks of today; with ``-i``, of every node of the inventory."""
     at = datetime.now(UTC)
     output = Output(args)
+    wanted = _wanted(args)
     records = Merged()
     for path in map(_evidence_in, args.evidence):
         records.add(path, at)
     judged_at = now()
-    report = _judged(records, judged_at)
+    others = records.leave_out_all_but(wanted) if wanted else []
+    missing = sorted(set(wanted or []) - set(records))
+    # These are of the report alone: joined with evidence that comes late, they would outdate it.
+    placeholder = without_evidence(Policy((), (), ()), judged_at, missing=True)
+    report = _judged(ChainMap(dict.fromkeys(missing, placeholder), cast(dict[str, Any], records)), judged_at)
     files: list[Path] = []
     if args.report_dir:
         directory = args.report_dir.expanduser().absolute()
@@ -62,6 +71,8 @@ def report_again(args: argparse.Namespace) -> int:
             raise unwritable(directory, error) from error
     output.begin()
     status = show_report(report, files, output)
+    output.show(map(clean, records.policies.lines()))
+    output.show(_completeness(wanted, missing, others))
     output.show(age_lines(records.times, at, screen.width()))
     return status
 
@@ -72,21 +83,32 @@ class Merged(Mapping[str, Any]):
     def __init__(self) -> None:
         """No run yet."""
         self.times: dict[str, datetime] = {}
+        self.policies = _Policies()
         self._places: dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]] = {}
 
     def add(self, path: Path, at: datetime) -> None:
         """Read a run's evidence at the time ``at``; raises SavedFileError."""
         times: dict[str, datetime] = {}
+        policies: dict[str, tuple[str, ...]] = {}
 
         def see(name: str, record: Mapping[str, Any]) -> None:
             _refuse_future(path, name, record, at)
             times[name] = read_time(record["collected_at"])
+            policies[name] = _Policies.lines_of(record)
 
         nodes = read_evidence(path, see)["nodes"]
         for name, time in times.items():
             if name not in self.times or time >= self.times[name]:
                 earlier = self._places[name][0] if name in self._places else None
                 self.times[name], self._places[name] = time, (nodes, earlier)
+                self.policies.of_nodes[name] = policies[name]
+
+    def leave_out_all_but(self, wanted: Collection[str]) -> list[str]:
+        """Keep these nodes alone; the names of the others."""
+        others = sorted(set(self._places).difference(wanted))
+        for name in others:
+            del self.times[name], self._places[name], self.policies.of_nodes[name]
+        return others
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         """A node's last record, with its reading in the record that it takes the place of."""
@@ -101,6 +123,42 @@ class Merged(Mapping[str, Any]):
     def __len__(self) -> int:
         """How many nodes there are."""
         return len(self._places)
+
+
+def _wanted(args: argparse.Namespace) -> list[str] | None:
+    """The nodes of which evidence has to be there; ``None`` if no inventory is given."""
+    if args.inventory:
+        return nodes_of(args)
+    if args.limit is not None:
+        raise SkewgateError(
+            "--limit says which nodes of an inventory have to be there, and no inventory is given: give -i too"
+        )
+    return None
+
+
+def _completeness(wanted: Sequence[str] | None, missing: Sequence[str], others: Sequence[str]) -> Iterator[str]:
+    """Whether evidence of every node was there, which was missing, and what of the evidence is of no node that counts."""
+    if wanted is None:
+        yield "Not checked: whether evidence of any node is missing. -i INVENTORY checks it."
+        return
+    count = _counted(len(wanted), "node")
+    if missing:
+        yield from _named(f"Missing: {len(missing)} of {count} of the inventory have no evidence here", missing)
+    else:
+        yield f"Complete: evidence of {'all ' * (len(wanted) > 1)}{count} of the inventory."
+    if others:
+        yield from _named(
+            f"warning: left out, because -i and --limit do not name them: {_counted(len(others), 'node')} of the evidence",
+            others,
+        )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def _named(text: str, names: Sequence[str]) -> list[str]:
+    return _folded(f"{text}: {listed(names, NAMED_AT_MOST)}", screen.width())
 
 
 def _evidence_in(path: Path) -> Path:
@@ -149,14 +207,18 @@ def age_lines(times: Mapping[str, datetime], at: datetime, width: int) -> Iterat
         names_by_age = _in_ranges(names_by_age)
     yield "Evidence was taken:"
     for (age, old), names in names_by_age.items():
-        yield from textwrap.wrap(
-            clean(f"{age}{old}: {listed(names)}"),
-            width,
-            initial_indent="  ",
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        yield from _folded(f"{age}{old}: {listed(names)}", width, "  ")
+
+
+def _folded(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        clean(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _in_ranges(names_by_age: Mapping[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:
@@ -193,7 +255,7 @@ def verify(args: argparse.Namespace) -> int:
                 together = together or _judged(records, now())["nodes"]
                 node = together[name]
             code, text = _admission(node, reported.get(name), args.max_age)
-            policies.add(record)
+            policies.of_nodes[name] = _Policies.lines_of(record)
         elif name in reported:
             code, text = (
                 ExitCode.NOT_JUDGED,
@@ -250,20 +312,21 @@ class _Policies:
     """Which checks the nodes' policies left out or made advisory: an admission says nothing about them."""
 
     def __init__(self) -> None:
-        self._count = 0
-        self._lines: Counter[str] = Counter()
+        self.of_nodes: dict[str, tuple[str, ...]] = {}
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """Count a node's policy."""
-        self._count += 1
-        policy = Policy.from_json(record["policy"])
+    @staticmethod
+    def lines_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+        """Those of one node's policy; none of a policy that can't be read, which is what is said of its node."""
+        try:
+            policy = Policy.from_json(record["policy"])
+        except ValueError:
+            return ()
         left_out = [name for name in discover() if name not in (*policy.checks, "reachable")]
-        for what, names in (("left out", left_out), ("advisory, and refused no node", policy.advisory_checks)):
-            if names and policy.checks:
-                self._lines[f"checks {what}: {', '.join(names)}"] += 1
+        said = (("left out", left_out), ("advisory, and refused no node", policy.advisory_checks))
+        return tuple(f"checks {what}: {', '.join(names)}" for what, names in said if names and policy.checks)
 
     def lines(self) -> list[str]:
         """A line for each choice of checks."""
-        return [
-            line if count == self._count else f"{line} ({count} of the nodes)" for line, count in self._lines.items()
-        ]
+        counts = Counter(line for lines in self.of_nodes.values() for line in lines)
+        whole = len(self.of_nodes)
+        return [line if count == whole else f"{line} ({count} of the nodes)" for line, count in counts.items()]

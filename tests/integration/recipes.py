@@ -119,6 +119,18 @@ class Place:
         return self.run("ansible-playbook", *words, **environment)
 
 
+def git(folder: Path, address: str) -> dict[str, str]:
+    """Make the folder a git repository; the environment in which it is what git finds at the recipe's address."""
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{folder}.insteadOf",
+        "GIT_CONFIG_VALUE_0": address,
+    }
+
+
 def runcmd_script(commands: list[str]) -> str:
     """The script of runcmd, as cloud-init's util.shellify makes it: no line but the commands, and no `set -e`."""
     return "\n".join(["#!/bin/sh", *commands, ""])

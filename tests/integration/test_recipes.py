@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.integration.conftest import CAPTURED
-from tests.integration.recipes import RECIPES, WHEEL, Place, checks_without_key, runcmd_script
+from tests.integration.recipes import RECIPES, WHEEL, Place, checks_without_key, git, runcmd_script
 from tests.lab.host import unpack_package
 from tests.paths import BUILD
 
@@ -112,11 +112,6 @@ def user_data() -> dict[str, Any]:
     return data
 
 
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-    subprocess.run(["git", *who, *words], cwd=folder, check=True)
-
-
 def first_boot(place: Place, checks: list[str]) -> tuple[int, str]:
     """Run the user data's script, with a repository that has the recipe's files and this machine's settings."""
     repository = place.folder / "nodes.git"
@@ -124,17 +119,8 @@ def first_boot(place: Place, checks: list[str]) -> tuple[int, str]:
     (repository / "inventory/host_vars").mkdir()
     settings = place.local(gate_checks=checks, gate_report_dir=str(place.folder / "report"))
     (repository / "inventory/host_vars/localhost.yml").write_text(json.dumps(settings))
-    git(repository, "init", "-q")
-    git(repository, "add", ".")
-    git(repository, "commit", "-q", "-m", "x")
     (place.folder / "runcmd").write_text(runcmd_script(user_data()["runcmd"]))
-    # The repository's address stays as it is in the recipe.
-    instead = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf",
-        "GIT_CONFIG_VALUE_0": "https://git.example.net/nodes.git",
-    }
-    return place.run("sh", place.folder / "runcmd", **instead)
+    return place.run("sh", place.folder / "runcmd", **git(repository, "https://git.example.net/nodes.git"))
 
 
 @pytest.mark.nightly

@@ -124,38 +124,59 @@ def test_the_pipeline_of_gitlab_joins_if_all_nodes_are_admitted(place: Place, ho
 
 # AWX
 
-#: An action of awx.awx that notes what it is given.
+#: An action of awx.awx that notes what it is given, a line each time.
 NOTES = """
 import json
 from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
-        with open("{folder}/" + self._task.action, "w") as file:
-            json.dump(self._task.args, file)
+        with open("{folder}/" + self._task.action, "a") as file:
+            print(json.dumps(self._task.args), file=file)
         return super().run(tmp, task_vars)
 """
 
 
-@pytest.fixture
-def awx(place: Place) -> dict[str, Any]:
-    """What the recipe's playbook gives to the modules that make the credential's type and the job template."""
+MADE = ("credential_type", "job_template", "workflow_job_template")
+
+
+def made_in_awx(place: Place, *words: str) -> dict[str, list[dict[str, Any]]]:
+    """What the recipe's playbook gives to each of the modules that make things in AWX."""
     actions = place.folder / "collections/ansible_collections/awx/awx/plugins/action"
     actions.mkdir(parents=True)
-    made = ("credential_type", "job_template")
-    for module in made:
+    for module in MADE:
         (actions / f"{module}.py").write_text(NOTES.format(folder=place.folder))
-    status, printed = place.playbook(RECIPES / "awx/job-template.yml")
+    status, printed = place.playbook(RECIPES / "awx/job-template.yml", *words)
     assert status == 0, printed
-    return {module: json.loads((place.folder / f"awx.awx.{module}").read_text()) for module in made}
+    return {module: list(map(json.loads, place.lines(f"awx.awx.{module}"))) for module in MADE}
+
+
+@pytest.fixture
+def awx(place: Place) -> dict[str, Any]:
+    """The credential's type and the job template."""
+    made = made_in_awx(place)
+    assert made["workflow_job_template"] == []
+    return {module: each for module, given in made.items() for each in given}
 
 
 def launched(
     place: Place, awx: dict[str, Any], groups: dict[str, list[str]], **answers: Any
 ) -> tuple[int, dict[str, Any]]:
-    """Launch the job with the survey's defaults and other answers, as AWX does: they are extra variables.
+    """Launch the job with the survey's defaults and other answers; its exit status, and the statistics that it set."""
+    extra = extra_variables(place, awx, **answers)
+    words = ["-i", place.inventory(**groups), RECIPES / "awx" / awx["job_template"]["playbook"], "-e", f"@{extra}"]
+    status, printed = place.playbook(*words, ANSIBLE_SHOW_CUSTOM_STATS="1")
+    return status, statistics(printed)
 
-    Its exit status, and the statistics that it set.
-    """
+
+def statistics(printed: str) -> dict[str, Any]:
+    stats = re.findall(r"^CUSTOM STATS: \*+\n\s*RUN: (\{.*\})$", printed, re.MULTILINE)
+    assert stats, printed
+    found: dict[str, Any] = json.loads(stats[-1])
+    return found
+
+
+def extra_variables(place: Place, awx: dict[str, Any], **answers: Any) -> Path:
+    """The extra variables of a job that is launched with the survey's defaults and other answers, as AWX makes them."""
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
@@ -170,13 +191,7 @@ def launched(
     defaults = {question["variable"]: question["default"] for question in template["survey_spec"]["spec"]}
     extra = place.folder / "extra.json"
     extra.write_text(json.dumps({**template["extra_vars"], **injected, **defaults, **answers}))
-    playbook = RECIPES / "awx" / template["playbook"]
-    words = ["-i", place.inventory(**groups), playbook, "-e", f"@{extra}"]
-    status, printed = place.playbook(*words, ANSIBLE_SHOW_CUSTOM_STATS="1")
-    stats = re.search(r"^CUSTOM STATS: \*+\n\s*RUN: (\{.*\})$", printed, re.MULTILINE)
-    assert stats, printed
-    found: dict[str, Any] = json.loads(stats[1])
-    return status, found
+    return extra
 
 
 @pytest.mark.nightly
@@ -209,6 +224,45 @@ def test_a_job_of_awx_whose_settings_are_wrong_admits_nobody(place: Place, awx: 
     status, stats = launched(place, awx, {"new_nodes": ["good1"]}, gate_clients=["argo"])
     assert status != 0
     assert (stats["skewgate_verdict"], stats["skewgate_admitted"]) == ("refuse", [])
+
+
+#: A workflow: what an earlier one left goes, each slice is a job, and the last job joins what they wrote. A slice may fail.
+WORKFLOW = """
+mkdir -p /var/lib/skewgate/slices/7
+ansible-playbook -i {inventory} {awx}/empty.yml
+for slice in {slices}; do
+  ansible-playbook -i {inventory} {awx}/gate.yml -e @{extra} -e awx_job_id=1$slice --limit "all[$slice]" || true
+done
+ls /var/lib/skewgate/slices > {folder}/slices
+exec ansible-playbook -i {inventory} {awx}/join.yml -e gate_hosts=new_nodes
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("slices", ["0 1 2", "0 1"])
+def test_the_slices_of_awx_are_joined_and_one_that_is_missing_refuses(place: Place, slices: str) -> None:
+    made = made_in_awx(place, "-e", "slices=3")
+    template, *_ = made["job_template"]
+    assert (template["job_slice_count"], template["extra_vars"]["gate_slices"]) == ("3", "3")
+    nodes = made["workflow_job_template"][0]["workflow_nodes"]
+    names = [node["unified_job_template"]["name"] for node in nodes]
+    assert sorted(names) == sorted(each["name"] for each in made["job_template"])
+    extra = extra_variables(place, {"job_template": template, "credential_type": made["credential_type"][0]})
+    script = place.folder / "workflow.sh"
+    inventory = place.inventory(new_nodes=["good1", "good2", "good3"])
+    script.write_text(
+        WORKFLOW.format(inventory=inventory, awx=RECIPES / "awx", extra=extra, slices=slices, folder=place.folder)
+    )
+    status, printed = place.run("sh", script, ANSIBLE_SHOW_CUSTOM_STATS="1")
+    assert place.lines("slices") == [f"1{number}" for number in slices.split()], printed
+    complete = slices == "0 1 2"
+    assert (status == 0) is complete, printed
+    assert statistics(printed) == {
+        "skewgate_verdict": "admit" if complete else "refuse",
+        "skewgate_exit_code": 0 if complete else 3,
+        "skewgate_admitted": ["good1", "good2", "good3"][: None if complete else 2],
+        "skewgate_refused": [] if complete else ["good3"],
+    }
 
 
 @pytest.mark.nightly

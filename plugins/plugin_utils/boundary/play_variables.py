@@ -85,10 +85,6 @@ class PlayVariables:
             manager._fact_cache = facts
         return found
 
-    def of_command(self, name: str) -> Any:
-        """A variable that only ``-e`` can give."""
-        return self._manager.extra_vars.get(name)
-
     def sources(self, host: str, variables: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
         """Where those of a host's ``variables`` come from that have these names."""
         inventory = self._without_facts(host, include_hostvars=False)

@@ -41,7 +41,7 @@ OF_RUNS = frozenset(
 )
 """What the roles note while they run; a test compares it with their tasks."""
 
-OF_COMMAND = frozenset({"gate_run_here", "gate_run_sources", "gate_run_timings"})
+OF_COMMAND = frozenset({"gate_run_sources", "gate_run_timings"})
 """What the command gives a run beside settings."""
 
 _ALIKE = 0.85

@@ -184,8 +184,8 @@ def judge(record: Record, policy: Policy) -> Finding:
             state="inconclusive",
             summary="the token was not tried: no GitHub App was given to check",
             why="Nothing proves that the cluster's credentials will work on this node.",
-            remedy="Name them in gate_github_apps, in the inventory or with -e @FILE, and check again; or leave github_app_token "
-            "out of gate_checks.",
+            remedy="On the machine that has the key, name them in gate_github_apps, in the inventory or with -e @FILE, and check "
+            "again; or leave github_app_token out of gate_checks.",
             keys=(Key.NO_APP,),
             cause="no GitHub App given",
         )

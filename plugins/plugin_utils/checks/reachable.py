@@ -3,6 +3,9 @@
 Without evidence nothing is known about a node, and what is not known does not admit it. An unreachable node is reported
 beside the others and never stops them.
 
+Where the evidence of several runs is joined (`skewgate report -i INVENTORY`), it is inconclusive for a node of the inventory that
+has none.
+
 Passes where the connection worked and the module ran to its end. Fails where the node's facts have the name of a setting: they
 could outrank the operator's.
 
@@ -45,6 +48,7 @@ class Key(StrEnum):
     NO_EVIDENCE = "no_evidence"
     NO_ANSWER = "no_answer"
     NOT_CHECKED = "not_checked"
+    MISSING = "missing"
     SETTINGS_IN_FACTS = "settings_in_facts"
 
 
@@ -192,16 +196,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             about=tuple(record.settings_in_facts),
             cause=f"settings in facts: {names}",
         )
-    if record.not_checked:
-        return Finding(
-            state="inconclusive",
-            summary="the node was not checked in this run: it failed in an earlier task, or left the play",
-            why=_WHY,
-            remedy="Look in Ansible's output for the node's name, and correct what it failed by. Then check this node again with "
-            "--limit.",
-            keys=(Key.NOT_CHECKED,),
-            cause="not checked in this run",
-        )
+    if record.not_checked or record.missing:
+        return _not_asked(record)
     if record.module_error:
         return _nothing(
             Key.NO_EVIDENCE,
@@ -216,6 +212,23 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     return Finding(
         state="pass", summary="reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]}
     )
+
+
+def _not_asked(record: Record) -> Finding:
+    """No evidence, because no check of the node took place, or because what it gave was not joined."""
+    key, cause = Key.NOT_CHECKED, "not checked in this run"
+    summary = "the node was not checked in this run: it failed in an earlier task, or left the play"
+    remedy = (
+        "Look in Ansible's output for its name, and correct what it failed by. Then check this node again with --limit."
+    )
+    if record.missing:
+        key, cause = Key.MISSING, "no evidence of it was given"
+        summary = "the inventory has this node, and the evidence that was given has not"
+        remedy = (
+            "Give the evidence of the run that checked it too: `skewgate report` takes several. If there is none, check this "
+            "node with --limit, and join its evidence."
+        )
+    return Finding(state="inconclusive", summary=summary, why=_WHY, remedy=remedy, keys=(key,), cause=cause)
 
 
 def _nothing(key: Key, what: str, said: str, remedy: str) -> Finding:

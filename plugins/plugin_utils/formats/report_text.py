@@ -16,13 +16,16 @@ from typing import Any, TextIO
 from ..clock.interval import Interval
 from ..clock.skew import is_off
 from ..model.wording import clean, difference_text, listed, range_text, skew_text, wrapped
-from ..verdict.report import GroupText, refusing_findings, remediation_message, wider
+from ..verdict.report import GroupText, only_token_untried, refusing_findings, remediation_message, wider
 
 NAME = "text"
 FILE = "report.txt"
 WIDTH = 100
 FOLDED_FROM = 20
 """So many admitted nodes have a line each; more of them share one."""
+
+TOKEN_UNTRIED = "time admitted, token not tried"  # noqa: S105
+"""What is proved of a node that was checked where the App's key is not."""
 
 _HEADER = ("Node", "Verdict", "Skew", "Reason")
 _WIDEST = (0.28, 0.1, 0.28)
@@ -127,6 +130,8 @@ def reason(node: Node) -> str:
     findings = _failures_first(refusing_findings(node))
     if not findings:
         return "no required check gave an answer"
+    if only_token_untried(node):
+        return TOKEN_UNTRIED
     return clean(findings[0]["summary"]) + _and_more(findings)
 
 
@@ -167,13 +172,12 @@ class _Nodes:
     """The names of all nodes by verdict, and a row for the admitted ones."""
 
     def __init__(self, report: Report) -> None:
-        self._named: dict[str, list[str]] = {"admitted": [], "refused": [], "not judged": []}
+        self._named: dict[str, list[str]] = {"admitted": [], "refused": [], TOKEN_UNTRIED: [], "not judged": []}
         self._few: list[Row] = []
         self._fixed = 0
         self._skew_s: Interval | None = None
         for name, node in report["nodes"].items():
-            verdict = verdict_text(node)
-            self._named[verdict].append(name)
+            self._named[TOKEN_UNTRIED if only_token_untried(node) else verdict_text(node)].append(name)
             if node["verdict"] == "admit":
                 self._admitted(name, node)
 
@@ -197,7 +201,7 @@ class _Nodes:
         """The whole run in one sentence."""
         total = sum(map(len, self._named.values()))
         parts = [f"{len(self._named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
-        for verdict in ("refused", "not judged"):
+        for verdict in ("refused", TOKEN_UNTRIED, "not judged"):
             if names := sorted(self._named[verdict]):
                 parts.append(f"{verdict}: {listed(names)}")
         return _wrapped(width, "", "; ".join(parts) + ".")

@@ -44,8 +44,8 @@ def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str,
 class Record:
     """Wraps the plain JSON of one node.
 
-    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts, no_answer and not_checked
-    where there are any; address and earlier where a report has them.
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts, no_answer, not_checked and
+    missing where there are any; address and earlier where a report has them.
     """
 
     data: Mapping[str, Any]
@@ -72,6 +72,11 @@ class Record:
         return self.data.get("not_checked") is True
 
     @property
+    def missing(self) -> bool:
+        """Whether the node is of the inventory, and none of the evidence that was joined is of it."""
+        return self.data.get("missing") is True
+
+    @property
     def no_answer(self) -> str | None:
         """Why the wait for the node's answer was ended, if so."""
         return self.data.get("no_answer")
@@ -81,7 +86,8 @@ class Record:
         """Whether it says why nothing came from the node, which then has no evidence at all."""
         if self.data.get("evidence"):
             return False
-        return any((self.unreachable, self.module_error, self.no_answer, self.not_checked, self.settings_in_facts))
+        why = (self.unreachable, self.module_error, self.no_answer, self.not_checked, self.missing)
+        return any((*why, self.settings_in_facts))
 
     @cached_property
     def evidence(self) -> Mapping[str, Any]:

@@ -8,13 +8,18 @@ from typing import Any
 
 from ..boundary.evidence import parse_record
 from ..boundary.saved import REPORT_SCHEMA
+from ..checks import github_app_token
 from ..clock.interval import Interval
 from ..model.record import Record
 from ..version import VERSION
 from .exit_code import ExitCode, exit_code_of
 from .fleet import Fleet
 from .judge import judge_record
+from .settings import CREDENTIALS_CHECK
 from .tokens import Tokens
+
+CLOCK_CHECK = "clock_skew"
+"""Without this check nothing is said of a node's time."""
 
 
 def judge_records(
@@ -159,6 +164,15 @@ def refusing_findings(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def remediation_message(node: Mapping[str, Any]) -> str | None:
     """What stopped the remediation of a node, if anything did."""
     return (node.get("remediation") or {}).get("message")
+
+
+def only_token_untried(node: Mapping[str, Any]) -> bool:
+    """Whether a node's clock passed, and all that refuses it is that no App was given to try its token with."""
+    found = refusing_findings(node)
+    untried = bool(found) and all(
+        f["check"] == CREDENTIALS_CHECK and github_app_token.Key.NO_APP in f["keys"] for f in found
+    )
+    return untried and any(f["check"] == CLOCK_CHECK and f["required"] for f in node["findings"])
 
 
 MOST_MESSAGES = 5

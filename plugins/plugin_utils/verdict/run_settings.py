@@ -54,12 +54,10 @@ def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str,
     return {option: settings[setting_of(option)] for option in options if setting_of(option) in settings}
 
 
-def read_run_settings(
-    groups: Sequence[Variables], options: Iterable[str], *, without_apps: bool = False
-) -> RunSettings:
+def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> RunSettings:
     """The settings of all hosts; raises SettingsError with all that is wrong with any, each problem once.
 
-    ``options`` are those of node_check; ``without_apps`` as for ``read_check_settings``.
+    ``options`` are those of node_check.
     """
     hosts_of: dict[str, list[str]] = {}
     settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
@@ -73,7 +71,7 @@ def read_run_settings(
         given = {"admission_max_age_s": settings["gate_admission_max_age_s"]}
         max_ages_s.append(count_of(given, "admission_max_age_s", MAX_AGE_S, problems, least=0))
         try:
-            check = read_check_settings(options_of(settings, options), list, problems, without_apps=without_apps)
+            check = read_check_settings(options_of(settings, options), list, problems)
             checks.append(check)
             wanted.append(_wanted(group.hosts, check))
         except SettingsError as error:

@@ -64,24 +64,24 @@ def read_check_settings(
     known_problems: Sequence[str] = (),
     *,
     prefix: str = ROLES,
-    without_apps: bool = False,
     proved_keys: bool = False,
 ) -> CheckSettings:
     """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
     ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
-    names begin by which the user knows these settings. ``without_apps``: there may be none; then the token check admits
-    nothing. ``proved_keys``: their Apps' keys were all read before in this run.
+    names begin by which the user knows these settings. With ``key_elsewhere`` there may be no App; then the token check
+    admits nothing. ``proved_keys``: the Apps' keys were all read before in this run.
     """
     problems = list(known_problems)
+    without_apps = settings.get("key_elsewhere") is True and not settings.get("github_apps")
     apps: list[GithubApp] = []
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
     judged: list[dict[str, Any]] = []
     if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
         apps = _read_apps(settings, problems, prefix, needed=not without_apps, proved=proved_keys)
         judged = [*(app.public() for app in apps), *unusable_apps(settings.get("github_apps"))]
-        problems += [] if without_apps and not settings.get("github_apps") else ways_into_a_file()
+        problems += [] if without_apps else ways_into_a_file()
         mints = _read_mints(settings, problems, prefix)
     ntp_servers = names_of(settings, "ntp_servers", problems, server_problem, prefix=prefix)
     # The roles have them from remediation's settings.

@@ -123,6 +123,7 @@ EXAMPLES: dict[Any, Records] = {
         reachable.Key.UNREACHABLE: unreached(),
         reachable.Key.NO_EVIDENCE: without_evidence("no python"),
         reachable.Key.NOT_CHECKED: {**without_evidence(""), "not_checked": True},
+        reachable.Key.MISSING: {**without_evidence(""), "missing": True},
         reachable.Key.NO_ANSWER: {**without_evidence(""), "no_answer": "it did not answer within 150 s"},
         reachable.Key.SETTINGS_IN_FACTS: {**without_evidence(""), "settings_in_facts": ["gate_checks"]},
     },

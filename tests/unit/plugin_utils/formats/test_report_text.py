@@ -53,6 +53,24 @@ def test_each_node_has_a_row_with_verdict_skew_and_reason_one_below_the_other() 
     ]
 
 
+def test_a_node_whose_clock_passed_and_whose_token_was_not_tried_says_just_that() -> None:
+    untried = {**finding("github_app_token", "inconclusive"), "keys": ["no_app_given"]}
+    node = {"verdict": "refuse", "refused_because": "not_judged"}
+    time_alone = admitted(**node, findings=[finding("clock_skew"), untried])
+    assert reason(time_alone) == "time admitted, token not tried"
+    assert lines(report(a=time_alone, b=admitted(), c=unreachable()))[-1] == (
+        "1 of 3 nodes admitted; time admitted, token not tried: a; not judged: c."
+    )
+    for findings in (
+        [untried],
+        [finding("clock_skew", "inconclusive"), untried],
+        [finding("clock_skew", required=False), untried],
+        [finding("clock_skew"), finding("github_app_token", "inconclusive")],
+        [finding("clock_skew"), finding("sync_state", "fail"), untried],
+    ):
+        assert reason(admitted(**node, findings=findings)) != "time admitted, token not tried"
+
+
 def test_a_node_says_its_skew_or_that_it_is_unknown() -> None:
     assert [skew_of(node) for node in (refused(), unreachable())] == ["612.004 s behind (± 0.012 s)", "unknown"]
 

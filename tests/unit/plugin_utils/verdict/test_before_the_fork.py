@@ -24,7 +24,7 @@ modules, misses = {*sys.modules}, sum(each.cache_info().misses for each in ours)
 values, _ = read_settings({"gate_clients": ["argocd", "flux"]})
 not_known(["gate_clients"])
 args, _ = read_arguments(node_check.ActionModule.documentation, {"clients": ["argocd"]})
-read_check_settings({**args, "ntp_servers": ["ntp1.example.net"]}, list, without_apps=True)
+read_check_settings({**args, "ntp_servers": ["ntp1.example.net"], "key_elsewhere": True}, list)
 judged = judge_record({**record, "evidence": parse_evidence(record["evidence"])})
 read = sum(each.cache_info().misses for each in ours) - misses
 json.dump({"imported": sorted({*sys.modules} - modules), "read": read, "verdict": judged["verdict"]}, sys.stdout)

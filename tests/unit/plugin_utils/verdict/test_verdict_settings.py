@@ -276,14 +276,15 @@ def problems(*ways_into_a_file: str, **changes: Any) -> list[str]:
     return error.value.problems
 
 
-def test_a_machine_that_is_checked_without_an_inventory_needs_no_app_and_keeps_the_token_check():
+def test_a_machine_whose_key_is_elsewhere_needs_no_app_and_keeps_the_token_check():
     for apps in ([], None, ""):
-        found = read_check_settings({**GIVEN, "github_apps": apps}, lambda: ["a file"], without_apps=True)
+        found = check_settings(("a file",), github_apps=apps, key_elsewhere=True)
         assert (found.apps, found.policy.github_apps) == ([], ())
         assert "github_app_token" in found.policy.checks
-    with pytest.raises(SettingsError) as error:
-        read_check_settings({**GIVEN, "github_apps": [{}]}, lambda: ["a file"], without_apps=True)
-    assert "a file" in error.value.problems
+    assert "a file" in problems("a file", github_apps=[{}], key_elsewhere=True)
+    for key_elsewhere in (False, None, "yes"):
+        (problem,) = problems(github_apps=[], key_elsewhere=key_elsewhere)
+        assert problem.startswith("gate_github_apps: name the cluster's GitHub Apps")
 
 
 def test_a_check_has_what_the_settings_name_and_defaults_for_the_rest():
