@@ -254,25 +254,12 @@ def judge(record: Record, policy: Policy) -> Finding:
     skew_s = estimate.skew_s
     drift = measured_drift(record)
     rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
-    clients = [
-        (profile.client_outcome(skew_s), profile.name, profile.tolerated_s)
-        for profile in policy.catalogue.values()
-        if profile.name not in policy.clients
-    ]
-    limits = [
-        (limit.outcome(skew_s), limit.name, limit.skew_s)
-        for limit in policy.all_limits.values()
-        if limit.name not in policy.limits
-    ]
     seen = {
         **estimate.seen(),
         "drift": drift and drift.seen(),
         "budget": [row.seen(drift) for row in rows],
         "breaks_first": _breaks_first(rows, drift),
-        "other_clients_that_would_pass": _told(clients, "pass"),
-        "other_clients_that_would_fail": _told(clients, "fail"),
-        "other_limits_that_would_pass": _told(limits, "pass"),
-        "other_limits_that_would_fail": _told(limits, "fail"),
+        **_seen_of_others(policy, skew_s),
     }
     of_node = min((row.outcome for row in rows), key=_WORST_FIRST.index)
     apis = [_Api.judged(estimate, url, near, of_node, policy) for url, near in estimate.contradicted_apis.items()]
@@ -413,6 +400,26 @@ def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:
     row = min(rows, key=lambda row: row.left_s)
     breaks_in_s = row.breaks_in_s(drift)
     return row.name if breaks_in_s is None else f"{row.name}, in {breaks_in_s} s at the earliest"
+
+
+def _seen_of_others(policy: Policy, skew_s: Interval) -> dict[str, Any]:
+    """What nobody named, and what would become of it at this skew."""
+    clients = [
+        (profile.client_outcome(skew_s), profile.name, profile.tolerated_s)
+        for profile in policy.catalogue.values()
+        if profile.name not in policy.clients
+    ]
+    limits = [
+        (limit.outcome(skew_s), limit.name, limit.skew_s)
+        for limit in policy.all_limits.values()
+        if limit.name not in policy.limits
+    ]
+    return {
+        "other_clients_that_would_pass": _told(clients, "pass"),
+        "other_clients_that_would_fail": _told(clients, "fail"),
+        "other_limits_that_would_pass": _told(limits, "pass"),
+        "other_limits_that_would_fail": _told(limits, "fail"),
+    }
 
 
 def _told(others: Iterable[tuple[Outcome, str, Interval]], outcome: Outcome) -> dict[str, str]:
