@@ -70,12 +70,30 @@ def dates(evidence: dict[str, Any]) -> int:
     return len(api["answers"])
 
 
-@pytest.mark.parametrize("offs_s", [(0, 0), (0, 0, 0), (0, 0, None)], ids=["two", "three", "two of three"])
+nightly = pytest.mark.nightly
+
+
+@pytest.mark.parametrize(
+    "offs_s",
+    [
+        pytest.param((0, 0), id="two", marks=nightly),
+        pytest.param((0, 0, 0), id="three"),
+        pytest.param((0, 0, None), id="two of three", marks=nightly),
+    ],
+)
 def test_after_servers_that_agree_one_answer_is_enough(collect: Any, offs_s: tuple) -> None:
     assert dates(collect(*offs_s)) == 1
 
 
-@pytest.mark.parametrize("offs_s", [(), (0,), (0, 0.8), (0, 0, 0.8)], ids=["none", "one", "apart", "not all agree"])
+@pytest.mark.parametrize(
+    "offs_s",
+    [
+        pytest.param((), id="none", marks=nightly),
+        pytest.param((0,), id="one"),
+        pytest.param((0, 0.8), id="apart", marks=nightly),
+        pytest.param((0, 0, 0.8), id="not all agree"),
+    ],
+)
 def test_without_them_the_edge_of_the_second_is_looked_for(collect: Any, offs_s: tuple) -> None:
     assert dates(collect(*offs_s)) > 1
 
