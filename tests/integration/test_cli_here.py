@@ -56,7 +56,11 @@ def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
     assert settings["gate_timeout_s"]["source"] == "-e"
     assert settings["gate_clients"] == {"source": "default", "value": ["argocd"]}
     assert settings["gate_github_apps"] == {"source": "default"}
-    assert "Settings: gate_timeout_s (-e); gate_ntp_servers (environment SKEWGATE_NTP_SERVER); gate_checks" in out
+    assert settings["gate_key_elsewhere"] == {"source": "flag --here", "value": True}
+    sources = (
+        "gate_timeout_s (-e); gate_ntp_servers (environment SKEWGATE_NTP_SERVER); gate_key_elsewhere (flag --here)"
+    )
+    assert f"Settings: {sources}; gate_checks" in " ".join(out.split())
     _, _, timings = out.partition("Where the time went, in seconds")
     took = [line.split()[-1] for line in timings.splitlines()[1:]]
     assert len(took) == 10
