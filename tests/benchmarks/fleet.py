@@ -113,8 +113,10 @@ def run_part(name: str, part: Part, folder: Path, api: RunningApi, most: int = O
 
 
 def _measured(place: sides.Place, side: sides.Side) -> Measured:
-    measured = measure(side.argv, side.environment, place.folder)
-    nodes.hang_up(place.control_paths)
+    try:
+        measured = measure(side.argv, side.environment, place.folder)
+    finally:
+        nodes.hang_up(place.control_paths)
     if measured.status not in side.statuses:
         raise sides.NotAnsweredError(f"{' '.join(side.argv)}: exit {measured.status}\n{measured.output[-3000:]}")
     side.check()

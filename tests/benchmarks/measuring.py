@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -34,16 +36,23 @@ class Measured:
 def measure(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> Measured:
     """Run it in the checkout to its end, and see what it cost."""
     printed, cost = folder / "output", folder / "cost"
+    cost.unlink(missing_ok=True)
     with printed.open("wb") as output:
-        subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-I", LAUNCH, cost, *argv],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
             env=dict(environment),
-            check=True,
+            start_new_session=True,
         )
+        try:
+            process.wait()
+        except BaseException:  # Ctrl-C: the command ends, too
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            raise
     return Measured(output=printed.read_text(errors="replace"), **json.loads(cost.read_text()))
 
 

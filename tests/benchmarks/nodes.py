@@ -98,7 +98,7 @@ def _sshd(folder: Path) -> list[str]:
         return sshd
     passwd = folder / "passwd"
     passwd.write_text(f"{Path('/etc/passwd').read_text()}sshd:x:64999:65534::/run/sshd:/usr/sbin/nologin\n")
-    return ["unshare", "--mount", "sh", "-c", f'mount --bind {passwd} /etc/passwd && exec "$0" "$@"', *sshd]
+    return ["unshare", "--mount", "sh", "-c", f'mount --bind \'{passwd}\' /etc/passwd && exec "$0" "$@"', *sshd]
 
 
 def _unpacked() -> list[str]:
