@@ -16,7 +16,7 @@ from ansible import context
 from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
-from ..plugin_utils.boundary.current_run import current_run, end_run, end_run_without_report, kept
+from ..plugin_utils.boundary.current_run import Standing, current_run, end_run, kept
 from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
@@ -57,14 +57,16 @@ class ActionModule(PlainAction):
                 "Nothing was written: no run has begun. The role skewgate.preflight.gate begins one (tasks_from judge) before it "
                 "reports (tasks_from conclude); a task of your own gives report_dir."
             )
+        checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
         if self._is_without_order():
-            end_run_without_report()
+            if run:
+                host = variables["inventory_hostname"]
+                end_run({host: checks.standing(host)})
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
         begun_mono_s = time.monotonic()
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
-        checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
         shown = _Shown(directory / report_text.FILE)
         try:
             report, files = self._written(directory, checks, shown)
@@ -77,7 +79,7 @@ class ActionModule(PlainAction):
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
         if run:
-            end_run(shown.refusals)
+            end_run(shown.standings)
         return {
             "changed": False,
             "id": run.get("id", ""),
@@ -99,7 +101,7 @@ class ActionModule(PlainAction):
             shown.add(host, _add(host, *checks.reported(host, earlier.get(host)), records, together))
         report = together.report(checks.judged_at, run_id, checks.run.get("settings"))
         for host in together.left:
-            shown.add(host, report["nodes"][host])
+            shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
         return report, write(directory, report, evidence, Holder.of(os.getppid(), run_id))
 
@@ -120,14 +122,14 @@ class _Shown:
 
     text: Path
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    refusals: dict[str, str] = field(default_factory=dict)
+    standings: dict[str, tuple[Standing, str]] = field(default_factory=dict)
 
-    def add(self, host: str, entry: Mapping[str, Any]) -> None:
-        """Take a host's entry of the report, in the place of an earlier one."""
+    def add(self, host: str, entry: Mapping[str, Any], admitted: Standing = Standing.ADMITTED) -> None:
+        """Take a host's entry of the report, in the place of an earlier one; ``admitted`` is what it is if that admits it."""
         self.nodes[host] = {key: entry[key] for key in ("verdict", "judged_at")}
         checks = ", ".join(finding["check"] for finding in refusing_findings(entry))
-        refusal = f"Refused by {checks}. The report says why, and what to do next: {self.text}"
-        self.refusals[host] = "" if entry["verdict"] == "admit" else refusal
+        refused = f"Refused by {checks}. The report says why, and what to do next: {self.text}"
+        self.standings[host] = (admitted, "") if entry["verdict"] == "admit" else (Standing.REFUSED, refused)
 
 
 def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
@@ -160,6 +162,13 @@ class _Checks:
             return {}
         forks = context.CLIARGS.get("forks")
         return {"timings": {"checks": summed_up(self.timed), "report_s": round(report_s, 3), "forks": forks}}
+
+    def standing(self, host: str) -> tuple[Standing, str]:
+        """What a host's last check alone says of it."""
+        first, again, _noted = self._of(host)
+        judgement = (again or first)["judgement"]
+        admitted = judgement["verdict"] == "admit"
+        return (Standing.ADMITTED, "") if admitted else (Standing.REFUSED, report_text.refusal(judgement))
 
     def reported(self, host: str, earlier: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """A host's record and its entry of the report, from its last check; a host that left the play early had none."""

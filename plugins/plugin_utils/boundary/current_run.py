@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -65,26 +66,30 @@ def kept(host: str, *, again: bool = False) -> dict[str, Any] | None:
     return check
 
 
-def end_run(refusals: Mapping[str, str]) -> None:
-    """Keep why the report of the run refuses each host, empty for one that it admits. A host that is not in it is refused."""
+class Standing(StrEnum):
+    """What the run says of a host at its end."""
+
+    ADMITTED = "admitted"
+    ADMITTED_BY_REPORT = "admitted_by_report"
+    """Its own check could not admit it, and did not put it into the group."""
+    REFUSED = "refused"
+
+
+def end_run(standings: Mapping[str, tuple[Standing, str]]) -> None:
+    """Keep what the run says of each of these hosts, and why it refuses it."""
     folder = _reported()
     folder.mkdir(mode=0o700, exist_ok=True)
-    for host, refusal in refusals.items():
-        replace_file(folder / _name(host), refusal)
+    for host, (standing, refusal) in standings.items():
+        replace_file(folder / _name(host), f"{standing}\n{refusal}")
 
 
-def end_run_without_report() -> None:
-    """Keep that the run can have no report, so that each host's last check has the say."""
-    replace_file(_without_report(), "")
-
-
-def reported_refusal(host: str) -> str | None:
-    """Why the report of the run refuses the host, or that it does not have it; None if the run can have no report."""
-    with suppress(OSError):
-        return (_reported() / _name(host)).read_text(encoding="utf-8")
-    if _without_report().exists() and not _reported().exists():
-        return None
-    return "Refused: no report of this run has this host."
+def standing_of(host: str) -> tuple[Standing, str]:
+    """What the run says of the host, and why it refuses it. What the run has not ended for is refused."""
+    try:
+        standing, _, refusal = (_reported() / _name(host)).read_text(encoding="utf-8").partition("\n")
+        return Standing(standing), refusal
+    except (OSError, ValueError):
+        return Standing.REFUSED, "Refused: no report of this run has this host."
 
 
 def _run() -> Path:
@@ -97,10 +102,6 @@ def _id() -> Path:
 
 def _reported() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-reported-{current_id()}"
-
-
-def _without_report() -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-without-report-{current_id()}"
 
 
 def _of(host: str, *, again: bool) -> Path:

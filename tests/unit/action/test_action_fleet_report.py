@@ -14,9 +14,10 @@ from ansible_collections.skewgate.preflight.plugins.action.fleet_report import A
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import read_arguments
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import (
+    Standing,
     begin_once,
     keep,
-    reported_refusal,
+    standing_of,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
@@ -282,6 +283,17 @@ def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.usefixtures("of_a_run")
+def test_where_no_host_waits_for_another_a_hosts_last_check_says_what_becomes_of_it(tmp_path):
+    keep_checked("good", record())
+    keep_checked("bad", record(time_services=time_services()))
+    for host in ("good", "bad", "left"):
+        answered(tmp_path, "free", **{host: {}})
+    standings = {host: standing_of(host)[0].value for host in ("good", "bad", "left")}
+    assert standings == {"good": "admitted", "bad": "refused", "left": "refused"}
+    assert "time_service" in standing_of("bad")[1]
+
+
 @pytest.fixture
 def of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that has begun, in which the gate keeps its checks."""
@@ -319,9 +331,9 @@ def test_of_two_kept_checks_the_second_counts_if_it_repeats_the_first(tmp_path):
 def test_why_the_report_refuses_a_host_is_kept_for_the_tasks_that_follow(tmp_path):
     keep_checked("good", record())
     reported(tmp_path, good={}, left={})
-    refusal = reported_refusal("left")
-    assert reported_refusal("good") == ""
-    assert refusal is not None
+    standing, refusal = standing_of("left")
+    assert standing_of("good") == (Standing.ADMITTED, "")
+    assert standing is Standing.REFUSED
     assert refusal.startswith("Refused by reachable. ")
     assert f"{tmp_path}/report/report.txt" in refusal
 
