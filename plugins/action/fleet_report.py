@@ -59,9 +59,8 @@ class ActionModule(PlainAction):
             )
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
         if self._is_without_order():
-            if run:
-                host = variables["inventory_hostname"]
-                end_run({host: checks.standing(host)})
+            host = variables["inventory_hostname"]
+            end_run({host: checks.standing(host)})
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
@@ -78,8 +77,7 @@ class ActionModule(PlainAction):
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
-        if run:
-            end_run(shown.standings)
+        end_run(shown.standings)
         return {
             "changed": False,
             "id": run.get("id", ""),

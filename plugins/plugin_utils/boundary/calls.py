@@ -65,7 +65,9 @@ class CallingAction(PrintableAction):
         if module_name == EVIDENCE:
             script = script_for(module_args["sections"])
             self._shared_loader_obj.module_loader.add_directory(str(script.parent))
-            module_name = script.stem
+            module_name = (
+                f"ansible.legacy.{script.stem}"  # else a play's or a role's own collections are searched, and no other
+            )
         return super()._configure_module(module_name, module_args, task_vars)
 
     def call_node(

@@ -10,12 +10,13 @@ import base64
 import hashlib
 import json
 import re
-import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from ansible import constants
+
+from .shared_file import replace_file, shared_file
 
 PLUGINS = Path(__file__).parents[2]
 PACKAGE = "ansible_collections.skewgate.preflight.plugins"
@@ -35,10 +36,10 @@ def script_for(sections: Iterable[str]) -> Path:
     name = f"skewgate_node_evidence_{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
     path = Path(constants.DEFAULT_LOCAL_TMP) / name / f"{name}.py"
     if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-            file.write(_script(wanted))
-        Path(file.name).replace(path)  # other processes of the run make the same one
+        with shared_file(path.parents[1] / "skewgate-script-lock"):  # the run's first processes all come here at once
+            if not path.exists():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                replace_file(path, _script(wanted))
     return path
 
 
