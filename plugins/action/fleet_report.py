@@ -16,7 +16,7 @@ from ansible import context
 from ansible.utils.display import Display
 
 from ..modules import fleet_report as module
-from ..plugin_utils.boundary.current_run import Standing, current_run, end_run, kept
+from ..plugin_utils.boundary.current_run import Standing, current_run, kept, note_standings
 from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
@@ -60,7 +60,7 @@ class ActionModule(PlainAction):
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
         if self._is_without_order():
             host = variables["inventory_hostname"]
-            end_run({host: checks.standing(host)})
+            note_standings({host: checks.standing(host)})
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
@@ -77,7 +77,7 @@ class ActionModule(PlainAction):
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
-        end_run(shown.standings)
+        note_standings(shown.standings)
         return {
             "changed": False,
             "id": run.get("id", ""),

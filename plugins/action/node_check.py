@@ -20,7 +20,7 @@ from ansible.utils.display import Display
 from ..modules import node_check as module
 from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
-from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, jwts_of
+from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, asking, jwts_of
 from ..plugin_utils.boundary.current_run import current_id, keep
 from ..plugin_utils.boundary.minters import noted_minter
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
@@ -136,7 +136,11 @@ class ActionModule(CallingAction, PlainAction):
 
     def _connect(self) -> None:
         """Connect to the node by a command that does nothing, for its time; whether the node can be reached, its check says."""
-        with self._stopwatch.connecting(), contextlib.suppress(AnsibleError):
+        with (
+            self._stopwatch.connecting(),
+            contextlib.suppress(AnsibleError, CutOffError),
+            asking(Tokens(), NODE_STARTS_WITHIN_S),
+        ):
             self._low_level_execute_command("true", sudoable=False)
         self.on_call = self._stopwatch.call
 
@@ -244,7 +248,9 @@ def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(judgement: Mapping[str, Any], *, awaits_report: bool) -> str:
     if awaits_report:
-        return "Left to the report: all but the token is good here, and that was left to other nodes of the run."
+        return (
+            "Not decided yet: all but the token is good. Other nodes of the run try the token, and the report decides."
+        )
     return "Admitted." if judgement["verdict"] == "admit" else refusal(judgement)
 
 

@@ -68,15 +68,15 @@ id:
 verdict:
   description: V(admit) if every node is admitted, else V(refuse).
   type: str
-  returned: success
+  returned: if a report was written
 exit_code:
   description: What the command line exits with for this report.
   type: int
-  returned: success
+  returned: if a report was written
 summary:
   description: How many nodes were admitted, refused for a failure, and not judged.
   type: dict
-  returned: success
+  returned: if a report was written
 files:
   description: The paths of the files that were written.
   type: list
@@ -87,9 +87,10 @@ lines:
     C(skewgate check) shows the same lines.
   type: list
   elements: str
-  returned: success
+  returned: if a report was written
 nodes:
-  description: For each host, the C(verdict) of its last check and C(judged_at), when its evidence was taken.
+  description: For each host, its C(verdict) in the report, and C(judged_at), when its evidence was taken; empty if hosts do not
+    wait for each other.
   type: dict
   returned: success
 timings:
@@ -100,5 +101,5 @@ timings:
 report_dir:
   description: Where the reports are.
   type: str
-  returned: success
+  returned: if a report was written
 """

@@ -279,6 +279,10 @@ asked:
   description: What the node was asked, C(checks), C(ntp_servers) and C(nts_servers).
   type: dict
   returned: unless facts of the node have the names of settings
+timings:
+  description: The seconds of each part of the check.
+  type: dict
+  returned: with C(skewgate check --timings) or C(skewgate gate --timings)
 check_id:
   description: What tells this check from every other.
   type: str

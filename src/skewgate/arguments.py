@@ -129,7 +129,13 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
     if name == "check":
         nodes.add_argument("--here", action="store_true", help="this machine, without an inventory; run it as root")
     _add_limit(nodes)
-    nodes.add_argument("-f", "--forks", type=int, metavar="N", help="how many nodes at a time")
+    nodes.add_argument(
+        "-f",
+        "--forks",
+        type=int,
+        metavar="N",
+        help="how many nodes at a time; default: by this machine's cores and memory, unless ANSIBLE_FORKS or ansible.cfg says it",
+    )
     _add_login(command.add_argument_group("the way to them, as ansible's"))
     settings = command.add_argument_group("what is asked")
     settings.add_argument("-e", "--extra-vars", action="append", default=[], metavar="VARS", help="key=value or @FILE")

@@ -166,7 +166,7 @@ class Progress:
             return []
         if result.get("awaits_report"):
             self._ended(host, "left to the report")
-            return [clean(f"{host}: good, but for the token, which other nodes mint: the report tells")]
+            return [clean(f"{host}: good, but for the token, which other nodes mint; the report decides")]
         line = f"{host}: {verdict_text(result)}, {skew_of(result) if result['skew_s'] else 'skew unknown'}"
         if result["verdict"] != "admit":
             line += f": {result['reason']}"

@@ -94,17 +94,25 @@ def _measured_on(results: Mapping[str, Any]) -> Iterable[str]:
 def _of_targets(found: list[Target]) -> str:
     rows = [
         f"| {target.what} | {'at least' if target.at_least else 'at most'} {target.wanted:g} {target.unit} "
-        f"| {target.measured:.2f} {target.unit} | {'met' if target.met else '**missed**'} |"
+        f"| {_found(target)} |"
         for target in found
     ]
     return "\n".join(["## Targets", "", "| | wanted | measured | |", "| --- | --- | --- | --- |", *rows, ""])
+
+
+def _found(target: Target) -> str:
+    if target.measured is None:
+        return "not measured |"
+    return f"{target.measured:.2f} {target.unit} | {'met' if target.met else '**missed**'}"
 
 
 def _table(title: str, part: Mapping[str, Any]) -> str:
     ping = part["sides"].get("ping")
     rows = [_row(side, rounds, ping, part["nodes"]) for side, rounds in part["sides"].items()]
     head = "| | wall | ratio | CPU | CPU a node | memory | rounds |"
-    return "\n".join([f"## {title}", "", head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: |", *rows, ""])
+    failed = [_wrapped(f"Not measured, as it failed: {', '.join(part['failed'])}."), ""] if part.get("failed") else []
+    lines = ["| --- | ---: | ---: | ---: | ---: | ---: | ---: |", *rows, "", *failed]
+    return "\n".join([f"## {title}", "", head, *lines])
 
 
 def _row(side: str, rounds: list[dict[str, float]], ping: list[dict[str, float]] | None, nodes: int) -> str:

@@ -75,7 +75,7 @@ class Standing(StrEnum):
     REFUSED = "refused"
 
 
-def end_run(standings: Mapping[str, tuple[Standing, str]]) -> None:
+def note_standings(standings: Mapping[str, tuple[Standing, str]]) -> None:
     """Keep what the run says of each of these hosts, and why it refuses it."""
     folder = _reported()
     folder.mkdir(mode=0o700, exist_ok=True)

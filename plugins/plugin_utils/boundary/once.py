@@ -29,10 +29,3 @@ def once(function: Callable[[Of], Answer]) -> Callable[[Of], Answer]:
         return answer
 
     return kept
-
-
-def forget(of: object) -> None:
-    """Let go of all that functions keep in an object."""
-    answers = vars(of)
-    for name in [name for name in answers if name.startswith(_MARK)]:
-        del answers[name]

@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import daemons
 from ..boundary.evidence import as_strict_json
-from ..boundary.once import forget
 from ..checks import Check, discover
 from ..clock.skew import as_json
 from ..model.finding import CommonKey, Finding, follows_from
@@ -29,7 +28,6 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
         if name in policy.checks or name == "reachable"
     ]
     findings += [_not_known(name, policy) for name in policy.checks if name not in checks]
-    forget(record)  # a fleet's records stay until its report is written; what the checks shared of one need not
     return {
         **_verdict(findings),
         "judged_at": record.data["collected_at"],

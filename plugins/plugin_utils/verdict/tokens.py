@@ -16,8 +16,7 @@ from ..github.asked import Token
 from ..github.minters import identity_of, network_of
 from ..model.elsewhere import Elsewhere
 from .judge import with_finding
-
-CHECK = "github_app_token"
+from .settings import CREDENTIALS_CHECK
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Tokens:
 
     def add(self, name: str, entry: Mapping[str, Any], address: str | None) -> None:
         """Take a node's entry of ``report.json`` into account, and its address in the inventory."""
-        if any(each["check"] == CHECK and _is_left(each) for each in entry["findings"]):
+        if any(each["check"] == CREDENTIALS_CHECK and _is_left(each) for each in entry["findings"]):
             self._left[name] = network_of(name, address)
         before = {identity: token for identity, _app, token in _tokens(entry.get("before"))}
         for identity, app, token in _tokens(entry):
@@ -80,13 +79,13 @@ class Tokens:
 
     def settled(self, name: str, entry: dict[str, Any]) -> dict[str, Any]:
         """The entry of one that sent its JWT alone, in which the nodes that minted count."""
-        (finding,) = (each for each in entry["findings"] if each["check"] == CHECK)
+        (finding,) = (each for each in entry["findings"] if each["check"] == CREDENTIALS_CHECK)
         elsewhere = {
             str(app["name"]): self._elsewhere(identity, self._left[name])
             for identity, app, _token in _tokens(entry)
             if app["blame"] == github_app_token.Key.NOT_MINTED
         }
-        return with_finding(entry, CHECK, github_app_token.settled(finding["seen"]["apps"], elsewhere))
+        return with_finding(entry, CREDENTIALS_CHECK, github_app_token.settled(finding["seen"]["apps"], elsewhere))
 
     def _elsewhere(self, identity: str, network: str) -> Elsewhere:
         app = self._apps[identity]
@@ -110,7 +109,7 @@ class Tokens:
 def awaits_others(judgement: Mapping[str, Any]) -> bool:
     """Whether all that refuses a node is that its token was left to other nodes, of which a report will tell."""
     refusing = [f for f in judgement["findings"] if f["required"] and f["state"] != "pass"]
-    return bool(refusing) and all(f["check"] == CHECK and _is_left(f) for f in refusing)
+    return bool(refusing) and all(f["check"] == CREDENTIALS_CHECK and _is_left(f) for f in refusing)
 
 
 def _is_left(finding: Mapping[str, Any]) -> bool:
@@ -122,7 +121,7 @@ def _tokens(judgement: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[
     """Of each App of a judgement whose token was wanted: its identity, what was seen, and what came of the token."""
     findings = judgement["findings"] if judgement else []
     for finding in findings:
-        if finding["check"] == CHECK:
+        if finding["check"] == CREDENTIALS_CHECK:
             for app in finding["seen"].get("apps") or []:
                 if "token" in app:
                     yield identity_of(app), app, Token(app["token"])

@@ -10,7 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.filter.admissions import Fil
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import (
     Standing,
     begin_once,
-    end_run,
+    note_standings,
 )
 
 
@@ -28,7 +28,7 @@ def said_of(host: str) -> tuple[str, str]:
 def test_each_host_has_what_the_report_says_of_it() -> None:
     begin_once("play", lambda: {"id": "run"})
     refused = (Standing.REFUSED, "Refused by clock_skew.\nNext: fix it")
-    end_run({"good": (Standing.ADMITTED, ""), "late": (Standing.ADMITTED_BY_REPORT, ""), "bad": refused})
+    note_standings({"good": (Standing.ADMITTED, ""), "late": (Standing.ADMITTED_BY_REPORT, ""), "bad": refused})
     assert said_of("good") == ("admitted", "")
     assert said_of("late") == ("admitted_by_report", "")
     assert said_of("bad") == ("refused", "Refused by clock_skew.\nNext: fix it")
@@ -36,7 +36,7 @@ def test_each_host_has_what_the_report_says_of_it() -> None:
 
 def test_a_host_of_which_the_report_says_nothing_is_refused() -> None:
     begin_once("play", lambda: {"id": "run"})
-    end_run({"good": (Standing.ADMITTED, "")})
+    note_standings({"good": (Standing.ADMITTED, "")})
     standing, refusal = said_of("another")
     assert standing == "refused"
     assert refusal != ""
@@ -50,7 +50,7 @@ def test_before_a_run_has_ended_all_are_refused() -> None:
 
 def test_what_an_earlier_run_said_admits_nothing() -> None:
     begin_once("play", lambda: {"id": "run"})
-    end_run({"a": (Standing.ADMITTED, "")})
+    note_standings({"a": (Standing.ADMITTED, "")})
     begin_once("the next play", lambda: {"id": "second"})
     assert said_of("a")[0] == "refused"
 
@@ -58,7 +58,7 @@ def test_what_an_earlier_run_said_admits_nothing() -> None:
 @pytest.mark.parametrize("content", ["", "admit\n", "yes", "\n"])
 def test_what_can_not_be_read_is_refused(content: str, of_one_run: Path) -> None:
     begin_once("play", lambda: {"id": "run"})
-    end_run({"a": (Standing.ADMITTED, "")})
+    note_standings({"a": (Standing.ADMITTED, "")})
     (file,) = (of_one_run / "skewgate-reported-run").iterdir()
     file.write_text(content)
     assert said_of("a")[0] == "refused"

@@ -22,7 +22,7 @@ def test_a_node_whose_token_other_nodes_mint_is_done_and_not_refused() -> None:
     progress = Progress(gate=True)
     result = shown(refused(), awaits_report=True)
     assert progress.lines(event("runner_on_ok", "node3", result)) == [
-        "node3: good, but for the token, which other nodes mint: the report tells"
+        "node3: good, but for the token, which other nodes mint; the report decides"
     ]
     assert progress.so_far() == "1 of 1 nodes were judged: 1 left to the report."
 

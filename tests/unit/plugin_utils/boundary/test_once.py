@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.once import forget, once
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.once import once
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,3 @@ def test_a_failure_is_not_kept() -> None:
         with pytest.raises(ValueError, match="-1"):
             doubled(number)
     assert asked == [-1, -1]
-
-
-def test_an_object_can_forget() -> None:
-    number = Number(4)
-    doubled(number)
-    forget(number)
-    assert vars(number) == {"value": 4}
-    assert (doubled(number), asked) == (8, [4, 4])
