@@ -102,8 +102,6 @@ class ActionModule(CallingAction, PlainAction):
                 self._ways_into_a_file,
                 [*problems, *misspelt, *self._wrong_admission(args)],
                 prefix=self.prefix,
-                # Of the variables that this host has too, unless the task gives keys of another App.
-                proved_keys=bool(current_id()) and "github_apps" not in self._task.args,
             )
         except SettingsError as error:
             msg = f"The settings are wrong, and no node was contacted: {error}"

@@ -108,23 +108,16 @@ class GithubApp:
 
     @classmethod
     def from_settings(
-        cls,
-        row: Mapping[str, Any],
-        position: int,
-        profiles: Sequence[ClientProfile] = (),
-        *,
-        prefix: str = ROLES,
-        proved: bool = False,
+        cls, row: Mapping[str, Any], position: int, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
     ) -> GithubApp:
         """Read one entry of ``github_apps``, with its key; raises ValueError with all that is wrong with it.
 
-        ``profiles`` are those of the clients that use the App: the strictest one's JWT is sent, with its issuer. ``proved`` as
-        for ``load_key``.
+        ``profiles`` are those of the clients that use the App: the strictest one's JWT is sent, with its issuer.
         """
         entry = _Entry(row if isinstance(row, Mapping) else {})
         name = entry.read(lambda: read_name(entry.row.get("name"), "")) or f"github_apps[{position}]"
         if isinstance(row, Mapping):
-            app = cls._read(name, entry, profiles, proved=proved)
+            app = cls._read(name, entry, profiles)
         else:
             entry.problems.append(f"expected a mapping, found a {type(row).__name__}")
         if entry.problems:
@@ -132,13 +125,13 @@ class GithubApp:
         return app
 
     @classmethod
-    def _read(cls, name: str, entry: _Entry, profiles: Sequence[ClientProfile], *, proved: bool) -> GithubApp:
+    def _read(cls, name: str, entry: _Entry, profiles: Sequence[ClientProfile]) -> GithubApp:
         row, read = entry.row, entry.read
         entry.problems += unknown_keys(row, KNOWN_KEYS)
         repositories = read(lambda: read_repositories(row.get("repositories"))) or ()
         api_url = read(lambda: read_api_url(row.get("api_url"))) or DEFAULT_API_URL
         installation_id, owner = _read_installation(entry)
-        loaded: Any = read(lambda: load_key(row, proved=proved))
+        loaded: Any = read(lambda: load_key(row))
         notes = read(lambda: read_notes(row.get("notes"))) or ()
         return cls(
             name=name,
@@ -203,12 +196,11 @@ class GithubApp:
 
 
 def read_github_apps(
-    rows: Any, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES, proved: bool = False
+    rows: Any, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
 ) -> tuple[list[GithubApp], list[str]]:
     """Read all entries; returns the good ones and, for each bad one, what is wrong with it.
 
-    ``profiles`` are those of the clients that use the Apps; ``proved`` as for ``load_key``. Of ``unusable_apps`` only what is
-    wrong with them is returned.
+    ``profiles`` are those of the clients that use the Apps. Of ``unusable_apps`` only what is wrong with them is returned.
     """
     apps: list[GithubApp] = []
     names: list[str] = []
@@ -220,7 +212,7 @@ def read_github_apps(
             if _is_unusable(row):
                 names.append(_read_unusable(row, position, prefix)["name"])
             else:
-                apps.append(GithubApp.from_settings(row, position, profiles, prefix=prefix, proved=proved))
+                apps.append(GithubApp.from_settings(row, position, profiles, prefix=prefix))
                 names.append(apps[-1].name)
         except ValueError as error:
             problems.append(str(error))

@@ -19,22 +19,20 @@ class LoadedKey(NamedTuple):
     note: str
 
 
-def load_key(row: Mapping[str, Any], *, proved: bool = False) -> LoadedKey:
+def load_key(row: Mapping[str, Any]) -> LoadedKey:
     """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError that says what is wrong with it.
 
-    Go's reading comes first, as most clients read it so; what Python alone reads, or decrypts, is taken too. ``proved``: this key
-    was loaded before in this run, so that its numbers are right.
+    Go's reading comes first, as most clients read it so; what Python alone reads, or decrypts, is taken too.
     """
     pem, where = _text_of_key(row)
     if _given(row, "private_key_passphrase"):
-        passphrase = _bytes("private_key_passphrase", row["private_key_passphrase"])
-        key = _load_as_python(pem, where, passphrase, proved=proved)
+        key = _load_as_python(pem, where, _bytes("private_key_passphrase", row["private_key_passphrase"]))
         return LoadedKey(key, "")  # a client has it decrypted
     try:
-        return LoadedKey(go_pem.read_key(pem).load(proved=proved), "")
+        return LoadedKey(go_pem.read_key(pem).load(), "")
     except go_pem.GoRefusesError:
-        key = _load_as_python(pem, where, None, proved=proved)
-    except ValueError as error:  # of more than two primes
+        key = _load_as_python(pem, where, None)
+    except ValueError as error:  # of more than two primes, or of what is none
         raise ValueError(f"{where} can't be used: {error}; use a key as GitHub generates it") from None
     fault = faults_of(pem)[0]
     go_clients = "Argo CD, Flux, actions-runner-controller, git-sync and other clients written in Go"
@@ -43,9 +41,9 @@ def load_key(row: Mapping[str, Any], *, proved: bool = False) -> LoadedKey:
     )
 
 
-def _load_as_python(pem: bytes, where: str, passphrase: bytes | None, *, proved: bool) -> RSAPrivateKey:
+def _load_as_python(pem: bytes, where: str, passphrase: bytes | None) -> RSAPrivateKey:
     try:
-        loaded = load_pem_private_key(pem, passphrase, unsafe_skip_rsa_key_validation=proved)
+        loaded = load_pem_private_key(pem, passphrase)
     except TypeError:
         expected = (
             "is encrypted: private_key_passphrase is needed"

@@ -64,14 +64,13 @@ def read_check_settings(
     known_problems: Sequence[str] = (),
     *,
     prefix: str = ROLES,
-    proved_keys: bool = False,
 ) -> CheckSettings:
     """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
 
     ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
     ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
     names begin by which the user knows these settings. With ``key_elsewhere`` there may be no App; then the token check
-    admits nothing. ``proved_keys``: the Apps' keys were all read before in this run.
+    admits nothing.
     """
     problems = list(known_problems)
     without_apps = settings.get("key_elsewhere") is True and not settings.get("github_apps")
@@ -79,7 +78,7 @@ def read_check_settings(
     mints = DEFAULT_PER_MINUTE, DEFAULT_PER_HOUR
     judged: list[dict[str, Any]] = []
     if CREDENTIALS_CHECK in (names_of(settings, "checks", []) or discover()):
-        apps = _read_apps(settings, problems, prefix, needed=not without_apps, proved=proved_keys)
+        apps = _read_apps(settings, problems, prefix, needed=not without_apps)
         judged = [*(app.public() for app in apps), *unusable_apps(settings.get("github_apps"))]
         problems += [] if without_apps else ways_into_a_file()
         mints = _read_mints(settings, problems, prefix)
@@ -178,12 +177,9 @@ def _read_cluster_ca(settings: Mapping[str, Any], problems: list[str], prefix: s
         return None
 
 
-def _read_apps(
-    settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool, proved: bool
-) -> list[GithubApp]:
+def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *, needed: bool) -> list[GithubApp]:
     given = settings.get("github_apps")
-    rows = [] if given in (None, "") else given
-    apps, wrong = read_github_apps(rows, _named_profiles(settings), prefix=prefix, proved=proved)
+    apps, wrong = read_github_apps([] if given in (None, "") else given, _named_profiles(settings), prefix=prefix)
     if needed and not apps and not wrong and not unusable_apps(given):
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id or owner, "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.go_pem import GoRefusesError, read_key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.key_faults import LONGEST, KeyFault, faults_of
 
-from tests.unit.plugin_utils.github.key_forms import FORMS, Form, app_key, pem
+from tests.unit.plugin_utils.github.key_forms import FORMS, Form, app_key, changed, numbers, pem
 
 READ = {name: form for name, form in FORMS.items() if form.go_reads}
 REFUSED = {name: form for name, form in FORMS.items() if not form.go_reads}
@@ -24,6 +26,15 @@ def test_what_go_reads_is_loaded_as_the_same_key(name: str) -> None:
 
 def test_a_short_key_of_1024_bits_is_loaded() -> None:
     assert read_key(READ["1024 bits"].make()).load().key_size == 1024
+
+
+def test_a_key_whose_p_is_no_prime_is_read_by_go_alone() -> None:
+    _, _, e, _, _, q, *_ = numbers()
+    p = next(p for p in range(2**1023 + 1, 2**1024, 2) if p % 3 == 0 and math.gcd(e, p - 1) == 1 == math.gcd(p, q))
+    d = pow(e, -1, math.lcm(p - 1, q - 1))
+    key = read_key(changed({1: p * q, 3: d, 4: p, 6: d % (p - 1), 7: d % (q - 1), 8: pow(q, -1, p)}))
+    with pytest.raises(ValueError, match="does not verify what it signs"):
+        key.load()
 
 
 def test_a_key_of_three_primes_is_read_by_go_alone() -> None:
