@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from ..modules import fleet_begin as module
 from ..modules import node_check, remediation_plan
 from ..plugin_utils.boundary.arguments import documented, read_arguments
-from ..plugin_utils.boundary.current_run import begin_once
+from ..plugin_utils.boundary.current_run import begin_once, forget
 from ..plugin_utils.boundary.holder import Holder
 from ..plugin_utils.boundary.minters import note_minters
 from ..plugin_utils.boundary.placeholders import to_fill_in
@@ -55,6 +55,9 @@ class ActionModule(PlainAction):
         if problems:
             return _wrong(problems)
         play = PlayVariables(self._task, self._templar, variables)
+        # Without an order each host begins by itself, and what the others have kept by now is of this run.
+        alone = PlayVariables.without_order(self._task)
+        forget([variables["inventory_hostname"]] if alone else variables["ansible_play_batch"])
         # Every batch of a play comes here, and every host if the strategy has no order.
         return begin_once(play.play_id, lambda: _begin(args["hosts"], play, remediation=args["remediation"]))
 

@@ -35,9 +35,6 @@ from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
 from ..plugin_utils.verdict.timings import summed_up
 
-_WITHOUT_ORDER = ("free", "host_pinned")
-"""Strategies in which no host waits for another, and ``run_once`` runs for each."""
-
 display = Display()
 
 
@@ -58,7 +55,11 @@ class ActionModule(PlainAction):
                 "reports (tasks_from conclude); a task of your own gives report_dir."
             )
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
-        if self._is_without_order():
+        if strategy := PlayVariables.without_order(self._task):
+            display.warning(
+                f"strategy {strategy}: no host waits for another, so no report is written here. Use `tasks_from: judge` in "
+                "this play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
+            )
             host = variables["inventory_hostname"]
             note_standings({host: checks.standing(host)})
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
@@ -102,16 +103,6 @@ class ActionModule(PlainAction):
             shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
         return report, write(directory, report, evidence, Holder.of(os.getppid(), run_id))
-
-    def _is_without_order(self) -> bool:
-        """Whether each host comes here by itself, so that none can report on all; says so."""
-        strategy = str(getattr(PlayVariables.play_of(self._task), "strategy", "")).rpartition(".")[2]
-        if strategy in _WITHOUT_ORDER:
-            display.warning(
-                f"strategy {strategy}: no host waits for another, so no report is written here. Use `tasks_from: judge` in this "
-                "play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
-            )
-        return strategy in _WITHOUT_ORDER
 
 
 @dataclass(frozen=True)

@@ -338,3 +338,36 @@ def test_two_runs_in_one_folder_do_not_mix_and_the_second_says_who_holds_it(tmp_
     assert re.search(r"gate_report_dir: \S+ is in use by another run \(process \d+ of ", other.output), other.output
     assert one.result().status == 0, one.result().output
     assert set(json.loads((tmp_path / "report/report.json").read_text())["nodes"]) == {"a"}
+
+
+def included(tasks_from: str, **more: Any) -> dict[str, Any]:
+    return {"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": tasks_from}, **more}
+
+
+JOINED = {"ansible.builtin.copy": {"dest": "{{ folder }}/joined-{{ inventory_hostname }}", "content": ""}}
+UNREACHED = {"gate_checks": ["ntp_servers"], "gate_ntp_servers": ["127.77.9.9"]}
+"""Settings by which no node passes."""
+
+
+def test_a_node_that_its_last_check_refused_does_not_join_by_an_earlier_admission(
+    ansible: Ansible, tmp_path: Path
+) -> None:
+    tasks = [included("main"), included("judge", vars=UNREACHED), included("admission"), JOINED]
+    done = ansible(tmp_path, [play(tasks=tasks)], {"a": GOOD, "b": GOOD})
+    assert (done.status, done.left("joined")) == (2, set()), done.output
+
+
+def test_a_second_gate_whose_check_comes_to_no_end_does_not_admit_by_the_first_ones(
+    ansible: Ansible, tmp_path: Path
+) -> None:
+    second = included("main", vars=UNREACHED)
+    second["ansible.builtin.include_role"]["apply"] = {"timeout": 1}
+    done = ansible(tmp_path, [play(tasks=[included("main"), second])], {"a": GOOD, "b": GOOD}, gate_timeout_s=30)
+    assert (done.status, set(done.verdicts().values())) == (2, {"refuse"}), done.output
+
+
+def test_what_was_gated_in_two_plays_joins_in_one(ansible: Ansible, tmp_path: Path) -> None:
+    gated = {"ansible.builtin.import_role": {"name": "skewgate.preflight.gate"}}
+    plays = [{**play(tasks=[gated]), "hosts": host} for host in ("a", "b")]
+    done = ansible(tmp_path, [*plays, JOIN], {"a": GOOD, "b": GOOD})
+    assert (done.status, done.left("joined")) == (0, {"a", "b"}), done.output

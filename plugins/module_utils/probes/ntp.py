@@ -174,21 +174,32 @@ def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
 def agreed(answered: dict, servers: int):
     """``(low, high)``, node minus true time in seconds, where NTP has answered well by now; else None.
 
-    That is where more than half of all ``servers`` gave a reading within WELL_WITHIN_S, two of these at least are independent of
-    each other, and all agree. It decides nothing but what else is measured: the controller judges the replies.
+    That is where none of the ``servers`` is waited for, more than half of them gave a reading within WELL_WITHIN_S, two of these
+    at least are independent of each other, and all agree. It decides nothing but what else is measured: the controller judges the
+    replies.
     """
-    readings, groups = [], []
+    readings, groups, coarse = [], [], []
     for answer in list(answered.values()):
         usable = [reading for reading in map(_reading, answer.get("samples", ())) if reading]
-        if usable and min(usable)[0] <= WELL_WITHIN_S:
+        if not usable:
+            continue
+        ids = set().union(*(reading[3] for reading in usable))
+        if min(usable)[0] <= WELL_WITHIN_S:
             readings.append(min(usable)[:3])
-            ids = set().union(*(reading[3] for reading in usable))
-            ids = ids.union(*(group for group in groups if group & ids))
-            groups = [*(group for group in groups if not group & ids), ids]
-    if 2 * len(readings) <= servers or len(groups) < 2:
+            groups = _joined(groups, ids)
+        else:
+            coarse.append(ids)
+    for ids in coarse:  # no reading, but it may tie others together
+        groups = _joined(groups, ids) if any(group & ids for group in groups) else groups
+    if len(answered) < servers or 2 * len(readings) <= servers or len(groups) < 2:
         return None
     low, high = max(low for _bound, low, _high in readings), min(high for _bound, _low, high in readings)
     return (low, high) if low <= high else None
+
+
+def _joined(groups: list, ids: set) -> list:
+    """The groups of IDs with one more, in which those that share an ID with it go up."""
+    return [*(group for group in groups if not group & ids), ids.union(*(group for group in groups if group & ids))]
 
 
 def _reading(sample: dict):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -50,8 +50,19 @@ def current_id() -> str:
     return ""
 
 
+def forget(hosts: Iterable[str]) -> None:
+    """Drop what was kept of these hosts before: what comes next counts, also if it comes to no end."""
+    for host in hosts:
+        for path in (_of(host, again=False), _of(host, again=True), _standing(host)):
+            path.unlink(missing_ok=True)
+
+
 def keep(host: str, check: Mapping[str, Any]) -> None:
-    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that."""
+    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that.
+
+    What an earlier report said of the host no longer holds.
+    """
+    _standing(host).unlink(missing_ok=True)
     path = _of(host, again=check["follows"] != current_id())
     path.parent.mkdir(mode=0o700, exist_ok=True)
     replace_file(path, json.dumps(check))
@@ -77,19 +88,19 @@ class Standing(StrEnum):
 
 def note_standings(standings: Mapping[str, tuple[Standing, str]]) -> None:
     """Keep what the run says of each of these hosts, and why it refuses it."""
-    folder = _reported()
-    folder.mkdir(mode=0o700, exist_ok=True)
     for host, (standing, refusal) in standings.items():
-        replace_file(folder / _name(host), f"{standing}\n{refusal}")
+        path = _standing(host)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        replace_file(path, f"{standing}\n{refusal}")
 
 
 def standing_of(host: str) -> tuple[Standing, str]:
-    """What the run says of the host, and why it refuses it. What the run has not ended for is refused."""
+    """What the last report on the host says of it, and why it refuses it. Without one since its run began it is refused."""
     try:
-        standing, _, refusal = (_reported() / _name(host)).read_text(encoding="utf-8").partition("\n")
+        standing, _, refusal = _standing(host).read_text(encoding="utf-8").partition("\n")
         return Standing(standing), refusal
     except (OSError, ValueError):
-        return Standing.REFUSED, "Refused: no report of this run has this host."
+        return Standing.REFUSED, "Refused: no report has this host since its run began."
 
 
 def _run() -> Path:
@@ -100,8 +111,8 @@ def _id() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run-id"
 
 
-def _reported() -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-reported-{current_id()}"
+def _standing(host: str) -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-standings" / _name(host)
 
 
 def _of(host: str, *, again: bool) -> Path:

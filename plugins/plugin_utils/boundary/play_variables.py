@@ -46,6 +46,12 @@ class PlayVariables:
             parent = parent._parent
         return parent._play
 
+    @classmethod
+    def without_order(cls, task: Any) -> str:
+        """The strategy of a task's play if in it no host waits for another, and ``run_once`` runs for each; else nothing."""
+        strategy = str(getattr(cls.play_of(task), "strategy", "")).rpartition(".")[2]
+        return strategy if strategy in ("free", "host_pinned") else ""
+
     @property
     def play_id(self) -> str:
         """The same for all tasks, hosts and batches of this play in this run."""

@@ -58,7 +58,7 @@ class Token(StrEnum):
     MINTED = "minted"
     """It was minted, and all that was asked with it was accepted."""
     REFUSED = "refused"
-    """GitHub refused it, or what was asked with it, for what is no matter of the clock."""
+    """GitHub refused to mint it, or what was asked with it, for what is no matter of the clock or of this node's key."""
     JWT_ALONE = "jwt_alone"
     """None was asked for: the installation alone was."""
     NOT_TOLD = "not_told"
@@ -69,10 +69,17 @@ def has_token(attempt: Mapping[str, Any]) -> bool:
     return any(step["step"] == "token" for step in attempt.get("steps") or [])
 
 
+def _was_minted(attempt: Mapping[str, Any]) -> bool:
+    return any(step["step"] == "token" and step.get("status") in range(200, 300) for step in attempt.get("steps") or [])
+
+
 def token_of(attempts: Mapping[str, Mapping[str, Any]], answers: Mapping[str, Answer]) -> Token:
     """From the attempts by label and their answers; a JWT of the true time proves the token as one of the node's clock does."""
-    kinds = {answers[label].kind for label, attempt in attempts.items() if has_token(attempt)}
-    if kinds & {"credential", "access"}:
+    tried = {label: attempt for label, attempt in attempts.items() if has_token(attempt)}
+    kinds = {answers[label].kind for label in tried}
+    # A credential that is refused before there is a token is the JWT, and that is this node's own.
+    with_token = {answers[label].kind for label, attempt in tried.items() if _was_minted(attempt)}
+    if "access" in kinds or "credential" in with_token:
         return Token.REFUSED
     if "accepted" in kinds:
         return Token.MINTED

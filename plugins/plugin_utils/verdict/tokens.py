@@ -9,33 +9,42 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from ..checks import github_app_token
+from ..boundary.times import read_time
+from ..checks import github_app_token, reachable
 from ..github.asked import Token
 from ..github.minters import identity_of, network_of
 from ..model.elsewhere import Elsewhere
+from .admission import MAX_AGE_S
 from .judge import with_finding
 from .settings import CREDENTIALS_CHECK
+
+COUNTS_FOR = timedelta(seconds=MAX_AGE_S)
+"""How far apart in time a node may be from those that minted for it: evidence of several runs may be joined."""
 
 
 @dataclass
 class _Tried:
     """The nodes of one network, or of all, that tried a token, by what came of it."""
 
-    minted: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    minted: dict[str, datetime] = field(default_factory=dict)
+    refused: dict[str, datetime] = field(default_factory=dict)
 
-    def add(self, node: str, token: Token) -> None:
+    def add(self, node: str, token: Token, at: datetime) -> None:
         if token is Token.MINTED:
-            self.minted.append(node)
+            self.minted[node] = at
         elif token is Token.REFUSED:
-            self.refused.append(node)
+            self.refused[node] = at
 
-    def elsewhere(self, network: str) -> Elsewhere | None:
-        if not (self.minted or self.refused):
-            return None
-        return Elsewhere(len(self.minted), tuple(self.refused), network)
+    def elsewhere(self, network: str, at: datetime) -> Elsewhere | None:
+        """What counts for a node that was judged ``at`` this time: an admission rests on nothing that is older than it may be."""
+        minted, refused = (
+            [node for node, when in tried.items() if abs(when - at) <= COUNTS_FOR]
+            for tried in (self.minted, self.refused)
+        )
+        return Elsewhere(len(minted), tuple(refused), network) if minted or refused else None
 
 
 @dataclass
@@ -56,11 +65,15 @@ class Tokens:
         """No node is known yet."""
         self._apps: dict[str, _OfApp] = defaultdict(_OfApp)
         self._left: dict[str, str] = {}
+        self._to_come: set[str] = set()
 
     def add(self, name: str, entry: Mapping[str, Any], address: str | None) -> None:
         """Take a node's entry of ``report.json`` into account, and its address in the inventory."""
         if any(each["check"] == CREDENTIALS_CHECK and _is_left(each) for each in entry["findings"]):
             self._left[name] = network_of(name, address)
+        if any(reachable.Key.NOT_CHECKED in each["keys"] for each in entry["findings"]):
+            self._to_come.add(network_of(name, address))
+        at = read_time(entry["judged_at"])
         before = {identity: token for identity, _app, token in _tokens(entry.get("before"))}
         for identity, app, token in _tokens(entry):
             found = self._apps[identity]
@@ -69,8 +82,8 @@ class Tokens:
             found.jwt_alone += token is Token.JWT_ALONE
             # A second check may have found no more room in the hour: then what the first one found counts.
             known = token if token in (Token.MINTED, Token.REFUSED) else before.get(identity, token)
-            found.everywhere.add(name, known)
-            found.by_network[network_of(name, address)].add(name, known)
+            found.everywhere.add(name, known, at)
+            found.by_network[network_of(name, address)].add(name, known, at)
 
     @property
     def left(self) -> KeysView[str]:
@@ -81,16 +94,19 @@ class Tokens:
         """The entry of one that sent its JWT alone, in which the nodes that minted count."""
         (finding,) = (each for each in entry["findings"] if each["check"] == CREDENTIALS_CHECK)
         elsewhere = {
-            str(app["name"]): self._elsewhere(identity, self._left[name])
+            str(app["name"]): self._elsewhere(identity, self._left[name], read_time(entry["judged_at"]))
             for identity, app, _token in _tokens(entry)
             if app["blame"] == github_app_token.Key.NOT_MINTED
         }
         return with_finding(entry, CREDENTIALS_CHECK, github_app_token.settled(finding["seen"]["apps"], elsewhere))
 
-    def _elsewhere(self, identity: str, network: str) -> Elsewhere:
+    def _elsewhere(self, identity: str, network: str, at: datetime) -> Elsewhere:
         app = self._apps[identity]
         near = app.by_network.get(network)
-        return (near and near.elsewhere(network)) or app.everywhere.elsewhere("") or Elsewhere()
+        if found := near and near.elsewhere(network, at):
+            return found
+        # Of a network of which nodes are still to come, as with `serial`, one of those may be to mint, and it speaks first.
+        return (None if network in self._to_come else app.everywhere.elsewhere("", at)) or Elsewhere()
 
     def as_json(self) -> list[dict[str, Any]]:
         """``report.json``'s ``fleet.tokens``: of each App, which nodes minted, and how many sent the JWT alone."""
@@ -98,8 +114,8 @@ class Tokens:
             {
                 "apps": list(app.names),
                 "api_url": app.api_url,
-                "minted": app.everywhere.minted,
-                "refused": app.everywhere.refused,
+                "minted": list(app.everywhere.minted),
+                "refused": list(app.everywhere.refused),
                 "jwt_alone": app.jwt_alone,
             }
             for app in self._apps.values()

@@ -10,6 +10,8 @@ from ansible_collections.skewgate.preflight.plugins.filter.admissions import Fil
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import (
     Standing,
     begin_once,
+    forget,
+    keep,
     note_standings,
 )
 
@@ -48,10 +50,17 @@ def test_before_a_run_has_ended_all_are_refused() -> None:
     assert said_of("a")[0] == "refused"
 
 
-def test_what_an_earlier_run_said_admits_nothing() -> None:
+def test_when_a_run_begins_for_a_host_what_was_said_of_it_no_longer_holds() -> None:
+    note_standings({"a": (Standing.ADMITTED, ""), "b": (Standing.ADMITTED, "")})
+    forget(["a", "new"])
+    assert said_of("a")[0] == "refused"
+    assert said_of("b")[0] == "admitted"
+
+
+def test_when_a_host_is_checked_again_what_was_said_of_it_no_longer_holds() -> None:
     begin_once("play", lambda: {"id": "run"})
     note_standings({"a": (Standing.ADMITTED, "")})
-    begin_once("the next play", lambda: {"id": "second"})
+    keep("a", {"record": {}, "judgement": {}, "check_id": "second", "follows": "run"})
     assert said_of("a")[0] == "refused"
 
 
@@ -59,6 +68,6 @@ def test_what_an_earlier_run_said_admits_nothing() -> None:
 def test_what_can_not_be_read_is_refused(content: str, of_one_run: Path) -> None:
     begin_once("play", lambda: {"id": "run"})
     note_standings({"a": (Standing.ADMITTED, "")})
-    (file,) = (of_one_run / "skewgate-reported-run").iterdir()
+    (file,) = (of_one_run / "skewgate-standings").iterdir()
     file.write_text(content)
     assert said_of("a")[0] == "refused"

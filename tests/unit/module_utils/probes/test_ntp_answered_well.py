@@ -38,6 +38,11 @@ def test_most_of_those_that_were_asked_have_answered(servers: int):
     assert agreed(A, B, DEAD, UNKNOWN) is None
 
 
+def test_a_server_that_has_not_answered_yet_is_waited_for():
+    assert agreed(A, B, servers=3) is None
+    assert agreed(A, B, DEAD, servers=3)
+
+
 @pytest.mark.parametrize(
     "answers",
     [

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import read_time
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import without_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records, node_entry
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens import Tokens, awaits_others
@@ -216,3 +220,28 @@ def test_the_nodes_that_rely_on_others_are_one_group_where_those_do_not_admit_th
     assert len(group["nodes"]) == 9
     assert "deploy: minted on no node" in group["findings"][0]["cause"]
     assert "gate_mint_nodes" in finding(report, "x0")["remedy"]
+
+
+def to_come(address: str) -> Node:
+    """A node of a batch whose turn has not come."""
+    return {**without_evidence(Policy((), (), ()), record()["collected_at"], not_checked=True), "address": address}
+
+
+def test_while_nodes_of_its_network_are_to_come_the_other_networks_do_not_speak_for_a_node() -> None:
+    report = judged(x=alone(A), y=to_come(A2), m=minted(B))
+    assert finding(report, "x")["keys"][0] == "token_not_minted"
+    assert judged(x=alone(A), y=to_come(C), m=minted(B))["nodes"]["x"]["verdict"] == "admit"
+
+
+@pytest.mark.parametrize(("earlier_s", "key"), [(3600, "token_minted_elsewhere"), (3601, "token_not_minted")])
+def test_a_token_that_was_minted_longer_ago_than_an_admission_holds_proves_nothing(earlier_s: int, key: str) -> None:
+    at = read_time(record()["collected_at"]) - timedelta(seconds=earlier_s)
+    old = {**minted(A2), "collected_at": at.isoformat().replace("+00:00", "Z")}
+    assert finding(judged(x=alone(A), m=old), "x")["keys"][0] == key
+
+
+@pytest.mark.parametrize("message", ["A JSON web token could not be decoded", "Integration not found"])
+def test_a_node_whose_own_key_is_refused_says_nothing_of_the_token(message: str) -> None:
+    with_another_key = refused(A2, step("token", 401, message))
+    assert judged(x=alone(A), m=minted(A2), k=with_another_key)["nodes"]["x"]["verdict"] == "admit"
+    assert finding(judged(x=alone(A), k=with_another_key), "x")["keys"][0] == "token_not_minted"
