@@ -60,7 +60,7 @@ HOSTS: dict[str, tuple[dict[str, Any], str | None]] = {
     "no-python": ({"ansible_python_interpreter": "/opt/python3"}, "no_python"),
     "shim": ({"ansible_python_interpreter": "/usr/bin/python-shim"}, "python_broken"),
     "no-program": ({"ansible_python_interpreter": "/opt"}, "python_broken"),
-    "full-disk": ({"ansible_python_interpreter": "/usr/bin/python-full"}, "no_room"),
+    "full-disk": ({"ansible_python_interpreter": "/usr/bin/python-full"}, None),  # nothing is written there
 }
 #: As Ansible runs the check where a failed task ends nothing.
 PLAYBOOK = [
