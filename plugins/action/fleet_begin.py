@@ -22,7 +22,7 @@ from ..plugin_utils.boundary.current_run import begin_once, forget
 from ..plugin_utils.boundary.holder import Holder
 from ..plugin_utils.boundary.minters import note_minters
 from ..plugin_utils.boundary.placeholders import to_fill_in
-from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, fingerprint
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, fingerprint, host_of
 from ..plugin_utils.boundary.saved import ROOM_BYTES, SavedFileError
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.sources import settings_with_sources
@@ -57,7 +57,7 @@ class ActionModule(PlainAction):
         play = PlayVariables(self._task, self._templar, variables)
         # Without an order each host begins by itself, and what the others have kept by now is of this run.
         alone = PlayVariables.without_order(self._task)
-        forget([variables["inventory_hostname"]] if alone else variables["ansible_play_batch"])
+        forget([host_of(variables)] if alone else variables["ansible_play_batch"])
         # Every batch of a play comes here, and every host if the strategy has no order.
         return begin_once(play.play_id, lambda: _begin(args["hosts"], play, remediation=args["remediation"]))
 

@@ -21,7 +21,7 @@ from ..plugin_utils.boundary.evidence import said
 from ..plugin_utils.boundary.forms import RECORD, misfit, remediation_of
 from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.no_evidence import words
-from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, plain
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.stored import Stored, TooLargeError
 from ..plugin_utils.boundary.times import now
@@ -34,6 +34,9 @@ from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
 from ..plugin_utils.verdict.timings import summed_up
+
+NEVER_BEGUN = "none"
+"""The ID of a check that Ansible could not begin."""
 
 display = Display()
 
@@ -60,8 +63,8 @@ class ActionModule(PlainAction):
                 f"strategy {strategy}: no host waits for another, so no report is written here. Use `tasks_from: judge` in "
                 "this play, and `tasks_from: conclude` in a play of strategy linear after it, on the same hosts."
             )
-            host = variables["inventory_hostname"]
-            note_standings({host: checks.standing(host)})
+            host = host_of(variables)
+            note_standings(checks.by_id({host: checks.standing(host)}))
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
@@ -78,7 +81,7 @@ class ActionModule(PlainAction):
             return failed(
                 f"The reports could not be written to {directory}: {error.strerror}. Set gate_report_dir to a folder that can."
             )
-        note_standings(shown.standings)
+        note_standings(checks.by_id(shown.standings))
         return {
             "changed": False,
             "id": run.get("id", ""),
@@ -144,6 +147,11 @@ class _Checks:
     run: Mapping[str, Any]
     judged_at: str
     timed: list[dict[str, float]] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def by_id(self, standings: Mapping[str, tuple[Standing, str]]) -> dict[str, tuple[Standing, str]]:
+        """The same by the ID of each host's first check, of those that had one."""
+        return {self.ids[host]: standing for host, standing in standings.items() if host in self.ids}
 
     def timings(self, report_s: float) -> dict[str, Any]:
         """Where the checks' time went, if they were timed."""
@@ -182,6 +190,7 @@ class _Checks:
         if first and "timings" in first:
             self.timed.append(first["timings"])
         if first and first["follows"] == self.run["id"] and not chrony_can_help(first["judgement"]):
+            self.ids[host] = first["check_id"]
             return first, None, None  # and Ansible need not put together the host's variables
         variables = self.hostvars.raw_get(host)
         address = {"address": address_of(variables)}
@@ -193,6 +202,8 @@ class _Checks:
         first = self._check(variables, "before", self.run.get("id", ""), first)
         if first is None:
             return {**_without_check(self.judged_at, not_checked=True), **address}, None, None
+        if first["check_id"] != NEVER_BEGUN:
+            self.ids[host] = first["check_id"]
         again = self._check(variables, "after", first["check_id"], kept(host, again=True))
         noted = variables.get(self.args["remediation"])
         if not isinstance(noted, Mapping) or noted.get("follows") != first["check_id"]:
@@ -243,7 +254,7 @@ def _never_begun(variables: Any, name: str, judged_at: str) -> dict[str, Any] | 
     if not reason or registered.get("record") or not (registered.get("failed") or registered.get("unreachable")):
         return None
     why = "unreachable" if registered.get("unreachable") else "module_error"
-    return {**_without_check(judged_at, **{why: reason}), "check_id": "none"}
+    return {**_without_check(judged_at, **{why: reason}), "check_id": NEVER_BEGUN}
 
 
 def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, asking, jwts_of
 from ..plugin_utils.boundary.current_run import current_id, keep
 from ..plugin_utils.boundary.minters import noted_minter
-from ..plugin_utils.boundary.play_variables import PlayVariables, address_of
+from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
@@ -78,7 +78,7 @@ class ActionModule(CallingAction, PlainAction):
         if not self._from_variables:
             return given, wrong
         play = PlayVariables(self._task, self._templar, variables)
-        of_host = play.of(variables["inventory_hostname"])
+        of_host = play.of(host_of(variables))
         read = {option for option in options if option not in given}
         if args["checks"] and CREDENTIALS_CHECK not in args["checks"]:
             read.discard("github_apps")  # they may not even be there, where only the clock is of interest
@@ -149,7 +149,7 @@ class ActionModule(CallingAction, PlainAction):
         kept: dict[str, Any] = {
             key: result[key] for key in ("record", "judgement", "check_id", "follows", "timings") if key in result
         }
-        keep(variables["inventory_hostname"], {**kept, "address": address_of(variables)})
+        keep(host_of(variables), {**kept, "address": address_of(variables)})
         return {key: value for key, value in result.items() if key not in ("record", "judgement")}
 
     def _wrong_admission(self, args: Mapping[str, Any]) -> list[str]:
@@ -187,7 +187,7 @@ class ActionModule(CallingAction, PlainAction):
         return []
 
     def _collection(self, settings: CheckSettings, variables: dict[str, Any], args: Mapping[str, Any]) -> Collection:
-        host = str(variables.get("inventory_hostname"))
+        host = host_of(variables)
         return Collection(
             policy=settings.policy,
             apps=settings.apps,

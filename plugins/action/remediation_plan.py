@@ -11,7 +11,7 @@ from typing import Any
 from ..modules import remediation_plan as module
 from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.current_run import kept
-from ..plugin_utils.boundary.play_variables import PlayVariables, plain
+from ..plugin_utils.boundary.play_variables import PlayVariables, host_of, plain
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.variables import set_by_facts
 from ..plugin_utils.model.record import Record
@@ -33,7 +33,7 @@ class ActionModule(PlainAction):
         if not read_arguments(self.documentation, given)[0]["from_variables"]:
             return given, wrong
         play = PlayVariables(self._task, self._templar, variables)
-        of_host = play.of(variables["inventory_hostname"])
+        of_host = play.of(host_of(variables))
         names = {f"chrony_{option}": option for option in options if option not in given}
         values, problems = play.worked_out(of_host, [name for name in names if name in of_host])
         return {**{names[name]: value for name, value in values.items()}, **given}, [*wrong, *problems]
@@ -43,7 +43,7 @@ class ActionModule(PlainAction):
         if named := set_by_facts(variables.get("ansible_facts") or {}):
             return failed(f"Nothing was changed. The node's facts have the names of settings: {', '.join(named)}.")
         try:
-            settings = Settings.read({**args, "host": variables["inventory_hostname"]}, problems, prefix=self.prefix)
+            settings = Settings.read({**args, "host": host_of(variables)}, problems, prefix=self.prefix)
         except SettingsError as error:
             return failed(f"Nothing was changed. The settings are wrong: {error}")
         measured = _measured(variables, args["measured"])
@@ -74,5 +74,5 @@ def _measured(variables: dict[str, Any], name: str) -> dict[str, Any]:
     if "record" in registered:
         found: dict[str, Any] = plain({key: registered[key] for key in ("record", "judgement")})
         return found
-    check = kept(variables["inventory_hostname"]) or {}
+    check = kept(host_of(variables)) or {}
     return check if check.get("check_id") == registered.get("check_id", "") else {}

@@ -29,9 +29,9 @@ def _stale_because(judged_at: str, max_age_s: float) -> str:
         raise AnsibleFilterError(str(error)) from None
 
 
-def _standing(host: str) -> str:
-    return str(standing_of(str(host))[0])
+def _standing(check_id: str) -> str:
+    return str(standing_of(str(check_id))[0])
 
 
-def _refusal(host: str) -> str:
-    return standing_of(str(host))[1]
+def _refusal(check_id: str) -> str:
+    return standing_of(str(check_id))[1]

@@ -88,10 +88,10 @@ def test_a_member_of_the_fleet_that_serves_time_is_known_by_its_address_in_the_i
 def test_only_what_the_report_admits_and_what_is_fresh_may_join(tmp_path):
     fresh = {**record(), "collected_at": now()}
     hosts = {
-        "fresh": {"gate_before": checked(fresh)},
+        "fresh": {"gate_before": checked(fresh, "of fresh")},
         "fixed": {"gate_before": checked(record(-612.0)), "gate_after": checked_again(fresh)},
-        "stale": {"gate_before": checked(record())},
-        "refused": {"gate_before": checked({**record(-612.0), "collected_at": now()})},
+        "stale": {"gate_before": checked(record(), "of stale")},
+        "refused": {"gate_before": checked({**record(-612.0), "collected_at": now()}, "of refused")},
         "left": {},
     }
     status, printed = played(tmp_path, [*PLAYBOOK, JOIN], **hosts)

@@ -53,16 +53,12 @@ def current_id() -> str:
 def forget(hosts: Iterable[str]) -> None:
     """Drop what was kept of these hosts before: what comes next counts, also if it comes to no end."""
     for host in hosts:
-        for path in (_of(host, again=False), _of(host, again=True), _standing(host)):
+        for path in (_of(host, again=False), _of(host, again=True)):
             path.unlink(missing_ok=True)
 
 
 def keep(host: str, check: Mapping[str, Any]) -> None:
-    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that.
-
-    What an earlier report said of the host no longer holds.
-    """
-    _standing(host).unlink(missing_ok=True)
+    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that."""
     path = _of(host, again=check["follows"] != current_id())
     path.parent.mkdir(mode=0o700, exist_ok=True)
     replace_file(path, json.dumps(check))
@@ -87,20 +83,23 @@ class Standing(StrEnum):
 
 
 def note_standings(standings: Mapping[str, tuple[Standing, str]]) -> None:
-    """Keep what the run says of each of these hosts, and why it refuses it."""
-    for host, (standing, refusal) in standings.items():
-        path = _standing(host)
+    """Keep what a report says of the host of each of these first checks, by ``check_id``, and why it refuses it.
+
+    By the check, as nobody but the host's own variables has its ID: what a node says of its name does not count.
+    """
+    for check_id, (standing, refusal) in standings.items():
+        path = _standing(check_id)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         replace_file(path, f"{standing}\n{refusal}")
 
 
-def standing_of(host: str) -> tuple[Standing, str]:
-    """What the last report on the host says of it, and why it refuses it. Without one since its run began it is refused."""
+def standing_of(check_id: str) -> tuple[Standing, str]:
+    """What the report on a host's first check says of it, and why it refuses it. Without one it is refused."""
     try:
-        standing, _, refusal = _standing(host).read_text(encoding="utf-8").partition("\n")
+        standing, _, refusal = _standing(check_id).read_text(encoding="utf-8").partition("\n")
         return Standing(standing), refusal
     except (OSError, ValueError):
-        return Standing.REFUSED, "Refused: no report has this host since its run began."
+        return Standing.REFUSED, "Refused: no report has a check of it. If there is a report, it says why."
 
 
 def _run() -> Path:
@@ -111,14 +110,14 @@ def _id() -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-run-id"
 
 
-def _standing(host: str) -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-standings" / _name(host)
+def _standing(check_id: str) -> Path:
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-standings" / _name(check_id)
 
 
 def _of(host: str, *, again: bool) -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{_name(host)}{'-again' if again else ''}.json"
 
 
-def _name(host: str) -> str:
-    """A host's name may have any character, and any length."""
-    return hashlib.sha256(host.encode(errors="surrogatepass")).hexdigest()[:32]
+def _name(of: str) -> str:
+    """A host's name, or what a variable holds, may have any character, and any length."""
+    return hashlib.sha256(of.encode(errors="surrogatepass")).hexdigest()[:32]

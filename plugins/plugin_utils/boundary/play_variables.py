@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import multiprocessing
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -127,6 +128,12 @@ class _NoFacts:
         if default:
             return default[0]
         raise KeyError(host)
+
+
+def host_of(variables: Mapping[str, Any]) -> str:
+    """The host that this process works for. A node's fact of the name ``inventory_hostname`` may stand in for that variable."""
+    host = getattr(multiprocessing.current_process(), "_host", None)
+    return str(variables.get("inventory_hostname") if host is None else host.name)
 
 
 def address_of(variables: Mapping[str, Any]) -> str | None:

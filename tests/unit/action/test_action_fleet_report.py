@@ -285,13 +285,13 @@ def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
 
 @pytest.mark.usefixtures("of_a_run")
 def test_where_no_host_waits_for_another_a_hosts_last_check_says_what_becomes_of_it(tmp_path):
-    keep_checked("good", record())
-    keep_checked("bad", record(time_services=time_services()))
+    keep_checked("good", record(), "of good")
+    keep_checked("bad", record(time_services=time_services()), "of bad")
     for host in ("good", "bad", "left"):
         answered(tmp_path, "free", **{host: {}})
-    standings = {host: standing_of(host)[0].value for host in ("good", "bad", "left")}
-    assert standings == {"good": "admitted", "bad": "refused", "left": "refused"}
-    assert "time_service" in standing_of("bad")[1]
+    standings = {check_id: standing_of(check_id)[0].value for check_id in ("of good", "of bad", "none", "")}
+    assert standings == {"of good": "admitted", "of bad": "refused", "none": "refused", "": "refused"}
+    assert "time_service" in standing_of("of bad")[1]
 
 
 @pytest.fixture
@@ -329,12 +329,13 @@ def test_of_two_kept_checks_the_second_counts_if_it_repeats_the_first(tmp_path):
 
 @pytest.mark.usefixtures("of_a_run")
 def test_why_the_report_refuses_a_host_is_kept_for_the_tasks_that_follow(tmp_path):
-    keep_checked("good", record())
-    reported(tmp_path, good={}, left={})
-    standing, refusal = standing_of("left")
-    assert standing_of("good") == (Standing.ADMITTED, "")
+    keep_checked("good", record(), "of good")
+    keep_checked("bad", record(time_services=time_services()), "of bad")
+    reported(tmp_path, good={}, bad={}, left={})
+    standing, refusal = standing_of("of bad")
+    assert standing_of("of good") == (Standing.ADMITTED, "")
     assert standing is Standing.REFUSED
-    assert refusal.startswith("Refused by reachable. ")
+    assert refusal.startswith("Refused by time_service")
     assert f"{tmp_path}/report/report.txt" in refusal
 
 
