@@ -94,7 +94,7 @@ class ActionModule(PlainAction):
         }
 
     def _written(self, directory: Path, checks: _Checks, shown: _Shown) -> tuple[dict[str, Any], list[Path]]:
-        """The report, of which ``shown`` is told every entry, and the files that were written; raises ValueError and OSError."""
+        """The report, each entry of which ``shown`` gets, and the files that were written; raises ValueError and OSError."""
         run_id = checks.args["run_id"] or checks.run.get("run_id", "")
         directory.mkdir(parents=True, exist_ok=True)
         records, together = Stored(directory), Together(Stored(directory))
@@ -110,7 +110,7 @@ class ActionModule(PlainAction):
 
 @dataclass(frozen=True)
 class _Shown:
-    """What Ansible is told of each host: its verdict, and which checks refuse it; the report, which says why, has been shown."""
+    """What Ansible gets of each host: its verdict, and which checks refuse it; the report, which says why, has been shown."""
 
     text: Path
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -194,9 +194,8 @@ class _Checks:
             return first, None, None  # and Ansible need not put together the host's variables
         variables = self.hostvars.raw_get(host)
         address = {"address": address_of(variables)}
-        if named := set_by_facts(
-            variables.get("ansible_facts") or {}
-        ):  # what is registered may be the node's own words
+        # What is registered may be the node's own words.
+        if named := set_by_facts(variables.get("ansible_facts") or {}):
             return {**_without_check(self.judged_at, settings_in_facts=named), **address}, None, None
         # A variable of the host may be of an earlier run, or an earlier check of this one.
         first = self._check(variables, "before", self.run.get("id", ""), first)

@@ -49,7 +49,7 @@ GOOD: dict[str, Any] = {"gate_ntp_servers": RIGHT}
 BAD: dict[str, Any] = {"gate_ntp_servers": WRONG, "gate_max_skew_s": 0.02}
 GONE: dict[str, Any] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": CLOSED_PORT, **GOOD}
 
-JOIN = {
+JOIN: dict[str, Any] = {
     "hosts": "skewgate_admitted",
     "gather_facts": False,
     "tasks": [
@@ -344,7 +344,7 @@ def included(tasks_from: str, **more: Any) -> dict[str, Any]:
     return {"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": tasks_from}, **more}
 
 
-JOINED = {"ansible.builtin.copy": {"dest": "{{ folder }}/joined-{{ inventory_hostname }}", "content": ""}}
+ADMISSION, JOINED = JOIN["tasks"]
 UNREACHED = {"gate_checks": ["ntp_servers"], "gate_ntp_servers": ["127.77.9.9"]}
 """Settings by which no node passes."""
 
@@ -352,7 +352,7 @@ UNREACHED = {"gate_checks": ["ntp_servers"], "gate_ntp_servers": ["127.77.9.9"]}
 def test_a_node_that_its_last_check_refused_does_not_join_by_an_earlier_admission(
     ansible: Ansible, tmp_path: Path
 ) -> None:
-    tasks = [included("main"), included("judge", vars=UNREACHED), included("admission"), JOINED]
+    tasks = [included("main"), included("judge", vars=UNREACHED), ADMISSION, JOINED]
     done = ansible(tmp_path, [play(tasks=tasks)], {"a": GOOD, "b": GOOD})
     assert (done.status, done.left("joined")) == (2, set()), done.output
 

@@ -14,16 +14,9 @@ import pytest
 
 from skewgate import cli
 from tests.integration.conftest import app_settings, playbook_here
+from tests.integration.test_flow import JOIN
 from tests.lab.github_api import RunningApi, running_api
 
-JOIN = {
-    "hosts": "skewgate_admitted",
-    "gather_facts": False,
-    "tasks": [
-        {"ansible.builtin.include_role": {"name": "skewgate.preflight.gate", "tasks_from": "admission"}},
-        {"ansible.builtin.copy": {"dest": "{{ folder }}/joined-{{ inventory_hostname }}", "content": ""}},
-    ],
-}
 NOT_GRANTED = {"status": 403, "message": "Resource not accessible by integration"}
 
 

@@ -7,7 +7,6 @@ large, is no task's result: Ansible would copy it several times for each host, p
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ from typing import Any
 
 from ansible import constants
 
-from .shared_file import replace_file, shared_file
+from .shared_file import file_name, replace_file, shared_file
 
 
 def begin_once(play_id: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -111,13 +110,8 @@ def _id() -> Path:
 
 
 def _standing(check_id: str) -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-standings" / _name(check_id)
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-standings" / file_name(check_id)
 
 
 def _of(host: str, *, again: bool) -> Path:
-    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{_name(host)}{'-again' if again else ''}.json"
-
-
-def _name(of: str) -> str:
-    """A host's name, or what a variable holds, may have any character, and any length."""
-    return hashlib.sha256(of.encode(errors="surrogatepass")).hexdigest()[:32]
+    return Path(constants.DEFAULT_LOCAL_TMP) / "skewgate-checks" / f"{file_name(host)}{'-again' if again else ''}.json"

@@ -5,11 +5,12 @@ It costs a process the same however many hosts there are. What can't be read is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from ansible import constants
+
+from .shared_file import file_name
 
 
 def note_minters(run_id: str, minters: Mapping[str, Mapping[str, str]]) -> None:
@@ -17,25 +18,21 @@ def note_minters(run_id: str, minters: Mapping[str, Mapping[str, str]]) -> None:
     folder = _folder(run_id)
     folder.mkdir(mode=0o700, exist_ok=True)
     for identity, hosts in minters.items():
-        (folder / _name(identity)).touch()
+        (folder / file_name(identity)).touch()
         for host, how in hosts.items():
-            (folder / _name(identity, host)).write_text(how, encoding="utf-8")
+            (folder / file_name(identity, host)).write_text(how, encoding="utf-8")
 
 
 def noted_minter(run_id: str, identity: str, host: str) -> str | None:
     """How this host mints the App's token: empty for one that was not chosen; None if the run chose none, or there is no run."""
     folder = _folder(run_id)
-    if not (run_id and (folder / _name(identity)).exists()):
+    if not (run_id and (folder / file_name(identity)).exists()):
         return None
     try:
-        return (folder / _name(identity, host)).read_text(encoding="utf-8")
+        return (folder / file_name(identity, host)).read_text(encoding="utf-8")
     except OSError:
         return ""
 
 
 def _folder(run_id: str) -> Path:
     return Path(constants.DEFAULT_LOCAL_TMP) / f"skewgate-minters-{run_id}"
-
-
-def _name(*of: str) -> str:
-    return hashlib.sha256(" ".join(of).encode(errors="surrogatepass")).hexdigest()

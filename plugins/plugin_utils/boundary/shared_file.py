@@ -7,6 +7,7 @@ removes it when it ends; such a file belongs there.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ def shared_file(path: Path) -> Iterator[SharedFile]:
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield SharedFile(file)
+
+
+def file_name(*of: str) -> str:
+    """A file's name for a host, an ID, or whatever else has any character and any length."""
+    return hashlib.sha256(" ".join(of).encode(errors="surrogatepass")).hexdigest()
 
 
 def replace_file(path: Path, text: str) -> None:

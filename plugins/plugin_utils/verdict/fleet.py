@@ -269,7 +269,7 @@ class _Servers:
                 self._reasons[fault, server].add(reason)
 
     def findings(self) -> Iterator[FleetFinding]:
-        """Servers that are of no use to two nodes or more; those with the same fault on the same nodes are told together."""
+        """Servers that are of no use to two nodes or more; those with the same fault on the same nodes are one finding."""
         together: dict[tuple[ServerFault, tuple[str, ...], int], list[str]] = defaultdict(list)
         for (fault, server), nodes in self._nodes.items():
             if len(nodes) > 1:
