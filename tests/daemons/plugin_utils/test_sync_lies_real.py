@@ -102,9 +102,15 @@ def tracking(running: real.Node) -> list[str]:
     return running.chronyc("-c", "-n", "tracking").split(",")
 
 
+def wait_until_sure(running: real.Node) -> None:
+    """Until a source is selected and the root distance is far below the limit: on a busy machine it begins above 1 s."""
+    running.wait_until_selected()
+    real.eventually("its root distance stays", lambda: sum(map(float, tracking(running)[10:12])) < 0.5)
+
+
 def test_a_chronyd_that_tells_the_truth_passes(node, serve):
     port = serve()
-    node(FOLLOW.format(port)).wait_until_selected()
+    wait_until_sure(node(FOLLOW.format(port)))
     taken = take([port])
     finding = state(taken)
     assert finding.state == "pass", finding.summary
@@ -123,14 +129,14 @@ def test_it_calls_its_own_clock_normal(node):
 
 
 def test_it_says_normal_at_stratum_16(node, serve):
-    node(FOLLOW.format(serve("local stratum 15\n"))).wait_until_selected()
+    wait_until_sure(node(FOLLOW.format(serve("local stratum 15\n"))))
     assert_fails(state(take()), Key.NOT_SYNCHRONISED, "(Normal, stratum 16)")
 
 
 def test_a_distant_stratum_is_noted(node, serve):
-    node(FOLLOW.format(serve("local stratum 12\n"))).wait_until_selected()
-    # On a busy machine chronyd's first exchange may have a root distance of more than 1 s.
-    finding = real.eventually("it does not pass", lambda: (f := state(take())).state == "pass" and f)
+    wait_until_sure(node(FOLLOW.format(serve("local stratum 12\n"))))
+    finding = state(take())
+    assert finding.state == "pass", finding.summary
     assert "stratum 13" in finding.summary
 
 
@@ -170,7 +176,7 @@ def test_names_that_do_not_resolve_are_sources_all_the_same(node):
 
 
 def test_its_last_update_lies_in_the_future_of_a_clock_that_was_set_back(node, serve):
-    node(FOLLOW.format(serve())).wait_until_selected()
+    wait_until_sure(node(FOLLOW.format(serve())))
     assert_fails(state(take(wall_moved_s=-3600.0)), Key.UPDATE_IN_THE_FUTURE)
 
 
@@ -262,14 +268,14 @@ def test_the_kernel_knows_nothing_of_its_synchronisation(node, serve):
     kernel = clock.collect()
     if kernel["adjtimex"].get("maxerror_us", 0) < 16_000_000:
         pytest.skip("a time daemon steers this machine's clock")
-    node(FOLLOW.format(serve())).wait_until_selected()
+    wait_until_sure(node(FOLLOW.format(serve())))
     assert_fails(state(take(clock=kernel)), Key.KERNEL_CONTRADICTS, "maxerror", "16 s")
 
 
 @pytest.mark.parametrize(("ahead_s", "shown"), [(5.0, "5.000 s behind"), (-5.0, "5.000 s ahead")])
 def test_it_bounds_its_error_by_a_millisecond_and_the_references_show_seconds(node, serve, ahead_s: float, shown: str):
     """Its only server is as wrong as the node; three others are right."""
-    node(FOLLOW.format(serve())).wait_until_selected()
+    wait_until_sure(node(FOLLOW.format(serve())))
     right = [serve(ahead_s=ahead_s) for _ in range(3)]
     for port in right:
         real.eventually("no time yet", lambda port=port: take([port]).skew.skew_s is not None)
