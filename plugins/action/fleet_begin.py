@@ -28,7 +28,7 @@ from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.sources import settings_with_sources
 from ..plugin_utils.boundary.variables import OF_RUNS, not_known, read_settings, setting_of, settings_of_roles
 from ..plugin_utils.clock.measuring import measured_once
-from ..plugin_utils.formats import begin
+from ..plugin_utils.formats import begin, discover
 from ..plugin_utils.github.minters import choose, network_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.plain_action import PlainAction, failed
@@ -69,7 +69,7 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         groups = list(_groups(hosts, play, networks, remediation=remediation))
         if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
             return _wrong(list(dict.fromkeys(unfilled)))  # what else is wrong may follow from these
-        run = read_run_settings(groups, options)
+        run = read_run_settings(groups, options, list(discover()))
         # The process of ansible-playbook: this one ends with the task.
         holder = Holder.of(os.getppid(), run.run_id)
         begin(run.report_dir, holder, ROOM_BYTES + ROOM_OF_NODE_BYTES * len(hosts))
@@ -145,6 +145,7 @@ def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
         "id": uuid.uuid4().hex,
         "hosts": hosts,
         "report_dir": str(run.report_dir),
+        "report_formats": list(run.report_formats),
         "run_id": run.run_id,
         "admission_max_age_s": run.admission_max_age_s,
         "ntp_servers": list(run.ntp_servers),

@@ -23,10 +23,11 @@ from ..plugin_utils.boundary.holder import FolderInUseError, Holder
 from ..plugin_utils.boundary.no_evidence import words
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
+from ..plugin_utils.boundary.settings import unknown_names
 from ..plugin_utils.boundary.stored import Stored, TooLargeError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
-from ..plugin_utils.formats import report_text, write
+from ..plugin_utils.formats import DEFAULT, discover, report_text, write
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
@@ -68,6 +69,8 @@ class ActionModule(PlainAction):
             return {"changed": False, "id": run.get("id", ""), "files": [], "nodes": {}}
         if not args["hosts"]:
             return failed(NO_NODE)
+        if unknown := unknown_names("report_formats: no format is called", args["report_formats"] or [], discover()):
+            return failed(f"Nothing was written. {'; '.join(unknown)}")
         begun_mono_s = time.monotonic()
         directory = Path(args["report_dir"] or run["report_dir"]).expanduser().absolute()
         shown = _Shown(directory / report_text.FILE)
@@ -96,6 +99,7 @@ class ActionModule(PlainAction):
     def _written(self, directory: Path, checks: _Checks, shown: _Shown) -> tuple[dict[str, Any], list[Path]]:
         """The report, each entry of which ``shown`` gets, and the files that were written; raises ValueError and OSError."""
         run_id = checks.args["run_id"] or checks.run.get("run_id", "")
+        formats = checks.args["report_formats"] or checks.run.get("report_formats", DEFAULT)
         directory.mkdir(parents=True, exist_ok=True)
         records, together = Stored(directory), Together(Stored(directory))
         earlier = _earlier(directory)
@@ -105,7 +109,7 @@ class ActionModule(PlainAction):
         for host in together.left:
             shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
-        return report, write(directory, report, evidence, Holder.of(os.getppid(), run_id))
+        return report, write(directory, report, evidence, formats, Holder.of(os.getppid(), run_id))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ short_description: Report on all nodes that were checked
 version_added: 0.1.0
 description:
   - Puts together the checks of each host, as the role P(skewgate.preflight.gate#role) kept them or as
-    M(skewgate.preflight.node_check) registered them in variables, and writes evidence.json and the report in
-    every format, such as report.json.
+    M(skewgate.preflight.node_check) registered them in variables, and writes evidence.json and the report.
   - A host's last check counts, the one after the remediation if there was one. A check of an earlier run does not count.
   - Where hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no report, and says so.
   - A host without a result is reported as refused, since nothing is known about it. If Ansible could not even begin its check,
@@ -27,6 +26,11 @@ options:
     description: The folder on the controller for the reports; it is made if it is missing. By default that of the run that
       M(skewgate.preflight.fleet_begin) began.
     type: path
+  report_formats:
+    description: The formats of the report beside report.json, which is always written. By default those of the run, as
+      O(skewgate.preflight.gate#role:gate_report_formats) chose them, or else V(text).
+    type: list
+    elements: str
   run_id:
     description: A word that the report carries, to tell this run's from another's; by default that of the run.
     type: str

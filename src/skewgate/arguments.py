@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import EVIDENCE_FILE
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import meant, nearest, texts_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import MAX_AGE_S
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
@@ -45,6 +45,7 @@ SETTINGS = {
     "advisory": "gate_advisory_checks",
     "ntp_server": "gate_ntp_servers",
     "report_dir": "gate_report_dir",
+    "format": "gate_report_formats",
 }
 """The flags that are settings, by their ``dest``."""
 
@@ -193,19 +194,35 @@ def _checks(text: str) -> list[str]:
     return names
 
 
-def checks_of(action: argparse.Action) -> list[str]:
-    """The names of checks, if these are what the argument takes."""
-    return list(checks.discover()) if action.type is _checks or action.metavar == "CHECK" else []
+def _formats(text: str) -> list[str]:
+    """The names of formats, with commas between them."""
+    names, known = texts_of(text), list(discover())
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no format is called {name!r}; {meant(name, known)}")
+    return names
+
+
+def names_of(action: argparse.Action) -> list[str]:
+    """The names of checks or formats, if these are what the argument takes."""
+    known = {"CHECK": list(checks.discover()), "FORMAT": list(discover())}
+    return known.get(str(action.metavar), [])
 
 
 def _add_output(command: argparse._ActionsContainer) -> None:
     command.add_argument(
-        "--format", choices=list(discover()), help="the format of --output; default: as the name of its FILE ends"
+        "--format",
+        action="extend",
+        type=_formats,
+        default=[],
+        metavar="FORMAT",
+        help=f"write the report in this format: {', '.join(discover())}; may be repeated, or A,B; default: {', '.join(DEFAULT)}",
     )
     command.add_argument(
         "--output",
         metavar="FILE",
-        help="write the report to this file as well; -, or --format alone: to standard output, and nothing else there",
+        help="write the report to this file as well, in the format of --format or as its name ends; -: to standard output, and "
+        "nothing else there",
     )
 
 
@@ -231,12 +248,11 @@ def _add_report(commands: _Commands) -> None:
 
 
 def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -> None:
-    files = ", ".join([EVIDENCE_FILE, *(each.FILE for each in discover().values())])
     command.add_argument(
         "--report-dir",
         type=Path,
         metavar="DIR",
-        help=f"where {files} go; default: {default or 'nowhere'}",
+        help=f"where {EVIDENCE_FILE} and the report go; default: {default or 'nowhere'}",
     )
 
 

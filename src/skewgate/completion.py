@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
-from .arguments import checks_of, commands_of, parser
+from .arguments import commands_of, names_of, parser
 
 
 class Word(NamedTuple):
@@ -48,7 +48,7 @@ def _word(action: argparse.Action) -> Word:
         forms=action.option_strings,
         text=(action.help or "").replace("%%", "%"),
         takes_value=action.nargs != 0,
-        choices=[str(choice) for choice in action.choices or checks_of(action)],
+        choices=[str(choice) for choice in action.choices or names_of(action)],
         takes_file=action.nargs != 0
         and (action.metavar in ("FILE", "DIR", "RUN", "VARS") or action.dest == "inventory"),
     )

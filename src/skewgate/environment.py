@@ -108,8 +108,6 @@ def _read(command: argparse.ArgumentParser, flag: argparse.Action, text: str) ->
         kind, expected = flag.type or str, "a whole number" if flag.type is int else "a value of the flag"
     try:
         value = kind(text)
-        if flag.choices is not None and value not in flag.choices:
-            raise argparse.ArgumentTypeError(f"expected one of {', '.join(flag.choices)}, found {text!r}")
     except argparse.ArgumentTypeError as error:
         command.error(f"{variable_of(flag)} in the environment: {error}")
     except ValueError:

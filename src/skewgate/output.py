@@ -1,4 +1,4 @@
-"""``--format`` and ``--output``: the report once more, in one format, to a file or to standard output."""
+"""``--output``: the report once more, in one format, to a file or to standard output."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ class Output:
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        """Read the flags; raises SkewgateError if FILE does not say which format is wanted."""
-        self._format: Format | None = discover()[args.format] if args.format else None
+        """Read the flags; raises SkewgateError if they do not say which format is wanted."""
+        self._format: Format | None = None
         self._file: Path | None = None
-        if args.output not in (None, STANDARD_OUTPUT):
+        if args.output is None:
+            return
+        only = discover()[args.format[0]] if len(args.format) == 1 else None
+        if args.output != STANDARD_OUTPUT:
             self._file = Path(args.output).expanduser()
-            self._format = self._format or _format_of(self._file)
-        elif args.output == STANDARD_OUTPUT:
-            self._format = self._format or discover()["text"]
+            self._format = only or _format_of(self._file)
+        elif len(args.format) > 1:
+            raise SkewgateError(f"--output -: expected one --format, found {', '.join(args.format)}")
+        else:
+            self._format = only or discover()["text"]
 
     @property
     def to_standard_output(self) -> bool:

@@ -24,7 +24,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.stored import Stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now, read_time
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text, write
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, report_text, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record, without_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
@@ -52,6 +52,8 @@ def report_again(args: argparse.Namespace) -> int:
     """``report``: judge the evidence of one or more runs by the checks of today; with ``-i``, of every node of the inventory."""
     at = datetime.now(UTC)
     output = Output(args)
+    if args.format and not (args.report_dir or args.output):
+        raise SkewgateError("--format: expected --report-dir DIR or --output FILE too (--output - is standard output)")
     wanted = _wanted(args)
     records = Merged()
     for path in map(_evidence_in, args.evidence):
@@ -66,7 +68,7 @@ def report_again(args: argparse.Namespace) -> int:
     if args.report_dir:
         directory = args.report_dir.expanduser().absolute()
         try:
-            files = write(directory, report, evidence_of(records, judged_at))
+            files = write(directory, report, evidence_of(records, judged_at), args.format or DEFAULT)
         except OSError as error:
             raise unwritable(directory, error) from error
     output.begin()

@@ -142,7 +142,7 @@ def test_a_report_on_standard_output_is_alone_there_and_the_rest_goes_to_standar
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
-    assert cli.main(["check", "-i", "hosts.yml", "--format", "json", "-v"]) == 0
+    assert cli.main(["check", "-i", "hosts.yml", "--format", "json", "--output", "-", "-v"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["nodes"]["node1"]["verdict"] == "admit"
     assert "node1: admitted" in captured.err

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
@@ -15,6 +15,9 @@ from typing import Any, Protocol, TextIO, cast
 from ..boundary.holder import Holder
 from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, Writer, begin_folder, replace_files
 from ..boundary.stored import write_nodes
+
+DEFAULT = ("text",)
+"""The formats that are written beside ``report.json`` if nobody chooses others."""
 
 
 class Format(Protocol):
@@ -46,12 +49,18 @@ def begin(directory: Path, holder: Holder, room_bytes: int = ROOM_BYTES) -> None
 
 
 def write(
-    directory: Path, report: Mapping[str, Any], evidence: Mapping[str, Any], holder: Holder | None = None
+    directory: Path,
+    report: Mapping[str, Any],
+    evidence: Mapping[str, Any],
+    names: Collection[str] = DEFAULT,
+    holder: Holder | None = None,
 ) -> list[Path]:
-    """Write the evidence and the report in every format, as one, and return the paths; ``holder``: the run, or this process.
+    """Write the evidence and the report, as one, and return the paths; ``holder``: the run, or this process.
 
-    Raises OSError if the directory can't be written, or another run has it.
+    ``names``: the formats beside ``report.json``, which is always written. Raises OSError if the directory can't be written, or
+    another run has it.
     """
     files: dict[str, Writer] = {EVIDENCE_FILE: partial(write_nodes, evidence)}
-    files |= {each.FILE: partial(each.write, report) for each in discover().values()}
+    chosen = (each for name, each in discover().items() if name in names or each.FILE == REPORT_FILE)
+    files |= {each.FILE: partial(each.write, report) for each in chosen}
     return replace_files(directory, files, holder)

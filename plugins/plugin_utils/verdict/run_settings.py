@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..boundary.settings import SettingsError, count_of
+from ..boundary.settings import SettingsError, count_of, texts_of, unknown_names
 from ..boundary.values import shown
 from ..boundary.variables import read_settings, setting_of
 from ..clock.measuring import References
@@ -34,6 +34,7 @@ class RunSettings:
     """What one run has once: where its reports go, how old an admission may be, and all references of all hosts."""
 
     report_dir: Path
+    report_formats: Sequence[str]
     run_id: str
     admission_max_age_s: float
     ntp_servers: Sequence[str]
@@ -54,10 +55,10 @@ def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str,
     return {option: settings[setting_of(option)] for option in options if setting_of(option) in settings}
 
 
-def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> RunSettings:
+def read_run_settings(groups: Sequence[Variables], options: Iterable[str], formats: Collection[str]) -> RunSettings:
     """The settings of all hosts; raises SettingsError with all that is wrong with any, each problem once.
 
-    ``options`` are those of node_check.
+    ``options`` are those of node_check, ``formats`` the names of all formats.
     """
     hosts_of: dict[str, list[str]] = {}
     settings_of: list[tuple[Sequence[str], dict[str, Any]]] = []
@@ -81,12 +82,14 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str]) -> Ru
     count = sum(len(group.hosts) for group in groups)
     shared = [_problem_text(problem, hosts, count) for problem, hosts in hosts_of.items()]
     report_dir = _one("gate_report_dir", settings_of, lambda value: str(_folder(value or "skewgate-report")), shared)
+    report_formats = _report_formats(settings_of, formats, shared)
     run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
     mint_nodes = _mint_nodes(settings_of, shared)
     if shared:
         raise SettingsError(shared)
     return RunSettings(
         report_dir=Path(report_dir),
+        report_formats=report_formats,
         run_id=run_id,
         admission_max_age_s=min(max_ages_s),
         ntp_servers=list(dict.fromkeys(server for check in checks for server in check.ntp_servers)),
@@ -108,6 +111,15 @@ def _mint_nodes(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], 
         problems.append(
             f"gate_mint_nodes: expected {AUTO}, {ALL}, or a number of nodes, at least 1, found {shown(found)}"
         )
+    return found
+
+
+def _report_formats(
+    settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], known: Collection[str], problems: list[str]
+) -> list[str]:
+    name = "gate_report_formats"
+    found = texts_of(_one(name, settings_of, lambda value: ", ".join(value or []), problems))
+    problems += unknown_names(f"{name}: no format is called", found, known)
     return found
 
 

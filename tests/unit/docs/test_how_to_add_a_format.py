@@ -20,7 +20,7 @@ def test_the_file_alone_makes_it_a_format_that_is_written(tmp_path: Path) -> Non
     records = {"node1": record()}
     report = judge_records(records, AT)
     with planted(formats, "nodes_csv", blocks("add-a-format")["format"], tmp_path, formats.discover):
-        written = formats.write(tmp_path / "report", report, evidence_of(records, AT))
+        written = formats.write(tmp_path / "report", report, evidence_of(records, AT), ["csv"])
         saved = json.loads((tmp_path / "report/report.json").read_text())
         assert text_of(formats.discover()["csv"], saved) == (tmp_path / "report/nodes.csv").read_text()
     assert tmp_path / "report/nodes.csv" in written

@@ -68,13 +68,38 @@ def test_a_report_that_is_wanted_on_standard_output_is_alone_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(tmp_path / "run", a=fresh())
-    for flags in (["--format", "json"], ["--format", "json", "--output", "-"]):
-        assert cli.main(["report", str(tmp_path / "run"), *flags, "--report-dir", str(tmp_path / "again")]) == 0
-        captured = capsys.readouterr()
-        assert json.loads(captured.out) == json.loads((tmp_path / "again/report.json").read_text())
-        assert "Evidence was taken:" in captured.err
+    again = ["report", str(tmp_path / "run"), "--report-dir", str(tmp_path / "again")]
+    assert cli.main([*again, "--format", "json", "--output", "-"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == json.loads((tmp_path / "again/report.json").read_text())
+    assert "Evidence was taken:" in captured.err
+    assert cli.main([*again, "--output", "-"]) == 0
+    capsys.readouterr()
     assert cli.main(["report", str(tmp_path / "run"), "--output", "-"]) == 0
     assert capsys.readouterr().out == (tmp_path / "again/report.txt").read_text()
+
+
+def test_the_formats_that_are_named_are_written_beside_the_one_for_programs(tmp_path: Path) -> None:
+    written(tmp_path / "run", a=fresh())
+    again = ["report", str(tmp_path / "run"), "--report-dir", str(tmp_path / "again")]
+    for formats, files in (["json"], {"report.json"}), (["json", "--format", "text"], {"report.json", "report.txt"}):
+        assert cli.main([*again, "--format", *formats]) == 0
+        assert {path.name for path in (tmp_path / "again").iterdir()} - {"evidence.json"} == files
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--format", "json"], "--format: expected --report-dir DIR or --output FILE too"),
+        (["--format", "json,text", "--output", "-"], "--output -: expected one --format, found json, text"),
+    ],
+)
+def test_a_format_without_a_place_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], problem: str
+) -> None:
+    written(tmp_path / "run", a=fresh())
+    assert cli.main(["report", str(tmp_path / "run"), *flags]) == 2
+    assert problem in capsys.readouterr().err
 
 
 def test_a_report_in_a_file_has_the_format_of_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

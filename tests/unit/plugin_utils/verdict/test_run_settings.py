@@ -24,7 +24,7 @@ def of(*hosts: str, problems: tuple[str, ...] = (), **changes: Any) -> Variables
 
 
 def read(*groups: Variables) -> RunSettings:
-    return read_run_settings(groups, OPTIONS)
+    return read_run_settings(groups, OPTIONS, ["json", "text"])
 
 
 def problems(*groups: Variables) -> list[str]:
@@ -38,6 +38,16 @@ def test_the_references_of_all_hosts_are_those_of_the_run_each_once() -> None:
     assert run.ntp_servers == ["ntp1", "ntp2", "ntp3"]
     assert (run.timeout_s, run.report_dir, run.run_id) == (7, Path("/r"), "")
     assert (run.references.ntp_servers, run.references.timeout_s) == (run.ntp_servers, 7)
+
+
+def test_the_formats_of_the_report_are_one_choice_of_known_names() -> None:
+    assert read(of("a"), of("b")).report_formats == ["text"]
+    assert read(of("a", gate_report_formats="json, text")).report_formats == ["json", "text"]
+    assert problems(of("a", gate_report_formats=["pdf"])) == [
+        "gate_report_formats: no format is called 'pdf'; known: json, text"
+    ]
+    (differ,) = problems(of("a", gate_report_formats=["json"]), of("b"))
+    assert differ.startswith("gate_report_formats: expected one for all hosts of a run")
 
 
 def test_an_admission_of_the_run_lasts_as_long_as_the_strictest_host_says() -> None:
