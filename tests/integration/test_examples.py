@@ -27,7 +27,7 @@ EXAMPLES = {
     "add-a-check": ("plugin_utils.checks", "clock_source", "check"),
     "add-a-section": ("module_utils.probes", "connman", "probe"),
     "add-a-daemon": ("plugin_utils.daemons", "connman", "daemon"),
-    "add-a-format": ("plugin_utils.formats", "nodes_csv", "format"),
+    "add-a-format": ("plugin_utils.formats", "names", "format"),
 }
 
 

@@ -19,9 +19,9 @@ AT = "2026-11-22T08:35:43Z"
 def test_the_file_alone_makes_it_a_format_that_is_written(tmp_path: Path) -> None:
     records = {"node1": record()}
     report = judge_records(records, AT)
-    with planted(formats, "nodes_csv", blocks("add-a-format")["format"], tmp_path, formats.discover):
-        written = formats.write(tmp_path / "report", report, evidence_of(records, AT), ["csv"])
+    with planted(formats, "names", blocks("add-a-format")["format"], tmp_path, formats.discover):
+        written = formats.write(tmp_path / "report", report, evidence_of(records, AT), ["names"])
         saved = json.loads((tmp_path / "report/report.json").read_text())
-        assert text_of(formats.discover()["csv"], saved) == (tmp_path / "report/nodes.csv").read_text()
-    assert tmp_path / "report/nodes.csv" in written
-    assert "csv" not in formats.discover()
+        assert text_of(formats.discover()["names"], saved) == (tmp_path / "report/admitted.list").read_text()
+    assert tmp_path / "report/admitted.list" in written
+    assert "names" not in formats.discover()

@@ -11,7 +11,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("
 FOLDERS = "docs|inventories|meta|molecule|playbooks|plugins|roles|src|tests"
 IN_PLUGIN_UTILS = "boundary|checks|chrony|clock|daemons|formats|github|model|remediation|verdict"
 #: Files that a page in docs/how-to has the reader make; NAME stands for any.
-EXAMPLES = ("clock_source", "connman", "nodes_csv", "NAME")
+EXAMPLES = ("clock_source", "connman", "formats/names.py", "formats/test_names.py", "NAME")
 #: Of kubespray and of openshift/machine-config-operator.
 OTHERS = {"roles/kubernetes/preinstall/", "docs/MachineConfigDaemon.md"}
 
