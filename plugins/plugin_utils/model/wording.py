@@ -10,12 +10,22 @@ from fractions import Fraction
 from ..boundary.text import listed, printable
 from ..clock.interval import Interval
 
-__all__ = ["clean", "difference_text", "listed", "range_text", "skew_text", "wrapped"]
+__all__ = ["clean", "difference_text", "listed", "one_line", "range_text", "skew_text", "wrapped"]
 
 
 def clean(text: object) -> str:
     """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
     return printable(str(text))
+
+
+def one_line(text: object, most: int | None = None) -> str:
+    r"""The same on one line, without needless spaces, and with at most so many characters.
+
+    >>> one_line("a\x1b[31m\n  b"), one_line("0123456789", 8)
+    ('a\\x1b[31m b', '01234...')
+    """
+    line = " ".join(clean(text).split())
+    return line if most is None or len(line) <= most else f"{line[: most - 3]}..."
 
 
 def wrapped(text: str, width: int, label: str = "") -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import write
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
@@ -113,9 +113,12 @@ def test_a_report_in_a_file_has_the_format_of_its_name(tmp_path: Path, capsys: p
     assert list(tmp_path.glob(".*")) == []
 
 
+ENDINGS = ", ".join(f"{Path(each.FILE).suffix} ({name})" for name, each in discover().items())
+
+
 @pytest.mark.parametrize(
     ("output", "text"),
-    [("report.doc", "its name does not say the format (.json (json), .txt (text))"), ("no/such/folder.json", "can't")],
+    [("report.doc", f"its name does not say the format ({ENDINGS})"), ("no/such/folder.json", "can't")],
 )
 def test_an_output_that_can_not_be_written_is_a_usage_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, text: str

@@ -31,11 +31,20 @@ def test_each_format_has_a_name_and_a_file_of_its_own() -> None:
     assert len({each.FILE for each in formats.values()} | {"evidence.json"}) == len(formats) + 1
 
 
+def test_the_ending_of_a_file_says_which_format_it_is() -> None:
+    """``--output FILE`` goes by it."""
+    endings = [Path(each.FILE).suffix for each in discover().values()]
+    assert "" not in endings
+    assert len(set(endings)) == len(endings)
+
+
 def test_what_was_written_is_returned_and_nothing_else_is_there(tmp_path: Path, report: dict[str, Any]) -> None:
     (tmp_path / "report.json").write_text("old")
-    written = write(tmp_path, report, EVIDENCE)
+    written = write(tmp_path, report, EVIDENCE, discover())
     assert set(written) == set(tmp_path.iterdir())
     assert {path.name for path in written} == {"evidence.json", *(each.FILE for each in discover().values())}
+    chosen = write(tmp_path / "default", report, EVIDENCE)
+    assert {path.name for path in chosen} == {"evidence.json", "report.json", "report.txt"}
 
 
 def test_the_report_is_written_as_it_is(tmp_path: Path, report: dict[str, Any]) -> None:
@@ -50,9 +59,9 @@ def test_the_written_evidence_is_judged_the_same_again(tmp_path: Path, report: d
 
 
 def test_a_saved_report_is_all_that_a_format_needs(tmp_path: Path, report: dict[str, Any]) -> None:
-    written = write(tmp_path, report, EVIDENCE)
+    written = write(tmp_path, report, EVIDENCE, discover())
     saved = json.loads((tmp_path / "report.json").read_text())
-    texts = {path.name: path.read_text() for path in written}
+    texts = {path.name: path.read_bytes().decode() for path in written}
     for each in discover().values():
         assert text_of(each, saved) == texts[each.FILE]
 
