@@ -1,7 +1,7 @@
-"""Makes docs/reference/checks/, and answers.md and clients.md beside it. `make docs` runs it.
+"""Makes docs/reference/checks/, and answers.md, clients.md and formats.md beside it. `make docs` runs it.
 
 A check's page is made from its docstring and what its module declares; the page of answers from the table that classifies them;
-that of clients from their profiles.
+that of clients from their profiles; that of formats from their docstrings.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, Format
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover as discover_formats
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import API, DOCUMENTED, GIT, ROWS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import (
     ClientProfile,
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference" / "checks"
 ANSWERS = FOLDER.parent / "answers.md"
 CLIENTS = FOLDER.parent / "clients.md"
+FORMATS = FOLDER.parent / "formats.md"
 LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
 
@@ -211,6 +214,51 @@ def _client(profile: ClientProfile) -> tuple[str, ...]:
     )
 
 
+_FORMATS_TEXT = """\
+# Formats of the report
+
+A run writes `report.json` and `evidence.json` into the report folder, and the report in each format
+that `--format` or `gate_report_formats` names; without them that is {default}. `skewgate report`
+writes a saved report in any of them, and `--output FILE` writes one to a file or to standard output:
+
+```
+skewgate check -i inventory --format junit,markdown
+skewgate report skewgate-report --format csv --output -
+skewgate report skewgate-report --output /tmp/report.csv
+```
+
+A format has what `report.json` has, and neither keys nor tokens. What a node sent is shown so that
+the readers of the format take it for text.
+[Add a format](../how-to/add-a-format.md) says how to write another one.
+"""
+
+
+def formats_page() -> str:
+    """docs/reference/formats.md: each format's docstring."""
+    formats = discover_formats()
+    default = " and ".join(f"`{name}`" for name in DEFAULT)
+    rows = [(f"[{name}](#{name})", f"`{each.FILE}`", _purpose(each)) for name, each in formats.items()]
+    parts = [
+        "<!-- Made by `make docs` from plugins/plugin_utils/formats/ -->",
+        _FORMATS_TEXT.format(default=default).rstrip(),
+        _table(("format", "file", "what it is"), rows),
+        *(f"## {name}\n\n{_markup(each)}" for name, each in formats.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _purpose(each: Format) -> str:
+    """The first sentence of its docstring without the file's name."""
+    first = _markup(each).partition("\n\n")[0].replace("\n", " ")
+    if not first.startswith(f"`{each.FILE}`: "):
+        raise ValueError(f"format {each.NAME}: expected a docstring that begins with the file's name, found {first!r}")
+    return first.removeprefix(f"`{each.FILE}`: ").partition(". ")[0].removesuffix(".")
+
+
+def _markup(each: Format) -> str:
+    return cleandoc(each.__doc__ or "").replace("``", "`")
+
+
 def main() -> None:
     """Write the pages, and remove those of checks that are gone."""
     FOLDER.mkdir(exist_ok=True)
@@ -222,7 +270,9 @@ def main() -> None:
         (FOLDER / name).write_text(text, encoding="utf-8")
     ANSWERS.write_text(answers_page(), encoding="utf-8")
     CLIENTS.write_text(clients_page(), encoding="utf-8")
-    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {ANSWERS.relative_to(ROOT)}, {CLIENTS.relative_to(ROOT)}")
+    FORMATS.write_text(formats_page(), encoding="utf-8")
+    beside = ", ".join(str(path.relative_to(ROOT)) for path in (ANSWERS, CLIENTS, FORMATS))
+    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {beside}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""docs/reference/formats.md is what the formats' own docstrings say."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover
+
+from docs.make_pages import FORMATS, formats_page
+
+
+def test_the_page_is_there_and_says_what_the_formats_say() -> None:
+    assert FORMATS.read_text(encoding="utf-8") == formats_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", discover())
+def test_every_format_has_a_row_and_a_section(name: str) -> None:
+    assert f"| [{name}](#{name}) | `{discover()[name].FILE}` | " in formats_page()
+    assert f"\n## {name}\n" in formats_page()
+
+
+def test_a_docstring_that_does_not_begin_with_its_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discover()["text"], "__doc__", "Lines for people.")
+    with pytest.raises(ValueError, match=r"format text: .* 'Lines for people\.'"):
+        formats_page()
