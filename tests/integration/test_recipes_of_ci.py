@@ -13,6 +13,7 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from junitparser import JUnitXml
 
 from tests.integration.conftest import CAPTURED
 from tests.integration.recipes import RECIPES, WHEEL, Place
@@ -88,7 +89,8 @@ def test_the_workflow_of_github_joins_if_all_nodes_are_admitted(place: Place, ho
     assert actions.run() == ({"gate": True, "join": True} if joins else {"gate": False}), actions.printed
     assert (place.folder / "joined").exists() is joins
     summary = (place.folder / "runner-gate/GITHUB_STEP_SUMMARY").read_text()
-    assert f"{len(hosts) if joins else 1} of {len(hosts)} node" in summary
+    assert summary == (place.folder / "skewgate-report/summary.md").read_text()
+    assert [host for host in hosts if f"`{host}`" not in summary] == []
     assert set(place.lines("pip")) == {f"install {WHEEL}"}
     assert not (place.folder / "runner-gate/keys").exists()
     assert "app key" not in actions.printed
@@ -119,6 +121,10 @@ def test_the_pipeline_of_gitlab_joins_if_all_nodes_are_admitted(place: Place, ho
     assert ended["gate"][0] == status, ended["gate"][1]
     assert ("join" in ended) is (place.folder / "joined").exists() is (status == 0), ended
     assert (place.folder / "skewgate-report/report.json").exists()
+    file = yaml.safe_load((RECIPES / "gitlab/skewgate.gitlab-ci.yml").read_text(encoding="utf-8"))
+    suites = JUnitXml.fromfile(str(place.folder / file["gate"]["artifacts"]["reports"]["junit"]))
+    failing = [suite.name for suite in suites if suite.failures + suite.errors]
+    assert failing == [host for host in hosts if host == "gone"]
     assert not (place.folder / "ssh-key").exists()
 
 
