@@ -14,6 +14,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import chrony, record, unreached
+from tests.every_finding import every_finding
 from tests.hostile import AT, PIECES, hostile_report
 from tests.lab.host import command, locked
 from tests.paths import BUILD
@@ -46,6 +47,10 @@ def fetch(folder: Path) -> None:
 
 def errors(validator: Any, content: dict[str, Any]) -> list[str]:
     return [error.message for error in validator.iter_errors(json.loads(text_of(sarif, content)))]
+
+
+def test_every_finding_of_every_check_fits(validator: Any) -> None:
+    assert errors(validator, every_finding()) == []
 
 
 CONFIGS = ("minsources 5\n", "server\n", "server 10.77.0.1 iburst\nnonsense\n", "server a\nserver a\nallow\n", "")

@@ -11,6 +11,8 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
+from tests.every_finding import every_finding
+from tests.hostile import PIECES, hostile_report
 from tests.paths import ROOT
 from tests.reports import admitted, refused, report, unreachable
 
@@ -44,6 +46,18 @@ def test_what_the_judge_makes_fits_the_schema() -> None:
     gone = {**record, "unreachable": "No route to host", "before": record}
     gone["remediation"] = {"attempted": True, "succeeded": False, "message": "lost"}
     assert errors(judge_records({"a": record, "b": gone}, "2026-01-31T12:00:05Z", "run")) == []
+
+
+def test_every_finding_of_every_check_fits_the_schema() -> None:
+    content = every_finding()
+    assert errors(content) == []
+    found = {key for node in content["nodes"].values() for finding in node["findings"] for key in finding["keys"]}
+    assert len(found) > 80
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_whatever_a_node_says_the_report_fits_the_schema(piece: str) -> None:
+    assert errors(hostile_report(piece)) == []
 
 
 def test_a_report_may_say_where_its_settings_come_from() -> None:

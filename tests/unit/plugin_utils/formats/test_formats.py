@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of, read_evidence
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.stored import Stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import record, unreached
+from tests.every_finding import every_finding
 from tests.reports import text_of
 
 AT = "2026-11-22T08:35:43Z"
@@ -70,3 +72,15 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path, report: dic
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match="file"):
         write(tmp_path / "file" / "report", report, EVIDENCE)
+
+
+@pytest.mark.parametrize("name", discover())
+def test_every_finding_of_every_check_can_be_written_node_by_node(name: str) -> None:
+    """A format sees each node as it is read from a file: one at a time, and never all."""
+    content = every_finding()
+    stored = Stored()
+    for node, entry in content["nodes"].items():
+        stored[node] = entry
+    text = text_of(discover()[name], {**content, "nodes": stored})
+    assert text == text_of(discover()[name], content)
+    assert text.endswith("\n")
