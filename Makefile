@@ -31,10 +31,11 @@ lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and 
 lab-down: $(READY) ## Take the lab down; its images stay for the next time
 	@python -m tests.lab down
 
-docs: $(READY) ## Make docs/reference/checks/, answers.md and command.md from the code, and what is made from the table of settings
+docs: $(READY) ## Make docs/reference/checks/, answers.md, formats.md, command.md and evidence.schema.json from the code, and what is made from the table of settings
 	@python docs/make_pages.py
 	@python docs/make_settings.py
 	@python docs/make_command.py
+	@python docs/make_schema.py
 
 changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 	antsibull-changelog release --update-existing --refresh-fragments

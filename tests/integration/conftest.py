@@ -27,6 +27,7 @@ from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
 from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.lab.network import group_lives
+from tests.schemas import EVIDENCE, REPORT, misfits
 
 BIN = Path(sys.executable).parent
 INVENTORY = REPOSITORY / "inventories/lab"
@@ -103,6 +104,8 @@ def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run
     if (report_dir / "report.json").exists():
         run.report = json.loads((report_dir / "report.json").read_text())
         run.evidence = json.loads((report_dir / "evidence.json").read_text())
+        assert misfits(REPORT, run.report) == []
+        assert misfits(EVIDENCE, run.evidence) == []
     return run
 
 

@@ -26,6 +26,7 @@ from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running
 from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.paths import ROOT
 from tests.reliability.hostile_python import JWT, PLACES, install
+from tests.schemas import EVIDENCE, REPORT, misfits
 
 HONEST = ("honest1", "honest2")
 NTP_ADDRESS = "127.77.0.1"
@@ -117,6 +118,8 @@ class Fleet:
         began_s = time.time()
         status, output = run(argv, folder, cache or folder / "cache")
         files = {path.name: path.read_text() for path in (folder / "report").glob("*.*")}
+        for name, schema in (("report.json", REPORT), ("evidence.json", EVIDENCE)):
+            assert name not in files or misfits(schema, strict(files[name])) == []
         return Result(folder, names, status, output, began_s, time.time() - began_s, files)
 
     def _inventory(self, folder: Path, hostile: tuple[str, ...], settings: dict[str, Any]) -> dict[str, Any]:

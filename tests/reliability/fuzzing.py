@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils import formats
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record, read_json
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
@@ -239,8 +239,9 @@ def faults_of(some: list[Mutant]) -> list[str]:
     if {name: report["nodes"][name] for name in GOOD} != good_entries():
         faults.append("another node's entry changed")
     json.dumps(report, allow_nan=False)
-    if odd := {c for c in shown_text(report_text, report) if not c.isprintable() and c != "\n"}:
-        faults.append(f"the report prints {odd!r}")
+    for name, each in formats.discover().items():
+        if odd := {c for c in shown_text(each, report) if not c.isprintable() and c not in "\r\n"}:
+            faults.append(f"the format {name} prints {odd!r}")
     for number, mutant in enumerate(some):
         found = faults_of_one(mutant, report["nodes"][f"bad{number}"], parse=number % 5 == 0)
         faults += [f"{mutant.base}, changed at {mutant.paths}: {fault}" for fault in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import jsonschema
@@ -13,19 +12,16 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report 
 
 from tests.every_finding import every_finding
 from tests.hostile import PIECES, hostile_report
-from tests.paths import ROOT
 from tests.reports import admitted, refused, report, unreachable
-
-SCHEMA = json.loads((ROOT / "docs/reference/report.schema.json").read_text(encoding="utf-8"))
+from tests.schemas import REPORT, misfits, schema_of
 
 
 def errors(content: Any) -> list[str]:
-    validator = jsonschema.Draft202012Validator(SCHEMA)
-    return [error.message for error in validator.iter_errors(content)]
+    return misfits(REPORT, content)
 
 
 def test_the_schema_is_one() -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(schema_of(REPORT))
 
 
 def test_reports_fit_the_schema() -> None:
