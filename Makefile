@@ -36,6 +36,7 @@ docs: $(READY) ## Make docs/reference/checks/, answers.md, formats.md, command.m
 	@python docs/make_settings.py
 	@python docs/make_command.py
 	@python docs/make_schema.py
+	@python docs/make_picture.py
 
 changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 	antsibull-changelog release --update-existing --refresh-fragments

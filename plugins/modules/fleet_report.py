@@ -28,7 +28,7 @@ options:
     type: path
   report_formats:
     description: The formats of the report beside report.json, which is always written. By default those of the run, as
-      O(skewgate.preflight.gate#role:gate_report_formats) chose them, or else V(text).
+      O(skewgate.preflight.gate#role:gate_report_formats) chose them, or else V(html) and V(text).
     type: list
     elements: str
   run_id:

@@ -16,7 +16,7 @@ from ..boundary.holder import Holder
 from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, Writer, begin_folder, replace_files
 from ..boundary.stored import write_nodes
 
-DEFAULT = ("text",)
+DEFAULT = ("html", "text")
 """The formats that are written beside ``report.json`` if nobody chooses others."""
 
 

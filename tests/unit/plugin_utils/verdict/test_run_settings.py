@@ -24,7 +24,7 @@ def of(*hosts: str, problems: tuple[str, ...] = (), **changes: Any) -> Variables
 
 
 def read(*groups: Variables) -> RunSettings:
-    return read_run_settings(groups, OPTIONS, ["json", "text"])
+    return read_run_settings(groups, OPTIONS, ["html", "json", "text"])
 
 
 def problems(*groups: Variables) -> list[str]:
@@ -41,10 +41,10 @@ def test_the_references_of_all_hosts_are_those_of_the_run_each_once() -> None:
 
 
 def test_the_formats_of_the_report_are_one_choice_of_known_names() -> None:
-    assert read(of("a"), of("b")).report_formats == ["text"]
+    assert read(of("a"), of("b")).report_formats == ["html", "text"]
     assert read(of("a", gate_report_formats="json, text")).report_formats == ["json", "text"]
     assert problems(of("a", gate_report_formats=["pdf"])) == [
-        "gate_report_formats: no format is called 'pdf'; known: json, text"
+        "gate_report_formats: no format is called 'pdf'; known: html, json, text"
     ]
     (differ,) = problems(of("a", gate_report_formats=["json"]), of("b"))
     assert differ.startswith("gate_report_formats: expected one for all hosts of a run")
