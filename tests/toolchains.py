@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.lab.host import command, locked, unpack_package
+from tests.lab.host import APT_LOCK, LabError, command, locked, unpack_package
 
 GO = "1.27.3"
 SUITE = "sid"
@@ -106,3 +106,29 @@ def _archive() -> str:
     """Where apt has Debian's main archive from, here."""
     said = command(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
     return next(uri for uri in said.split() if "security" not in uri)
+
+
+def chromium(build: Path) -> tuple[Path, str]:
+    """The program, and the folders of libraries that this machine lacks, as LD_LIBRARY_PATH has them; nothing is installed."""
+    if installed := shutil.which("chromium"):
+        return Path(installed), ""
+    folder = build / "chromium"
+    with locked(APT_LOCK):
+        if not folder.exists():
+            partial = folder.with_name(f"{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            archives = partial / "archives"
+            (archives / "partial").mkdir(parents=True)
+            apt = ["apt-get", "-q", "-y", "-o", f"Dir::Cache::archives={archives}", "-o", "APT::Sandbox::User=root"]
+            fetch = [*apt, "--no-install-recommends", "--download-only", "install", "chromium"]
+            try:
+                command(fetch, timeout_s=300)
+            except LabError:
+                command([*apt, "update"], timeout_s=300)
+                command(fetch, timeout_s=300)
+            for deb in archives.glob("*.deb"):
+                command(["dpkg-deb", "-x", str(deb), str(partial)])
+            shutil.rmtree(archives)
+            partial.rename(folder)
+    libraries = {path.parent for path in folder.glob("**/x86_64-linux-gnu/**/*.so*") if "dri" not in path.parts}
+    return folder / "usr/lib/chromium/chromium", ":".join(sorted(map(str, libraries)))

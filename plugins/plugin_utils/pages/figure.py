@@ -21,9 +21,8 @@ def figure(scene: Scene) -> Iterator[Markup]:
     yield element("svg", picture.grounds(), class_="grounds", width="0", height="0", aria_hidden="true")
     yield element(
         "p",
-        "Each mark is a node's skew: left of 0 the node is behind, right of it ahead. The line through a mark is what the "
-        "measurement leaves possible. The shaded windows are the skews that each client tolerates: a mark outside of a window "
-        "breaks that client.",
+        "A mark is a node's skew, and the line through it is what the measurement leaves possible. "
+        "The shaded windows are what each client tolerates: a node outside of a window breaks that client.",
         class_="hint",
     )
     yield opening("div", class_="chart")

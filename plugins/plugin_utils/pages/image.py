@@ -83,7 +83,7 @@ class _Image:
 
     def _rows(self) -> None:
         for row in self._shown():
-            words = [skew_words(row.skew_s), outcome_words(row)]
+            words = [skew_words(row.skew_s), outcome_words(row, _MOST_CHARACTERS)]
             self._line(row.label, self._picture.row(row), words, 40, look=row.look.style, symbol=row.look.symbol)
         hidden = len(self._scene.rows) - len(self._shown())
         rest = hidden + sum(1 for _ in self._scene.shared_rows())

@@ -97,7 +97,7 @@ def _whole(node: Node) -> list[Markup]:
     parts = [element("p", "Evidence taken ", element("time", node["judged_at"]), class_="hint")]
     if node.get("remediation"):
         parts.append(_remediation(node["remediation"], remediation_message(node)))
-    parts.append(element("h4", "Findings"))
+    parts.append(element("h3", "Findings"))
     parts += _findings(node["findings"])
     if before := node.get("before"):
         summary = element(
@@ -166,7 +166,7 @@ def _remediation(remediation: Mapping[str, Any], stopped: str | None) -> Markup:
     backup = remediation.get("backup")
     return element(
         "div",
-        element("h4", f"Remediation {done}"),
+        element("h3", f"Remediation {done}"),
         element("p", shortened(stopped)) if stopped else None,
         element("ol", items) if items else element("p", "Nothing was changed."),
         element("p", "Backup on the node: ", element("code", str(backup))) if backup else None,

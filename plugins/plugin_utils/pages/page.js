@@ -17,9 +17,11 @@
     }
     count.textContent = wanted ? `${shown} of ${parts.filter((each) => each.isNode).length} nodes` : "";
   };
-  box.hidden = false;
-  field.addEventListener("input", filter);
-  filter();
+  if (box) {
+    box.hidden = false;
+    field.addEventListener("input", filter);
+    filter();
+  }
 
   const openTarget = () => {
     const target = document.getElementById(location.hash.slice(1));

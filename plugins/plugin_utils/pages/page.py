@@ -54,6 +54,7 @@ def page(report: Report) -> Iterator[str]:
     yield from _fleet(report["fleet"])
     yield from _settings(report)
     yield from gathered.untried()
+    yield element("footer", f"Written by skewgate {report['skewgate_version']}.", class_="hint")
     yield closing("main")
     yield element("script", Markup(_SCRIPT))
     yield closing("body")
@@ -141,6 +142,9 @@ class _Gathered:
 
 # The verdict
 
+FILTER_FROM = 5
+"""So few nodes need no filter by name."""
+
 
 def _look(report: Report) -> Any:
     summary = report["summary"]
@@ -179,7 +183,6 @@ def _verdict(report: Report) -> Iterator[Markup]:
         ("Judged", element("time", report["judged_at"])),
         ("Run", report["run_id"] or "without an ID"),
         ("Exit status", f"{int(exit_code)}: {exit_code.meaning}"),
-        ("skewgate", report["skewgate_version"]),
     )
     yield element(
         "dl", [element("div", element("dt", name), element("dd", text)) for name, text in pairs], class_="run"
@@ -187,6 +190,8 @@ def _verdict(report: Report) -> Iterator[Markup]:
     yield closing("header")
     links = [element("a", name, href=f"#{anchor}") for anchor, name in _SECTIONS.items()]
     yield element("nav", links, aria_label="Sections of the report")
+    if len(report["nodes"]) <= FILTER_FROM:
+        return
     label = element("label", "Show only nodes whose name has ", for_="filter")
     field = element("input", id="filter", type="search", autocomplete="off", spellcheck="false")
     count = element("output", for_="filter", id="filtered")

@@ -7,7 +7,7 @@ read aloud and wraps on a phone; ``svg`` makes one document with words, of the s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..clock.interval import Interval
@@ -76,8 +76,8 @@ class Picture:
         return self.ground(self._all)
 
     def ruler(self) -> Markup:
-        """The axis with its ticks in words; on a narrow screen every second one is left out."""
-        near = set(self.axis.ticks(0.2))
+        """The axis with its ticks in words; on a narrow screen only those that have room there."""
+        near = set(self.axis.ticks(0.16))
         return joined(
             [
                 element("text", tick_text(tick), x=percent(self.axis.at(tick)), y=14, class_=_tick_class(tick, near))
@@ -95,8 +95,11 @@ class Picture:
     def row(self, row: Row) -> Markup:
         """A node's skew, and how it came there."""
         if row.skew_s is None:
-            unknown = element("line", x1="0", x2="100%", y1="50%", y2="50%", class_="unknown")
-            return joined([self.ground(row.windows), unknown, _label("50%", "skew unknown")])
+            ways = [
+                element("line", x1=start, x2=end, y1="50%", y2="50%", class_="unknown")
+                for start, end in (("0", "36%"), ("64%", "100%"))
+            ]
+            return joined([self.ground(row.windows), ways, _label("50%", "skew unknown")])
         parts = [self.ground(row.windows)]
         if row.before and row.before[1]:
             parts += self._arrow(row.before[1], row.skew_s)
@@ -178,22 +181,34 @@ def _limit(seconds: float) -> str:
     return f"{seconds:g} s" if abs(seconds) < 600_000 else duration_text(abs(seconds))
 
 
-def outcome_words(row: Row) -> str:
+def outcome_words(row: Row, most: int | None = None) -> str:
     """What becomes of a node's clients, how it was before it was fixed, and what else refuses it, in one line.
+
+    Of more than ``most`` characters, the first statements that fit.
 
     >>> outcome_words(Row("a", REFUSED, Interval(44, 45), outcomes={"argocd": "fail", "pygithub": "pass"}))
     'breaks argocd; works for pygithub'
     """
-    words = [f"fixed: was {skew_words(row.before[1])}"] if row.before and row.look is ADMITTED else []
+    words = ""
+    for part in _outcomes(row):
+        longer = f"{words}; {part}" if words else part
+        if words and most is not None and len(longer) > most:
+            break
+        words = longer
+    return words
+
+
+def _outcomes(row: Row) -> Iterator[str]:
+    if row.before and row.look is ADMITTED:
+        yield f"fixed: was {skew_words(row.before[1])}"
     found = set(row.outcomes.values())
     if found == {"pass"} and len(row.outcomes) > 1:
-        words.append("works for every client")
+        yield "works for every client"
     else:
         for outcome, verb in (("fail", "breaks"), ("inconclusive", "at the edge of"), ("pass", "works for")):
             if names := [name for name, each in row.outcomes.items() if each == outcome]:
-                words.append(f"{verb} {listed(names, 4)}")
+                yield f"{verb} {listed(names, 4)}"
     if row.refused_by and not {"fail", "inconclusive"} & found:
-        words.append(f"refused by {listed(row.refused_by, 3)}")
+        yield f"refused by {listed(row.refused_by, 3)}"
     if row.before and row.look is not ADMITTED:
-        words.append(f"before the remediation: {skew_words(row.before[1])}")
-    return "; ".join(words)
+        yield f"before the remediation: {skew_words(row.before[1])}"

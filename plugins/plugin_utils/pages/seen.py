@@ -211,7 +211,7 @@ def _app(app: Mapping[str, Any]) -> Markup:
     rest = {key: value for key, value in app.items() if key not in shown and key != "name"}
     return element(
         "div",
-        element("h5", "GitHub App ", element("bdi", str(app.get("name")))),
+        element("h4", "GitHub App ", element("bdi", str(app.get("name")))),
         element("div", columns, class_="answers"),
         _value(rest, _Room()),
         class_="app",
@@ -225,7 +225,7 @@ def _answer(caption: str, answer: Mapping[str, Any]) -> Markup:
     times = [("Signed for", _utc(signed_s)), ("The node's clock then", _utc(answer.get("node_wall_s")))]
     return element(
         "div",
-        element("h6", caption),
+        element("h5", caption),
         element("p", look.badge(), " ", element("span", shortened(str(answer.get("answer"))), class_="said")),
         element(
             "dl", [element("div", element("dt", name), element("dd", at)) for name, at in times if at], class_="seen"
