@@ -187,7 +187,7 @@ class GroupText:
 
     def __init__(self, example: str, node: Mapping[str, Any]) -> None:
         """``node``: the entry of the ``example``."""
-        kept = ("check", "state", "cause", *TEXTS)
+        kept = ("check", "state", "keys", "cause", *TEXTS)
         self._example, self._of_example = example, [{key: f[key] for key in kept} for f in refusing_findings(node)]
         self._differing: set[tuple[int, str]] = set()
         self._messages: Counter[str] = Counter()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import (
+    MOST_NAMES,
+    RETRY,
+    Action,
+    Commands,
+    Step,
+    action_for,
+    next_steps,
+    of_playbook,
+)
+
+from tests.reports import admitted, finding, refused, report, unreachable
+
+HELPED = [{**finding("clock_skew", "fail"), "remediable": True}]
+STOPPED = {"attempted": False, "succeeded": False, "message": "it has joined", "changes": [], "backup": None}
+UNTRIED = {**finding("github_app_token", "inconclusive"), "keys": ["no_app_given"]}
+
+
+@pytest.mark.parametrize(
+    ("node", "action"),
+    [
+        (admitted(), Action.JOIN),
+        (refused(findings=HELPED), Action.GATE),
+        (refused(findings=HELPED, remediation=STOPPED), Action.FIX_AND_GATE),
+        (refused(findings=HELPED, remediation={**STOPPED, "attempted": True, "message": None}), Action.FIX_AND_GATE),
+        (refused(), Action.FIX_AND_CHECK),
+        (unreachable(), Action.FIX_AND_CHECK),
+        (refused(findings=[{**HELPED[0], "required": False}, *refused()["findings"]]), Action.FIX_AND_CHECK),
+        (refused(findings=[finding("clock_skew"), UNTRIED]), Action.TRY_TOKEN),
+    ],
+)
+def test_a_node_needs_what_its_findings_and_its_remediation_leave(node: dict[str, Any], action: Action) -> None:
+    assert action_for(node) is action
+
+
+def test_the_nodes_are_in_one_step_each_and_the_gate_comes_first() -> None:
+    content = report(c=unreachable(), b=refused(findings=HELPED), a=refused(findings=HELPED), d=admitted())
+    assert next_steps(content) == [Step(Action.GATE, ("a", "b")), Step(Action.FIX_AND_CHECK, ("c",))]
+
+
+def test_the_join_is_next_only_if_every_node_is_admitted() -> None:
+    assert next_steps(report(a=admitted(), b=admitted())) == [Step(Action.JOIN, ("a", "b"))]
+
+
+GATE = Commands(gate="skewgate gate -i hosts", directory="/r d", limit="'web*'")
+
+
+@pytest.mark.parametrize(
+    ("step", "command"),
+    [
+        (Step(Action.GATE, ("a", "b.example.net")), "skewgate gate -i hosts --limit a,b.example.net"),
+        (Step(Action.FIX_AND_CHECK, ("2001:db8::1",)), "skewgate check -i INVENTORY --limit 2001:db8::1"),
+        (Step(Action.JOIN, ("a",)), "skewgate verify '/r d'"),
+        (Step(Action.GATE, ("a", "!b")), "skewgate gate -i hosts --limit 'web*'"),
+        (Step(Action.TRY_TOKEN, ("$(reboot)",)), "skewgate check -i INVENTORY --limit 'web*'"),
+    ],
+)
+def test_a_command_can_be_pasted_and_names_no_pattern(step: Step, command: str) -> None:
+    assert GATE.of(step) == command
+
+
+def test_the_playbooks_commands_need_no_skewgate() -> None:
+    commands = of_playbook("/r")
+    assert commands.of(Step(Action.GATE, ("a",))) == ("ansible-playbook -i INVENTORY skewgate.preflight.gate --limit a")
+    assert commands.of(Step(Action.JOIN, ("a",))) == ""
+
+
+@pytest.mark.parametrize(("action", "prefix"), [(Action.GATE, "bad"), (Action.FIX_AND_CHECK, "gone")])
+def test_a_command_for_many_nodes_has_the_shell_read_their_names_from_the_report(
+    tmp_path: Path, action: Action, prefix: str
+) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    bad = {f"bad{n}": refused(findings=HELPED) for n in range(MOST_NAMES + 1)}
+    gone = {f"gone{n}": unreachable() for n in range(MOST_NAMES + 1)}
+    content = report(**bad, **gone, good=admitted())
+    (tmp_path / "the report").mkdir()
+    (tmp_path / "the report/report.json").write_text(json.dumps(content))
+    [step] = [step for step in next_steps(content) if step.action is action]
+    command = Commands(gate="echo gate", check="echo check", directory=str(tmp_path / "the report")).of(step)
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert shlex.split(done.stdout)[1:] == ["--limit", f"@{RETRY}"]
+    names = (tmp_path / RETRY).read_text().split()
+    assert sorted(names) == [*step.nodes]
+    assert all(name.startswith(prefix) for name in names)
