@@ -33,6 +33,7 @@ from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
+from ..plugin_utils.verdict.next_step import of_playbook
 from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
 from ..plugin_utils.verdict.timings import summed_up
 
@@ -91,7 +92,7 @@ class ActionModule(PlainAction):
             "report_dir": str(directory),
             **{key: report[key] for key in ("verdict", "exit_code", "summary")},
             "files": [str(path) for path in files],
-            "lines": report_text.lines(report, files),
+            "lines": report_text.lines(report, files, commands=of_playbook(str(directory))),
             "nodes": shown.nodes,
             **checks.timings(time.monotonic() - begun_mono_s),
         }

@@ -25,6 +25,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_co
 
 from .arguments import REPORT_DIR, SETTINGS, Given
 from .errors import SkewgateError
+from .next_commands import commands_of_run
 from .output import Output
 from .passwords import ask
 from .progress import Progress
@@ -80,7 +81,8 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
         if message.startswith("Could not match supplied host pattern"):
             output.show([f"warning: {clean(message)}"])
     output.show(f"configuration: {clean(error)}" for error in progress.configuration_errors)
-    exit_code = show_report(report, progress.files, output)
+    commands = commands_of_run(given, extra, report_dir, this_machine())
+    exit_code = show_report(report, progress.files, output, commands)
     if args.timings:
         output.show(["", *timing_lines(progress.phases_s, progress.timings)])
     return exit_code

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import (
-    skew_of,
+    outcome,
     verdict_text,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
@@ -98,7 +98,9 @@ class Progress:
             return "No node was judged."
         words = list(self.judged.values())
         counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
-        return f"{len(words)} of {max(len(words), len(self.hosts))} nodes were judged: {', '.join(counts)}."
+        total = max(len(words), len(self.hosts))
+        judged = "nodes were" if total != 1 else "node was"
+        return f"{len(words)} of {total} {judged} judged: {', '.join(counts)}."
 
     def _is_done(self, host: str) -> bool:
         return host in self.judged and host not in self._to_fix
@@ -167,9 +169,7 @@ class Progress:
         if result.get("awaits_report"):
             self._ended(host, "left to the report")
             return [clean(f"{host}: good, but for the token, which other nodes mint; the report decides")]
-        line = f"{host}: {verdict_text(result)}, {skew_of(result) if result['skew_s'] else 'skew unknown'}"
-        if result["verdict"] != "admit":
-            line += f": {result['reason']}"
+        line = f"{host}: {outcome(result, result['reason'])}"
         self._ended(host, verdict_text(result))
         if self.gate and phase == "check" and result["verdict"] != "admit" and result.get("chrony_can_help", True):
             self._to_fix.add(host)

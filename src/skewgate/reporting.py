@@ -36,12 +36,14 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admissi
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again import earlier_readings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_node, judge_records
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens import awaits_others
 
 from . import screen
 from .errors import SkewgateError
 from .inventory import nodes_of
+from .next_commands import commands_of_report
 from .output import Output
 
 NAMED_AT_MOST = 500
@@ -72,7 +74,7 @@ def report_again(args: argparse.Namespace) -> int:
         except OSError as error:
             raise unwritable(directory, error) from error
     output.begin()
-    status = show_report(report, files, output)
+    status = show_report(report, files, output, commands_of_report(args))
     output.show(map(clean, records.policies.lines()))
     output.show(_completeness(wanted, missing, others))
     output.show(age_lines(records.times, at, screen.width()))
@@ -233,10 +235,13 @@ def _in_ranges(names_by_age: Mapping[tuple[str, str], list[str]]) -> dict[tuple[
     return found
 
 
-def show_report(report: dict[str, Any], files: Sequence[Path], output: Output) -> int:
-    """Show the report as people read it and which files were written, and write it where it is wanted; the exit status."""
+def show_report(report: dict[str, Any], files: Sequence[Path], output: Output, commands: Commands) -> int:
+    """Show the report as people read it, and write it to the file that ``--output`` names.
+
+    Returns the exit status. ``commands`` are those that the next step may need.
+    """
     if not output.to_standard_output:
-        output.show(["", *report_text.lines(report, files, screen.width())])
+        output.show(["", *report_text.lines(report, files, screen.width(), commands)])
     elif files:
         output.show([report_text.files_line(files)])
     output.write(report)
@@ -298,7 +303,7 @@ def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_
     said = reported and reported.get("verdict")
     if node["verdict"] != "admit":
         differs = f" ({REPORT_FILE} admits it: it was changed, or made by another version)" if said == "admit" else ""
-        text = f"{report_text.verdict_text(node)}: {report_text.reason(node)}{differs}"
+        text = f"{report_text.outcome(node, report_text.reason(node))}{differs}"
         return exit_code_of([node["refused_because"]]), text
     if reported is None or said != "admit" or reported["judged_at"] != node["judged_at"]:
         found = "does not have it" if reported is None else f"says {said!r} of {reported['judged_at']}"

@@ -61,7 +61,7 @@ def test_nodes_with_one_cause_are_one_group_in_the_file_and_in_the_output(tmp_pa
     bad = {"gate_before": checked(record(time_services=time_services()))}
     report, _, printed = reported(tmp_path, good={"gate_before": checked(record())}, bad1=bad, bad2=bad, left={})
     assert [group["nodes"] for group in report["groups"]] == [["bad1", "bad2"], ["left"]]
-    assert "2 nodes refused: bad1, bad2" in printed
+    assert "refused: 2 nodes: bad1, bad2" in printed
     assert printed.count("  time_service: fail") == 1
     assert report["nodes"]["good"]["verdict"] == "admit"
 

@@ -1,13 +1,13 @@
 """``report.txt``: the report for people, as ``skewgate check`` and the playbooks show it.
 
-Plain lines without colours, the same on a terminal, in a log and in a pipe. The file has all of them; what is shown of many nodes
-is one page, with the causes that refuse the most. Control characters of whatever came from a node are
-written as escapes. Addresses and commands stay whole, to be copied: only they may make a line longer than the width.
+The verdict comes first, then a line for each node, the causes, and the next command. The lines are
+plain: the same on a terminal, in a log and in a pipe. The file has all of them. Of many nodes, one
+page is shown, with the causes that refuse the most nodes. Control characters from a node are written
+as escapes. Addresses and commands stay whole, to be copied: only they may be longer than the width.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,34 +15,34 @@ from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..clock.skew import is_off
-from ..model.wording import clean, difference_text, listed, range_text, skew_text, wrapped
+from ..model.wording import clean, cut, difference_text, listed, range_text, skew_text, wrapped
+from ..verdict.admission import MAX_AGE_S
+from ..verdict.exit_code import ExitCode
+from ..verdict.next_step import Action, Commands, NextSteps
 from ..verdict.report import GroupText, only_token_untried, refusing_findings, remediation_message, wider
+from ..verdict.root_cause import Cause, causes, short
 
 NAME = "text"
 FILE = "report.txt"
 WIDTH = 100
 FOLDED_FROM = 20
-"""So many admitted nodes have a line each; more of them share one."""
+"""So many nodes have a line each. Of more, those that are refused for one cause share a line; and
+the admitted ones, if they are more than this."""
 
 TOKEN_UNTRIED = "time admitted, token not tried"  # noqa: S105
 """What is proved of a node that was checked where the App's key is not."""
 
-_HEADER = ("Node", "Verdict", "Skew", "Reason")
-_WIDEST = (0.28, 0.1, 0.28)
-"""The most of the width for each column before the last one, which gets what is left."""
-_LEAST = 10
-
 MOST_GROUPS = 10
 """So many groups of refused nodes have a row on a page."""
 
-GROUPS_LINES = 40
+GROUPS_LINES = 36
 """So many lines of a page say what refuses them."""
 
 FLEET_LINES = 20
-"""So many lines of a page say what all nodes tell together."""
+"""So many lines of a page are about all nodes together."""
 
-REASON_LINES = 3
-"""So many lines of a page are in one reason of the table."""
+SCREEN_LINES = 24
+"""A text that is longer than this repeats its first line at the end."""
 
 Node = Mapping[str, Any]
 Report = Mapping[str, Any]
@@ -50,19 +50,21 @@ Report = Mapping[str, Any]
 
 def write(report: Report, file: TextIO) -> None:
     """All that people read of a report, at most 100 columns wide."""
-    file.writelines(f"{line}\n" for line in _lines(report, WIDTH, _Page()))
+    file.writelines(f"{line}\n" for line in _lines(report, WIDTH, _Page(), Commands()))
 
 
-def lines(report: Report, files: Sequence[Path] = (), width: int = WIDTH) -> list[str]:
-    """The nodes, what refuses them, what all tell together, the outcome; then which ``files`` of one folder were written.
+def lines(
+    report: Report, files: Sequence[Path] = (), width: int = WIDTH, commands: Commands | None = None
+) -> list[str]:
+    """The verdict, the nodes, the causes, the next step; then which ``files`` of one folder were written.
 
-    Of more than a few nodes it is what fits on one page.
+    Of more than a few nodes it is what fits on one page. ``commands``: how the user calls them.
     """
     where = str(files[0].parent / FILE) if files else "`skewgate report --output FILE.txt` writes them"
     page = _Page(where) if len(report["nodes"]) > FOLDED_FROM else _Page()
-    found = [*_lines(report, width, page)]
+    found = [*_lines(report, width, page, commands or Commands())]
     if files:
-        found.append(files_line(files))
+        found += ["", files_line(files)]
     return found
 
 
@@ -77,12 +79,8 @@ class _Page:
         groups: list[Mapping[str, Any]] = report["groups"]
         return groups[:MOST_GROUPS] if self.where else groups
 
-    def reason(self, folded: list[str]) -> list[str]:
-        """The lines of a reason in the table."""
-        return [*folded[: REASON_LINES - 1], "..."] if self.where and len(folded) > REASON_LINES else folded
-
     def fitting(self, parts: Iterable[list[str]], most: int) -> Iterator[list[str]]:
-        """The first parts, as long as they have no more lines than this together; of the very first at least its beginning."""
+        """The first parts that have no more lines than this together; of the very first at least its beginning."""
         for number, part in enumerate(parts):
             if self.where and len(part) > most:
                 if number == 0:
@@ -92,15 +90,24 @@ class _Page:
             yield part
 
 
-def _lines(report: Report, width: int, page: _Page) -> Iterator[str]:
+def _lines(report: Report, width: int, page: _Page, commands: Commands) -> Iterator[str]:
     nodes = _Nodes(report)
     groups = [_Group(report, group) for group in page.groups(report)]
-    yield from _table([*nodes.rows(), *(group.row() for group in groups)], width, page)
-    yield from _refusals(report, groups, width, page)
-    yield from _fleet(report, width, page)
-    yield from _settings(report, width)
+    verdict = _wrapped(width, "", nodes.verdict(report["exit_code"]))
+    body = [
+        *_table([*nodes.rows(), *(group.row() for group in groups if not nodes.each)], width),
+        *nodes.fixed(width),
+        *_refusals(report, groups, width, page),
+        *_fleet(report, width, page),
+        *_settings(report, width),
+        "",
+    ]
+    yield from verdict
     yield ""
-    yield from nodes.outcome(width)
+    yield from body
+    if len(body) > SCREEN_LINES:
+        yield from verdict
+    yield from _next(nodes.next, width, commands)
 
 
 def files_line(files: Sequence[Path]) -> str:
@@ -123,16 +130,20 @@ def skew_of(node: Node) -> str:
     return skew_text(Interval(**node["skew_s"])) if node["skew_s"] else "unknown"
 
 
+def outcome(node: Node, why: str) -> str:
+    """The node's verdict, its skew, and ``why`` if it is refused, on one line."""
+    said = f"{verdict_text(node)}, {skew_of(node) if node['skew_s'] else 'skew unknown'}"
+    return clean(said if node["verdict"] == "admit" else f"{said}: {why}")
+
+
 def reason(node: Node) -> str:
     """Why the node has its verdict, in a few words; empty for a node that was good from the start."""
     if node["verdict"] == "admit":
         return _fixed(node)
-    findings = _failures_first(refusing_findings(node))
+    findings = refusing_findings(node)
     if not findings:
         return "no required check gave an answer"
-    if only_token_untried(node):
-        return TOKEN_UNTRIED
-    return clean(findings[0]["summary"]) + _and_more(findings)
+    return TOKEN_UNTRIED if only_token_untried(node) else clean(short(findings))
 
 
 def refusal(node: Node) -> str:
@@ -148,63 +159,81 @@ def _fixed(node: Node) -> str:
     before = node.get("before")
     if not before or before["verdict"] == "admit":
         return ""
+    return f"fixed; the skew was {skew_of(before)}"
+
+
+def _changes(node: Node) -> str:
+    """What the remediation changed on a node."""
     # What comes after the comma of a change says why.
     changes = [c["what"].partition(",")[0] for c in (node.get("remediation") or {}).get("changes") or []]
-    done = f" ({clean('; '.join(changes))})" if changes else ""
-    return f"fixed{done}; the skew was {skew_of(before)}"
-
-
-def _failures_first(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(findings, key=lambda finding: finding["state"] != "fail")
-
-
-def _and_more(findings: Sequence[object]) -> str:
-    return f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return "; ".join(changes)
 
 
 # What is kept of the nodes, which are read one by one
 
-Row = tuple[list[str], int, str, str, str]
-"""The names, how many of them are shown, the verdict, the skew, the reason."""
+Row = tuple[list[str], str, str, str]
+"""The names, the verdict, the skew, the cause."""
 
 
 class _Nodes:
-    """The names of all nodes by verdict, and a row for the admitted ones."""
+    """The nodes by verdict; a row for each of a few nodes, and for the admitted ones of many."""
 
     def __init__(self, report: Report) -> None:
-        self._named: dict[str, list[str]] = {"admitted": [], "refused": [], TOKEN_UNTRIED: [], "not judged": []}
-        self._few: list[Row] = []
+        self.each = len(report["nodes"]) <= FOLDED_FROM
+        """Whether each node has a row."""
+        self.next = NextSteps()
+        self._counts = dict.fromkeys(("refused", "not judged", TOKEN_UNTRIED, "admitted"), 0)
+        self._admitted: list[str] = []
+        self._rows: list[Row] = []
+        self._changes: list[tuple[str, str]] = []
         self._fixed = 0
         self._skew_s: Interval | None = None
         for name, node in report["nodes"].items():
-            self._named[TOKEN_UNTRIED if only_token_untried(node) else verdict_text(node)].append(name)
-            if node["verdict"] == "admit":
-                self._admitted(name, node)
+            self.next.add(name, node)
+            self._counts[TOKEN_UNTRIED if only_token_untried(node) else verdict_text(node)] += 1
+            if self.each or node["verdict"] == "admit":
+                self._add(name, node)
 
-    def _admitted(self, name: str, node: Node) -> None:
+    def _add(self, name: str, node: Node) -> None:
         why = reason(node)
-        self._fixed += why != ""
-        self._skew_s = wider(self._skew_s, node)
-        if len(self._few) < FOLDED_FROM:
-            self._few.append(([name], 1, verdict_text(node), skew_of(node), why))
+        if len(self._rows) < FOLDED_FROM:
+            self._rows.append(([name], verdict_text(node), skew_of(node), why))
+            if why and node["verdict"] == "admit" and (changes := _changes(node)):
+                self._changes.append((name, changes))
+        if node["verdict"] == "admit":
+            self._admitted.append(name)
+            self._fixed += why != ""
+            self._skew_s = wider(self._skew_s, node)
 
     def rows(self) -> list[Row]:
-        """A row for each admitted node; many share one."""
-        admitted = sorted(self._named["admitted"])
-        if len(admitted) <= FOLDED_FROM:
-            return self._few
+        """A row for each node, or for each admitted one; many admitted ones share one."""
+        if len(self._admitted) <= FOLDED_FROM:
+            return self._rows
         fixed = f"{self._fixed} of them fixed" if self._fixed else ""
-        # Nothing else names them, so more of them are named here.
-        return [(admitted, 10, "admitted", _range(self._skew_s), fixed)]
+        return [(sorted(self._admitted), "admitted", _range(self._skew_s), fixed)]
 
-    def outcome(self, width: int) -> list[str]:
-        """The whole run in one sentence."""
-        total = sum(map(len, self._named.values()))
-        parts = [f"{len(self._named['admitted'])} of {total} node{'s' if total != 1 else ''} admitted"]
-        for verdict in ("refused", TOKEN_UNTRIED, "not judged"):
-            if names := sorted(self._named[verdict]):
-                parts.append(f"{verdict}: {listed(names)}")
-        return _wrapped(width, "", "; ".join(parts) + ".")
+    def fixed(self, width: int) -> Iterator[str]:
+        """What was changed on each node that has a row and was fixed."""
+        if self._changes and len(self._admitted) <= FOLDED_FROM:
+            yield ""
+            yield "Fixed:"
+            for name, changes in sorted(self._changes):
+                yield from _wrapped(width, f"  {clean(name)}: ", changes)
+
+    def verdict(self, exit_code: int) -> str:
+        """Whether the nodes may join, in one sentence."""
+        total, admitted = sum(self._counts.values()), self._counts["admitted"]
+        if exit_code == ExitCode.ADMITTED:
+            return f"ADMITTED: {'all ' if total > 1 else ''}{_counted(total)} may join."
+        word = "REFUSED" if exit_code == ExitCode.REFUSED else "NOT JUDGED"
+        kinds = {kind: count for kind, count in self._counts.items() if count}
+        if len(kinds) == 1:
+            others = TOKEN_UNTRIED if TOKEN_UNTRIED in kinds else ""
+        elif set(kinds) == {word.lower(), "admitted"}:
+            others = f"{admitted} admitted"
+        else:
+            others = "; ".join(f"{count} {kind}" for kind, count in kinds.items())
+        return f"{word}: {total - admitted} of {_counted(total)} must not join{others and f' ({others})'}."
 
 
 class _Group:
@@ -212,42 +241,39 @@ class _Group:
 
     def __init__(self, report: Report, group: Mapping[str, Any]) -> None:
         nodes, example = report["nodes"], report["nodes"][group["example"]]
-        self.names: list[str] = group["nodes"]
-        self.verdict = verdict_text(example)
-        self.skipped = _skipped_beside(example)
-        self.text = GroupText(group["example"], example)
-        reasons: set[str] = set()
-        for name in self.names:
-            node = nodes[name]
-            self.text.add(node)
-            if len(reasons) < 2:
-                reasons.add(reason(node))
-        self._why = reasons.pop() if len(reasons) == 1 else self._cause()
-
-    def _cause(self) -> str:
-        """Why its nodes are refused, in a few words: where each says something else, the cause that they share."""
-        findings = _failures_first(self.text.findings())
-        return clean(f"{findings[0]['check']}: {findings[0]['cause'] or findings[0]['state']}") + _and_more(findings)
+        self._names: list[str] = group["nodes"]
+        self._verdict = verdict_text(example)
+        self._skipped = _skipped_beside(example)
+        self._text = GroupText(group["example"], example)
+        for name in self._names:
+            self._text.add(nodes[name])
+        # Two nodes of a group share its keys, but a cause may have a node's own words.
+        self._why = reason(example)
 
     def row(self) -> Row:
         """Its row of the table."""
-        one = len(self.names) == 1 and self.text.skew_s
-        return self.names, 3, self.verdict, skew_text(one) if one else _range(self.text.skew_s), self._why
+        return self._names, self._verdict, self._skew(), self._why
 
-    def lines(self, width: int) -> list[str]:
-        """What refuses its nodes: what was seen, why it matters, what to do."""
-        found = [""]
-        if len(self.names) == 1:
-            found += [f"{clean(self.names[0])}: {self.verdict}"]
-        else:
-            found += _wrapped(width, f"{len(self.names)} nodes {self.verdict}: ", listed(self.names))
-            found += [f"  skew: {_range(self.text.skew_s)}"]
-        for line in self.text.remediation_lines():
+    def _skew(self) -> str:
+        skew_s = self._text.skew_s
+        return skew_text(skew_s) if len(self._names) == 1 and skew_s else _range(skew_s)
+
+    def lines(self, width: int, which: str) -> list[str]:
+        """What refuses its nodes: what was seen, why it matters, what to do. ``which``: `` 1 of 2``."""
+        count = len(self._names)
+        who = clean(self._names[0]) if count == 1 else f"{_counted(count)}: {listed(self._names)}"
+        found = [
+            "",
+            *_wrapped(width, f"Cause{which}: ", self._why),
+            *_wrapped(width, f"  {self._verdict}: ", who),
+            *(_wrapped(width, "  skew: ", self._skew()) if count > 1 else []),
+        ]
+        for line in self._text.remediation_lines():
             found += _wrapped(width, "  remediation: ", line)
-        for finding in _failures_first(self.text.findings()):
-            found += [f"  {clean(finding['check'])}: {finding['state']}", *_advice(width, finding)]
-        if self.skipped:
-            found += _wrapped(width, "  skipped for that reason: ", ", ".join(self.skipped))
+        for cause in causes(self._text.findings()):
+            found += _advice(width, cause)
+        if self._skipped:
+            found += _wrapped(width, "  skipped for that reason: ", ", ".join(self._skipped))
         return found
 
 
@@ -255,29 +281,37 @@ def _range(skew_s: Interval | None) -> str:
     return range_text(skew_s) if skew_s else "unknown"
 
 
+def _counted(count: int) -> str:
+    return f"{count} node{'s' if count != 1 else ''}"
+
+
 # The table
 
-
-def _table(rows: list[Row], width: int, page: _Page) -> Iterator[str]:
-    """A row for each node or group of nodes, in the order of the names: verdict, skew with its bound, reason."""
-    texts = [_HEADER]
-    for names, shown, verdict, skew, why in sorted(rows):
-        who = names[0] if len(names) == 1 else f"{len(names)} nodes: {listed(names, shown)}"
-        texts.append((who, verdict, skew, why))
-    columns = zip(*texts, strict=True)
-    most = [max(_LEAST, round(share * width)) for share in _WIDEST]
-    widths = [min(widest, max(map(len, column))) for widest, column in zip(most, columns, strict=False)]
-    widths.append(max(_LEAST, width - sum(widths) - 2 * len(widths)))
-    for row in texts:
-        cells = [_folded(text, most) for text, most in zip(row, widths, strict=True)]
-        cells[-1] = page.reason(cells[-1])
-        for number in range(max(map(len, cells))):
-            parts = [cell[number] if number < len(cell) else "" for cell in cells]
-            yield "  ".join(map(str.ljust, parts, widths)).rstrip()
+_LEAST = 16
+"""So many columns are left for the cause, if any node has one."""
 
 
-def _folded(text: str, width: int) -> list[str]:
-    return textwrap.wrap(clean(text), width, break_on_hyphens=False)
+def _table(rows: list[Row], width: int) -> Iterator[str]:
+    """A line for each node or group of nodes, in the order of the names; what does not fit is cut."""
+    texts = [
+        ("Verdict", "Skew", "Cause"),
+        *((verdict, skew, clean(why)) for _names, verdict, skew, why in sorted(rows)),
+    ]
+    verdict, skew, cause = (max(map(len, column)) for column in zip(*texts, strict=True))
+    room = width - verdict - skew - 4
+    whos = ["Node", *(_who(names, max(room - min(cause, _LEAST) - 2, _LEAST)) for names, *_ in sorted(rows))]
+    widths = [max(map(len, whos)), verdict, skew]
+    for who, texts_of in zip(whos, texts, strict=True):
+        cells = [text.ljust(wide) for text, wide in zip((who, *texts_of[:2]), widths, strict=True)]
+        yield "  ".join([*cells, cut(texts_of[2], room - widths[0] - 2)]).rstrip()
+
+
+def _who(names: list[str], width: int) -> str:
+    """A node's name; of several nodes how many there are, and as many names as fit, but not more than three."""
+    if len(names) == 1:
+        return cut(clean(names[0]), width)
+    texts = (clean(f"{_counted(len(names))}: {listed(names, most)}") for most in (3, 2, 1))
+    return next((text for text in texts if len(text) <= width), _counted(len(names)))
 
 
 # What refuses nodes
@@ -285,16 +319,17 @@ def _folded(text: str, width: int) -> list[str]:
 
 def _refusals(report: Report, groups: Sequence[_Group], width: int, page: _Page) -> Iterator[str]:
     """For each group of refused nodes, what refuses them; then how many more there are."""
+    total = len(report["groups"])
     shown = 0
-    for part in page.fitting((group.lines(width) for group in groups), GROUPS_LINES):
+    parts = (group.lines(width, f" {number} of {total}" if total > 1 else "") for number, group in enumerate(groups, 1))
+    for part in page.fitting(parts, GROUPS_LINES):
         yield from part
         shown += 1
     if others := report["groups"][shown:]:
-        count = sum(len(group["nodes"]) for group in others)
-        nodes = f"{count} more node{'s' if count > 1 else ''}"
-        causes = f"{len(others)} other cause{'s' if len(others) > 1 else ''}"
+        nodes = f"{sum(len(group['nodes']) for group in others)} more nodes"
+        more = f"{len(others)} other cause{'s' if len(others) > 1 else ''}"
         yield ""
-        yield from _wrapped(width, "", f"{nodes} refused, for {causes}: {page.where}")
+        yield from _wrapped(width, "", f"{nodes} refused, for {more}: {page.where}")
 
 
 def _skipped_beside(node: Node) -> list[str]:
@@ -303,13 +338,47 @@ def _skipped_beside(node: Node) -> list[str]:
     return [f["check"] for f in node["findings"] if f["required"] and f["state"] == "skipped" and f not in refusing]
 
 
-def _advice(width: int, finding: Mapping[str, Any]) -> Iterator[str]:
-    for label, key in (("seen", "summary"), ("why", "why"), ("next", "remedy")):
-        yield from _wrapped(width, f"    {label:6}", finding[key])
+def _advice(width: int, cause: Cause) -> Iterator[str]:
+    """A root cause, and in short what follows from it."""
+    yield f"  {clean(cause.root['check'])}: {cause.root['state']}"
+    yield from _wrapped(width, "    seen  ", cause.root["summary"])
+    for finding in cause.leads_to:
+        yield from _wrapped(width, "    so    ", f"{finding['check']}: {finding['summary']}")
+    yield from _why_and_next(width, cause.root)
+
+
+def _why_and_next(width: int, finding: Mapping[str, Any]) -> Iterator[str]:
+    yield from _wrapped(width, "    why   ", finding["why"])
+    yield from _wrapped(width, "    next  ", finding["remedy"])
 
 
 def _wrapped(width: int, label: str, text: str) -> list[str]:
     return wrapped(clean(text), width, label)
+
+
+# What to do next
+
+_WHAT = {
+    Action.GATE: "the gate fixes the clock of {}, and checks again:",
+    Action.FIX_AND_GATE: "fix what stopped the remediation of {}, then run the gate again:",
+    Action.FIX_AND_CHECK: "fix the cause on {}, then check again:",
+    Action.TRY_TOKEN: "the clock of {} is good. Check again where the GitHub App's key is:",
+    Action.JOIN: "join {}. Before each join, make sure that this report still admits:",
+}
+
+
+def _next(steps: NextSteps, width: int, commands: Commands) -> Iterator[str]:
+    """Each step, and its command on a line for itself."""
+    for step in steps.steps():
+        count, command = _counted(len(step.nodes)), commands.of(step)
+        what = _WHAT[step.action].format(count)
+        if not command:
+            what = f"join {count}, not later than {MAX_AGE_S / 60:g} minutes after the check."
+        yield from _wrapped(width, "Next: ", what)
+        if command:
+            yield f"  {command}"
+    if commands.note and steps.steps()[0].action is not Action.JOIN:
+        yield from _wrapped(width, "  ", commands.note)
 
 
 # All nodes together
@@ -324,7 +393,14 @@ def _fleet(report: Report, width: int, page: _Page) -> Iterator[str]:
     yield "All nodes together:"
     for line in measured:
         yield from _wrapped(width, "  ", line)
-    parts = ([f"  {clean(finding['id'])}", *_advice(width, finding)] for finding in findings)
+    parts = (
+        [
+            f"  {clean(finding['id'])}",
+            *_wrapped(width, "    seen  ", finding["summary"]),
+            *_why_and_next(width, finding),
+        ]
+        for finding in findings
+    )
     shown = 0
     for part in page.fitting(parts, FLEET_LINES):
         yield from part

@@ -10,7 +10,7 @@ from fractions import Fraction
 from ..boundary.text import listed, printable
 from ..clock.interval import Interval
 
-__all__ = ["clean", "difference_text", "listed", "one_line", "range_text", "skew_text", "wrapped"]
+__all__ = ["clean", "cut", "difference_text", "listed", "one_line", "range_text", "skew_text", "wrapped"]
 
 
 def clean(text: object) -> str:
@@ -44,6 +44,16 @@ def wrapped(text: str, width: int, label: str = "") -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace("\0", " ") for line in lines]
+
+
+def cut(text: str, width: int) -> str:
+    """The text on one line of at most ``width`` columns; what does not fit is cut at the end.
+
+    >>> cut("no source answers", 10), cut("short", 10)
+    ('no source…', 'short')
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…" if width > 0 else ""
 
 
 def skew_text(skew_s: Interval) -> str:

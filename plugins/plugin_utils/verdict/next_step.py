@@ -80,9 +80,10 @@ def action_for(node: Mapping[str, Any]) -> Action:
 class Commands:
     """How the user calls the commands; without arguments, with placeholders in capitals.
 
-    ``gate`` and ``check`` are ready for a shell, and lack ``--limit`` alone. ``limit`` is the
-    run's own pattern, quoted. ``directory`` has the report. ``verify`` is empty if there may be
-    no such command.
+    ``gate`` and ``check`` are ready for a shell; ``--limit`` comes after them, and ``after_gate``
+    and ``after_check`` after that. ``names_nodes``: whether they take a limit. ``limit`` is the
+    run's own pattern, quoted. ``directory`` has the report. ``verify`` is empty if there may be no
+    such command. ``note``: what a reader has to know of the commands.
     """
 
     gate: str = "skewgate gate -i INVENTORY"
@@ -90,18 +91,26 @@ class Commands:
     verify: str = "skewgate verify"
     directory: str = "REPORT_DIR"
     limit: str = ""
+    after_gate: str = ""
+    after_check: str = ""
+    names_nodes: bool = True
+    note: str = ""
 
     def of(self, step: Step) -> str:
         """The command of a step, on one line, to be pasted into a shell; empty if there is none."""
         if step.action is Action.JOIN:
             return f"{self.verify} {shlex.quote(self.directory)}" if self.verify else ""
-        command = self.gate if step.action in (Action.GATE, Action.FIX_AND_GATE) else self.check
+        gates = step.action in (Action.GATE, Action.FIX_AND_GATE)
+        command, after = (self.gate, self.after_gate) if gates else (self.check, self.after_check)
+        if not self.names_nodes:
+            return command + after
         if not all(map(_is_plain, step.nodes)):  # Ansible would read a pattern
-            return f"{command} --limit {self.limit}" if self.limit else command
+            return (f"{command} --limit {self.limit}" if self.limit else command) + after
         if len(step.nodes) <= MOST_NAMES:
-            return f"{command} --limit {shlex.quote(','.join(step.nodes))}"
+            return f"{command} --limit {shlex.quote(','.join(step.nodes))}{after}"
         report = shlex.quote(f"{self.directory}/report.json")
-        return f"jq -r {shlex.quote(_names(step.action))} {report} > {RETRY} && {command} --limit @{RETRY}"
+        names = f"jq -r {shlex.quote(_names(gates=gates))} {report} > {RETRY}"
+        return f"{names} && {command} --limit @{RETRY}{after}"
 
 
 def of_playbook(directory: str) -> Commands:
@@ -116,9 +125,9 @@ RETRY = "skewgate-retry.txt"
 _REMEDIABLE = "any(.value.findings[]; .required and .remediable)"
 
 
-def _names(action: Action) -> str:
+def _names(*, gates: bool) -> str:
     """A program for jq that lists the refused nodes which the gate can help, or the others."""
-    helped = _REMEDIABLE if action in (Action.GATE, Action.FIX_AND_GATE) else f"({_REMEDIABLE} | not)"
+    helped = _REMEDIABLE if gates else f"({_REMEDIABLE} | not)"
     return f'.nodes | to_entries[] | select(.value.verdict == "refuse" and {helped}) | .key'
 
 

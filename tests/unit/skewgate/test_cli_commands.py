@@ -61,7 +61,7 @@ def test_report_takes_the_folder_of_a_run_or_any_file_of_it(tmp_path: Path, caps
     written(tmp_path, a=fresh())
     for name in ("", "report.json", "evidence.json"):
         assert cli.main(["report", str(tmp_path / name)]) == 0
-        assert "1 of 1 node admitted." in capsys.readouterr().out
+        assert "ADMITTED: 1 node " in capsys.readouterr().out
 
 
 def test_a_report_that_is_wanted_on_standard_output_is_alone_there(
@@ -109,7 +109,7 @@ def test_a_report_in_a_file_has_the_format_of_its_name(tmp_path: Path, capsys: p
     assert json.loads(file.read_text())["verdict"] == "admit"
     assert f"Report (json) in {file}\n" in capsys.readouterr().out
     assert cli.main(["report", str(tmp_path / "run"), "--output", str(file), "--format", "text"]) == 0
-    assert "1 of 1 node admitted" in file.read_text()
+    assert "ADMITTED: 1 node " in file.read_text()
     assert list(tmp_path.glob(".*")) == []
 
 
@@ -281,12 +281,12 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        ([], 4, "b: not judged: there is no way to the address"),
+        ([], 4, "b: not judged, skew unknown: "),
         (["--node", "a"], 0, "a: admitted at 20"),
         (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: check it again"),
         (["--node", "a", "--max-age", "nan"], 3, "at most nan s"),
-        (["--node", "b"], 3, "b: not judged: there is no way to the address"),
-        (["--node", "c"], 4, "c: refused: 612.0"),
+        (["--node", "b"], 3, "b: not judged, skew unknown: "),
+        (["--node", "c"], 4, "c: refused, 612.000 s behind (± 0.002 s): "),
         (["--node", "x"], 3, "x: the report does not have this node (it has: a, b, c)"),
     ],
     ids=["every node", "a good one", "grown stale", "no age", "one not judged", "a refused one", "an unknown one"],

@@ -129,7 +129,8 @@ def test_the_comments_show_a_pass_and_a_refusal_as_they_are_printed() -> None:
     lines = re.findall(r"^#   (node\d: .*)$", written(EXAMPLE)["group_vars/all.yml"], re.MULTILINE)
     progress = Progress(gate=False)
     printed = []
-    for name, node in (("node1", admitted()), ("node2", refused())):
+    failed = [{**each, "cause": "beyond argocd, behind"} for each in refused()["findings"]]
+    for name, node in (("node1", admitted()), ("node2", refused(findings=failed))):
         printed += progress.lines(event("runner_on_ok", name, shown(node)))
     assert lines == printed
 

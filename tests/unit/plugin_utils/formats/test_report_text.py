@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_
     refusal,
     skew_of,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
 
 from tests.reports import admitted, finding, refused, report, text_of, unreachable
 
 
 def blocks(content: dict[str, Any], width: int = 100) -> list[list[str]]:
-    """The report's parts, between empty lines: the table, each group's refusal, all nodes together, the outcome."""
+    """The report's parts, between empty lines: verdict, table, each cause, all nodes together, next step."""
     parts: list[list[str]] = [[]]
     for line in lines(content, width=width):
         if line:
@@ -26,13 +28,14 @@ def blocks(content: dict[str, Any], width: int = 100) -> list[list[str]]:
     return parts
 
 
-def table(content: dict[str, Any]) -> list[str]:
-    return blocks(content)[0][1:]
+def table(content: dict[str, Any], width: int = 100) -> list[str]:
+    """The rows, without their header."""
+    return blocks(content, width)[1][1:]
 
 
 def told(content: dict[str, Any]) -> str:
-    """What follows the table."""
-    return "\n".join(line for part in blocks(content)[1:-1] for line in part) + "\n"
+    """What stands between the table and the next step."""
+    return "\n".join(line for part in blocks(content)[2:-1] for line in part) + "\n"
 
 
 def flat(text: str) -> str:
@@ -40,35 +43,64 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
+# --- the verdict
+
+UNTRIED = {**finding("github_app_token", "inconclusive"), "keys": ["no_app_given"]}
+TIME_ALONE = admitted(verdict="refuse", refused_because="not_judged", findings=[finding("clock_skew"), UNTRIED])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "word", "numbers"),
+    [
+        ({"a": admitted()}, "ADMITTED", ["1"]),
+        ({"a": admitted(), "b": admitted()}, "ADMITTED", ["2"]),
+        ({"a": admitted(), "b": refused(), "c": refused()}, "REFUSED", ["2", "3", "1"]),
+        ({"a": refused()}, "REFUSED", ["1", "1"]),
+        ({"a": admitted(), "b": unreachable()}, "NOT JUDGED", ["1", "2", "1"]),
+        ({"a": admitted(), "b": refused(), "c": unreachable(), "d": TIME_ALONE}, "REFUSED", ["3", "4", "1", "1", "1", "1"]),
+        ({"a": TIME_ALONE}, "NOT JUDGED", ["1", "1"]),
+    ],
+)  # fmt: skip
+def test_the_first_line_is_the_verdict_with_how_many_nodes(
+    nodes: dict[str, Any], word: str, numbers: list[str]
+) -> None:
+    first = " ".join(blocks(report(**nodes))[0])
+    assert first.startswith(f"{word}: ")
+    assert re.findall(r"\d+", first) == numbers
+    assert (report_text.TOKEN_UNTRIED in first) is (TIME_ALONE in nodes.values())
+
+
+def test_a_text_that_is_longer_than_a_screen_has_the_verdict_once_more_before_the_next_step() -> None:
+    short, long = lines(report(a=admitted())), lines(report(**{f"n{n:02}": refused() for n in range(20)}))
+    assert short.count(short[0]) == 1
+    again = [number for number, line in enumerate(long) if line == long[0]]
+    assert len(again) == 2
+    assert long[again[1] + 1].startswith("Next: ")
+
+
 # --- the table
 
 
-def test_each_node_has_a_row_with_verdict_skew_and_reason_one_below_the_other() -> None:
-    assert lines(report(node1=admitted(), node2=refused(), other=unreachable()))[:5] == [
-        "Node   Verdict     Skew                          Reason",
+def test_each_node_has_a_row_with_verdict_skew_and_cause_one_below_the_other() -> None:
+    assert blocks(report(node1=admitted(), node2=refused(), other=unreachable()))[1] == [
+        "Node   Verdict     Skew                          Cause",
         "node1  admitted    0.000 s (± 0.005 s)",
-        "node2  refused     612.004 s behind (± 0.012 s)  612.004 s behind, Argo CD stands 90 s (and 1 more)",
-        "other  not judged  unknown                       the node could not be reached: No route to host",
-        "",
+        "node2  refused     612.004 s behind (± 0.012 s)  cause clock_skew (and 1 more)",
+        "other  not judged  unknown                       cause reachable",
     ]
 
 
 def test_a_node_whose_clock_passed_and_whose_token_was_not_tried_says_just_that() -> None:
-    untried = {**finding("github_app_token", "inconclusive"), "keys": ["no_app_given"]}
     node = {"verdict": "refuse", "refused_because": "not_judged"}
-    time_alone = admitted(**node, findings=[finding("clock_skew"), untried])
-    assert reason(time_alone) == "time admitted, token not tried"
-    assert lines(report(a=time_alone, b=admitted(), c=unreachable()))[-1] == (
-        "1 of 3 nodes admitted; time admitted, token not tried: a; not judged: c."
-    )
+    assert reason(TIME_ALONE) == report_text.TOKEN_UNTRIED
     for findings in (
-        [untried],
-        [finding("clock_skew", "inconclusive"), untried],
-        [finding("clock_skew", required=False), untried],
+        [UNTRIED],
+        [finding("clock_skew", "inconclusive"), UNTRIED],
+        [finding("clock_skew", required=False), UNTRIED],
         [finding("clock_skew"), finding("github_app_token", "inconclusive")],
-        [finding("clock_skew"), finding("sync_state", "fail"), untried],
+        [finding("clock_skew"), finding("sync_state", "fail"), UNTRIED],
     ):
-        assert reason(admitted(**node, findings=findings)) != "time admitted, token not tried"
+        assert reason(admitted(**node, findings=findings)) != report_text.TOKEN_UNTRIED
 
 
 def test_a_node_says_its_skew_or_that_it_is_unknown() -> None:
@@ -76,36 +108,40 @@ def test_a_node_says_its_skew_or_that_it_is_unknown() -> None:
 
 
 def test_a_failure_is_the_reason_before_what_could_not_be_told() -> None:
-    assert reason(refused()) == "612.004 s behind, Argo CD stands 90 s (and 1 more)"
+    assert reason(refused()) == "cause clock_skew (and 1 more)"
 
 
 def test_what_was_skipped_beside_an_answer_is_not_counted() -> None:
-    assert reason(unreachable()) == "the node could not be reached: No route to host"
+    assert reason(unreachable()) == "cause reachable"
 
 
 def test_a_node_of_which_nothing_was_judged_says_so() -> None:
     assert reason(unreachable(findings=[finding("reachable")])) == "no required check gave an answer"
 
 
-def test_a_fixed_node_says_what_was_fixed() -> None:
-    before = {key: refused()[key] for key in ("verdict", "judged_at", "refused_because", "skew_s", "findings")}
-    assert reason(admitted(before=before)) == "fixed; the skew was 612.004 s behind (± 0.012 s)"
+BEFORE = {key: refused()[key] for key in ("verdict", "judged_at", "refused_because", "skew_s", "findings")}
+
+
+def test_a_fixed_node_shows_its_earlier_skew_and_below_the_table_what_was_changed() -> None:
     changes = [{"what": "start chrony.service, so that it steps the clock", "answers": ["time_service: none"]}]
-    fixed = admitted(before=before, remediation={"attempted": True, "succeeded": True, "changes": changes})
-    assert reason(fixed) == "fixed (start chrony.service); the skew was 612.004 s behind (± 0.012 s)"
+    done = {"attempted": True, "succeeded": True, "changes": [*changes, {"what": "x\x1b", "answers": []}]}
+    content = report(good=admitted(), mended=admitted(before=BEFORE, remediation=done))
+    assert table(content)[1].endswith("fixed; the skew was 612.004 s behind (± 0.012 s)")
+    assert blocks(content)[2] == ["Fixed:", r"  mended: start chrony.service; x\x1b"]
 
 
-@pytest.mark.parametrize("width", [100, 80, 60])
-def test_long_names_and_reasons_wrap_and_lose_nothing(width: int) -> None:
+@pytest.mark.parametrize("width", [100, 80, 60, 40])
+def test_a_node_has_one_line_whatever_its_name_and_cause_and_the_whole_of_both_is_below(width: int) -> None:
     words = [f"word{number}" for number in range(60)]
-    node = refused(findings=[finding("clock_skew", "fail", " ".join(words))])
+    failed = {**finding("clock_skew", "fail", " ".join(words)), "cause": "\n".join(words)}
     name = "a-node-with-a-long-name.of-a-long-zone.example.net"
-    rows, refusals, outcome = blocks(report(**{name: node}), width)
-    assert max(map(len, [*rows, *refusals, *outcome])) <= width
-    for part in (rows, refusals):
-        assert all(f" {word} " in f" {flat(' '.join(part))} " for word in words)
-    node_column = rows[0].index("Verdict")
-    assert "".join(row[:node_column].strip() for row in rows[1:]) == name
+    content = report(**{name: refused(findings=[failed]), "other": refused()})
+    rows = table(content, width)
+    assert len(rows) == 2
+    assert max(map(len, rows)) <= max(width, 59)
+    assert "612.004 s behind (± 0.012 s)" in rows[0]
+    below = flat(" ".join(line for part in blocks(content, width)[2:] for line in part))
+    assert all(f" {word} " in f"{below} " for word in [*words, name])
 
 
 def test_an_address_stays_whole_to_be_copied() -> None:
@@ -115,12 +151,13 @@ def test_an_address_stays_whole_to_be_copied() -> None:
 
 def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
     evil = "body: \x1b]0;owned\x07 \x9b2J\rx"
+    failed = {**finding("github_app_token", "fail", evil), "cause": evil}
     node = refused(
-        findings=[finding("github_app_token", "fail", evil)],
+        findings=[failed],
         remediation={"attempted": True, "succeeded": False, "message": evil, "changes": [], "backup": None},
     )
     content = {**report(**{"no\x1bde": node, "other": node}), "fleet": {**FLEET, "findings": [told_by_all(evil)]}}
-    for text in (text_of(report_text, content), refusal(node)):
+    for text in (text_of(report_text, content), refusal(node), reason(node)):
         assert r"\x1b]0;owned\x07 \x9b2J\rx" in text
         assert all(character.isprintable() for line in text.split("\n") for character in line)
 
@@ -130,7 +167,7 @@ def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
 
 def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> None:
     text = told(report(good=admitted(), bad=refused()))
-    assert text.startswith("bad: refused\n")
+    assert "  refused: bad\n" in text
     assert text.index("clock_skew: fail") < text.index("ntp_sources: inconclusive")
     for part in (
         "seen  612.004 s behind, Argo CD stands 90 s",
@@ -146,6 +183,18 @@ def test_checks_skipped_for_a_reason_that_is_told_are_named_in_one_line() -> Non
     text = told(report(node=unreachable()))
     assert "skipped for that reason: clock_skew, time_service" in text
     assert "why clock_skew" not in text
+
+
+def test_what_follows_from_a_root_cause_is_named_below_it_without_advice() -> None:
+    token = {**finding("github_app_token", "fail", "GitHub answers 401"), "keys": ["clock"]}
+    clock = {**finding("clock_skew", "fail", "612 s behind"), "keys": ["beyond"]}
+    daemon = finding("time_service", "fail", "nothing runs")
+    text = told(report(node=refused(findings=[clock, token, daemon])))
+    assert "  time_service: fail\n    seen  nothing runs\n" in text
+    assert "    so    clock_skew: 612 s behind\n    so    github_app_token: GitHub answers 401\n" in text
+    assert "what to do for time_service" in text
+    assert "what to do for clock_skew" not in text
+    assert [f"Cause{n}: " in text for n in ("", " 1 of 2")] == [True, False]
 
 
 def test_a_node_where_everything_was_skipped_still_says_why() -> None:
@@ -177,39 +226,46 @@ def fleet(nodes: int, **finding_changes: Any) -> dict[str, Any]:
 
 def test_nodes_that_are_refused_for_one_cause_share_one_row_with_their_number_and_range() -> None:
     content = report(good=admitted(), **fleet(300, cause="beyond argocd, behind"))
-    assert table(content) == [
-        "good                          admitted  0.000 s (± 0.005 s)",
-        "300 nodes: node000, node001,  refused   899.000 s behind to 599.500   clock_skew: beyond argocd,",
-        "node002 and 297 more                    s behind                      behind",
-    ]
+    good, bad = table(content)
+    assert good.split() == ["good", "admitted", "0.000", "s", "(±", "0.005", "s)"]
+    assert bad.startswith("300 nodes: node000")
+    for part in ("refused", "899.000 s behind to 599.500 s behind", "beyond argocd"):
+        assert f"  {part}" in bad
+    assert len(bad) <= 100
+
+
+def test_a_few_nodes_that_are_refused_for_one_cause_have_a_row_each() -> None:
+    rows = table(report(good=admitted(), **fleet(3)))
+    assert [row.split()[0] for row in rows] == ["good", "node000", "node001", "node002"]
 
 
 def test_what_one_cause_asks_for_is_said_once_for_all_its_nodes() -> None:
     text = told(report(good=admitted(), **fleet(300, cause="beyond argocd, behind"), other=unreachable()))
     assert text.count("what to do for clock_skew") == 1
-    assert "300 nodes refused: node000, node001" in text
+    assert "  refused: 300 nodes: node000, node001" in text
     assert "and 290 more" in text
     assert "  skew: 899.000 s behind to 599.500 s behind\n" in text
     assert "seen  on node000: 600 s behind\n" in text
     assert "why   why clock_skew\n" in text
-    assert "other: not judged" in text
+    assert "  not judged: other\n" in text
 
 
-def test_the_largest_group_is_told_first() -> None:
+def test_the_cause_that_refuses_the_most_nodes_is_the_first() -> None:
     text = told(report(a=unreachable(), **fleet(2)))
-    assert text.index("2 nodes refused: node000, node001") < text.index("a: not judged")
+    order = ["Cause 1 of 2: ", "  refused: 2 nodes: node000, node001", "Cause 2 of 2: ", "  not judged: a"]
+    assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
 def test_nodes_with_different_causes_are_told_apart() -> None:
     nodes = {**fleet(1, cause="beyond argocd, behind"), "other": fleet(1, about=["argocd", "ahead"])["node000"]}
     text = told(report(**nodes))
-    assert "node000: refused\n" in text
-    assert "other: refused\n" in text
+    assert "  refused: node000\n" in text
+    assert "  refused: other\n" in text
 
 
 def test_the_same_words_on_every_node_are_no_nodes_own() -> None:
     text = told(report(a=unreachable(), b=unreachable()))
-    assert "2 nodes not judged: a, b\n  skew: unknown\n" in text
+    assert "  not judged: 2 nodes: a, b\n  skew: unknown\n" in text
     assert "seen  the node could not be reached: No route to host\n" in text
 
 
@@ -224,14 +280,12 @@ def test_up_to_20_admitted_nodes_have_a_row_each() -> None:
     assert len(table(report(**{f"node{n:02}": admitted() for n in range(20)}))) == 20
 
 
-def test_more_admitted_nodes_share_one_with_their_names_their_range_and_how_many_were_fixed() -> None:
+def test_more_admitted_nodes_share_one_with_their_number_their_range_and_how_many_were_fixed() -> None:
     nodes = {f"node{n:02}": admitted(skew_s={"low": -0.001 * n, "high": 0.002}) for n in range(21)}
     nodes["node03"]["before"] = {**refused(), "remediation": None}
-    row = " ".join(table(report(**nodes)))
-    assert row.count("admitted") == 1
-    for part in ("21 nodes:", "node00, ", " node09 and 11 more", "0.020 s behind to 0.002 s", "1 of them fixed"):
-        assert part in flat(row)
-    assert "node10" not in row
+    [row] = table(report(**nodes))
+    for part in ("21 nodes: node00", "admitted", "0.020 s behind to 0.002 s ahead", "1 of them fixed"):
+        assert part in row
 
 
 # --- one page
@@ -250,16 +304,17 @@ def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_told_on_a_page() 
     content = many(1000, 3000, 1500, 700, 35, *[15] * 250, *[1] * 15)
     shown = lines(content, [Path("/var/report/evidence.json"), Path("/var/report/report.txt")])
     assert len(shown) <= 100
-    assert max(map(len, shown)) <= 100
+    assert [line for line in shown if len(line) > 100 and not line.startswith("  jq ")] == []
     text = "\n".join(shown)
     for count in (3000, 1500, 700):
-        assert f"{count} nodes refused: " in text
+        assert f"  refused: {count} nodes: " in text
     full = text_of(report_text, content)
     assert all(f"bad{cause:03}-0" in full for cause in range(269))
-    told_of = [int(line.split()[0]) for line in shown if " nodes refused: " in line]
+    told_of = [int(line.split()[1]) for line in shown if line.startswith("  refused: ")]
     others = f"{9000 - sum(told_of)} more nodes refused, for {269 - len(told_of)} other causes: /var/report/report.txt"
     assert others in shown
-    assert "1000 of 10000 nodes admitted" in text
+    assert shown.count(shown[0]) == 2
+    assert "--limit @" in text
 
 
 def test_where_no_file_was_written_the_page_says_how_to_get_the_rest() -> None:
@@ -306,7 +361,7 @@ def told_by_all(summary: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("nodes", [{"a": admitted(), "b": admitted()}, {"a": admitted()}], ids=["two", "one"])
 def test_what_all_nodes_tell_together_is_told_once(nodes: dict[str, Any]) -> None:
-    assert blocks({**report(**nodes), "fleet": FLEET})[1] == [
+    assert blocks({**report(**nodes), "fleet": FLEET})[2] == [
         "All nodes together:",
         "  largest difference between two nodes: 657.000 s to 657.001 s (node3 ahead of node2)",
         "  the controller's own clock, according to the nodes' references: 1.625 s ahead (± 0.625 s)",
@@ -337,32 +392,33 @@ def test_where_all_nodes_tell_nothing_more_there_is_no_line() -> None:
     assert "All nodes together" not in text_of(report_text, report(a=admitted(), b=refused()))
 
 
-# --- the outcome
+# --- the next step
 
 
-@pytest.mark.parametrize(
-    ("nodes", "sentence"),
-    [
-        ({"a": admitted()}, "1 of 1 node admitted."),
-        ({"a": admitted(), "b": refused(), "c": refused()}, "1 of 3 nodes admitted; refused: b, c."),
-        ({"a": unreachable(), "b": refused()}, "0 of 2 nodes admitted; refused: b; not judged: a."),
-        (
-            {f"n{n:02}": refused() for n in range(12)},
-            "0 of 12 nodes admitted; refused: n00, n01, n02, n03, n04, n05, n06, n07, n08, n09 and 2 more.",
-        ),
-    ],
-    ids=["all admitted", "some refused", "some not judged", "many refused"],
-)
-def test_one_sentence_tells_the_outcome(nodes: dict[str, Any], sentence: str) -> None:
-    assert blocks(report(**nodes))[-1] == [sentence]
+def test_the_next_step_is_a_command_on_a_line_for_itself_after_everything_else() -> None:
+    helped = [{**finding("clock_skew", "fail"), "remediable": True}]
+    content = report(a=admitted(), b=refused(findings=helped), c=refused(findings=helped), d=unreachable())
+    commands = Commands(gate="skewgate gate -i hosts", check="skewgate check -i hosts", note="add -e")
+    step = lines(content, commands=commands)[-5:]
+    assert [line[:6] for line in step[::2]] == ["Next: ", "Next: ", "  add "]
+    assert step[1::2] == ["  skewgate gate -i hosts --limit b,c", "  skewgate check -i hosts --limit d"]
+
+
+def test_a_command_is_never_wrapped() -> None:
+    nodes = {f"node{n}.a-long-zone.example.net": refused() for n in range(10)}
+    assert lines(report(**nodes), width=60)[-1].endswith(f" {','.join(sorted(nodes))}")
+
+
+@pytest.mark.parametrize(("verify", "last"), [("skewgate verify", "  skewgate verify /r"), ("", "Next: ")])
+def test_nodes_that_are_admitted_join_next(verify: str, last: str) -> None:
+    assert lines(report(a=admitted()), commands=Commands(verify=verify, directory="/r"))[-1].startswith(last)
 
 
 def test_the_files_that_were_written_are_named_at_the_end() -> None:
     files = [Path("/var/report/evidence.json"), Path("/var/report/report.txt")]
-    assert lines(report(a=admitted()), files)[-2:] == [
-        "1 of 1 node admitted.",
-        "Reports in /var/report: evidence.json, report.txt",
-    ]
+    shown = lines(report(a=admitted()), files)
+    assert shown[-1] == "Reports in /var/report: evidence.json, report.txt"
+    assert shown[:-2] == lines(report(a=admitted()))
 
 
 def test_the_file_is_the_lines_in_100_columns() -> None:
