@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import Format
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import reason
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import reason
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import group_nodes
 
 

@@ -34,6 +34,7 @@ from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.again import earlier_readings, with_drift
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.next_step import of_playbook
+from ..plugin_utils.verdict.node_words import refusal
 from ..plugin_utils.verdict.report import NO_NODE, Together, node_entry, refusing_findings
 from ..plugin_utils.verdict.timings import summed_up
 
@@ -170,7 +171,7 @@ class _Checks:
         first, again, _noted = self._of(host)
         judgement = (again or first)["judgement"]
         admitted = judgement["verdict"] == "admit"
-        return (Standing.ADMITTED, "") if admitted else (Standing.REFUSED, report_text.refusal(judgement))
+        return (Standing.ADMITTED, "") if admitted else (Standing.REFUSED, refusal(judgement))
 
     def reported(self, host: str, earlier: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
         """A host's record and its entry of the report, from its last check; a host that left the play early had none."""

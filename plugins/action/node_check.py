@@ -31,7 +31,6 @@ from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_f
 from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
-from ..plugin_utils.formats.report_text import reason, refusal
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.minters import Minting, identity_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
@@ -40,6 +39,7 @@ from ..plugin_utils.model.record import without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
 from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
+from ..plugin_utils.verdict.node_words import reason, refusal
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch

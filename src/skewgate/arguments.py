@@ -229,9 +229,9 @@ def _add_output(command: argparse._ActionsContainer) -> None:
 def _add_report(commands: _Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="judge saved evidence again, and join that of several runs",
+        help="judge saved evidence again, and join or compare that of several runs",
         description="Judges saved evidence again, and joins that of several runs. With -i, evidence of every node of the "
-        "inventory has to be there; without it, this is not checked.",
+        "inventory has to be there; without it, this is not checked. With --diff, it compares two runs.",
         epilog=EXIT_STATUS,
         formatter_class=_RAW,
     )
@@ -243,6 +243,11 @@ def _add_report(commands: _Commands) -> None:
     _add_limit(nodes)
     _add_vault(nodes)
     output = command.add_argument_group("what comes of it")
+    output.add_argument(
+        "--diff",
+        action="store_true",
+        help="show what changed from the first RUN to the second one, and write nothing; the exit status is that of the second",
+    )
     _add_report_dir(output, None)
     _add_output(output)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_co
 
 from .arguments import read
 from .checking import check
+from .comparing import compare
 from .completion import complete
 from .environment import DEBUG
 from .errors import SkewgateError
@@ -27,7 +29,13 @@ OWN_FLAGS = {
 }
 """Options of ansible-playbook that ask a question, which nobody could answer in the run, and the flags that ask before it."""
 
-COMMANDS = {"report": report_again, "explain": explain, "verify": verify, "init": init, "completion": complete}
+
+def report(args: argparse.Namespace) -> int:
+    """``report``, with ``--diff`` or without."""
+    return compare(args) if args.diff else report_again(args)
+
+
+COMMANDS = {"report": report, "explain": explain, "verify": verify, "init": init, "completion": complete}
 """The commands that run no playbook."""
 
 

@@ -19,6 +19,7 @@ INSTEAD = (
     ("ask_become_pass", "become_password_file"),
     ("ask_vault_pass", "vault_password_file"),
     ("here", "inventory", "limit"),
+    ("diff", "report_dir", "format", "output", "inventory", "limit"),
 )
 """A flag, and those that it stands in the place of: where it is given, their variables are not read, and the other way round."""
 

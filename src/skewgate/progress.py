@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import (
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import (
     outcome,
     verdict_text,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 
 FLEET_BEGIN = "skewgate.preflight.fleet_begin"
 FLEET_REPORT = "skewgate.preflight.fleet_report"

@@ -37,6 +37,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admissi
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again import earlier_readings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import outcome, reason
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_node, judge_records
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens import awaits_others
 
@@ -58,14 +59,14 @@ def report_again(args: argparse.Namespace) -> int:
         raise SkewgateError("--format: expected --report-dir DIR or --output FILE too (--output - is standard output)")
     wanted = _wanted(args)
     records = Merged()
-    for path in map(_evidence_in, args.evidence):
+    for path in map(evidence_in, args.evidence):
         records.add(path, at)
     judged_at = now()
     others = records.leave_out_all_but(wanted) if wanted else []
     missing = sorted(set(wanted or []) - set(records))
     # These are of the report alone: joined with evidence that comes late, they would outdate it.
     placeholder = without_evidence(Policy((), (), ()), judged_at, missing=True)
-    report = _judged(ChainMap(dict.fromkeys(missing, placeholder), cast(dict[str, Any], records)), judged_at)
+    report = judged(ChainMap(dict.fromkeys(missing, placeholder), cast(dict[str, Any], records)), judged_at)
     files: list[Path] = []
     if args.report_dir:
         directory = args.report_dir.expanduser().absolute()
@@ -143,7 +144,9 @@ def _wanted(args: argparse.Namespace) -> list[str] | None:
 def _completeness(wanted: Sequence[str] | None, missing: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     """Whether evidence of every node was there, which was missing, and what of the evidence is of no node that counts."""
     if wanted is None:
-        yield "Not checked: whether evidence of any node is missing. -i INVENTORY checks it."
+        yield from _folded(
+            "Not checked: whether evidence of any node is missing. -i INVENTORY checks it.", screen.width()
+        )
         return
     count = _counted(len(wanted), "node")
     if missing:
@@ -165,7 +168,7 @@ def _named(text: str, names: Sequence[str]) -> list[str]:
     return _folded(f"{text}: {listed(names, NAMED_AT_MOST)}", screen.width())
 
 
-def _evidence_in(path: Path) -> Path:
+def evidence_in(path: Path) -> Path:
     """The evidence of a run whose folder is given, or a file of it."""
     if path.is_dir():
         return path / EVIDENCE_FILE
@@ -186,7 +189,8 @@ def _refuse_future(path: Path, name: str, record: Mapping[str, Any], at: datetim
             )
 
 
-def _judged(records: Mapping[str, Any], judged_at: str) -> dict[str, Any]:
+def judged(records: Mapping[str, Any], judged_at: str) -> dict[str, Any]:
+    """The report of these records by the checks of today; its nodes are in a file. Raises SkewgateError."""
     try:
         return judge_records(records, judged_at, nodes=Stored())
     except (ValueError, RecursionError) as error:
@@ -259,7 +263,7 @@ def verify(args: argparse.Namespace) -> int:
             record = records[name]
             node = _judged_alone(name, record)
             if awaits_others(node):  # whose token other nodes of the run minted
-                together = together or _judged(records, now())["nodes"]
+                together = together or judged(records, now())["nodes"]
                 node = together[name]
             code, text = _admission(node, reported.get(name), args.max_age)
             policies.of_nodes[name] = _Policies.lines_of(record)
@@ -303,7 +307,7 @@ def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_
     said = reported and reported.get("verdict")
     if node["verdict"] != "admit":
         differs = f" ({REPORT_FILE} admits it: it was changed, or made by another version)" if said == "admit" else ""
-        text = f"{report_text.outcome(node, report_text.reason(node))}{differs}"
+        text = f"{outcome(node, reason(node))}{differs}"
         return exit_code_of([node["refused_because"]]), text
     if reported is None or said != "admit" or reported["judged_at"] != node["judged_at"]:
         found = "does not have it" if reported is None else f"says {said!r} of {reported['judged_at']}"

@@ -14,24 +14,32 @@ from rich.highlighter import RegexHighlighter
 from rich.theme import Theme
 
 STYLES = {
-    "verdict.good": "green",
-    "verdict.bad": "bold red",
-    "verdict.unknown": "bold yellow",
+    "said.good": "green",
+    "said.bad": "bold red",
+    "said.unknown": "bold yellow",
+    "said.heading": "bold",
 }
 
-
-_BEFORE = r"(?:(?<=: )|(?<=  )|(?<=nodes )|(?<=; ))"
+_BEFORE = r"(?:(?<=: )|(?<=  )|(?<=became )|(?<=still ))"
 _AFTER = r"(?=[,:]|  | at |$)"
 
 
-class Verdicts(RegexHighlighter):
-    """Finds verdicts and states where a report has them, as in `node1: refused,`; a colour says nothing that they don't say."""
+def _words(group: str, verdict: str, state: str = "") -> str:
+    """Where a verdict stands, in the first line, in a table, before or after a node's name; and a finding's state."""
+    found = rf"^(?P<{group}>{verdict.upper()})(?=: )|{_BEFORE}(?P<{group}_one>{verdict}){_AFTER}"
+    return found + (rf"|^  \w+: (?P<{group}_state>{state})$" if state else "")
 
-    base_style = "verdict."
+
+class Verdicts(RegexHighlighter):
+    """Finds verdicts, states and headings. A colour says nothing that the words don't say."""
+
+    base_style = "said."
     highlights = (
-        rf"{_BEFORE}(?P<good>admitted){_AFTER}",
-        rf"{_BEFORE}(?P<bad>refused){_AFTER}|^  \w+: (?P<bad_state>fail)$",
-        rf"{_BEFORE}(?P<unknown>not judged){_AFTER}|^  \w+: (?P<unknown_state>inconclusive)$",
+        _words("good", "admitted"),
+        _words("bad", "refused", "fail"),
+        _words("unknown", "not judged", "inconclusive"),
+        r"^(?P<heading>Cause(?: \d+ of \d+)?:|Next:|Fixed:|Settings:|All nodes together:)",
+        r"^  (?P<heading>(?:skewgate (?:gate|check|verify)|jq -r) .*)$",
     )
 
 
@@ -42,7 +50,7 @@ def show(lines: Iterable[str], stream: TextIO | None = None) -> None:
         for line in lines:
             print(line, file=to, flush=True)
         return
-    styles = {**STYLES, "verdict.bad_state": STYLES["verdict.bad"], "verdict.unknown_state": STYLES["verdict.unknown"]}
+    styles = {f"{name}{part}": style for name, style in STYLES.items() for part in ("", "_one", "_state")}
     console = Console(file=to, theme=Theme(styles), highlighter=Verdicts(), markup=False, emoji=False)
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import TimeDaemon
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import refusal
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import refusal
 
 from .conftest import Host
 

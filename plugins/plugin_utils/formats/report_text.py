@@ -15,12 +15,13 @@ from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..clock.skew import is_off
-from ..model.wording import clean, cut, difference_text, listed, range_text, skew_text, wrapped
+from ..model.wording import clean, cut, difference_text, listed, skew_text, wrapped
 from ..verdict.admission import MAX_AGE_S
 from ..verdict.exit_code import ExitCode
 from ..verdict.next_step import Action, Commands, NextSteps
-from ..verdict.report import GroupText, only_token_untried, refusing_findings, remediation_message, wider
-from ..verdict.root_cause import Cause, causes, short
+from ..verdict.node_words import TOKEN_UNTRIED, range_of, reason, skew_of, skews_of, verdict_text
+from ..verdict.report import GroupText, only_token_untried, refusing_findings, wider
+from ..verdict.root_cause import Cause, causes
 
 NAME = "text"
 FILE = "report.txt"
@@ -28,9 +29,6 @@ WIDTH = 100
 FOLDED_FROM = 20
 """So many nodes have a line each. Of more, those that are refused for one cause share a line; and
 the admitted ones, if they are more than this."""
-
-TOKEN_UNTRIED = "time admitted, token not tried"  # noqa: S105
-"""What is proved of a node that was checked where the App's key is not."""
 
 MOST_GROUPS = 10
 """So many groups of refused nodes have a row on a page."""
@@ -90,6 +88,11 @@ class _Page:
             yield part
 
 
+def verdict_line(report: Report) -> str:
+    """Whether the nodes may join, in one sentence."""
+    return _Nodes(report).verdict(report["exit_code"])
+
+
 def _lines(report: Report, width: int, page: _Page, commands: Commands) -> Iterator[str]:
     nodes = _Nodes(report)
     groups = [_Group(report, group) for group in page.groups(report)]
@@ -113,53 +116,6 @@ def _lines(report: Report, width: int, page: _Page, commands: Commands) -> Itera
 def files_line(files: Sequence[Path]) -> str:
     """Which files of one folder were written."""
     return f"Reports in {files[0].parent}: {', '.join(path.name for path in files)}"
-
-
-# One node, as messages and progress show it
-
-
-def verdict_text(node: Node) -> str:
-    """The node's verdict in one word, two if nothing could be proved."""
-    if node["verdict"] == "admit":
-        return "admitted"
-    return "not judged" if node.get("refused_because") == "not_judged" else "refused"
-
-
-def skew_of(node: Node) -> str:
-    """The node's measured skew, or that it is unknown."""
-    return skew_text(Interval(**node["skew_s"])) if node["skew_s"] else "unknown"
-
-
-def outcome(node: Node, why: str) -> str:
-    """The node's verdict, its skew, and ``why`` if it is refused, on one line."""
-    said = f"{verdict_text(node)}, {skew_of(node) if node['skew_s'] else 'skew unknown'}"
-    return clean(said if node["verdict"] == "admit" else f"{said}: {why}")
-
-
-def reason(node: Node) -> str:
-    """Why the node has its verdict, in a few words; empty for a node that was good from the start."""
-    if node["verdict"] == "admit":
-        return _fixed(node)
-    findings = refusing_findings(node)
-    if not findings:
-        return "no required check gave an answer"
-    return TOKEN_UNTRIED if only_token_untried(node) else clean(short(findings))
-
-
-def refusal(node: Node) -> str:
-    """On one line, why a node is refused, what stopped its remediation, and what to do next."""
-    found = refusing_findings(node)
-    reasons = "; ".join(f"{f['check']}: {f['summary']}" for f in found)
-    stopped = remediation_message(node)
-    remediation = f" Remediation: {stopped}" if stopped else ""
-    return clean(f"Refused. {reasons}.{remediation} Next: {' '.join(dict.fromkeys(f['remedy'] for f in found))}")
-
-
-def _fixed(node: Node) -> str:
-    before = node.get("before")
-    if not before or before["verdict"] == "admit":
-        return ""
-    return f"fixed; the skew was {skew_of(before)}"
 
 
 def _changes(node: Node) -> str:
@@ -210,7 +166,7 @@ class _Nodes:
         if len(self._admitted) <= FOLDED_FROM:
             return self._rows
         fixed = f"{self._fixed} of them fixed" if self._fixed else ""
-        return [(sorted(self._admitted), "admitted", _range(self._skew_s), fixed)]
+        return [(sorted(self._admitted), "admitted", range_of(self._skew_s), fixed)]
 
     def fixed(self, width: int) -> Iterator[str]:
         """What was changed on each node that has a row and was fixed."""
@@ -255,8 +211,7 @@ class _Group:
         return self._names, self._verdict, self._skew(), self._why
 
     def _skew(self) -> str:
-        skew_s = self._text.skew_s
-        return skew_text(skew_s) if len(self._names) == 1 and skew_s else _range(skew_s)
+        return skews_of(len(self._names), self._text.skew_s)
 
     def lines(self, width: int, which: str) -> list[str]:
         """What refuses its nodes: what was seen, why it matters, what to do. ``which``: `` 1 of 2``."""
@@ -275,10 +230,6 @@ class _Group:
         if self._skipped:
             found += _wrapped(width, "  skipped for that reason: ", ", ".join(self._skipped))
         return found
-
-
-def _range(skew_s: Interval | None) -> str:
-    return range_text(skew_s) if skew_s else "unknown"
 
 
 def _counted(count: int) -> str:

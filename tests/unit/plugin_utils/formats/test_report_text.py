@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import (
-    lines,
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import (
+    TOKEN_UNTRIED,
     reason,
     refusal,
-    skew_of,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
 
 from tests.reports import admitted, finding, refused, report, text_of, unreachable
 
@@ -67,7 +67,7 @@ def test_the_first_line_is_the_verdict_with_how_many_nodes(
     first = " ".join(blocks(report(**nodes))[0])
     assert first.startswith(f"{word}: ")
     assert re.findall(r"\d+", first) == numbers
-    assert (report_text.TOKEN_UNTRIED in first) is (TIME_ALONE in nodes.values())
+    assert (TOKEN_UNTRIED in first) is (TIME_ALONE in nodes.values())
 
 
 def test_a_text_that_is_longer_than_a_screen_has_the_verdict_once_more_before_the_next_step() -> None:
@@ -88,35 +88,6 @@ def test_each_node_has_a_row_with_verdict_skew_and_cause_one_below_the_other() -
         "node2  refused     612.004 s behind (± 0.012 s)  cause clock_skew (and 1 more)",
         "other  not judged  unknown                       cause reachable",
     ]
-
-
-def test_a_node_whose_clock_passed_and_whose_token_was_not_tried_says_just_that() -> None:
-    node = {"verdict": "refuse", "refused_because": "not_judged"}
-    assert reason(TIME_ALONE) == report_text.TOKEN_UNTRIED
-    for findings in (
-        [UNTRIED],
-        [finding("clock_skew", "inconclusive"), UNTRIED],
-        [finding("clock_skew", required=False), UNTRIED],
-        [finding("clock_skew"), finding("github_app_token", "inconclusive")],
-        [finding("clock_skew"), finding("sync_state", "fail"), UNTRIED],
-    ):
-        assert reason(admitted(**node, findings=findings)) != report_text.TOKEN_UNTRIED
-
-
-def test_a_node_says_its_skew_or_that_it_is_unknown() -> None:
-    assert [skew_of(node) for node in (refused(), unreachable())] == ["612.004 s behind (± 0.012 s)", "unknown"]
-
-
-def test_a_failure_is_the_reason_before_what_could_not_be_told() -> None:
-    assert reason(refused()) == "cause clock_skew (and 1 more)"
-
-
-def test_what_was_skipped_beside_an_answer_is_not_counted() -> None:
-    assert reason(unreachable()) == "cause reachable"
-
-
-def test_a_node_of_which_nothing_was_judged_says_so() -> None:
-    assert reason(unreachable(findings=[finding("reachable")])) == "no required check gave an answer"
 
 
 BEFORE = {key: refused()[key] for key in ("verdict", "judged_at", "refused_because", "skew_s", "findings")}
@@ -425,23 +396,3 @@ def test_the_file_is_the_lines_in_100_columns() -> None:
     content = report(a=admitted(), b=refused(), c=unreachable())
     assert text_of(report_text, content) == "\n".join(lines(content)) + "\n"
     assert report_text.WIDTH == 100
-
-
-# --- one node on one line
-
-
-def test_a_refusal_gives_the_reasons_the_remediation_and_each_remedy_once() -> None:
-    same = {"why": "w", "remedy": "Fix it."}
-    findings = [
-        {**finding("clock_skew", "fail", "612 s behind"), **same},
-        {**finding("time_service", "inconclusive", "no answer"), **same},
-        finding("ntp_sources", "skipped", "it follows"),
-        finding("sync_state", "fail", "advice alone", required=False),
-    ]
-    remediation = {"attempted": True, "succeeded": False, "message": "Nothing was changed."}
-    assert refusal(refused(findings=findings)) == (
-        "Refused. clock_skew: 612 s behind; time_service: no answer. Next: Fix it."
-    )
-    assert refusal(refused(findings=findings, remediation=remediation)) == (
-        "Refused. clock_skew: 612 s behind; time_service: no answer. Remediation: Nothing was changed. Next: Fix it."
-    )

@@ -5,9 +5,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines, refusal
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import refusal
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import (
     GroupText,
     Together,

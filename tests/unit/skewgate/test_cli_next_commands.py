@@ -1,0 +1,113 @@
+"""The commands of the next step, read again as a shell and the command would read them."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Action, Commands, Step
+
+from skewgate.arguments import Given, read
+from skewgate.next_commands import LEFT_OUT, commands_of_report, commands_of_run
+
+GATE, CHECK = Step(Action.GATE, ("node2", "node3")), Step(Action.FIX_AND_CHECK, ("node2",))
+
+
+def commands(*argv: str, extra: tuple[str, ...] = (), **environment: str) -> Commands:
+    return commands_of_run(read(argv, environment), extra, Path("/r"), "this-host")
+
+
+def read_again(command: str) -> tuple[Given, list[str]]:
+    """The command line that a shell makes of the command, and what is after ``--``."""
+    words = shlex.split(command)
+    end = words.index("--") if "--" in words else len(words)
+    assert words[0] == "skewgate"
+    return read(words[1:end], {}), words[end + 1 :]
+
+
+LINES: dict[str, list[str]] = {
+    "an inventory": ["-i", "my hosts", "-i", "b"],
+    "a login": ["-i", "a", "-u", "admin", "-K", "--private-key", "~/key", "--vault-id", "dev@x"],
+    "settings": ["-i", "a", "--only", "clock_skew,sync_state", "--ntp-server", "10.0.0.1", "--forks", "3"],
+    "variables": ["-i", "a", "-e", "@vars file.yml", "-e", "gate_max_skew_s=3 chrony_makestep='1 3'"],
+    "a place": ["-i", "a", "--report-dir", "other place", "--format", "json,text"],
+    "the parts of a name": ["--inv", "a", "--lim=b"],
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize(("step", "command"), [(GATE, "gate"), (CHECK, "check")])
+def test_the_command_has_every_flag_of_the_run_and_a_limit(name: str, step: Step, command: str) -> None:
+    run = read([command, *LINES[name]], {})
+    made = commands_of_run(run, [], Path("/r"), "this-host")
+    again, after = read_again(made.of(step))
+    assert again.args.command == command
+    assert vars(again.args) == {**vars(run.args), "limit": ",".join(step.nodes)}
+    assert (after, made.note) == ([], "")
+
+
+def test_what_is_of_one_run_alone_is_left_out() -> None:
+    command = commands("check", "-i", "a", "-l", "web*", "--timings", "-vv", "--output", "x.json").of(GATE)
+    assert command == "skewgate gate -i a --limit node2,node3"
+
+
+def test_a_variable_of_the_environment_stays_there() -> None:
+    assert commands("check", SKEWGATE_INVENTORY="a").of(GATE) == "skewgate gate --limit node2,node3"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "ansible_become_pass=hunter2",
+        "gate_checks=clock_skew token=hunter2",
+        '{"gate_github_apps": "hunter2"}',
+        "gate_github_apps=hunter2",
+        "gate_environment=hunter2",
+        "'hunter2",
+    ],
+)
+@pytest.mark.parametrize("after", [True, False])
+def test_variables_that_may_be_secret_are_not_repeated_and_the_reader_is_warned(secret: str, after: bool) -> None:
+    flags: tuple[str, ...] = ("-e", secret)
+    made = commands("check", "-i", "a", *(() if after else flags), extra=flags if after else ())
+    assert "hunter2" not in made.of(GATE) + made.of(CHECK)
+    assert made.note == LEFT_OUT
+    assert "hunter2" not in commands("check", "-i", "a", extra=(f"-e{secret}",)).of(GATE)
+    assert "hunter2" not in commands("check", "-i", "a", extra=(f"--extra-vars={secret}",)).of(GATE)
+
+
+def test_the_options_of_ansible_come_after_the_limit() -> None:
+    made = commands("check", "-i", "a", extra=("--diff", "--ssh-extra-args", "-o x=y"))
+    again, after = read_again(made.of(GATE))
+    assert again.args.limit == "node2,node3"
+    assert after == ["--diff", "--ssh-extra-args", "-o x=y"]
+
+
+def test_this_machine_alone_needs_no_limit() -> None:
+    made = commands("check", "--here")
+    assert made.of(CHECK) == "skewgate check --here"
+    again, after = read_again(made.of(GATE))
+    assert (again.args.inventory, after) == (["this-host,"], ["--connection=local"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "verify"),
+    [
+        (["run"], "skewgate verify run"),
+        (["run/evidence.json"], "skewgate verify run"),
+        (["run", "b"], "skewgate verify REPORT_DIR"),
+        (["run", "b", "--report-dir", "the joined"], "skewgate verify 'the joined'"),
+    ],
+)
+def test_a_report_of_saved_evidence_names_its_folder_and_the_inventory(
+    tmp_path: Path, monkeypatch: Any, argv: list[str], verify: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    of_report = commands_of_report(read(["report", *argv], {}).args)
+    assert of_report.of(Step(Action.JOIN, ("a",))) == verify
+    assert of_report.of(GATE) == "skewgate gate -i INVENTORY --limit node2,node3"
+    given = commands_of_report(read(["report", *argv, "-i", "my hosts"], {}).args)
+    assert given.of(CHECK) == "skewgate check -i 'my hosts' --limit node2"
