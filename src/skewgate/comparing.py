@@ -143,12 +143,16 @@ class _Change:
         how = f"{self.what} {self.verdict}" if self.what in ("became", "still") else self.what
         yield from wrapped(who, width, f"{how}: ")
         if self.what != "new":
-            yield f"  was   {self.was}, {skews_of(count, self.skew_was_s)}"
+            yield f"  was   {self.was}, {_skew(count, self.skew_was_s)}"
         if self.what != "gone":
-            yield f"  now   {self.verdict}, {skews_of(count, self.skew_s)}"
+            yield f"  now   {self.verdict}, {_skew(count, self.skew_s)}"
         for label, found in (("  ended ", self.gone), ("  began ", self.new)):
             for (check, state, *_keys), cause in found.items():
                 yield from wrapped(clean(f"{check}: {state}: {cause}"), width, label)
+
+
+def _skew(count: int, skew_s: Interval | None) -> str:
+    return skews_of(count, skew_s) if skew_s else "skew unknown"
 
 
 def _changes(ones: Mapping[str, Node], others: Mapping[str, Node]) -> tuple[list[_Change], int]:

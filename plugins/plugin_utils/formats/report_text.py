@@ -27,11 +27,11 @@ NAME = "text"
 FILE = "report.txt"
 WIDTH = 100
 FOLDED_FROM = 20
-"""So many nodes have a line each. Of more, those that are refused for one cause share a line; and
-the admitted ones, if they are more than this."""
+"""So many admitted nodes have a line each; more of them share one."""
 
 MOST_GROUPS = 10
-"""So many groups of refused nodes have a row on a page."""
+"""So many refused nodes of many have a row each. More of them share one for each cause, of which
+so many are on a page."""
 
 GROUPS_LINES = 36
 """So many lines of a page say what refuses them."""
@@ -135,38 +135,42 @@ class _Nodes:
     """The nodes by verdict; a row for each of a few nodes, and for the admitted ones of many."""
 
     def __init__(self, report: Report) -> None:
-        self.each = len(report["nodes"]) <= FOLDED_FROM
-        """Whether each node has a row."""
         self.next = NextSteps()
         self._counts = dict.fromkeys(("refused", "not judged", TOKEN_UNTRIED, "admitted"), 0)
         self._admitted: list[str] = []
         self._rows: list[Row] = []
+        self._rows_of_others: list[Row] = []
         self._changes: list[tuple[str, str]] = []
         self._fixed = 0
         self._skew_s: Interval | None = None
         for name, node in report["nodes"].items():
             self.next.add(name, node)
             self._counts[TOKEN_UNTRIED if only_token_untried(node) else verdict_text(node)] += 1
-            if self.each or node["verdict"] == "admit":
-                self._add(name, node)
+            if node["verdict"] == "admit":
+                self._admit(name, node)
+            elif len(self._rows_of_others) < FOLDED_FROM:
+                self._rows_of_others.append(([name], verdict_text(node), skew_of(node), reason(node)))
+        others = len(report["nodes"]) - len(self._admitted)
+        self.each = len(report["nodes"]) <= FOLDED_FROM or others <= MOST_GROUPS
+        """Whether each node that is not admitted has a row."""
 
-    def _add(self, name: str, node: Node) -> None:
+    def _admit(self, name: str, node: Node) -> None:
         why = reason(node)
         if len(self._rows) < FOLDED_FROM:
             self._rows.append(([name], verdict_text(node), skew_of(node), why))
-            if why and node["verdict"] == "admit" and (changes := _changes(node)):
+            if why and (changes := _changes(node)):
                 self._changes.append((name, changes))
-        if node["verdict"] == "admit":
-            self._admitted.append(name)
-            self._fixed += why != ""
-            self._skew_s = wider(self._skew_s, node)
+        self._admitted.append(name)
+        self._fixed += why != ""
+        self._skew_s = wider(self._skew_s, node)
 
     def rows(self) -> list[Row]:
-        """A row for each node, or for each admitted one; many admitted ones share one."""
+        """A row for each admitted node, or one for many, and a row for each other node if they are few."""
+        others = self._rows_of_others if self.each else []
         if len(self._admitted) <= FOLDED_FROM:
-            return self._rows
+            return [*self._rows, *others]
         fixed = f"{self._fixed} of them fixed" if self._fixed else ""
-        return [(sorted(self._admitted), "admitted", range_of(self._skew_s), fixed)]
+        return [(sorted(self._admitted), "admitted", range_of(self._skew_s), fixed), *others]
 
     def fixed(self, width: int) -> Iterator[str]:
         """What was changed on each node that has a row and was fixed."""

@@ -206,8 +206,16 @@ def test_nodes_that_are_refused_for_one_cause_share_one_row_with_their_number_an
 
 
 def test_a_few_nodes_that_are_refused_for_one_cause_have_a_row_each() -> None:
-    rows = table(report(good=admitted(), **fleet(3)))
-    assert [row.split()[0] for row in rows] == ["good", "node000", "node001", "node002"]
+    few = [row.split()[0] for row in table(report(good=admitted(), **fleet(3)))]
+    assert few == ["good", "node000", "node001", "node002"]
+    good = {f"good{n}": admitted() for n in range(21)}
+    assert [row.split()[:2] for row in table(report(**good, **fleet(2)))] == [
+        ["21", "nodes:"],
+        ["node000", "refused"],
+        ["node001", "refused"],
+    ]
+    assert len(table(report(**good, **fleet(report_text.MOST_GROUPS)))) == 1 + report_text.MOST_GROUPS
+    assert len(table(report(**good, **fleet(report_text.MOST_GROUPS + 1)))) == 2
 
 
 def test_what_one_cause_asks_for_is_said_once_for_all_its_nodes() -> None:
