@@ -1,1 +1,1 @@
-"""The command line of skewgate: it drives the playbooks of the collection ``skewgate.preflight``."""
+"""The command line of skewgate. It runs the playbooks of ``skewgate.preflight``."""

@@ -1,4 +1,4 @@
-"""ansible-playbook, with as many forks as this machine is good for: ``python -m skewgate.ansible_playbook``.
+"""ansible-playbook with as many forks as this machine can run.
 
 Ansible's own default is five, whatever the machine. What the user gives (``--forks``, ``ANSIBLE_FORKS``, ansible.cfg) is left as
 it is. Only the process that runs the playbook has read all of these, so it is decided there.
@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 FORKS_OF_CORE = 25
-"""A node's check takes about 0.1 s of the controller's core, and one or two seconds of the node's time, in which that is free."""
+"""A check uses a core of the controller for about 0.1 s. Then the node works for one or two seconds,
+and the core is free."""
 
 MOST_FORKS = 100
 """Ansible's first process, which is one thread, starts no more than 50 nodes in a second."""
@@ -22,7 +23,7 @@ BYTES_OF_FORK = 32 * 1024**2
 
 
 def forks_for(cores: int, available_bytes: int | None) -> int:
-    """How many nodes at a time are good for a machine; ``available_bytes``: its memory, None if that is not known.
+    """How many nodes a machine can check at a time; ``available_bytes``: None if not known.
 
     >>> forks_for(2, None), forks_for(64, None), forks_for(2, 320 * 1024**2), forks_for(2, 0)
     (50, 100, 10, 1)
@@ -32,7 +33,7 @@ def forks_for(cores: int, available_bytes: int | None) -> int:
 
 
 def forks_here() -> int:
-    """How many nodes at a time are good for this machine. More than there are nodes cost nothing."""
+    """How many nodes this machine can check at a time, even if there are fewer."""
     return forks_for(len(os.sched_getaffinity(0)), _available_bytes())
 
 

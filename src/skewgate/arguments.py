@@ -25,19 +25,20 @@ EXIT_STATUS = "exit status:\n" + "".join(f"  {code.value}  {code.meaning}\n" for
 
 VARIABLES = """environment:
   Each flag has a variable: --report-dir is SKEWGATE_REPORT_DIR, --only is SKEWGATE_ONLY, and so on. A flag wins over its
-  variable, the variable over -e, and -e over the inventory. The report says where each setting comes from.
+  variable, the variable over -e, and -e over the inventory. The report shows the source of each setting.
 """
 
 EXPLAIN_LOG = f"""which nodes GitHub refuses, from Argo CD's log:
   skewgate explain --argocd -n argocd
 
-This runs `kubectl get pods` and `kubectl logs`, and nothing that changes the cluster. Where kubectl is elsewhere, two files do:
+This runs `kubectl get pods` and `kubectl logs`, and changes nothing in the cluster.
+If kubectl is on another machine, two files are enough:
   {LOG_COMMAND}
   {PODS_COMMAND}
   skewgate explain --argocd-log repo-server.log --pods pods.txt
 
-The log may be stern's too, and the pods -o json or -o yaml. Exit status: 0 whether there are failures or not, for it explains
-and judges no node; 2 if the cluster or the files could not be read, or have no pod in common.
+The log may be stern's too, and the pods -o json or -o yaml. Exit status: 0 even if there are failures, because it judges no
+node; 2 if the cluster or the files could not be read, or have no pod in common.
 """
 
 SETTINGS = {
@@ -61,7 +62,7 @@ _RAW = argparse.RawDescriptionHelpFormatter
 
 @dataclass(frozen=True)
 class Given:
-    """A command line that was read: its command's arguments, and where each that is no default comes from."""
+    """A command line that was read: its arguments, and the source of each that is no default."""
 
     args: argparse.Namespace
     command: argparse.ArgumentParser
@@ -106,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"skewgate {VERSION}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands, "check", "check the nodes, change nothing")
-    _add_run(commands, "gate", "check the nodes, fix their clocks where that can help, check again")
+    _add_run(commands, "gate", "check the nodes, fix their clocks if that can help, check again")
     _add_report(commands)
     _add_explain(commands)
     _add_verify(commands)
@@ -135,35 +136,40 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
         "--forks",
         type=int,
         metavar="N",
-        help="how many nodes at a time; default: by this machine's cores and memory, unless ANSIBLE_FORKS or ansible.cfg says it",
+        help="how many nodes at a time; default: ANSIBLE_FORKS or ansible.cfg, or else what this machine can run",
     )
-    _add_login(command.add_argument_group("the way to them, as ansible's"))
-    settings = command.add_argument_group("what is asked")
+    _add_login(command.add_argument_group("how to reach them, as in ansible"))
+    settings = command.add_argument_group("what to check")
     settings.add_argument("-e", "--extra-vars", action="append", default=[], metavar="VARS", help="key=value or @FILE")
-    for flag, which in (("--only", "run only this check"), ("--advisory", "report this check, never refuse for it")):
+    for flag, which in (
+        ("--only", "run only this check"),
+        ("--advisory", "report this check, never refuse a node because of it"),
+    ):
         settings.add_argument(
             flag, action="extend", type=_checks, default=[], metavar="CHECK", help=f"{which}; may be repeated, or A,B"
         )
     settings.add_argument(
         "--ntp-server", action="extend", type=texts_of, default=[], metavar="HOST", help="an NTP server to compare with"
     )
-    output = command.add_argument_group("what comes of it")
+    output = command.add_argument_group("output")
     _add_report_dir(output, REPORT_DIR)
     _add_output(output)
     output.add_argument("--timings", action="store_true", help="show where the run's time went")
     output.add_argument("-v", "--verbose", action="count", default=0, help="show ansible's output too (-v to -vvvv)")
 
 
-def _add_inventory(command: argparse._ActionsContainer, text: str = "as ansible's; may be repeated") -> None:
+def _add_inventory(
+    command: argparse._ActionsContainer, text: str = "the inventory, as in ansible; may be repeated"
+) -> None:
     command.add_argument("-i", "--inventory", action="append", default=[], help=text)
 
 
 def _add_limit(command: argparse._ActionsContainer) -> None:
-    command.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern of ansible's)")
+    command.add_argument("-l", "--limit", metavar="PATTERN", help="only these nodes (a pattern, as in ansible)")
 
 
 def _add_login(command: argparse._ArgumentGroup) -> None:
-    """The flags of ansible-playbook that say who logs in; questions are asked here, before the run."""
+    """The login flags of ansible-playbook. The command asks their questions before the run."""
     command.add_argument("-u", "--user", help="log in as this user")
     command.add_argument("--private-key", metavar="FILE", help="log in with this ssh key")
     command.add_argument("-k", "--ask-pass", action="store_true", help="ask for the password of the login")
@@ -221,8 +227,8 @@ def _add_output(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--output",
         metavar="FILE",
-        help="write the report to this file as well, in the format of --format or as its name ends; -: to standard output, and "
-        "nothing else there",
+        help="write the report to this file as well, in the format of --format or as its name ends; -: standard output, "
+        "with nothing else there",
     )
 
 
@@ -230,19 +236,19 @@ def _add_report(commands: _Commands) -> None:
     command = commands.add_parser(
         "report",
         help="judge saved evidence again, and join or compare that of several runs",
-        description="Judges saved evidence again, and joins that of several runs. With -i, evidence of every node of the "
-        "inventory has to be there; without it, this is not checked. With --diff, it compares two runs.",
+        description="Judges saved evidence again, and joins that of several runs. With -i, every node of the "
+        "inventory must have evidence; without -i, this is not checked. With --diff, it compares two runs.",
         epilog=EXIT_STATUS,
         formatter_class=_RAW,
     )
     command.add_argument(
         "evidence", nargs="+", type=Path, metavar="RUN", help="the folder of a run's report, or its evidence.json"
     )
-    nodes = command.add_argument_group("which nodes have to be there")
-    _add_inventory(nodes, "as ansible's; may be repeated. A node of it without evidence is refused")
+    nodes = command.add_argument_group("which nodes must be there")
+    _add_inventory(nodes, "the inventory, as in ansible; may be repeated. A node without evidence is refused")
     _add_limit(nodes)
     _add_vault(nodes)
-    output = command.add_argument_group("what comes of it")
+    output = command.add_argument_group("output")
     output.add_argument(
         "--diff",
         action="store_true",
@@ -257,25 +263,29 @@ def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -
         "--report-dir",
         type=Path,
         metavar="DIR",
-        help=f"where {EVIDENCE_FILE} and the report go; default: {default or 'nowhere'}",
+        help=f"the folder for {EVIDENCE_FILE} and the report; default: {default or 'nowhere'}",
     )
 
 
 def _add_explain(commands: _Commands) -> None:
     command = commands.add_parser(
         "explain",
-        help="what a check asks, why, and what to do (without CHECK: list them); or what Argo CD's log says of nodes",
-        description="Says what a check asks, why, and what to do; or what Argo CD's log says of nodes.",
+        help="what a check looks at, why, and what to do (without CHECK: list them); or which nodes fail in Argo CD's log",
+        description="Explains what a check looks at, why, and what to do; or which nodes fail in Argo CD's log.",
         epilog=EXPLAIN_LOG,
         formatter_class=_RAW,
     )
-    command.add_argument("check", nargs="?", metavar="CHECK", help="a check, or a rule of chrony_config, as CHR101")
+    command.add_argument(
+        "check", nargs="?", metavar="CHECK", help="a check, or a rule of chrony_config, for example CHR101"
+    )
     cluster = command.add_argument_group("Argo CD's log, as kubectl gives it")
     cluster.add_argument("--argocd", action="store_true", help="ask kubectl for the repo-server's pods and their logs")
     cluster.add_argument("-n", "--namespace", default="argocd", metavar="NAME", help="Argo CD's; default: argocd")
     cluster.add_argument("--context", metavar="NAME", help="kubectl's context; default: its current one")
     cluster.add_argument("--kubeconfig", metavar="FILE", help="kubectl's configuration; default: as kubectl finds it")
-    cluster.add_argument("--since", metavar="TIME", help="only lines not older than this, as 90m or 24h; default: all")
+    cluster.add_argument(
+        "--since", metavar="TIME", help="only lines that are not older than this, for example 90m or 24h; default: all"
+    )
     files = command.add_argument_group("Argo CD's log, from files")
     files.add_argument(
         "--argocd-log",
@@ -286,15 +296,15 @@ def _add_explain(commands: _Commands) -> None:
     )
     files.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
     files.add_argument(
-        "--pod", metavar="NAME", help="the pod of lines that name none; default: the file's name, as in NAME.log"
+        "--pod", metavar="NAME", help="the pod of lines that name no pod; default: the file's name without .log"
     )
 
 
 def _add_verify(commands: _Commands) -> None:
     command = commands.add_parser(
         "verify",
-        help="exit 0 only if a report still admits",
-        description="Exits with 0 only if a report still admits.",
+        help="exit 0 only if a report still admits every node",
+        description="Exits with 0 only if a report still admits every node, or the node of --node.",
         epilog=EXIT_STATUS,
         formatter_class=_RAW,
     )
@@ -307,16 +317,18 @@ def _add_init(commands: _Commands) -> None:
     command = commands.add_parser(
         "init",
         help="write an inventory and settings to fill in",
-        description="Writes hosts.yml and group_vars/all.yml, with comments. It asks nothing, and contacts nothing.",
+        description="Writes hosts.yml and group_vars/all.yml, with comments. It asks no question and contacts no machine.",
     )
-    command.add_argument("folder", type=Path, metavar="DIR", help="where they go; a folder that has no such files")
+    command.add_argument(
+        "folder", type=Path, metavar="DIR", help="the folder to write to; it must not have these files"
+    )
 
 
 def _add_completion(commands: _Commands) -> None:
     command = commands.add_parser(
         "completion",
-        help="print what bash, zsh or fish needs to complete skewgate's words",
-        description="Prints what a shell needs to complete skewgate's words.",
+        help="print the completion of skewgate for bash, zsh or fish",
+        description="Prints the completion of skewgate for a shell.",
         epilog=COMPLETION,
         formatter_class=_RAW,
     )

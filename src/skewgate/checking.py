@@ -1,4 +1,4 @@
-"""``skewgate check`` and ``skewgate gate``: run the playbook, and show what its report says."""
+"""``skewgate check`` and ``skewgate gate``: run the playbook, and show its report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from .timings import timing_lines
 
 
 def check(given: Given, extra: list[str]) -> int:
-    """Run the playbook of the command's name; return the exit status of the report that it wrote."""
+    """Run the playbook of the command's name; return the exit status of its report."""
     output = Output(given.args)
     report_dir = (given.args.report_dir or REPORT_DIR).expanduser().absolute()
     run_id = str(uuid.uuid4())
@@ -59,7 +59,7 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
 
     here = getattr(args, "here", False)
     if here and not _becomes_root(args):
-        output.show(["not root: what only root can see will not be judged; run it with sudo, or with -K"])
+        output.show(["not root: some checks need root and will be inconclusive; run it with sudo, or with -K"])
     ended = run_playbook(
         f"skewgate.preflight.{args.command}",
         [*(HERE if here else []), *ansible_options(args, extra)],
@@ -95,12 +95,12 @@ def this_machine() -> str:
 
 
 def settings_given(given: Given) -> dict[str, Any]:
-    """The variables of the settings that flags or the environment gave, and where each comes from."""
+    """The settings that flags or the environment gave, as variables, and their sources."""
     values = {SETTINGS[dest]: getattr(given.args, dest) for dest in given.sources if dest in SETTINGS}
     if "gate_report_dir" in values:
         values["gate_report_dir"] = str(values["gate_report_dir"].expanduser().absolute())
     sources = {SETTINGS[dest]: source for dest, source in given.sources.items() if dest in SETTINGS}
-    if getattr(given.args, "here", False):  # there may be no GitHub App, so that nothing is admitted
+    if getattr(given.args, "here", False):  # there may be no GitHub App; then nothing is admitted
         values["gate_key_elsewhere"] = True
         sources["gate_key_elsewhere"] = given.sources["here"]
     return {**values, FROM_COMMAND: sources} if sources else {}
@@ -127,7 +127,7 @@ PASSED_ON_REPEATED = ("inventory", "extra_vars", "vault_password_file", "vault_i
 
 
 def ansible_options(args: argparse.Namespace, extra: Sequence[str]) -> list[str]:
-    """Return the options of ansible-playbook; what ``-e`` was given is handed on, never read."""
+    """Return the options of ansible-playbook; the values of ``-e`` are passed on and never read."""
     options = [(name, value) for name in PASSED_ON_REPEATED for value in getattr(args, name)]
     options += [(name, getattr(args, name)) for name in PASSED_ON if getattr(args, name) is not None]
     return [
@@ -154,7 +154,7 @@ def interrupted(command: str, progress: Progress, report_dir: Path) -> SkewgateE
 
 
 def _no_report(ended: PlaybookRun, progress: Progress) -> SkewgateError:
-    """Say why a run left no report: the settings, the options or inventory, or else something internal."""
+    """Why a run left no report: the settings, the options, the inventory, or an internal error."""
     if progress.configuration_errors:
         lines = ["the settings are wrong, nothing was judged:", *progress.configuration_errors]
         return SkewgateError(clean("\n  ".join(lines)))

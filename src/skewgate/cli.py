@@ -1,4 +1,4 @@
-"""The command ``skewgate``: its arguments to the command that they name, and its answer to an exit status."""
+"""The command ``skewgate``: from its arguments to an exit status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ OWN_FLAGS = {
     **dict.fromkeys(("-K", "--ask-become-pass"), "-K"),
     **dict.fromkeys(("-J", "--ask-vault-password", "--ask-vault-pass"), "-J"),
 }
-"""Options of ansible-playbook that ask a question, which nobody could answer in the run, and the flags that ask before it."""
+"""Options of ansible-playbook that ask a question, and the flags of this command that ask it before
+the run. In the run, nobody could answer."""
 
 
 def report(args: argparse.Namespace) -> int:
@@ -42,7 +43,7 @@ COMMANDS = {"report": report, "explain": explain, "verify": verify, "init": init
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; no traceback unless SKEWGATE_DEBUG=1."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # what a locale can't show must not end the run
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a character that the locale lacks
     try:
         if lacking := missing():
             raise SkewgateError(lacking)

@@ -1,6 +1,6 @@
 """``skewgate report A B --diff``: what changed from one run to a later one.
 
-Both are judged by the checks of today, so that a difference is one of the nodes or of their policy.
+Both are judged by the checks of today, so a difference comes from the nodes or from their policy.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LONGEST_VALUE = 200
 Node = Mapping[str, Any]
 What = Literal["became", "still", "new", "gone"]
 Found = tuple[str, str, tuple[str, ...], tuple[str, ...]]
-"""What a finding is known by: its check, its state, its keys, and what they are about."""
+"""A finding's check, state, keys, and what they are about."""
 
 _ORDER: tuple[What, ...] = ("became", "gone", "new", "still")
 _WORST_FIRST = ("refused", "not judged", "admitted")
@@ -156,7 +156,7 @@ def _skew(count: int, skew_s: Interval | None) -> str:
 
 
 def _changes(ones: Mapping[str, Node], others: Mapping[str, Node]) -> tuple[list[_Change], int]:
-    """The changes of all nodes, the worst first, and how many nodes there are; two are in memory at a time."""
+    """The changes, the worst first, and how many nodes there are. Two nodes are in memory."""
     found: dict[tuple[Any, ...], _Change] = {}
     names = sorted({*ones, *others})
     for name in names:
@@ -185,7 +185,7 @@ def _change(one: Node | None, other: Node | None) -> _Change | None:
 
 
 def _findings(node: Node) -> dict[Found, str]:
-    """The findings that are no pass, by what they are known by; a skipped one follows from another."""
+    """The findings that failed or are inconclusive. A skipped one follows from another."""
     return {
         (each["check"], each["state"], tuple(each["keys"]), tuple(each["about"])): each["cause"]
         for each in node["findings"]
@@ -194,7 +194,7 @@ def _findings(node: Node) -> dict[Found, str]:
 
 
 def _has_moved(one: Node, other: Node) -> bool:
-    """Whether the clock is proved to have moved against true time: the two intervals share no point."""
+    """Whether the clock is proved to have moved: the two intervals share no point."""
     if not (one["skew_s"] and other["skew_s"]):
         return bool(one["skew_s"]) != bool(other["skew_s"])
     return not Interval(**one["skew_s"]).overlaps(Interval(**other["skew_s"]))

@@ -1,4 +1,4 @@
-"""``skewgate completion``: what a shell needs to complete the command's words, made from its parser.
+"""``skewgate completion``: completion for shells, made from the parser.
 
 A library would be one more dependency in every execution environment, for three short texts.
 """
@@ -16,7 +16,7 @@ from .arguments import commands_of, names_of, parser
 
 
 class Word(NamedTuple):
-    """A flag by its forms, or what stands without one; ``choices`` are what may follow, ``takes_file`` if that is a path."""
+    """A flag with its forms, or an argument; ``choices``: its values, ``takes_file``: it is a path."""
 
     forms: Sequence[str]
     text: str
@@ -55,7 +55,7 @@ def _word(action: argparse.Action) -> Word:
 
 
 def bash(commands: Commands) -> str:
-    """The text for ``source <(skewgate completion bash)``; where there is nothing to say, bash completes names of files."""
+    """The text for ``source <(skewgate completion bash)``. Without a choice, bash completes files."""
     after, first = [], []
     for name, (_, words) in commands.items():
         for word in words:

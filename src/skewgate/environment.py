@@ -1,4 +1,4 @@
-"""Flags and their environment variables: ``--report-dir`` is SKEWGATE_REPORT_DIR. A flag that is given wins."""
+"""Flags and their environment variables: ``--report-dir`` is SKEWGATE_REPORT_DIR. A flag wins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ INSTEAD = (
     ("here", "inventory", "limit"),
     ("diff", "report_dir", "format", "output", "inventory", "limit"),
 )
-"""A flag, and those that it stands in the place of: where it is given, their variables are not read, and the other way round."""
+"""A flag, and the flags that it excludes. If it is given, their variables are not read; if one of
+them is given, its variable is not read."""
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
@@ -69,8 +70,8 @@ def complete(
 ) -> dict[str, str]:
     """Give ``args`` the value of each flag that was not given, from its variable or its default.
 
-    Returns where each value that is no default comes from, by the flag's ``dest``. Ends with the command's usage if a variable
-    has no value for its flag, or if flags exclude each other.
+    Returns the source of each value that is no default, by the flag's ``dest``. Ends with the
+    command's usage if a variable has no value for its flag, or if flags exclude each other.
     """
     flags = flags_of(command)
     sources = {flag.dest: f"flag {flag_of(flag)}" for flag in flags if hasattr(args, flag.dest)}

@@ -1,4 +1,4 @@
-"""``skewgate explain``: what a check asks, or what Argo CD's log says of nodes."""
+"""``skewgate explain``: a check's documentation, or the nodes that fail in Argo CD's log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .kubectl import Cluster, KubectlError
 
 
 def explain(args: argparse.Namespace) -> int:
-    """``explain``: a check's own documentation, or what Argo CD's log says of nodes."""
+    """``explain``: a check's documentation, or the nodes that fail in Argo CD's log."""
     if args.argocd or args.argocd_log or args.pods or args.pod:
         return _explain_argocd(args)
     checks = discover()
@@ -52,7 +52,7 @@ def explain(args: argparse.Namespace) -> int:
 
 
 def _explain_argocd(args: argparse.Namespace) -> int:
-    """``explain --argocd`` and ``--argocd-log``: which nodes GitHub refuses, what that is likely to be, and what to run next."""
+    """``explain --argocd`` and ``--argocd-log``: which nodes GitHub refuses, why, what to run next."""
     files = [*args.argocd_log, *filter(None, [args.pods])]
     if args.check or (args.argocd and (files or args.pod)):
         raise SkewgateError(_EXPECTED)
@@ -64,7 +64,7 @@ def _explain_argocd(args: argparse.Namespace) -> int:
 
 
 def _of_cluster(args: argparse.Namespace) -> Summary:
-    """The log as kubectl gives it; a pod whose log it does not give is named, and the others are read."""
+    """The log from kubectl. If it does not give the log of a pod, that pod is named."""
     cluster = Cluster(args.namespace, args.context, args.kubeconfig)
     try:
         pods = cluster.repo_servers()
@@ -75,7 +75,7 @@ def _of_cluster(args: argparse.Namespace) -> Summary:
     for pod in pods:
         try:
             with cluster.log(pod, args.since) as log:
-                # kubectl may be a wrapper that gives more pods than one, or no prefix: each line counts once, for its pod.
+                # kubectl may be a wrapper that gives several pods, or no prefix: a line counts once.
                 lines = (line for line in read_lines(log) if not _is_of_another(line, pod.name))
                 summary = summarise(lines, nodes, pod.name, into=summary)
         except KubectlError as error:
@@ -96,7 +96,7 @@ _EXPECTED = (
     "expected --argocd-log FILE with --pods FILE, or --argocd alone, and no CHECK; at most one of the files is - (standard "
     "input)"
 )
-_BY_FILES = f"""Without --argocd, both files will do, from wherever kubectl works (namespace argocd: yours):
+_BY_FILES = f"""Without --argocd, two files are enough, from a machine with kubectl (namespace argocd: yours):
   {LOG_COMMAND}
   {PODS_COMMAND}
   skewgate explain --argocd-log repo-server.log --pods pods.txt"""
@@ -116,12 +116,12 @@ def _of_files(args: argparse.Namespace) -> Summary:
         raise SkewgateError(
             f"{names}: none of its {summary.lines} lines begins with [pod/NAME/CONTAINER]; expected what this gives:\n"
             f"  {LOG_COMMAND}\n"
-            "stern's output will do too. If the log is of one pod, --pod NAME says of which, or the file's name: NAME.log"
+            "stern's output is good too. If the log is of one pod, --pod NAME says of which, or the file's name: NAME.log"
         )
     if not summary.nodes:
         raise SkewgateError(
             clean(
-                "could not tell: no pod of the log is in the list of pods.\n"
+                "no pod of the log is in the list of pods.\n"
                 f"  {names}: {listed(sorted(summary.gone))}\n"
                 f"  {args.pods}: {listed(sorted(nodes))}\n"
                 "Take both from the same cluster at the same time:\n"
@@ -149,12 +149,12 @@ def _pods(path: str) -> dict[str, str]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[TextIO]:
-    """A file, or standard input for ``-``; what is not text in it does not end the reading. Raises SkewgateError.
+    """A file, or standard input for ``-``; bytes that are no text are replaced. Raises SkewgateError.
 
     What PowerShell redirects to a file is UTF-16.
     """
     try:
-        # A descriptor of its own, so closing it leaves standard input open.
+        # A copy of the descriptor: closing it leaves standard input open.
         name = os.dup(0) if path == "-" else path
         with open(name, "rb") as raw:  # noqa: PTH123 - a descriptor or a path
             utf_16 = raw.peek(2).startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -1,4 +1,4 @@
-"""``skewgate init``: an inventory and settings, with what this machine knows, and words to fill in for what it does not."""
+"""``skewgate init``: an inventory and settings, with placeholders for what is not known here."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NTP_FILES = (
     "run/systemd/netif/leases/*",
     "var/lib/dhcp/*.leases",
 )
-"""Where a machine has its NTP servers: of its time daemon, or else of DHCP."""
+"""The files with a machine's NTP servers: of its time daemon, or else of DHCP."""
 
 _NTP_LINE = re.compile(
     r"^\s*(?:(?:server|pool)\s+(?P<name>\S+)|NTP=(?P<names>.+)|option ntp-servers (?P<leased>[^;]+);)", re.MULTILINE

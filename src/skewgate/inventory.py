@@ -1,4 +1,4 @@
-"""Which nodes an inventory has, as Ansible reads it: what their evidence has to be complete by."""
+"""The nodes of an inventory, as Ansible reads it: each of them must have evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from .passwords import ask, handed_on
 from .run import ENVIRONMENT, ansible_messages
 
 READ_WITHIN_S = 120.0
-"""The longest that reading the inventory may take: a script or plugin of it asks other machines, and may never end."""
+"""The time limit for reading the inventory: its scripts and plugins ask other machines, and may never
+end."""
 
 _ENVIRONMENT = {
     **ENVIRONMENT,
@@ -31,7 +32,7 @@ _ENVIRONMENT = {
 }
 
 _LISTED = re.compile(r"^  hosts \((\d+)\):\n((?:    [^\n]+\n)*)", re.MULTILINE)
-"""What Ansible prints for ``--list-hosts``. Variables are not read for it, so no secret of them is."""
+"""Ansible's output for ``--list-hosts``. It reads no variables, so no secrets."""
 
 
 def nodes_of(args: argparse.Namespace) -> list[str]:
@@ -64,7 +65,7 @@ def _listed(options: Sequence[str], within_s: float) -> tuple[int, str, str]:
     # The ansible-core of this very Python; -P: the user's directory is no place for modules.
     argv = [sys.executable, "-P", "-m", "ansible", "adhoc", "all", "--list-hosts", *options]
     environment: Mapping[str, str] = {**os.environ, **_ENVIRONMENT}
-    # A session: without a terminal nothing can wait for an answer, and all that an inventory starts is ended with it.
+    # A session: without a terminal nothing waits for an answer, and all its processes end with it.
     with subprocess.Popen(  # noqa: S603 - options of the user's own Ansible
         argv,
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Reads pods and their logs with kubectl: commands that change nothing, without a shell, bounded in time and size."""
+"""Reads pods and their logs with kubectl: it changes nothing, and has limits of time and size."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ QUOTED_CHARS = 400
 
 
 class KubectlError(SkewgateError):
-    """kubectl did not answer: what it said, and what to do next."""
+    """kubectl gave no answer: its error, and what to do next."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod, the node that it is on, if any, and its containers of the repo-server: empty if none is named so."""
+    """A pod, its node, and its containers of the repo-server, if it has any."""
 
     name: str
     node: str
@@ -48,7 +48,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where kubectl asks: the namespace, and the flags that choose the cluster."""
+    """A cluster: the namespace, and the flags of kubectl that choose the cluster."""
 
     namespace: str
     context: str | None = None
@@ -128,7 +128,7 @@ def _pod(item: dict[str, Any]) -> Pod:
 
 @contextmanager
 def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
-    """What a command writes, while it writes it; it is ended after ``limit_s``, and when nobody reads any more."""
+    """A command's output, as it comes. The command ends after ``limit_s``, or with its reader."""
     with tempfile.TemporaryFile() as said:
         try:
             process = subprocess.Popen(  # noqa: S603 - no shell; what is asked is in the flags
@@ -141,7 +141,7 @@ def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
             )
         except FileNotFoundError:
             raise KubectlError(
-                "kubectl was not found on PATH. Install it, or take both files where it is: see below"
+                "kubectl was not found on PATH. Install it, or take both files on a machine that has it: see below"
             ) from None
         except (OSError, ValueError) as error:  # ValueError: a null byte in what a cluster calls a pod
             raise KubectlError(f"kubectl could not be started: {getattr(error, 'strerror', error)}") from None
@@ -167,7 +167,7 @@ def _running(command: Sequence[str], limit_s: float) -> Iterator[TextIO]:
 
 
 class _Until(io.RawIOBase):
-    """What a pipe has until an end, of ``time.monotonic``: whatever process still holds it open then."""
+    """The content of a pipe until a time of ``time.monotonic``, even if a process holds it open."""
 
     def __init__(self, pipe: int, end: float) -> None:
         self.pipe, self.end, self.late = pipe, end, False
@@ -185,7 +185,7 @@ class _Until(io.RawIOBase):
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it with all that it has started: kubectl may be a script, and a login may be another program."""
+    """End a process and its children: kubectl may be a script, and a login another program."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

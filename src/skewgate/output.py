@@ -18,9 +18,9 @@ STANDARD_OUTPUT = "-"
 
 
 class Output:
-    """Where the report of a command goes, beside the report's folder.
+    """The place of a command's report, beside the report's folder.
 
-    If that is standard output, nothing else goes there, and what people read goes to standard error.
+    If that is standard output, only the report goes there. Lines for people go to standard error.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -44,7 +44,7 @@ class Output:
         return self._format is not None and self._file is None
 
     def begin(self) -> None:
-        """Before a run: remove what an earlier one left; raises SkewgateError if FILE can't be written."""
+        """Before a run: remove the file of an earlier one. Raises SkewgateError if that fails."""
         if self._file is None:
             return
         try:

@@ -1,4 +1,4 @@
-"""Passwords that are asked for before a run, and how ansible-playbook reads them: once, from a pipe in a private folder.
+"""Asks for passwords before a run. ansible-playbook reads them once, from a pipe.
 
 They are in no argument, no environment and no file. Ansible's own questions are not answered in its terminal instead: what a
 node prints could look like such a question, and would be given the answer.
@@ -25,7 +25,7 @@ QUESTIONS = {
 
 
 def ask(args: argparse.Namespace) -> dict[str, str]:
-    """The answers to the questions that were asked for, by the option that takes each; an empty answer is none.
+    """The answers to the user's questions, by the option that takes each; not the empty ones.
 
     Raises SkewgateError if there is no terminal to ask on.
     """
@@ -47,7 +47,7 @@ def _has_terminal() -> bool:
 
 @contextmanager
 def handed_on(folder: Path, answers: Mapping[str, str]) -> Iterator[list[str]]:
-    """The options with which ansible-playbook reads each answer, once; ``folder`` is one that nobody else can read."""
+    """Options with which ansible-playbook reads each answer once; ``folder`` must be private."""
     pipes = {option: folder / f"answer{number}" for number, option in enumerate(answers)}
     for option, pipe in pipes.items():
         os.mkfifo(pipe, 0o600)

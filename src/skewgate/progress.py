@@ -1,4 +1,4 @@
-"""The live lines of a run: from ansible-runner's events to one line a node as it finishes, and to what the others wait for."""
+"""The live lines of a run: one for each node as it finishes, and what the others wait for."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ PHASES = (FLEET_BEGIN, NODE_CHECK, FLEET_REPORT)
 RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_unreachable")
 
 SILENCE_S = 10
-"""After so long without a line, one says what the nodes wait for; each further one waits for twice as long."""
+"""After so many seconds without a line, a line says what the nodes wait for. The time doubles."""
 MOST_SILENCE_S = 80
 
 
 class Progress:
     """Follows one run; ``gate`` says whether a refused node may still be fixed.
 
-    ``configuration_errors`` collects what the collection says is wrong with the settings, in the order seen;
-    ``tasks_ran`` is true once any task gave a result; ``files`` are those that the last report wrote, and ``report_dir`` the
-    folder that the collection will write to. ``hosts`` are those of the run, ``judged`` has the last verdict of each node that
-    has one, ``fixing`` those whose remediation has begun and not ended. ``timings`` is what the report says of the checks' time,
-    and ``phases_s`` how many seconds the run's phases took, as far as it has come.
+    ``configuration_errors`` collects what the collection says is wrong with the settings, in the
+    order seen; ``tasks_ran`` is true once any task gave a result; ``files`` are those that the
+    last report wrote, and ``report_dir`` the folder that the collection will write to. ``hosts``
+    are those of the run, ``judged`` has the last verdict of each node that has one, ``fixing``
+    those whose remediation has begun and not ended. ``timings`` is what the report says of the
+    checks' time, and ``phases_s`` how many seconds the run's phases took, as far as it has come.
     """
 
     def __init__(self, *, gate: bool, clock_s: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +62,7 @@ class Progress:
         self._silent_since_s, self._silence_s = self._clock_s(), float(SILENCE_S)
 
     def lines(self, event: dict[str, Any]) -> list[str]:
-        """Return the lines that this event gives, mostly none.
+        """Return the lines for this event, mostly none.
 
         The shape of an event: ansible-runner's documentation, "Runner artifact job events".
         """
@@ -77,7 +78,7 @@ class Progress:
         return found
 
     def waiting(self) -> list[str]:
-        """Return a line that says how many nodes are done and what the others wait for, if there was none for a while."""
+        """After some silence: how many nodes are done, and what the others wait for."""
         if self._clock_s() - self._silent_since_s < self._silence_s or self.files:
             return []
         self._silent_since_s = self._clock_s()
@@ -142,7 +143,7 @@ class Progress:
             self.phases_s[action] = self._clock_s() - self._begun_s - before_s
 
     def _begun(self, result: dict[str, Any]) -> list[str]:
-        """Every batch begins with the same answer; the first one tells."""
+        """Every batch begins with the same answer; the first one counts."""
         if result.get("report_dir"):
             self.report_dir = Path(result["report_dir"])
         self.hosts = [str(host) for host in result.get("hosts", [])]
@@ -157,12 +158,12 @@ class Progress:
         """Keep what is wrong with the settings, once for all nodes."""
         errors = [*result.get("configuration_errors", []), *result.get("argument_errors", [])]
         if not errors and kind == "runner_on_failed" and data.get("resolved_action") == ARGUMENT_SPEC:
-            # A setting that can't even be worked out: a variable that is undefined, a filter that refuses its input.
+            # A setting that can't be worked out: an undefined variable, a filter that refuses its input.
             errors = [str(result.get("msg", "no message")).removeprefix("Task failed: ")]
         self.configuration_errors = list(dict.fromkeys([*self.configuration_errors, *errors]))
 
     def _checked(self, host: str, result: dict[str, Any]) -> list[str]:
-        """Return the line for a check's answer; a check without a phase is the role's own and nobody's result."""
+        """Return the line for a check. A check without a phase is one inside the role chrony."""
         phase = result.get("phase")
         if phase is None:
             return []

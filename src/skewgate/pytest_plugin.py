@@ -1,4 +1,4 @@
-"""What pytest loads where skewgate is installed: one line about what ``skewgate.acceptance`` needs, and nothing else."""
+"""pytest loads this if skewgate is installed: it checks what ``skewgate.acceptance`` needs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ SUITE = "skewgate.acceptance"
 
 
 def pytest_load_initial_conftests(args: Sequence[str]) -> None:
-    """Refuse to run the suite without testinfra, before pytest stumbles over the options that come with testinfra."""
+    """Refuse to run the suite without testinfra, before pytest refuses testinfra's options."""
     if find_spec("testinfra") is None and any(arg.startswith(SUITE) for arg in args):
         raise pytest.UsageError(f"{SUITE} needs pytest-testinfra: pip install 'skewgate[testinfra]'")

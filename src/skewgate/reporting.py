@@ -1,4 +1,4 @@
-"""``skewgate report`` and ``skewgate verify``: what saved evidence and a saved report say now."""
+"""``skewgate report`` and ``skewgate verify``: saved evidence and reports, judged now."""
 
 from __future__ import annotations
 
@@ -48,11 +48,14 @@ from .next_commands import commands_of_report
 from .output import Output
 
 NAMED_AT_MOST = 500
-"""So many nodes are named where each of them counts; report.json has them all."""
+"""So many nodes are named if each of them counts; report.json has them all."""
 
 
 def report_again(args: argparse.Namespace) -> int:
-    """``report``: judge the evidence of one or more runs by the checks of today; with ``-i``, of every node of the inventory."""
+    """``report``: judge the evidence of one or more runs by the checks of today.
+
+    With ``-i``, a node of the inventory without evidence is refused.
+    """
     at = datetime.now(UTC)
     output = Output(args)
     if args.format and not (args.report_dir or args.output):
@@ -83,7 +86,7 @@ def report_again(args: argparse.Namespace) -> int:
 
 
 class Merged(Mapping[str, Any]):
-    """The records of several runs, each of which stays in its file; of a node in two of them the later one counts."""
+    """The records of several runs. They stay in their files; of each node the latest one counts."""
 
     def __init__(self) -> None:
         """No run yet."""
@@ -135,14 +138,12 @@ def _wanted(args: argparse.Namespace) -> list[str] | None:
     if args.inventory:
         return nodes_of(args)
     if args.limit is not None:
-        raise SkewgateError(
-            "--limit says which nodes of an inventory have to be there, and no inventory is given: give -i too"
-        )
+        raise SkewgateError("--limit: expected -i INVENTORY too, to know which nodes must have evidence")
     return None
 
 
 def _completeness(wanted: Sequence[str] | None, missing: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    """Whether evidence of every node was there, which was missing, and what of the evidence is of no node that counts."""
+    """Whether every node has evidence, which have none, and which nodes were left out."""
     if wanted is None:
         yield from _folded(
             "Not checked: whether evidence of any node is missing. -i INVENTORY checks it.", screen.width()
@@ -176,7 +177,7 @@ def evidence_in(path: Path) -> Path:
 
 
 def _refuse_future(path: Path, name: str, record: Mapping[str, Any], at: datetime) -> None:
-    """What is dated in the future would outlast every later check of the node, and never grow too old."""
+    """Evidence of the future would win over every later check, and would never be too old."""
     for each in filter(None, (record, record.get("before"))):
         try:
             ahead = read_time(each["collected_at"]) - at
@@ -190,7 +191,7 @@ def _refuse_future(path: Path, name: str, record: Mapping[str, Any], at: datetim
 
 
 def judged(records: Mapping[str, Any], judged_at: str) -> dict[str, Any]:
-    """The report of these records by the checks of today; its nodes are in a file. Raises SkewgateError."""
+    """The report of these records, judged now; its nodes are in a file. Raises SkewgateError."""
     try:
         return judge_records(records, judged_at, nodes=Stored())
     except (ValueError, RecursionError) as error:
@@ -230,7 +231,7 @@ def _folded(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _in_ranges(names_by_age: Mapping[tuple[str, str], list[str]]) -> dict[tuple[str, str], list[str]]:
-    """Those that are not too old on one line, and the others on another, from the youngest to the oldest."""
+    """Two lines: the evidence that is not too old, and the rest; each from the youngest on."""
     found = {}
     for old in dict.fromkeys(old for _age, old in names_by_age):
         ages = [age for age, of_age in names_by_age if of_age == old]
@@ -253,7 +254,7 @@ def show_report(report: dict[str, Any], files: Sequence[Path], output: Output, c
 
 
 def verify(args: argparse.Namespace) -> int:
-    """``verify``: whether a report admits, now, each node or the one that is named, by its evidence and not by its text."""
+    """``verify``: whether a report's evidence admits every node now, or the one of ``--node``."""
     reported, records = _of_one_run(args.run if args.run.is_dir() or not args.run.exists() else args.run.parent)
     names = [args.node] if args.node else sorted({*reported, *records})
     codes, policies = [], _Policies()
@@ -291,7 +292,7 @@ def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the report says of each node, and each node's record; raises SavedFileError if they are not of one run."""
+    """The nodes of the report, and their records. Raises SavedFileError if these are of two runs."""
     report, evidence = read_report(directory), read_evidence(directory / EVIDENCE_FILE)
     for key in ("run_id", "judged_at"):
         if report.get(key) != evidence.get(key):
@@ -303,7 +304,7 @@ def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_age_s: float) -> tuple[ExitCode, str]:
-    """Whether a node's evidence, judged now, and its entry of the report both admit it, and if not, why."""
+    """Whether a node's evidence and its entry of the report both admit it now, and if not, why."""
     said = reported and reported.get("verdict")
     if node["verdict"] != "admit":
         differs = f" ({REPORT_FILE} admits it: it was changed, or made by another version)" if said == "admit" else ""
@@ -320,14 +321,14 @@ def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_
 
 
 class _Policies:
-    """Which checks the nodes' policies left out or made advisory: an admission says nothing about them."""
+    """The checks that policies left out or made advisory. An admission says nothing about them."""
 
     def __init__(self) -> None:
         self.of_nodes: dict[str, tuple[str, ...]] = {}
 
     @staticmethod
     def lines_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-        """Those of one node's policy; none of a policy that can't be read, which is what is said of its node."""
+        """The lines for one node's policy; none if it can't be read, which is the node's finding."""
         try:
             policy = Policy.from_json(record["policy"])
         except ValueError:

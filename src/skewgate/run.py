@@ -19,7 +19,8 @@ from ansible_runner.interface import init_runner
 
 from .passwords import handed_on
 
-# The ansible-core of this very Python, not what PATH happens to have. -P: the user's directory is no place for modules.
+# The ansible-core of this Python, and not another one on PATH. -P: no modules from the user's
+# directory.
 ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "skewgate.ansible_playbook"]
 
 ENVIRONMENT = {
@@ -27,23 +28,24 @@ ENVIRONMENT = {
     "ANSIBLE_FORCE_COLOR": "false",
     # Ansible only warns of an inventory that it can't read, and would leave out the nodes that it names.
     "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
-    # What a node says of itself sets no variable.
+    # A node's facts set no variable.
     "ANSIBLE_INJECT_FACT_VARS": "false",
 }
 
-# Nobody sees a question that ssh or ansible asks in the run: unanswered, it would wait for ever.
+# Nobody sees a question of ssh or ansible in the run. Without an answer it would wait for ever.
 ANSWERS = {
     r"continue connecting \(yes/no[^\n]*\? ?$": "no",
     r"(?i)pass(word|phrase)[^\n]*: ?$": "",
 }
 
 ASK_AGAIN_S = 5
-"""After so long ansible-playbook is asked again to stop: Python drops an interrupt that comes within a hook, as of a fork."""
+"""After so many seconds ansible-playbook is asked again to stop: Python drops an interrupt that comes
+within a hook, for example of a fork."""
 
 
 @dataclass
 class PlaybookRun:
-    """How the run ended: ansible's exit status, all that it printed, whether the user stopped it."""
+    """The end of a run: ansible's exit status, its output, whether the user stopped it."""
 
     rc: int | None = None
     output: list[str] = field(default_factory=list)
@@ -51,7 +53,7 @@ class PlaybookRun:
 
     @property
     def messages(self) -> list[str]:
-        """Ansible's own errors and warnings, one string each, without the excerpts of files that it adds."""
+        """Ansible's errors and warnings, one string each, without its excerpts of files."""
         return ansible_messages(self.output)
 
 
@@ -66,10 +68,10 @@ def run_playbook(
 ) -> PlaybookRun:
     """Run ``playbook`` (a path or a collection's) in the current directory.
 
-    ``on_event`` gets each event and the lines that ansible printed with it, ``on_second`` is called about once a second; where
-    one fails, the run is stopped. ``options`` are ansible-playbook's, passed on unread; ``extra_vars`` win over theirs.
-    ``answers``: passwords by the option that takes the file of each. What ansible-runner writes lies in a directory of mode
-    0700 that is removed at the end, whatever happens.
+    ``on_event`` gets each event and the lines that ansible printed with it. ``on_second`` is called
+    about once a second. If one of them fails, the run is stopped. ``extra_vars`` win over those of
+    ``options``. ``answers``: passwords by the option that takes the file of each. The files of
+    ansible-runner are in a private directory, which is removed.
     """
     run, failures = PlaybookRun(), list[Exception]()
 
@@ -136,7 +138,7 @@ def _runner(
     config.suppress_output_file = True
     config.pexpect_timeout = 1
     if "ANSIBLE_HOST_KEY_CHECKING" not in os.environ:
-        # ansible-runner switches the check of ssh host keys off unless told otherwise.
+        # Otherwise ansible-runner switches the check of ssh host keys off.
         del config.env["ANSIBLE_HOST_KEY_CHECKING"]
     return runner
 
@@ -150,7 +152,7 @@ def printed(event: dict[str, Any]) -> list[str]:
 
 
 class _Stop:
-    """The first Ctrl-C asks ansible-playbook to stop, so that it ends its workers too; the second kills it."""
+    """The first Ctrl-C asks ansible-playbook to stop and to end its workers; the second kills it."""
 
     def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
         self._on_second = on_second
@@ -159,7 +161,7 @@ class _Stop:
         self._asked_mono_s = 0.0
 
     def kill(self) -> bool:
-        """Tell ansible-runner, which asks this about once a second, whether to kill ansible-playbook now."""
+        """Whether to kill ansible-playbook now; ansible-runner asks this about once a second."""
         self._on_second()
         if self.requests and time.monotonic() - self._asked_mono_s > ASK_AGAIN_S:
             self._ask()

@@ -1,4 +1,4 @@
-"""Lines for people: the words of verdicts and states in colour on a terminal, plain everywhere else."""
+"""Lines for people: verdicts, states and headings in colour on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AFTER = r"(?=[,:]|  | at |$)"
 
 
 def _words(group: str, verdict: str, state: str = "") -> str:
-    """Where a verdict stands, in the first line, in a table, before or after a node's name; and a finding's state."""
+    """Finds a verdict in the first line, in a table and near a node's name; and a finding's state."""
     found = rf"^(?P<{group}>{verdict.upper()})(?=: )|{_BEFORE}(?P<{group}_one>{verdict}){_AFTER}"
     return found + (rf"|^  \w+: (?P<{group}_state>{state})$" if state else "")
 

@@ -1,4 +1,4 @@
-"""``--timings``: where a run's time went."""
+"""``--timings``: how long the parts of a run took."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""From Argo CD's log to the nodes whose calls GitHub refuses. Pure: nothing is printed, no file is opened here.
+"""From Argo CD's log to the nodes whose calls GitHub refuses. Pure: no file, no output.
 
-``lines`` reads a line: which pod and node it is from, and what it says. ``pods`` reads the list of pods. ``counting`` counts.
+``lines`` reads a line: its pod, its node and its failure. ``pods`` reads the list of pods.
+``counting`` counts.
 ``meaning`` says what the counts mean.
 """

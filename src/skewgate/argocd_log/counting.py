@@ -19,12 +19,13 @@ MORE = Cause("more")
 
 ENOUGH = 3
 CHANCE = 0.05
-"""Fewer failures than ENOUGH, or a distribution over the nodes that chance gives more often than CHANCE, say nothing."""
+"""A distribution over the nodes proves nothing if there are fewer failures than ENOUGH, or if chance
+produces it more often than CHANCE."""
 
 
 @dataclass
 class Span:
-    """First and last of some times; ``None`` where there was none."""
+    """First and last of some times; ``None`` if there was none."""
 
     first: datetime | None = None
     last: datetime | None = None
@@ -38,7 +39,7 @@ class Span:
 
 @dataclass
 class Tally:
-    """What the log says of one node, or of one pod whose node is not known. All counts are lines."""
+    """The log of one node, or of one pod whose node is not known. All counts are lines."""
 
     pods: set[str] = field(default_factory=set)
     lines: int = 0
@@ -56,7 +57,7 @@ class Tally:
     """Those of them that are the end of a call."""
     failed_span: Span = field(default_factory=Span)
     times: dict[Cause, CertificateTimes] = field(default_factory=dict)
-    """Of a cause's certificate errors, the one whose clock was furthest from the certificate's validity."""
+    """For each cause, the certificate error with the clock furthest from its validity."""
 
     def add(self, event: Event, cause: Cause | None) -> None:
         """Count one line; ``cause`` of a failure that is this node's."""
@@ -79,7 +80,7 @@ class Tally:
 
 
 class Comparison(NamedTuple):
-    """Two clocks at nearly one time: that of a failing node, in its own words, and that of the node that repeats them."""
+    """Two clocks at nearly one time: a failing node's, and that of the node that repeats the error."""
 
     failing: datetime
     other: datetime
@@ -88,7 +89,7 @@ class Comparison(NamedTuple):
 
 @dataclass
 class Summary:
-    """The log, counted in lines: ``lines`` = those of ``nodes`` + those of ``gone`` + ``unprefixed``."""
+    """The log, counted in lines: ``lines`` is the sum of ``nodes``, ``gone`` and ``unprefixed``."""
 
     lines: int = 0
     nodes: dict[str, Tally] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Summary:
     answers: dict[Cause, Answer] = field(default_factory=dict)
     """What the API's answer means, with its words, for causes that have one."""
     compared: dict[Cause, Comparison] = field(default_factory=dict)
-    """Of certificate errors that others repeat, the one that was repeated the soonest, as far as the two clocks show it."""
+    """For each cause, the certificate error that another node repeated the soonest, by the two clocks."""
 
     @property
     def causes(self) -> list[Cause]:
@@ -124,7 +125,7 @@ class Summary:
 def summarise(
     logs: Iterable[str], nodes: Mapping[str, str], only_pod: str = "", into: Summary | None = None
 ) -> Summary:
-    """Count the log line by line, so that its size does not matter.
+    """Count the log line by line: it may be larger than the memory.
 
     ``nodes``: each pod's node; ``only_pod``: whose the lines are that name no pod; ``into``: what was counted of other files.
     """
@@ -190,7 +191,7 @@ class Verdict:
 
 
 def verdict(summary: Summary, cause: Cause) -> Verdict:
-    """Compare the nodes. Nodes without a failure count only where calls ended with OK: others may never have asked GitHub.
+    """Compare the nodes. Nodes without a failure count only if calls ended with OK.
 
     A node that has lines of other components alone is not compared: nothing of it goes to GitHub.
     """
@@ -216,9 +217,9 @@ def verdict(summary: Summary, cause: Cause) -> Verdict:
 
 
 def _backed(summary: Summary, cause: Cause, failing: list[str], answering: list[str]) -> list[str]:
-    """The nodes with ENOUGH failures, if chance would rarely give all of these to them and none to the answering ones.
+    """The nodes with ENOUGH failures, if chance would rarely give them all the failures.
 
-    One call may write several lines of its failure, so where there are calls they are what counts.
+    One failed call may write several lines. So calls are counted if there are any.
     """
     counts = {name: tally.failed_calls[cause] or tally.failed[cause] for name, tally in summary.nodes.items()}
     calls_ok = {name: tally.answered for name, tally in summary.nodes.items()}
@@ -234,10 +235,10 @@ def _backed(summary: Summary, cause: Cause, failing: list[str], answering: list[
 
 
 def _rare(failures: int, ok: int, elsewhere: int) -> bool:
-    """Whether chance would rarely give all failures to nodes with ``ok`` other calls, and none to those ``elsewhere``."""
+    """Whether chance would rarely put all failures on nodes with ``ok`` other calls."""
     if not elsewhere:
         return True
-    # Of all ways to lay so many failures over so many calls, the share of those that leave the others without one.
+    # Of all ways to distribute the failures over the calls: how many leave the others without one.
     share = 1.0
     for drawn in range(failures):
         share *= (failures + ok - drawn) / (failures + ok + elsewhere - drawn)

@@ -1,4 +1,4 @@
-"""One line of a log: which pod and node it is from, whose call it is about, and how that call failed.
+"""One line of a log: its pod and node, the call that it is about, and how that call failed.
 
 Sources: Argo CD's gRPC logging (argoproj/argo-cd issues 11231, 12878, 26260), its ``util/git/creds.go`` (v3.3.0 to v3.5.0:
 "failed to list installations"), ghinstallation's ``transport.go``, go-github's ``ErrorResponse.Error()``, Go's
@@ -19,7 +19,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers 
 
 SERVICE = "repository.RepoServerService"
 CACHED = "Manifest generation error (cached)"
-"""Argo CD's prefix for an error that it kept in Redis, which all repo-servers share: the failure may be another node's."""
+"""Argo CD's prefix for an error from Redis. All repo-servers share it, so another node may have
+failed."""
 
 MAX_CHARS = 1 << 20
 """Of a longer line only the beginning is read."""
@@ -38,22 +39,22 @@ The applicationset and the notifications controller have GitHub Apps themselves.
 """
 
 Kind = Literal["unexplained", "answer", "certificate", "git", "git answer", "no answer", "more"]
-"""``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API; ``git``: a login that git wants or
-refuses; ``git answer``: another status at git; ``more``: see ``counting``."""
+"""``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API;
+``git``: a login that git wants or refuses; ``git answer``: another status at git; ``more``: see ``counting``."""
 
 
 UNREADABLE_KEY = "the private key can't be read"
 
 
 class Installation(NamedTuple):
-    """A GitHub App's installation and the API that was asked; no ``id`` while Argo CD still looks for the installation."""
+    """A GitHub App's installation and its API; no ``id`` while Argo CD looks for the installation."""
 
     id: str
     api_url: str
 
 
 class Cause(NamedTuple):
-    """How a call failed: what is counted together. ``side`` is the clock's, as far as the line says it: ahead or behind."""
+    """How a call failed. ``side``: ahead or behind, if the line shows it for the clock."""
 
     kind: Kind
     installation: Installation = Installation("", "")
@@ -63,14 +64,14 @@ class Cause(NamedTuple):
 
 
 class CertificateTimes(NamedTuple):
-    """What Go says of a certificate: the node's own time then, and the end of its validity that this lies outside of."""
+    """Go's error about a certificate: the node's time then, and the limit of validity that it broke."""
 
     now: datetime
     limit: datetime
 
 
 class Failure(NamedTuple):
-    """A failed call as a line tells it.
+    """A failed call as a line reports it.
 
     ``cached``: of a call made earlier. ``repeated``: said by a component that asked a repo-server. ``answer``: what
     the API's answer means.
@@ -86,8 +87,9 @@ class Failure(NamedTuple):
 class Event(NamedTuple):
     """One line of the log.
 
-    ``node`` where the line itself names it; ``time`` is the node's own clock's, in UTC; ``call``: a call to this repo-server
-    ended, ``answered``: with OK; ``other``: of another component; ``known_format``: the line is logfmt or JSON with a level.
+    ``node``: if the line names it. ``time``: by the node's clock, in UTC. ``call``: a call to this
+    repo-server ended, ``answered``: with OK. ``other``: of another component. ``known_format``: the
+    line is logfmt or JSON with a level.
     """
 
     pod: str
@@ -155,7 +157,8 @@ _START = re.compile(r'time="|level=|\{"|\d{4}-\d\d-\d\dT|[IWEF]\d{4} ')
 def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Event | None:
     """Read a line of ``kubectl logs --prefix``, stern or logcli; ``None`` if it names no pod.
 
-    ``pods``: the known ones, which tell stern's lines from others. ``only_pod``: whose the lines are that name none.
+    ``pods``: the known ones, which distinguish stern's lines from others. ``only_pod``: the pod of
+    lines that name none.
 
     >>> parse_line('[pod/argocd-repo-server-7d4b9c6f8-x2x9k/repo-server] time="2026-01-31T12:00:00Z" level=info msg=ok').pod
     'argocd-repo-server-7d4b9c6f8-x2x9k'
@@ -172,13 +175,13 @@ def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Even
     fields = _fields(text) if source.fields is None else source.fields
     service = fields.get("grpc.service")
     ours = service == SERVICE and "client" not in (fields.get("grpc.component"), fields.get("span.kind"))
-    # A backslash stands before each quote where the message stands in quotes, sometimes three.
+    # A message in quotes has a backslash before each quote, sometimes three.
     flat = text.replace("\\", "")
     repeats = not ours and ("rpc error" in flat or (bool(service) and service != COMMIT_SERVICE))
     other = repeats or (not ours and source.container in REPEATERS)
     failure = _failure(flat, ours or fields.get("level") not in ("info", "debug"))
     if failure:
-        # Each component has TLS connections of its own, those to clusters for example.
+        # Each component has its TLS connections, for example to clusters.
         repeated = repeats if failure.cause.kind == "certificate" else other
         failure = failure._replace(cached=CACHED in flat, repeated=repeated)
     return Event(
@@ -273,7 +276,7 @@ def _time(value: object) -> datetime | None:
         return None
 
 
-# --- from a line to the failure that it tells
+# --- from a line to its failure
 
 _URL = r"(?P<scheme>https?://)(?:[^/\s\"@]*@)?(?P<base>[^@\s\"]+?)"  # without what stands before an @: it could be a password
 _MINT = re.compile(
@@ -309,7 +312,7 @@ _GIT_STATUS = re.compile(
     r"(?:The requested URL returned error|status code): (?P<status>\d{3})"
 )
 _REMOTE = "remote: "
-"""Before GitHub's words where git passes them on, in lines before its own."""
+"""Git writes this before GitHub's words, which come before its own."""
 _NO_ANSWER = re.compile(
     r"could not get access_tokens from GitHub API for installation ID (?P<id>\d{1,20}): (?!could not sign)"
     rf"(?:[A-Za-z]{{3,6}} \"?{_URL}(?:/app)?/installations)?"
@@ -323,7 +326,7 @@ _NO_GIT = re.compile(
 
 
 def _failure(text: str, may_be_git: bool) -> Failure | None:
-    """The first of these that the text has; ``may_be_git``: git's words are short, so they count in an error alone."""
+    """The first of these in the text. ``may_be_git``: git's words are short, so only an error counts."""
     for read in (_certificate, _answer, _mint, _not_asked, _no_answer):
         if found := read(text):
             return found
@@ -349,7 +352,7 @@ def _certificate(text: str) -> Failure | None:
 
 
 def _answer(text: str) -> Failure | None:
-    """What go-github says of an answer to the App's own requests; the words of the clock say enough without the request too."""
+    """go-github's error after a request of the App. GitHub's words about the clock need no request."""
     if match := _ANSWER.search(text) if "/app" in text else None:
         return _answered(
             Installation(match["id"] or "", match["scheme"] + match["base"]), match["status"], match["said"]

@@ -1,4 +1,4 @@
-"""What the counts mean, in words: each cause with the lines that support it, and what to run next."""
+"""The meaning of the counts: each cause with the lines that support it, and the next command."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ FOR_MORE = (
 )
 
 SOON = timedelta(minutes=2)
-"""An error is repeated within this time, if at once; a certificate that is wrong by less is no matter of the clock's."""
+"""An error that is repeated at once is repeated within this time. A certificate that is off by less
+says nothing about the clock."""
 
 _ORDER = ("answer", "certificate", "unexplained", "git", "git answer", "no answer", "more")
 
@@ -54,7 +55,7 @@ def _time(time: datetime) -> str:
 
 
 def explanation(summary: Summary) -> Iterator[str]:
-    """What the counts mean, line by line: how calls failed, what that is likely to be, and what to run next."""
+    """The meaning of the counts, line by line: failures, their likely causes, the next command."""
     yield "Counts are lines of the log, times each node's own clock's (UTC). Calls: to the repo-server, for any repository."
     yield "Failures: those that GitHub, TLS or git caused, on the node itself."
     yield from _remarks(summary)
@@ -127,9 +128,9 @@ def _section(summary: Summary, cause: Cause, proven: set[str]) -> Iterator[str]:
 
 
 def _comparison(failing: datetime, other: datetime, name: str) -> str:
-    """An error may be repeated late, so a clock that is behind may be behind by less; one that is ahead is ahead by that much."""
+    """Compare two clocks. An error may be repeated late: a clock behind may be behind by less."""
     apart = _apart(failing, other)
-    said = f"{name} repeated it at {_time(other)} of its own clock"
+    said = f"{name} repeated it at {_time(other)} by its clock"
     if abs(other - failing) <= SOON:
         return f"{said}, {apart} apart from the one that failed: these clocks agree."
     side = f"up to {apart} behind" if failing < other else f"at least {apart} ahead"
@@ -159,7 +160,7 @@ def _meaning(summary: Summary, cause: Cause, seen: Verdict, proven: set[str]) ->
     if cause == MORE:
         return
     if not seen.failing:
-        yield "Could not tell: no known node got this itself."
+        yield "No conclusion: no known node got this error itself."
     elif cause.kind == "answer" or cause in summary.answers:
         yield from _meaning_of_answer(summary, cause, seen)
     elif cause.kind == "git answer":
@@ -191,8 +192,8 @@ def _meaning_of_answer(summary: Summary, cause: Cause, seen: Verdict) -> Iterato
     elif cause in summary.answers:
         answer = summary.answers[cause]
         unknown = answer.key is AnswerKey.UNKNOWN_ANSWER
-        weight = "Could not tell clock from credential" if unknown and cause.status == 401 else "No clock"
-        # The report that the remedy of an unknown answer names is of a check: the log has no more than this.
+        weight = "Clock or credential, not decided" if unknown and cause.status == 401 else "No clock"
+        # The remedy of an unknown answer names a report. A log has none.
         remedy = "`skewgate check` shows it whole." if unknown else answer.remedy
         yield f"{weight}: {support}. {answer.meaning[:1].upper()}{answer.meaning[1:]}. {remedy}".rstrip()
     elif cause.key == UNREADABLE_KEY:
@@ -229,7 +230,7 @@ def _meaning_of_certificate(summary: Summary, cause: Cause, seen: Verdict) -> It
 
 
 def _likelihood(summary: Summary, cause: Cause, seen: Verdict) -> Iterator[str]:
-    """A 401 without GitHub's words, or git's error: all that can be said comes from comparing the nodes."""
+    """A 401 without GitHub's words, or git's error: only a comparison of the nodes helps."""
     support, nodes = _support(summary, cause, seen), listed(seen.failing)
     git = cause.kind == "git"
     hinted = [name for name in seen.failing if name not in seen.backed]
@@ -245,11 +246,11 @@ def _likelihood(summary: Summary, cause: Cause, seen: Verdict) -> Iterator[str]:
         )
     elif seen.pattern == "every node":
         yield f"{'A hint, no more, at' if hinted else 'Likely'} the credential: {support}."
-        yield "Or every node's clock is wrong, as where NTP was left out."
+        yield "Or every node's clock is wrong, for example because NTP was left out."
     elif seen.pattern == "one node":
-        yield f"Could not tell clock from credential: {support}, and the log has no other node to compare {nodes} with."
+        yield f"Clock or credential, not decided: {support}, and the log has no other node to compare {nodes} with."
     else:
-        yield f"Could not tell clock from credential: {support}, and no node without it shows that it works."
+        yield f"Clock or credential, not decided: {support}, and no node without it shows that it works."
     if hinted or seen.pattern in ("one node", "nothing to compare"):
         yield FOR_MORE
     if not git:
@@ -257,7 +258,7 @@ def _likelihood(summary: Summary, cause: Cause, seen: Verdict) -> Iterator[str]:
 
 
 def _support(summary: Summary, cause: Cause, seen: Verdict, names: Sequence[str] = ()) -> str:
-    """How many lines a sentence rests on: ``12 of 12 calls on worker-3, 0 of 40 on the others``; ``names``: of these nodes."""
+    """The lines that support a sentence: ``12 of 12 calls on worker-3, 0 of 40 on the others``."""
     names = names or seen.failing
     here = f"{_count(_sum(summary, names), cause)} on {listed(names)}"
     others = _sum(summary, [*seen.answering, *seen.silent])

@@ -63,7 +63,7 @@ def test_a_401_in_words_that_nobody_knows_does_not_acquit_the_clock(
     assert explain(tmp_path, [ok(POD1), failed(POD2, lookup("Something new about your JWT"))]) == 0
     out = capsys.readouterr().out
     assert "GitHub's words: 401 Something new about your JWT" in out
-    assert "Could not tell clock from credential: 1 of 1 call on worker-2, 0 of 1 on the others." in out
+    assert "Clock or credential, not decided: 1 of 1 call on worker-2, 0 of 1 on the others." in out
     assert "`skewgate check` shows it whole." in out
     assert "report.json" not in out
 

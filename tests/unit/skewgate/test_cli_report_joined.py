@@ -98,4 +98,4 @@ def test_without_an_inventory_it_says_that_completeness_was_not_checked(capsys: 
 
 def test_a_limit_without_an_inventory_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert joined(slice_of("1.json", web1=good()), "--limit", "web")[0] == 2
-    assert "no inventory is given: give -i too" in capsys.readouterr().err
+    assert "--limit: expected -i INVENTORY too" in capsys.readouterr().err
