@@ -6,9 +6,11 @@ that of clients from their profiles; that of formats from their docstrings.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from inspect import cleandoc
+from io import StringIO
 from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
@@ -227,10 +229,18 @@ skewgate report skewgate-report --format csv --output -
 skewgate report skewgate-report --output /tmp/report.csv
 ```
 
-A format has what `report.json` has, and neither keys nor tokens. What a node sent is shown so that
-the readers of the format take it for text.
+A format has what `report.json` has, and neither keys nor tokens. No reader of a format can take what
+a node sent for anything but text.
 [Add a format](../how-to/add-a-format.md) says how to write another one.
+
+The examples are the beginning of one report with two nodes.
 """
+
+EXAMPLE = FOLDER.parent / "example-report.json"
+"""A report with an admitted node and one that is behind, for the examples."""
+
+_SHOWN = 14, 100
+"""So many lines of an example, and so many characters of a line, are shown."""
 
 
 def formats_page() -> str:
@@ -242,9 +252,21 @@ def formats_page() -> str:
         "<!-- Made by `make docs` from plugins/plugin_utils/formats/ -->",
         _FORMATS_TEXT.format(default=default).rstrip(),
         _table(("format", "file", "what it is"), rows),
-        *(f"## {name}\n\n{_markup(each)}" for name, each in formats.items()),
+        *(f"## {name}\n\n{_markup(each)}\n\n{_example(each)}" for name, each in formats.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _example(each: Format) -> str:
+    """The beginning of what it writes; a page for a browser says nothing as text."""
+    if each.FILE.endswith(".html"):
+        return "Open it in a browser: here is no example."
+    written = StringIO()
+    each.write(json.loads(EXAMPLE.read_text(encoding="utf-8")), written)
+    most, width = _SHOWN
+    lines = written.getvalue().splitlines()
+    shown = [line if len(line) <= width else f"{line[: width - 3]}..." for line in lines[:most]]
+    return "\n".join(["````", *shown, *(["..."] if len(lines) > most else []), "````"])
 
 
 def _purpose(each: Format) -> str:
@@ -256,7 +278,8 @@ def _purpose(each: Format) -> str:
 
 
 def _markup(each: Format) -> str:
-    return cleandoc(each.__doc__ or "").replace("``", "`")
+    text = cleandoc(each.__doc__ or "").replace("``", "`")
+    return re.sub(r"\bdocs/(how-to/[\w-]+\.md)", r"[\1](../\1)", text)
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ _OF_KIND: Mapping[str, Callable[[Maker, Mapping[str, Any]], Schema]] = {
 
 
 def evidence_schema() -> Schema:
-    """The whole schema."""
+    """The JSON schema of evidence.json: its records by node, and their sections."""
     maker = Maker()
     found = {name: _section(maker, shape) for name, shape in sections.SECTIONS.items()}
     record = of_form(forms.RECORD)

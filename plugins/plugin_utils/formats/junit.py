@@ -85,14 +85,14 @@ def _case(node_name: str, case: str, element: str | None, finding: Finding) -> I
         yield f"   <skipped{_attributes(message=finding['summary'])}/>"
     elif element:
         about = _attributes(type=" ".join(finding["keys"]), message=finding["summary"])
-        yield f"   <{element}{about}>{_text(_told(finding))}</{element}>"
+        yield f"   <{element}{about}>{_text(_saying(finding))}</{element}>"
     else:
         advisory = "" if finding["required"] else "Advisory: this check refuses no node.\n"
-        yield f"   <system-out>{_text(advisory + _told(finding))}</system-out>"
+        yield f"   <system-out>{_text(advisory + _saying(finding))}</system-out>"
     yield "  </testcase>"
 
 
-def _told(finding: Finding) -> str:
+def _saying(finding: Finding) -> str:
     """All that the finding says to people."""
     parts = [f"{finding['state']}: {finding['summary']}"]
     parts += [f"{label}: {finding[key]}" for label, key in (("Why", "why"), ("Next", "remedy")) if finding[key]]

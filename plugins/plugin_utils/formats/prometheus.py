@@ -1,8 +1,8 @@
 """``skewgate.prom``: the report as metrics, for the textfile collector of Prometheus' node_exporter.
 
-A node's name is in the label ``node``; ``instance`` is the machine that skewgate runs on. There are five
-series for each node, one more for each check that refuses it, and a fixed number for all nodes
-together.
+A node's name is in the label ``node``; ``instance`` is the machine that skewgate runs on. There are at
+most six series for each node, one more for each check that refuses it, and a fixed number for all
+nodes together.
 
 docs/monitoring has alert rules and a Grafana dashboard for these metrics, and
 docs/how-to/monitor-with-prometheus.md says how to use them.

@@ -1,8 +1,8 @@
 """``report.csv``: a line for each node, for spreadsheets.
 
 The first line has the names of the columns. Lines end as RFC 4180 asks, numbers are numbers, and all
-else is quoted. A refused node has one line, whatever refuses it, so that lines can be counted,
-sorted and filtered; ``keys`` has what refuses it as CHECK.KEY.
+else is quoted. A refused node has one line, whatever refuses it, so lines can be counted, sorted and
+filtered; ``keys`` has what refuses it as CHECK.KEY.
 
 A cell that a spreadsheet would take for a formula begins with an apostrophe, as OWASP advises. So does
 the part after a semicolon, which splits cells in some countries.

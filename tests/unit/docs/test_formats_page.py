@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover
 
-from docs.make_pages import FORMATS, formats_page
+from docs.make_pages import EXAMPLE, FORMATS, formats_page
+from tests.schemas import REPORT, misfits
 
 
 def test_the_page_is_there_and_says_what_the_formats_say() -> None:
@@ -16,6 +19,10 @@ def test_the_page_is_there_and_says_what_the_formats_say() -> None:
 def test_every_format_has_a_row_and_a_section(name: str) -> None:
     assert f"| [{name}](#{name}) | `{discover()[name].FILE}` | " in formats_page()
     assert f"\n## {name}\n" in formats_page()
+
+
+def test_the_example_is_a_report() -> None:
+    assert misfits(REPORT, json.loads(EXAMPLE.read_text(encoding="utf-8"))) == []
 
 
 def test_a_docstring_that_does_not_begin_with_its_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
