@@ -1,7 +1,7 @@
 """``summary.md``: the report on a page of Markdown, for a change ticket and the summary of a CI job.
 
-The verdict comes first, then each cause with what was seen and what to do next, then a table of the
-refused nodes. Of many causes and nodes it has the first ones: the page has at most 60,000
+The verdict comes first, then the commands to run next, then each cause with what was seen and what to
+do, then a table of the refused nodes. Of many causes and nodes it has the first ones: the page has at most 60,000
 characters, as comments on GitHub have, and a job's summary may have 1 MiB.
 
 What a node sent cannot become markup: all but plain words and numbers is shown as code, in which
@@ -17,7 +17,9 @@ from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..model.wording import one_line, range_text, skew_text
+from ..verdict.next_step import Action, Commands, next_steps
 from ..verdict.report import GroupText, refusing_findings
+from ..verdict.root_cause import short
 
 NAME = "markdown"
 FILE = "summary.md"
@@ -55,6 +57,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         f"Judged at {code(report['judged_at'])} by skewgate {code(report['skewgate_version'])}{run}."
     )
     if report["groups"]:
+        yield from ("", "## Next step", *_next_steps(report))
         yield from ("", "## Causes", *_fitting(_causes(report), ROOM["causes"]))
         yield from ("", "## Refused nodes", "", *_fitting(_table(report), ROOM["nodes"]))
     if findings := report["fleet"]["findings"]:
@@ -100,8 +103,6 @@ def _cause(report: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[str]
     skew = f", {prose(range_text(text.skew_s) if count > 1 else skew_text(text.skew_s))}" if text.skew_s else ""
     yield f"**{count} node{'' if count == 1 else 's'}**: {_names(group['nodes'])}{skew}"
     yield ""
-    if any(finding["remediable"] for finding in refusing_findings(example)):
-        yield "- `skewgate gate` can fix some of this, and then checks again."
     for finding in text.findings():
         yield from _advice(f"{code(finding['check'])} {finding['state']}", finding)
     for message in text.remediation_lines():
@@ -111,6 +112,22 @@ def _cause(report: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[str]
 def _advice(label: str, finding: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {label}: {prose(finding['summary'])}"
     yield f"  - Next: {prose(finding['remedy'])}"
+
+
+_STEPS = {
+    Action.GATE: "Let the gate fix the clock of {}, and check again:",
+    Action.FIX_AND_GATE: "Fix what stopped the remediation of {}, then run the gate again:",
+    Action.FIX_AND_CHECK: "Fix the causes below on {}, then check again:",
+    Action.TRY_TOKEN: "The clock of {} is good. Check the token from a machine that has the App's key:",
+}
+
+
+def _next_steps(report: Mapping[str, Any]) -> Iterator[str]:
+    """The commands to run; no name is in them that a shell or Markdown could take for more than a name."""
+    for step in next_steps(report):
+        if sentence := _STEPS.get(step.action):
+            nodes = "1 node" if len(step.nodes) == 1 else f"{len(step.nodes)} nodes"
+            yield from ("", sentence.format(nodes), "", "```", Commands().of(step), "```")
 
 
 def _fleet(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -126,8 +143,8 @@ def _table(report: Mapping[str, Any]) -> Iterator[str]:
         node = report["nodes"][name]
         verdict = "not judged" if node["refused_because"] == "not_judged" else "refused"
         skew = prose(skew_text(Interval(**node["skew_s"]))) if node["skew_s"] else "unknown"
-        causes = "; ".join(f"{finding['check']}: {finding['cause']}" for finding in refusing_findings(node))
-        yield f"| {_name(name)} | {verdict} | {skew} | {code(causes, MOST_CHARACTERS['cause'])} |"
+        cause = code(short(refusing_findings(node)), MOST_CHARACTERS["cause"])
+        yield f"| {_name(name)} | {verdict} | {skew} | {cause} |"
     if len(refused) > MOST_ROWS:
         yield from ("", f"{len(refused) - MOST_ROWS} more nodes are refused.")
 
