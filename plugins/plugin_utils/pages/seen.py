@@ -51,7 +51,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Content]], caption: str)
         element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]]) for row in rows
     ]
     whole = element("table", element("caption", caption), element("thead", head), element("tbody", body))
-    return element("div", whole, class_="wide", role="region", aria_label=caption, tabindex="0")
+    return element("div", whole, class_="wide", role="group", aria_label=caption, tabindex="0")
 
 
 class _Room:
