@@ -78,8 +78,9 @@ async function printed(page, path) {
   await page.emulateMedia({ media: "print" });
   const hidden = await page.evaluate(() =>
     [...document.querySelectorAll(".finding, .evidence table")].filter((each) => !each.getBoundingClientRect().height).length);
-  await page.screenshot({ path, fullPage: true });
-  return { hidden };
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  await page.screenshot({ path, clip: { x: 0, y: 0, width, height: 4000 }, fullPage: true });
+  return { hidden, width };
 }
 
 const answers = [];

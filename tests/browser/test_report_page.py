@@ -110,7 +110,7 @@ def test_it_is_read_without_its_script(browse: Browse, pages: dict[str, Path]) -
 
 def test_on_paper_everything_is_open(browse: Browse, pages: dict[str, Path]) -> None:
     (seen,) = browse([job(pages["lab"], width=800, script=False, print=str(SHOTS / "lab-print.png"))])
-    assert seen["printed"]["hidden"] == 0
+    assert seen["printed"] == {"hidden": 0, "width": 800}
 
 
 def test_the_validator_finds_no_error(npm: Path, pages: dict[str, Path]) -> None:

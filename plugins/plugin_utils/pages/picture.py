@@ -97,9 +97,9 @@ class Picture:
         if row.skew_s is None:
             ways = [
                 element("line", x1=start, x2=end, y1="50%", y2="50%", class_="unknown")
-                for start, end in (("0", "36%"), ("64%", "100%"))
+                for start, end in (("0", "11%"), ("39%", "100%"))
             ]
-            return joined([self.ground(row.windows), ways, _label("50%", "skew unknown")])
+            return joined([self.ground(row.windows), ways, _label("25%", "skew unknown")])
         parts = [self.ground(row.windows)]
         if row.before and row.before[1]:
             parts += self._arrow(row.before[1], row.skew_s)

@@ -123,7 +123,9 @@ def _of_clock(found: dict[str, Any]) -> list[Markup]:
         parts.append(
             table(heads, map(_budget_row, rows), "Budget: how much skew each client tolerates, and what is left")
         )
-        parts.append(_value({"sources": {str(row.get("name")): row.get("source") for row in rows}}, _Room()))
+        sources = [(str(row["name"]), str(row["source"])) for row in rows if row.get("name") and row.get("source")]
+        named = [element("li", element("b", name), " ", shortened(source)) for name, source in sources[:MOST_VALUES]]
+        parts.append(element("ul", named, class_="sources hint"))
     references = found.pop("references", None)
     if isinstance(references, Mapping) and references:
         wrong = set(map(str, _list(found.get("falsetickers"))))
