@@ -12,7 +12,7 @@ from ..model.wording import skew_text
 from ..verdict.report import CLOCK_CHECK
 from ..verdict.settings import CREDENTIALS_CHECK
 from .axis import duration_text
-from .looks import look_of_state
+from .looks import Look, look_of_state
 from .markup import Content, Markup, element
 
 MOST_CHARACTERS = 600
@@ -72,7 +72,7 @@ def _value(value: object, room: _Room, depth: int = 0) -> Markup:
     if isinstance(value, Mapping) and value and depth < 6:
         taken = room.take(list(value.items()))
         pairs = [
-            element("div", element("dt", shortened(str(key))), element("dd", _value(each, room, depth + 1)))
+            element("div", element("dt", shortened(str(key))), element("dd", _named(str(key), each, room, depth + 1)))
             for key, each in taken
         ]
         return element("dl", pairs, _more(len(value) - len(taken), "div", "dt"), class_="seen")
@@ -81,6 +81,21 @@ def _value(value: object, room: _Room, depth: int = 0) -> Markup:
         listed = [element("li", _value(each, room, depth + 1)) for each in items]
         return element("ul", listed, _more(len(value) - len(items), "li"))
     return element("span", shortened(_words(value)))
+
+
+def _named(name: str, value: object, room: _Room, depth: int) -> Markup:
+    """A value under its name: a skew is worded as everywhere."""
+    skew = _skew_words(value) if name.endswith("skew_s") else None
+    return element("span", skew) if skew else _value(value, room, depth)
+
+
+def _skew_words(value: object) -> str | None:
+    if not isinstance(value, Mapping) or set(value) != {"low", "high"}:
+        return None
+    low, high = value["low"], value["high"]
+    if not all(isinstance(end, int | float) for end in (low, high)) or low > high:
+        return None
+    return skew_text(Interval(low, high))
 
 
 def _more(count: int, *names: str) -> Markup | None:
@@ -187,8 +202,7 @@ def _figure(seconds: object, none: str) -> str:
 
 def _reference_row(name: str, reference: object, contradicted: bool) -> list[Content]:
     each = reference if isinstance(reference, Mapping) else {}
-    skew = each.get("skew_s")
-    words = skew_text(Interval(**skew)) if isinstance(skew, Mapping) and set(skew) == {"low", "high"} else "\u2013"
+    words = _skew_words(each.get("skew_s")) or "\u2013"
     return [
         name,
         words,
@@ -239,11 +253,24 @@ def _answer(caption: str, answer: Mapping[str, Any]) -> Markup:
     )
 
 
-def _look_of_answer(kind: object) -> Any:
-    state = {"accepted": "pass", "not_sent": "skipped", "withheld": "skipped"}.get(str(kind), "fail")
+_OF_ANSWERS = {
+    "accepted": ("pass", "accepted"),
+    "clock": ("fail", "refused for its times"),
+    "credential": ("fail", "refused: credential"),
+    "access": ("fail", "refused: access"),
+    "certificate_time": ("inconclusive", "TLS refused the certificate for its times"),
+    "network": ("inconclusive", "no answer"),
+    "unclear": ("inconclusive", "unclear"),
+    "not_sent": ("skipped", "not sent"),
+    "withheld": ("skipped", "not signed"),
+}
+"""How GitHub's answers look, by their class."""
+
+
+def _look_of_answer(kind: object) -> Look:
+    state, word = _OF_ANSWERS.get(str(kind), ("inconclusive", str(kind)))
     look = look_of_state(state)
-    word = {"accepted": "accepted", "not_sent": "not sent", "withheld": "withheld"}.get(str(kind), f"refused: {kind}")
-    return type(look)(word, look.symbol, look.style)
+    return Look(word, look.symbol, look.style)
 
 
 def _step(step: Mapping[str, Any]) -> Markup:
