@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shlex
 import socket
 import sys
 import uuid
@@ -81,7 +82,7 @@ def _checked(given: Given, extra: list[str], run_id: str, report_dir: Path, outp
         if message.startswith("Could not match supplied host pattern"):
             output.show([f"warning: {clean(message)}"])
     output.show(f"configuration: {clean(error)}" for error in progress.configuration_errors)
-    commands = commands_of_run(given, extra, report_dir, this_machine())
+    commands = commands_of_run(given, extra, report_dir, _named_here(args) if here else None)
     exit_code = show_report(report, progress.files, output, commands)
     if args.timings:
         output.show(["", *timing_lines(progress.phases_s, progress.timings)])
@@ -114,6 +115,12 @@ def variables_here(args: argparse.Namespace) -> dict[str, Any]:
     """The variables for this machine, whose Python is this one."""
     become = {} if _becomes_root(args) else {"ansible_become": False}
     return {"ansible_python_interpreter": sys.executable, **become}
+
+
+def _named_here(args: argparse.Namespace) -> dict[str, str]:
+    """This machine's name, and its variables for ``-e``: the gate has no ``--here``."""
+    values = {**variables_here(args), "gate_key_elsewhere": True}
+    return {"host": this_machine(), "variables": shlex.join(f"{name}={value}" for name, value in values.items())}
 
 
 def _becomes_root(args: argparse.Namespace) -> bool:

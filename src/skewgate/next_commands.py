@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
@@ -22,32 +22,34 @@ _MAY_HOLD_A_SECRET = re.compile(r"(gate_github_apps|gate_environment|chrony_pack
 LEFT_OUT = "This run had variables (-e) that may be secret. The commands do not have them: add them."
 
 
-def commands_of_run(given: Given, extra: Sequence[str], directory: Path, host: str) -> Commands:
-    """The commands after ``check`` or ``gate``. ``host``: what this machine is called.
+def commands_of_run(
+    given: Given, extra: Sequence[str], directory: Path, here: Mapping[str, str] | None = None
+) -> Commands:
+    """The commands after ``check`` or ``gate``.
 
     A flag of this run is repeated. A variable of the environment is still set in the user's shell.
+    ``here``: this machine's name and variables under ``host`` and ``variables``, after ``--here``.
     """
-    args, where = given.args, _short(directory)
-    if getattr(args, "here", False):
-        return Commands(
-            gate=f"skewgate gate -i {shlex.quote(f'{host},')}",
-            check="skewgate check --here",
-            directory=where,
-            after_gate=" -- --connection=local",
-            names_nodes=False,
-        )
-    flags = shlex.join(_repeated(given))
-    rest = [] if _has_variables(extra) else extra
-    after = f" -- {shlex.join(rest)}" if rest else ""
+    args, flags = given.args, list(_repeated(given))
+    rest = [] if _has_variables(extra) else list(extra)
+    gate, check, rest_of_gate = flags, flags, rest
+    if here:  # the gate needs an inventory; one that ends with a comma is a list of names
+        gate = ["-i", f"{here['host']},", *flags, "-e", here["variables"]]
+        check, rest_of_gate = ["--here", *flags], ["--connection=local", *rest]
     return Commands(
-        gate=f"skewgate gate {flags}".rstrip(),
-        check=f"skewgate check {flags}".rstrip(),
-        directory=where,
+        gate=shlex.join(["skewgate", "gate", *gate]),
+        check=shlex.join(["skewgate", "check", *check]),
+        directory=_short(directory),
         limit=shlex.quote(args.limit) if args.limit is not None else "",
-        after_gate=after,
-        after_check=after,
+        after_gate=_after(rest_of_gate),
+        after_check=_after(rest),
+        names_nodes=not here,
         note=LEFT_OUT if _has_variables(extra) or not all(map(_is_shown, args.extra_vars)) else "",
     )
+
+
+def _after(options: Sequence[str]) -> str:
+    return f" -- {shlex.join(options)}" if options else ""
 
 
 def commands_of_report(args: argparse.Namespace) -> Commands:

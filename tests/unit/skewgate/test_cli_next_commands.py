@@ -16,7 +16,7 @@ GATE, CHECK = Step(Action.GATE, ("node2", "node3")), Step(Action.FIX_AND_CHECK, 
 
 
 def commands(*argv: str, extra: tuple[str, ...] = (), **environment: str) -> Commands:
-    return commands_of_run(read(argv, environment), extra, Path("/r"), "this-host")
+    return commands_of_run(read(argv, environment), extra, Path("/r"))
 
 
 def read_again(command: str) -> tuple[Given, list[str]]:
@@ -41,7 +41,7 @@ LINES: dict[str, list[str]] = {
 @pytest.mark.parametrize(("step", "command"), [(GATE, "gate"), (CHECK, "check")])
 def test_the_command_has_every_flag_of_the_run_and_a_limit(name: str, step: Step, command: str) -> None:
     run = read([command, *LINES[name]], {})
-    made = commands_of_run(run, [], Path("/r"), "this-host")
+    made = commands_of_run(run, [], Path("/r"))
     again, after = read_again(made.of(step))
     assert again.args.command == command
     assert vars(again.args) == {**vars(run.args), "limit": ",".join(step.nodes)}
@@ -86,10 +86,14 @@ def test_the_options_of_ansible_come_after_the_limit() -> None:
 
 
 def test_this_machine_alone_needs_no_limit() -> None:
-    made = commands("check", "--here")
-    assert made.of(CHECK) == "skewgate check --here"
+    here = {"host": "this-host", "variables": "ansible_python_interpreter='/a b' ansible_become=False"}
+    run = read(["check", "--here", "--only", "clock_skew"], {})
+    made = commands_of_run(run, ["--diff"], Path("/r"), here)
+    assert made.of(CHECK) == "skewgate check --here --only clock_skew -- --diff"
     again, after = read_again(made.of(GATE))
-    assert (again.args.inventory, after) == (["this-host,"], ["--connection=local"])
+    assert (again.args.inventory, again.args.only) == (["this-host,"], ["clock_skew"])
+    assert again.args.extra_vars == [here["variables"]]
+    assert after == ["--connection=local", "--diff"]
 
 
 @pytest.mark.parametrize(
