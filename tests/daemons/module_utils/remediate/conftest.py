@@ -1,4 +1,4 @@
-"""The same node as the unit tests have, for what takes a real chronyd, real mounts or a process of its own."""
+"""The unit tests' node, for what needs a real chronyd, real mounts or a separate process."""
 
 from tests.unit.module_utils.remediate.conftest import main, node, systemd
 

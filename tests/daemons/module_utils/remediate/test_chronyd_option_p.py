@@ -22,7 +22,9 @@ def _with_chronyd(chrony_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_with_chronyd")
 @pytest.mark.parametrize("name", ["chrony.conf", "conf.d/50-site.conf"])
-def test_what_chronyd_refuses_changes_nothing_and_is_told_with_the_file_s_own_name(name: str, node: Node, main: Path):
+def test_what_chronyd_refuses_changes_nothing_and_is_reported_with_the_file_s_own_name(
+    name: str, node: Node, main: Path
+):
     before = tree(Path(node.root))
     with pytest.raises(RemediationError) as raised:
         applied(node, one(main.parent / name, "rtcsync\nmakestepp 1 3\n", main), check_mode=False)
@@ -52,6 +54,6 @@ def test_a_fragment_that_comes_with_its_main_file_is_tried_with_it(node: Node, m
 def test_a_file_that_is_not_chrony_s_is_not_given_to_chronyd(node: Node, systemd: Bookkeeping, main: Path):
     order = Path(node.root) / "etc/systemd/system/kubelet.service.d/order.conf"
     applied(node, one(order, "[Unit]\nAfter=time-sync.target\n", main), check_mode=False)
-    assert systemd.told == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
+    assert systemd.commands == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
     undone(node, params(), check_mode=False)
     assert not (Path(node.root) / "etc/systemd").exists()

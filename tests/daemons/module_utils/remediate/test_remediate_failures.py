@@ -23,11 +23,13 @@ from tests.paths import ROOT
 from tests.unit.module_utils.remediate.conftest import file, params, tree
 
 MODULE = ROOT / "plugins/modules/node_remediate.py"
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems of its own")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems")
 
 
 def fix(state_folder: Path, prelude: str = "", **given) -> subprocess.Popen:
-    """node_remediate's code in a process of its own, in its own mount namespace where ``prelude`` (shell) mounts something."""
+    """node_remediate's code in a separate process, in its own mount namespace.
+
+    ``prelude`` (shell) may mount something there."""
     code = (
         "import json, sys\n"
         "from ansible_collections.skewgate.preflight.plugins.module_utils.remediate import files, node, survive\n"
@@ -116,7 +118,7 @@ def test_a_file_that_is_mounted_by_itself_cannot_be_replaced_and_all_is_restored
     assert json.loads((tmp_path / "state/backups/20261122T152134Z/manifest.json").read_text())["state"] == "undone"
 
 
-def test_what_is_no_file_is_told(etc: Path, tmp_path: Path):
+def test_what_is_no_file_is_reported(etc: Path, tmp_path: Path):
     (etc / "conf.d").mkdir()
     with pytest.raises(RemediationError, match=r"conf\.d is neither a file nor a symbolic link"):
         applied(Node(str(tmp_path / "state")), params(files=[file(etc / "conf.d", "x")]), check_mode=False)

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root, as the mo
 
 
 def run(folder: Path, **arguments) -> dict:
-    """The module's answer. It sees an empty /var/lib of its own, which is kept in ``folder`` from call to call."""
+    """The module's answer.
+
+    It sees its own empty /var/lib, which is kept in ``folder`` from call to call.
+    """
     called = {"_ansible_remote_tmp": str(folder), "_ansible_keep_remote_files": False, **arguments}
     (folder / "var").mkdir(exist_ok=True)
     mounted = ["unshare", "-m", "sh", "-ec", 'mount --bind "$1" /var/lib; shift; exec "$@"', "sh", folder / "var"]
@@ -43,7 +46,7 @@ def test_a_file_is_written_and_taken_back(tmp_path: Path):
     assert not path.exists()
 
 
-def test_a_failure_is_told_in_sentences(tmp_path: Path):
+def test_a_failure_is_reported_in_sentences(tmp_path: Path):
     failure = run(tmp_path, state="undone")
     assert failure["failed"] is True
     assert failure["msg"] == "There is nothing to undo in /var/lib/skewgate/backups; no backup is there."

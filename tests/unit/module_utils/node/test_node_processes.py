@@ -163,7 +163,7 @@ def ntpd(pid: int, *argv: str, comm: str = "ntpd", exe: str | None = "/usr/sbin/
         ([ntpd(1, "/usr/sbin/ntpd", "-N", "-p", "pool.ntp.org", exe="/bin/busybox")], "busybox"),
     ],
 )
-def test_the_programs_called_ntpd_are_told_apart(running: list[dict], whose: str):
+def test_the_programs_called_ntpd_are_distinguished(running: list[dict], whose: str):
     expected: dict = {"ntpd": [], "openntpd": [], "busybox": []}
     assert processes.ntpds(running) == {**expected, whose: running}
     for daemon in expected:
@@ -199,7 +199,7 @@ def test_what_may_set_the_clock_is_found_by_its_capability(tmp_path: Path):
     add_process(tmp_path, 22, "web", "web", capabilities=EVERYTHING & ~SYS_TIME, users=NODE)
     add_process(
         tmp_path, 23, "below", "below", capabilities=EVERYTHING, users=BELOW
-    )  # root of a user namespace of its own
+    )  # root of a separate user namespace
     add_process(tmp_path, 24, "untold", "untold")
     add_process(tmp_path, 30, "chronyd", "chronyd", capabilities=SYS_TIME, users=NODE)
     add_process(tmp_path, 31, "chronyd", "chronyd", capabilities=0, users=NODE)

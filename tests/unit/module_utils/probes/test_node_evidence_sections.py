@@ -46,7 +46,7 @@ def test_a_section_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):
     assert "adjtimex" in evidence["clock"]
 
 
-def test_it_is_told_how_long_the_start_and_each_section_took(monkeypatch: pytest.MonkeyPatch):
+def test_the_evidence_has_how_long_the_start_and_each_section_took(monkeypatch: pytest.MonkeyPatch):
     def fail(_processes: list) -> dict:
         time.sleep(0.1)
         raise LookupError

@@ -1,4 +1,4 @@
-"""When a node takes it that NTP has told the time well enough, so that no edge of a second is looked for in a Date."""
+"""When NTP has given a node the time well enough: no edge of a second is looked for in a Date."""
 
 from __future__ import annotations
 

@@ -66,13 +66,13 @@ def test_a_folder_of_sources_that_is_not_there_is_named(tmp_path: Path):
     assert read(main)["unread"] == []
 
 
-def test_the_key_files_permissions_are_told_and_it_is_not_read(tmp_path: Path):
+def test_the_key_files_permissions_are_shown_and_it_is_not_read(tmp_path: Path):
     (tmp_path / "chrony.keys").write_text("1 MD5 sesame")
     (tmp_path / "chrony.keys").chmod(0o644)
     (tmp_path / "chrony.conf").write_text("keyfile /elsewhere\nkeyfile chrony.keys\n")
     read = chrony.read_configuration(str(tmp_path / "chrony.conf"), str(tmp_path))
-    told = chrony.key_file(read["files"], str(tmp_path))
-    assert told == {"path": str(tmp_path / "chrony.keys"), "mode": "0644"}
+    found = chrony.key_file(read["files"], str(tmp_path))
+    assert found == {"path": str(tmp_path / "chrony.keys"), "mode": "0644"}
     (tmp_path / "chrony.keys").unlink()
     assert chrony.key_file(read["files"], str(tmp_path)) is None
     assert chrony.key_file([]) is None
@@ -186,7 +186,7 @@ def test_suses_own_file_stands_in_for_one_that_is_absent(node: Path):
         pytest.param(["rpm"], ["chrony.conf", "chrony/chrony.conf"], "chrony.conf", id="both, rpm"),
     ],
 )
-def test_of_a_chronyd_that_does_not_say_it_the_package_tells(databases: list, there: list, path: str, node: Path):
+def test_the_package_shows_it_if_chronyd_does_not(databases: list, there: list, path: str, node: Path):
     """As 3.5 does: its usage is one line."""
     add_command(node / "bin", "chronyd", "echo 'Usage: chronyd [-4|-6] [-n|-d] [-q|-Q] [-f FILE|COMMAND...]'")
     for name in {"chrony.conf", "chrony/chrony.conf"} - {*there}:
@@ -197,7 +197,7 @@ def test_of_a_chronyd_that_does_not_say_it_the_package_tells(databases: list, th
 
 
 @pytest.mark.parametrize("databases", [[], ["dpkg", "rpm"]])
-def test_where_nothing_tells_which_of_two_files_is_read_none_is(databases: list, node: Path):
+def test_if_nothing_shows_which_of_two_files_is_read_none_is(databases: list, node: Path):
     for name in databases:
         write(node / name, "")
     config = chrony.collect(5, [process("chronyd", "-F", "1")])["config"]
@@ -320,7 +320,7 @@ def test_options_that_the_unit_has_from_elsewhere_are_not_taken_for_none(shown: 
         ("http_proxy=http://user:sesame@proxy\nGNUTLS_FORCE_FIPS_MODE=0\n", "GNUTLS_FORCE_FIPS_MODE=0\n", None),
     ],
 )
-def test_without_a_running_chronyd_its_options_of_the_distribution_tell(
+def test_without_a_running_chronyd_the_distributions_options_count(
     text: str, shown: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     options = write(tmp_path / "default/chrony", text)

@@ -554,7 +554,7 @@ def test_vmwares_tool_is_asked_on_vmware_alone(node: Path):
         ("Dell Inc.", "PowerEdge R640", None),
     ],
 )
-def test_without_systemd_the_dmi_tells_the_hypervisor(
+def test_without_systemd_the_dmi_shows_the_hypervisor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendor: str, product: str, says: str | None
 ):
     monkeypatch.setattr(clock_movers, "installed", lambda _command: False)

@@ -19,6 +19,6 @@ def test_a_joined_node_shows_it(tmp_path: Path):
     assert paths["/var/lib/etcd/member"] is False
 
 
-def test_names_of_processes_are_told_once_and_in_order():
+def test_names_of_processes_are_listed_once_and_in_order():
     cluster = [(1, "etcd", ["/usr/bin/etcd"]), (2, "conmon", ["conmon"]), (3, "etcd", ["/usr/bin/etcd"])]
     assert join_state.collect(cluster, "/nowhere")["processes"] == ["conmon", "etcd"]

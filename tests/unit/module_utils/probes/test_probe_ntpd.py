@@ -63,7 +63,7 @@ def test_a_password_is_found_in_every_form_and_nothing_else_is(line: str, shown:
 
 
 def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
-    # Debian's start script gives its own first, so that the administrator's counts.
+    # Debian's start script gives its own first, so the administrator's counts.
     debian = process(
         "/usr/sbin/ntpd", "-p", "/run/ntpd.pid", "-c", "/etc/ntpsec/ntp.conf", "-g", "-N", "-c", "/srv/ntp.conf"
     )

@@ -28,7 +28,7 @@ def test_where_linuxptp_is_not_or_is_only_configured_nothing_is_run(without_linu
     assert not (without_linuxptp / "asked").exists()
 
 
-def test_pmc_is_told_the_file_that_ptp4l_was_given(without_linuxptp: Path):
+def test_pmc_is_given_the_file_that_ptp4l_was_given(without_linuxptp: Path):
     conf = without_linuxptp / "own.conf"
     conf.write_text("[global]\ndomainNumber 24\n")
     phc2sys = process("phc2sys", "-w", "-s", "eth0")

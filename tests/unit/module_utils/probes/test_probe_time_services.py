@@ -84,7 +84,7 @@ def openrc(root: Path) -> dict[str, tuple]:
     }
 
 
-def test_openrcs_services_are_told_like_systemds(tmp_path: Path):
+def test_openrcs_services_are_shown_like_systemds(tmp_path: Path):
     (tmp_path / "proc/412").mkdir(parents=True)
     add_openrc(tmp_path, "chronyd", runlevel="default", state="started", pid=412)
     add_openrc(tmp_path, "ntpd")

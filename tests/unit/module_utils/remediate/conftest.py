@@ -29,10 +29,10 @@ def unit(unit_file_state: str, active_state: str) -> dict:
 
 @dataclass
 class Bookkeeping:
-    """What systemctl would have been told, and the states that its manual says it leads to."""
+    """The commands for systemctl, and the states to which they lead according to its manual."""
 
     units: dict
-    told: list = field(default_factory=list)
+    commands: list = field(default_factory=list)
     failing: dict = field(default_factory=dict)  # command: what to do when it comes
     answers: bool = True
 
@@ -41,7 +41,7 @@ class Bookkeeping:
 
     def systemctl(self, verb: str, units: list) -> None:
         command = " ".join([verb, *units])
-        self.told.append(command)
+        self.commands.append(command)
         if command in self.failing:
             self.failing[command]()
         for name in units:
@@ -58,7 +58,7 @@ class Bookkeeping:
                 self.units[name] = {**unit(file_state[verb.split(maxsplit=1)[0]] + runtime, state["active_state"])}
 
     def wait_for_chronyd(self, name: str) -> None:
-        self.told.append(f"wait for {name}")
+        self.commands.append(f"wait for {name}")
         if not self.answers:
             raise RemediationError(
                 f"{name} did not stay active. systemctl status {name}: Fatal error : Could not open socket"

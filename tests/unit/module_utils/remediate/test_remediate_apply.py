@@ -30,7 +30,7 @@ def test_a_node_is_fixed_by_few_commands_and_the_other_daemon_stops_last(
     node: Node, systemd: Bookkeeping, plan: dict, config: Path
 ):
     result = applied(node, plan, check_mode=False)
-    assert systemd.told == [
+    assert systemd.commands == [
         "restart chrony.service",
         "enable chrony.service",
         "wait for chrony.service",
@@ -56,30 +56,30 @@ def test_a_node_is_fixed_by_few_commands_and_the_other_daemon_stops_last(
 def test_what_chronyd_needs_for_its_start_comes_before_it(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
     systemd.units["chrony.service"] = unit("masked", "inactive")
     applied(node, plan, check_mode=False)
-    assert systemd.told[:2] == ["unmask chrony.service", "restart chrony.service"]
+    assert systemd.commands[:2] == ["unmask chrony.service", "restart chrony.service"]
     undone(node, params(), check_mode=False)
-    systemd.told.clear()
+    systemd.commands.clear()
     drop_in = file(tmp_path / "etc/systemd/system/chrony.service.d/50-site.conf", "[Service]\nNice=-10\n")
     applied(node, {**plan, "backup_id": "20261122T160000Z", "files": [drop_in]}, check_mode=False)
-    assert systemd.told[:3] == ["unmask chrony.service", "enable chrony.service", "restart chrony.service"]
+    assert systemd.commands[:3] == ["unmask chrony.service", "enable chrony.service", "restart chrony.service"]
 
 
 @pytest.mark.parametrize("with_begun", [False, True], ids=["at once", "after begun"])
-def test_check_mode_tells_what_the_run_then_tells_and_writes_nothing(
+def test_check_mode_reports_what_the_run_then_reports_and_writes_nothing(
     with_begun: bool, node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
 ):
     before = tree(tmp_path)
     foreseen = applied(node, plan, check_mode=True)
-    assert (tree(tmp_path), systemd.told, (tmp_path / "var").exists()) == (before, [], False)
+    assert (tree(tmp_path), systemd.commands, (tmp_path / "var").exists()) == (before, [], False)
     if with_begun:
         begun(node, plan, check_mode=False)
     done = applied(node, plan, check_mode=False)
     assert [done[key] for key in ("changed", "changes", "diff")] == [
         foreseen[key] for key in ("changed", "changes", "diff")
     ]
-    told = described(node, params(), check_mode=False)
+    commands = described(node, params(), check_mode=False)
     undo_foreseen = undone(node, params(), check_mode=True)
-    assert (told["changed"], told["changes"]) == (False, undo_foreseen["changes"])
+    assert (commands["changed"], commands["changes"]) == (False, undo_foreseen["changes"])
     undo_done = undone(node, params(), check_mode=False)
     assert [undo_done[key] for key in ("changed", "changes", "diff")] == [
         undo_foreseen[key] for key in ("changed", "changes", "diff")
@@ -109,10 +109,10 @@ def test_check_mode_foresees_what_an_installation_in_between_does_not_change(
 def test_what_is_as_it_is_wanted_is_left_alone(node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path):
     applied(node, plan, check_mode=False)
     confirmed(node, params(), check_mode=False)
-    before, told = tree(tmp_path), list(systemd.told)
+    before, commands = tree(tmp_path), list(systemd.commands)
     again = {**plan, "backup_id": "20261122T170000Z", "chronyd": {**plan["chronyd"], "restart": False}}
     assert applied(node, again, check_mode=False)["changed"] is False
-    assert (tree(tmp_path), systemd.told) == (before, told)
+    assert (tree(tmp_path), systemd.commands) == (before, commands)
     assert described(node, params(backup_id=None), check_mode=False)["backup_id"] == plan["backup_id"]
 
 
@@ -140,7 +140,7 @@ def test_a_package_is_kept_from_starting_its_unit_until_its_configuration_is_the
     del systemd.units["chrony.service"]
     hold = {**plan, "hold": ["chrony.service"]}
     foreseen = begun(node, hold, check_mode=True)["changes"]
-    assert systemd.told == []
+    assert systemd.commands == []
     done = begun(node, hold, check_mode=False)["changes"]
     assert done == foreseen
     assert done[-1] == "masked until the next boot chrony.service"
@@ -149,7 +149,7 @@ def test_a_package_is_kept_from_starting_its_unit_until_its_configuration_is_the
     assert systemd.units["chrony.service"] == unit("enabled", "active")
 
 
-def test_a_unit_that_is_not_installed_is_told_before_anything_is_changed(
+def test_a_unit_that_is_not_installed_is_reported_before_anything_is_changed(
     node: Node, systemd: Bookkeeping, plan: dict, tmp_path: Path
 ):
     before = tree(tmp_path)
@@ -183,7 +183,7 @@ def test_stopped_in_its_midst_it_puts_back_what_it_has_done(
 def test_a_unit_that_failed_too_often_may_start_again(node: Node, systemd: Bookkeeping, plan: dict):
     systemd.units["chrony.service"] = unit("enabled", "failed")
     applied(node, plan, check_mode=False)
-    assert systemd.told[:2] == ["reset-failed chrony.service", "restart chrony.service"]
+    assert systemd.commands[:2] == ["reset-failed chrony.service", "restart chrony.service"]
 
 
 def test_a_unit_cannot_be_wanted_both_ways(node: Node, plan: dict):
@@ -208,7 +208,7 @@ def test_what_chronyd_would_not_start_without_is_looked_for_before_anything_is_c
     with pytest.raises(RemediationError, match=r"^Nothing was changed\. .*chrony\.conf:7") as raised:
         applied(node, plan, check_mode=False)
     assert f"{need['name']} is {found}" in str(raised.value)
-    assert (tree(Path(node.root)), systemd.told) == (before, [])
+    assert (tree(Path(node.root)), systemd.commands) == (before, [])
 
 
 @pytest.mark.parametrize(("need", "found"), LACKING)

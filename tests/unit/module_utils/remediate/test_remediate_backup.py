@@ -103,7 +103,7 @@ def test_a_backup_id_is_a_time(node: Node, plan: dict):
         applied(node, {**plan, "backup_id": "today"}, check_mode=False)
 
 
-def test_a_backup_that_is_not_there_is_told_with_those_that_are(node: Node, plan: dict):
+def test_a_backup_that_is_not_there_is_reported_with_those_that_are(node: Node, plan: dict):
     begun(node, plan, check_mode=False)
     for act in (undone, described, confirmed):
         with pytest.raises(RemediationError, match=r"no backup 20261122T000000Z in .*there: 20261122T152134Z \(open\)"):

@@ -13,7 +13,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.remediate.undo 
 from tests.unit.module_utils.remediate.conftest import Bookkeeping, chronyd, file, one, params, tree, unit
 
 
-def test_without_chronyd_s_option_p_the_configuration_goes_untried_and_that_is_told(
+def test_without_chronyd_s_option_p_the_configuration_goes_untried_and_that_is_reported(
     node: Node, main: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     old = tmp_path / "bin/chronyd"
@@ -41,7 +41,7 @@ def test_a_joined_node_s_chronyd_starts_without_a_step_until_the_next_boot(
     assert (tmp_path / "run/skewgate-slew.env").read_text() == 'DAEMON_OPTS="-F 1 -R"\n'
     drop_in = tmp_path / "run/systemd/system/chrony.service.d/zz-skewgate-slew.conf"
     assert drop_in.read_text() == "[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n"
-    assert running.told == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
+    assert running.commands == ["daemon-reload", "restart chrony.service", "wait for chrony.service"]
     assert result["changes"][-1] == "restarted chrony.service with -R"
 
 
@@ -67,7 +67,7 @@ def test_undoing_it_does_not_step_either(node: Node, running: Bookkeeping, main:
     undone(node, params(), check_mode=False)
     assert seen == [True]
     assert tree(tmp_path) == before
-    assert running.told[-1] == "daemon-reload"
+    assert running.commands[-1] == "daemon-reload"
 
 
 def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
@@ -80,10 +80,10 @@ def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
     drop_in.write_text("[Service]\nEnvironmentFile=-/run/skewgate-slew.env\n")
     (tmp_path / "run/skewgate-slew.env").write_text('DAEMON_OPTS="-F 1 -R"\n')  # here it was killed
     applied(node, params(backup_id="20261122T160000Z", chronyd=chronyd(main, **SLEW)), check_mode=False)
-    assert running.told[:2] == ["daemon-reload", "restart chrony.service"]
+    assert running.commands[:2] == ["daemon-reload", "restart chrony.service"]
     drop_in.unlink()  # so far came an undoing that was killed
     undone(node, params(), check_mode=False)
-    assert running.told[-1] == "daemon-reload"
+    assert running.commands[-1] == "daemon-reload"
 
 
 @pytest.mark.usefixtures("running")

@@ -23,7 +23,9 @@ def _rtc(node: Node) -> None:
 
 @pytest.fixture
 def hwclock(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What hwclock was told; with --utc it rewrites /etc/adjtime, as the real one does. The real one is out of reach."""
+    """How hwclock was called; with --utc it rewrites /etc/adjtime, as the real one does.
+
+    The real one is out of reach."""
     script, log = tmp_path / "bin/hwclock", tmp_path / "hwclock.log"
     script.parent.mkdir()
     script.write_text(
@@ -83,14 +85,14 @@ def test_an_rtc_that_was_all_that_was_changed_is_in_local_time_again_too(node: N
     assert adjtime.read_text() == LOCAL
 
 
-def test_without_hwclock_the_way_out_is_told(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_hwclock_the_way_out_is_shown(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "PATH", str(tmp_path / "bin"))
     done = confirmed(node, params(backup_id=None, rtc=True), check_mode=False)
     assert done["changed"] is False
     assert "install util-linux-extra" in done["notes"][0]
 
 
-def test_an_hwclock_that_fails_is_told_and_does_not_undo_what_was_proved(node: Node, hwclock: Path, tmp_path: Path):
+def test_an_hwclock_that_fails_is_reported_and_does_not_undo_what_was_proved(node: Node, hwclock: Path, tmp_path: Path):
     (tmp_path / "bin/hwclock").write_text("#!/bin/sh\necho 'hwclock: Cannot access the Hardware Clock' >&2\nexit 1\n")
     begun(node, params(), check_mode=False)
     done = confirmed(node, params(rtc=True), check_mode=False)

@@ -98,13 +98,13 @@ def test_a_folder_that_went_with_its_package_is_made_again_for_the_file_that_was
         ([file(Path("/a"), "", "u=rw")], r"mode is 'u=rw'; expected an octal one"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_changed(given_files: list, found: str, tmp_path: Path):
+def test_what_makes_no_sense_is_reported_before_anything_is_changed(given_files: list, found: str, tmp_path: Path):
     with pytest.raises(RemediationError, match=found):
         applied(Node(str(tmp_path / "state")), params(files=given_files), check_mode=False)
     assert not list((tmp_path / "state").glob("backups"))
 
 
-def test_a_backup_that_cannot_be_read_is_told_with_its_path(tmp_path: Path):
+def test_a_backup_that_cannot_be_read_is_reported_with_its_path(tmp_path: Path):
     manifest = tmp_path / "state/backups/20261122T152134Z/manifest.json"
     manifest.parent.mkdir(parents=True)
     node = Node(str(tmp_path / "state"))

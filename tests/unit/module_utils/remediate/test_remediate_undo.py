@@ -35,9 +35,9 @@ def test_undone_the_node_is_what_it_was(node: Node, systemd: Bookkeeping, plan: 
 def test_undone_again_nothing_is_done(node: Node, systemd: Bookkeeping, plan: dict):
     applied(node, plan, check_mode=False)
     undone(node, params(), check_mode=False)
-    systemd.told.clear()
+    systemd.commands.clear()
     assert undone(node, params(), check_mode=False)["changed"] is False
-    assert systemd.told == []
+    assert systemd.commands == []
     with pytest.raises(RemediationError, match=r"nothing to undo.*backups there: 20261122T152134Z \(undone\)"):
         undone(node, params(backup_id=None), check_mode=False)
     assert undone(node, params(backup_id=None, missing_ok=True), check_mode=False)["backup"] is None
@@ -85,7 +85,7 @@ def test_a_unit_that_was_brought_is_disabled_before_its_file_goes(node: Node, sy
     foreseen = undone(node, params(), check_mode=True)["changes"]
     assert undone(node, params(), check_mode=False)["changes"] == foreseen
     assert foreseen == ["disabled chrony-wait.service", f"removed {unit_file}"]
-    assert (there, unit_file.exists(), systemd.told[-1]) == ([True], False, "daemon-reload")
+    assert (there, unit_file.exists(), systemd.commands[-1]) == ([True], False, "daemon-reload")
 
 
 def test_a_unit_that_cannot_be_put_back_does_not_stop_the_rest(
@@ -107,7 +107,7 @@ def test_undone_nothing_is_held_any_more(node: Node, systemd: Bookkeeping, plan:
     del systemd.units["chrony.service"]
     begun(node, {**plan, "hold": ["chrony.service"]}, check_mode=False)
     undone(node, params(), check_mode=False)
-    assert systemd.told[:2] == ["mask --runtime chrony.service", "unmask --runtime chrony.service"]
+    assert systemd.commands[:2] == ["mask --runtime chrony.service", "unmask --runtime chrony.service"]
 
 
 def test_undoing_by_hand_twice_is_undoing_once(node: Node, plan: dict, config: Path):

@@ -85,16 +85,16 @@ def test_disabling(state: dict, commands: list):
     ],
 )
 def test_restoring(now: dict, former: dict, commands: list):
-    told = restoring({"a.service": now}, {"a.service": former}, restarted=None)
-    assert told == [(command, ["a.service"]) for command in commands]
+    restored = restoring({"a.service": now}, {"a.service": former}, restarted=None)
+    assert restored == [(command, ["a.service"]) for command in commands]
 
 
 @pytest.mark.parametrize(
     ("former", "commands"), [(unit("enabled", "active"), ["restart"]), (unit("enabled", "inactive"), ["stop"])]
 )
 def test_what_was_restarted_starts_anew_with_its_former_configuration_if_it_ran(former: dict, commands: list):
-    told = restoring({"a.service": unit("enabled", "active")}, {"a.service": former}, restarted="a.service")
-    assert told == [(command, ["a.service"]) for command in commands]
+    restored = restoring({"a.service": unit("enabled", "active")}, {"a.service": former}, restarted="a.service")
+    assert restored == [(command, ["a.service"]) for command in commands]
 
 
 def test_one_command_serves_all_units_and_one_daemon_stops_before_another_starts():
@@ -139,6 +139,6 @@ def test_units_come_by_the_names_that_they_were_asked_for():
     }
 
 
-def test_a_unit_that_systemd_says_nothing_of_is_told():
+def test_a_unit_that_systemd_says_nothing_of_is_reported():
     with pytest.raises(RemediationError, match=r"said nothing of x\.service"):
         states(parse_show(SHOWN), ["x.service"], lambda _unit: False)
