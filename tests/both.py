@@ -18,7 +18,7 @@ STOP_WITHIN_S = 90
 
 
 def pytest(*words: str, log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
-    """Start pytest in a process group of its own, so that an interrupt reaches it once: from `main`."""
+    """Start pytest in a separate process group, so an interrupt reaches it once: from `main`."""
     argv = [sys.executable, "-m", "pytest", "--durations=40", "--durations-min=5", *words]
     errors = subprocess.STDOUT if log else None
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=errors, process_group=0)

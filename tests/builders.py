@@ -1,6 +1,7 @@
 """Evidence and records in miniature, in the forms that the module `node_evidence` gives; times are those of a made-up run.
 
-Positive skew: the node is ahead. Everything is built from a true time and the node's skew, so that tests know the truth.
+Positive skew: the node is ahead. Everything is built from a true time and the node's skew, so tests
+know the truth.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def ntp_timestamp(unix_ns: int) -> bytes:
 
 
 PRECISION_S = 2.0**-20
-"""The precision that `ntp_reply` claims, unless told otherwise: a sample's bound has it on top."""
+"""The precision that `ntp_reply` claims, unless given: a sample's bound has it on top."""
 
 
 def ntp_reply(
@@ -102,7 +103,7 @@ def silent_sample(skew_s: float = 0.0) -> dict[str, Any]:
 def ntp_server(
     name: str, *samples: dict[str, Any], error: str | None = None, address: str | None = None
 ) -> dict[str, Any]:
-    """A machine of its own, at ``address``, that follows nobody, unless the samples have another reference ID."""
+    """A machine at ``address`` that follows nobody, unless the samples' reference ID differs."""
     at = address or (name if name[0].isdigit() else f"10.77.1.{sum(name.encode()) % 250}")
     return {
         "server": name,

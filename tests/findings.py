@@ -1,7 +1,8 @@
 """What a check finds of a record, and what a finding says, as tests ask for them.
 
-A finding is told from others by its state, its keys and whom they are about. Its words may get better at any time: a test holds
-of them what the reader needs (figures with their units, names, commands, file and line, and what others are quoted with).
+A finding is distinguished by its state, its keys and what they are about. Its words may get
+better at any time: a test holds only what the reader needs of them (figures with their units,
+names, commands, file and line, and what is quoted from others).
 """
 
 from __future__ import annotations

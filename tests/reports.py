@@ -28,7 +28,7 @@ def finding(
     check: str, state: str = "pass", summary: str = "as it should be", *, required: bool = True
 ) -> dict[str, Any]:
     """A check's answer as ``report.json`` has it; whatever is not ``pass`` says why and what to do."""
-    told = (
+    words = (
         {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
     )
     cause = "" if state == "pass" else f"cause {check}"
@@ -41,7 +41,7 @@ def finding(
         "required": required,
         "remediable": False,
         "summary": summary,
-        **told,
+        **words,
         "seen": {},
     }
 

@@ -47,19 +47,19 @@ def answered(folder: Path, strategy: str = "linear", **hosts: dict[str, Any]) ->
 
 def reported(folder: Path, **hosts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """What is in report.json and evidence.json, and what the action returned."""
-    told = answered(folder, **hosts)
+    result = answered(folder, **hosts)
     report, evidence = (json.loads((folder / "report" / f"{name}.json").read_text()) for name in ("report", "evidence"))
-    return report, evidence, told
+    return report, evidence, result
 
 
 def test_what_is_shown_is_the_text_format_and_the_files_that_were_written(tmp_path):
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={})
+    report, _, result = reported(tmp_path, good={"gate_before": checked(record())}, left={})
     folder = tmp_path / "report"
     assert (folder / "report.txt").read_text() == text_of(report_text, report)
-    assert set(told["files"]) == {str(path) for path in folder.iterdir()}
-    names = ", ".join(Path(path).name for path in told["files"])
-    assert told["lines"][:-3] == text_of(report_text, report).splitlines()[:-1]
-    assert told["lines"][-3:] == [
+    assert set(result["files"]) == {str(path) for path in folder.iterdir()}
+    names = ", ".join(Path(path).name for path in result["files"])
+    assert result["lines"][:-3] == text_of(report_text, report).splitlines()[:-1]
+    assert result["lines"][-3:] == [
         "  ansible-playbook -i INVENTORY skewgate.preflight.check --limit left",
         "",
         f"Reports in {folder}: {names}",
@@ -73,19 +73,21 @@ def test_the_report_says_where_the_settings_of_the_run_come_from(tmp_path, monke
         "gate_clients": {"source": "default"},
     }
     monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "settings": settings})
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record(), follows="run")})
+    report, _, result = reported(tmp_path, good={"gate_before": checked(record(), follows="run")})
     assert report["settings"] == settings
     line = "Settings: gate_checks (flag --only); gate_ntp_servers (inventory); the others have their defaults."
-    assert line in told["lines"]
+    assert line in result["lines"]
     assert report["nodes"]["good"]["verdict"] == "admit"
 
 
 def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
-    report, _, told = reported(tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}})
+    report, _, result = reported(
+        tmp_path, good={"gate_before": checked(record())}, left={}, skipped={"gate_before": {}}
+    )
     for name in ("left", "skipped"):
         assert (report["nodes"][name]["verdict"], report["nodes"][name]["refused_because"]) == ("refuse", "not_judged")
         assert report["nodes"][name]["findings"][0]["keys"] == ["not_checked"]
-    assert (told["verdict"], told["exit_code"]) == ("refuse", 3)
+    assert (result["verdict"], result["exit_code"]) == ("refuse", 3)
 
 
 UNDEFINED = {"failed": True, "changed": False, "msg": "Task failed: Error processing keyword 'port': 'x' is undefined"}
@@ -99,7 +101,7 @@ def test_a_host_for_which_ansible_could_not_begin_the_check_is_refused_with_ansi
         "terminal": {"gate_before": {"failed": True, "msg": "\x1b[2Jno"}},
         "silent": {"gate_before": {"failed": True}},
     }
-    report, evidence, told = reported(tmp_path, **hosts)
+    report, evidence, result = reported(tmp_path, **hosts)
     found = {name: node["findings"][0] for name, node in report["nodes"].items()}
     assert {name: finding["keys"] for name, finding in found.items()} == {
         "settings": ["no_evidence", "connection_settings"],
@@ -111,7 +113,7 @@ def test_a_host_for_which_ansible_could_not_begin_the_check_is_refused_with_ansi
     assert "Error processing keyword 'port': 'x' is undefined" in found["settings"]["summary"]
     assert "was not checked in this run" in found["silent"]["summary"]
     assert {node["refused_because"] for node in report["nodes"].values()} == {"not_judged"}
-    assert "\x1b" not in json.dumps([told, report, evidence], ensure_ascii=False)
+    assert "\x1b" not in json.dumps([result, report, evidence], ensure_ascii=False)
     assert judge_records(evidence["nodes"], report["judged_at"])["nodes"] == report["nodes"]
 
 
@@ -131,13 +133,13 @@ def test_the_last_check_of_a_node_counts_and_the_first_stands_beside_it(tmp_path
         "never": {"gate_before": checked(good), "gate_after": {"skipped": True}},
         "spoiled": {"gate_before": checked(good), "gate_after": checked_again(bad)},
     }
-    report, evidence, told = reported(tmp_path, **hosts)
-    assert {name: node["verdict"] for name, node in told["nodes"].items()} == {
+    report, evidence, result = reported(tmp_path, **hosts)
+    assert {name: node["verdict"] for name, node in result["nodes"].items()} == {
         "fixed": "admit",
         "never": "admit",
         "spoiled": "refuse",
     }
-    assert told["nodes"]["fixed"]["judged_at"] == good["collected_at"]
+    assert result["nodes"]["fixed"]["judged_at"] == good["collected_at"]
     before = {name: node["before"] and node["before"]["verdict"] for name, node in report["nodes"].items()}
     assert before == {"fixed": "refuse", "never": None, "spoiled": "admit"}
     assert report["nodes"]["fixed"]["remediation"] == remediation
@@ -159,7 +161,7 @@ def an_hour_earlier() -> dict[str, Any]:
     return {**data, "controller": {key: value - 3600 * NS for key, value in CONTROLLER.items()}}
 
 
-def test_a_second_run_into_the_same_folder_tells_the_drift_and_nothing_else_anew(tmp_path):
+def test_a_second_run_into_the_same_folder_adds_the_drift_and_nothing_else(tmp_path):
     first, second = an_hour_earlier(), record(0.36)
     reported(tmp_path, a={"gate_before": checked(first)})
     report, evidence, _ = reported(tmp_path, a={"gate_before": checked(second)})
@@ -172,18 +174,18 @@ def test_a_second_run_into_the_same_folder_tells_the_drift_and_nothing_else_anew
 
 
 def test_a_report_on_no_host_fails_and_leaves_none(tmp_path):
-    told = answered(tmp_path)
-    assert told["failed"]
-    assert "no node was checked" in told["msg"]
+    result = answered(tmp_path)
+    assert result["failed"]
+    assert "no node was checked" in result["msg"]
     assert not (tmp_path / "report").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_the_setting(tmp_path):
     (tmp_path / "report").write_text("in the way")
-    told = answered(tmp_path, a={"gate_before": checked(record())})
-    assert told["failed"]
-    assert f"could not be written to {tmp_path}/report: " in told["msg"]
-    assert "gate_report_dir" in told["msg"]
+    result = answered(tmp_path, a={"gate_before": checked(record())})
+    assert result["failed"]
+    assert f"could not be written to {tmp_path}/report: " in result["msg"]
+    assert "gate_report_dir" in result["msg"]
 
 
 def test_an_address_that_is_a_template_is_not_worked_out(tmp_path):
@@ -283,8 +285,8 @@ def test_a_remediation_of_an_earlier_check_is_no_part_of_this_one(tmp_path):
 
 @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
 def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
-    told = answered(tmp_path, strategy, a={"gate_before": checked(record())})
-    assert (told["files"], told["nodes"]) == ([], {})
+    result = answered(tmp_path, strategy, a={"gate_before": checked(record())})
+    assert (result["files"], result["nodes"]) == ([], {})
     assert not (tmp_path / "report").exists()
 
 

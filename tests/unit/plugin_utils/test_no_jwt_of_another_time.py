@@ -66,7 +66,7 @@ def test_an_answer_of_the_nodes_takes_no_withheld_attempts_place(collection):
     assert answers(collection(world).take())[-1] == ("node_clock", "withheld")
 
 
-def test_if_the_call_for_the_true_time_fails_what_was_withheld_is_still_told(collection):
+def test_if_the_call_for_the_true_time_fails_what_was_withheld_is_still_reported(collection):
     assert answers(collection(World(DAY_S, failures={2: unreachable})).take()) == [
         ("now", "not_sent"),
         ("node_clock", "withheld"),

@@ -23,7 +23,7 @@ RATE_LIMIT = step("token", 429, None, headers={"retry-after": "17"})
 
 CALL_S = 4
 BEFORE_S = TRUE_NS / NS - 1
-"""The true time when the first call begins, so that the builders' evidence is taken during it."""
+"""The true time when the first call begins, so the builders' evidence is taken during it."""
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -44,7 +44,7 @@ class World:
 
     ``github_off_s``: GitHub's clock minus the truth, which the controller has seen if it is not 0.
     The controller has measured how far it is off, within 10 ms, unless its clock is not ``checked``. Calls and waits are all that
-    moves the time. ``refusals`` are what GitHub answers at first, in place of its own judgement.
+    moves the time. ``refusals`` are what GitHub answers at first, instead of what it judges itself.
     ``sections`` replace those of the first call's evidence; ``failures`` are what the calls do in place of answering, by number.
     """
 

@@ -96,7 +96,7 @@ def test_a_value_that_does_not_fit_makes_its_section_malformed_and_no_other(path
     }
 
 
-def test_only_the_checks_that_need_a_malformed_section_can_not_tell():
+def test_only_the_checks_that_need_a_malformed_section_are_inconclusive():
     entry = judge_record({**record(), "evidence": parse_evidence(changed("ntp", "servers", to=5))})
     unclear = {f["check"]: f["keys"] for f in entry["findings"] if f["state"] != "pass"}
     assert unclear == {"clock_skew": ["malformed_evidence"], "ntp_servers": ["malformed_evidence"]}

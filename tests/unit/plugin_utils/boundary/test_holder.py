@@ -24,7 +24,7 @@ REPORTS = ["report.json"]
 OTHER = 1
 
 
-def test_the_second_run_is_refused_at_once_and_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_the_second_run_is_refused_at_once_with_who_holds_the_folder(tmp_path: Path) -> None:
     begin_folder(tmp_path, REPORTS, holder=Holder.of(OTHER))
     (tmp_path / "report.json").write_text("of the first run")
     for act in (lambda: begin_folder(tmp_path, REPORTS), lambda: replace_files(tmp_path, {"report.json": saying("x")})):

@@ -282,7 +282,7 @@ def test_what_is_not_recognised_has_no_cause_and_keeps_its_words_on_one_line(mes
         ),
     ],
 )
-def test_of_many_lines_the_one_that_tells_the_cause_is_shown(message: str, line: str) -> None:
+def test_of_many_lines_the_one_with_the_cause_is_shown(message: str, line: str) -> None:
     assert recognised(message)[1] == line
 
 
@@ -308,8 +308,10 @@ NO_JSON = "Module result deserialization failed: No start of json char found"
 @pytest.mark.parametrize(
     ("printed", "said"),
     [
-        pytest.param({"module_stderr": PYENV}, "pyenv: python3: command not found", id="the line that tells"),
-        pytest.param({"module_stderr": "a\nboom\n", "module_stdout": ""}, "boom", id="the last line, where none tells"),
+        pytest.param({"module_stderr": PYENV}, "pyenv: python3: command not found", id="the line with the cause"),
+        pytest.param(
+            {"module_stderr": "a\nboom\n", "module_stdout": ""}, "boom", id="the last line, if none has the cause"
+        ),
         pytest.param(
             {"module_stdout": "This account is not available.\n"}, "This account is not available.", id="stdout"
         ),

@@ -1,4 +1,4 @@
-"""Which hosts' settings are worked out to the same, as far as can be told from their variables alone."""
+"""Which hosts' settings come out the same, as far as their variables alone show it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_hosts_are_alike_if_their_settings_are_and_all_that_these_read(changes: 
     assert (there == fingerprint(BASE, NAMES)) is same
 
 
-def test_a_variable_that_one_host_lacks_tells_it_from_the_others() -> None:
+def test_a_variable_that_one_host_lacks_distinguishes_it_from_the_others() -> None:
     without = {name: value for name, value in BASE.items() if name != "first"}
     assert fingerprint(without, NAMES) != fingerprint(BASE, NAMES)
 
@@ -60,7 +60,7 @@ def test_what_is_read_from_the_controller_is_the_same_for_all(template: str) -> 
         "{{ broken",
     ],
 )
-def test_nobody_can_tell_what_a_template_is_worked_out_to_that_reads_anything(template: str) -> None:
+def test_the_value_of_a_template_that_reads_anything_is_unknown(template: str) -> None:
     assert fingerprint({"gate_x": [{"deep": template}]}, ["gate_x"]) is None
 
 

@@ -47,7 +47,7 @@ def test_variables_of_others_are_none_of_our_matter(name: str) -> None:
     assert not_known([name])[0] == []
 
 
-def test_variables_of_chrony_that_are_like_no_setting_are_told_of() -> None:
+def test_variables_of_chrony_that_are_like_no_setting_are_reported() -> None:
     names = ["chrony_take_over", "chrony_server", "chrony_servers", "chrony_port", "gate_zzz", "chronyd", "chrony_mine"]
     assert not_known(names, own=["chrony_mine"])[1] == ["chrony_port", "chrony_take_over"]
 

@@ -33,7 +33,7 @@ def app_of(folder: Path, text: str) -> Any:
         ("{app_id: '0123456'}", "0123456"),
     ],
 )
-def test_the_text_is_told_where_the_number_is_another(tmp_path: Path, app: str, app_id: Any) -> None:
+def test_the_text_is_shown_if_the_number_differs(tmp_path: Path, app: str, app_id: Any) -> None:
     assert app_of(tmp_path, f"gate_github_apps:\n  - {app}\n")["app_id"] == app_id
 
 
@@ -48,7 +48,7 @@ def test_a_value_of_no_file_is_left_as_it_is() -> None:
     }
 
 
-def test_a_file_that_is_gone_tells_nothing(tmp_path: Path) -> None:
+def test_a_file_that_is_gone_shows_no_time(tmp_path: Path) -> None:
     path = tmp_path / "gone.yml"
     path.write_text("app_id: 0123456\n")
     read = DataLoader().load_from_file(str(path))

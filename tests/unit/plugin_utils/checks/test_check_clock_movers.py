@@ -110,7 +110,7 @@ def test_what_leaves_the_clock_alone_passes(processes, found, noted):
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("said", "why"),
     [
         pytest.param(None, "vmware-toolbox-cmd", id="no tool to ask"),
         pytest.param({"error": "no answer within 5 s"}, "no answer within 5 s", id="no answer"),
@@ -122,8 +122,8 @@ def test_what_leaves_the_clock_alone_passes(processes, found, noted):
         pytest.param({"rc": 2, "stdout": "", "stderr": ""}, "rc 2", id="an error without a word"),
     ],
 )
-def test_vmwares_tools_that_do_not_tell_are_inconclusive(told, why):
-    finding = judge(VMTOOLSD, virtualization="vmware", vmware_timesync=told)
+def test_vmwares_tools_that_do_not_say_are_inconclusive(said, why):
+    finding = judge(VMTOOLSD, virtualization="vmware", vmware_timesync=said)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.VMWARE_UNKNOWN,))
     assert why in finding.seen["vmware_timesync"]
     assert why in finding.summary
@@ -144,7 +144,7 @@ def test_what_could_not_be_read_of_cron_is_named():
     assert not unsaid(finding.summary, "/var/spool/cron/crontabs")
 
 
-def test_timers_that_systemd_did_not_tell_are_missing_evidence():
+def test_timers_that_systemd_did_not_show_are_missing_evidence():
     with pytest.raises(MissingEvidenceError, match="no answer within 5 s"):
         judge(timers={"error": "systemctl: no answer within 5 s"})
 

@@ -180,7 +180,7 @@ def test_the_skew_is_judged_by_the_budget_of_every_client(skew_s, settings, outc
     assert not unsaid(finding.summary, *shown)
 
 
-def test_what_the_clock_is_within_is_told_after_what_it_is_beyond():
+def test_what_the_clock_is_within_is_reported_after_what_it_is_beyond():
     finding = judge(0.3, {"clients": ["argocd", "zuul"], "limits": ["etcd", "ceph"]})
     rows = {row["name"]: row["outcome"] for row in finding.seen["budget"]}
     assert rows == {"argocd": "pass", "zuul": "inconclusive", "etcd": "pass", "ceph": "fail"}
@@ -262,7 +262,7 @@ def with_controller_off_by(off_s: float, *servers: dict[str, Any]) -> Finding:
     return finding_of(clock_skew, {**taken, "controller": controller})
 
 
-def test_a_controller_that_is_outvoted_is_told_how_far_it_is_off():
+def test_a_controller_that_is_outvoted_is_reported_with_its_skew():
     finding = with_controller_off_by(-612.0, ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample()))
     assert (finding.state, finding.seen["falsetickers"]) == ("pass", ["controller"])
     assert not unsaid(finding.summary, "controller", "612.000 s behind (± 1.002 s)")
@@ -410,7 +410,7 @@ def test_a_ca_that_is_not_valid_at_the_true_time_is_not_blamed_on_the_clock(time
     assert "remediate" not in finding.remedy
 
 
-# Clients that bear no clock ahead
+# Clients that tolerate no clock ahead
 
 
 def test_a_client_without_leeway_is_at_fault_where_the_clock_is_as_right_as_can_be_measured():

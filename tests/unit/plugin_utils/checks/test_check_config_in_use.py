@@ -397,7 +397,7 @@ def test_without_a_daemon_that_runs_it_is_skipped():
         pytest.param({"activity": {"error": "timed out"}}, "activity .*: timed out", id="no activity"),
     ],
 )
-def test_what_chronyc_did_not_tell_is_missing_evidence(changes, message):
+def test_what_chronyc_did_not_show_is_missing_evidence(changes, message):
     with pytest.raises(MissingEvidenceError, match=message):
         of(THREE, *RUNNING, **changes)
 
@@ -408,7 +408,7 @@ def test_a_configuration_that_was_not_read_is_missing_evidence():
         judge(chrony=section)
 
 
-def test_several_faults_are_told_together():
+def test_several_faults_are_reported_together():
     finding = of("server a.example\nserver b.example\nmakestep 1 3\n", RUNNING[0], tracking=tracking(system_time_s=9.0))
     assert (finding.state, finding.keys) == ("fail", (Key.CHANGED_SINCE_START, Key.MAKESTEP_USED_UP))
     assert not unsaid(finding.summary, f"b.example ({MAIN}:2)", "9.000 s behind")

@@ -198,7 +198,7 @@ def test_blame_is_proved_by_the_true_time(attempts, state, keys, quoted):
     assert not unsaid(finding.summary, *quoted)
 
 
-def test_what_the_true_time_shows_is_told_apart_though_the_keys_are_one():
+def test_what_the_true_time_shows_is_distinguished_though_the_keys_are_the_same():
     behind = [[], [clock("true_time")], [unreachable("true_time")]]
     summaries = {judge(not_sent(), clock("node_clock"), *attempts).summary for attempts in behind}
     assert len(summaries) == 3
@@ -292,7 +292,7 @@ def test_what_was_not_sent_is_to_be_checked_again_and_is_nobodys_fault():
 
 
 @pytest.mark.parametrize(
-    ("revoked", "told"),
+    ("revoked", "reported"),
     [
         pytest.param([step("revoke", 204)], False, id="revoked"),
         pytest.param([step("revoke", 500)], True, id="refused"),
@@ -300,16 +300,16 @@ def test_what_was_not_sent_is_to_be_checked_again_and_is_nobodys_fault():
         pytest.param([], True, id="not tried"),
     ],
 )
-def test_a_token_that_could_not_be_revoked_is_told_and_refuses_nothing(revoked, told):
+def test_a_token_that_could_not_be_revoked_is_reported_and_refuses_nothing(revoked, reported):
     finding = judge(attempt("now", step("token", 201), repository_step(), *revoked))
     assert (finding.state, finding.keys) == ("pass", ())
-    assert (" 1 " in finding.summary) == told
+    assert (" 1 " in finding.summary) == reported
 
 
-@pytest.mark.parametrize(("minted", "revoked", "told"), [(200, 204, False), (200, 500, True), (201, 200, False)])
-def test_any_success_of_the_mint_or_of_the_revocation_counts(minted, revoked, told):
+@pytest.mark.parametrize(("minted", "revoked", "reported"), [(200, 204, False), (200, 500, True), (201, 200, False)])
+def test_any_success_of_the_mint_or_of_the_revocation_counts(minted, revoked, reported):
     finding = judge(attempt("now", step("token", minted), repository_step(), step("revoke", revoked)))
-    assert ("could not be revoked" in finding.summary) == told
+    assert ("could not be revoked" in finding.summary) == reported
 
 
 @pytest.mark.parametrize(
@@ -401,7 +401,7 @@ def test_no_app_at_all_is_inconclusive():
     assert not unsaid(finding.remedy, "gate_github_apps", "gate_checks")
 
 
-def test_of_several_apps_the_worst_decides_and_is_told_first():
+def test_of_several_apps_the_worst_decides_and_is_reported_first():
     finding = of_apps(
         good=[accepted("now")],
         silent=[unreachable("now")],
@@ -437,7 +437,7 @@ def test_a_refused_client_id_is_judged_by_the_issuer_that_was_sent():
     assert judge(refused).keys == (NOT_THE_CLOCK, AnswerKey.NEEDS_APP_ID)
 
 
-def test_several_good_apps_are_all_told():
+def test_several_good_apps_are_all_reported():
     finding = of_apps(one=[accepted()], two=[accepted()])
     assert (finding.state, finding.keys, finding.about) == ("pass", (), ())
     assert not unsaid(finding.summary, "one: ", "two: ")
@@ -527,7 +527,7 @@ def test_a_certificate_accuses_the_clock_only_where_it_is_valid_at_the_true_time
     assert ("`openssl s_client -connect api.github.lab:443 -showcerts`" in finding.remedy) == (outcome == UNSURE)
 
 
-def test_why_it_could_not_be_separated_is_told_apart():
+def test_the_reasons_why_blame_could_not_be_separated_are_distinguished():
     unsure = [(skew_s, valid) for skew_s, valid, outcome, _shown in CERTIFICATES.values() if outcome == UNSURE]
     whys = {judge(refused_certificate(s, valid), skew_s=s).summary.rpartition("; ")[2] for s, valid in unsure}
     assert len(whys) == len(unsure) == 3
@@ -542,5 +542,5 @@ def test_a_certificate_accuses_nobody_where_the_skew_is_not_known():
     assert "2026-11-22T08:35:36Z" not in finding.summary  # the true time
 
 
-def test_it_is_told_as_whom_the_jwt_was_signed():
+def test_the_finding_names_the_app_that_signed_the_jwt():
     assert judge(accepted(), clients=["jenkins", "zuul"]).seen["apps"][0]["signed_as"] == "zuul"

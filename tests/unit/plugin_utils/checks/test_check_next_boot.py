@@ -51,7 +51,7 @@ PASSING = {  # the units, the node, the state of its RTC, and what the reader se
 
 
 @pytest.mark.parametrize(("units", "node", "of_rtc", "shown"), PASSING.values(), ids=PASSING)
-def test_a_boot_that_ends_with_the_right_time_passes_and_tells_what_is_weak(units, node, of_rtc, shown):
+def test_a_boot_that_ends_with_the_right_time_passes_and_reports_what_is_weak(units, node, of_rtc, shown):
     finding = judge(*units, **node)
     assert (finding.state, finding.keys) == ("pass", ()), finding.summary
     assert finding.seen["rtc"] == of_rtc
@@ -140,10 +140,10 @@ def test_a_boot_that_ends_with_a_wrong_time_fails_with_what_to_do(units, node, k
 @pytest.mark.parametrize(("ahead_s", "noted"), [(3600.0, True), (-7200.0, True), (612.0, False), (3700.0, False)])
 def test_an_rtc_that_is_whole_quarters_of_an_hour_off_looks_like_local_time(ahead_s, noted):
     """The words for it come after the figure, where otherwise nothing does."""
-    told = judge(clock=rtc(ahead_s)).seen["at_boot"][0]
+    said = judge(clock=rtc(ahead_s)).seen["at_boot"][0]
     figure = f"{abs(ahead_s):.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
-    assert figure in told
-    assert told.endswith(figure) != noted
+    assert figure in said
+    assert said.endswith(figure) != noted
 
 
 def test_the_rtc_is_compared_with_the_true_time_not_with_a_wrong_clock():
@@ -158,7 +158,7 @@ def test_where_the_true_time_is_unknown_the_rtc_is_compared_with_the_clock():
     finding, known = judge(ntp=None, api_date=None), judge()
     assert (finding.state, finding.seen["rtc"]) == ("pass", "right")
     assert known.seen["at_boot"][0].endswith("1 s")
-    # What it was compared with is told, where it is not the true time.
+    # What it was compared with is shown, if that is not the true time.
     assert finding.seen["at_boot"][0].startswith(known.seen["at_boot"][0] + " ")
 
 

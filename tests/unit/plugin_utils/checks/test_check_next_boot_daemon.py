@@ -80,7 +80,7 @@ def test_a_boot_at_which_the_daemon_does_not_start_alone_fails_with_what_to_do(n
     assert finding.seen["at_boot"]
 
 
-def test_that_another_one_starts_instead_is_told():
+def test_another_daemon_that_starts_instead_is_reported():
     alone, replaced = judge(daemons=(DISABLED,)), judge(daemons=(DISABLED, unit("ntpd.service", "inactive")))
     assert (len(alone.seen["at_boot"]), len(replaced.seen["at_boot"])) == (1, 2)
     assert "ntpd.service" not in alone.summary
@@ -99,7 +99,7 @@ def test_a_daemon_that_a_target_wants_by_a_link_in_usr_starts_though_systemd_cal
     assert (of(by_link), of(by_hand), of()) == ((), (Key.NOT_ENABLED,), (Key.NOT_ENABLED,))
 
 
-def test_daemons_that_run_together_now_are_told_by_time_service():
+def test_daemons_that_run_together_now_are_reported_by_time_service():
     together = judge(daemons=(CHRONY_UNIT, NTPD))
     assert (together.state, together.keys) == ("skipped", (Key.SEVERAL_RUN,))
     assert "time_service" in together.why

@@ -79,14 +79,14 @@ def test_where_the_clock_is_right_the_order_is_only_noted(units, node, unordered
     assert not unsaid(finding.summary, *shown)
 
 
-def test_what_would_help_is_told_only_where_something_is_missing():
+def test_what_would_help_is_shown_only_if_something_is_missing():
     good = judge(WAIT, TARGET, ORDERED).summary
     assert unsaid(good, ENABLE_WAIT, DROP_IN, "kubelet.service") == [ENABLE_WAIT, DROP_IN, "kubelet.service"]
     assert ENABLE_WAIT not in judge(WAIT, TARGET, KUBELET).summary
     assert "time-sync.target" in judge(WAIT, TARGET).summary  # no cluster unit yet: the join has to order it
 
 
-def test_the_boot_is_told_in_the_order_in_which_things_start():
+def test_the_boot_is_described_in_the_order_in_which_things_start():
     first, daemon, wait, kubelet = judge(WAIT, TARGET, ORDERED).seen["at_boot"]
     assert not unsaid(first, "RTC", "1 s")
     assert not unsaid(daemon, "chrony.service", "1 s (makestep 1 3)")
@@ -94,15 +94,15 @@ def test_the_boot_is_told_in_the_order_in_which_things_start():
     assert "kubelet.service" in kubelet
 
 
-def test_each_order_of_kubelet_is_told_apart():
+def test_each_order_of_kubelet_is_distinguished():
     """After a proof, after a target that proves nothing, by itself, and where there is none yet."""
-    told = [
+    orders = [
         judge(*units).seen["at_boot"][-1]
         for units in ([WAIT, TARGET, ORDERED], [WAIT_OFF, TARGET, ORDERED], [WAIT, TARGET, KUBELET], [WAIT, TARGET])
     ]
-    assert len(set(told)) == 4
-    assert ["kubelet.service" in line for line in told] == [True, True, True, False]
-    assert ["time-sync.target" in line for line in told] == [False, True, True, False]
+    assert len(set(orders)) == 4
+    assert ["kubelet.service" in line for line in orders] == [True, True, True, False]
+    assert ["time-sync.target" in line for line in orders] == [False, True, True, False]
 
 
 def test_without_an_rtc_the_first_line_has_no_figure():

@@ -72,7 +72,7 @@ JUDGED = {  # the servers, what the API answered if not as usual, the key, and w
 
 
 @pytest.mark.parametrize(("servers", "api_date", "key", "about"), JUDGED.values(), ids=JUDGED)
-def test_what_is_in_the_way_is_told_apart(servers, api_date, key, about):
+def test_what_is_in_the_way_is_distinguished(servers, api_date, key, about):
     finding = judge(*servers, **({"api_date": api_date} if api_date else {}))
     assert (finding.state, finding.keys, finding.about) == ("fail", (key,), about)
     assert not unsaid(finding.summary, *(server["server"] for server in servers))
@@ -128,7 +128,7 @@ def test_servers_that_answer_pass():
     assert finding.seen["servers"]["ntp1"].startswith("stratum 2, delay 0.002")
 
 
-def test_one_that_answers_is_enough_and_the_others_are_told():
+def test_one_that_answers_is_enough_and_the_others_are_reported():
     finding = judge(ntp_server("ntp1", ntp_sample()), ntp_server("ntp2", silent_sample()))
     assert finding.state == "pass"
     assert not unsaid(finding.summary, "1 of 2", "ntp2: no reply within 2 s")

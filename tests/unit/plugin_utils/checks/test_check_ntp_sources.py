@@ -151,7 +151,7 @@ def test_every_daemon_is_asked_the_same(sections, daemon, key, shown):
         pytest.param(recorded.OPENNTPD, [], ["10.99.0.9"], id="OpenNTPD"),
     ],
 )
-def test_falsetickers_and_silent_sources_of_every_daemon_are_told_apart(sections, falsetickers, silent):
+def test_falsetickers_and_silent_sources_of_every_daemon_are_distinguished(sections, falsetickers, silent):
     shown = names_by_state(judge(**sections))
     assert (shown.get("falseticker", []), shown.get("unreachable", [])) == (falsetickers, silent)
 
@@ -252,7 +252,7 @@ def test_the_limit_is_the_one_that_timesyncd_runs_with():
     ("lines", "limit_s"),
     [("", 5), ("[Time]\nRootDistanceMaxSec=8\n", 8), ("RootDistanceMaxSec=1\nRootDistanceMaxSec = 1min 2s\n", 62)],
 )
-def test_where_timesyncd_does_not_tell_its_limit_its_files_do(lines, limit_s):
+def test_if_timesyncd_does_not_show_its_limit_its_files_do(lines, limit_s):
     lines_shown = recorded.sample("timesyncd_noreply.timesync").splitlines()
     sections = recorded.timesyncd("\n".join(line for line in lines_shown if "RootDistance" not in line))
     sections["timesyncd"]["config"] = {"files": [{"path": "/etc/systemd/timesyncd.conf", "text": lines}]}
@@ -267,7 +267,7 @@ def test_a_server_that_timesyncd_has_by_name_is_known_by_its_address():
     assert answering(recorded.timesyncd(text), "10.99.0.8", **WINDOWS).keys == (Key.NONE_ANSWERS,)
 
 
-def test_timesyncd_tries_its_servers_in_turn_and_tells_of_one():
+def test_timesyncd_tries_its_servers_in_turn_and_shows_one():
     """The Windows server's turn is over, and the silent one's has begun."""
     text = recorded.sample("timesyncd_discarding.timesync").replace(
         "SystemNTPServers=10.99.0.9", "SystemNTPServers=10.99.0.8 10.99.0.9"
@@ -319,7 +319,7 @@ def test_ntpd_rejects_a_source_that_answers_it():
     assert_judged(answering(sections, **WINDOWS), Key.NONE_SELECTED, ["10.99.0.9: unusable"])
 
 
-# chronyd tells root why it does not use a source
+# chronyd shows root why it does not use a source
 
 
 def selected(*states, reach=0o377, config=None):
@@ -330,8 +330,8 @@ def selected(*states, reach=0o377, config=None):
         f"{state},{name},N,-,-,-,-,-,-,-,-,-,-,0,1.0,-10.000058174,10.000070572,Normal\n"
         for name, state in zip(names, states, strict=True)
     )
-    told = tracking(leap="Not synchronised", stratum=0, refid="00000000")
-    return judge(chrony=chrony(told, *rows, config=config, selectdata=answer(data)), ntp={"servers": [GOOD]})
+    said = tracking(leap="Not synchronised", stratum=0, refid="00000000")
+    return judge(chrony=chrony(said, *rows, config=config, selectdata=answer(data)), ntp={"servers": [GOOD]})
 
 
 def test_chronyd_says_that_the_root_distance_is_too_large():
@@ -364,7 +364,7 @@ def of_servers(*servers, sources=("10.77.0.1", "10.77.0.2")):
     return judge(chrony=chrony(None, *[source(name, "?", 0) for name in sources]), ntp={"servers": list(servers)})
 
 
-def test_servers_that_answer_nobody_on_the_node_are_told_by_ntp_servers():
+def test_servers_that_answer_nobody_on_the_node_are_reported_by_ntp_servers():
     silent = [ntp_server(name, silent_sample()) for name in ("10.77.0.1", "10.77.0.2", "10.77.0.3")]
     skipped = of_servers(*silent)
     assert (skipped.state, skipped.keys) == ("skipped", (Key.NONE_ANSWERS,))

@@ -78,7 +78,7 @@ def test_servers_that_set_it_up_pass():
     assert "2 of 2" in finding.summary
 
 
-def test_one_that_sets_it_up_is_enough_and_the_other_is_told():
+def test_one_that_sets_it_up_is_enough_and_the_other_is_reported():
     finding = judge(BLOCKED, nts("b.example"))
     assert finding.state == "pass"
     assert not unsaid(finding.summary, "1 of 2", "a.example", "192.0.2.1 port 4460: timed out")
@@ -107,7 +107,7 @@ FAILED = {  # the server, the key, and what the remedy names
 
 
 @pytest.mark.parametrize(("server", "key", "asked"), FAILED.values(), ids=FAILED)
-def test_what_is_in_the_way_is_told_apart_with_the_next_step(server, key, asked):
+def test_what_is_in_the_way_is_distinguished_with_the_next_step(server, key, asked):
     finding = judge(server)
     assert (finding.state, finding.keys) == ("fail", (key,))
     assert not unsaid(finding.summary, "0 of 1", "a.example", server["error"]["message"])
@@ -119,7 +119,7 @@ def test_no_two_states_have_the_same_next_step():
     assert len(set(remedies.values())) == len(remedies) == 7
 
 
-def test_every_cause_is_told_and_answered():
+def test_every_cause_is_reported_with_a_remedy():
     finding = judge(BLOCKED, failed("dns", "b.example: no", "b.example"))
     assert set(finding.keys) == {Key.BLOCKED, Key.NAME_NOT_RESOLVED}
     assert not unsaid(finding.remedy, "a.example port 4460", "/etc/resolv.conf")
@@ -146,14 +146,14 @@ def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server,
     assert ("clock_skew" in finding.remedy) == (key is not Key.EXPIRED)
 
 
-def test_a_certificate_that_only_a_clock_behind_takes_for_valid_is_told():
+def test_a_certificate_that_only_a_clock_behind_takes_for_valid_is_reported():
     times = {"not_before_s": NOW_S - YEAR_S, "not_after_s": NOW_S - 3600}
     finding = judge(nts(certificate=times), skew_s=-7200.0)
     assert (finding.state, finding.keys) == ("fail", (Key.EXPIRED,))
     assert judge(nts(certificate={**times, "not_after_s": NOW_S + 3600}), skew_s=-7200.0).state == "pass"
 
 
-def test_servers_that_chrony_was_not_told_are_not_judged():
+def test_servers_that_chrony_does_not_name_are_not_judged():
     candidate = {**BLOCKED, "configured": False}
     beside = judge(candidate, nts("b.example", configured=True))
     assert (beside.state, "1 of 1" in beside.summary, "a.example" in beside.summary) == ("pass", True, False)

@@ -36,16 +36,16 @@ def test_a_module_that_failed_is_inconclusive_and_says_why():
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("record_of", "key"),
     [(unreached, Key.UNREACHABLE), (without_evidence, Key.NO_EVIDENCE)],
     ids=["unreached", "no evidence"],
 )
 @pytest.mark.parametrize("cause", PRINTED)
-def test_a_cause_that_is_recognised_has_its_own_key_words_and_next_step(told: Any, key: Key, cause: Cause):
-    findings = [judge(told(message)) for message in PRINTED[cause]]
+def test_a_cause_that_is_recognised_has_its_own_key_words_and_next_step(record_of: Any, key: Key, cause: Cause):
+    findings = [judge(record_of(message)) for message in PRINTED[cause]]
     assert {(finding.state, finding.keys) for finding in findings} == {("inconclusive", (key, cause))}
     assert len({(finding.cause, finding.remedy) for finding in findings}) == 1
-    assert findings[0].remedy != judge(told("what nobody knows")).remedy
+    assert findings[0].remedy != judge(record_of("what nobody knows")).remedy
     assert "`" in findings[0].remedy or "ansible_python_interpreter=" in findings[0].remedy
     for message, finding in zip(PRINTED[cause], findings, strict=True):
         assert "\n" not in finding.summary

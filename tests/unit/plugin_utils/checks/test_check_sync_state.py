@@ -171,7 +171,7 @@ def test_the_age_is_that_of_the_corrected_clock():
         (300_000, "fail", ["maxerror", "600 s"]),
     ],
 )
-def test_the_kernels_maxerror_is_to_bear_the_claim_out(maxerror_us, state, shown):
+def test_the_kernels_maxerror_must_confirm_the_claim(maxerror_us, state, shown):
     finding = judge(clock={"adjtimex": {"maxerror_us": maxerror_us, "offset_us": 0}})
     assert_judged(finding, state, Key.KERNEL_CONTRADICTS if state == "fail" else None, shown)
     assert ("clock_movers" in finding.remedy) == (state == "fail")
@@ -181,7 +181,7 @@ NO_KERNEL = {"adjtimex": {"error": "no libc"}}
 
 
 @pytest.mark.parametrize("daemon", [{}, recorded.TIMESYNCD, recorded.OPENNTPD])
-def test_a_kernel_that_told_nothing_bears_nothing_out(daemon):
+def test_a_kernel_that_showed_nothing_confirms_nothing(daemon):
     with pytest.raises(MissingEvidenceError, match="adjtimex"):
         judge(**{**daemon, "clock": NO_KERNEL})
 
@@ -221,8 +221,8 @@ def test_a_contradiction_below_the_step_threshold_is_none(skew_s):
 
 
 def test_the_leeway_is_never_more_than_the_limit_of_the_error():
-    told = {"skew_s": 0.1, "chrony": chrony(tracking(skew_s=0.1))}
-    assert judge({"max_clock_error_s": 0.05}, **told).state == "fail"
+    said = {"skew_s": 0.1, "chrony": chrony(tracking(skew_s=0.1))}
+    assert judge({"max_clock_error_s": 0.05}, **said).state == "fail"
 
 
 def test_an_offset_that_the_daemon_admits_is_no_contradiction():
@@ -339,7 +339,7 @@ def test_a_daemon_that_has_just_chosen_a_source_is_given_some_minutes():
         recorded.PTP_LOST,
     ],
 )
-def test_what_follows_from_its_sources_is_told_once(sections):
+def test_what_follows_from_its_sources_is_reported_once(sections):
     skipped, by_sources = judge(**sections), finding_of(ntp_sources, record(**sections))
     assert (skipped.state, skipped.keys, by_sources.state) == ("skipped", (Key.NOT_SYNCHRONISED,), "fail")
     assert "ntp_sources" in skipped.remedy
@@ -355,13 +355,13 @@ MUTE = {"chrony": chrony(tracking={"rc": 1, "stdout": "506 Cannot talk to daemon
         pytest.param(MUTE, CommonKey.MISSING_EVIDENCE, ["chrony"], id="no answer"),
     ],
 )
-def test_that_a_daemon_does_not_answer_is_told_once(sections, key, about):
-    told = judge_record(record(of_policy=policy(checks=["ntp_sources", "sync_state"]), **sections))["findings"]
-    assert [(f["state"], f["keys"], f["about"]) for f in told if f["check"] != "reachable"] == [
+def test_a_daemon_that_does_not_answer_is_reported_once(sections, key, about):
+    said = judge_record(record(of_policy=policy(checks=["ntp_sources", "sync_state"]), **sections))["findings"]
+    assert [(f["state"], f["keys"], f["about"]) for f in said if f["check"] != "reachable"] == [
         ("inconclusive", [key], about),
         ("skipped", [Key.DAEMON_SAID_NOTHING], about),
     ]
-    assert "ntp_sources" in told[2]["remedy"]
+    assert "ntp_sources" in said[2]["remedy"]
 
 
 # No daemon

@@ -57,7 +57,7 @@ PASSING = {  # the units, the processes, and who steers the clock
         [process("chronyd", OWN, pid=731), process("chronyd", OWN, pid=733)],
         "chrony.service",
     ),
-    "its helper, on a kernel that told no cgroup": (
+    "its helper, on a kernel that showed no cgroup": (
         [CHRONY_UNIT],
         [process("chronyd", None, pid=731), process("chronyd", None, pid=733)],
         "chrony.service",
@@ -350,7 +350,7 @@ def test_a_ptp4l_alone_moves_the_system_clock_only_with_software_time_stamps(opt
     assert ("`phc2sys -a -r`" in finding.remedy) == (state == "fail")
 
 
-def test_whether_a_ptp4l_moves_the_system_clock_is_not_told_by_half_of_its_configuration():
+def test_half_of_a_ptp4ls_configuration_does_not_show_if_it_moves_the_system_clock():
     runs = process("ptp4l", None, "/usr/sbin/ptp4l -f /etc/linuxptp/ptp4l.conf -i eth0", pid=510)
     services = time_services(unit("ptp4l@eth0.service", main_pid=510), processes=[runs])
     unread = [{"path": "/etc/linuxptp/ptp4l.conf", "error": "it is larger than 262144 bytes", "kind": "other"}]

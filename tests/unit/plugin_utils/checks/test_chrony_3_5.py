@@ -138,7 +138,7 @@ def test_an_address_that_runs_and_is_no_longer_written_is_named():
         pytest.param({"started_s": None, "rows": ADDRESSES[:3]}, id="when it started is not known, and fewer run"),
     ],
 )
-def test_whether_names_run_as_they_are_written_now_can_not_be_told(given: dict[str, Any]):
+def test_whether_names_run_as_they_are_written_now_is_unknown(given: dict[str, Any]):
     finding = in_use(**given)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.NAMES_NOT_TOLD,))
     assert not unsaid(finding.summary + finding.why + finding.remedy, "ntp.ubuntu.com", "3.5", "4.0", "restart")
@@ -161,7 +161,7 @@ def test_minsources_is_held_against_the_addresses_that_run():
     assert in_use(UBUNTU + "minsources 5\n", ADDRESSES[:5]).state == "pass"
 
 
-def test_names_that_do_not_resolve_are_told_as_far_as_it_tells_them():
+def test_names_that_do_not_resolve_are_reported_as_far_as_chronyc_shows_them():
     none = finding_of(ntp_sources, node(rows=[], unresolved=4))
     assert none.keys == (ntp_sources.Key.NONE_RESOLVES,)
     assert not unsaid(none.summary, "ntp.ubuntu.com", "2.ubuntu.pool.ntp.org")

@@ -39,7 +39,7 @@ def test_a_line_that_the_tables_do_not_know_is_dropped_only_where_chronyd_does_n
     assert_fails(of(WITH_DHCP, *RUNNING, dhcp=line), Key.DROPPED_LINE, "'newest'", f"{DHCP}:1")
 
 
-def test_whether_chronyd_read_a_line_as_it_is_now_is_not_told_by_a_source_that_ran_before():
+def test_a_source_that_ran_before_does_not_show_that_chronyd_read_the_line_as_it_is_now():
     rows = (*RUNNING, source("10.0.0.5", "+"))
     finding = of(WITH_DHCP, *rows, dhcp="server 10.0.0.5 ibrust\n", started_s=1000.0, mtime_s=1001.0)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.DROPPED_LINE,))

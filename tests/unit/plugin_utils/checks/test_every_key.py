@@ -359,7 +359,8 @@ def examples_of(name: str) -> Records:
     return EXAMPLES.get(discover()[name]) or import_module(f"{__package__}.test_check_{name}").EXAMPLES
 
 
-# NtsState.ESTABLISHED is what passes: no finding has it. What other nodes show of a token, a report tells (test_tokens.py).
+# NtsState.ESTABLISHED is what passes: no finding has it. What other nodes show of a token is in the
+# report (test_tokens.py).
 OF_NO_NODE = (
     NtsState.ESTABLISHED,
     github_app_token.Key.MINTED_ELSEWHERE,
@@ -389,9 +390,9 @@ def test_a_finding_has_the_key_of_every_answer_that_is_no_success(key):
 
 
 @pytest.mark.parametrize("cause", Cause)
-@pytest.mark.parametrize("told", [unreached, without_evidence])
-def test_a_finding_has_the_key_of_every_cause_why_there_is_no_evidence(told, cause):
-    assert cause in keys_of(told(PRINTED[cause][0]), "reachable")
+@pytest.mark.parametrize("record_of", [unreached, without_evidence])
+def test_a_finding_has_the_key_of_every_cause_why_there_is_no_evidence(record_of, cause):
+    assert cause in keys_of(record_of(PRINTED[cause][0]), "reachable")
 
 
 @pytest.mark.parametrize("state", NtsState)

@@ -123,7 +123,7 @@ def test_later_the_references_find_it():
     assert finding.keys == (Key.REFERENCES_CONTRADICT,)
 
 
-def test_without_references_an_age_that_the_kernel_no_longer_tells_is_not_taken_for_granted():
+def test_without_references_an_age_that_the_kernel_no_longer_shows_is_not_taken_for_granted():
     sections = LONG_POLLS["OpenNTPD, whose polls are so long that its updates may be"]
     with pytest.raises(MissingEvidenceError, match="last update"):
         judge(**sections, ntp={"servers": []}, api_date={"apis": []})

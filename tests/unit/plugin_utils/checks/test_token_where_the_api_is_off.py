@@ -124,7 +124,7 @@ def test_where_githubs_own_clock_is_contradicted_the_references_are_what_to_comp
     assert "Management Console" not in finding.remedy
 
 
-def test_the_controllers_references_count_where_the_nodes_own_can_not_tell():
+def test_the_controllers_references_count_if_the_nodes_own_show_nothing():
     measured = {
         "skew_s": {"low": -0.1, "high": 0.1},
         "unknown": None,

@@ -194,7 +194,7 @@ def test_of_a_file_that_was_written_since_the_start_chronyd_may_run_what_stood_t
 
 
 @pytest.mark.parametrize("answered", [{"rc": 0, "stdout": "nonsense", "stderr": ""}, answer(source("?"))])
-def test_an_answer_without_names_tells_nothing(answered):
+def test_an_answer_without_names_shows_nothing(answered):
     config = read(REST + DIRECTORY, "server a newest 8\n", commands={"sources_all": answered}, version="4.10")
     assert matched(config) == ["CHR006"]
 

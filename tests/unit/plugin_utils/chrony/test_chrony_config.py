@@ -130,7 +130,7 @@ SOURCES = "/etc/chrony/sources.d/ntp.sources"
         pytest.param(f"server a {' ' * 3000}\n", "the line is too long", id="long line"),
     ],
 )
-def test_lines_that_chronyd_drops_from_a_sources_file_are_told(text, dropped):
+def test_lines_that_chronyd_drops_from_a_sources_file_are_reported(text, dropped):
     config = read("sourcedir /etc/chrony/sources.d\n", {SOURCES: text})
 
     assert [p.why for p in config.dropped if dropped and dropped in p.why] == [p.why for p in config.dropped]
@@ -276,8 +276,8 @@ def test_any_text_is_read_and_every_line_number_points_to_its_line(main, conf, s
     texts = {MAIN: main, "/etc/d/a.conf": conf, "/etc/d/a.sources": sources}
     config = read(main, {path: text for path, text in texts.items() if path != MAIN}, printed=None)
 
-    told = [*config.directives, *config.unmatched, *(p.directive for p in (*config.dropped, *config.invalid))]
-    for directive in told:
+    parsed = [*config.directives, *config.unmatched, *(p.directive for p in (*config.dropped, *config.invalid))]
+    for directive in parsed:
         line = texts[directive.file].split("\n")[directive.line - 1]
         assert directive.text.split(" ")[0] in line
     assert all(source.most >= 1 for source in config.sources)

@@ -39,7 +39,7 @@ SHIPPED = {
 
 # Only the .sources files were found: what matches of the rules about sources and NTS (CHR1xx, CHR4xx).
 SHIPPED_SOURCES = {
-    # All five pools are NTS, so that none becomes required by the others.
+    # All five pools are NTS, so none becomes required by the others.
     "ubuntu-25.10": [],
     "amazon-linux-2023": [],
 }
@@ -83,7 +83,7 @@ def test_a_distributions_own_sources_have_the_matches_that_they_deserve(distribu
     assert found == SHIPPED_SOURCES[distribution]
 
 
-def test_a_plain_server_from_dhcp_beside_ubuntus_nts_pools_is_told():
+def test_a_plain_server_from_dhcp_beside_ubuntus_nts_pools_is_reported():
     """Ubuntu reads DHCP's servers too: with one, authselectmode mix makes the NTS pools required."""
     files = sample("ubuntu-25.10") | {"/run/chrony-dhcp/eth0.sources": "server 10.0.0.1 iburst\n"}
     main = "sourcedir /run/chrony-dhcp\nsourcedir /etc/chrony/sources.d\nmakestep 1 3\nrtcsync\ndriftfile /d\n"

@@ -50,7 +50,7 @@ def test_a_record_shows_each_reference_and_why_the_time_is_not_known():
     assert set(KNOWN.as_json()["references"]) == {"ntp 10.77.0.1", "ntp 10.77.0.2", "ntp 10.77.0.3"}
 
 
-def test_an_api_alone_tells_the_time():
+def test_an_api_alone_gives_the_time():
     clock = clock_of(skew_s=45.0, api_date={"apis": [date_api(date_answer(45.0))]})
     assert clock.skew_s is not None
     assert clock.skew_s.low <= 45.0 <= clock.skew_s.high
@@ -112,5 +112,5 @@ def test_a_node_is_ahead_by_the_controllers_bracket_and_what_the_controller_is_a
 
 
 @pytest.mark.parametrize("collected", [{}, {**COLLECTED, "wall_ns": "x"}, {**COLLECTED, "end_mono_ns": TRUE_NS * NS}])
-def test_readings_that_are_none_tell_nothing(collected):
+def test_readings_that_are_none_show_nothing(collected):
     assert node_ahead_s(collected, {**CONTROLLER, "measured": KNOWN.as_json()}) is None

@@ -108,7 +108,7 @@ def test_no_reading_is_no_agreement():
         agree({})
 
 
-# Small whole numbers, so that ends often coincide.
+# Small whole numbers, so ends often coincide.
 intervals = st.tuples(st.integers(0, 12), st.integers(0, 5)).map(lambda ends: Interval(ends[0], ends[0] + ends[1]))
 
 
@@ -163,7 +163,10 @@ def test_the_truth_is_in_the_agreement_where_the_wrong_ones_weigh_less_and_do_no
 
 @given(votes, st.integers(0, 17))
 def test_where_a_majority_has_the_truth_and_the_agreement_has_not_something_else_had_more_weight(found, truth):
-    """The rest: a wrong one whose interval overlaps those of right ones can win them over; no arithmetic tells these apart."""
+    """A wrong one whose interval overlaps those of right ones can win them over.
+
+    No arithmetic distinguishes them.
+    """
     readings, weights = weighed(found)
     of_truth = sum((weights[name] for name, i in readings.items() if i.low <= truth <= i.high), Fraction(0))
     if of_truth <= sum(weights.values()) / 2:

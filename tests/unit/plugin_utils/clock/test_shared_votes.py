@@ -67,7 +67,7 @@ def group_of(*servers) -> list[tuple[str, ...]]:
             id="by others, and two groups",
         ),
         pytest.param(
-            [ntp_server(n, ntp_sample(stratum=1, refid=b"GPS\0")) for n in "ab"], [], id="each with a GPS of its own"
+            [ntp_server(n, ntp_sample(stratum=1, refid=b"GPS\0")) for n in "ab"], [], id="each with its own GPS"
         ),
         pytest.param(
             [ntp_server(n, ntp_sample(refid=b"\x7f\x7f\x01\x01")) for n in "ab"], [], id="each by its own clock"

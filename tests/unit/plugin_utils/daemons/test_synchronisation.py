@@ -59,7 +59,7 @@ def test_how_old_the_last_update_is_and_how_sure_the_daemon(sections, age_s, sta
     assert sync.max_error_s == pytest.approx(max_error_s, rel=0.01)
 
 
-# Signs: each daemon is told that the clock is 0.25 s behind, in its own way
+# Signs: each daemon learns that the clock is 0.25 s behind, in its own way
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_an_openntpd_that_marks_no_peer_follows_them_all():
     assert states == ["selected"] * 4 + ["unreachable", "unresolved"]
 
 
-def test_where_the_kernel_tells_nothing_timesyncds_own_timestamp_does():
+def test_if_the_kernel_shows_nothing_timesyncds_own_timestamp_does():
     sync = of(**{**recorded.TIMESYNCD, "clock": {"adjtimex": {"error": "no libc"}}})
     assert sync.last_update_age_s == pytest.approx(30.25)
 

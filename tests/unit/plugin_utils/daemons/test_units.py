@@ -82,7 +82,7 @@ def test_a_daemon_that_starts_at_boot_is_enabled_even_while_it_is_down(unit_file
     assert (found.enabled, found.active, found.steers_now) == (enabled, False, False)
 
 
-def test_what_systemd_did_not_tell_is_missing_evidence():
+def test_what_systemd_did_not_show_is_missing_evidence():
     with pytest.raises(MissingEvidenceError, match="systemctl: no answer within 5 s"):
         time_daemons(
             Record(record(time_services={"manager": "systemd", "units": {"error": "systemctl: no answer within 5 s"}}))
@@ -134,7 +134,7 @@ def test_the_command_line_of_another_chronyd_is_not_the_units():
         pytest.param([], "ntpd", id="none"),
     ],
 )
-def test_busyboxs_ntpd_is_told_from_the_others(processes, daemon):
+def test_busyboxs_ntpd_is_distinguished_from_the_others(processes, daemon):
     (found,) = of(unit("ntpd"), processes=processes, manager="openrc")
     assert found.daemon == daemon
 

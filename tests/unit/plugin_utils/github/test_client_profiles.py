@@ -149,7 +149,7 @@ def client_works(profile: ClientProfile, skew_s: float, fraction_s: float, laten
     return all(github_accepts(profile, skew_s, 1000.0 + fraction_s, age_s, whole) for age_s in ages_s)
 
 
-# In 64ths: sums of these are exact, so that a limit is met exactly and not by rounding.
+# In 64ths: sums of these are exact, so a limit is met exactly and not by rounding.
 sendings = st.tuples(
     st.integers(0, 63).map(lambda n: n / 64),  # the second's fraction at which the client signs
     st.integers(0, 64).map(lambda n: n / 64),  # latency

@@ -156,7 +156,7 @@ RESET = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{RESET_S}", "date"
         pytest.param(step("token", 403, SECONDARY), 60, id="secondary"),
         pytest.param(step("token", 429, None), 60, id="by status"),
         pytest.param(step("token", 403, headers=RESET), 90, id="by header"),
-        pytest.param(step("token", 403, headers={"retry-after": "17"}), 17, id="told to wait"),
+        pytest.param(step("token", 403, headers={"retry-after": "17"}), 17, id="asked to wait"),
         pytest.param(repository_step(429), 60, id="of git"),
         pytest.param(repository_step(403, headers={"retry-after": "60"}), 60, id="of git by header"),
         pytest.param(repository_step(403, message=RATE_LIMIT), 60, id="of git by its text"),
@@ -348,7 +348,7 @@ def test_a_refusal_to_narrow_is_no_failure_once_a_wider_token_reached_all():
     assert kinds_of(*WIDER, repository_step(), step("revoke", 204))[0] == "accepted"
 
 
-def test_all_repositories_out_of_reach_are_named_with_those_that_are_told_in_one_step():
+def test_all_repositories_out_of_reach_are_named_in_one_step():
     gone = repository_step(404, repository="acme/gone", also=["acme/lost", "acme/missing"])
     answer = classify(attempt("now", *WIDER, repository_step(), gone, repository_step(403, repository="acme/secret")))
     names = ("acme/gone", "acme/lost", "acme/missing", "acme/secret")

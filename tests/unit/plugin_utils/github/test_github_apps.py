@@ -321,9 +321,9 @@ def test_neither_the_apps_repr_nor_its_public_part_shows_the_key(key, row):
 
 def test_an_app_is_known_by_its_owner_where_the_installation_is_to_be_looked_up(row):
     app = GithubApp.from_settings(row(installation_id=None, owner="Acme-Corp"), 0)
-    for told in (app.public(), app.request([])):
-        assert told["owner"] == "Acme-Corp"
-        assert "installation_id" not in told
+    for view in (app.public(), app.request([])):
+        assert view["owner"] == "Acme-Corp"
+        assert "installation_id" not in view
 
 
 @pytest.mark.parametrize(
@@ -340,13 +340,13 @@ def test_where_an_apis_repositories_are(api_url, git_url):
     assert git_url_of(api_url) == git_url
 
 
-def test_all_entries_are_read_and_every_problem_is_told(row):
+def test_all_entries_are_read_and_every_problem_is_reported(row):
     apps, problems = read_github_apps([row(), row(name="bad", app_id=None), row(name="worse", depth="deep")])
     assert [app.name for app in apps] == ["deploy"]
     assert [problem.split(":")[0] for problem in problems] == ["gate_github_apps, bad", "gate_github_apps, worse"]
 
 
-def test_a_name_used_twice_is_told_once(row):
+def test_a_name_used_twice_is_reported_once(row):
     _apps, problems = read_github_apps([row(), row(), row(), row(name="other")])
     assert problems == ["gate_github_apps: the name 'deploy' is used twice"]
 
@@ -380,7 +380,7 @@ def test_a_private_key_among_the_certificates_of_a_ca_is_sent_to_no_node(key, ro
     assert "ca_pem has a private key, which would go to the node" in fault(row(ca_pem=CA + pem(key)))
 
 
-def test_an_entry_that_is_no_mapping_is_told():
+def test_an_entry_that_is_no_mapping_is_reported():
     assert read_github_apps(["deploy"]) == ([], ["gate_github_apps, github_apps[0]: expected a mapping, found a str"])
 
 

@@ -48,7 +48,7 @@ def test_a_key_that_was_decrypted_here_is_not_noted_since_clients_have_it_decryp
     assert app.notes == ()
 
 
-def test_a_key_that_neither_reads_is_told_with_its_fault_and_what_to_do() -> None:
+def test_a_key_that_neither_reads_is_reported_with_its_fault_and_what_to_do() -> None:
     with pytest.raises(ValueError, match="can't be read as a private key") as error:
         read(private_key=pem().decode().replace("\n", r"\n"))
     assert r"it has the two characters \n where its line ends should be. Write the key with YAML's" in str(error.value)

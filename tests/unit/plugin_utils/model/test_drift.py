@@ -24,7 +24,7 @@ def then(skew_s: float, apart_s: float = HOUR_S, bound_s: float = 0.001) -> dict
     return {"true_time_s": true_time_s, "skew_s": {"low": skew_s - bound_s, "high": skew_s + bound_s}}
 
 
-def test_two_readings_an_hour_apart_tell_the_rate_with_its_bound():
+def test_two_readings_an_hour_apart_give_the_rate_with_its_bound():
     drift = measured_drift(Record({**record(0.36), "earlier": then(0.0)}))
     assert drift.rate_ppm.middle == pytest.approx(100, abs=1)
     assert drift.rate_ppm.bound == pytest.approx(0.7, abs=0.5)

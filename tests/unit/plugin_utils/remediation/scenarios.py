@@ -62,8 +62,8 @@ def running(
         source(name, state="*" if reach and n == 0 else "+" if reach else "?", reach=reach)
         for n, name in enumerate(names)
     ]
-    told = tracking(skew_s=skew_s) if synchronised else tracking(leap="Not synchronised", stratum=0, refid="00000000")
-    return {**chrony(told, *rows, config=config, **more), "defaults": [], "started_s": None}
+    said = tracking(skew_s=skew_s) if synchronised else tracking(leap="Not synchronised", stratum=0, refid="00000000")
+    return {**chrony(said, *rows, config=config, **more), "defaults": [], "started_s": None}
 
 
 def dead(skew_s: float = 0.0) -> dict[str, Any]:
@@ -146,7 +146,7 @@ EMPTY = {
 
 SCENARIOS = {
     "a node that passes": (measured(), []),
-    "a node that passes with a configuration of its own": (
+    "a node that passes with another configuration": (
         measured(chrony=running(*SERVERS, config=GOOD_CONFIG + "minsources 2\nlog tracking\n")),
         [],
     ),

@@ -63,7 +63,7 @@ def test_every_sample_names_its_source():
 
 
 @pytest.mark.parametrize("node", SUPPORTED)
-def test_a_known_distribution_is_told_with_its_names(node: str):
+def test_a_known_distribution_is_reported_with_its_names(node: str):
     expected, _shipped = SUPPORTED[node]
     known = distribution(platform(sample(node)))
     assert (known.manager, known.unit, known.conf, known.options_variable, known.options) == expected

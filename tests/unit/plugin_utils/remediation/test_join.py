@@ -49,7 +49,7 @@ def test_before_the_join_the_clock_is_stepped_whatever_it_shows(skew: tuple[floa
     assert said == Correction("step", "The node has joined no cluster, so that its clock is stepped at once.", None)
 
 
-# skew (node minus reference): what is done. A slew of 1 s takes 12 s, so that 5 s take 60 s.
+# skew (node minus reference): what is done. A slew of 1 s takes 12 s, so one of 5 s takes 60 s.
 @pytest.mark.parametrize(
     ("skew", "kind", "words"),
     [
@@ -95,11 +95,11 @@ def test_a_node_that_is_named_is_stepped_back_too():
     )
 
 
-def test_of_many_traces_the_first_are_told():
+def test_of_many_traces_the_first_are_named():
     assert "(a, b, c and 2 more)" in decide(None, ["a", "b", "c", "d", "e"]).why
 
 
-def test_how_long_a_slew_takes_is_told_by_chronyds_rate():
+def test_how_long_a_slew_takes_follows_from_chronyds_rate():
     assert decide((3.0, 3.0), [KUBELET]).slew_s == pytest.approx(36.0, rel=1e-4)
     assert decide((612.0, 612.0), [KUBELET]).slew_s == pytest.approx(7344, rel=1e-4)
 

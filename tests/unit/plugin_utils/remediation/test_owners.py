@@ -178,6 +178,6 @@ def test_a_distributions_file_names_a_confdir_of_its_own(distribution: str):
     ids=lambda f: str(f.relative_to(SAMPLES / "owners")),
 )
 def test_what_the_tools_write_by_default_names_no_folder(file: Path):
-    """So that their nodes are refused, with how to set the servers there."""
+    """Their nodes are refused, with how to set the servers there."""
     assert extends(read(file.read_text()), []) is None
     assert not [d for d in read(file.read_text()).directives if d.name in ("confdir", "sourcedir", "include")]

@@ -68,7 +68,7 @@ def test_every_finding_that_it_can_fix_is_answered_by_a_change(data: dict[str, A
     assert {answered for change in plan(data).changes for answered in change.answers} == to_remediate
 
 
-def test_a_change_tells_which_finding_it_answers():
+def test_a_change_names_the_finding_it_answers():
     written = plan(SCENARIOS["chrony runs with dead servers"][0]).changes[0]
     assert "ntp_sources" in written.answers
 
@@ -153,14 +153,14 @@ def test_what_it_can_not_fix_it_refuses_with_the_reason_and_plans_nothing(data: 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "said"),
     [
         ({"makestep": "now and then"}, "chrony_makestep"),
         ({"servers": []}, "chrony_servers"),
     ],
 )
-def test_wrong_settings_are_told_before_anything(changes: dict[str, Any], told: str):
-    with pytest.raises(SettingsError, match=told):
+def test_wrong_settings_are_reported_before_anything(changes: dict[str, Any], said: str):
+    with pytest.raises(SettingsError, match=said):
         settings(**changes)
 
 
@@ -247,8 +247,8 @@ def answers(made: Plan) -> dict[str, list[str]]:
 
 
 def test_two_daemons_are_answered_by_stopping_one_and_dead_servers_by_the_configuration():
-    told = answers(plan(measured(45, time_services=time_services(CHRONY_UNIT, NTPSEC), chrony=dead(45))))
-    assert told == {
+    said = answers(plan(measured(45, time_services=time_services(CHRONY_UNIT, NTPSEC), chrony=dead(45))))
+    assert said == {
         WRITE: ["ntp_sources", "clock_skew"],
         RESTART: ["clock_skew"],
         "stop and disable ntpsec.service": ["time_service"],
@@ -261,8 +261,8 @@ def test_a_daemon_that_is_not_enabled_is_answered_by_enabling_it():
 
 
 def test_an_rtc_that_is_right_from_now_on_answers_the_next_boot_and_not_the_clock():
-    told = answers(plan(measured(45, rtc=True, chrony=dead(45))))
-    assert told["set the RTC by the proved clock"] == []
+    said = answers(plan(measured(45, rtc=True, chrony=dead(45))))
+    assert said["set the RTC by the proved clock"] == []
 
 
 def off_rtc() -> dict[str, Any]:
@@ -320,7 +320,7 @@ def test_a_chronyd_that_asks_the_servers_of_initstepslew_first_is_waited_for():
     }
 
 
-def test_a_clock_that_can_not_be_told_from_the_true_time_is_not_set():
+def test_a_clock_that_cannot_be_distinguished_from_the_true_time_is_not_set():
     """Servers that are far away measure no better after a restart."""
     far = {"servers": [ntp_server(s, ntp_sample(there_s=0.1, back_s=0.1)) for s in SERVERS]}
     data = measured(ntp=far)

@@ -62,7 +62,7 @@ def test_and_extended_where_chronyd_accepts_more_of_it_than_is_known_here():
     assert [file["path"] for file in made.node["files"]] == ["/etc/chrony/conf.d/50-skewgate.conf"]
 
 
-def test_or_overwritten_when_told_to():
+def test_a_foreign_file_is_overwritten_if_allowed():
     section = running("10.77.0.9", config=TIMESYNC_ROLE, synchronised=False, skew_s=45)
     assert whats(plan(measured(45, chrony=section), overwrite_foreign_config=True))[0] == WRITE
 
@@ -105,7 +105,7 @@ def test_nor_where_that_tool_wrote_a_file_that_the_daemon_does_not_read():
     )
 
 
-def test_a_tool_that_names_the_servers_already_is_not_told_to_do_so_again():
+def test_a_tool_that_names_the_servers_already_needs_no_change():
     servers = "".join(f"server {server} iburst\n" for server in SERVERS)
     refused = in_place_of_ntpsec(read=OF_KUBESPRAY + servers).refusal
     assert refused
@@ -127,7 +127,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("line", NEEDED.values(), ids=NEEDED)
-def test_a_line_that_is_missed_is_not_replaced_without_being_told_to(line: str):
+def test_a_line_that_is_missed_is_not_replaced_unless_allowed(line: str):
     made = replacing(f"{DEAD_CONFIG}{line}\n")
     assert made.refusal
     assert line in made.refusal
@@ -142,7 +142,7 @@ def test_a_server_with_a_key_is_replaced_by_servers_with_one_and_their_key_file_
     assert "keyfile /etc/ntp/keys\n" in file["content"]
 
 
-def test_other_lines_that_go_are_told_and_those_of_every_distribution_are_not():
+def test_other_lines_that_go_are_reported_and_those_of_every_distribution_are_not():
     site = {"path": "/etc/chrony/site/more.conf", "text": "hwtimestamp eth1\n"}
     shipped = "leapsectz right/UTC\nlogdir /var/log/chrony\nmaxupdateskew 100.0\nntsdumpdir /var/lib/chrony\n"
     made = replacing(DEAD_CONFIG + shipped + "minsources 1\ninclude /etc/chrony/site/*.conf\n", site)
@@ -152,10 +152,10 @@ def test_other_lines_that_go_are_told_and_those_of_every_distribution_are_not():
     assert not replacing(DEAD_CONFIG + shipped).warnings
 
 
-def test_files_with_servers_that_are_no_longer_read_are_told():
+def test_files_with_servers_that_are_no_longer_read_are_reported():
     dhcp = {"path": "/run/chrony-dhcp/eth0.sources", "text": "server 10.0.0.1 iburst\n"}
-    (told,) = replacing(DEAD_CONFIG + "sourcedir /run/chrony-dhcp\n", dhcp).warnings
-    assert "/run/chrony-dhcp/eth0.sources" in told
+    (warning,) = replacing(DEAD_CONFIG + "sourcedir /run/chrony-dhcp\n", dhcp).warnings
+    assert "/run/chrony-dhcp/eth0.sources" in warning
 
 
 def test_of_a_file_of_this_role_the_settings_decide():
@@ -176,7 +176,7 @@ def test_a_file_that_could_not_be_read_is_not_replaced():
 
 
 @pytest.mark.parametrize("path", ["/run/cloud/chrony.conf", "/usr/share/site/chrony.conf"])
-def test_a_file_that_chronyd_is_told_to_read_and_that_is_not_the_nodes_own_is_refused(path: str):
+def test_a_file_that_chronyd_is_made_to_read_and_that_is_not_the_nodes_own_is_refused(path: str):
     made = replacing(DEAD_CONFIG, path=path)
     assert made.refusal
     assert path in made.refusal

@@ -33,11 +33,11 @@ from tests.unit.plugin_utils.remediation.scenarios import (
         pytest.param(-612.0, {}, None, id="behind by more than the limit"),
         pytest.param(3.0, {}, False, id="ahead by 3 s: slewed within a minute"),
         pytest.param(-3.0, {}, True, id="behind by 3 s: a small step forward"),
-        pytest.param(45.0, {"step_joined": ["node3"]}, True, id="ahead by 45 s, and told to by name"),
-        pytest.param(45.0, {"step_joined": ["node4"]}, None, id="told to for another node"),
+        pytest.param(45.0, {"step_joined": ["node3"]}, True, id="ahead by 45 s, and stepped by name"),
+        pytest.param(45.0, {"step_joined": ["node4"]}, None, id="another node is named"),
     ],
 )
-def test_a_joined_node_is_never_stepped_back_and_never_far_unless_told_by_name(
+def test_a_joined_node_is_never_stepped_back_and_never_far_unless_named(
     skew_s: float, changes: dict[str, Any], step: bool | None
 ):
     made = plan(measured(skew_s, joined=JOINED, chrony=dead(skew_s)), **changes)

@@ -71,7 +71,7 @@ def test_a_good_fragment_is_still_read():
     assert "\nconfdir /etc/chrony/conf.d\n" in file["content"]
 
 
-def test_a_user_among_chronyds_options_stays_and_is_told_with_its_file():
+def test_a_user_among_chronyds_options_stays_and_is_reported_with_its_file():
     refused(plan(node(option="ntp")), DEFAULTS, "-u ntp")
     assert whats(plan(node(option="ntp", user="present")))[:2] == [WRITE, RESTART]
 

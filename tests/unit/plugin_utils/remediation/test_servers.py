@@ -43,7 +43,7 @@ def silent(name: str) -> dict[str, Any]:
 
 
 def of_addresses(name: str, **samples: dict[str, Any]) -> dict[str, Any]:
-    """A name with the addresses 10.9.0.1 (``a1``), 10.9.0.2 (``a2``) ..., each with a sample of its own."""
+    """A name with the addresses 10.9.0.1 (``a1``), 10.9.0.2 (``a2``) ..., and a sample of each."""
     at = {f"10.9.0.{key[1:]}": sample for key, sample in samples.items()}
     taken = [{**sample, "address": address} for address, sample in at.items()]
     return {"server": name, "addresses": list(at), "samples": taken, "error": None}
@@ -189,7 +189,7 @@ def test_a_pool_counts_no_more_addresses_than_chronyd_uses_of_it():
     assert of_pool(*four, options="iburst maxsources 2").warnings[0].startswith("good sources: 2, wanted: 3")
 
 
-def test_a_pool_bears_a_false_address_as_long_as_more_agree():
+def test_a_pool_tolerates_a_false_address_as_long_as_more_agree():
     far = {"there_s": 0.2, "back_s": 0.2}
     assert of_pool(ntp_sample(), ntp_sample(), ntp_sample(**AN_HOUR_OFF, **far)).good == ("pool",)
     choice = of_pool(ntp_sample(), ntp_sample(**AN_HOUR_OFF, **far))

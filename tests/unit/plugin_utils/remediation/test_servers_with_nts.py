@@ -45,7 +45,7 @@ def test_where_nts_works_its_servers_are_written_alone():
     assert choice.left_out["a"] == "it is not authenticated, and the servers with NTS are used alone"
 
 
-def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_told():
+def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_reported():
     choice = with_nts(nts("x"), blocked("y"))
     assert choice.lines == ("server x iburst nts",)
     assert choice.warnings == (
@@ -144,7 +144,7 @@ def test_plain_servers_need_no_directive():
     assert chosen(THREE, Wanted(("a",)), clock={"rtc": {"present": False}}).directives == ()
 
 
-def test_the_certificates_that_chrony_was_told_to_trust_stay_trusted():
+def test_the_certificates_that_chrony_was_set_to_trust_stay_trusted():
     """With them the key establishment was tried; those of other sets are for servers that are not written."""
     config = (
         "server x nts\nnosystemcert\nntstrustedcerts /etc/ca.pem\nntstrustedcerts 0 /etc/b.pem\nntstrustedcerts 1 /c\n"

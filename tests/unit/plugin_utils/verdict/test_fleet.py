@@ -36,7 +36,7 @@ def fleet(**nodes: dict[str, Any]) -> dict[str, Any]:
     return judge_fleet({name: Record(data) for name, data in nodes.items()})
 
 
-def told(**nodes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def fleet_findings(**nodes: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {finding["id"]: finding for finding in fleet(**nodes)["findings"]}
 
 
@@ -97,10 +97,10 @@ def test_a_controller_with_the_true_time_is_no_finding():
 
 
 @pytest.mark.parametrize(("off_s", "direction"), [(30.0, "ahead"), (-30.0, "behind")])
-def test_a_controller_that_the_nodes_references_contradict_is_told(off_s, direction):
+def test_a_controller_that_the_nodes_references_contradict_is_reported(off_s, direction):
     skews_s = {"a": 0.0, "b": 9.0}
     nodes = {name: {**record(skew_s), "controller": controller_off_s(off_s)} for name, skew_s in skews_s.items()}
-    assert re.search(rf"\d\.\d+ s {direction} \(± \d", told(**nodes)["controller_clock"]["summary"])
+    assert re.search(rf"\d\.\d+ s {direction} \(± \d", fleet_findings(**nodes)["controller_clock"]["summary"])
     found = fleet(**nodes)["controller_skew_s"]
     assert found["low"] <= off_s <= found["high"]
     assert found["high"] - found["low"] < 5
@@ -108,7 +108,7 @@ def test_a_controller_that_the_nodes_references_contradict_is_told(off_s, direct
 
 def test_one_node_whose_clock_was_moved_does_not_accuse_the_controller():
     nodes = {"a": record(), "b": record(), "c": {**record(), "controller": controller_off_s(30.0)}}
-    assert "controller_clock" not in told(**nodes)
+    assert "controller_clock" not in fleet_findings(**nodes)
 
 
 def test_nodes_that_disagree_about_the_controller_leave_it_unknown():
@@ -120,14 +120,14 @@ def test_a_single_reference_does_not_accuse_the_controller():
     alone = record(ntp={"servers": [ntp_server("10.77.0.1", ntp_sample())]}, api_date={"apis": []})
     nodes = {name: {**alone, "controller": controller_off_s(30.0)} for name in "abc"}
     assert fleet(**nodes)["controller_skew_s"] is None
-    assert told(**nodes) == {}
+    assert fleet_findings(**nodes) == {}
 
 
-def test_a_controller_that_knows_by_its_own_measurement_that_it_is_off_is_told_where_no_node_can_tell():
+def test_a_controller_off_by_its_own_measurement_is_reported_if_no_node_can_show_it():
     off = measured(ControllerClock(Interval(-612.1, -611.9)))
-    assert "controller_clock" not in told(a=off)  # by this node's references it is right
+    assert "controller_clock" not in fleet_findings(a=off)  # by this node's references it is right
     alone = {**off, "evidence": {**off["evidence"], "ntp": {"servers": []}, "api_date": {"apis": []}}}
-    assert "612.000 s behind" in told(a=alone)["controller_clock"]["summary"]
+    assert "612.000 s behind" in fleet_findings(a=alone)["controller_clock"]["summary"]
 
 
 # An API's clock
@@ -137,8 +137,10 @@ def with_api(api_off_s: float, url: str = "https://ghes.example.net/api/v3/rate_
     return record(api_date={"apis": [date_api(date_answer(api_off_s=api_off_s), url=url)]})
 
 
-def test_an_api_whose_clock_several_nodes_contradict_is_told_once():
-    finding = told(a=with_api(120), b=with_api(120), c=with_api(0, "https://api.github.lab/rate_limit"))["api_clock"]
+def test_an_api_whose_clock_several_nodes_contradict_is_reported_once():
+    finding = fleet_findings(a=with_api(120), b=with_api(120), c=with_api(0, "https://api.github.lab/rate_limit"))[
+        "api_clock"
+    ]
     assert finding["nodes"] == ["a", "b"]
     assert not unsaid(finding["summary"], "ghes.example.net", "ahead", " 2 ")
     assert "Management Console" in finding["remedy"]
@@ -146,24 +148,24 @@ def test_an_api_whose_clock_several_nodes_contradict_is_told_once():
 
 @pytest.mark.parametrize("nodes", [{"a": with_api(120)}, {"a": with_api(0), "b": with_api(0)}], ids=["one", "right"])
 def test_an_api_that_one_node_alone_or_none_contradicts_is_no_finding_of_all(nodes):
-    assert "api_clock" not in told(**nodes)
+    assert "api_clock" not in fleet_findings(**nodes)
 
 
 # All off together
 
 
-def test_a_fleet_that_is_off_together_is_told():
-    finding = told(a=record(-612.0), b=record(-612.4), c=record(-611.9))["fleet_off_together"]
+def test_a_fleet_that_is_off_together_is_reported():
+    finding = fleet_findings(a=record(-612.0), b=record(-612.4), c=record(-611.9))["fleet_off_together"]
     assert not unsaid(finding["summary"], " 3 ", "611.898 s behind", " 0.50")
     assert finding["nodes"] == ["a", "b", "c"]
 
 
 def test_a_fleet_that_agrees_with_the_controller_accuses_the_references():
     nodes = {name: {**record(45.0), "controller": controller_off_s(45.0)} for name in "ab"}
-    found = told(**nodes)
+    found = fleet_findings(**nodes)
     assert "controller" in found["fleet_off_together"]["summary"]
     assert "ahead" in found["controller_clock"]["summary"]
-    right = told(**{name: record(45.0) for name in "ab"})
+    right = fleet_findings(**{name: record(45.0) for name in "ab"})
     assert "controller" not in right["fleet_off_together"]["summary"]
 
 
@@ -179,18 +181,20 @@ def test_a_fleet_that_agrees_with_the_controller_accuses_the_references():
 )
 def test_nodes_that_are_off_each_by_itself_are_not_off_together(skews):
     nodes = {f"n{n}": record(skew_s) for n, skew_s in enumerate(skews)}
-    assert "fleet_off_together" not in told(**nodes)
+    assert "fleet_off_together" not in fleet_findings(**nodes)
 
 
 # Servers that several nodes share
 
 SILENT_FOR_SOME = {"a": with_servers(), **{name: with_servers(s3=silent_sample()) for name in "bc"}}
-FOR_SOME = told(**SILENT_FOR_SOME)["ntp_server_shared"]
-WRONG_FOR_ALL = told(**{name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"})["ntp_server_shared"]
+FOR_SOME = fleet_findings(**SILENT_FOR_SOME)["ntp_server_shared"]
+WRONG_FOR_ALL = fleet_findings(**{name: with_servers(s2=ntp_sample(server_off_s=7.0)) for name in "ab"})[
+    "ntp_server_shared"
+]
 
 
-def test_a_server_that_serves_no_node_is_told_once_with_their_number():
-    finding = told(**{name: with_servers(s3=silent_sample()) for name in "abcd"})["ntp_server_shared"]
+def test_a_server_that_serves_no_node_is_reported_once_with_the_number_of_nodes():
+    finding = fleet_findings(**{name: with_servers(s3=silent_sample()) for name in "abcd"})["ntp_server_shared"]
     assert not unsaid(finding["summary"], " 4 ", "10.77.0.3: no reply within 2 s")
     assert (finding["nodes"], unsaid(finding["summary"], *SERVERS[:2])) == (list("abcd"), list(SERVERS[:2]))
     assert finding["remedy"] not in {FOR_SOME["remedy"], WRONG_FOR_ALL["remedy"]}
@@ -209,10 +213,10 @@ def test_servers_with_the_same_fault_on_the_same_nodes_are_one_finding():
     assert not unsaid(findings[0]["summary"], "10.77.0.2, 10.77.0.3: ", " 2 ")
 
 
-def test_a_server_with_a_wrong_time_is_told_as_such():
+def test_a_server_with_a_wrong_time_is_reported_as_such():
     assert not unsaid(WRONG_FOR_ALL["summary"], " 2 ", "10.77.0.2: ")
     assert "gate_ntp_servers" in WRONG_FOR_ALL["remedy"]
-    silent = told(**{name: with_servers(s2=silent_sample()) for name in "ab"})["ntp_server_shared"]
+    silent = fleet_findings(**{name: with_servers(s2=silent_sample()) for name in "ab"})["ntp_server_shared"]
     assert WRONG_FOR_ALL["summary"].partition("10.77.0.2")[0] != silent["summary"].partition("10.77.0.2")[0]
 
 
@@ -220,18 +224,18 @@ def following(*sources: str) -> dict[str, Any]:
     return record(chrony=chrony(None, source(), *sources))
 
 
-def test_a_source_of_the_daemons_that_no_longer_answers_is_told_too():
+def test_a_source_of_the_daemons_that_no_longer_answers_is_reported_too():
     nodes = {"a": following(), "b": following(source("10.1.1.1", "?", 0)), "c": following(source("10.1.1.1", "?", 0))}
-    finding = told(**nodes)["ntp_server_shared"]
+    finding = fleet_findings(**nodes)["ntp_server_shared"]
     assert not unsaid(finding["summary"], " 2 ", "10.1.1.1: ")
     assert finding["nodes"] == ["b", "c"]
     falseticking = {**nodes, **dict.fromkeys("bc", following(source("10.1.1.1", "x")))}
-    assert finding["remedy"] != told(**falseticking)["ntp_server_shared"]["remedy"]
+    assert finding["remedy"] != fleet_findings(**falseticking)["ntp_server_shared"]["remedy"]
 
 
-def test_a_falseticker_of_the_daemons_is_told_by_those_who_say_so():
+def test_a_falseticker_of_the_daemons_is_reported_with_the_nodes_that_say_so():
     nodes = {name: following(source("10.1.1.1", "x" if name in "bc" else "+")) for name in "abc"}
-    finding = told(**nodes)["ntp_server_shared"]
+    finding = fleet_findings(**nodes)["ntp_server_shared"]
     assert not unsaid(finding["summary"], "2 of 3", "(b, c)", "10.1.1.1: ")
     assert finding["nodes"] == ["b", "c"]
 
@@ -240,18 +244,20 @@ def test_what_a_node_found_itself_counts_before_what_its_daemon_says():
     entries = [ntp_server(name, ntp_sample()) for name in ("ntp1.example.net", *SERVERS[1:])]
     entries[0]["addresses"] = ["10.77.0.1"]
     nodes = {n: record(ntp={"servers": entries}, chrony=chrony(None, source("10.77.0.1", "?", 0))) for n in "ab"}
-    assert told(**nodes) == {}
+    assert fleet_findings(**nodes) == {}
 
 
 def test_what_is_bad_for_one_node_only_is_that_nodes_own():
-    assert told(a=with_servers(), b=with_servers(s3=silent_sample())) == {}
+    assert fleet_findings(a=with_servers(), b=with_servers(s3=silent_sample())) == {}
 
 
 # Members as servers
 
 
-def test_a_node_that_others_are_compared_with_is_told_by_its_address():
-    found = told(a={**record(), "address": "10.77.0.1"}, b=record(), gone=unreached())["fleet_members_as_servers"]
+def test_a_node_that_others_are_compared_with_is_recognised_by_its_address():
+    found = fleet_findings(a={**record(), "address": "10.77.0.1"}, b=record(), gone=unreached())[
+        "fleet_members_as_servers"
+    ]
     assert found["summary"].startswith("a ")
     assert not unsaid(found["summary"], " 2 ")
     assert found["nodes"] == ["a", "b"]
@@ -259,19 +265,19 @@ def test_a_node_that_others_are_compared_with_is_told_by_its_address():
 
 def test_a_node_is_known_by_its_address_however_that_is_written():
     follower = record(chrony=chrony(None, source(), source("FD00:9:0::12", "+")))
-    found = told(a={**record(), "address": "fd00:9::12"}, c=follower)
+    found = fleet_findings(a={**record(), "address": "fd00:9::12"}, c=follower)
     assert found["fleet_members_as_servers"]["nodes"] == ["c"]
 
 
-def test_a_node_that_is_a_source_of_anothers_daemon_is_told():
+def test_a_node_that_is_a_source_of_anothers_daemon_is_reported():
     follower = record(chrony=chrony(None, source(), source("10.77.0.12", "+")))
-    found = told(a={**record(), "address": "10.77.0.11"}, b={**record(), "address": "10.77.0.12"}, c=follower)
+    found = fleet_findings(a={**record(), "address": "10.77.0.11"}, b={**record(), "address": "10.77.0.12"}, c=follower)
     assert found["fleet_members_as_servers"]["nodes"] == ["c"]
 
 
 def test_a_source_that_a_daemon_has_by_name_is_known_by_its_address():
     text = recorded.sample("timesyncd_synchronised.timesync").replace("ServerName=10.99.0.1", "ServerName=dc1.example")
-    found = told(a={**record(), "address": "10.99.0.1"}, b=record(**recorded.timesyncd(text)))
+    found = fleet_findings(a={**record(), "address": "10.99.0.1"}, b=record(**recorded.timesyncd(text)))
     assert found["fleet_members_as_servers"]["nodes"] == ["b"]
 
 
@@ -289,8 +295,8 @@ def test_a_source_that_a_daemon_has_by_name_is_known_by_its_address():
         pytest.param(record(api_date={"error": "broke"}, ntp={"error": "broke"}), id="failed sections"),
     ],
 )
-def test_a_node_that_showed_nothing_usable_does_not_keep_the_others_from_being_told(data):
-    found = told(a=record(-612.0), b=record(-612.2), broken=data)
+def test_a_node_that_showed_nothing_usable_does_not_keep_the_others_from_being_reported(data):
+    found = fleet_findings(a=record(-612.0), b=record(-612.2), broken=data)
     assert found["fleet_off_together"]["nodes"][:2] == ["a", "b"]
 
 
@@ -315,14 +321,14 @@ def test_what_the_controller_measured_last_of_its_own_clock_is_shown():
     assert fleet(a=record(), b=unreached())["controller_measured_s"] is None
 
 
-def test_a_controller_that_could_not_check_its_clock_is_told_once_with_its_reason():
+def test_a_controller_that_could_not_check_its_clock_is_reported_once_with_its_reason():
     nodes = {"a": measured(unknown("ntp1: silent")), "b": measured(unknown("ntp1: silent")), "c": record()}
-    finding = told(**nodes)["controller_time_unknown"]
+    finding = fleet_findings(**nodes)["controller_time_unknown"]
     assert finding["nodes"] == ["a", "b"]
     assert not unsaid(finding["summary"], "could not check its own clock", "ntp1: silent")
     assert not unsaid(finding["remedy"], "gate_ntp_servers", "UDP 123", "TCP 443")
     assert fleet(**nodes)["controller_measured_s"] is None
-    assert "controller_time_unknown" not in told(a=measured(ControllerClock(Interval(0, 1))))
+    assert "controller_time_unknown" not in fleet_findings(a=measured(ControllerClock(Interval(0, 1))))
 
 
 @pytest.mark.parametrize("strange", [None, 5, [], {}, {"skew_s": "x", "unknown": 1, "unknown_because": []}])

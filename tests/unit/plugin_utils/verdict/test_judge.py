@@ -150,7 +150,7 @@ RATE_LIMIT = [{"name": "deploy", "attempts": [attempt("now", step("token", 429))
         pytest.param(without_evidence("no python"), "not_judged", id="the module failed"),
     ],
 )
-def test_what_does_not_pass_refuses_and_the_cause_tells_failure_from_not_knowing(data, cause):
+def test_what_does_not_pass_refuses_and_the_cause_distinguishes_failure_from_not_knowing(data, cause):
     report = judge_record(data)
     assert (report["verdict"], report["refused_because"]) == ("refuse", cause)
 
@@ -163,7 +163,7 @@ def test_what_does_not_pass_refuses_and_the_cause_tells_failure_from_not_knowing
         pytest.param({"github_apps": None}, id="missing"),
     ],
 )
-def test_an_advisory_check_is_told_and_never_refuses(failing):
+def test_an_advisory_check_is_reported_and_never_refuses(failing):
     report = judge_record(record(of_policy=policy(advisory_checks=["github_app_token"]), **failing))
     assert (report["verdict"], report["refused_because"]) == ("admit", None)
     found = by_check(report)["github_app_token"]
@@ -220,11 +220,13 @@ def test_a_check_without_its_evidence_is_inconclusive_and_the_others_are_judged(
     found = by_check(report)
     for name, check in checks.discover().items():
         if section in checks.sections_of(check):
-            # Both ask the same daemon: one of them tells it.
-            told = (section, name) != ("chrony", "sync_state")
-            assert found[name]["state"] == ("inconclusive" if told else "skipped")
+            # Both ask the same daemon: one of them reports it.
+            reported = (section, name) != ("chrony", "sync_state")
+            assert found[name]["state"] == ("inconclusive" if reported else "skipped")
             assert ("it broke" if failed else f"'{section}'") in found[name]["summary"]
-            assert found[name]["keys"] == [CommonKey.MISSING_EVIDENCE if told else sync_state.Key.DAEMON_SAID_NOTHING]
+            assert found[name]["keys"] == [
+                CommonKey.MISSING_EVIDENCE if reported else sync_state.Key.DAEMON_SAID_NOTHING
+            ]
             assert found[name]["about"] == [section]
         elif name != "reachable":
             assert found[name]["state"] == "pass", found[name]["summary"]
@@ -292,7 +294,7 @@ def test_of_a_node_that_was_not_reached_only_that_is_judged():
         pytest.param(record(chrony=chrony(tracking(system_time_s=5.0))), True, id="a slewing chronyd"),
         pytest.param(record(ntp=None), True, id="an unknown skew"),
         pytest.param(record(), False, id="a good node"),
-        pytest.param(record(of_policy=policy(clients=["zuul"])), False, id="a client that bears no clock"),
+        pytest.param(record(of_policy=policy(clients=["zuul"])), False, id="a client that tolerates no clock"),
         pytest.param(record(github_apps=NO_SUCH_KEY), False, id="a wrong credential"),
         pytest.param(unreached(), False, id="unreachable"),
         pytest.param(without_evidence("no python"), False, id="the module failed"),
@@ -322,7 +324,7 @@ def test_chrony_helps_where_a_required_finding_is_about_the_clock(data, helps):
 # The checks themselves
 
 
-def test_every_check_tells_its_needs():
+def test_every_check_declares_its_needs():
     assert CHECKS[0] == "reachable"
     for check in checks.discover().values():
         assert isinstance(check.NEEDS, tuple)
@@ -330,12 +332,12 @@ def test_every_check_tells_its_needs():
 
 
 def test_every_finding_that_is_no_pass_says_why_and_what_to_do():
-    """Of all the nodes of this file; Finding refuses to be made otherwise, and judge makes some of its own."""
+    """Of all nodes of this file; Finding refuses to be made otherwise, and judge makes some too."""
     nodes = [sample("behind_without_daemon"), sample("ahead_with_dead_source"), unreached(), record(ntp=None)]
     nodes += [record(**sections) for sections in BROKEN.values()]
-    told = [finding for node in nodes for finding in judge_record(node)["findings"] if finding["state"] != "pass"]
-    assert {finding["state"] for finding in told} == {"fail", "inconclusive", "skipped"}
-    assert all(finding["why"] and finding["remedy"] and "\n" not in finding["summary"] for finding in told)
+    reported = [finding for node in nodes for finding in judge_record(node)["findings"] if finding["state"] != "pass"]
+    assert {finding["state"] for finding in reported} == {"fail", "inconclusive", "skipped"}
+    assert all(finding["why"] and finding["remedy"] and "\n" not in finding["summary"] for finding in reported)
 
 
 def test_the_judge_is_pure(monkeypatch):

@@ -57,7 +57,7 @@ NOT_JUDGED = unreached("No route to host")
         pytest.param([NOT_JUDGED], "refuse", 3, (0, 0, 1), id="nobody judged"),
     ],
 )
-def test_the_exit_code_tells_refusals_for_a_failure_from_not_knowing(records, verdict, exit_code, summary):
+def test_the_exit_code_distinguishes_refusals_for_a_failure_from_not_knowing(records, verdict, exit_code, summary):
     report = judge_records({f"node{n}": data for n, data in enumerate(records)}, AT)
     assert (report["verdict"], report["exit_code"]) == (verdict, exit_code)
     assert tuple(report["summary"][key] for key in ("admitted", "refused", "not_judged")) == summary
@@ -133,7 +133,7 @@ def node_of(data: dict[str, Any]) -> dict[str, Any]:
     return judge_records({"n": data}, AT)["nodes"]["n"]
 
 
-def test_what_was_skipped_is_told_only_where_nothing_else_refuses():
+def test_what_was_skipped_is_reported_only_if_nothing_else_refuses():
     assert [f["check"] for f in refusing_findings(node_of(FAILED))] == ["time_service"]
     skipped_alone = record(time_services=time_services(), of_policy=policy(checks=["ntp_sources", "sync_state"]))
     assert [f["check"] for f in refusing_findings(node_of(skipped_alone))] == ["ntp_sources", "sync_state"]
@@ -155,7 +155,7 @@ def test_a_refusal_gives_each_remedy_once():
     assert said.index(" Next: ") < said.index("does not help with this")
 
 
-def test_what_stopped_the_remediation_is_told_for_each_reason_with_how_many_nodes_have_it():
+def test_each_reason_that_stopped_the_remediation_is_reported_with_its_number_of_nodes():
     def stopped(*messages: str | None) -> list[str]:
         text = GroupText("n", node_of(FAILED))
         for message in messages:
@@ -221,7 +221,7 @@ def test_an_admitted_fleet_has_no_groups():
     assert judge_records({"a": GOOD}, AT)["groups"] == []
 
 
-def test_three_hundred_nodes_with_one_cause_are_told_once():
+def test_three_hundred_nodes_with_one_cause_are_reported_once():
     behind = {f"node{n:03}": record(-600.0 - n, time_services=time_services()) for n in range(300)}
     report = judge_records({"good": GOOD, **behind}, AT)
     (group,) = report["groups"]
@@ -242,7 +242,7 @@ def test_nodes_without_a_known_skew_have_no_range():
 # All nodes together
 
 
-def test_what_all_nodes_tell_together_changes_no_verdict():
+def test_what_all_nodes_show_together_changes_no_verdict():
     off = {"before_ns": CONTROLLER["before_ns"] + 30 * NS, "after_ns": CONTROLLER["after_ns"] + 30 * NS}
     report = judge_records({name: {**GOOD, "controller": off} for name in "ab"}, AT)
     assert [finding["id"] for finding in report["fleet"]["findings"]] == ["controller_clock"]

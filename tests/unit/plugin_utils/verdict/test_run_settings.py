@@ -56,7 +56,7 @@ def test_an_admission_of_the_run_lasts_as_long_as_the_strictest_host_says() -> N
     assert read(of("a")).admission_max_age_s == 3600
 
 
-def test_a_problem_is_told_once_with_the_hosts_that_have_it_unless_all_do() -> None:
+def test_a_problem_is_reported_once_with_the_hosts_that_have_it_unless_all_do() -> None:
     wrong = {"gate_clients": ["argo"]}
     (everywhere,) = problems(of("a", **wrong), of("b", gate_timeout_s=3, **wrong))
     assert everywhere.startswith("gate_clients: no client profile is called 'argo'")

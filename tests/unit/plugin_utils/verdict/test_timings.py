@@ -1,4 +1,4 @@
-"""Where a check's time went: the parts add up to the whole, whatever the node says of its own."""
+"""Where a check's time went: the parts add up to the whole, whatever the node says of its share."""
 
 from __future__ import annotations
 

@@ -201,8 +201,8 @@ def test_a_node_that_shows_steps_that_no_node_takes_is_settled_as_the_others_are
 
 def test_the_report_says_where_the_token_was_minted_and_how_many_sent_the_jwt_alone() -> None:
     report = judged(**{f"m{n}": minted(A) for n in range(5)}, **{f"x{n}": alone(A2) for n in range(7)}, r=refused(B))
-    (told,) = report["fleet"]["tokens"]
-    assert told == {
+    (entry,) = report["fleet"]["tokens"]
+    assert entry == {
         "apps": ["deploy"],
         "api_url": "https://api.github.lab",
         "minted": [f"m{n}" for n in range(5)],

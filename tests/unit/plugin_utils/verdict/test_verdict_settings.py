@@ -112,7 +112,7 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
         pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
 )
-def test_a_wrong_setting_is_told_with_what_was_expected(settings, problem):
+def test_a_wrong_setting_is_reported_with_what_was_expected(settings, problem):
     with pytest.raises(SettingsError) as error:
         read(**settings)
     assert [line for line in error.value.problems if problem in line], error.value.problems
@@ -162,7 +162,7 @@ def test_a_client_may_be_given_by_another_name(name):
     assert read(clients=[name]).clients == (name,)
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_that_is_wrong_is_reported_at_once():
     with pytest.raises(SettingsError) as error:
         read(checks=["clock"], clients=["argo"], max_skew_s=0, max_clock_error_s=0)
     assert [line.split(":")[0] for line in error.value.problems] == [

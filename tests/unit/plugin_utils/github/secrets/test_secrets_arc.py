@@ -30,7 +30,7 @@ from tests.unit.plugin_utils.github.secrets.cluster import (
         pytest.param("https://ghe.example.com:8443/a/b", "https://ghe.example.com:8443/api/v3", ["a/b"], id="port"),
     ],
 )
-def test_arcs_url_tells_its_api(url, api_url, repositories):
+def test_arcs_api_follows_from_its_url(url, api_url, repositories):
     (entry,) = arc_apps([secret("arc", None, "arc-runners", **ARC_APP), secret("pat", None, github_token="t")], url)
     assert entry == {
         "name": "arc-runners/arc",

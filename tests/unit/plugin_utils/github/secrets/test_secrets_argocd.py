@@ -300,7 +300,7 @@ def test_a_secret_that_argo_cd_could_not_use_is_named_with_its_fault_and_no_key(
     assert reached(argocd_apps([item, good])) == {"argocd/good": ["argoproj/good"]}
 
 
-def test_all_problems_are_told_at_once_and_a_bad_template_is_blamed_once():
+def test_all_problems_are_reported_at_once_and_a_bad_template_is_blamed_once():
     found = problems(
         argocd_apps,
         [
@@ -353,7 +353,7 @@ def test_each_owner_of_a_template_is_an_entry():
 @pytest.mark.parametrize(
     "url", [ORG, f"{ORG}/", f"{ORG}/argo-cd", "git@github.com:argoproj", "ssh://git@github.com/argoproj/argo-cd"]
 )
-def test_a_template_that_nothing_uses_tells_its_owner_in_its_url(url):
+def test_a_template_that_nothing_uses_names_its_owner_in_its_url(url):
     (entry,) = argocd_apps([template("t", url, **LOOKED_UP)])
     assert (entry["name"], entry["owner"], entry["repositories"]) == ("argocd/t", "argoproj", [])
 
@@ -426,7 +426,7 @@ def test_the_same_key_in_two_forms_is_one_credential():
     assert reached(entries) == {"argocd/r": ["argoproj/a", "argoproj/b"]}
 
 
-def test_a_secret_that_is_given_twice_is_one_and_two_of_one_name_are_told_apart():
+def test_a_secret_that_is_given_twice_is_one_and_two_of_one_name_are_distinguished():
     bad = repository("bad", f"{ORG}/a", **without("githubAppPrivateKey"))
     entries = argocd_apps(
         [bad, bad, repository("r", f"{ORG}/a", **APP), repository("r", f"{ORG}/b", **APP | {"githubAppID": "7"})]
