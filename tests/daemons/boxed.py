@@ -1,4 +1,4 @@
-"""Real time daemons for the probes' tests: unpacked and not installed, in a network of their own, unable to set a clock.
+"""Real time daemons for the probes' tests: unpacked, in a separate network, unable to set a clock.
 
 A daemon is started only after its own surroundings have shown that the kernel refuses to set the clock there.
 """
@@ -44,12 +44,12 @@ def unpacked(package: str) -> Path:
 
 
 def in_network(network: str, code: str, *arguments: str | Path, timeout_s: float) -> str:
-    """What Python code prints in a network of its own, which a shell script makes before it runs its arguments.
+    """What Python code prints in a separate network, which a shell script makes for the code.
 
     The test is skipped without root, or without ``ip``.
     """
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("a network of its own takes root and ip")
+        pytest.skip("a separate network takes root and ip")
     ended = subprocess.run(
         ["unshare", "-n", "sh", "-c", network, "sh", sys.executable, "-c", code, *arguments],
         cwd=ROOT,
@@ -64,7 +64,7 @@ def in_network(network: str, code: str, *arguments: str | Path, timeout_s: float
 
 
 class Box:
-    """A network (loopback alone) and mounts of their own, whose programs can not set the clock."""
+    """A separate network (loopback alone) and mounts, whose programs cannot set the clock."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

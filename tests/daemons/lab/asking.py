@@ -47,7 +47,7 @@ def ask(
     body: object = None,
     user_agent: str | None = "test",
 ) -> Reply:
-    """The answer to one request, over a connection of its own that trusts the lab's CA alone."""
+    """The answer to one request, over a new connection that trusts the lab's CA alone."""
     url = urllib.parse.urlsplit(api.url)
     context = ssl.create_default_context(cafile=str(api.credentials.ca_pem))
     connection = http.client.HTTPSConnection(url.hostname or "", url.port, context=context, timeout=10)

@@ -1,4 +1,4 @@
-"""What a test can script on the lab's GitHub, and what it is told of the requests."""
+"""What a test can script on the lab's GitHub, and what it is shown of the requests."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def serve(state_dir: Path, listen: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     state_dir = tmp_path / "github"
     with serve(state_dir, "127.0.0.1:0") as process:
         control = Control(state_dir)

@@ -175,7 +175,7 @@ def test_a_server_that_was_added_at_run_time_is_noted(node):
     assert finding.summary.endswith(" 127.0.0.3")
 
 
-def test_names_that_do_not_resolve_are_told_apart_from_servers_that_do_not_answer(node):
+def test_names_that_do_not_resolve_are_distinguished_from_servers_that_do_not_answer(node):
     names = "server nowhere.invalid\npool pool.invalid\nserver 127.0.0.9 port 9\n"
     one = node(names).judge()
     assert (one.state, one.seen["without_address"]) == ("pass", ["nowhere.invalid", "pool.invalid"])

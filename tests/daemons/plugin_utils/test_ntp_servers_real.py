@@ -1,4 +1,7 @@
-"""The check of NTP servers on what the probe gets from real chronyds on loopback, each brought into a state of its own."""
+"""The check of NTP servers on what the probe gets from real chronyds on loopback.
+
+Each is brought into a different state.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def ask(server: str, port: int) -> Finding:
     ("config", "key"),
     [
         pytest.param("allow 127.0.0.1\nlocal stratum 5\n", None, id="a good server"),
-        pytest.param("allow 127.0.0.1\n", Key.BAD_TIME, id="without a source of its own"),
+        pytest.param("allow 127.0.0.1\n", Key.BAD_TIME, id="without a source"),
         pytest.param("local stratum 5\n", Key.REFUSED, id="without allow"),
         pytest.param("allow 10.0.0.0/8\nlocal stratum 5\n", Key.SERVER_DOWN, id="for others only"),
     ],

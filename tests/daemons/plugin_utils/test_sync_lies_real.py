@@ -1,7 +1,9 @@
-"""Each way in which a real chronyd says "Normal" and is wrong: shown by it, taken by the product's probes, told by the checks.
+"""Each way in which a real chronyd says "Normal" and is wrong.
+
+It is shown by the daemon, taken by the product's probes, and reported by the checks.
 
 It runs with -x on loopback and moves no clock. So where the node's clock is to be wrong, the servers' time is moved instead: a
-server is a chronyd whose reference clock tells it any offset that a test likes.
+server is a chronyd whose reference clock gives it any offset that a test likes.
 """
 
 from __future__ import annotations
@@ -108,7 +110,7 @@ def wait_until_sure(running: real.Node) -> None:
     real.eventually("its root distance stays", lambda: sum(map(float, tracking(running)[10:12])) < 0.5)
 
 
-def test_a_chronyd_that_tells_the_truth_passes(node, serve):
+def test_a_chronyd_that_reports_the_truth_passes(node, serve):
     port = serve()
     wait_until_sure(node(FOLLOW.format(port)))
     taken = take([port])
@@ -229,7 +231,7 @@ def says() -> Iterator[Callable[..., int]]:
 
 
 @pytest.mark.parametrize(
-    ("server", "reach", "told"),
+    ("server", "reach", "expected"),
     [
         pytest.param(
             {"root_dispersion_s": 10.0},
@@ -251,9 +253,9 @@ def says() -> Iterator[Callable[..., int]]:
         ),
     ],
 )
-def test_it_does_not_use_what_a_server_answers(node, says, server, reach: str, told):
+def test_it_does_not_use_what_a_server_answers(node, says, server, reach: str, expected):
     port = says(**server)
-    key, *shown = told
+    key, *shown = expected
     running = node(FOLLOW.format(port))
     real.eventually("it is not asked", lambda: running.chronyc("-c", "-n", "sources").split(",")[5] == reach)
     taken = take([port])

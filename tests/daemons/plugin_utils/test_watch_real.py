@@ -1,4 +1,4 @@
-"""The end of a wait for real processes; each test has a Python of its own, since all children of one are ended."""
+"""The end of a wait for real processes: all children of a Python end, so each test has its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real process that may set the clock is found by its capability, and one in a user namespace of its own is not."""
+"""A real process that may set the clock is found by its capability, but not in a user namespace."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_out_of_date_and_of_an_unknown_ca_is_not_believed(authority, another_aut
     assert dated.seen == []
 
 
-def test_an_unknown_ca_is_told_from_a_wrong_name(authority, another_authority, serve_https, dated):
+def test_an_unknown_ca_is_distinguished_from_a_wrong_name(authority, another_authority, serve_https, dated):
     unknown = collect_one(serve_https(dated, another_authority.server_context()), authority.pem)
     wrong = collect_one(serve_https(dated, authority.server_context(host="other.example")), authority.pem)
 
@@ -212,7 +212,7 @@ def test_a_proxy_that_refuses_is_named_and_its_password_is_not(authority, monkey
     assert BASIC not in error["message"]
 
 
-def test_a_proxy_that_is_dead_is_told_from_a_dead_api(authority, serve_tcp, monkeypatch):
+def test_a_proxy_that_is_dead_is_distinguished_from_a_dead_api(authority, serve_tcp, monkeypatch):
     closed, silent = serve_tcp(lambda _: None), serve_tcp(lambda _: time.sleep(5))
     closed.close()
     for address, says in {

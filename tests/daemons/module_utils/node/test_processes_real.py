@@ -30,7 +30,7 @@ def ntpd(pid: int, *argv: str, comm: str = "ntpd", exe: str | None = "/usr/sbin/
     return {"pid": pid, "comm": comm, "argv": list(argv), "exe": exe, "cgroup": None, "contained": False}
 
 
-def test_a_containers_daemon_is_seen_and_told_from_the_nodes_own(tmp_path: Path):
+def test_a_containers_daemon_is_seen_and_distinguished_from_the_nodes_own(tmp_path: Path):
     daemon = tmp_path / "chronyd"
     daemon.symlink_to("/bin/sleep")  # a process is known by the name that it was started under
     with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", daemon, "30"]) as unshare:

@@ -78,7 +78,7 @@ def test_a_real_chronyd_is_seen_with_all_its_commands(synchronised_chrony: Path)
     }
 
 
-def test_when_a_real_chronyd_started_is_told_by_the_clock_of_its_files(
+def test_the_start_of_a_real_chronyd_is_known_by_the_clock_of_its_files(
     synchronised_chrony: Path, monkeypatch: pytest.MonkeyPatch
 ):
     pid_file = synchronised_chrony.parent / "pid"
@@ -147,7 +147,7 @@ def test_directives_on_the_command_line_are_what_a_real_chronyd_reads(tmp_path: 
 
 
 @pytest.mark.usefixtures("own")
-def test_what_a_real_chronyd_was_built_with_is_told():
+def test_what_a_real_chronyd_was_built_with_is_shown():
     features = chrony.collect(5, [])["features"]
     assert {"+CMDMON", "+NTS", "+SECHASH", "+IPV6", "-DEBUG"} <= {*features}
 

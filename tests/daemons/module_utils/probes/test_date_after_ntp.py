@@ -1,4 +1,4 @@
-"""An API is asked once for its Date where NTP has told the time well, and as often as it takes where it has not."""
+"""An API is asked once for its Date if NTP has given the time well, else as often as needed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def ntp_port() -> Iterator[Callable[..., int]]:
                 time.sleep(late_s)
                 if off_s is None:
                     return []
-                told = lie(request, off_s)
-                return [told[:12] + socket.inet_aton(follows or address) + told[16:]]
+                reply = lie(request, off_s)
+                return [reply[:12] + socket.inet_aton(follows or address) + reply[16:]]
 
             started.append(ScriptedServer(answer, address, started[0].port if started else 0))
         return started[0].port

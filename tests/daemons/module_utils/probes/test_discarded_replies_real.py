@@ -1,4 +1,6 @@
-"""A real daemon whose server answers, and says of itself what makes every answer useless: the daemon tells nothing of it."""
+"""A real daemon whose server answers, and says of itself what makes every answer useless.
+
+The daemon reports nothing of it."""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def python(*words: Any) -> list[Any]:
 def serve(box: Box, said: dict[str, float]) -> None:
     """A server at ADDRESS with the right time that says this of itself.
 
-    It has a network of its own: an ntpd takes port 123 of every address in its own.
+    It has a separate network: an ntpd takes port 123 of every address in its own.
     """
     server = box.start("unshare", "--net", "--", *python(SERVER, json.dumps(said)))
     # Before that it is one of the commands that lead to it, which name it too and still have the box's network.
@@ -148,9 +150,9 @@ EXPECTED = [  # the daemon, what its server says of itself, and the key with wha
 ]
 
 
-@pytest.mark.parametrize(("daemon", "said", "told"), EXPECTED)
-def test_a_server_whose_replies_are_discarded_is_not_called_silent(request, box, daemon, said, told):
-    key, *shown = told
+@pytest.mark.parametrize(("daemon", "said", "expected"), EXPECTED)
+def test_a_server_whose_replies_are_discarded_is_not_called_silent(request, box, daemon, said, expected):
+    key, *shown = expected
     show = request.getfixturevalue(daemon)
     serve(box, said)
     sections = show(said)

@@ -319,7 +319,7 @@ def test_depth_jwt_looks_the_installation_up_too(api):
     assert outline(steps) == [("installations", 200), ("installation", 200)]
 
 
-def test_an_owner_without_an_installation_is_told_with_those_who_have_one(api):
+def test_an_owner_without_an_installation_is_reported_with_those_who_have_one(api):
     api.control.set_other_owners(150)
     steps = steps_of(app_for(api, owner="nobody", installation_id=None))
     assert outline(steps) == [("installations", 200)] * 2

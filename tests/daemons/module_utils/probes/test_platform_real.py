@@ -51,7 +51,7 @@ def test_a_read_only_mount_is_seen(node: Path, mounted: list[str], booted: bool,
 
 
 @pytest.mark.parametrize("lock", ["lock-frontend", "lock"])
-def test_who_is_at_work_with_dpkg_is_told_by_its_lock(node: Path, lock: str):
+def test_who_is_at_work_with_dpkg_is_known_by_its_lock(node: Path, lock: str):
     dpkg = node / "var/lib/dpkg"
     (dpkg / "updates").mkdir(parents=True)
     (dpkg / "status").write_text(OF_DPKG.format("install ok unpacked"))

@@ -1,4 +1,4 @@
-"""What the probe keeps of the lab's GitHub's refusals is enough to tell them apart, and where it follows a redirect."""
+"""The probe keeps enough of GitHub's refusals to distinguish them; which redirects it follows."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_ghes_asked_without_its_path_is_a_web_address(api):
     assert answer_of(app_for(api, api_url=f"{api.url}/api/v3")).key is AnswerKey.ACCEPTED
 
 
-def test_an_old_ghes_is_told_from_a_wrong_client_id(api):
+def test_an_old_ghes_is_distinguished_from_a_wrong_client_id(api):
     api.control.script("POST", "/app/*", status=401, message="'Issuer' claim ('iss') must be an Integer", times=2)
     assert answer_of(app_for(api), github_api.CLIENT_ID).key is AnswerKey.NEEDS_APP_ID
     assert answer_of(app_for(api), str(github_api.APP_ID)).key is AnswerKey.UNUSABLE_ISSUER

@@ -98,7 +98,7 @@ def test_the_token_is_revoked_though_the_code_between_fails(api, monkeypatch):
     assert len(api.control.tokens()["revoked"]) == 1
 
 
-def test_a_git_host_that_cannot_be_reached_is_told_by_its_phase(api):
+def test_a_git_host_that_cannot_be_reached_is_reported_with_the_phase(api):
     steps = steps_of(app_for(api, git_url="https://no-such-host.invalid"))
     assert outline(steps) == [("token", 201), ("repository", None), ("revoke", 204)]
     assert steps[1]["error"]["phase"] == "dns"
@@ -143,7 +143,7 @@ def test_the_whole_chain_goes_through_the_environments_proxy(api, monkeypatch):
     assert "sesame" not in json.dumps(steps)
 
 
-def test_a_proxy_that_refuses_is_told_from_the_api_and_nothing_of_its_credentials_is_kept(api, monkeypatch):
+def test_a_proxy_that_refuses_is_distinguished_from_the_api_and_nothing_of_its_credentials_is_kept(api, monkeypatch):
     basic = base64.b64encode(b"user:sesame").decode()
     with running_proxy(refusal=f"407 Who is {basic}?".encode()) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@127.0.0.1:{proxy.port}")

@@ -26,7 +26,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def run_module() -> Run:
     def run(arguments: dict[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
-        # The implicit localhost runs the module with this very Python, in a process of its own, sent by AnsiballZ.
+        # The implicit localhost runs the module with this very Python, in a separate process, sent
+        # by AnsiballZ.
         command = [Path(sys.executable).with_name("ansible"), "localhost", "-m", "skewgate.preflight.node_evidence"]
         return subprocess.run(
             [*command, "-a", json.dumps(arguments), *options],

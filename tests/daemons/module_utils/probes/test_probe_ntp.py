@@ -54,7 +54,7 @@ def test_a_server_is_asked_for_several_samples_with_the_readings_that_judging_ne
     assert spacing_ns >= 0.05e9
 
 
-def test_a_request_tells_nothing_and_no_two_are_alike(serve):
+def test_a_request_reveals_nothing_and_no_two_are_alike(serve):
     server = serve(answer_well)
     collect_one(server)
     assert all(request[1:40] == bytes(39) for request in server.requests)
@@ -149,7 +149,7 @@ print(json.dumps(ntp.collect(sys.argv[1:], 123, 1, 1)))
 """
 
 
-def test_what_routers_and_this_nodes_routes_say_is_told_from_silence():
+def test_what_routers_and_this_nodes_routes_say_is_distinguished_from_silence():
     expected = {
         "198.51.100.1": "unreachable",  # the router: ICMP host unreachable, which Linux takes for transient
         "198.51.100.2": "unreachable",  # the router: ICMP administratively prohibited, as a firewall's reject

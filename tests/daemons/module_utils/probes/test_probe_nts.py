@@ -121,7 +121,7 @@ def test_a_server_that_refuses_the_protocol_is_alpn(collect, trust, authority):
     assert "no application protocol" in found["error"]["message"]
 
 
-def test_an_unknown_ca_and_a_wrong_name_are_told_apart(collect, trust, serve_ke, authority, another_authority):
+def test_an_unknown_ca_and_a_wrong_name_are_distinguished(collect, trust, serve_ke, authority, another_authority):
     unknown = serve_ke(another_authority.server_context())
     wrong = serve_ke(authority.server_context(host="other.example"))
     found = collect(trust, f"server localhost nts ntsport {unknown}", f"server localhost nts ntsport {wrong}")
@@ -131,7 +131,7 @@ def test_an_unknown_ca_and_a_wrong_name_are_told_apart(collect, trust, serve_ke,
     ]
 
 
-def test_a_certificate_that_is_only_out_of_date_by_this_clock_is_told(collect, trust, serve_ke, authority):
+def test_a_certificate_that_is_only_out_of_date_by_this_clock_is_reported(collect, trust, serve_ke, authority):
     ports = [serve_ke(authority.server_context(days=days)) for days in ((-30, -1), (1, 30))]
     expired, early = collect(trust, *(f"server localhost nts ntsport {port}" for port in ports))
     assert "certificate has expired" in expired["certificate_time_error"]

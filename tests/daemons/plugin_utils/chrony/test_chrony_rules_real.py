@@ -23,7 +23,7 @@ def chronyd(chrony_tree: Path) -> Path:
 
 @pytest.mark.parametrize("rule", EXAMPLES)
 def test_chronyd_itself_accepts_what_the_other_rules_are_about(rule: str, chronyd: Path, tmp_path: Path):
-    """So none of them is one that `chronyd -p` would tell."""
+    """So none of them is one that `chronyd -p` would report."""
     config = tmp_path / "chrony.conf"
     config.write_text(EXAMPLES[rule][0][0].replace(MAIN, str(config)).replace("/etc/", f"{tmp_path}/"))
 
@@ -43,7 +43,7 @@ def test_chronyd_itself_accepts_what_the_other_rules_are_about(rule: str, chrony
 
 
 class Running:
-    """A chronyd -x in a folder of its own, and its chronyc."""
+    """A chronyd -x in its own folder, and its chronyc."""
 
     def __init__(self, chronyd: Path, folder: Path, text: str, port: int = 0) -> None:
         self.folder = folder
@@ -96,7 +96,7 @@ def start(chronyd: Path, tmp_path: Path) -> Iterator[Any]:
         pytest.param("server 127.0.0.1 ipv4\nserver 127.0.0.2 copy\n", ["127.0.0.2"], id="an option of a later chrony"),
     ],
 )
-def test_a_real_chronyd_drops_the_lines_that_are_told_and_logs_nothing(text, asked, start, tmp_path: Path):
+def test_a_real_chronyd_drops_the_lines_that_are_reported_and_logs_nothing(text, asked, start, tmp_path: Path):
     folder = tmp_path / "sources.d"
     folder.mkdir()
     (folder / "ntp.sources").write_text(text)

@@ -201,7 +201,7 @@ class Start:
         (self.folder / "one_point").write_text("20.0 0.1\n")
         (self.folder / "no_folder").touch()
         lines = row.lines.replace("@", str(self.folder)).replace("#", str(port))
-        # In front, so that the row's own wins.
+        # In front, so the row's own wins.
         own = f"bindcmdaddress {self.folder}/sock\npidfile {self.folder}/pid\ncmdport 0\n"
         self.config = self.folder / "chrony.conf"
         self.config.write_text(f"{own}{lines}\n")

@@ -50,13 +50,13 @@ def assert_behind(clock: ControllerClock, bound_s: float) -> None:
     assert clock.skew_s.bound < bound_s
 
 
-def test_an_ntp_server_and_an_api_tell_the_time_and_each_is_asked_once(ntp, api):
+def test_an_ntp_server_and_an_api_give_the_time_and_each_is_asked_once(ntp, api):
     assert_behind(references(ntp, of_api(api)).measure(), bound_s=0.1)
     assert len(ntp.requests) == 1
     assert [request["path"] for request in api.control.requests()] == ["/rate_limit"]
 
 
-def test_an_api_alone_tells_it_to_the_second_if_ntp_is_blocked(ntp, api):
+def test_an_api_alone_gives_the_time_to_the_second_if_ntp_is_blocked(ntp, api):
     ntp.answer = lambda _request: []
     assert_behind(references(ntp, of_api(api)).measure(), bound_s=1.0)
 
@@ -68,7 +68,7 @@ def test_an_api_that_hangs_does_not_hold_up_the_ntp_servers_answer(ntp, dropping
     assert_behind(clock, bound_s=0.1)
 
 
-def test_a_certificate_that_can_not_be_verified_tells_nothing(ntp, api):
+def test_a_certificate_that_cannot_be_verified_proves_no_time(ntp, api):
     ntp.answer = lambda _request: []
     clock = references(ntp, {**of_api(api), "ca_pem": None}).measure()
     assert (clock.skew_s, clock.unknown) == (None, UnknownSkew.NO_REFERENCE)

@@ -1,4 +1,4 @@
-"""Who shares a vote, with real chronyds that follow each other in a network of their own."""
+"""Who shares a vote, with real chronyds that follow each other in a separate network."""
 
 from __future__ import annotations
 
