@@ -74,7 +74,7 @@ class Run:
         return tasks
 
     @property
-    def changes_told(self) -> list[str]:
+    def changes_shown(self) -> list[str]:
         """What the role said it changes, and the differences that ``--diff`` showed."""
         begin = self.output.index("Show what is changed")
         differences = [line for line in self.output.splitlines() if line.startswith(("+", "-"))]
@@ -110,7 +110,7 @@ def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run
 
 
 class Controller:
-    """A command that runs in the lab's network, as on a machine of its own, with all that it starts."""
+    """A command that runs in the lab's network with all that it starts, as on another machine."""
 
     def __init__(self, lab: Lab, argv: list[str]) -> None:
         # Ansible's workers and ssh's masters leave the process group, and can not leave the namespace of processes.
@@ -212,7 +212,7 @@ def github(lab: Lab) -> Control:  # noqa: ARG001 - the lab runs the API
 
 @pytest.fixture(scope="session")
 def libfaketime() -> Path:
-    """A library that gives a process, which preloads it, a clock of its own."""
+    """A library that gives a process that preloads it its own clock."""
     if shutil.which("apt-get") is None:
         pytest.skip("libfaketime is unpacked from Debian's package; this machine has no apt-get")
     (library,) = unpack_package("libfaketime", REPOSITORY / "build/clients/libfaketime").glob(

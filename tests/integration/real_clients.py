@@ -1,10 +1,10 @@
-"""Real GitHub App clients as processes with clocks of their own, and how each is installed.
+"""Real GitHub App clients as processes with their own clocks, and how each is installed.
 
 All but ghinstallation run under libfaketime, and the API keeps the true time. Go does not ask the library for the time, so
 ghinstallation keeps the true time and the API's clock is off: only the difference counts.
 
-The clients have folders of their own in ``build/clients``: in the project's venv their dependencies would have a say in the
-versions that skewgate is tested with.
+The clients have their own folders in ``build/clients``: in the project's venv their dependencies
+would have a say in the versions that skewgate is tested with.
 """
 
 from __future__ import annotations

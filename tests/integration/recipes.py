@@ -1,8 +1,8 @@
 """Where the recipes of docs/recipes are run: a box, with stand-ins for what is not the product.
 
-What a recipe calls beside the product is a stand-in on PATH (kubeadm, pip, a kubespray); the nodes are this machine, which is
-admitted for its clock alone, and an address where nothing listens. All runs in mounts of its own, whose changes vanish with it,
-and without the right to set the clock.
+What a recipe calls beside the product is a stand-in on PATH (kubeadm, pip, a kubespray); the nodes
+are this machine, which is admitted for its clock alone, and an address where nothing listens. All
+runs in separate mounts, whose changes vanish with it, and without the right to set the clock.
 """
 
 from __future__ import annotations

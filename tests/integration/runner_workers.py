@@ -1,7 +1,7 @@
 """A run on several machines as Receptor and AWX make it: `ansible-runner transmit | worker | process`, a pipe for each slice.
 
-A worker is a process with a home, a cache and a private folder of its own, as on another machine. The nodes are replayed: of a
-dozen, eight are healthy and four are refused, each for another reason.
+A worker is a process with a home, a cache and a private folder, as on another machine. The nodes
+are replayed: of a dozen, eight are healthy and four are refused, each for another reason.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.lab.github_api import Control
 
 pytestmark = pytest.mark.lab
 
-# As in inventories/argocd; the lab's API has a CA of its own.
+# As in inventories/argocd; the lab's API has its own CA.
 APPS = "{{ argocd_secrets | skewgate.preflight.argocd_github_apps | map('combine', {'ca_file': lab_ca}) | list }}"
 
 

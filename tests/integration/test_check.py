@@ -43,7 +43,7 @@ def trio_module(lab: Lab) -> Lab:
 
 @pytest.fixture(scope="module")
 def checked(trio_module: Lab, untouched: dict[str, str], skewgate: Runner) -> Run:  # noqa: ARG001 - the order matters
-    """One check of the trio at the highest verbosity, told to remediate; every test below reads the same run."""
+    """One check of the trio at the highest verbosity, with remediation; all tests below read it."""
     return skewgate("check", "-vvvv", "-e", "gate_remediate=true")
 
 

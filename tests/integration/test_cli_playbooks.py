@@ -59,14 +59,14 @@ from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         path = Path(self._task.args["report_dir"]) / "report.json"
-        path.write_text(json.dumps({**self._task.args["told"], "run_id": self._task.args["run_id"]}))
+        path.write_text(json.dumps({**self._task.args["reported"], "run_id": self._task.args["run_id"]}))
         return {**super().run(tmp, task_vars), "files": [str(path), str(path.with_name("report.txt"))]}
 """
 
 
 REPORT_TASK = """
     - skewgate.preflight.fleet_report:
-        told: "{{ told }}"
+        reported: "{{ reported }}"
         report_dir: "{{ gate_report_dir }}"
         run_id: "{{ gate_run_id }}"
       delegate_to: localhost
@@ -89,16 +89,16 @@ def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def tell(
-    user_dir: Path, answers: dict[str, dict[str, Any]], told: dict[str, Any] | None, playbook: str = "check"
+def arrange(
+    user_dir: Path, answers: dict[str, dict[str, Any]], reported: dict[str, Any] | None, playbook: str = "check"
 ) -> None:
     """What each node answers, and the report that the run writes (``None``: it writes none)."""
     path = user_dir / f"ansible_collections/skewgate/preflight/playbooks/{playbook}.yml"
-    path.write_text(CHECK_TASK + (REPORT_TASK if told else ""))
+    path.write_text(CHECK_TASK + (REPORT_TASK if reported else ""))
     local = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,
-        "told": told,
+        "reported": reported,
         "gate_report_dir": str(user_dir / "skewgate-report"),
     }
     hosts = {"localhost": local} | {name: {"answer": answer} for name, answer in answers.items()}
@@ -110,7 +110,9 @@ def tell(
 def test_check_shows_each_node_as_it_finishes_then_the_report_and_the_files_that_were_written(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(user_dir, {"node1": shown(admitted()), "node2": shown(refused())}, report(node1=admitted(), node2=refused()))
+    arrange(
+        user_dir, {"node1": shown(admitted()), "node2": shown(refused())}, report(node1=admitted(), node2=refused())
+    )
     assert cli.main(["check", "-i", "hosts.yml"]) == 4
     out = capsys.readouterr().out
     order = [
@@ -134,14 +136,14 @@ def test_check_shows_each_node_as_it_finishes_then_the_report_and_the_files_that
     ids=["all admitted", "one not judged", "one refused beside one not judged"],
 )
 def test_the_exit_status_is_the_reports(user_dir: Path, nodes: dict[str, Any], code: int) -> None:
-    tell(user_dir, {name: shown(node) for name, node in nodes.items()}, report(**nodes), "gate")
+    arrange(user_dir, {name: shown(node) for name, node in nodes.items()}, report(**nodes), "gate")
     assert cli.main(["gate", "-i", "hosts.yml"]) == code
 
 
 def test_a_report_on_standard_output_is_alone_there_and_the_rest_goes_to_standard_error(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "--format", "json", "--output", "-", "-v"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["nodes"]["node1"]["verdict"] == "admit"
@@ -153,7 +155,7 @@ def test_a_run_without_a_report_leaves_none_of_an_earlier_run_in_the_output_file
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (user_dir / "out.json").write_text("an earlier one")
-    tell(user_dir, {"node1": shown(admitted())}, None)
+    arrange(user_dir, {"node1": shown(admitted())}, None)
     assert cli.main(["check", "-i", "hosts.yml", "--output", "out.json"]) == 1
     assert not (user_dir / "out.json").exists()
     assert "without a report" in capsys.readouterr().err
@@ -161,14 +163,14 @@ def test_a_run_without_a_report_leaves_none_of_an_earlier_run_in_the_output_file
 
 def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
     (user_dir / "other place").mkdir()
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "other place"]) == 0
     assert (user_dir / "other place/report.json").exists()
 
 
 @pytest.mark.nightly
 def test_a_folder_that_the_inventory_names_is_where_the_report_is_found(user_dir: Path) -> None:
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     (user_dir / "of the inventory").mkdir()
     text = (user_dir / "hosts.yml").read_text().replace("skewgate-report", "of the inventory")
     (user_dir / "hosts.yml").write_text(text)
@@ -205,7 +207,7 @@ GATE_TASK = """
 def test_an_interrupted_gate_names_the_nodes_that_were_being_fixed(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(user_dir, {"node1": shown(admitted()), "node2": shown(refused())}, None, "gate")
+    arrange(user_dir, {"node1": shown(admitted()), "node2": shown(refused())}, None, "gate")
     collection = user_dir / "ansible_collections/skewgate/preflight"
     (collection / "roles/chrony/tasks").mkdir(parents=True)
     (collection / "roles/chrony/tasks/main.yml").write_text(CHRONY_ROLE.replace("BEGUN", str(user_dir / "begun")))
@@ -225,7 +227,7 @@ def test_an_interrupted_gate_names_the_nodes_that_were_being_fixed(
 def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tell(user_dir, {"node1": shown(admitted()), "node2": {**shown(admitted()), "takes_s": 30}}, None)
+    arrange(user_dir, {"node1": shown(admitted()), "node2": {**shown(admitted()), "takes_s": 30}}, None)
 
     interrupt_when_there(user_dir / "asked")
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
@@ -238,7 +240,7 @@ def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
 def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = user_dir / "skewgate-report/report.json"
     old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
-    tell(user_dir, {"node1": shown(admitted())}, None)
+    arrange(user_dir, {"node1": shown(admitted())}, None)
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
     assert "without a report" in capsys.readouterr().err
     assert not old.exists()
@@ -248,7 +250,7 @@ def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytes
 def test_a_run_that_never_starts_takes_the_old_report_out_of_force_too(user_dir: Path, arguments: list[str]) -> None:
     old = user_dir / "skewgate-report/report.json"
     old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
-    tell(user_dir, {"node1": shown(admitted())}, None)
+    arrange(user_dir, {"node1": shown(admitted())}, None)
     assert cli.main(["check", *arguments]) == 2
     assert not old.exists()
 
@@ -257,16 +259,18 @@ def test_a_folder_that_can_not_be_written_is_found_before_anything_runs(
     user_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (user_dir / "file").write_text("in the way")
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "file/below"]) == 2
     captured = capsys.readouterr()
     assert f"can't write to {user_dir}/file/below: it is not a folder" in captured.err
     assert "node1" not in captured.out
 
 
-def test_wrong_settings_are_told_once_and_nothing_is_judged(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_settings_are_reported_once_and_nothing_is_judged(
+    user_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     answer = {"failed": True, "configuration_errors": ["gate_clients: no client profile is called 'argo'"]}
-    tell(user_dir, {"node1": answer, "node2": answer}, None)
+    arrange(user_dir, {"node1": answer, "node2": answer}, None)
     assert cli.main(["check", "-i", "hosts.yml"]) == 2
     err = capsys.readouterr().err
     assert err.count("gate_clients: no client profile is called 'argo'") == 1
@@ -288,7 +292,7 @@ def test_wrong_settings_are_told_once_and_nothing_is_judged(user_dir: Path, caps
 def test_a_run_that_checks_no_node_is_a_usage_error_with_ansibles_words(
     user_dir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
 ) -> None:
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     (user_dir / "empty.yml").write_text("all:\n  hosts: {}\n")
     assert cli.main(["check", *arguments]) == 2
     err = capsys.readouterr().err
@@ -296,14 +300,14 @@ def test_a_run_that_checks_no_node_is_a_usage_error_with_ansibles_words(
     assert "ansible-inventory -i INVENTORY --graph" in err
 
 
-def test_a_node_of_the_limit_that_is_unknown_is_told(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+def test_a_node_of_the_limit_that_is_unknown_is_reported(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "-l", "node1,nod2"]) == 0
     assert "warning: Could not match supplied host pattern, ignoring: nod2" in capsys.readouterr().out
 
 
 def test_ansibles_own_output_is_shown_only_when_asked_for(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tell(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
+    arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     cli.main(["check", "-i", "hosts.yml"])
     assert "PLAY RECAP" not in capsys.readouterr().out
     cli.main(["check", "-i", "hosts.yml", "-v"])
@@ -315,7 +319,7 @@ def test_an_internal_error_is_one_line_and_a_traceback_only_on_demand(
 ) -> None:
     broken = report(node1=admitted())
     del broken["nodes"]["node1"]["verdict"]
-    tell(user_dir, {"node1": shown(admitted())}, broken)
+    arrange(user_dir, {"node1": shown(admitted())}, broken)
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
     err = capsys.readouterr().err
     assert err.startswith("internal error: KeyError: 'verdict'\n")

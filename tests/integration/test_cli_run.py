@@ -176,7 +176,7 @@ def test_a_limit_that_matches_nothing_is_an_error_with_ansibles_words() -> None:
     assert "Specified inventory, host pattern and/or --limit leaves us with no hosts to target." in ended.messages
 
 
-def test_an_unknown_option_is_told_without_the_usage_text() -> None:
+def test_an_unknown_option_is_reported_without_the_usage_text() -> None:
     ended, _ = run(play("- debug: {msg: hello}"), *LOCAL, "--bogus")
     assert (ended.rc, ended.messages) == (2, ["unrecognized arguments: --bogus"])
 

@@ -1,6 +1,6 @@
 """Real GitHub App clients that run for long renew their installation token in time, or not, as their profiles foretell.
 
-The API's tokens live for some seconds here, so that the clients come to the end of one.
+The API's tokens live for some seconds here, so the clients come to the end of one.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def node(lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]) -> Callable[[str], 
     return run
 
 
-def test_the_node_is_refused_and_admitted_once_cloud_init_was_told_what_the_refusal_says(
+def test_the_node_is_refused_and_admitted_once_cloud_init_has_what_the_refusal_says(
     node: Callable[[str], str], lab: Lab, skewgate: Runner
 ) -> None:
     before = node("find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum")

@@ -17,7 +17,10 @@ BEHIND_S = 612
 
 
 def reports_of(folder: Path, api: RunningApi) -> dict[str, Any]:
-    """The files of a run of the playbook `check` over three hosts, which are this machine, each with an NTP server of its own."""
+    """The files of a run of the playbook `check` over three hosts.
+
+    They are this machine; each has its own NTP server.
+    """
     settings = {
         "ansible_connection": "local",
         "ansible_become": False,
@@ -56,7 +59,7 @@ def test_a_wrong_clock_is_corrected_by_the_references_of_all_hosts(tmp_path: Pat
     assert 3 * 2 + 1 <= asked <= 3 * 5 + 1  # each node's several, and one
 
 
-def test_a_clock_that_could_not_be_checked_is_told_and_is_told_again(
+def test_a_clock_that_could_not_be_checked_is_reported_in_each_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running_api(tmp_path / "github") as api:

@@ -1,6 +1,6 @@
 """Debian 11, 12 and 13, each with each of its time daemons, on real nodes: the same questions, the same words.
 
-A commit's run has all of Debian 12; the other releases, each with images of its own, are nightly.
+A commit's run has all of Debian 12; the other releases, each with its own images, are nightly.
 """
 
 from __future__ import annotations

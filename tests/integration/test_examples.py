@@ -52,7 +52,7 @@ def test_their_tests_pass(tmp_path: Path) -> None:
 
 
 def play(folder: Path, *tasks: dict[str, Any], **variables: Any) -> str:
-    """What these tasks print on this machine, as a host of its own name that is no localhost to Ansible."""
+    """What these tasks print on this machine, under a name that is not Ansible's localhost."""
     own = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
     hosts = {"all": {"hosts": {"node": None}, "vars": {**own, **variables}}}
     (folder / "hosts.json").write_text(json.dumps(hosts))

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
 fixed = faults.fixed
 
-FULL = (  # a file system of its own, with what was there, and full
+FULL = (  # a separate file system, with what was there, and full
     "cp -a {0}/. /root/full && mount -t tmpfs -o size=64k tmpfs {0} && cp -a /root/full/. {0}; "
     "head -c 1M /dev/zero > {0}/filler; true"
 )
@@ -55,14 +55,14 @@ CAN_NOT_BE_WRITTEN = {
 }
 
 
-@pytest.mark.parametrize(("make", "end", "told"), CAN_NOT_BE_WRITTEN.values(), ids=CAN_NOT_BE_WRITTEN)
-def test_nothing_can_be_written(make: str, end: str, told: str, fixed: Callable[[NodeSpec], Node]) -> None:
+@pytest.mark.parametrize(("make", "end", "expected"), CAN_NOT_BE_WRITTEN.values(), ids=CAN_NOT_BE_WRITTEN)
+def test_nothing_can_be_written(make: str, end: str, expected: str, fixed: Callable[[NodeSpec], Node]) -> None:
     node = fixed(DEAD)
     node.run(make)
     node.before = node.state()
     run = node.remediate()
     assert run.status == 2
-    assert told in run.output
+    assert expected in run.output
     node.is_as_before()
     node.run(end)
     node.before = node.state()
@@ -80,13 +80,15 @@ NOT_ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize(("line", "outcome", "told"), NOT_ACCEPTED.values(), ids=NOT_ACCEPTED)
-def test_the_configuration_is_no_good(line: str, outcome: str, told: str, fixed: Callable[[NodeSpec], Node]) -> None:
+@pytest.mark.parametrize(("line", "outcome", "expected"), NOT_ACCEPTED.values(), ids=NOT_ACCEPTED)
+def test_the_configuration_is_no_good(
+    line: str, outcome: str, expected: str, fixed: Callable[[NodeSpec], Node]
+) -> None:
     node = fixed(DEAD)
     run = node.remediate(chrony_extra_lines=[line])
     assert run.status == 2
     assert outcome in run.output
-    assert told in run.output
+    assert expected in run.output
     node.is_as_before()
     node.is_fixed_by_the_next_run_and_can_be_taken_back()
 

@@ -114,7 +114,7 @@ def test_the_node_is_reset_in_the_midst_of_dpkg(half_installed: Node) -> None:
     assert run.status == 0, run.output
     assert "which was interrupted" in run.output
     assert run.changed_tasks == foretold.changed_tasks != []
-    assert run.changes_told == foretold.changes_told
+    assert run.changes_shown == foretold.changes_shown
     node.has_a_working_configuration()
     assert node.skew_s() < 0.5
     assert node.run("dpkg --audit; apt-get check -q=2 2>&1") == ""

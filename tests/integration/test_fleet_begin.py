@@ -95,7 +95,9 @@ def test_the_settings_of_all_hosts_are_refused_at_once_and_no_host_is_contacted(
         ("gate_admission_max_age_s=-1", "gate_admission_max_age_s: expected a whole number, at least 0"),
     ],
 )
-def test_what_is_wrong_on_all_hosts_is_told_once_and_without_their_names(tmp_path: Path, extra: str, text: str) -> None:
+def test_what_is_wrong_on_all_hosts_is_reported_once_and_without_their_names(
+    tmp_path: Path, extra: str, text: str
+) -> None:
     hosts = inventory(tmp_path, a={}, b={})
     done = playbook_here(tmp_path, "-i", hosts, "skewgate.preflight.gate", "-e", extra, timeout_s=120)
     assert done.returncode == 2, done.stdout

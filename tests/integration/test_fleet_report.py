@@ -1,4 +1,4 @@
-"""The action `fleet_report` in a playbook of its own, on records as node_check registers them; no node is contacted."""
+"""The action `fleet_report` in a playbook, on records of node_check; no node is contacted."""
 
 from __future__ import annotations
 

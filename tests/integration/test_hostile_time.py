@@ -1,7 +1,7 @@
 """Nodes that lie about the time or about GitHub's rate limit, through real Ansible: no JWT for another time, nobody else held up.
 
-Each node is this machine. A hostile one has a Python interpreter of its own, which keeps all that it is sent and changes what
-the module answers.
+Each node is this machine. A hostile one has its own Python interpreter, which keeps all that it is
+sent and changes what the module answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lab itself, on one of its own beside the session's: real clocks, nothing left behind, the host's clock alone."""
+"""The lab itself: real clocks, nothing left behind, the host's clock untouched; on a second lab."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def own_lab(
 def middle_s(lab: Lab, spec: NodeSpec) -> float:
     """A node's skew, known to 50 ms or better."""
     low_s, high_s = lab.skew_s(spec.name)
-    assert high_s - low_s < 0.1, "the exchange took too long to tell the node's time"
+    assert high_s - low_s < 0.1, "the exchange took too long to show the node's time"
     return (low_s + high_s) / 2
 
 
@@ -230,7 +230,7 @@ def test_down_leaves_nothing_and_the_hosts_clock_never_moved(own_lab: Lab, lab: 
 
 
 def test_the_machines_last_namespace_takes_its_mount_along() -> None:
-    # In a mount namespace with a /run of its own, since labs are up in the machine's.
+    # In a mount namespace with its own /run, because labs are up in the machine's.
     script = 'umount --recursive /run/netns 2>/dev/null; mount -t tmpfs tmpfs /run && exec "$@"'
     cycle = """
 from pathlib import Path

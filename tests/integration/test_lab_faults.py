@@ -61,8 +61,8 @@ def test_a_connection_that_is_cut_hangs_and_goes_on_when_it_is_restored(trio: La
     assert trio.ssh(name, "echo back").stdout == "back\n"
 
 
-def skews_told(lab: Lab, node: str, servers: list[str], folder: Path) -> dict[str, Interval]:
-    """The node's skew as each server tells it in an exchange, which the product's module makes on the node."""
+def skews_measured(lab: Lab, node: str, servers: list[str], folder: Path) -> dict[str, Interval]:
+    """The node's skew as each server shows it to the product's module on the node."""
     ask = json.dumps({"sections": ["ntp"], "ntp_servers": servers, "ntp_samples": 2, "ntp_port": 123, "timeout_s": 5})
     words = ["-i", str(INVENTORY), node, "-m", "skewgate.preflight.node_evidence", "-a", ask, "--tree", str(folder)]
     run = run_in(lab, folder, [str(BIN / "ansible"), *words], timeout_s=120)
@@ -71,15 +71,15 @@ def skews_told(lab: Lab, node: str, servers: list[str], folder: Path) -> dict[st
     return {entry["server"]: decode_sample(entry["samples"][-1]).skew_s for entry in taken}
 
 
-def test_servers_that_lie_agree_on_their_time_and_an_honest_one_tells_the_true_one(trio: Lab, tmp_path: Path) -> None:
+def test_servers_that_lie_agree_on_their_time_and_an_honest_one_gives_the_true_one(trio: Lab, tmp_path: Path) -> None:
     name = TRIO[1].name
     lying, honest = ["10.77.0.4", "10.77.0.5"], "10.77.0.1"
     with trio.liars(600, lying):
-        told = skews_told(trio, name, [*lying, honest], tmp_path)
+        measured = skews_measured(trio, name, [*lying, honest], tmp_path)
     # As it is now: a guest without a time daemon drifts by milliseconds a minute on a loaded machine.
     true_s = sum(trio.skew_s(name)) / 2
-    assert told[honest].middle == pytest.approx(true_s, abs=0.1)
-    assert [told[server].middle for server in lying] == pytest.approx([true_s - 600] * 2, abs=0.1)
+    assert measured[honest].middle == pytest.approx(true_s, abs=0.1)
+    assert [measured[server].middle for server in lying] == pytest.approx([true_s - 600] * 2, abs=0.1)
 
 
 def test_most_of_chronyds_servers_lying_it_follows_the_lie(lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]) -> None:

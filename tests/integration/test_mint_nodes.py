@@ -34,8 +34,8 @@ class Ran:
 
     @property
     def minted(self) -> list[str]:
-        (told,) = self.report["fleet"]["tokens"]
-        return list(told["minted"])
+        (shared,) = self.report["fleet"]["tokens"]
+        return list(shared["minted"])
 
     @property
     def joined(self) -> set[str]:
@@ -94,8 +94,8 @@ def test_two_of_three_mint_one_in_each_network_and_all_are_admitted_and_join(
         ran = gate(api, TWO_NETWORKS, gate_mint_nodes=2)
         assert api.control.tokens()["live"] == []
     assert ran.done.returncode == 0, ran.done.stdout[-3000:]
-    (told,) = ran.report["fleet"]["tokens"]
-    assert (told["minted"], told["jwt_alone"]) == (["host0", "host2"], 1)
+    (shared,) = ran.report["fleet"]["tokens"]
+    assert (shared["minted"], shared["jwt_alone"]) == (["host0", "host2"], 1)
     assert ran.keys("host1") == ["token_minted_elsewhere", "accepted"]
     assert ran.keys("host0") == []
     assert ran.joined == {f"host{number}" for number in range(3)}

@@ -31,7 +31,7 @@ PLAYBOOKS = ("check", "remediate", "gate", "cluster_migration")
 def run(
     *command: str | Path, cwd: Path, home: Path, expect: int = 0, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command with an environment of its own, so that no other copy of the collection can be found."""
+    """Run a command with an environment in which no other copy of the collection can be found."""
     ended = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -52,8 +52,8 @@ def ansible(python: Path | str, command: str) -> Sequence[str]:
 
 def place_of_the_module(python: Path | str, **where: Any) -> Path:
     """Return the file that Ansible finds for the module."""
-    told = run(*ansible(python, "doc"), "--type", "module", "--json", MODULE, **where).stdout
-    return Path(json.loads(told)[MODULE]["doc"]["filename"])
+    output = run(*ansible(python, "doc"), "--type", "module", "--json", MODULE, **where).stdout
+    return Path(json.loads(output)[MODULE]["doc"]["filename"])
 
 
 def evidence_of_localhost(python: Path | str, **where: Any) -> dict[str, Any]:
@@ -61,16 +61,16 @@ def evidence_of_localhost(python: Path | str, **where: Any) -> dict[str, Any]:
     arguments = json.dumps({"sections": ["clock"]})
     command = (*ansible(python, "adhoc"), "localhost", "--inventory=localhost,", "--connection=local")
     interpreter = f"--extra-vars=ansible_python_interpreter={sys.executable}"
-    told = run(*command, interpreter, f"--module-name={MODULE}", f"--args={arguments}", **where).stdout
-    assert " | SUCCESS => " in told
-    return dict(json.loads(told.partition("=> ")[2])["evidence"])
+    output = run(*command, interpreter, f"--module-name={MODULE}", f"--args={arguments}", **where).stdout
+    assert " | SUCCESS => " in output
+    return dict(json.loads(output.partition("=> ")[2])["evidence"])
 
 
 def has_playbooks(python: Path | str, **where: Any) -> None:
     """Fail unless each playbook is found by its full name, with the roles and actions that it names."""
     names = [f"skewgate.preflight.{name}" for name in PLAYBOOKS]
-    told = run(*ansible(python, "playbook"), "--inventory=localhost,", "--syntax-check", *names, **where).stdout
-    assert [Path(path).stem for path in re.findall(r"^playbook: (\S+)$", told, re.MULTILINE)] == list(PLAYBOOKS)
+    output = run(*ansible(python, "playbook"), "--inventory=localhost,", "--syntax-check", *names, **where).stdout
+    assert [Path(path).stem for path in re.findall(r"^playbook: (\S+)$", output, re.MULTILINE)] == list(PLAYBOOKS)
 
 
 @pytest.mark.nightly
@@ -306,6 +306,6 @@ def test_the_version_is_the_same_everywhere() -> None:
 
 def test_the_changelog_has_every_fragment() -> None:
     changes = yaml.safe_load((CHECKOUT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
-    told = {name for release in changes["releases"].values() for name in release["fragments"]}
-    assert told == {path.name for path in (CHECKOUT / "changelogs/fragments").iterdir()}
+    output = {name for release in changes["releases"].values() for name in release["fragments"]}
+    assert output == {path.name for path in (CHECKOUT / "changelogs/fragments").iterdir()}
     assert "requirements\\.txt" in (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8")

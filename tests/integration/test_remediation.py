@@ -118,7 +118,7 @@ def test_a_node_that_no_server_answers_is_not_touched(
     assert lab.look("node2", STATE, check=False) == before
 
 
-def test_a_node_that_has_joined_is_not_stepped_unless_told_to_and_gets_only_servers_that_answer(
+def test_a_node_that_has_joined_is_stepped_only_if_allowed_and_gets_only_servers_that_answer(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
 ) -> None:
     lab_node(AHEAD)
@@ -161,7 +161,7 @@ def test_check_mode_foretells_what_a_run_then_changes(
     done = playbook("remediate", *more, "-l", spec.name, "--diff")
     assert done.status == 0, done.output
     assert done.changed_tasks == foretold.changed_tasks != []
-    assert done.changes_told == foretold.changes_told
+    assert done.changes_shown == foretold.changes_shown
     active = lab.ssh(spec.name, "systemctl is-active chrony systemd-timesyncd", check=False).stdout.split()
     assert active == ["active", "inactive"]
 

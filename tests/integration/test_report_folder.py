@@ -94,7 +94,7 @@ def inventory(tmp_path: Path) -> Path:
 
 def test_a_full_disk_is_found_before_any_node_is_asked(tmp_path: Path, inventory: Path) -> None:
     if os.geteuid():
-        pytest.skip("mounting a file system of its own needs root")
+        pytest.skip("mounting a separate file system needs root")
     (tmp_path / "full").mkdir()
     script = (
         'mount -t tmpfs -o size=200k tmpfs "$1/full" && head -c 180k /dev/zero > "$1/full/other"; '

@@ -143,7 +143,7 @@ def test_check_mode_foretells_what_a_run_then_changes(node: Node) -> None:
     done = node.remediate("--diff")
     assert done.status == 0, done.output
     assert done.changed_tasks == foretold.changed_tasks != []
-    assert done.changes_told == foretold.changes_told
+    assert done.changes_shown == foretold.changes_shown
 
 
 def test_a_package_file_of_the_controller_is_installed_where_no_repository_has_it(node: Node, tmp_path: Path) -> None:

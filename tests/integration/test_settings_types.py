@@ -63,7 +63,7 @@ def test_an_argument_that_is_not_understood_is_refused_with_the_nearest_name(tmp
     assert not (tmp_path / "report.json").exists()
 
 
-def test_a_wrong_type_is_told_with_all_else_that_is_wrong(tmp_path: Path) -> None:
+def test_a_wrong_type_is_reported_with_all_else_that_is_wrong(tmp_path: Path) -> None:
     wrong = {**CHECK, "checks": ["clock"], "limits": {"etcd": 1}, "timeout_s": "soon", "max_clock_error_s": -1}
     (answer,) = results(tmp_path, {"skewgate.preflight.node_check": wrong})
     problems = "\n".join(answer["configuration_errors"])
@@ -114,7 +114,7 @@ def test_a_check_reads_from_variables_what_its_task_does_not_give(tmp_path: Path
     assert "ntp_servers" in refused["msg"]
 
 
-def test_what_is_wrong_with_a_variable_is_told_by_its_name_and_the_node_is_not_contacted(tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_variable_is_reported_by_its_name_and_the_node_is_not_contacted(tmp_path: Path) -> None:
     settings = {
         "gate_ntp_servers": "{{ nowhere }}",
         "gate_checks": ["clock_skew"],

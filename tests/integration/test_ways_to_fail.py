@@ -165,7 +165,7 @@ def test_every_failure_has_the_key_of_its_cause_and_none_hides_another(
     assert "This account is currently not available." in found["nologin"]["summary"]
     assert "status 1" in found["ends-at-once"]["summary"]
     assert "'nosuch' is undefined" in found["undefined-user"]["summary"]
-    # What follows from it is not told once more.
+    # What follows from it is not reported once more.
     assert {tuple(done.refusing(name)) for name in found} == {("reachable",)}
 
 

@@ -27,7 +27,7 @@ class App:
 
 
 class Refused(Exception):  # noqa: N818 - it says what GitHub did
-    """The API's refusal, as the client tells it; None where it does not tell."""
+    """The API's refusal, as the client reports it; None if it does not."""
 
     def __init__(self, status: int | None, message: str | None) -> None:
         super().__init__(message)

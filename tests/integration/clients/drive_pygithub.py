@@ -1,4 +1,4 @@
-"""PyGithub: GithubIntegration gets the installation's token with a JWT of its own for each call."""
+"""PyGithub: GithubIntegration gets the installation's token with a new JWT for each call."""
 
 from __future__ import annotations
 
