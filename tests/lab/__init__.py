@@ -1,4 +1,4 @@
-"""The lab: nodes whose kernel clocks really differ, NTP servers and a GitHub App API, in a network of their own.
+"""The lab: nodes whose kernel clocks differ, NTP servers and a GitHub App API, in a network apart.
 
 Reached by ``make lab`` and ``make lab-down``, ``python -m tests.lab``, and the fixtures in ``tests/conftest.py``.
 """

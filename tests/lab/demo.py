@@ -1,4 +1,7 @@
-"""`make demo`: the incident, told on the lab. Check, refusals with their proved cause, gate, admission."""
+"""`make demo`: the incident, shown on the lab.
+
+Check, refusals with their proved cause, gate, admission.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ INVENTORY = REPOSITORY / "inventories/lab"
 SKEWGATE = Path(sys.executable).parent / "skewgate"
 
 
-def tell(text: str) -> None:
+def say(text: str) -> None:
     """One step of the story."""
     print(f"\n== {text}\n", flush=True)
 
@@ -31,30 +34,30 @@ def run(lab: Lab, command: str, report_dir: Path, expected: int) -> None:
         raise LabError(f"`{shown}` ended with {status}, the demo expects {expected}")
 
 
-def tell_incident(lab: Lab) -> None:
+def play_incident(lab: Lab) -> None:
     """The whole story on fresh nodes; the lab is taken down whatever happens."""
     began_s = time.monotonic()
     shutil.rmtree(DEMO_DIR, ignore_errors=True)
-    tell("A new cluster's three nodes: node1 is in sync, node2 never had NTP, node3's only NTP server is dead.")
+    say("A new cluster's three nodes: node1 is in sync, node2 never had NTP, node3's only NTP server is dead.")
     lab.down()  # nodes of an earlier use may be fixed already
     try:
         lab.up()
         lab.wait_synchronised("node1")
-        tell("Check them; nothing is changed on any node.")
+        say("Check them; nothing is changed on any node.")
         run(lab, "check", DEMO_DIR / "before", expected=4)
-        tell("The gate: check, fix the clock where that helps, prove it, admit.")
+        say("The gate: check, fix the clock where that helps, prove it, admit.")
         run(lab, "gate", DEMO_DIR / "after", expected=0)
     finally:
         lab.down()
     nodes = json.loads((DEMO_DIR / "after/report.json").read_text())["nodes"]
     admitted = [name for name, node in nodes.items() if node["verdict"] == "admit"]
-    tell(f"Admitted: {', '.join(admitted)}. It took {time.monotonic() - began_s:.0f} s.")
+    say(f"Admitted: {', '.join(admitted)}. It took {time.monotonic() - began_s:.0f} s.")
     print("The reports: build/demo/before and build/demo/after.")
 
 
 if __name__ == "__main__":
     try:
-        tell_incident(Lab())
+        play_incident(Lab())
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         sys.exit(1)

@@ -51,7 +51,7 @@ class LabUnavailable(LabError):  # noqa: N818 - it says what is the matter
 
 
 def say(message: str) -> None:
-    """Tell the user what the lab does, at once."""
+    """Print what the lab does, at once."""
     print(f"lab: {message}", flush=True)
 
 
@@ -94,7 +94,7 @@ def looking(look: Callable[[], Seen], *, tries: int = 4, pause_s: float = 1) -> 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file's lock, so that two who do the same take their turns."""
+    """Hold the file's lock: two processes that do the same take turns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -102,7 +102,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def require_machine() -> None:
-    """LabUnavailable unless this machine and user can run user-mode Linux guests on a network of their own."""
+    """LabUnavailable unless this machine and user can run user-mode Linux on a separate network."""
     if platform.system() != "Linux" or platform.machine() != "x86_64":
         raise LabUnavailable(
             f"the lab's nodes are user-mode Linux guests, which run on x86-64 Linux alone; "

@@ -160,7 +160,7 @@ def build_image(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> 
 
 
 def _made_whole(path: Path, build: Callable[[Path], None]) -> None:
-    """Let `build` fill a path beside `path` and rename it when all went well, so that half an image is never used."""
+    """Let `build` fill a path beside `path` and rename it when complete: no half image is used."""
     partial = path.with_name(f"{path.name}.partial")
     _remove(partial)
     build(partial)
@@ -239,7 +239,7 @@ def _build_image(path: Path, tree: Path, packages: tuple[str, ...]) -> None:
 def _build_apart(
     path: Path, ssh_dir: Path, release: str, more: tuple[str, ...], change: Callable[[Path], None]
 ) -> None:
-    """From a tree of its own, so that no other image has its packages."""
+    """From a separate tree, so no other image has its packages."""
     tree = path.with_suffix(".tree")
     _remove(tree)
     _build_tree(tree, ssh_dir, release, more)
@@ -289,7 +289,7 @@ def _local_repository(tree: Path) -> None:
         stanzas.append(f"{control}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n")
     (tree / "srv/debs/Packages").write_text("\n".join(stanzas))
     (tree / "etc/apt/sources.list").write_text("deb [trusted=yes] file:/srv/debs ./\n")
-    # So that a play's `apt: name=chrony` finds the package without `update_cache`.
+    # A play's `apt: name=chrony` then finds the package without `update_cache`.
     command(["chroot", str(tree), "apt-get", "update", "-q"])
 
 

@@ -38,7 +38,7 @@ class Lab:
     def __init__(self, state_dir: Path = STATE_DIR, cache_dir: Path | None = None) -> None:
         self.state_dir = state_dir.resolve()
         self.cache_dir = (cache_dir or state_dir).resolve()
-        # Of the folder, so that what a lab in another one left behind is in nobody's way.
+        # One for each folder: what a lab in another folder left behind is in nobody's way.
         folder = hashlib.sha1(str(self.state_dir).encode(), usedforsecurity=False).hexdigest()[:8]
         self.namespace = Namespace(f"skewgate-lab-{folder}", self.state_dir / "namespace.made")
         self.ssh_dir = self.cache_dir / "ssh"
@@ -233,7 +233,7 @@ class Lab:
                 answer = asked.stdout.readline()
                 after_ns = time.time_ns()
                 if not answer:
-                    raise LabError(f"{name} did not tell its time over ssh")
+                    raise LabError(f"{name} did not show its time over ssh")
                 bounds.append(((int(answer) - after_ns) / 1e9, (int(answer) - before_ns) / 1e9))
             asked.stdin.close()
         return min(bounds, key=lambda bound: bound[1] - bound[0])
@@ -259,7 +259,7 @@ class Lab:
                 self._node(spec.name).stop()
                 self._node(spec.name).boot(spec, self._image(spec))
                 self.namespace.wait_for_tcp(spec.ip, 22, process, 120, expect=b"SSH-")
-            # The end of the boot, so that no test meets a service that is about to start.
+            # The end of the boot: after it, no service is about to start during a test.
             state = self.look(spec.name, "systemctl is-system-running --wait", 120, check=False).strip()
             if state != "running":
                 failed = self.ssh(spec.name, "systemctl --failed --plain --no-legend", check=False).stdout

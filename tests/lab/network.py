@@ -42,8 +42,8 @@ class Namespace:
         self.delete()
         self._ip("netns", "add", self.name)
         self._ip("-n", self.name, "link", "set", "lo", "up")
-        # A bridge without an address of its own takes the lowest of its taps: with each tap that came or went, the nodes would
-        # have the wrong one of their servers, until they ask again.
+        # A bridge without its own address takes the lowest of its taps: with each tap that came or
+        # went, the nodes would have the wrong one of their servers, until they ask again.
         self._ip(
             *f"-n {self.name} link add {BRIDGE} address {BRIDGE_MAC} type bridge forward_delay 0 stp_state 0".split()
         )
@@ -103,7 +103,8 @@ class Namespace:
 
     def cut(self, tap: str, address: str, mac: str) -> None:
         """Let every packet to and from a tap be lost, in silence: whoever is connected hangs."""
-        # Else the bridge asks who has the address, and tells connecting clients that there is no such host.
+        # Else the bridge asks who has the address, and reports to connecting clients that there is
+        # no such host.
         self._ip(*f"-n {self.name} neighbour replace {address} lladdr {mac} nud permanent dev {BRIDGE}".split())
         self._ip("-n", self.name, "link", "set", tap, "nomaster")
 
@@ -222,7 +223,7 @@ class Process:
         raise LabError(f"{self.name} {state}: {otherwise}. The end of {self.log}:\n{said}")
 
 
-#: Kept so that a process that ended while we live is reaped, and so seen to be gone.
+#: Kept, because a process that ended must be reaped before it is seen to be gone.
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 

@@ -1,4 +1,4 @@
-"""The lab's nodes: user-mode Linux guests, each a Debian with a kernel clock of its own."""
+"""The lab's nodes: user-mode Linux guests, each a Debian with its own kernel clock."""
 
 from __future__ import annotations
 

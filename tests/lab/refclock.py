@@ -1,6 +1,7 @@
-"""The reference clock of the lab's NTP servers: tells each chronyd, on its SOCK socket, that this machine's clock is true.
+"""The lab's NTP servers' reference clock: each chronyd learns that this machine's clock is true.
 
-`python -m tests.lab.refclock SOCKET...` runs until it is killed. A sample is chrony's `struct sock_sample` (refclock_sock.c).
+`python -m tests.lab.refclock SOCKET...` writes to their sockets until it is killed. A sample is
+chrony's `struct sock_sample` (refclock_sock.c).
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def bases() -> dict[str, dict[str, Any]]:
 
 
 ALWAYS_BAD_S = (-612.0, 45.0, 86400.0, -1_400_000_000.0)
-"""Skews of which four references tell: no four changes at random make them tell of another one."""
+"""Skews that four references show: no four random changes make them show another one."""
 
 
 @cache
@@ -175,7 +175,7 @@ def text_of(base: str) -> str:
 
 @cache
 def places_of(base: str) -> list[Path]:
-    """The places of a base, so that each section is chosen as often, however large it is."""
+    """The places of a base, such that each section is chosen as often, however large it is."""
     return list(places(bases()[base]["evidence"]))
 
 

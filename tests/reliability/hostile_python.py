@@ -1,7 +1,7 @@
-"""A node that answers as it likes: a program in the place of its Python, which gets each module and prints what it chooses.
+"""A node that answers as it likes: a program in place of its Python, which prints what it chooses.
 
-It keeps what it was sent. A module of the evidence it may also hand to a real Python, to tell a lie from what is true here.
-Nothing else that it is sent is ever run.
+It keeps each module that it was sent. It may give a module of the evidence to a real Python, to
+change what is true here into a lie. Nothing else that it is sent is ever run.
 """
 
 from __future__ import annotations

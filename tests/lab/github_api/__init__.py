@@ -1,4 +1,4 @@
-"""A GitHub with one App: its rules, its messages, a clock of its own, and a script for what goes wrong.
+"""A GitHub with one App: its rules, its messages, its own clock, and a script for what goes wrong.
 
     python -m tests.lab.github_api serve --listen 10.77.0.1:443 --state-dir build/lab/github
 
@@ -8,8 +8,8 @@ over HTTPS, all on one address. Tests use `running_api` in their own process, an
 What each answer rests on
 =========================
 
-R: recorded from GitHub (in the test data of the project named). D: GitHub's documentation. T: told by third parties in
-public threads. I: inferred, nobody was found to have written it down.
+R: recorded from GitHub (in the test data of the project named). D: GitHub's documentation. T:
+reported by third parties in public threads. I: inferred, nobody was found to have written it down.
 
 ==========================================================  ===  ====================================================
 answer                                                           basis
@@ -81,11 +81,12 @@ message, documentation_url                                   R
 Date in whole seconds, on refusals too                       R
 ==========================================================  ===  ====================================================
 
-The order of the rules: form and algorithm, then iss (it names the App, whose key is needed), then the signature, then
-exp, then iat. Signature before the times is inferred: answering about the times of an assertion that nobody signed would
-be careless. Of the two clock rules GitHub's order is *not stable*: a client with iat -30 and exp +570 breaks both at once
-when it is ahead, and was told of exp (octokit/auth-app.js #698) and of iat (Expensify/App #32069). The lab says exp; no
-caller may rely on that.
+The order of the rules: form and algorithm, then iss (it names the App, whose key is needed), then
+the signature, then exp, then iat. Signature before the times is inferred: answering about the times
+of an assertion that nobody signed would be careless. Of the two clock rules GitHub's order is *not
+stable*: a client with iat -30 and exp +570 breaks both at once when it is ahead, and GitHub has
+named exp (octokit/auth-app.js #698) and iat (Expensify/App #32069). The lab says exp; no caller may
+rely on that.
 
 The comparison is with whole seconds of the API's clock; for integer claims fractions would change nothing (iat > g and
 exp <= g are the same for g and for its floor). Whether GitHub compares so is not known, hence the inconclusive second.
