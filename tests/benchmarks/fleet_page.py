@@ -21,7 +21,7 @@ HOW = [
     "Sides take turns in rounds (A B C A B C); the figures are medians. *Ratio* is the wall time over that of "
     "`ansible all -m ping` with {forks} forks in the same part.",
     "{forks} forks on all sides, if a row does not say otherwise. Pipelining is on, for all sides. `ansible_python_interpreter` "
-    "is set, so that ping is one command a node. Each run makes its ssh connections anew.",
+    "is set, so ping is one command a node. Each run makes its ssh connections anew.",
     "**Nodes over ssh** are an sshd each on loopback. They are the machine itself, and share its cores with the controller: real "
     "nodes bring their own. Checks that a machine without a time daemon fails are made and judged, but are advisory. Each run "
     "is used only if its report has every node, with its clock and its token found good.",

@@ -152,7 +152,10 @@ def testinfra(place: Place) -> Side:
 
 
 def suite(place: Place) -> Side:
-    """The project's own testinfra suite, over ansible. What this machine lacks is advisory, so that it ends well."""
+    """The project's own testinfra suite, over ansible.
+
+    What this machine lacks is advisory, so it ends well.
+    """
     return Side(_pytest(place, "token", "--pyargs", "skewgate.acceptance"), place.environment)
 
 

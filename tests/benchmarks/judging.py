@@ -1,8 +1,9 @@
 """What judging costs on the controller, as ratios within one run: `python -m tests.benchmarks.judging` (with the venv's Python).
 
-What one node costs this process, in ms of its own time: its answer read (JSON, and what the boundary does with it), judged, and
-written. Judging against reading the JSON alone, and tenfold fleets against smaller ones (10 is linear): judged, and what only
-all nodes together tell (groups, spread, shared servers), in report.json and in report.txt.
+What one node costs this process, in ms of CPU time: its answer read (JSON, and what the boundary
+does with it), judged, and written. Judging against reading the JSON alone, and tenfold fleets
+against smaller ones (10 is linear): judged, and what only all nodes together show (groups, spread,
+shared servers), in report.json and in report.txt.
 """
 
 from __future__ import annotations

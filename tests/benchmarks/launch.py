@@ -1,6 +1,7 @@
 """Runs a command, and writes what it cost into a file: `python -I launch.py FILE COMMAND...`.
 
-A process of its own, and a small one: Linux counts as a process's largest memory that of the process from which it was started.
+A separate process, and a small one: Linux counts as a process's largest memory that of the process
+from which it was started.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Nodes for the benchmark: one sshd each, on an address of its own on loopback. They are this machine, and share its cores.
+"""Nodes for the benchmark: one sshd each, on its own address on loopback.
+
+They are this machine, and share its cores.
 
 Debian's openssh-server is unpacked into build/ where sshd is not installed. It wants a user `sshd`, which then is in a passwd
 file that only these processes see.
@@ -117,7 +119,7 @@ def _await(at: str) -> None:
 
 
 def hang_up(control_paths: Path) -> None:
-    """End the connections that ssh keeps open for later, so that each run makes its own."""
+    """End the connections that ssh keeps open for later: each run makes its own."""
     for path in control_paths.glob("*"):
         argv = ["ssh", "-F", "none", "-o", f"ControlPath={path}", "-O", "exit", "node"]
         subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -7,9 +7,9 @@ HOSTS hosts, once each; DEPTH is `none` (no GitHub App), `jwt` or `token`. It pr
 With `--stay` it makes the folder, prints the three commands, and serves NTP and the API until Ctrl-C: so the commands can be
 run by hand in another terminal, under a profiler for instance, from the checkout's root.
 
-The answer is that of a node of the lab that was admitted (recorded.json: a Debian 12 with chrony; `tests.benchmarks.record`
-records another). It is put to the present time and to these NTP servers and API, so that it is admitted again, by the code
-that judges real nodes.
+The answer is that of a node of the lab that was admitted (recorded.json: a Debian 12 with chrony;
+`tests.benchmarks.record` records another). It is put to the present time and to these NTP servers
+and API, so it is admitted again, by the code that judges real nodes.
 """
 
 from __future__ import annotations
