@@ -33,11 +33,11 @@ def test_each_reason_refuses_the_mint_or_what_a_token_reads_and_ends(api: Runnin
 
 
 def test_what_is_no_reason_no_server_and_no_repository_is_refused_with_the_choices(api: RunningApi) -> None:
-    with pytest.raises(ControlError, match="'rain' is not one of: ip_allow_list"):
+    with pytest.raises(ControlError, match=r"'rain'.*ip_allow_list"):
         api.control.refuse("rain")
-    with pytest.raises(ControlError, match=r"'gitlab' is not one of: github\.com, ghes"):
+    with pytest.raises(ControlError, match=r"'gitlab'.*github\.com, ghes"):
         api.control.set_server("gitlab")
-    with pytest.raises(ControlError, match="'acme/none' is no repository"):
+    with pytest.raises(ControlError, match="'acme/none'"):
         api.control.rename("acme/none", "acme/some")
 
 

@@ -100,10 +100,10 @@ def test_the_log_says_who_asked_what_with_which_claims_and_no_secret(api: Runnin
 @pytest.mark.parametrize(
     ("command", "complaint"),
     [
-        ({"do": "stop"}, "unknown command 'stop', expected one of: reset, set_clock_offset"),
-        ({"do": "set_token_form", "form": "huge"}, "'huge' is not one of: short, long"),
+        ({"do": "stop"}, "'stop'.*reset, set_clock_offset"),
+        ({"do": "set_token_form", "form": "huge"}, "'huge'.*short, long"),
         ({"do": "script", "method": "GET", "path": "/", "colour": "red"}, "colour"),
-        ({"do": "script", "method": "GET", "path": "/", "message": "no"}, "needs the status"),
+        ({"do": "script", "method": "GET", "path": "/", "message": "no"}, "status"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused_with_the_choices(

@@ -15,6 +15,7 @@ import pytest
 
 from skewgate import cli, kubectl
 from tests.daemons.skewgate.kubernetes_api import Api, serving, write_kubeconfig
+from tests.findings import unsaid
 from tests.lab.github_api.answers import EXP_PAST
 from tests.lab.host import unpack_package
 from tests.paths import ROOT
@@ -53,8 +54,7 @@ def explain(*flags: str) -> int:
 def test_the_pods_and_logs_of_the_cluster_name_the_node(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain() == 0
     captured = capsys.readouterr()
-    assert "Likely the clock of worker-2: 12 of 12 calls on worker-2, 0 of 40 on the others." in captured.out
-    assert "--limit worker-2\n" in captured.out
+    assert not unsaid(captured.out, " 12 of 12 ", " 0 of 40 ", "--limit worker-2\n")
     assert captured.err == ""
     assert {method for method, _, _ in api.asked} == {"GET"}
     assert {path.split("/")[4] for _, path, _ in api.asked} == {"argocd"}
@@ -78,7 +78,7 @@ def test_this_machines_own_kubectl_does_too(
     monkeypatch.setenv("PATH", f"{Path(own).parent}:/usr/bin:/bin")
     api.logs[POD2] = PROOF
     assert explain() == 0
-    assert "So the clock of worker-2 is behind" in capsys.readouterr().out
+    assert "clock of worker-2 is behind" in capsys.readouterr().out
 
 
 def test_the_flags_choose_cluster_namespace_and_time(
@@ -105,14 +105,16 @@ def test_a_namespace_without_such_pods_is_answered_with_those_that_have_them(
 ) -> None:
     assert explain("-n", "default") == 2
     err = capsys.readouterr().err
-    assert "no pod in namespace default has a label app.kubernetes.io/name=argocd-repo-server" in err
-    assert "Such pods are in: argocd. Give one of these with -n." in err
+    assert not unsaid(err, " default ", "app.kubernetes.io/name=argocd-repo-server", ": argocd. ", " -n")
     api.forbidden = ["/api/v1/pods"]
     assert explain("-n", "default") == 2
-    assert "the other namespaces of this cluster could not be read" in capsys.readouterr().err
+    unknown = capsys.readouterr().err
     api.forbidden, api.pods = [], []
     assert explain("-n", "default") == 2
-    assert "No other namespace has such a pod either" in capsys.readouterr().err
+    nowhere = capsys.readouterr().err
+    assert not unsaid(unknown, " default ") + unsaid(nowhere, " default ")
+    assert ": argocd. " not in unknown + nowhere
+    assert len({err, unknown, nowhere}) == 3
 
 
 @pytest.mark.parametrize(("forbidden", "right"), [("/namespaces/argocd/pods", "list pods"), ("/log", "get pods/log")])
@@ -122,9 +124,7 @@ def test_a_right_that_is_missing_is_named(
     api.forbidden = [forbidden]
     assert explain() == 2
     captured = capsys.readouterr()
-    assert 'User "jane" cannot' in captured.err
-    assert f"It needs the right to {right} in that namespace" in captured.err
-    assert "--argocd-log repo-server.log --pods pods.txt" in captured.err
+    assert not unsaid(captured.err, 'User "jane"', right, "--argocd-log repo-server.log --pods pods.txt")
     assert captured.out == ""
 
 
@@ -134,10 +134,8 @@ def test_a_pod_whose_log_cannot_be_read_is_named_and_the_others_are_explained(
     api.logs[POD3] = ""
     assert explain() == 0
     captured = capsys.readouterr()
-    assert f"not read: {POD3}: `kubectl logs pod/{POD3}` failed" in captured.err
-    assert "waiting to start" in captured.err
-    assert f"Pods without a line in the log: {POD3}" in captured.out
-    assert "12 of 12 calls on worker-2, 0 of 20 on the others" in captured.out
+    assert not unsaid(captured.err, f"`kubectl logs pod/{POD3}`", "waiting to start")
+    assert not unsaid(captured.out, POD3, " 12 of 12 ", " 0 of 20 ")
 
 
 @pytest.mark.usefixtures("api")
@@ -155,11 +153,11 @@ def test_a_log_that_never_ends_is_given_up_and_named(
     api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.waits = threading.Event()
-    monkeypatch.setattr(kubectl, "LOG_S", 0.5)
+    monkeypatch.setattr(kubectl, "LOG_S", 1)
     before = time.monotonic()
     assert explain() == 2
     assert time.monotonic() - before < 10
-    assert "did not end within" in capsys.readouterr().err
+    assert not unsaid(capsys.readouterr().err, "`kubectl logs", " 1 s")
 
 
 def test_a_wrapper_of_kubectl_is_ended_with_what_it_runs(
@@ -168,11 +166,11 @@ def test_a_wrapper_of_kubectl_is_ended_with_what_it_runs(
     (tmp_path / "kubectl").write_text("#!/bin/sh\nsleep 60\nexit 0\n")
     (tmp_path / "kubectl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(kubectl, "LIST_S", 0.3)
+    monkeypatch.setattr(kubectl, "LIST_S", 1)
     before = time.monotonic()
     assert explain() == 2
     assert time.monotonic() - before < 10
-    assert "`kubectl get pods` did not end within" in capsys.readouterr().err
+    assert not unsaid(capsys.readouterr().err, "`kubectl get pods`", " 1 s")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +191,7 @@ def test_who_keeps_kubectls_output_open_is_not_waited_for_and_its_words_are_show
     assert explain() == 2
     assert time.monotonic() - before < 10
     err = capsys.readouterr().err
-    assert "`kubectl get pods` did not end within 1 s: Open https://login.example.org and enter ABCD" in err
+    assert not unsaid(err, "`kubectl get pods`", " 1 s", "Open https://login.example.org and enter ABCD")
 
 
 @pytest.mark.parametrize("prefix", [True, False])
@@ -214,7 +212,7 @@ def test_a_wrapper_that_gives_more_than_was_asked_counts_each_line_once(
     (tmp_path / "kubectl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert explain() == 0
-    assert "4 of 4 calls on worker-2, 0 of 4 on the others" in capsys.readouterr().out
+    assert not unsaid(capsys.readouterr().out, " 4 of 4 ", " 0 of 4 ", "worker-2")
 
 
 def test_a_log_of_any_bytes_and_length_is_read_in_little_space(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,23 +229,22 @@ def test_without_kubectl_the_two_files_are_the_way(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert explain() == 2
     err = capsys.readouterr().err
-    assert "kubectl was not found on PATH" in err
-    assert "kubectl get pods -n argocd" in err
+    assert not unsaid(err, "PATH", "kubectl get pods -n argocd")
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("echo no JSON", "gave no list of pods in JSON"),
-        ("echo '{\"items\": 7}'", "gave no list of pods in JSON"),
-        ("printf '[%.0s' $(seq 100000)", "gave no list of pods in JSON"),
-        ("printf 'a\\033[2Jb' >&2; exit 3", "failed: a\\x1b[2Jb"),
-        ("exit 3", "failed: it did not say why"),
+        ("echo no JSON", "JSON"),
+        ("echo '{\"items\": 7}'", "JSON"),
+        ("printf '[%.0s' $(seq 100000)", "JSON"),
+        ("printf 'a\\033[2Jb' >&2; exit 3", ": a\\x1b[2Jb"),
+        ("exit 3", "kubectl get pods"),
         (
             r"""printf %s '{"items": [{"metadata": {"name": "a\u0000b"}}]}'""",
-            "could not be started: embedded null byte",
+            "embedded null byte",
         ),
-        ("head -c 9000000 /dev/zero | tr '\\0' e >&2; exit 3", "failed: eeee"),
+        ("head -c 9000000 /dev/zero | tr '\\0' e >&2; exit 3", ": eeee"),
     ],
 )
 def test_what_is_no_answer_of_kubectls_is_said(
@@ -259,6 +256,7 @@ def test_what_is_no_answer_of_kubectls_is_said(
     assert explain() == 2
     err = capsys.readouterr().err
     assert said in err
+    assert "internal error" not in err
     assert len(err) < 3000
 
 

@@ -17,6 +17,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node.https impo
 
 from tests.connect_proxy import running_proxy
 from tests.daemons.module_utils.probes.dated import collect_one, error_of, port_of
+from tests.findings import unsaid
 
 
 @pytest.mark.parametrize(
@@ -41,11 +42,8 @@ def test_an_unknown_ca_is_distinguished_from_a_wrong_name(authority, another_aut
     unknown = collect_one(serve_https(dated, another_authority.server_context()), authority.pem)
     wrong = collect_one(serve_https(dated, authority.server_context(host="other.example")), authority.pem)
 
-    assert error_of(unknown) == {
-        "phase": "tls",
-        "message": "the certificate was refused: unable to get local issuer certificate",
-        "kind": "unknown_ca",
-    }
+    assert (error_of(unknown)["phase"], error_of(unknown)["kind"]) == ("tls", "unknown_ca")
+    assert "unable to get local issuer certificate" in error_of(unknown)["message"]
     assert (error_of(wrong)["phase"], error_of(wrong)["kind"]) == ("tls", "wrong_name")
     assert "127.0.0.1" in error_of(wrong)["message"]
     assert dated.seen == []
@@ -60,8 +58,8 @@ def test_a_ca_that_is_no_pem_is_said(serve_https, dated, authority):
     url = serve_https(dated, authority.server_context())
     for junk in ("not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "€"):
         error = error_of(collect_one(url, junk))
-        assert error["phase"] == "tls"
-        assert "CA certificates given cannot be read" in error["message"]
+        assert (error["phase"], dated.seen) == ("tls", [])
+        assert "CA" in error["message"]
 
 
 def test_only_https_is_spoken(authority):
@@ -81,7 +79,8 @@ def test_a_resolver_that_hangs_is_dns(authority, monkeypatch):
     begun_s = time.monotonic()
     taken = collect_one("https://slow.example/", authority.pem, 0.3)
     hanging.set()
-    assert error_of(taken) == {"phase": "dns", "message": "no answer within 0.3 s"}
+    assert error_of(taken).keys() == {"phase", "message"}
+    assert (error_of(taken)["phase"], " 0.3 s" in error_of(taken)["message"]) == ("dns", True)
     assert time.monotonic() - begun_s < 5
 
 
@@ -89,11 +88,8 @@ def test_a_closed_port_is_connect(authority, serve_tcp):
     server = serve_tcp(lambda _connection: None)
     server.close()
     error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem))
-    assert error == {
-        "phase": "connect",
-        "message": f"127.0.0.1 port {server.port}: Connection refused",
-        "kind": "refused",
-    }
+    assert (error["phase"], error["kind"]) == ("connect", "refused")
+    assert not unsaid(error["message"], "127.0.0.1", str(server.port), "Connection refused")
 
 
 def test_a_host_that_drops_packets_is_connect(authority, dropping_port):
@@ -105,7 +101,8 @@ def test_a_server_that_is_silent_after_the_tcp_handshake_is_tls(authority, serve
     server = serve_tcp(lambda connection: connection.recv(1) and time.sleep(5))
     begun_s = time.monotonic()
     error = error_of(collect_one(f"https://127.0.0.1:{server.port}/", authority.pem, 0.3))
-    assert error == {"phase": "tls", "message": "no answer within 0.3 s"}
+    assert error.keys() == {"phase", "message"}
+    assert (error["phase"], " 0.3 s" in error["message"]) == ("tls", True)
     assert time.monotonic() - begun_s < 4
 
 
@@ -128,7 +125,8 @@ def test_a_server_that_does_not_end_its_answer_is_reply(authority, serve_tcp, tr
 
     begun_s = time.monotonic()
     error = error_of(collect_one(f"https://127.0.0.1:{serve_tcp(talk).port}/", authority.pem, 0.4))
-    assert error == {"phase": "reply", "message": "no answer within 0.4 s"}
+    assert error.keys() == {"phase", "message"}
+    assert (error["phase"], " 0.4 s" in error["message"]) == ("reply", True)
     assert time.monotonic() - begun_s < 4
 
 
@@ -217,7 +215,7 @@ def test_a_proxy_that_is_dead_is_distinguished_from_a_dead_api(authority, serve_
     closed.close()
     for address, says in {
         f"127.0.0.1:{closed.port}": "Connection refused",
-        f"127.0.0.1:{silent.port}": "no answer within 0.3 s",
+        f"127.0.0.1:{silent.port}": " 0.3 s",
         "no-such-host.invalid:3128": "no-such-host.invalid: ",
     }.items():
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:sesame@{address}")

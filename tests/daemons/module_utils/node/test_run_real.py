@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.run import MAX_OUTPUT, run
 
+from tests.findings import unsaid
+
 SPEND_S = 10.0
 
 
@@ -42,15 +44,16 @@ def test_an_answer_as_large_as_the_limit_comes_whole(pipe: int):
 
 @pytest.mark.parametrize("pipe", [1, 2])
 def test_a_larger_answer_is_no_answer_and_does_not_look_whole(pipe: int):
-    assert run(["sh", "-c", f"head -c {MAX_OUTPUT + 1} /dev/zero >&{pipe}"], SPEND_S) == {
-        "error": f"sh -c printed more than {MAX_OUTPUT} bytes: it was stopped, and its output was not used"
-    }
+    answer = run(["sh", "-c", f"head -c {MAX_OUTPUT + 1} /dev/zero >&{pipe}"], SPEND_S)
+    assert answer.keys() == {"error"}
+    assert not unsaid(answer["error"], "sh -c ", f" {MAX_OUTPUT} ")
 
 
 def test_output_without_end_costs_neither_memory_nor_time():
     before_kib, begun_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     answer = run(["yes", "x" * 1000], SPEND_S)
-    assert "printed more than" in answer["error"]
+    assert answer.keys() == {"error"}
+    assert not unsaid(answer["error"], "yes ", f" {MAX_OUTPUT} ")
     assert time.monotonic() - begun_s < SPEND_S / 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 16 * 1024
 
@@ -59,7 +62,8 @@ def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path):
     children = tmp_path / "pid"
     begun_s = time.monotonic()
     answer = run(["sh", "-c", f"sleep 600 & echo $! > {children}; wait"], 1)
-    assert answer == {"error": "sh -c did not end within 1 s"}
+    assert answer.keys() == {"error"}
+    assert not unsaid(answer["error"], "sh -c ", " 1 s")
     assert time.monotonic() - begun_s < SPEND_S / 2
     assert has_ended(int(children.read_text()))
 
@@ -67,11 +71,14 @@ def test_what_does_not_end_is_killed_with_its_children(tmp_path: Path):
 def test_a_child_that_holds_the_output_open_is_not_waited_for_beyond_the_time(tmp_path: Path):
     children = tmp_path / "pid"
     answer = run(["sh", "-c", f"sleep 600 & echo $! > {children}; echo said"], 1)
-    assert answer == {"error": "sh -c did not end within 1 s"}
+    assert answer.keys() == {"error"}
+    assert not unsaid(answer["error"], "sh -c ", " 1 s")
     assert has_ended(int(children.read_text()))
 
 
 def test_a_command_that_closes_its_output_and_goes_on_is_killed_too():
     begun_s = time.monotonic()
-    assert run(["sh", "-c", "exec >&- 2>&-; sleep 600"], 1) == {"error": "sh -c did not end within 1 s"}
+    answer = run(["sh", "-c", "exec >&- 2>&-; sleep 600"], 1)
+    assert answer.keys() == {"error"}
+    assert not unsaid(answer["error"], "sh -c ", " 1 s")
     assert time.monotonic() - begun_s < SPEND_S / 2

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
 
 from tests.daemons.boxed import wait_for
+from tests.findings import unsaid
 from tests.node_parts import nts_probe
 
 Collect = Callable[..., list[dict]]
@@ -102,7 +103,8 @@ def test_a_real_chronyd_that_serves_nts_is_reached(collect, trust, chronyd_with_
 def test_a_server_that_does_not_choose_the_protocol_is_alpn(collect, trust, serve_ke, authority, alpn):
     port = serve_ke(authority.server_context(), alpn)
     (found,) = collect(trust, f"server localhost nts ntsport {port}")
-    assert found["error"] == {"phase": "alpn", "message": "the server chose no protocol; expected ntske/1"}
+    assert found["error"].keys() == {"phase", "message"}
+    assert (found["error"]["phase"], "ntske/1" in found["error"]["message"]) == ("alpn", True)
     assert found["alpn"] is None
 
 
@@ -157,8 +159,8 @@ def test_a_closed_port_is_connect(collect, serve_tcp):
     closed = serve_tcp(lambda _connection: None)
     closed.close()
     (found,) = collect(f"server 127.0.0.1 nts ntsport {closed.port}")
-    message = f"127.0.0.1 port {closed.port}: Connection refused"
-    assert found["error"] == {"phase": "connect", "message": message, "kind": "refused"}
+    assert (found["error"]["phase"], found["error"]["kind"]) == ("connect", "refused")
+    assert not unsaid(found["error"]["message"], "127.0.0.1", str(closed.port), "Connection refused")
     assert found["addresses"] == ["127.0.0.1"]
 
 
@@ -178,7 +180,8 @@ def test_a_port_that_is_silent_after_the_tcp_handshake_is_tls(collect, serve_tcp
     port = serve_tcp(lambda connection: connection.recv(1) and time.sleep(5)).port
     begun_s = time.monotonic()
     (found,) = collect(f"server 127.0.0.1 nts ntsport {port}", timeout_s=0.3)
-    assert found["error"] == {"phase": "tls", "message": "no answer within 0.3 s"}
+    assert found["error"].keys() == {"phase", "message"}
+    assert (found["error"]["phase"], " 0.3 s" in found["error"]["message"]) == ("tls", True)
     assert time.monotonic() - begun_s < 4
 
 
@@ -219,14 +222,13 @@ def test_each_set_of_certificates_is_its_own(collect, serve_ke, authority, anoth
         f"server localhost nts ntsport {port}",
         f"server localhost nts ntsport {port} certset 3",
     )
-    unknown = "unable to get local issuer certificate"
-    assert [entry["error"] and entry["error"]["message"].rpartition(": ")[2] for entry in found] == [
+    assert [entry["error"] and entry["error"].get("kind") for entry in found[:4]] == [
         None,
-        unknown,
+        "unknown_ca",
         None,
-        unknown,  # set 0: the system's store
-        "expected ntstrustedcerts for certset 3",
+        "unknown_ca",  # set 0: the system's store
     ]
+    assert not unsaid(found[4]["error"]["message"], "ntstrustedcerts", "certset 3")
 
 
 def test_the_systems_store_is_left_out_where_the_configuration_says_so(tmp_path: Path, authority):

