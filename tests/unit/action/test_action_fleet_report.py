@@ -284,14 +284,14 @@ def test_a_remediation_of_an_earlier_check_is_no_part_of_this_one(tmp_path):
 
 
 @pytest.mark.parametrize("strategy", ["free", "ansible.builtin.host_pinned"])
-def test_where_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
+def test_if_no_host_waits_for_another_there_is_no_report(tmp_path, strategy):
     result = answered(tmp_path, strategy, a={"gate_before": checked(record())})
     assert (result["files"], result["nodes"]) == ([], {})
     assert not (tmp_path / "report").exists()
 
 
 @pytest.mark.usefixtures("of_a_run")
-def test_where_no_host_waits_for_another_a_hosts_last_check_says_what_becomes_of_it(tmp_path):
+def test_if_no_host_waits_for_another_a_hosts_last_check_says_what_becomes_of_it(tmp_path):
     keep_checked("good", record(), "of good")
     keep_checked("bad", record(time_services=time_services()), "of bad")
     for host in ("good", "bad", "left"):

@@ -114,7 +114,7 @@ def broken_pipe(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return ended
 
 
-def test_where_python_ends_before_it_has_read_the_module_the_node_is_asked_why(broken_pipe: Any) -> None:
+def test_if_python_ends_before_it_has_read_the_module_the_node_is_asked_why(broken_pipe: Any) -> None:
     result, commands = broken_pipe(127, "sh: 1: /opt/python3: not found\n")
     assert commands == ["/opt/python3 -c pass"]
     assert result["judgement"]["findings"][0]["keys"] == ["no_evidence", "no_python"]
@@ -124,7 +124,7 @@ def test_where_python_ends_before_it_has_read_the_module_the_node_is_asked_why(b
     ]
 
 
-def test_where_python_starts_the_broken_pipe_is_the_connections(broken_pipe: Any) -> None:
+def test_if_python_starts_the_broken_pipe_is_the_connections(broken_pipe: Any) -> None:
     result, _ = broken_pipe(0, "")
     assert (result["unreachable"], result["record"]["module_error"]) == (True, None)
     assert "Data could not be sent" in result["msg"]

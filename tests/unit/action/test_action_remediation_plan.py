@@ -111,7 +111,7 @@ def test_an_unknown_or_a_missing_option_fails_the_task(plan: Any) -> None:
     assert "makestep: expected a text" in result["msg"]
 
 
-def test_the_plan_keeps_the_packages_file_so_that_nothing_said_later_changes_it(plan: Any) -> None:
+def test_the_plan_keeps_the_packages_file_and_nothing_said_later_changes_it(plan: Any) -> None:
     joined = {"paths": {}, "processes": []}
     sections = {"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined}
     assert plan(sections, package_file="/srv/chrony.deb")["package_file"] == "/srv/chrony.deb"

@@ -239,7 +239,7 @@ def test_a_node_waits_for_its_turn_to_mint_before_it_signs(collection, depth, wa
     assert signed_for_s == pytest.approx(world.true_s - CALL_S, abs=3)
 
 
-def test_a_node_waits_for_a_third_jwt_too_where_the_least_limit_is_two_a_minute(collection):
+def test_a_node_waits_for_a_third_jwt_too_if_the_least_limit_is_two_a_minute(collection):
     world = World(github_off_s=700)
     record = collection(world, per_minute=2).take()
     assert [label for label, _ in answers(record)] == ["now", "node_clock", "true_time", "api_clock"]
@@ -308,7 +308,7 @@ def test_a_node_that_mints_if_there_is_room_does_not_wait_for_the_hours_end(
     assert (sum(world.waits_s) > 3000) is waits
 
 
-def test_both_clocks_are_tried_by_the_jwt_alone_where_the_hour_has_room_for_one_token(collection):
+def test_both_clocks_are_tried_by_the_jwt_alone_if_the_hour_has_room_for_one_token(collection):
     world = World(refusals={"deploy": [CLOCK]})
     one = collection(world, per_minute=400, minting=lambda _: Minting.IF_ROOM)
     one.throttle(APP).wait(398)

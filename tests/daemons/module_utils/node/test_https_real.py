@@ -49,7 +49,7 @@ def test_an_unknown_ca_is_distinguished_from_a_wrong_name(authority, another_aut
     assert dated.seen == []
 
 
-def test_without_a_ca_of_its_own_the_systems_store_decides(authority, serve_https, dated):
+def test_without_its_own_ca_the_systems_store_decides(authority, serve_https, dated):
     taken = collect_one(serve_https(dated, authority.server_context()), None)
     assert error_of(taken)["kind"] == "unknown_ca"
 

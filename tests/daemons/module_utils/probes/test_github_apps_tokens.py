@@ -196,7 +196,7 @@ def test_a_permission_that_is_not_granted_is_named_and_no_token_is_minted(api, p
     assert api.control.tokens() == {"live": [], "revoked": [], "expired": []}
 
 
-def test_a_permission_that_is_not_granted_is_seen_at_the_token_where_the_installation_is_not_shown(api):
+def test_a_permission_that_is_not_granted_is_seen_at_the_token_if_the_installation_is_not_shown(api):
     api.control.script("GET", "/app/installations/*", status=500, message="no")
     steps = steps_of(app_for(api, permissions={"contents": "write"}))
     assert outline(steps) == [

@@ -104,7 +104,7 @@ def test_an_answer_without_a_date_that_can_be_read_is_the_last(authority, serve_
 
 
 @pytest.mark.usefixtures("_five_times")
-def test_several_machines_with_clocks_of_their_own_are_not_asked_further(authority, serve_https, dated, monkeypatch):
+def test_several_machines_with_separate_clocks_are_not_asked_further(authority, serve_https, dated, monkeypatch):
     offsets = iter([0.0, 20.0])
     monkeypatch.setattr(
         dated, "date_time_string", lambda _self: email.utils.formatdate(time.time() - next(offsets), usegmt=True)

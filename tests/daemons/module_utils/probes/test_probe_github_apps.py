@@ -67,7 +67,7 @@ def test_attempts_are_made_in_order_and_each_stands_alone(api):
     ]
 
 
-def test_a_jwt_is_not_sent_where_the_nodes_clock_is_too_far_from_it(api):
+def test_a_jwt_is_not_sent_if_the_nodes_clock_is_too_far_from_it(api):
     attempts = [attempt(api, -612, only_within_s=5.0), attempt(api, only_within_s=5.0)]
     (taken,) = github_apps.collect([app_for(api, *attempts)], 5)
     far, near = taken["attempts"]

@@ -231,7 +231,7 @@ def test_each_set_of_certificates_is_its_own(collect, serve_ke, authority, anoth
     assert not unsaid(found[4]["error"]["message"], "ntstrustedcerts", "certset 3")
 
 
-def test_the_systems_store_is_left_out_where_the_configuration_says_so(tmp_path: Path, authority):
+def test_the_systems_store_is_left_out_if_the_configuration_says_so(tmp_path: Path, authority):
     (tmp_path / "ca.pem").write_text(authority.pem)
     lines = [["ntstrustedcerts", "ca.pem"]]
     assert nts.trusted(lines, "0", str(tmp_path)) == (authority.pem, True)

@@ -233,7 +233,7 @@ def test_the_work_s_result_and_failure_come_to_the_module():
         in_own_session(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
-def test_a_run_waits_for_another_and_says_which_where_it_does_not_end(tmp_path: Path):
+def test_a_run_waits_for_another_and_says_which_if_it_does_not_end(tmp_path: Path):
     node = Node(str(tmp_path / "state"))
     with (
         node.lock(),

@@ -100,7 +100,7 @@ def _values(option: str) -> list[str]:
     return [*map(str, beyond), "2iburst", "x", ""]
 
 
-def test_the_tables_refuse_an_option_and_its_values_where_chronyd_does(it: Chrony):
+def test_the_tables_refuse_an_option_and_its_values_if_chronyd_does(it: Chrony):
     version = parse_version(it.version)
     for option in SOURCE_OPTIONS:
         for value in _values(option):

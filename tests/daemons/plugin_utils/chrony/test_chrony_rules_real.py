@@ -173,7 +173,7 @@ def server(chronyd: Path, tmp_path: Path) -> Iterator[str]:
         pytest.param("\nmaxjitter 0", "~", ["CHR113"], id="none has a jitter of 0"),
     ],
 )
-def test_a_real_chronyd_follows_a_good_server_only_where_no_rule_of_errors_matches(more, state, errors, server, start):
+def test_a_real_chronyd_follows_a_good_server_only_if_no_rule_of_errors_matches(more, state, errors, server, start):
     running = start(f"{server}{more}\n")
     deadline_s = time.monotonic() + 10
     while (found := running.ask("selectdata")[0][0]) != state:

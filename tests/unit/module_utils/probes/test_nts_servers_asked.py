@@ -55,7 +55,7 @@ def test_candidates_are_tried_though_the_configuration_names_many(collect):
     assert collect(*many, candidates=["a.invalid"])[-1]["server"] == "a.invalid"
 
 
-def test_candidates_are_tried_where_there_is_no_configuration_yet(monkeypatch):
+def test_candidates_are_tried_if_there_is_no_configuration_yet(monkeypatch):
     monkeypatch.setattr(nts, "configuration", lambda *_asked: chrony.Start("chronyd", None))
     (found,) = nts.collect(1, ["a.invalid"], [])["servers"]
     assert (found["server"], found["configured"], found["error"]["phase"]) == ("a.invalid", False, "dns")

@@ -219,7 +219,7 @@ def test_directives_on_the_command_line_are_read_in_place_of_a_file(node: Path):
     ]
 
 
-def test_directives_in_the_file_of_its_options_count_where_it_does_not_run(node: Path):
+def test_directives_in_the_file_of_its_options_count_if_it_does_not_run(node: Path):
     write(node / "default", "DAEMON_OPTS=\"-F 1 'server a.example iburst' rtcsync\"\n")
     assert chrony.configuration([], chrony.default_files()).directives == ("server a.example iburst", "rtcsync")
 

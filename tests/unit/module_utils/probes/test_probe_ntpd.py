@@ -91,7 +91,7 @@ def test_a_file_that_another_ntpd_would_read_stands_beside(without_ntpd: Path, m
     ]
 
 
-def test_where_no_ntpd_is_nothing_is_run(without_ntpd: Path):
+def test_if_no_ntpd_is_nothing_is_run(without_ntpd: Path):
     assert ntpd.collect(5, []) == {
         "present": False,
         "config": {"path": None, "files": [], "unread": []},

@@ -16,7 +16,7 @@ def without_ntpd(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return bare
 
 
-def test_where_no_openntpd_is_nothing_is_run(without_ntpd: Path):
+def test_if_no_openntpd_is_nothing_is_run(without_ntpd: Path):
     assert openntpd.collect(5, []) == {
         "present": False,
         "config": {"path": None, "files": [], "unread": []},

@@ -31,7 +31,7 @@ def test_an_ordinary_node(node: Path):
     assert (section["selinux"], section["read_only"]) == (None, None)
 
 
-def test_the_vendors_file_counts_where_etc_has_none(node: Path):
+def test_the_vendors_file_counts_if_etc_has_none(node: Path):
     (node / "etc/os-release").unlink()
     (node / "usr/lib/os-release").write_text("ID=fedora\nVARIANT_ID=coreos\n")
     assert platform.collect(str(node))["os_release"] == {"ID": "fedora"}

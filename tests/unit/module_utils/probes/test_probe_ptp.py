@@ -17,7 +17,7 @@ def without_linuxptp(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return commands
 
 
-def test_where_linuxptp_is_not_or_is_only_configured_nothing_is_run(without_linuxptp: Path):
+def test_if_linuxptp_is_not_or_is_only_configured_nothing_is_run(without_linuxptp: Path):
     assert ptp.collect(5, []) == {"present": False, "config": {"path": None, "files": [], "unread": []}, "commands": {}}
 
     (without_linuxptp / "ptp4l.conf").write_text("[global]\n")

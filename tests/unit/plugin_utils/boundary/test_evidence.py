@@ -57,7 +57,7 @@ def test_what_real_nodes_showed_passes_but_for_what_nobody_reads_any_more(path):
     assert parsed == given
 
 
-def test_every_section_that_the_module_takes_has_a_form_of_its_own():
+def test_every_section_that_the_module_takes_has_its_own_form():
     assert {*node_evidence.SECTIONS, "collected"} == {*SECTIONS}
 
 

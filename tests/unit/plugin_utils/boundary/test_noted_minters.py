@@ -38,7 +38,7 @@ def test_a_host_of_a_run_that_chose_mints_only_if_it_was_chosen() -> None:
     assert minting_on("run1", "host2", APP) is Minting.JWT_ALONE
 
 
-def test_a_host_mints_as_it_likes_outside_of_a_run_or_where_the_run_did_not_choose() -> None:
+def test_a_host_mints_as_it_likes_outside_of_a_run_or_if_the_run_did_not_choose() -> None:
     note_minters("run1", {"another": {"host1": Minting.IF_ROOM}})
     for run_id in ("", "run1", "run2"):
         assert minting_on(run_id, "host1", APP) is Minting.WAITS

@@ -149,7 +149,7 @@ def test_files_are_replaced_whole_and_everybody_may_read_them(tmp_path: Path) ->
     assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o644}
 
 
-def test_where_one_file_can_not_be_written_all_of_the_old_ones_stay_and_nothing_else(tmp_path: Path) -> None:
+def test_if_one_file_can_not_be_written_all_of_the_old_ones_stay_and_nothing_else(tmp_path: Path) -> None:
     replace_files(tmp_path, {"evidence.json": saying("old"), "report.json": saying("old")})
     with pytest.raises(UnicodeEncodeError):
         replace_files(tmp_path, {"evidence.json": saying("new"), "report.json": saying("\udc80")})

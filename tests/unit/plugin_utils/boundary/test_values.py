@@ -51,7 +51,7 @@ def test_a_text_that_may_be_a_secret_is_described(secret: str) -> None:
         (["x"], "a list"),
     ],
 )
-def test_another_value_is_shown_so_that_it_can_be_found(value: Any, text: str) -> None:
+def test_another_value_is_shown_in_a_form_that_can_be_searched(value: Any, text: str) -> None:
     assert shown(value) == text
 
 

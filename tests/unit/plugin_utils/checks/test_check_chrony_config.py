@@ -94,13 +94,13 @@ def test_an_accepted_rule_is_shown_and_refuses_nothing():
     assert [(row["id"], row["accepted"]) for row in finding.seen["rules"]] == [("CHR101", True)]
 
 
-def test_there_is_nothing_to_lint_where_another_daemon_steers_the_clock():
+def test_there_is_nothing_to_lint_if_another_daemon_steers_the_clock():
     finding = judge("server a", unit("systemd-timesyncd.service"))
     assert (finding.state, finding.keys, finding.seen) == ("pass", (), {})
     assert "systemd-timesyncd.service" in finding.summary
 
 
-def test_where_no_daemon_runs_it_follows_from_what_time_service_found():
+def test_if_no_daemon_runs_it_follows_from_what_time_service_found():
     finding = judge("server a", unit("chrony.service", active="inactive"))
     assert (finding.state, finding.keys) == ("skipped", (CommonKey.NO_DAEMON,))
     assert "time_service" in finding.why

@@ -150,7 +150,7 @@ def test_timers_that_systemd_did_not_show_are_missing_evidence():
 
 
 @given(st.lists(st.sampled_from(["VMware", "VirtualBox", "cron", "timer"]), min_size=1, unique=True))
-def test_it_never_passes_where_something_moves_the_clock(movers):
+def test_it_never_passes_if_something_moves_the_clock(movers):
     processes = [VBOXSERVICE] if "VirtualBox" in movers else []
     finding = judge(
         *processes,

@@ -204,7 +204,7 @@ def test_a_finding_says_which_of_a_clients_budgets_is_the_smaller():
     assert "transport" in rows["argocd"]["renewal_source"]
 
 
-def test_where_only_the_installation_token_breaks_it_is_said_that_the_token_check_cannot_see_it():
+def test_if_only_the_installation_token_breaks_it_is_said_that_the_token_check_cannot_see_it():
     finding = judge(-100.0, {"clients": ["pygithub", "octokit"]})
     assert not unsaid(finding.why, "pygithub: ", "github_app_token may pass", "401 Bad credentials")
     assert "whose exp has passed" not in finding.why
@@ -413,7 +413,7 @@ def test_a_ca_that_is_not_valid_at_the_true_time_is_not_blamed_on_the_clock(time
 # Clients that tolerate no clock ahead
 
 
-def test_a_client_without_leeway_is_at_fault_where_the_clock_is_as_right_as_can_be_measured():
+def test_a_client_without_leeway_is_at_fault_if_the_clock_is_as_right_as_can_be_measured():
     finding = judge(0.0, {"clients": ["zuul", "argocd"]})
     assert (finding.state, finding.keys, finding.about) == ("inconclusive", (Key.NO_LEEWAY,), ("zuul",))
     assert "0.10%" in finding.why

@@ -182,7 +182,7 @@ def test_a_server_that_was_taken_out_of_a_changed_file_still_runs():
     assert finding.seen["changed_since_start"] == [MAIN]
 
 
-def test_where_a_file_was_not_read_its_sources_are_not_called_unwritten():
+def test_if_a_file_was_not_read_its_sources_are_not_called_unwritten():
     finding = of(
         THREE, *RUNNING, source("old.example", "+"), started_s=1000.0, mtime_s=1001.0, unread=["/etc/chrony/more.conf"]
     )
@@ -215,7 +215,7 @@ def test_a_pool_that_resolved_to_fewer_addresses_than_it_may_have_is_whole():
     assert finding.summary == of(THREE, *RUNNING).summary
 
 
-def test_sources_that_were_set_offline_at_run_time_fail_where_none_is_left():
+def test_sources_that_were_set_offline_at_run_time_fail_if_none_is_left():
     finding = of(THREE, *RUNNING, activity="0,4,0,0,0\n")
     assert_fails(finding, Key.SET_OFFLINE, " 4 ")
     assert "`chronyc onoffline`" in finding.remedy
@@ -309,7 +309,7 @@ def test_key_establishment_that_is_under_way_is_no_fault():
     assert of("server 10.9.9.9 nts\n", source("10.9.9.9", "?", reach=0), **waits).state == "pass"
 
 
-def test_without_root_it_is_inconclusive_only_where_authentication_is_asked_for():
+def test_without_root_it_is_inconclusive_only_if_authentication_is_asked_for():
     refused = dict.fromkeys(("authdata", "selectdata"), answer("501 Not authorised\n", 1))
     assert of(THREE, *RUNNING, **refused).state == "pass"
     finding = of(NTS, *NTS_ROWS, **refused)
@@ -375,7 +375,7 @@ def test_before_the_first_update_nothing_is_known_of_steps():
 # Where it can't be asked
 
 
-def test_where_another_daemon_steers_the_clock_the_question_does_not_arise():
+def test_if_another_daemon_steers_the_clock_the_question_does_not_arise():
     finding = judge(time_services=time_services(unit("systemd-timesyncd.service")))
     assert (finding.state, finding.keys, finding.seen) == ("pass", (), {})
 

@@ -513,7 +513,7 @@ CERTIFICATES = {  # the skew, when the certificate is valid, the state and whom 
 
 
 @pytest.mark.parametrize(("skew_s", "valid_days", "outcome", "shown"), CERTIFICATES.values(), ids=CERTIFICATES)
-def test_a_certificate_accuses_the_clock_only_where_it_is_valid_at_the_true_time(skew_s, valid_days, outcome, shown):
+def test_a_certificate_accuses_the_clock_only_if_it_is_valid_at_the_true_time(skew_s, valid_days, outcome, shown):
     finding = judge(not_sent(), refused_certificate(skew_s, valid_days), skew_s=skew_s)
     state, blame = outcome
     assert (finding.state, finding.keys) == (state, (blame, AnswerKey.CERTIFICATE_TIME))
@@ -533,7 +533,7 @@ def test_the_reasons_why_blame_could_not_be_separated_are_distinguished():
     assert len(whys) == len(unsure) == 3
 
 
-def test_a_certificate_accuses_nobody_where_the_skew_is_not_known():
+def test_a_certificate_accuses_nobody_if_the_skew_is_not_known():
     attempts = [refused_certificate(-60 * DAY_S, (-30, 30))]
     apps = [{"name": "deploy", "attempts": attempts}]
     finding = finding_of(github_app_token, record(ntp=None, api_date=None, github_apps=apps))

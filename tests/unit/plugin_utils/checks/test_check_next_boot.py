@@ -154,7 +154,7 @@ def test_the_rtc_is_compared_with_the_true_time_not_with_a_wrong_clock():
     assert (kept_wrong.state, kept_wrong.seen["rtc"]) == ("fail", "off")
 
 
-def test_where_the_true_time_is_unknown_the_rtc_is_compared_with_the_clock():
+def test_if_the_true_time_is_unknown_the_rtc_is_compared_with_the_clock():
     finding, known = judge(ntp=None, api_date=None), judge()
     assert (finding.state, finding.seen["rtc"]) == ("pass", "right")
     assert known.seen["at_boot"][0].endswith("1 s")
@@ -206,7 +206,7 @@ STATES = st.sampled_from(["enabled", "disabled", "enabled-runtime"])
     st.booleans(),
     st.sampled_from([CONFIG, ONLY_SLEWS, "makestep 0.1 -1\ncmdport 0\n"]),
 )
-def test_it_passes_only_where_one_daemon_starts_and_a_kubelet_finds_the_right_time(
+def test_it_passes_only_if_one_daemon_starts_and_a_kubelet_finds_the_right_time(
     daemons, ahead_s, present, waits, config
 ):
     finding = judge(

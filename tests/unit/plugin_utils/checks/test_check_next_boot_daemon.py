@@ -137,7 +137,7 @@ def test_a_chronyd_that_would_end_at_its_start_does_not_start(found: str, state:
         assert not unsaid(finding.summary, "chrony.service", "/etc/chrony/chrony.conf:4 ", "user ntp")
 
 
-def test_it_follows_from_chrony_config_where_that_refuses_the_node_for_it():
+def test_it_follows_from_chrony_config_if_that_refuses_the_node_for_it():
     both = ["chrony_config", "next_boot"]
     assert judge(of_policy=policy(checks=both), **named("absent")).state == "skipped"
     assert judge(of_policy=policy(checks=both, advisory_checks=["chrony_config"]), **named("absent")).state == "fail"

@@ -72,7 +72,7 @@ PASSING = {  # the units, the node, which units may start too early, and what th
 
 
 @pytest.mark.parametrize(("units", "node", "unordered", "shown"), PASSING.values(), ids=PASSING)
-def test_where_the_clock_is_right_the_order_is_only_noted(units, node, unordered, shown):
+def test_if_the_clock_is_right_the_order_is_only_noted(units, node, unordered, shown):
     finding = judge(*units, **node)
     assert (finding.state, finding.keys) == ("pass", ()), finding.summary
     assert finding.seen["unordered"] == unordered

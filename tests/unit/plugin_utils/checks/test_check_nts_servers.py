@@ -138,7 +138,7 @@ def test_every_cause_is_reported_with_a_remedy():
         ),
     ],
 )
-def test_a_certificate_accuses_the_clock_only_where_the_skew_explains_it(server, skew_s, key):
+def test_a_certificate_accuses_the_clock_only_if_the_skew_explains_it(server, skew_s, key):
     finding = judge(server, skew_s=skew_s)
     assert (finding.state, finding.keys) == ("fail", (key,))
     # What the clock alone is blamed for asks nothing of the server.
@@ -182,7 +182,7 @@ def test_without_a_known_skew_neither_is_accused():
         pytest.param("server c.example iburst key 1\nauthselectmode prefer\n", "pass", id="one with a key, prefer"),
     ],
 )
-def test_other_sources_count_where_chronyd_may_select_them(lines, state):
+def test_other_sources_count_if_chronyd_may_select_them(lines, state):
     finding = judge(BLOCKED, config=NTS_CONFIG + lines)
     assert finding.state == state
     assert ("c.example" in finding.summary) == (state == "pass")
@@ -201,7 +201,7 @@ def test_on_a_node_that_another_daemon_steers_nts_is_not_asked_for():
     assert "systemd-timesyncd.service" in finding.summary
 
 
-def test_where_chrony_is_stopped_its_servers_are_tried_all_the_same():
+def test_if_chrony_is_stopped_its_servers_are_tried_all_the_same():
     assert judge(BLOCKED, time_services=time_services(unit("chrony.service", "inactive"))).state == "fail"
 
 

@@ -87,7 +87,7 @@ def test_the_same_failure_is_the_same_cause_whatever_the_nodes_address_and_user(
     assert found[0].summary != found[1].summary
 
 
-def test_of_connection_settings_each_that_is_wrong_is_a_cause_of_its_own():
+def test_each_wrong_connection_setting_is_a_separate_cause():
     found = [judge(without_evidence(f"'{name}' is undefined")) for name in ("a", "b")]
     assert [finding.about for finding in found] == [("'a' is undefined",), ("'b' is undefined",)]
 

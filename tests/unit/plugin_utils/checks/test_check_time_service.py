@@ -324,7 +324,7 @@ ACTIVE = st.lists(st.sampled_from(["chrony", "ntpd", "ntpsec", "openntpd", "syst
 
 
 @given(ACTIVE, st.lists(st.sampled_from([POD, SESSION]), unique=True), st.sampled_from(["enabled", "disabled"]))
-def test_it_passes_where_exactly_one_steers_whoever_it_is(active, strays, enabled):
+def test_it_passes_if_exactly_one_steers_whoever_it_is(active, strays, enabled):
     units = [unit(f"{name}.service", enabled=enabled, main_pid=100 + at) for at, name in enumerate(active)]
     processes = tuple(process("chronyd", cgroup, "chronyd -d", pid=900 + at) for at, cgroup in enumerate(strays))
     finding = judge(*units, processes=processes)

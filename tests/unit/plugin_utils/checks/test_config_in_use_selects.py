@@ -33,7 +33,7 @@ def test_a_reference_clock_that_is_optional_may_be_absent():
         assert_fails(of(text, *RUNNING, *wrong), Key.CHANGED_SINCE_START, " 2 written", f" {len(wrong)} running")
 
 
-def test_a_line_that_the_tables_do_not_know_is_dropped_only_where_chronyd_does_not_run_it():
+def test_a_line_that_the_tables_do_not_know_is_dropped_only_if_chronyd_does_not_run_it():
     line = "server 10.0.0.5 newest 3 iburst\n"
     assert of(WITH_DHCP, *RUNNING, source("10.0.0.5", "+"), dhcp=line).state == "pass"
     assert_fails(of(WITH_DHCP, *RUNNING, dhcp=line), Key.DROPPED_LINE, "'newest'", f"{DHCP}:1")

@@ -63,7 +63,7 @@ from tests.unit.plugin_utils.checks import test_check_github_app_token as token
 from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
 from tests.unit.plugin_utils.checks import test_config_in_use_named as starts
 from tests.unit.plugin_utils.checks import test_config_in_use_selects as selects
-from tests.unit.plugin_utils.checks import test_token_where_the_api_is_off as of_api
+from tests.unit.plugin_utils.checks import test_token_if_the_api_is_off as of_api
 from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
 from tests.unit.plugin_utils.checks.test_check_unusable_apps import UNUSABLE
 from tests.unit.plugin_utils.daemons import recorded

@@ -104,7 +104,7 @@ def test_sources_of_1980_are_named():
     assert "10.77.0.1" in finding.remedy
 
 
-def test_where_the_references_contradict_it_one_is_to_see_who_is_wrong_before_the_clock_is_stepped():
+def test_if_the_references_contradict_it_one_is_to_see_who_is_wrong_before_the_clock_is_stepped():
     remedy = judge(skew_s=5.0, chrony=chrony(tracking(skew_s=5.0))).remedy
     places = [remedy.index(what) for what in ("clock_skew", "10.77.0.1", "clock_movers", "chronyc makestep")]
     assert places == sorted(places)

@@ -87,7 +87,7 @@ def test_a_node_that_is_off_too_does_not_hide_the_apis_clock():
     assert "clock_skew" in finding.summary
 
 
-def test_a_node_too_far_ahead_for_a_jwt_is_not_said_to_have_sent_one_where_the_apis_clock_is_wrong():
+def test_a_node_too_far_ahead_for_a_jwt_is_not_said_to_have_sent_one_if_the_apis_clock_is_wrong():
     withheld = attempt("node_clock", sent=False, not_sent_because="late", withheld=AnswerKey.TOO_FAR_AHEAD)
     finding = where_the_api_is_ahead(
         -120, not_sent(), clock("true_time"), accepted("api_clock"), withheld, skew_s=700.0
@@ -107,7 +107,7 @@ def test_if_all_that_contradicts_the_node_is_the_apis_own_clock_neither_is_blame
     assert not unsaid(finding.remedy, "ghes.example.net", "gate_ntp_servers")
 
 
-def test_githubs_own_clock_is_believed_where_it_is_the_only_other_one():
+def test_githubs_own_clock_is_believed_if_it_is_the_only_other_one():
     url = "https://api.github.com"
     finding = where_the_api_is_ahead(
         700, clock("now"), clock("node_clock"), accepted("true_time"), servers=(), api_url=url
@@ -115,7 +115,7 @@ def test_githubs_own_clock_is_believed_where_it_is_the_only_other_one():
     assert finding.keys == (Key.CLOCK,)
 
 
-def test_where_githubs_own_clock_is_contradicted_the_references_are_what_to_compare():
+def test_if_githubs_own_clock_is_contradicted_the_references_are_what_to_compare():
     finding = where_the_api_is_ahead(
         120, clock("now"), clock("node_clock"), clock("true_time"), api_url="https://api.github.com"
     )

@@ -20,7 +20,7 @@ from tests.unit.plugin_utils.daemons import recorded
         (process("phc2sys", "/system.slice/phc2sys.service", "phc2sys -a -r -f /etc/p.conf"), "its file"),
     ],
 )
-def test_where_one_process_leaves_it_open_the_next_step_is_not_to_look_after_systemd_or_ptp4l(beside, step):
+def test_if_one_process_leaves_it_open_the_next_step_is_not_to_look_after_systemd_or_ptp4l(beside, step):
     node = record(
         time_services=time_services(CHRONY_UNIT, processes=[process("chronyd", OWN, pid=731), beside]),
         ptp={"present": True, "config": {"path": None, "files": [], "unread": []}, "commands": {}},

@@ -135,7 +135,7 @@ def test_what_chronyd_accepted_and_the_tables_do_not_know_is_a_note(line):
     assert [place.line for place in RULES["CHR005"].find(read(REST + line))] == [5]
 
 
-def test_what_the_tables_know_of_a_later_version_is_a_note_where_chronyd_accepted_it():
+def test_what_the_tables_know_of_a_later_version_is_a_note_if_chronyd_accepted_it():
     assert matched(read(REST + "server a copy\nopencommands tracking\n", version="4.0")) == ["CHR005"]
 
 
@@ -148,7 +148,7 @@ def test_what_the_tables_know_of_a_later_version_is_a_note_where_chronyd_accepte
         pytest.param("3.5", "CHR001", id="an older one"),
     ],
 )
-def test_where_chronyd_was_not_asked_only_a_chrony_that_the_tables_know_is_judged_by_them(version, rule):
+def test_if_chronyd_was_not_asked_only_a_chrony_that_the_tables_know_is_judged_by_them(version, rule):
     printed = {"error": "no answer within 5 s"}
     assert matched(read(REST + "server a newest 8\n", printed=printed, version=version)) == [rule]
     assert RULES[rule].severity in ("error", "unknown")
@@ -215,7 +215,7 @@ BOM, NBSP = "\ufeff", "\u00a0"
         pytest.param(f"{REST}server a iburst{NBSP}\n", id="a non-breaking space at the end"),
     ],
 )
-def test_a_character_that_is_not_seen_is_named_where_chronyd_refuses_the_file(text):
+def test_a_character_that_is_not_seen_is_named_if_chronyd_refuses_the_file(text):
     config = read(text, printed=refused(f"Invalid directive at line 1 in file {MAIN}"))
     assert [rule for rule in matched(config) if rule < "CHR100"] == ["CHR001", "CHR007"]
     (place,) = RULES["CHR007"].find(config)
@@ -281,7 +281,7 @@ def test_of_two_paths_that_are_not_there_both_are_named():
     assert [place.text for place in RULES["CHR001"].find(config)][1].startswith("include /etc/b.conf")
 
 
-def test_where_chronyd_was_not_asked_a_path_that_is_not_there_is_an_error_and_a_glob_a_warning():
+def test_if_chronyd_was_not_asked_a_path_that_is_not_there_is_an_error_and_a_glob_a_warning():
     def of(line: str) -> list[str]:
         return matched(read(line + REST, printed={"error": "no answer"}, missing=[line.split()[1]]))
 

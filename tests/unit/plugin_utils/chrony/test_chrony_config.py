@@ -156,7 +156,7 @@ def test_a_sources_file_is_read_on_after_a_bad_line_and_not_after_one_that_is_to
     assert [p.directive.line for p in config.dropped] == [1, 1]
 
 
-def test_an_include_is_unmatched_where_no_file_answers_to_it():
+def test_an_include_is_unmatched_if_no_file_answers_to_it():
     config = read(
         "include /etc/chrony.d/*.conf\ninclude /etc/secret.conf\ninclude /etc/here.conf\n",
         {"/etc/here.conf": ""},
@@ -215,7 +215,7 @@ def test_why_a_file_could_not_be_read_is_a_kind(why, kind):
         pytest.param({"rc": 1, "stdout": "", "stderr": "Unrecognized option"}, "3.5", None, 2, id="before chrony 4.0"),
     ],
 )
-def test_chronyd_itself_is_believed_where_it_could_be_asked(printed, version, refused, invalid):
+def test_chronyd_itself_is_believed_if_it_could_be_asked(printed, version, refused, invalid):
     config = read("servre a\nserver b ibrust\nserver c\n", printed=printed, version=version)
 
     assert config.refused == refused

@@ -293,7 +293,7 @@ def test_the_most_sources_there_can_be_are_counted(text: str, count: int):
     assert source_count(read(text)) == count
 
 
-def test_lines_that_chronyd_would_refuse_are_named_where_it_could_not_be_asked():
+def test_lines_that_chronyd_would_refuse_are_named_if_it_could_not_be_asked():
     config = read(GOOD + "servre d\nserver e ibrust\n", printed={"error": "no answer"})
     assert [(place.line, place.text) for place in RULES["CHR001"].find(config)] == [
         (7, "servre d: chrony has no directive 'servre'"),

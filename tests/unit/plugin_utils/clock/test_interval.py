@@ -147,7 +147,7 @@ def test_agreement_is_what_weighing_every_point_gives(found):
 
 
 @given(right=votes, wrong=st.lists(st.integers(1, 4), max_size=7), truth=st.integers(0, 17))
-def test_the_truth_is_in_the_agreement_where_the_wrong_ones_weigh_less_and_do_not_lean_on_the_right_ones(
+def test_the_truth_is_in_the_agreement_if_the_wrong_ones_weigh_less_and_do_not_lean_on_the_right_ones(
     right, wrong, truth
 ):
     """Wrong ones that agree with each other, on an interval that no right one reaches, never win against more weight."""
@@ -162,7 +162,7 @@ def test_the_truth_is_in_the_agreement_where_the_wrong_ones_weigh_less_and_do_no
 
 
 @given(votes, st.integers(0, 17))
-def test_where_a_majority_has_the_truth_and_the_agreement_has_not_something_else_had_more_weight(found, truth):
+def test_if_a_majority_has_the_truth_and_the_agreement_has_not_something_else_had_more_weight(found, truth):
     """A wrong one whose interval overlaps those of right ones can win them over.
 
     No arithmetic distinguishes them.

@@ -43,7 +43,7 @@ def reference(estimate: SkewEstimate, name: str):
 
 
 @pytest.mark.parametrize("skew_s", [-612.0, 0.0, 0.004, 45.0])
-def test_all_references_together_give_the_nodes_skew_positive_where_it_is_ahead(skew_s):
+def test_all_references_together_give_the_nodes_skew_positive_if_it_is_ahead(skew_s):
     estimate = estimate_skew(evidence(skew_s), CONTROLLER)
     assert estimate.skew_s.low <= skew_s <= estimate.skew_s.high
     assert estimate.skew_s.bound < 0.002
@@ -259,7 +259,7 @@ def test_a_server_with_a_wrong_time_is_outvoted_and_named():
     assert estimate.skew_s.middle == pytest.approx(0, abs=1e-6)
 
 
-def test_where_the_references_are_split_in_halves_the_skew_is_unknown():
+def test_if_the_references_are_split_in_halves_the_skew_is_unknown():
     servers = [ntp_server(name, ntp_sample()) for name in "ab"]
     servers += [ntp_server(name, ntp_sample(server_off_s=600)) for name in "cd"]
     estimate = of_references(*servers, controller=None)
@@ -288,7 +288,7 @@ def test_the_controllers_clock_is_judged_by_the_nodes_references(off_s, is_off):
     assert estimate.skew_s.middle == pytest.approx(7.0, abs=0.01)
 
 
-def test_where_the_other_references_disagree_nothing_is_said_of_the_controller():
+def test_if_the_other_references_disagree_nothing_is_said_of_the_controller():
     servers = [ntp_server("a", ntp_sample()), ntp_server("b", ntp_sample(server_off_s=9.0))]
     estimate = of_references(*servers)
     assert (estimate.controller_skew_s, estimate.controller_is_off) == (None, False)

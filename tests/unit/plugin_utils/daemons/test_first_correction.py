@@ -22,7 +22,7 @@ def first(daemon, **sections):
 
 
 @pytest.mark.parametrize("unit_name", ["htpdate.service", "ptpd.service"])
-def test_a_daemon_whose_start_nobody_looked_into_is_an_error_of_its_own(unit_name):
+def test_a_daemon_whose_start_nobody_looked_into_is_a_separate_error(unit_name):
     with pytest.raises(FirstCorrectionUnknownError):
         first(unit_name)
 

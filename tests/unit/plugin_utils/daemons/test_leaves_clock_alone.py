@@ -144,7 +144,7 @@ def test_a_file_that_decides_and_was_not_read_leaves_it_open(line, shown, said):
 
 
 @pytest.mark.parametrize("line", [f"phc2sys -a -r -E ntpshm -f {CONF}", f"ptp4l -i eth0 -H -f {CONF}"])
-def test_where_the_arguments_decide_no_file_is_missed(line):
+def test_if_the_arguments_decide_no_file_is_missed(line):
     assert why(line, unread="Permission denied")
 
 

@@ -91,7 +91,7 @@ def test_the_last_attempt_decides_and_none_counts_as_one_that_was_not_sent():
     assert not last_attempt({"attempts": []}).get("sent")
 
 
-def test_where_the_apis_clock_is_known_to_be_wrong_one_more_is_dated_by_it():
+def test_if_the_apis_clock_is_known_to_be_wrong_one_more_is_dated_by_it():
     *_, of_api = attempts_for_both_clocks(App(), ARGOCD, 1000.0, None, at(1000.0), api_s=880.25)
     assert (of_api["label"], of_api["jwt"]) == ("api_clock", "argocd at 880.25 for None")
 

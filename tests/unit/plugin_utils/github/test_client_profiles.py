@@ -170,7 +170,7 @@ def profiles_and_skews(draw):
 @example((PROFILES["argocd"], 31.5), (0.0, 1.0, False))
 @example((PROFILES["argocd"], -90.0), (0.0, 0.0, False))
 @example((PROFILES["argocd"], -88.0), (0.0, 1.0, False))
-def test_a_client_passes_only_where_github_accepts_it_and_fails_only_where_github_refuses(case, sending):
+def test_a_client_passes_only_if_github_accepts_it_and_fails_only_if_github_refuses(case, sending):
     profile, skew_s = case
     outcome = profile.jwt_outcome(Interval(skew_s, skew_s))
     works = client_works(profile, skew_s, *sending)
@@ -270,7 +270,7 @@ def test_what_is_said_of_an_installation_token_holds_for_every_skew_in_the_inter
         pytest.param("kargo", -299, "pass", "inconclusive", "inconclusive", id="five minutes"),
     ],
 )
-def test_a_client_works_where_its_jwts_and_its_installation_tokens_do(name, skew_s, jwt, token, client):
+def test_a_client_works_if_its_jwts_and_its_installation_tokens_do(name, skew_s, jwt, token, client):
     profile, skew = PROFILES[name], Interval(skew_s, skew_s)
     assert (profile.jwt_outcome(skew), profile.token_outcome(skew), profile.client_outcome(skew)) == (
         jwt,

@@ -319,7 +319,7 @@ def test_neither_the_apps_repr_nor_its_public_part_shows_the_key(key, row):
     assert app.public().keys() == shown_keys
 
 
-def test_an_app_is_known_by_its_owner_where_the_installation_is_to_be_looked_up(row):
+def test_an_app_is_known_by_its_owner_if_the_installation_is_to_be_looked_up(row):
     app = GithubApp.from_settings(row(installation_id=None, owner="Acme-Corp"), 0)
     for view in (app.public(), app.request([])):
         assert view["owner"] == "Acme-Corp"

@@ -142,11 +142,13 @@ def counts(choice: Choice, *apps: Any) -> list[int]:
         ("1", 10, 400, 1),
     ],
 )
-def test_so_many_nodes_mint(setting: str, size: int, room: int, minting: int) -> None:
+def test_the_number_of_nodes_that_mint_follows_from_the_setting(
+    setting: str, size: int, room: int, minting: int
+) -> None:
     assert counts(chosen(setting, fleet(size), room=room)) == [minting]
 
 
-def test_where_all_are_to_mint_nobody_is_chosen() -> None:
+def test_if_all_are_to_mint_nobody_is_chosen() -> None:
     assert chosen("all", fleet(1000)).minters == {}
 
 
@@ -178,7 +180,7 @@ def test_an_app_that_mints_nothing_is_no_matter_of_the_choice() -> None:
     assert chosen("auto", fleet(1000, replace(APP, depth="jwt"))) == Choice(minters={}, notes=[])
 
 
-def test_by_default_only_the_first_one_waits_for_the_hours_end_and_all_do_where_a_number_is_set() -> None:
+def test_by_default_only_the_first_one_waits_for_the_hours_end_and_all_do_if_a_number_is_set() -> None:
     (auto,) = chosen("auto", fleet(1000), room=3).minters.values()
     assert list(auto.values()) == [Minting.WAITS, Minting.IF_ROOM, Minting.IF_ROOM]
     (number,) = chosen("3", fleet(1000), room=3).minters.values()

@@ -177,7 +177,7 @@ def test_no_window_ever_holds_more_than_its_limit(wishes: list[tuple[int, float]
         assert sum(start <= t < start + 3600 - 1e-6 for t in begun) <= 10
 
 
-def test_each_app_has_a_file_of_its_own_that_names_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_app_has_its_own_file_that_names_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     one, two = state_file("https://api.github.com", "1"), state_file("https://api.github.com", "2")
     assert one != two

@@ -42,7 +42,7 @@ def test_what_a_playbook_adds_to_all_entries_of_a_filter_does_no_harm_to_an_unus
     assert unusable_apps([entry]) == [{"name": "deploy", "unusable": [FAULT]}]
 
 
-def test_an_unusable_entry_has_no_credential_and_a_name_of_its_own() -> None:
+def test_an_unusable_entry_has_its_own_name_and_no_credential() -> None:
     entry = {"name": "deploy", "unusable": [FAULT]}
     assert read_github_apps([entry]) == ([], [])
     assert unusable_apps([entry]) == [entry]

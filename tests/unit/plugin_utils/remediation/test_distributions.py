@@ -113,7 +113,7 @@ def test_the_others_have_it(node: str):
         ("alma-9", ("microdnf",), None, "chronyd.service", "neither is dnf"),
     ],
 )
-def test_where_no_package_can_be_installed_an_installed_chrony_can_still_be_fixed(
+def test_if_no_package_can_be_installed_an_installed_chrony_can_still_be_fixed(
     node: str, managers: tuple[str, ...], read_only: str | None, unit: str, words: str
 ):
     known = distribution(platform(sample(node), managers, read_only))
@@ -159,7 +159,7 @@ def test_what_can_not_be_fixed_is_refused_with_the_choices_and_what_to_do(text: 
 
 
 @pytest.mark.parametrize("node", ["debian-12", "alma-9", "sle-micro"])
-def test_nothing_is_fixed_where_etc_is_read_only(node: str):
+def test_nothing_is_fixed_if_etc_is_read_only(node: str):
     with pytest.raises(UnknownDistributionError, match=r"^This node's /etc is read-only\..*dmesg"):
         distribution(platform(sample(node), read_only="etc"))
 

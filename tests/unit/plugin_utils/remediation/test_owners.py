@@ -136,7 +136,7 @@ def test_a_confdir_goes_before_a_sourcedir_as_it_takes_every_directive():
     assert place(text, "/etc/chrony/sources.d /etc/chrony/conf.d") == Folder("confdir", "/etc/chrony/conf.d")
 
 
-def test_it_is_a_sourcedir_where_no_confdir_is_there():
+def test_it_is_a_sourcedir_if_no_confdir_is_there():
     text = "confdir /etc/chrony/conf.d\nsourcedir /run/chrony-dhcp\nsourcedir /etc/chrony/sources.d/\n"
     found = place(text, "/run/chrony-dhcp /etc/chrony/sources.d/", "/etc/chrony/conf.d")
     assert found == Folder("sourcedir", "/etc/chrony/sources.d")
@@ -166,7 +166,7 @@ def test_what_a_file_of_the_folder_says_is_read():
 
 
 @pytest.mark.parametrize("distribution", ["debian-12", "debian-13", "ubuntu-24.04"])
-def test_a_distributions_file_names_a_confdir_of_its_own(distribution: str):
+def test_a_distributions_file_names_its_own_confdir(distribution: str):
     text = (SAMPLES / "distributions" / distribution / "etc/chrony/chrony.conf").read_text()
     there = "/etc/chrony/conf.d /etc/chrony/sources.d /run/chrony-dhcp"
     assert place(text, there) == Folder("confdir", "/etc/chrony/conf.d")

@@ -131,7 +131,7 @@ def test_nts_pools_of_the_distribution_do_not_starve_plain_servers():
     assert "\nsourcedir" not in file["content"]
 
 
-def test_the_rtc_is_set_where_there_is_one():
+def test_the_rtc_is_set_if_there_is_one():
     assert not plan(measured(45, chrony=dead(45))).node["rtc"]
     made = plan(measured(45, rtc=True, chrony=dead(45)))
     assert made.node["rtc"]
@@ -230,7 +230,7 @@ def test_a_second_unit_of_chronyd_does_not_start_at_the_next_boot():
     assert whats(made)[0] == "stop and disable chronyd-restricted.service"
 
 
-def test_a_chrony_that_is_masked_is_not_installed_again_so_that_undoing_does_not_remove_it():
+def test_a_chrony_that_is_masked_is_not_installed_again_and_undoing_does_not_remove_it():
     masked = unit("chrony.service", "inactive", "masked", load_state="masked")
     made = plan(measured(-612, time_services=time_services(masked), chrony=running(config=GOOD_CONFIG)))
     assert made.install is None

@@ -38,7 +38,7 @@ def test_a_file_that_another_tool_writes_is_refused_with_what_to_set_there():
     assert "10.77.0.1" in made.refusal
 
 
-def test_or_extended_where_it_names_a_folder_for_that():
+def test_another_tools_file_is_extended_if_it_names_a_folder_for_that():
     section = running("10.77.0.9", config=TIMESYNC_ROLE + "confdir /etc/chrony/conf.d\n", synchronised=False, skew_s=45)
     section["config"]["sources_dirs"] = [{"path": "/etc/chrony/conf.d", "exists": True}]
     made = plan(measured(45, chrony=section))
@@ -52,7 +52,7 @@ def test_or_extended_where_it_names_a_folder_for_that():
     ]
 
 
-def test_and_extended_where_chronyd_accepts_more_of_it_than_is_known_here():
+def test_another_tools_file_is_extended_if_chronyd_accepts_what_is_unknown_here():
     newer = "newdirective 5\nserver 10.77.0.9 newest 3\n"
     text = f"{TIMESYNC_ROLE}{newer}confdir /etc/chrony/conf.d\n"
     section = running("10.77.0.9", config=text, synchronised=False, skew_s=45)
@@ -95,7 +95,7 @@ def test_no_daemon_is_stopped_that_another_tool_would_bring_back():
     assert whats(overwriting)[0] == "install chrony in place of ntpsec.service"
 
 
-def test_nor_where_that_tool_wrote_a_file_that_the_daemon_does_not_read():
+def test_no_daemon_is_stopped_if_that_tool_wrote_a_file_that_the_daemon_does_not_read():
     """kubespray's `ntp` on Debian 12 is NTPsec, which reads a file in another place."""
     refused = in_place_of_ntpsec(beside=OF_KUBESPRAY).refusal
     assert refused
@@ -182,7 +182,7 @@ def test_a_file_that_chronyd_is_made_to_read_and_that_is_not_the_nodes_own_is_re
     assert path in made.refusal
 
 
-def test_where_chronyd_reads_its_command_line_no_file_is_written():
+def test_if_chronyd_reads_its_command_line_no_file_is_written():
     made = replacing(DEAD_CONFIG, path=COMMAND_LINE)
     assert made.refusal
     assert not unsaid(made.refusal, "command line", "DAEMON_OPTS", "systemctl cat chrony.service")
@@ -190,7 +190,7 @@ def test_where_chronyd_reads_its_command_line_no_file_is_written():
 
 
 @pytest.mark.parametrize("path", ["/srv/other.conf", COMMAND_LINE])
-def test_where_the_next_start_reads_something_else_nothing_is_written_or_started(path: str):
+def test_if_the_next_start_reads_something_else_nothing_is_written_or_started(path: str):
     section = {**dead(45), "next_start": {"unit": "chrony.service", "path": path, "text": "rtcsync\n"}}
     made = plan(measured(45, chrony=section))
     assert made.refusal

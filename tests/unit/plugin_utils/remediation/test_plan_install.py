@@ -35,7 +35,7 @@ def test_the_clock_is_set_before_a_package_is_installed_on_a_node_that_is_far_of
 
 
 @pytest.mark.parametrize("state", ["half-installed", "unpacked", "half-configured"])
-def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_someone_else_began_it(state: str):
+def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_if_someone_else_began_it(state: str):
     cut_off = platform(dpkg={"chrony": state, "interrupted": True})
     for services in (time_services(), time_services(STOPPED)):
         made = plan(measured(-612, platform=cut_off, time_services=services, **EMPTY))
@@ -45,7 +45,7 @@ def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_where_s
 
 
 @pytest.mark.parametrize("state", [None, "unpacked"])
-def test_where_another_program_is_at_work_with_dpkg_nothing_is_called_interrupted(state: str | None):
+def test_if_another_program_is_at_work_with_dpkg_nothing_is_called_interrupted(state: str | None):
     held = platform(dpkg={"chrony": state, "held_by": {"pid": 812, "name": "apt-get"}, "interrupted": False})
     made = plan(measured(-612, platform=held, time_services=time_services(), **EMPTY))
     assert whats(made)[0] == "install chrony, once apt-get (process 812) has released dpkg's lock"

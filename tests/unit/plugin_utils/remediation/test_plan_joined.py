@@ -57,7 +57,7 @@ def test_a_joined_node_is_never_stepped_back_and_never_far_unless_named(
         pytest.param(GOOD_CONFIG.replace("makestep 1 3", "makestep 1.0 -1"), {}, id="the configuration that stays"),
     ],
 )
-def test_a_joined_node_is_not_slewed_where_makestep_has_no_limit(config: str, changes: dict[str, Any]):
+def test_a_joined_node_is_not_slewed_if_makestep_has_no_limit(config: str, changes: dict[str, Any]):
     section = dead(3.0) if config == DEAD_CONFIG else running(*SERVERS, config=config, skew_s=3.0)
     data = measured(3.0, joined=JOINED, chrony=section)
     data["policy"] = policy(checks=CHECKS, github_apps=[], max_skew_s=0.5)
@@ -67,7 +67,7 @@ def test_a_joined_node_is_not_slewed_where_makestep_has_no_limit(config: str, ch
     assert "makestep" in made.refusal
 
 
-def test_a_joined_node_is_not_slewed_where_its_unit_takes_no_option_of_the_environment_file():
+def test_a_joined_node_is_not_slewed_if_its_unit_takes_no_option_of_the_environment_file():
     started = {**boot_unit("chrony.service"), "exec_start": "/usr/sbin/chronyd -F 1 -f /srv/chrony.conf"}
     made = plan(measured(3.0, joined=JOINED, chrony=dead(3.0), boot=booting(started)))
     assert made.refusal
@@ -89,7 +89,7 @@ def test_a_joined_node_without_chrony_is_not_stepped_by_the_packages_first_start
     assert made.wait_s > 30
 
 
-def test_the_package_does_not_start_chronyd_on_a_joined_node_even_where_a_step_forward_is_allowed():
+def test_the_package_does_not_start_chronyd_on_a_joined_node_even_if_a_step_forward_is_allowed():
     made = plan(measured(-3.0, joined=JOINED, time_services=time_services(), **EMPTY))
     assert made.install
     assert made.node["chronyd"]["step"] is True

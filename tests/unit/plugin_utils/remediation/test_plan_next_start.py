@@ -89,7 +89,7 @@ def test_what_the_node_was_not_asked_about_it_looks_for_before_the_change():
     assert need["line"].startswith(f"{CONF}:")
 
 
-def test_what_only_a_start_shows_is_tried_where_that_can_be_undone():
+def test_what_only_a_start_shows_is_tried_if_that_can_be_undone():
     def of_a_chrony_to_come(config: str) -> Plan:
         data = node(config)
         data["evidence"]["chrony"]["version"] = "5.0"

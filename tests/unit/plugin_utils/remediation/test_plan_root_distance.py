@@ -69,7 +69,7 @@ def timesyncd_follows(address: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("servers", [["10.77.0.1"], SERVERS])
-def test_another_daemon_is_only_replaced_where_chrony_gets_other_servers(servers: list[str]):
+def test_another_daemon_is_only_replaced_if_chrony_gets_other_servers(servers: list[str]):
     data = timesyncd_follows("10.77.0.1")
     data["evidence"]["chrony"] = {**data["evidence"]["chrony"], "config": {"path": None, "files": [], "unread": []}}
     if servers == SERVERS:

@@ -213,14 +213,14 @@ THREE = [good("a"), good("b"), good("c")]
 # Refusals.
 
 
-def test_where_no_server_answers_the_refusal_says_what_the_network_team_is_to_do():
+def test_if_no_server_answers_the_refusal_says_what_the_network_team_is_to_do():
     choice = of_servers(silent("a"), silent("b"))
     assert (choice.lines, choice.good) == ((), ())
     assert choice.refusal.startswith("none of 2 NTP servers answers this node usably")
     assert "UDP from this node to port 123" in choice.refusal
 
 
-def test_where_the_references_disagree_nobody_knows_which_to_believe():
+def test_if_the_references_disagree_nobody_knows_which_to_believe():
     data = record_of([good("a"), false("b")], api_date={"apis": []})
     data["controller"] = None
     choice = choose(Record(data), judge_record(data), Wanted(("a", "b")))
@@ -229,7 +229,7 @@ def test_where_the_references_disagree_nobody_knows_which_to_believe():
     assert "Find out which of them is wrong" in choice.refusal
 
 
-def test_where_the_majority_contradicts_all_that_answer_it_says_so():
+def test_if_the_majority_contradicts_all_that_answer_it_says_so():
     apis = [date_api(date_answer(), url=f"https://api{n}.example") for n in range(3)]
     choice = chosen([false("a"), silent("b")], Wanted(("a", "b")), api_date={"apis": apis})
     assert choice.lines == ()

@@ -37,7 +37,7 @@ def with_nts(*entries: dict[str, Any], servers: Servers = THREE, skew_s: float =
     return chosen(servers, wanted, skew_s, list(entries), **sections)
 
 
-def test_where_nts_works_its_servers_are_written_alone():
+def test_if_nts_works_its_servers_are_written_alone():
     """Beside them plain ones count only as far as the others agree (chrony.conf(5), authselectmode mix)."""
     choice = with_nts(nts("x"), nts("y"), nts("z"))
     assert choice.lines == ("server x iburst nts", "server y iburst nts", "server z iburst nts")
@@ -54,7 +54,7 @@ def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_re
     )
 
 
-def test_where_no_server_can_be_authenticated_plain_ones_are_written_with_a_warning():
+def test_if_no_server_can_be_authenticated_plain_ones_are_written_with_a_warning():
     choice = with_nts(blocked("x"), outdated("y", -YEAR_S, -3600))
     assert choice.good == ("a", "b", "c")
     assert choice.directives == ()
@@ -63,7 +63,7 @@ def test_where_no_server_can_be_authenticated_plain_ones_are_written_with_a_warn
     assert "y: NTS key establishment failed: certificate not valid at the true time (tls: certificate is" in warning
 
 
-def test_where_neither_is_good_nothing_is_written():
+def test_if_neither_is_good_nothing_is_written():
     choice = with_nts(blocked("x"), servers=[silent(name) for name in "abc"], api_date={"apis": []})
     assert choice.lines == ()
     assert choice.refusal.startswith("none of 3 NTP servers answers this node usably")
@@ -104,7 +104,7 @@ def test_what_was_tried_in_another_way_than_it_would_be_written_does_not_count(e
     assert "NTS was not tried" in with_nts(entry).left_out["x"]
 
 
-def test_where_taking_the_section_failed_nts_was_not_tried():
+def test_if_taking_the_section_failed_nts_was_not_tried():
     data = record(ntp={"servers": THREE}, nts={"error": "no answer within 17 s"})
     choice = choose(Record(data), judge_record(data), Wanted(("a", "b", "c"), nts_servers=("x",)))
     assert choice.left_out["x"] == "NTS was not tried: no answer within 17 s"
@@ -119,7 +119,7 @@ def test_where_taking_the_section_failed_nts_was_not_tried():
         pytest.param({"version": "3.5"}, "NTS came with chrony 4.0, and this is 3.5", id="before 4.0"),
     ],
 )
-def test_where_its_chrony_can_do_no_nts_plain_servers_are_written(known, why):
+def test_if_its_chrony_can_do_no_nts_plain_servers_are_written(known, why):
     choice = with_nts(nts("x"), chrony={**chrony(), **known})
     assert (choice.good, choice.left_out["x"]) == (("a", "b", "c"), why)
 

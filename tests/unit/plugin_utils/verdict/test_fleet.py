@@ -54,7 +54,7 @@ def test_the_spread_is_the_largest_difference_with_its_error_bars_and_the_two_no
     assert apart == {"low": 656.89, "high": 657.11, "ahead": "c", "behind": "a"}
 
 
-def test_where_error_bars_overlap_no_node_is_named():
+def test_if_error_bars_overlap_no_node_is_named():
     apart = spread({"a": Interval(-1.0, 1.0), "b": Interval(0.5, 0.6)})
     assert apart == {"low": 0.0, "high": 1.6, "ahead": None, "behind": None}
 
@@ -315,7 +315,7 @@ def unknown(why: str) -> ControllerClock:
     return ControllerClock(None, UnknownSkew.NO_REFERENCE, why)
 
 
-def test_what_the_controller_measured_last_of_its_own_clock_is_shown():
+def test_what_the_controller_last_measured_its_clock_to_be_is_shown():
     early, late = ControllerClock(Interval(1, 2)), ControllerClock(Interval(-612.1, -612.0))
     assert fleet(a=measured(late, 60 * NS), b=measured(early))["controller_measured_s"] == {"low": -612.1, "high": -612}
     assert fleet(a=record(), b=unreached())["controller_measured_s"] is None

@@ -253,7 +253,7 @@ def test_evidence_of_a_form_that_is_not_known_refuses_the_node_and_ends_nothing(
     assert found["time_service"]["state"] == "pass"
 
 
-def test_servers_that_were_asked_are_not_said_to_be_missing_where_their_answers_cannot_be_read():
+def test_servers_that_were_asked_are_not_said_to_be_missing_if_their_answers_cannot_be_read():
     found = by_check(judge_record(record(**BROKEN["a sample without bytes"])))["ntp_servers"]
     assert (found["state"], found["keys"], found["about"]) == ("inconclusive", [CommonKey.MISSING_EVIDENCE], ["ntp"])
     assert "KeyError: 'sent_hex'" in found["summary"]
@@ -317,7 +317,7 @@ def test_of_a_node_that_was_not_reached_only_that_is_judged():
         ),
     ],
 )
-def test_chrony_helps_where_a_required_finding_is_about_the_clock(data, helps):
+def test_chrony_helps_if_a_required_finding_is_about_the_clock(data, helps):
     assert chrony_can_help(judge_record(data)) is helps
 
 

@@ -214,7 +214,7 @@ def test_the_report_says_where_the_token_was_minted_and_how_many_sent_the_jwt_al
     assert "sent the JWT alone" not in text_of(report_text, judged(m=minted(), n=minted()))
 
 
-def test_the_nodes_that_rely_on_others_are_one_group_where_those_do_not_admit_them() -> None:
+def test_the_nodes_that_rely_on_others_are_one_group_if_those_do_not_admit_them() -> None:
     report = judged(**{f"x{n}": alone(A) for n in range(9)})
     (group,) = report["groups"]
     assert len(group["nodes"]) == 9

@@ -398,7 +398,7 @@ NOTES = {
 
 
 @pytest.mark.parametrize(("values", "said"), NOTES.values(), ids=NOTES)
-def test_where_argo_cd_goes_another_way_than_the_check_the_entry_says_so(values, said):
+def test_if_argo_cd_goes_another_way_than_the_check_the_entry_says_so(values, said):
     (entry,) = argocd_apps([repository("r", f"{ORG}/a", **APP, **values)])
     notes = entry.get("notes", [])
     assert len(notes) == len(said)
