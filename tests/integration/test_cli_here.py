@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from skewgate import checking, cli, initialising
+from tests.findings import unsaid
 from tests.paths import ROOT
 
 
@@ -47,8 +48,8 @@ def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
     assert (status, node["verdict"], node["refused_because"]) == (3, "refuse", "not_judged")
     assert (token["check"], token["state"], token["keys"]) == ("github_app_token", "inconclusive", ["no_app_given"])
     out = capsys.readouterr().out
-    assert "the token was not tried: no GitHub App was given" in out
-    assert "checking 1 node\n" in out
+    assert token["summary"] in " ".join(out.split())
+    assert " 1 node\n" in out
     assert list(report["nodes"]) == [checking.this_machine()]
     settings = report["settings"]
     assert settings["gate_checks"] == {"source": "flag --only", "value": ["reachable", "github_app_token"]}
@@ -82,7 +83,10 @@ def test_with_a_key_it_is_tried_and_this_machines_clock_does_not_vouch_for_itsel
     findings = {finding["check"]: finding for finding in node["findings"]}
     assert status == 3
     assert findings["github_app_token"]["keys"][0] == "not_judged"
-    assert "no reference answered" in findings["clock_skew"]["summary"]
+    assert (findings["clock_skew"]["state"], findings["clock_skew"]["keys"]) == (
+        "inconclusive",
+        ["unknown_no_reference"],
+    )
     assert "controller" not in findings["clock_skew"]["seen"].get("references", {})
     assert report["settings"]["gate_github_apps"] == {"source": "-e"}
     assert "PRIVATE KEY" not in json.dumps(report)
@@ -95,12 +99,15 @@ def test_another_user_than_root_is_not_made_root_unless_there_is_a_password(monk
         assert {name: value for name, value in variables.items() if name == "ansible_become"} == become
 
 
-@pytest.mark.parametrize("flags", [["-i", "hosts.yml"], ["-l", "a"]])
-def test_this_machine_and_an_inventory_exclude_each_other(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("given", "flag"), [(["-i", "hosts.yml"], "--inventory"), (["-l", "a"], "--limit")])
+def test_this_machine_and_an_inventory_exclude_each_other(
+    given: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["check", "--here", *flags])
+        cli.main(["check", "--here", *given])
     assert ended.value.code == 2
-    assert "expected one of two, found flag --here and flag --" in capsys.readouterr().err
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert not unsaid(error, "--here", flag)
 
 
 def test_the_gate_changes_nodes_and_has_no_such_flag(capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,8 +125,7 @@ def test_what_init_wrote_is_refused_until_it_is_filled_in_and_then_is_used_as_it
     check = ["check", "-i", "nodes", "--only", "reachable,clock_skew", *local, "-e", "gate_timeout_s=1"]
     assert cli.main(check) == 2
     err = capsys.readouterr().err
-    assert "the inventory: FILL_IN_NODE_1 is still to be filled in\n" in err
-    assert "gate_github_apps: FILL_IN_INSTALLATION_ID is still to be filled in" in err
+    assert not unsaid(err, "FILL_IN_NODE_1 ", "gate_github_apps: FILL_IN_INSTALLATION_ID ")
     assert not (user_dir / "skewgate-report/report.json").exists()
     for path in (user_dir / "nodes").rglob("*.yml"):
         path.write_text(re.sub(r"FILL_IN_NTP_SERVER", "127.0.0.1", path.read_text()))

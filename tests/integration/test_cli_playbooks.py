@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
 
 from skewgate import cli
+from tests.findings import unsaid
 from tests.reports import admitted, refused, report, shown, text_of, unreachable
 
 NODE_CHECK = """
@@ -116,12 +118,13 @@ def test_check_shows_each_node_as_it_finishes_then_the_report_and_the_files_that
     assert cli.main(["check", "-i", "hosts.yml"]) == 4
     out = capsys.readouterr().out
     order = [
-        "checking 2 nodes\n",
-        "node1: admitted, 0.000 s (± 0.005 s)\n",
+        " 2 nodes\n",
+        "node1: ",
         text_of(report_text, report(node1=admitted(), node2=refused())).replace("INVENTORY", "hosts.yml"),
-        f"Reports in {user_dir}/skewgate-report: report.json, report.txt\n",
+        f"{user_dir}/skewgate-report: report.json, report.txt\n",
     ]
     assert [out.index(part) for part in order] == sorted(out.index(part) for part in order)
+    assert re.search(r"^node1: .*\b0\.000 s \(± 0\.005 s\)$", out.partition(order[2])[0], re.MULTILINE)
     assert out.endswith(order[-1])
     assert "\x1b" not in out
 
@@ -147,8 +150,7 @@ def test_a_report_on_standard_output_is_alone_there_and_the_rest_goes_to_standar
     assert cli.main(["check", "-i", "hosts.yml", "--format", "json", "--output", "-", "-v"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["nodes"]["node1"]["verdict"] == "admit"
-    assert "node1: admitted" in captured.err
-    assert f"Reports in {user_dir}/skewgate-report: " in captured.err
+    assert not unsaid(captured.err, "node1: ", f"{user_dir}/skewgate-report: ")
 
 
 def test_a_run_without_a_report_leaves_none_of_an_earlier_run_in_the_output_file(
@@ -158,7 +160,7 @@ def test_a_run_without_a_report_leaves_none_of_an_earlier_run_in_the_output_file
     arrange(user_dir, {"node1": shown(admitted())}, None)
     assert cli.main(["check", "-i", "hosts.yml", "--output", "out.json"]) == 1
     assert not (user_dir / "out.json").exists()
-    assert "without a report" in capsys.readouterr().err
+    assert "ansible-playbook" in capsys.readouterr().err
 
 
 def test_the_reports_go_where_they_are_wanted(user_dir: Path) -> None:
@@ -216,11 +218,11 @@ def test_an_interrupted_gate_names_the_nodes_that_were_being_fixed(
     interrupt_when_there(user_dir / "begun")
     assert cli.main(["gate", "-i", "hosts.yml"]) == 1
     captured = capsys.readouterr()
-    assert "node2: fixing its clock\n" in captured.out
-    assert captured.err.splitlines()[1:] == [
-        "Being fixed, and maybe half-way: node2. `skewgate gate` goes on there; what was done is not done twice.",
-        "Run `skewgate gate` again.",
-    ]
+    of_nodes = [line.partition(":")[0] for line in captured.out.splitlines() if line.startswith("node")]
+    assert of_nodes == ["node1", "node2", "node2"]  # each judged, and one being fixed
+    _, fixing, again = captured.err.splitlines()
+    assert ("node2" in fixing, "node1" in fixing) == (True, False)
+    assert "`skewgate gate`" in again
 
 
 @pytest.mark.nightly
@@ -231,10 +233,9 @@ def test_an_interrupted_check_says_what_is_known_and_nothing_of_remediation(
 
     interrupt_when_there(user_dir / "asked")
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
-    assert capsys.readouterr().err == (
-        "skewgate: interrupted. 1 of 2 nodes were judged: 1 admitted. This run leaves no report in "
-        f"{user_dir}/skewgate-report, so nothing is admitted by it.\nRun `skewgate check` again.\n"
-    )
+    known, again = capsys.readouterr().err.splitlines()
+    assert not unsaid(known, " 1 of 2 nodes ", f" {user_dir}/skewgate-report")
+    assert "`skewgate check`" in again
 
 
 def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,7 +243,7 @@ def test_a_report_of_an_earlier_run_admits_nothing(user_dir: Path, capsys: pytes
     old.write_text(json.dumps(report("an-earlier-run", node1=admitted())))
     arrange(user_dir, {"node1": shown(admitted())}, None)
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
-    assert "without a report" in capsys.readouterr().err
+    assert "ansible-playbook" in capsys.readouterr().err
     assert not old.exists()
 
 
@@ -262,7 +263,7 @@ def test_a_folder_that_can_not_be_written_is_found_before_anything_runs(
     arrange(user_dir, {"node1": shown(admitted())}, report(node1=admitted()))
     assert cli.main(["check", "-i", "hosts.yml", "--report-dir", "file/below"]) == 2
     captured = capsys.readouterr()
-    assert f"can't write to {user_dir}/file/below: it is not a folder" in captured.err
+    assert f" {user_dir}/file/below: " in captured.err
     assert "node1" not in captured.out
 
 
@@ -274,7 +275,7 @@ def test_wrong_settings_are_reported_once_and_nothing_is_judged(
     assert cli.main(["check", "-i", "hosts.yml"]) == 2
     err = capsys.readouterr().err
     assert err.count("gate_clients: no client profile is called 'argo'") == 1
-    assert "nothing was judged" in err
+    assert not (user_dir / "skewgate-report/report.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_wrong_settings_are_reported_once_and_nothing_is_judged(
     [
         (["-i", "nowhere.yml"], "Completely failed to parse inventory source"),
         (["-i", "hosts.yml", "-i", "nowhere.yml"], "Completely failed to parse inventory source"),
-        (["-i", "empty.yml"], "no node was checked"),
+        (["-i", "empty.yml"], "provided hosts list is empty"),
         (["-i", "hosts.yml", "-l", "nosuch"], "Could not match supplied host pattern, ignoring: nosuch"),
         (["-i", "hosts.yml", "-e", "@nowhere.yml"], "nowhere.yml"),
         (["-i", "hosts.yml", "--", "--bogus"], "unrecognized arguments: --bogus"),
@@ -322,7 +323,7 @@ def test_an_internal_error_is_one_line_and_a_traceback_only_on_demand(
     arrange(user_dir, {"node1": shown(admitted())}, broken)
     assert cli.main(["check", "-i", "hosts.yml"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("internal error: KeyError: 'verdict'\n")
+    assert "KeyError: 'verdict'" in err.splitlines()[0]
     assert "Traceback" not in err
     monkeypatch.setenv("SKEWGATE_DEBUG", "1")
     assert cli.main(["check", "-i", "hosts.yml"]) == 1

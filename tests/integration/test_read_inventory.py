@@ -11,6 +11,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from skewgate import inventory
 from skewgate.arguments import read
 from skewgate.errors import SkewgateError
+from tests.findings import unsaid
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def test_nodes_are_those_of_all_inventories_that_the_limit_leaves(monkeypatch: p
         (["-i", "hosts.ini", "-i", "broken.yml"], "broken.yml"),
         (["-i", "hosts.ini", "--limit", "web,wbe2"], "Could not match supplied host pattern, ignoring: wbe2"),
         pytest.param(["-i", "hosts.ini", "--limit", "all:!all"], "no hosts to target", marks=pytest.mark.nightly),
-        pytest.param(["-i", "empty.ini"], "it has no node", marks=pytest.mark.nightly),
+        pytest.param(["-i", "empty.ini"], "no node", marks=pytest.mark.nightly),
         pytest.param(["-i", "fails.sh"], "fails.sh", marks=pytest.mark.nightly),
     ],
 )
@@ -48,9 +49,9 @@ def test_an_inventory_that_ansible_can_not_read_whole_is_an_error(words: list[st
     Path("empty.ini").write_text("[web]\n")
     Path("fails.sh").write_text("#!/bin/sh\necho the cloud said no >&2\nexit 1\n")
     Path("fails.sh").chmod(0o755)
-    with pytest.raises(SkewgateError, match="the inventory can't be read") as error:
+    with pytest.raises(SkewgateError) as error:
         nodes(*words)
-    assert (error.value.code, text in str(error.value)) == (2, True), error.value
+    assert (error.value.code, unsaid(str(error.value), text, "--list-hosts")) == (2, []), error.value
 
 
 def test_an_inventory_that_never_answers_is_not_waited_for_and_its_script_is_ended(
@@ -60,7 +61,7 @@ def test_an_inventory_that_never_answers_is_not_waited_for_and_its_script_is_end
     Path("hangs.sh").chmod(0o755)
     for within_s in (8.0, 24.0, 72.0):  # time enough for Ansible to start it, on a busy machine too
         monkeypatch.setattr(inventory, "READ_WITHIN_S", within_s)
-        with pytest.raises(SkewgateError, match=f"it was not read within {within_s:g} s"):
+        with pytest.raises(SkewgateError, match=rf"\b{within_s:g} s\b"):
             nodes("-i", "hangs.sh")
         if Path("hangs.pid").exists():
             break

