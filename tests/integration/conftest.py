@@ -89,6 +89,17 @@ class Run:
 Runner = Callable[..., Run]
 
 
+def backup_states(lab: Lab, node: str) -> list[str]:
+    """The state of each backup that the remediation left on a node, oldest first: ``undone``, if all was put back."""
+    manifests = lab.ssh(node, "cat /var/lib/skewgate/backups/*/manifest.json", check=False).stdout
+    states, decoder = [], json.JSONDecoder()
+    while manifests := manifests.lstrip():
+        manifest, end = decoder.raw_decode(manifests)
+        states.append(manifest["state"])
+        manifests = manifests[end:]
+    return states
+
+
 def playbook_here(folder: Path, *words: str | Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
     """Run ansible-playbook on this machine's own network; what it keeps between runs goes into ``folder``."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}

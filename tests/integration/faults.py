@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import BIN, INVENTORY, Run, Runner
+from tests.integration.conftest import BIN, INVENTORY, Run, Runner, backup_states
 from tests.lab import TRIO, Lab, NodeSpec
 
 FRESH, DEAD = TRIO[1], TRIO[2]
@@ -55,6 +55,10 @@ class Node:
         """How far its clock may be from the true time, in either direction."""
         low_s, high_s = self.lab.skew_s(self.name)
         return max(abs(low_s), abs(high_s))
+
+    def backup_states(self) -> list[str]:
+        """The state of each backup that the remediation left on it, oldest first."""
+        return backup_states(self.lab, self.name)
 
     def is_as_before(self) -> None:
         """No file of /etc and no unit differs from when the test began."""

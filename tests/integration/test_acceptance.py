@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 
 from tests.examples import blocks
+from tests.findings import unsaid
 from tests.integration.conftest import CAPTURED, INVENTORY, OUR_COMMANDS, app_settings
 from tests.integration.test_check import JWT_OR_TOKEN
 from tests.integration.test_debian_daemons import CHOSEN
@@ -104,7 +105,7 @@ def test_what_refuses_a_node_fails_and_nothing_secret_is_printed_at_any_verbosit
 def test_a_run_without_hosts_is_an_error_and_not_a_success(suite: Suite, hosts: str) -> None:
     done = suite.run(hosts=hosts)
     assert done.returncode == 4
-    assert "ERROR: no host was chosen: " in done.stdout
+    assert not unsaid(done.stdout, "ERROR: ", "--hosts=", "--ansible-inventory=")
     assert "Traceback" not in done.stdout
 
 
@@ -167,4 +168,4 @@ def test_plain_questions_go_to_the_daemon_that_steers_whichever_it_is(
     for daemon, spec in nodes.items():
         for asked in ("runs", "starts_at_the_next_boot", "says_that_it_is_synchronised"):
             assert re.search(rf"^PASSED \S*::test_its_time_daemon_{asked}\[ansible://{spec.name}\]", done.stdout, re.M)
-        assert f"{daemon}.service steers the clock, and not chrony" in done.stdout
+        assert re.search(rf"^SKIPPED .*\b{daemon}\.service\b", done.stdout, re.M)

@@ -22,7 +22,7 @@ def test_the_package_is_missing(fixed: Callable[[NodeSpec], Node]) -> None:
     node.run("sed -i 's/^Package: chrony$/Package: nothing/' /srv/debs/Packages && apt-get update -q")
     run = node.remediate()
     assert run.status == 2
-    assert "The former state was restored" in run.output
+    assert node.backup_states() == ["undone"]
     assert "No package matching 'chrony' is available" in run.output
     node.is_as_before()
     node.run("sed -i 's/^Package: nothing$/Package: chrony/' /srv/debs/Packages && apt-get update -q")
@@ -37,7 +37,7 @@ def test_the_repository_is_down(fixed: Callable[[NodeSpec], Node]) -> None:
     node.before = node.state()
     run = node.remediate()
     assert run.status == 2
-    assert "The former state was restored" in run.output
+    assert node.backup_states() == ["undone"]
     node.is_as_before()
     node.run("cp /root/sources.list /etc/apt/sources.list; apt-get update -q")
     assert node.remediate().status == 0
@@ -112,7 +112,7 @@ def test_the_node_is_reset_in_the_midst_of_dpkg(half_installed: Node) -> None:
     assert foretold.status == 0, foretold.output
     run = node.remediate()
     assert run.status == 0, run.output
-    assert "which was interrupted" in run.output
+    assert re.search(r"\bchrony\b.* \((half-installed|unpacked|half-configured)\)", run.output)
     assert run.changed_tasks == foretold.changed_tasks != []
     assert run.changes_shown == foretold.changes_shown
     node.has_a_working_configuration()
@@ -134,7 +134,7 @@ def test_dpkg_dies_in_the_midst_of_the_installation(fixed: Callable[[NodeSpec], 
     node.run(f"mv {program} {program}.real; printf '#!/bin/sh\n{kill}\n' > {program}; chmod 755 {program}")
     run = node.remediate()
     assert run.status == 2
-    assert "The former state was restored" in run.output
+    assert node.backup_states() == ["undone"]
     assert has_no_chrony(node)
     node.run(f"mv {program}.real {program}")
     run = node.remediate()
@@ -149,9 +149,9 @@ def test_another_program_is_installing_chrony(fixed: Callable[[NodeSpec], Node],
     node.before = node.state()
     run = node.remediate(chrony_package_lock_timeout_s=5)
     assert run.status == 2
-    assert re.search(r"install chrony, once apt-get \(process \d+\) has released dpkg's lock", run.output), run.output
+    assert re.search(r"install chrony.* apt-get \(process \d+\)", run.output), run.output
     assert "Unable to acquire the dpkg frontend lock" in run.output, run.output
-    assert "The former state was restored" in run.output
+    assert node.backup_states() == ["undone"]
     node.is_as_before()
 
     release = "(sleep 10; rm /run/waits) < /dev/null > /dev/null 2>&1 &"

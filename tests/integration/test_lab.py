@@ -168,9 +168,9 @@ def test_the_network_has_no_way_out(own_lab: Lab) -> None:
 
 
 def test_an_unknown_node_and_variant_are_answered_with_the_known_ones(own_lab: Lab) -> None:
-    with pytest.raises(LabError, match="no node 'node9'; its nodes are: node1, node2, node3"):
+    with pytest.raises(LabError, match=r"'node9'.*node1, node2, node3"):
         own_lab.ssh("node9", "true")
-    with pytest.raises(LabError, match="no node variant 'ntpd'; there are: fresh, chrony, timesyncd, ntpsec, openntpd"):
+    with pytest.raises(LabError, match=r"'ntpd'.*fresh, chrony, timesyncd, ntpsec, openntpd"):
         own_lab.start_node(NodeSpec("node5", "10.77.0.15", variant="ntpd"))
 
 
@@ -192,13 +192,13 @@ def test_a_lab_is_made_anew_when_its_folder_was_removed_while_it_ran(own_lab: La
 def test_without_root_the_lab_says_that_it_takes_root(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     if os.geteuid() != 0:
-        with pytest.raises(LabUnavailable, match="run it as root"):
+        with pytest.raises(LabUnavailable, match="root"):
             lab.up()
         return
     tmp_path.chmod(0o777)
     os.seteuid(65534)
     try:
-        with pytest.raises(LabUnavailable, match="run it as root"):
+        with pytest.raises(LabUnavailable, match="root"):
             lab.up()
     finally:
         os.seteuid(0)

@@ -51,7 +51,7 @@ def test_a_connection_that_is_cut_hangs_and_goes_on_when_it_is_restored(trio: La
         assert open_before.stdout.readline() == "1\n"
         trio.cut_connection(name)
         try:
-            with pytest.raises(LabError, match="did not end within 5 s"):
+            with pytest.raises(LabError, match=r"\b5 s\b"):
                 trio.ssh(name, "true", timeout_s=5)
             assert trio.ssh(TRIO[0].name, "echo there").stdout == "there\n"
             assert open_before.poll() is None
@@ -141,8 +141,8 @@ def test_a_run_acts_when_a_node_is_done_with_a_task_and_then_ends_as_it_would(tr
 
 
 def test_a_run_at_which_nothing_matched_or_that_does_not_end_is_a_failure(trio: Lab, play: list[str]) -> None:
-    with pytest.raises(AssertionError, match="no line matched 'Second'"):
+    with pytest.raises(AssertionError, match="'Second'"):
         run_until(trio, [*play, "--list-tasks"], "Second", lambda _: None)
-    with pytest.raises(AssertionError, match="did not end within 10 s"):
+    with pytest.raises(AssertionError, match=r"\b10 s\b"):
         run_until(trio, play, "First", lambda _: trio.cut_connection(TRIO[1].name), timeout_s=10)
     trio.restore_connection(TRIO[1].name)

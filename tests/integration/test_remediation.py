@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Runner
+from tests.findings import unsaid
+from tests.integration.conftest import Runner, backup_states
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.lab.lab import REPOSITORY
 from tests.lab.ntp import SERVERS
@@ -77,7 +78,7 @@ WITHOUT_SERVERS = (
         pytest.param(COMPETITOR, id="another daemon was there", marks=pytest.mark.nightly),
     ],
 )
-def test_all_is_put_back_where_the_proof_fails(
+def test_all_is_put_back_if_the_proof_fails(
     spec: NodeSpec, lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner, more: list[str]
 ) -> None:
     lab_node(spec)
@@ -87,8 +88,8 @@ def test_all_is_put_back_where_the_proof_fails(
     assert run.status == 4
     remediation = run.report["nodes"][spec.name]["remediation"]
     assert remediation["succeeded"] is False
-    assert "The former state was restored" in remediation["message"]
-    assert "none of 3 NTP servers answers" in remediation["message"]
+    assert backup_states(lab, spec.name) == ["undone"]
+    assert " 3 NTP servers " in remediation["message"]
     assert remediation["changes"] == []
     assert lab.look(spec.name, STATE, check=False) == before
 
@@ -104,7 +105,7 @@ def test_a_configuration_that_chronyd_refuses_never_takes_effect(
     assert lab.look("node3", STATE, check=False) == before
     run = skewgate("gate", "-l", "node3", extra={"chrony_makestep": "now and then"})
     assert run.status == 2
-    assert "chrony_makestep: expected THRESHOLD_S UPDATES" in run.output
+    assert not unsaid(run.output, "chrony_makestep: ", "THRESHOLD_S UPDATES", "'now and then'")
 
 
 def test_a_node_that_no_server_answers_is_not_touched(
@@ -114,7 +115,9 @@ def test_a_node_that_no_server_answers_is_not_touched(
     before = lab.look("node2", STATE, check=False)
     run = skewgate("gate", "-l", "node2", extra={"gate_ntp_servers": ["10.77.0.9"]})
     assert run.status == 4
-    assert "Nothing was changed" in run.report["nodes"]["node2"]["remediation"]["message"]
+    remediation = run.report["nodes"]["node2"]["remediation"]
+    assert (remediation["succeeded"], remediation["changes"]) == (False, [])
+    assert backup_states(lab, "node2") == []
     assert lab.look("node2", STATE, check=False) == before
 
 
@@ -128,8 +131,8 @@ def test_a_node_that_has_joined_is_stepped_only_if_allowed_and_gets_only_servers
 
     run = skewgate("gate", "-l", "node3", extra=settings)
     message = run.report["nodes"]["node3"]["remediation"]["message"]
-    assert message.startswith("Nothing was changed. The node has joined a cluster (/etc/kubernetes/kubelet.conf)")
-    assert "chronyd's slew would take 9 min" in message
+    assert not unsaid(message, "/etc/kubernetes/kubelet.conf", " 9 min", "chrony_step_joined")
+    assert backup_states(lab, "node3") == []
     assert lab.look("node3", STATE, check=False) == before
     low_s, _high_s = lab.skew_s("node3")
     assert low_s > 40
@@ -138,7 +141,7 @@ def test_a_node_that_has_joined_is_stepped_only_if_allowed_and_gets_only_servers
     assert run.report["nodes"]["node3"]["verdict"] == "admit"
     written = lab.ssh("node3", "cat /etc/chrony/chrony.conf").stdout
     assert re.findall(r"^server (\S+)", written, re.MULTILINE) == list(SERVERS.values())
-    assert "# 10.77.0.9 was left out" in written
+    assert re.search(r"^# 10\.77\.0\.9\b", written, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -259,12 +262,12 @@ def test_a_daemon_that_kubespray_would_bring_back_is_not_replaced(
     run = skewgate("gate", "-l", "node2")
     assert run.status == 4
     message = run.report["nodes"]["node2"]["remediation"]["message"]
-    assert "ntpsec does not read that file: let kubespray bring chrony, by ntp_package: chrony." in message
+    assert not unsaid(message, "ntpsec", "kubespray", "ntp_package: chrony")
     assert lab.ssh("node2", "systemctl is-active ntpsec; ls /usr/sbin/chronyd", check=False).stdout == "active\n"
 
 
 @pytest.mark.nightly
-def test_chrony_comes_from_a_package_file_of_the_controller_where_no_repository_has_it(
+def test_chrony_comes_from_a_package_file_of_the_controller_if_no_repository_has_it(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], playbook: Runner, tmp_path: Path
 ) -> None:
     lab_node(BEHIND)
