@@ -119,7 +119,7 @@ def by_githubs_rules(request: dict[str, Any]) -> set[bool]:
 @pytest.mark.parametrize(
     "skew_s", [-(GITHUBKIT.jwt_behind_limit_s - 4), -(GITHUBKIT.jwt_behind_limit_s + 3)], ids=in_words
 )
-def test_a_cached_jwt_breaks_near_the_end_of_its_reuse_where_a_new_one_would_not(
+def test_a_cached_jwt_breaks_near_the_end_of_its_reuse_though_a_new_one_would_not(
     api: RunningApi, drive: Drive, skew_s: int
 ) -> None:
     assert jwt_outcome(FRESH["githubkit"], skew_s) == "pass"

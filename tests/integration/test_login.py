@@ -41,7 +41,7 @@ def test_without_sudo_a_user_can_still_check_a_healthy_node(good_node: Lab, skew
     assert run.finding("node1", "reachable")["seen"]["euid"] > 0
 
 
-def test_where_a_module_would_be_kept_in_a_file_the_token_check_refuses_to_run(
+def test_if_a_module_would_be_kept_in_a_file_the_token_check_refuses_to_run(
     good_node: Lab, skewgate: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANSIBLE_KEEP_REMOTE_FILES", "1")

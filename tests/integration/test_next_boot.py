@@ -54,7 +54,7 @@ def unordered(lab: Lab, node: str, check: Runner) -> Run:
     return check()
 
 
-def test_a_kubelet_that_waits_for_no_time_is_refused_where_no_rtc_keeps_it(unordered: Run, node: str) -> None:
+def test_a_kubelet_that_waits_for_no_time_is_refused_if_no_rtc_keeps_it(unordered: Run, node: str) -> None:
     finding = unordered.finding(node, "next_boot")
     assert (finding["state"], finding["keys"]) == ("fail", ["rtc_absent", "nothing_waits"])
     assert "chrony-wait" in finding["remedy"]

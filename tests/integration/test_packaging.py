@@ -19,6 +19,7 @@ import pytest
 import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
+from tests.findings import unsaid
 from tests.integration.conftest import app_settings
 from tests.lab.github_api import RunningApi
 
@@ -249,8 +250,7 @@ def test_the_wheels_command_reaches_the_wheels_collection(venv: Path, tmp_path: 
         '{"gate_clients": ["argo"]}',
     )
     ended = run(venv / "bin/skewgate", "check", *options, "-vv", cwd=tmp_path, home=tmp_path, expect=2)
-    assert "gate_clients: no client profile is called 'argo'; did you mean " in ended.stderr
-    assert "argocd" in ended.stderr
+    assert not unsaid(ended.stderr, "gate_clients: ", "'argo'", " argocd")
     assert os.fspath(venv) in ended.stdout
     assert os.fspath(CHECKOUT / "plugins") not in ended.stdout
     assert os.fspath(CHECKOUT / "collections") not in ended.stdout
@@ -289,11 +289,9 @@ def test_without_testinfra_the_suite_says_in_one_line_what_to_install(venv: Path
     words = ("--pyargs", "skewgate.acceptance", "--hosts=ansible://all", "--ansible-inventory=hosts")
     ended = run(bare / "bin/python", "-m", "pytest", *words, cwd=tmp_path, home=tmp_path, expect=4)
     assert ended.stdout == ""
-    assert ended.stderr.split("\n") == [
-        "ERROR: skewgate.acceptance needs pytest-testinfra: pip install 'skewgate[testinfra]'",
-        "",
-        "",
-    ]
+    (error,) = ended.stderr.splitlines()[:-1]
+    assert not unsaid(error, "ERROR: ", "skewgate.acceptance", "pip install 'skewgate[testinfra]'")
+    assert ended.stderr.endswith("\n\n")
 
 
 def test_the_version_is_the_same_everywhere() -> None:
