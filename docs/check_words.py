@@ -1,6 +1,7 @@
 """Finds words that plain English does without, and lines of prose that are too long.
 
-`make lint-python` runs it over all files in git; ``python docs/check_words.py PATH...`` looks at these files and folders.
+`make lint-python` runs it over all files in git; ``python docs/check_words.py PATH...`` looks at
+these files and folders.
 Exit status: 0 if nothing was found, 1 if something was found, 2 if a path cannot be read.
 """
 
@@ -31,7 +32,9 @@ BANNED = {
     rf"of {OWNER} own": "what it is, or whose",
     r"so that": "so",
 }
-"""Each banned word or phrase, as a pattern in which a space is any gap, and what to write for it."""
+"""Each banned word or phrase, as a pattern in which a space is any gap,
+and what to write for it.
+"""
 
 GAP = r"[ \t]*\n?[ \t]*"  # a phrase may go on in the next line
 LETTER = r"[^\W_]"  # \b would take the underscores of a name for letters
@@ -48,7 +51,10 @@ EXCEPTIONS = {
     ("tests/unit/docs/test_check_words.py", "*"): "the banned words, to see that each is found",
     ("CHANGELOG.md", "columns"): "antsibull-changelog makes it, and writes each fragment on one line",
 }
-"""What is not looked for: a pattern of paths, and a banned word, ``columns``, or ``*`` for all. Each with its reason."""
+"""What is not looked for: a pattern of paths, and a banned word, ``columns``, or ``*`` for all.
+
+Each with its reason.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ def _of_markdown(text: str) -> Iterator[Piece]:
 
 
 def _of_python(text: str) -> Iterator[Piece]:
-    """Comments and strings, those that follow each other in one piece, and names, each by itself."""
+    """Comments and strings, those that follow each other in one piece, and names,
+    each by itself.
+    """
     piece: list[Piece] = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         row = token.start[0]
@@ -158,14 +166,19 @@ def long_lines(path: str, text: str) -> Iterator[Fault]:
 
 
 def faults(path: str, text: str) -> list[Fault]:
-    """All faults of a file, whose path is given from the root of the repository, in the order of its lines."""
+    """All faults of a file, whose path is given from the root of the repository,
+    in the order of its lines.
+    """
     if "*" in _allowed(path):
         return []
     return sorted([*banned_words(path, text), *long_lines(path, text)], key=lambda fault: fault.line)
 
 
 def files(paths: Sequence[str]) -> list[Path]:
-    """These files, and the files in git of these folders; of the repository, if none is given. Those that hold prose."""
+    """These files, and the files in git of these folders; of the repository, if none is given.
+
+    Those that hold prose.
+    """
     given = [Path(path) for path in paths if Path(path).is_file()]
     folders = [path for path in paths if Path(path).is_dir()]
     if folders or not paths:
