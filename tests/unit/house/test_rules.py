@@ -57,10 +57,21 @@ def lines_of(node: ast.stmt) -> int:
     return node.end_lineno - node.lineno + 1
 
 
+def is_docstring(node: ast.stmt) -> bool:
+    """Whether a statement is a text alone: the docstring of a module, class, function or name."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
 def code_lines(path: Path) -> int:
-    """A file's lines without its tables: what is assigned outside of functions, as Ansible's documentation is."""
+    """A file's lines without its docstrings, and without its tables: the assignments outside of functions."""
     tables = [node for node in tree_of(path).body if isinstance(node, ast.Assign | ast.AnnAssign)]
-    return len(path.read_text(encoding="utf-8").splitlines()) - sum(map(lines_of, tables))
+    docstrings = filter(is_docstring, statements(path))
+    return len(path.read_text(encoding="utf-8").splitlines()) - sum(map(lines_of, [*tables, *docstrings]))
+
+
+def function_lines(node: Function) -> int:
+    """A function's lines without its docstring."""
+    return lines_of(node) - (lines_of(node.body[0]) if is_docstring(node.body[0]) else 0)
 
 
 def public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
@@ -87,10 +98,10 @@ def test_words_are_those_of_names_in_any_case():
 
 def test_no_function_is_longer_than_a_screen():
     long = [
-        f"{name(path)}: {node.name} has {lines_of(node)} lines"
+        f"{name(path)}: {node.name} has {function_lines(node)} lines"
         for path in FILES
         for node in statements(path)
-        if isinstance(node, Function) and lines_of(node) > MAX_FUNCTION_LINES
+        if isinstance(node, Function) and function_lines(node) > MAX_FUNCTION_LINES
     ]
     assert not long, "\n".join(long)
 
