@@ -1,4 +1,4 @@
-"""The units of a cluster on a node, and the target that what relies on the clock waits for."""
+"""The units of a cluster on a node, and the target for which units that need the clock wait."""
 
 from __future__ import annotations
 
@@ -7,4 +7,6 @@ from ...module_utils.node.names import KUBELET_UNITS, RUNTIME_UNITS
 __all__ = ["KUBELET_UNITS", "RUNTIME_UNITS", "TIME_SYNC_TARGET"]
 
 TIME_SYNC_TARGET = "time-sync.target"
-"""systemd.special(7): what needs a correct clock is ordered after it, and what proves the clock before it."""
+"""systemd.special(7): units that need a correct clock start after it,
+units that prove the clock before it.
+"""

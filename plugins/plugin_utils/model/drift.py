@@ -13,17 +13,21 @@ from ..clock.skew import as_json
 from .record import MissingEvidenceError, Record
 
 MAX_DRIFT_PPM = 500.0
-"""The kernel steers a clock by no more than this (adjtimex(2), MAXFREQ); a faster change was a step, which is no drift."""
+"""The kernel steers a clock by at most this much (adjtimex(2), MAXFREQ).
+
+A faster change is a step, not a drift.
+"""
 
 MIN_APART_S = 60.0
-"""Readings that are nearer together say more of their own errors than of the drift."""
+"""If readings are nearer together, they show their measuring errors rather than the drift."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The clock's rate against true time in parts per million (positive: it gains), and how that is known.
+    """The clock's rate against true time in parts per million (positive: it gains),
+    and how that is known.
 
-    ``of_two_readings``: measured between two runs; else it is chronyd's own error of its frequency.
+    ``of_two_readings``: measured between two runs; else it is chronyd's error of its frequency.
     """
 
     rate_ppm: Interval
@@ -35,7 +39,9 @@ class Drift:
         return {"rate_ppm": as_json(self.rate_ppm), "source": self.source}
 
     def reaches_in_s(self, left_ahead_s: float, left_behind_s: float) -> float | None:
-        """The earliest time at which one side's margin is used up, in seconds; None where this rate never does that."""
+        """The earliest time at which one side's margin is used up, in seconds;
+        None where this rate never does that.
+        """
         times = []
         if self.rate_ppm.high > 0:
             times.append(left_ahead_s / self.rate_ppm.high * 1e6)
@@ -45,16 +51,19 @@ class Drift:
 
 
 def measured_drift(record: Record) -> Drift | None:
-    """From two readings of the node where there is an earlier one, else from chronyd's error of its frequency.
+    """From two readings of the node if there is an earlier one, else from chronyd's
+    error of its frequency.
 
-    The second says how fast the clock would run away if nothing steered it any more: residual frequency and skew of
-    chronyc(1), "tracking".
+    The latter shows how fast the clock would run away if nothing steered it any more: residual
+    frequency and skew of chronyc(1), "tracking".
     """
     return _of_two_readings(record) or _of_chrony(record)
 
 
 def earlier_reading(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a later record keeps of this one to tell the drift by: true time in seconds, and the skew at that time."""
+    """What a later record keeps of this one to measure the drift:
+    true time in seconds, and the skew then.
+    """
     return _reading(Record(data))
 
 
@@ -91,5 +100,5 @@ def _of_chrony(record: Record) -> Drift | None:
     if tracking.leap == "Not synchronised" or tracking.skew_ppm == 0:
         return None
     error_ppm = abs(tracking.residual_freq_ppm) + tracking.skew_ppm
-    source = "chronyd's error of its frequency, if it steered no more"
+    source = "chronyd's error of its frequency, if chronyd stopped"
     return Drift(Interval(-error_ppm, error_ppm), source, of_two_readings=False)

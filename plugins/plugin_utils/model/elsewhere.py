@@ -1,4 +1,4 @@
-"""An App's token on the other nodes of a run, on which a node relies that sent the JWT alone."""
+"""An App's token on the other nodes of a run. A node that sent only the JWT relies on them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """What came of it on those that tried it: on how many it was minted, and to which it was refused.
+    """The result on the nodes that tried the token: how many minted it, and which were refused.
 
-    ``network``: where all of these are, the node's own; empty if nobody there tried it, and they are all of the run.
+    ``network``: the node's network, if these nodes are in it. Empty if no node there tried it: then
+    they are all of the run.
     """
 
     minted: int = 0

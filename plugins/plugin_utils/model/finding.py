@@ -1,4 +1,4 @@
-"""What a check answers."""
+"""A check's answer, and the keys that any check may use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ State = Literal["pass", "fail", "inconclusive", "skipped"]
 
 
 class CommonKey(StrEnum):
-    """The keys that a finding of any check may have: they are about the evidence, not about what the check asks."""
+    """The keys that a finding of any check may have.
+
+    They are about the evidence, not about the check's question.
+    """
 
     NOT_REACHED = "not_reached"
     MISSING_EVIDENCE = "missing_evidence"
@@ -24,13 +27,15 @@ class CommonKey(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A check's answer: one line of what was seen, why it matters, what to do next, and the readings behind it.
+    """A check's answer: one line with what was seen, why it matters, what to do
+    next, and the readings.
 
-    ``keys`` are members of the check's own enum or of CommonKey: all that code decides by. ``about`` names whom they are about (a
-    client, an App, a daemon, a rule, a section of the evidence), the same on every node with that cause: nodes with the same
-    keys about the same are one group. ``cause`` is the same in a few words for people, and nothing decides by it.
-    ``keys``, ``cause``, ``why`` and ``remedy`` are empty only if the state is ``pass``. ``beyond_remediation``: the role
-    ``chrony`` answers this check's findings, but not this one.
+    ``keys`` are members of the check's enum or of CommonKey. Code decides by them and by nothing
+    else. ``about`` names their subjects (a client, an App, a daemon, a rule, a section of the
+    evidence), the same on every node with that cause. Nodes with the same keys and subjects are one
+    group. ``cause`` says the same in a few words for people, and nothing decides by it. ``keys``,
+    ``cause``, ``why`` and ``remedy`` are empty only if the state is ``pass``.
+    ``beyond_remediation``: the role ``chrony`` answers this check's findings, but not this one.
     """
 
     state: State
@@ -44,7 +49,9 @@ class Finding:
     beyond_remediation: bool = False
 
     def __post_init__(self) -> None:
-        """Every finding that is no pass says why it matters and what to do next, for people and for code."""
+        """Every finding that is not a pass must say why it matters and what to do next,
+        for people and for code.
+        """
         if self.state != "pass" and not (self.keys and self.cause and self.why and self.remedy):
             raise ValueError(f"a finding that is {self.state} needs keys, cause, why and remedy: {self.summary!r}")
 
@@ -61,7 +68,8 @@ def follows_from(
 ) -> Finding:
     """A finding that is skipped, because another check of the same node already says what to fix.
 
-    ``check``: the other one. ``because``: what it found, if the reader needs that to see the connection.
+    ``check``: the other one. ``because``: what it found, if the reader needs that to
+    see the connection.
     """
     return Finding(
         state="skipped",
@@ -69,7 +77,7 @@ def follows_from(
         keys=(key,),
         about=about,
         cause=cause,
-        why=f"It follows from what {check} found{because and f': {because}'}.",
-        remedy=f"Fix what {check} says, and check again.",
+        why=f"{check} found the cause{because and f': {because}'}.",
+        remedy=f"Fix what {check} reports, then run the check again.",
         seen=seen or {},
     )

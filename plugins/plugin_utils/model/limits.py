@@ -1,4 +1,4 @@
-"""Limits of what runs in a cluster beside the GitHub App clients: how far a node's clock may be from the true time."""
+"""Limits of the other programs of a cluster: how far a node's clock may be from the true time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _KEYS = ("behind_s", "ahead_s", "between_s", "breaks", "source")
 
 @dataclass(frozen=True)
 class Limit:
-    """The skews (positive: ahead) that something bears; infinite on a side without a limit. ``breaks``: what happens beyond."""
+    """The skews (positive: ahead) that a program tolerates. ``breaks``: what happens beyond them.
+
+    A side without a limit is infinite.
+    """
 
     name: str
     skew_s: Interval
@@ -29,7 +32,9 @@ class Limit:
     breaks: str = ""
 
     def outcome(self, skew_s: Interval) -> Outcome:
-        """A limit holds where the whole interval is inside it, and is broken where the whole interval is outside."""
+        """A limit holds if the whole interval is inside it, and is broken
+        if the whole interval is outside.
+        """
         if self.skew_s.contains(skew_s):
             return "pass"
         return "inconclusive" if self.skew_s.overlaps(skew_s) else "fail"
@@ -43,14 +48,17 @@ def shipped_limits() -> dict[str, Limit]:
 
 
 def all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
-    """The shipped limits and the user's ``own``, which win; raises ValueError that says what is wrong with one of these."""
+    """The shipped limits and the user's ``own``, which win;
+    raises ValueError if one of the latter is wrong.
+    """
     return {**shipped_limits(), **{name: parse_limit(name, row) for name, row in own.items()}}
 
 
 def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
     """Read one limit; raises ValueError that says what is wrong with it.
 
-    A limit between two machines is held against the true time as its half: two nodes that keep that keep the whole.
+    A limit between two machines is halved: if two nodes keep this half against the true time,
+    they keep the whole.
     """
     expected = "expected behind_s and ahead_s, or between_s, in seconds above 0"
     if not isinstance(row, Mapping):
@@ -77,11 +85,12 @@ def _written(row: Mapping[str, Any]) -> str:
 
 
 def cluster_ca_limit(ca: Mapping[str, Any], true_time_s: float) -> Limit:
-    """The limit that the CA's validity is at this true time: a node refuses the CA by its own clock.
+    """The CA's validity as a limit at this true time: a node checks the CA with its own clock.
 
-    kubeadm dates NotBefore 5 minutes before the CA's creation, and no leaf before its CA: a node further behind refuses both.
-    The tolerance grows with the CA's age. Source: kubernetes cmd/kubeadm/app/constants (CertificateBackdate),
-    cmd/kubeadm/app/util/pkiutil/pki_helpers.go; RFC 5280, section 4.1.2.5.
+    kubeadm dates NotBefore 5 minutes before the CA's creation, and no leaf before its CA: a node
+    further behind refuses both. The tolerance grows with the CA's age. Source: kubernetes
+    cmd/kubeadm/app/constants (CertificateBackdate), cmd/kubeadm/app/util/pkiutil/pki_helpers.go;
+    RFC 5280, section 4.1.2.5.
     """
     allowed = Interval(ca["not_before_s"] - true_time_s, ca["not_after_s"] - true_time_s)
     return Limit(CLUSTER_CA, allowed, f"NotBefore and NotAfter of {ca['file']}")

@@ -1,4 +1,4 @@
-"""The settings of a run: what is judged and by which limits. Nothing in them is secret."""
+"""The settings of a run: what is judged and with which limits. They hold no secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from .limits import Limit, all_limits
 
 @dataclass(frozen=True)
 class Policy:
-    """What a node has to pass. It is stored beside the evidence, so that this can be judged again by the same policy."""
+    """What a node must pass.
+
+    It is stored beside the evidence, to judge it again with the same policy.
+    """
 
     checks: tuple[str, ...]
     advisory_checks: tuple[str, ...]
@@ -32,7 +35,7 @@ class Policy:
     def from_json(cls, data: Mapping[str, Any]) -> Policy:
         """Read what ``as_json`` wrote; raises ValueError for anything else.
 
-        A key that is not known may be a limit of another version, and what is not judged by it must not pass.
+        An unknown key may be a limit of another version, which this version would not check.
         """
         if wrong := misfit(data, _FORM, "policy"):
             raise ValueError(wrong)
@@ -48,7 +51,7 @@ class Policy:
             tuple(data["github_apps"]),
             data["max_clock_error_s"],
             data["max_skew_s"],
-            # Evidence of before there were limits has none of these.
+            # Evidence from before there were limits has none of these.
             tuple(data.get("limits") or ()),
             data.get("limit_profiles") or {},
             data.get("cluster_ca"),
@@ -76,7 +79,9 @@ class Policy:
 
     @cached_property
     def signing_profile(self) -> ClientProfile:
-        """The client whose JWTs the token check sends: of the named ones, that whose JWT the smallest skew breaks."""
+        """The client whose JWTs the token check sends:
+        the named one whose JWT breaks at the smallest skew.
+        """
         return narrowest(self.profiles)
 
 

@@ -1,4 +1,4 @@
-"""A node's record: its evidence and what the controller noted beside it, as checks read it."""
+"""A node's record: its evidence, and what the controller noted about it, as checks read it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .policy import Policy
 
 
 class MissingEvidenceError(Exception):
-    """A check needs what the node could not show; the framework makes it *inconclusive*.
+    """A check needs evidence that the node could not show; the framework makes it *inconclusive*.
 
-    ``section``: the section that lacks it, which decides what to do next, unless ``remedy`` says it. ``key``: the check's own,
-    if it has one for this.
+    ``section``: the section that lacks it. It decides what to do next, unless ``remedy`` says it.
+    ``key``: the check's key for this, if it has one.
     """
 
     def __init__(self, message: str, section: str = "", key: StrEnum | None = None, remedy: str = "") -> None:
@@ -28,7 +28,9 @@ class MissingEvidenceError(Exception):
 
 
 def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str, Any]:
-    """The record of a node from which nothing came; ``why``: ``unreachable``, ``module_error`` or ``settings_in_facts``."""
+    """The record of a node from which nothing came; ``why``:
+    ``unreachable``, ``module_error`` or ``settings_in_facts``.
+    """
     return {
         "policy": policy.as_json(),
         "collected_at": collected_at,
@@ -44,8 +46,8 @@ def without_evidence(policy: Policy, collected_at: str, **why: Any) -> dict[str,
 class Record:
     """Wraps the plain JSON of one node.
 
-    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts, no_answer, not_checked and
-    missing where there are any; address and earlier where a report has them.
+    Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts,
+    no_answer, not_checked and missing if there are any; address and earlier if a report has them.
     """
 
     data: Mapping[str, Any]
@@ -73,7 +75,7 @@ class Record:
 
     @property
     def missing(self) -> bool:
-        """Whether the node is of the inventory, and none of the evidence that was joined is of it."""
+        """Whether the node is in the inventory, and the joined evidence has none of it."""
         return self.data.get("missing") is True
 
     @property
@@ -83,7 +85,7 @@ class Record:
 
     @property
     def nothing_taken(self) -> bool:
-        """Whether it says why nothing came from the node, which then has no evidence at all."""
+        """Whether it says why nothing came from the node. The node then has no evidence at all."""
         if self.data.get("evidence"):
             return False
         why = (self.unreachable, self.module_error, self.no_answer, self.not_checked, self.missing)
@@ -96,7 +98,9 @@ class Record:
         return {name: section for name, section in shown.items() if not _is_malformed(section)}
 
     def section(self, name: str) -> Any:
-        """One section of the evidence; raises MissingEvidenceError where it was not taken, failed or is malformed."""
+        """One section of the evidence; raises MissingEvidenceError if it was not taken,
+        failed or is malformed.
+        """
         section = (self.data.get("evidence") or {}).get(name)
         if section is None:
             raise MissingEvidenceError(f"the evidence has no section {name!r}", name)
@@ -109,7 +113,9 @@ class Record:
         return section
 
     def answer(self, section: str, command: str, called: str) -> str:
-        """What a section's ``command`` printed; raises MissingEvidenceError, which calls it so, where it did not work."""
+        """What a section's ``command`` printed;
+        raises MissingEvidenceError, with the name ``called``, if it failed.
+        """
         answer = (self.section(section).get("commands") or {}).get(command) or {"error": "not asked"}
         if answer.get("error") or answer["rc"] != 0:
             reason = answer.get("error") or (answer["stderr"] or answer["stdout"]).strip() or f"rc {answer['rc']}"
@@ -117,17 +123,19 @@ class Record:
         return str(answer["stdout"])
 
     def chronyc(self, command: str) -> str:
-        """What chronyc printed, by the probe's name of the command; raises MissingEvidenceError where it did not work."""
+        """What chronyc printed, by the probe's name of the command;
+        raises MissingEvidenceError if it failed.
+        """
         called = {"sources_all": "-N sources -a", "sources_named": "-N sources"}.get(command, command)
         return self.answer("chrony", command, f"chronyc {called}")
 
     @cached_property
     def skew(self) -> SkewEstimate:
-        """The node's skew from all references; unknown where the evidence can't be read."""
+        """The node's skew from all references; unknown if the evidence cannot be read."""
         try:
             return estimate_skew(self.evidence, self.data.get("controller"))
-        except Exception as error:  # noqa: BLE001 - evidence of a form that is not known must not end the run
-            why = f"the evidence can't be read: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - evidence of an unknown form must not end the run
+            why = f"the evidence cannot be read: {type(error).__name__}: {error}"
             return SkewEstimate(None, (), unknown=UnknownSkew.UNREADABLE, unknown_because=why)
 
 

@@ -1,4 +1,6 @@
-"""How findings and reports word a measured skew, many names, and text that comes from elsewhere."""
+"""How findings and reports write a measured skew, many names,
+and text that comes from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ __all__ = ["clean", "cut", "difference_text", "listed", "one_line", "range_text"
 
 
 def clean(text: object) -> str:
-    """Text that came from a node or a server, with control characters (a terminal obeys them) written as escapes."""
+    """Text that came from a node or a server.
+
+    Control characters, which a terminal obeys, become escapes.
+    """
     return printable(str(text))
 
 
@@ -29,7 +34,9 @@ def one_line(text: object, most: int | None = None) -> str:
 
 
 def wrapped(text: str, width: int, label: str = "") -> list[str]:
-    """Lines of at most ``width``, the later ones as far in as the text after ``label``; a command in backquotes stays whole.
+    """Lines of at most ``width``; a command in backquotes stays whole.
+
+    The later lines are indented like the text after ``label``.
 
     >>> wrapped("See `df -h /tmp` there.", 12, "- ")
     ['- See', '  `df -h /tmp`', '  there.']
@@ -57,7 +64,9 @@ def cut(text: str, width: int) -> str:
 
 
 def skew_text(skew_s: Interval) -> str:
-    """A measured skew to the millisecond: its middle, the side, and its bound. A middle of zero has no side.
+    """A measured skew to the millisecond: its middle, the side, and its bound.
+
+    A middle of zero has no side.
 
     The bound is rounded up, so the interval that is shown contains the one that was measured.
 
@@ -71,7 +80,7 @@ def skew_text(skew_s: Interval) -> str:
 
 
 def range_text(skews_s: Interval) -> str:
-    """From where to where the skews of several nodes reach, rounded outwards to the millisecond.
+    """The range of the skews of several nodes, rounded outwards to the millisecond.
 
     >>> range_text(Interval(-899.0004, -599.5)), range_text(Interval(-0.5, 2.0))
     ('899.001 s behind to 599.500 s behind', '0.500 s behind to 2.000 s ahead')
@@ -91,7 +100,7 @@ def difference_text(difference_s: Interval) -> str:
 
 
 def _milliseconds(interval_s: Interval) -> tuple[Fraction, Fraction]:
-    """Both ends without an error of their own: 0.1 is a tenth here, although no binary number is."""
+    """Both ends, exactly: 0.1 is a tenth here, although no binary number is."""
     return Fraction(str(interval_s.low)) * 1000, Fraction(str(interval_s.high)) * 1000
 
 
