@@ -1,7 +1,7 @@
 """Makes docs/reference/checks/, and answers.md, clients.md and formats.md beside it. `make docs` runs it.
 
-A check's page is made from its docstring and what its module declares; the page of answers from the table that classifies them;
-that of clients from their profiles; that of formats from their docstrings.
+A check's page is made from its docstring and what its module declares; the page of answers from the
+table that classifies them; that of clients from their profiles; that of formats from their docstrings.
 """
 
 from __future__ import annotations
@@ -29,12 +29,16 @@ FOLDER = ROOT / "docs" / "reference" / "checks"
 ANSWERS = FOLDER.parent / "answers.md"
 CLIENTS = FOLDER.parent / "clients.md"
 FORMATS = FOLDER.parent / "formats.md"
-LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
-"""How a paragraph of the docstring begins that begins a section, and the section's heading on the page."""
+LABELS = {"Passes if": "What passes", "What to do:": "What to do", "Source:": "Source"}
+"""How a paragraph of the docstring begins that begins a section,
+and the section's heading on the page.
+"""
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """A check's docstring by its sections, in the form of docs/how-to/add-a-check.md; raises ValueError without it."""
+    """A check's docstring by its sections, in the form of docs/how-to/add-a-check.md;
+    raises ValueError without it.
+    """
     question, *paragraphs = re.split(r"\n\n+", cleandoc(docstring))
     if not question.endswith("?") or "\n" in question:
         raise ValueError(f"expected a question in the first line, found {question!r}")
@@ -89,7 +93,10 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _rules() -> str:
-    """The rules as a table. `error` and `unknown` refuse a node, `warning` is named in the summary."""
+    """The rules as a table.
+
+    `error` and `unknown` refuse a node, `warning` is named in the summary.
+    """
     heads = ("rule", "severity", "matches", "why", "remedy", "source")
     return _table(heads, [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()])
 

@@ -1,10 +1,11 @@
 """The checks, one file each: its docstring is what ``skewgate explain`` prints.
 
-A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``REMEDIABLE`` (whether the role can help
-where it does not pass) and ``judge(record, policy) -> Finding``, a pure function. A new file here is a new check.
+A check's file has ``NEEDS`` (the sections of the evidence that it reads), ``REMEDIABLE`` (whether
+the role can help if it does not pass) and ``judge(record, policy) -> Finding``, a pure function. A
+new file here is a new check.
 
-A check that reads one or the other section, by what the node runs, names those in ``READS``: they are taken too, and the check
-is judged without those that are missing.
+Some checks read a section only if the node runs a certain daemon. They name these sections in
+``READS``. These sections are taken too, and the check is judged without those that are missing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..model.record import Record
 
 
 class Check(Protocol):
-    """What each module in this folder is."""
+    """What each module in this folder provides."""
 
     __doc__: str | None
     NEEDS: tuple[str, ...]
@@ -32,7 +33,9 @@ class Check(Protocol):
 
 @cache
 def discover() -> dict[str, Check]:
-    """All checks by name, ``reachable`` first: the others have nothing to say of a node that was not reached."""
+    """All checks by name, ``reachable`` first:
+    the others cannot judge a node that was not reached.
+    """
     names = sorted((m.name for m in pkgutil.iter_modules(__path__)), key=lambda name: (name != "reachable", name))
     return {name: cast(Check, importlib.import_module(f"{__name__}.{name}")) for name in names}
 

@@ -1,27 +1,34 @@
 """Is there a wrong or weak line in what chrony reads?
 
-chronyd starts with much that keeps no time: a server that is only watched, a line of a `.sources` file that it drops without a
-word, more `minsources` than there are servers. And it tells nobody that a configuration is weak: one server, no `makestep`, no
-`rtcsync`. All files that it reads are looked at, DHCP's too, by rules with an ID each, with file and line.
+chronyd starts with many configurations that keep no time: a server that is only watched, a line of
+a `.sources` file that it drops without a message, more `minsources` than there are servers. It
+does not warn of a weak configuration either: one server, no `makestep`, no `rtcsync`. This check
+looks at all files that chronyd reads, also at those that DHCP writes. Each rule has an ID and
+reports the file and the line.
 
-Passes where no rule of severity `error` or `unknown` matches: an error fails; a file that could not be read makes it
-inconclusive. Warnings are named in the summary and refuse nothing. A rule in `gate_accepted_rules` is shown and never refuses.
-Where another daemon steers the clock there is nothing to look at.
+Passes if no rule of severity `error` or `unknown` matches. An error fails the check. A file that
+could not be read makes it inconclusive. The summary names the warnings, which refuse nothing. A
+rule in `gate_accepted_rules` is shown and never refuses. If another daemon steers the clock, there
+is nothing to check.
 
-Whether chronyd accepts the file is its own word (`chronyd -p` on the node), and for `.sources` files the sources that it runs.
-What it accepts counts, whatever the tables here know of (chrony 4.9's): an option that is newer is a warning. Where chronyd can
-not be asked the tables decide, as they do for chrony before 4.0, which has no -p: Ubuntu 20.04's 3.5, for instance.
+chronyd itself decides whether it accepts the file (`chronyd -p` on the node; for `.sources` files,
+the sources that it runs). Its answer counts, even if the tables here, which are those of chrony
+4.9, do not know an option: such an option is a warning. If chronyd cannot be asked, the tables
+decide. They also decide for chrony before 4.0, which has no -p (Ubuntu 20.04 has 3.5).
 
-`-p` only parses: what a line names may not be there, and then chronyd ends at its next start. The node shows what there is of
-that now, users, folders, devices and interfaces, and rules CHR501 to CHR509 judge it; a device that comes later in the boot
-counts as absent. Tried by starting chronyd 4.0, 4.3, 4.6 and 4.9 with each such line; of a PHC, a PPS device and an interface
-that stamps packets only their absence was tried.
+`-p` only parses the file. A line may name something that does not exist, and then chronyd ends at
+its next start. The node reports which users, folders, devices and interfaces exist now, and rules
+CHR501 to CHR509 judge that. A device that appears later in the boot counts as absent. This was
+tried: chronyd 4.0, 4.3, 4.6 and 4.9 were started with each such line. For a PHC, a PPS device and
+an interface that stamps packets, only their absence was tried.
 
-What to do: change the lines that the finding names, by file and line; each rule has its own remedy (`skewgate explain
-CHR101`). Or let the gate write the configuration. What is meant so goes into `gate_accepted_rules`.
+What to do: change the lines that the finding names, with file and line. Each rule has a remedy
+(`skewgate explain CHR101`). Or let the gate write the configuration. If a line is intended, add its
+rule to `gate_accepted_rules`.
 
-Source: chrony.conf(5) and chrony's source; each rule names its own in plugin_utils/chrony/rules.py. What chronyd accepts, drops
-and runs was tried with 4.0, 4.3, 4.6 and 4.9 (Debian's packages, from bullseye to sid); of 3.5 its recorded answers were judged.
+Source: chrony.conf(5) and chrony's source. Each rule names its source in
+plugin_utils/chrony/rules.py. What chronyd accepts, drops and runs was tried with 4.0, 4.3, 4.6 and
+4.9 (Debian's packages, from bullseye to sid). For 3.5, its recorded answers were judged.
 
 Rules:
 """
@@ -61,7 +68,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     steering = steering_daemon(record)
     if steering and steering.daemon != "chrony":
         return Finding(
-            state="pass", summary=f"chrony does not steer this clock ({steering.unit} runs): nothing to lint"
+            state="pass", summary=f"chrony does not steer this clock ({steering.unit} runs): there is nothing to check"
         )
     config = chrony_configuration(record)
     found = [
@@ -90,7 +97,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     also = _also("warnings", notes) + _also("accepted", accepted)
     if not refusing:
         return Finding(
-            state="pass", summary=f"nothing wrong in {len(config.files)} file(s) that chronyd reads{also}", seen=seen
+            state="pass", summary=f"no fault found in {len(config.files)} file(s) that chronyd reads{also}", seen=seen
         )
     error = any(row["severity"] == "error" for row in refusing)
     return Finding(

@@ -1,22 +1,26 @@
 """Does anything beside the time daemon move the node's clock?
 
-A time daemon corrects the clock by what it has measured of it. A hypervisor's guest tool or a cron job that sets the same
-clock spoils each of these measurements, and brings in a time that nobody checks: the host's, or that of one server.
+A time daemon corrects the clock from its measurements of that clock. A hypervisor's guest tool or a
+cron job that sets the same clock spoils these measurements. It also brings in a time that nobody
+checks: that of the host, or of one server.
 
-Passes where nothing was found that sets the clock. Fails where VMware's periodic synchronisation is on, where VBoxService
-runs with its time synchronisation, and where a line of cron or a timer runs ntpdate, `chronyd -q`, `date -s` and the like,
-also by way of sudo, nsenter, `docker exec` and other commands that run a command. A script that such a line calls is not read.
-Inconclusive where VMware's tools run and did not tell. Users' crontabs, which only root may read, are named where they were
-not.
+Passes if nothing was found that sets the clock. Fails if VMware's periodic synchronisation is on,
+if VBoxService runs with its time synchronisation, or if a line of cron or a timer runs ntpdate,
+`chronyd -q`, `date -s` or the like. The command may also be run through sudo, nsenter,
+`docker exec` and other commands that run a command. A script that such a line calls is not read.
+Inconclusive if VMware's tools run and did not answer. Only root may read users' crontabs: if they
+were not read, the finding names them.
 
-What can't be turned off from inside the guest passes with a note: VMware's tools and Hyper-V set the clock once after a
-resume, a snapshot or a migration.
+Some movers cannot be turned off from inside the guest. They pass with a note: VMware's tools and
+Hyper-V set the clock once after a resume, a snapshot or a migration.
 
-What to do: turn off what the finding names, with its command; then let the time daemon step the clock once more.
+What to do: turn off the tools and jobs that the finding names, with the command that it gives. Then
+let the time daemon step the clock once more.
 
-Source: vmware-toolbox-cmd's `timesync status` (open-vm-tools, toolboxcmd-time.c) and VMware Tools' documentation, "Configuring
-time synchronization"; VirtualBox's manual, "Tuning the Guest Additions time synchronization parameters"; Microsoft, "Time
-sync for Linux VMs in Azure", and Linux, drivers/hv/hv_util.c; each command's manual page on which of its options set the clock.
+Source: vmware-toolbox-cmd's `timesync status` (open-vm-tools, toolboxcmd-time.c) and VMware Tools'
+documentation, "Configuring time synchronization"; VirtualBox's manual, "Tuning the Guest Additions
+time synchronization parameters"; Microsoft, "Time sync for Linux VMs in Azure", and Linux,
+drivers/hv/hv_util.c; each command's manual page on which of its options set the clock.
 """
 
 from __future__ import annotations
@@ -45,14 +49,14 @@ class Key(StrEnum):
 
 
 _WHY = (
-    "It sets the clock behind the time daemon's back: the daemon's measurements are void each time, and the clock jumps to "
-    "a time that nobody checked."
+    "It sets the clock without the time daemon: the daemon's measurements are void each time, and the clock jumps to "
+    "a time that nobody has checked."
 )
 _VMWARE_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: how `timesync status` says "Disabled"
 
 
 class _Mover(NamedTuple):
-    """What moves the clock, its key and the program that it is about, its cause in a few words, and how to stop it."""
+    """What moves the clock, its key, the program, its cause in a few words, and how to stop it."""
 
     what: str
     key: Key
@@ -65,7 +69,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     """Judge the guest tools that run, and what cron and timers would run."""
     section = record.section("clock_movers")
     if "error" in section["timers"]:
-        raise MissingEvidenceError(f"systemd did not tell its timers: {section['timers']['error']}")
+        raise MissingEvidenceError(f"systemd did not list its timers: {section['timers']['error']}")
     processes = record.section("time_services").get("processes") or []
     vmware = _vmware_answer(section)
     tools_run = any(process["comm"] == "vmtoolsd" for process in processes)
@@ -78,7 +82,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if movers:
         return Finding(
             state="fail",
-            summary=f"the clock is moved by {'; '.join(mover.what for mover in movers)}",
+            summary=f"these move the clock beside the time daemon: {'; '.join(mover.what for mover in movers)}",
             why=_WHY,
             remedy=" ".join(dict.fromkeys(mover.stop for mover in movers)),
             seen=seen,
@@ -89,22 +93,26 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if tools_run and vmware not in ("enabled", "disabled"):
         return Finding(
             state="inconclusive",
-            summary=f"VMware's tools run, but whether they set the clock periodically could not be asked ({vmware})",
-            why="Where it is on, they set the clock once a minute against the time daemon.",
-            remedy="Run `vmware-toolbox-cmd timesync status` on the node as root. If it says Disabled, and only this check could "
-            "not ask it, make clock_movers advisory for the node (gate_advisory_checks).",
+            summary=f"VMware's tools run, and it is not known whether they set the clock periodically ({vmware})",
+            why="If this is on, they set the clock once a minute against the time daemon.",
+            remedy="Run `vmware-toolbox-cmd timesync status` on the node as root. If it prints Disabled, and only "
+            "this check could "
+            "not run it, make clock_movers advisory for the node (gate_advisory_checks).",
             seen=seen,
             keys=(Key.VMWARE_UNKNOWN,),
             cause="VMware's time synchronisation unknown",
         )
     note = _note(section.get("virtualization"), tools_run)
     if unread := section.get("unread"):
-        note += f"; not read, for want of root: {', '.join(file['path'] for file in unread)}"
-    return Finding(state="pass", summary=f"nothing beside the time daemon was found to move the clock{note}", seen=seen)
+        note += f"; not read, because the check did not run as root: {', '.join(file['path'] for file in unread)}"
+    return Finding(state="pass", summary=f"only the time daemon was found to move the clock{note}", seen=seen)
 
 
 def _vmware_answer(section: Mapping[str, Any]) -> str:
-    """``enabled``, ``disabled``, or why that is not known. The exit code tells; the words are translated."""
+    """``enabled``, ``disabled``, or why that is not known.
+
+    The exit code decides, because the words are translated.
+    """
     answer = section.get("vmware_timesync")
     if answer is None:
         return "vmware-toolbox-cmd was not found"
@@ -124,7 +132,7 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
                 Key.VMWARE,
                 "",
                 "VMware's periodic synchronisation",
-                "Turn it off: vmware-toolbox-cmd timesync disable (it is a setting of the VM and stays).",
+                "Turn it off: vmware-toolbox-cmd timesync disable (the VM keeps this setting).",
             )
         )
     for process in processes:
@@ -143,7 +151,9 @@ def _guest_tools(processes: Sequence[Mapping[str, Any]], vmware: str) -> list[_M
 
 
 def _scheduled(section: Mapping[str, Any]) -> list[_Mover]:
-    """The node has sorted out the commands that set the clock from those that only ask (probes/clock_movers.py)."""
+    """The node has sorted out the commands that set the clock from those
+    that only ask (probes/clock_movers.py).
+    """
     movers = []
     for line in section["cron"]:
         where = f"{line['path']}:{line['line']}"
@@ -179,7 +189,7 @@ def _note(virtualization: str | None, vmware_tools: bool) -> str:
         )
     if virtualization == "microsoft":
         return (
-            "; Hyper-V sets the clock once at boot and after a restore; between these, chrony can follow the host by "
+            "; Hyper-V sets the clock once at boot and after a restore; between these, chrony can follow the host with "
             "`refclock PHC /dev/ptp_hyperv`"
         )
     return ""

@@ -1,33 +1,41 @@
-"""Is the node's clock within what the cluster's GitHub App clients, and what else runs there, can stand?
+"""Is the node's clock right enough for the GitHub App clients, and for the rest of the cluster?
 
-A GitHub App client signs a JWT with times from its node's clock; GitHub compares them with its own and refuses the JWT
-with 401 where they don't fit. Each client dates its JWTs its own way, so each has its own budget behind and ahead:
-Argo CD and Flux break 90 s behind and 30 s ahead. Many have a second budget behind: they renew their installation token a fixed
-time before it ends, by the node's clock, and on a clock further behind they go on with a token that GitHub has dropped. PyGithub
-breaks so at 20 s behind, KEDA at 60 s. The smaller budget counts.
+A GitHub App client signs a JWT with times from its node's clock. GitHub compares them with its own
+clock and answers 401 if they do not fit. Each client computes these times in another way, so each
+has another budget behind and ahead: Argo CD and Flux break 90 s behind and 30 s ahead. Many
+clients have a second budget behind. They renew their installation token a fixed time before it
+ends, according to the node's clock. If the clock is further behind than that, they go on with a
+token that has expired. For this reason PyGithub breaks at 20 s behind, and KEDA at 60 s. The
+smaller budget counts.
 
-What else runs in a cluster has limits too: those that `gate_limits` names (etcd, ceph ...) count, and the validity of the
-cluster's CA where `gate_cluster_ca_file` is given. A limit between two machines is held as its half against the true time, so
-that two admitted nodes keep it.
+Other parts of a cluster have limits too. Those that `gate_limits` names (etcd, ceph ...) count, and
+so does the validity of the cluster's CA if `gate_cluster_ca_file` is given. If a limit is between
+two machines, each node may use half of it. Then any two admitted nodes keep it.
 
-The skew is node minus reference (positive: the node is ahead), an interval on which most references agree: raw NTP
-exchanges with each of `gate_ntp_servers`, the API's own `Date`, and the controller's clock around the module call. Servers that
-are one machine, or follow one upstream, share one vote. The controller's own clock is judged by the same references.
+The skew is node minus reference (positive: the node is ahead). It is an interval on which most
+references agree: raw NTP exchanges with each of `gate_ntp_servers`, the API's `Date`, and the
+controller's clock around the module call. Servers that are one machine, or follow one upstream,
+share one vote. The controller's clock is judged with the same references.
 
-Passes where the whole interval lies within every client's budget and every limit, and within `gate_max_skew_s` where that is
-set. Fails where it lies wholly outside one. Between the two, and where no majority of the references agrees, it is
-inconclusive; so it is for a client that tolerates no clock ahead at all, as no measurement proves that a clock is not.
+Passes if the whole interval is within every client's budget and every limit, and within
+`gate_max_skew_s` if that is set. Fails if the whole interval is outside one of them. In between it
+is inconclusive, and also if no majority of the references agrees. It is inconclusive as well if a
+client tolerates no clock ahead at all, because no measurement proves that a clock is not ahead.
 
-GitHub judges JWTs by the clock of its API. If the majority contradicts the API's own ``Date`` by more than a client tolerates,
-the check fails for the API's clock, which the finding names: the node's clock is right, and is not changed.
+GitHub judges JWTs by the clock of its API. If the majority contradicts the API's ``Date`` by more
+than a client tolerates, the check fails because of the API's clock, which the finding names. The
+node's clock is right then, and is not changed.
 
-What is left of each budget is shown behind and ahead, which of them breaks first, and when, from the measured drift: of two
-checks into the same report folder, or of chronyd's error of its frequency.
+The finding shows how much of each budget is left behind and ahead, which budget breaks first, and
+when. The time is computed from the measured drift: from two checks into the same report folder, or
+from chronyd's error of its frequency.
 
-What to do: let the gate step the clock and give the node servers that keep it (or playbook skewgate.preflight.remediate).
-Where references contradict each other, the finding names those that the majority contradicts: fix these first.
+What to do: let the gate step the clock and give the node servers that keep it right (or run
+playbook skewgate.preflight.remediate). If references contradict each other, the finding names those
+that the majority contradicts. Fix these first.
 
-Source: the clients' code, named one by one in client_profiles.yml; limits.yml; RFC 5905 for the interval of an exchange.
+Source: the clients' code, which client_profiles.yml names for each; limits.yml; RFC 5905 for the
+interval of an exchange.
 """
 
 from __future__ import annotations
@@ -58,7 +66,9 @@ REMEDIABLE = True
 
 
 class Key(StrEnum):
-    """Why the clock is not proved to be within every limit; ``about`` names the limits that refuse it, and the side."""
+    """Why the clock is not proved to be within every limit;
+    ``about`` names the limits that refuse it, and the side.
+    """
 
     BEYOND = "beyond"
     AT_THE_EDGE = "at_the_edge"
@@ -77,55 +87,55 @@ _MANY_S = 10 * _DAY_S
 
 _WORST_FIRST = ("fail", "inconclusive", "pass")
 _WHY_CLIENT = (
-    "Clients date their JWTs by this clock, and GitHub answers 401 to a JWT whose iat lies in its future or whose exp has "
+    "Clients date their JWTs with this clock. GitHub answers 401 to a JWT whose iat lies in its future or whose exp has "
     "passed. Pods on this node fail while the same pods elsewhere work."
 )
 _WHY_RENEWAL = (
-    "{0}: GitHub takes its JWTs on this node, so github_app_token may pass. But it renews its installation token a fixed time "
-    "before the token ends, by this clock, which is further behind than that: once in each token's life it goes on with one that "
-    "GitHub has dropped, and gets 401 Bad credentials until it renews."
+    "{0}: GitHub accepts its JWTs on this node, so github_app_token may pass. But it renews its installation token a fixed time "
+    "before the token ends, and this clock is further behind than that. So near the end of each token's life it uses an expired "
+    "token and gets 401 Bad credentials until it renews."
 )
-_WHY_CA = "A node takes the cluster's CA for valid by its own clock: outside of the CA's times it trusts no API server."
+_WHY_CA = "A node checks the cluster's CA with its own clock. Outside of the CA's validity it trusts no API server."
 _WHY_NO_LEEWAY = (
-    "{0} dates iat at its own now, and GitHub refuses an iat that lies in its future. Any clock that is ahead by more than the "
-    "request's way to GitHub is refused in that part of each second, and no measurement proves that a clock is not ahead: here "
-    "it is at most {1:.2%} of the JWTs."
+    "{0} sets iat to its clock's time, and GitHub refuses an iat that lies in its future. If the clock is ahead by "
+    "more than a request takes to GitHub, GitHub refuses a part of the JWTs. No measurement proves that a clock is not ahead: "
+    "here at most {1:.2%} of the JWTs are refused."
 )
 _REMEDY = (
-    "Give the node a working NTP configuration and step its clock: the gate does both, as does playbook "
+    "Give the node a working NTP configuration and step its clock. The gate does both, and so does playbook "
     "skewgate.preflight.remediate."
 )
 _REMEDY_NO_LEEWAY = (
-    "Have {0} date iat 60 s back, as GitHub's documentation advises. If it can't and you accept that many refusals, give it a "
-    "profile in gate_client_profiles with its other figures and iat_s: -1."
+    "Configure {0} to set iat 60 s in the past, as GitHub's documentation advises. If it cannot, and you accept that many "
+    "refusals, give it a profile in gate_client_profiles with its other figures and iat_s: -1."
 )
-_REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time: give the one in use, or have it made anew."
+_REMEDY_CA = "The CA of gate_cluster_ca_file is not valid at the true time. Give the CA that is in use, or renew it."
 
 
 _CAUSE_UNKNOWN = {
     UnknownSkew.NO_REFERENCE: "no reference answered",
     UnknownSkew.DISAGREE: "the references disagree",
     UnknownSkew.MOVED: "the clock was moved while it was measured",
-    UnknownSkew.UNREADABLE: "the evidence can't be read",
+    UnknownSkew.UNREADABLE: "the evidence cannot be read",
 }
 _REMEDY_UNKNOWN = {
     UnknownSkew.NO_REFERENCE: (
-        "See that the node reaches its NTP servers (UDP 123) and the GitHub API (TCP 443); ntp_servers says what is in the way."
+        "Check that the node reaches its NTP servers (UDP 123) and the GitHub API (TCP 443). ntp_servers reports what blocks it."
     ),
     UnknownSkew.DISAGREE: (
-        "Find out which of them is wrong, or add one that is independent of them: another NTP server, with another upstream, in "
-        "gate_ntp_servers, or a GitHub App in gate_github_apps, whose API's Date is a reference too."
+        "Find out which reference is wrong, or add an independent one: another NTP server, with another upstream, in "
+        "gate_ntp_servers, or a GitHub App in gate_github_apps, because the Date of its API is a reference too."
     ),
-    UnknownSkew.MOVED: ("See that nothing steps the clock meanwhile (clock_movers says what may), and check again."),
+    UnknownSkew.MOVED: "Stop what steps the clock during the check (see clock_movers), then run the check again.",
     UnknownSkew.UNREADABLE: (
-        "Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again."
+        "Report it as a bug, with the node's entry of evidence.json. `skewgate report` judges the same evidence again."
     ),
 }
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One line of the budget: what the clock is held against."""
+    """One line of the budget: a client or a limit that the clock is compared with."""
 
     name: str
     kind: Literal["client", "limit", "cluster_ca"]
@@ -167,14 +177,16 @@ class _Row:
         """The row with its limit on that side, and which of a client's budgets that is."""
         text = _limit_text(self.allowed, side)
         if self.profile and side == "behind" and self.profile.behind_by == "installation_token":
-            text += ", by its installation token"
+            text += ", because of its installation token"
         if self.profile and self.profile.runs:
             text += f"; it runs {self.profile.runs}"
         return f"{self.name} ({text})"
 
     @property
     def by_token_alone(self) -> bool:
-        """Whether it is a client whose JWTs GitHub takes at this skew, but not its installation tokens to their end."""
+        """Whether GitHub accepts this client's JWTs at this skew,
+        but not its tokens to their end.
+        """
         return self.profile is not None and self.profile.jwt_outcome(self.skew_s) == "pass" != self.outcome
 
     def breaks_in_s(self, drift: Drift | None) -> int | None:
@@ -197,7 +209,9 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Api:
-    """An API whose own clock the majority contradicts, and the clients whose JWTs it refuses, or may refuse, for that."""
+    """An API whose clock the majority contradicts, and the clients whose JWTs it may
+    refuse for it.
+    """
 
     url: str
     ahead_s: Interval
@@ -210,9 +224,10 @@ class _Api:
 
     @classmethod
     def judged(cls, estimate: SkewEstimate, url: str, reading_s: Interval, of_node: Outcome, policy: Policy) -> _Api:
-        """``reading_s``: node minus API, by which this API judges what is signed on the node.
+        """``reading_s``: node minus API. This API judges with it what is signed on the node.
 
-        A right clock is what it has to accept, so the clock of a node that is off itself says nothing against it.
+        The API must accept a right clock. So a node whose clock is wrong proves
+        nothing against the API.
         """
         ahead_s = estimate.api_ahead_s(url) or reading_s
         met = [Interval(-ahead_s.high, -ahead_s.low), *([reading_s] if of_node == "pass" else [])]
@@ -222,7 +237,7 @@ class _Api:
 
 
 def _seen_of_client(profile: ClientProfile) -> dict[str, Any]:
-    """What sets a client's budget behind, and which profile it is where it has another name."""
+    """What sets a client's budget behind, and the name of its profile if that is another one."""
     seen: dict[str, Any] = {"behind_by": profile.behind_by, "jwt_behind_limit_s": profile.jwt_behind_limit_s}
     if profile.runs:
         seen["runs"] = profile.runs
@@ -238,8 +253,8 @@ def _seen_of_client(profile: ClientProfile) -> dict[str, Any]:
 def _worst_case(profile: ClientProfile) -> str:
     if profile.behind_by == "installation_token":
         return (
-            f"its installation token, which it renews {profile.renew_before_s} s before the end by the node's clock: further "
-            f"behind, it uses an expired one until then; its JWT tolerates {profile.jwt_behind_limit_s} s behind"
+            f"its installation token, which it renews {profile.renew_before_s} s before the end on the node's clock: if the "
+            f"clock is further behind, it uses an expired token; its JWT tolerates {profile.jwt_behind_limit_s} s behind"
         )
     if profile.behind_by == "reused_jwt":
         return f"a JWT that it made {profile.reuse_s} s ago and sends again; a fresh one tolerates {profile.exp_s} s behind"
@@ -247,7 +262,7 @@ def _worst_case(profile: ClientProfile) -> str:
 
 
 def judge(record: Record, policy: Policy) -> Finding:
-    """Judge the skew by the budgets of the named clients and limits."""
+    """Compare the skew with the budgets of the named clients and limits."""
     estimate = record.skew
     if estimate.skew_s is None:
         return _unknown(estimate)
@@ -280,7 +295,9 @@ def judge(record: Record, policy: Policy) -> Finding:
     ]:
         summary += f"; the majority contradicts {', '.join(contradicted)}"
     if estimate.controller_is_off and CONTROLLER in estimate.falsetickers and estimate.controller_skew_s:
-        summary += f" (by the others it is {skew_text(estimate.controller_skew_s)}, and was not believed)"
+        summary += (
+            f" (according to the other references, it is {skew_text(estimate.controller_skew_s)}; it was not used)"
+        )
     for api in wrong_apis:
         summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}, beyond {', '.join(api.clients)}"
     if state == "pass":
@@ -289,22 +306,25 @@ def judge(record: Record, policy: Policy) -> Finding:
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
-    """Why there is no skew, and what to add or to fix so that there is one."""
+    """Why there is no skew, and what to add or to fix to get one."""
     unknown = estimate.unknown or UnknownSkew.UNREADABLE
     key, cause, remedy = Key(f"unknown_{unknown}"), _CAUSE_UNKNOWN[unknown], _REMEDY_UNKNOWN[unknown]
     summary = f"the skew is unknown: {estimate.unknown_because}"
     if estimate.controller_is_off and estimate.controller_skew_s and not _is_between_two(estimate):
         key, cause = Key.CONTROLLER_DISAGREES, "the controller's clock and the references disagree"
-        summary += f"; by the references the controller is {skew_text(estimate.controller_skew_s)}"
-        remedy = f"See that the controller's own clock is right. {remedy}"
-    why = "A clock that could not be compared with anything may be any time off."
+        summary += f"; according to the references, the controller is {skew_text(estimate.controller_skew_s)}"
+        remedy = f"Check that the controller's clock is right. {remedy}"
+    why = "If a clock could not be compared with a reference, its error is not known."
     return Finding(
         state="inconclusive", summary=summary, why=why, remedy=remedy, seen=estimate.seen(), keys=(key,), cause=cause
     )
 
 
 def _is_between_two(estimate: SkewEstimate) -> bool:
-    """Whether the controller is contradicted by nothing but the Date of an API that GitHub does not run: either may be wrong."""
+    """Whether only the Date of an API that GitHub does not run contradicts the controller.
+
+    Either may be wrong then.
+    """
     others = [r for r in estimate.references if r.skew_s and r.name != CONTROLLER]
     return all(r.kind == "date" and not is_hosted(r.of) for r in others) and len(others) == 1
 
@@ -315,7 +335,7 @@ _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 def _explain(
     state: State, worst: list[_Row], apis: list[_Api], skew_s: Interval, *, summary: str, seen: Mapping[str, Any]
 ) -> Finding:
-    """Blame the node's clock, unless what it is held against tolerates no clock at all, or is itself what is wrong."""
+    """Blame the node's clock, unless the limit tolerates no clock at all, or is itself wrong."""
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
     by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
@@ -364,7 +384,7 @@ def _explain(
 
 
 def _why_the_clock_matters(rows: list[_Row]) -> list[str]:
-    """By what the clock breaks."""
+    """What breaks with this clock."""
     by_token = dict.fromkeys(row.name for row in rows if row.by_token_alone)
     whys = [_WHY_CLIENT] if any(row.kind == "client" and not row.by_token_alone for row in rows) else []
     whys += [_WHY_RENEWAL.format(", ".join(by_token))] if by_token else []
@@ -373,7 +393,7 @@ def _why_the_clock_matters(rows: list[_Row]) -> list[str]:
 
 
 def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
-    """All that counts, clients first."""
+    """All clients and limits that count, clients first."""
     rows = [_client_row(profile, skew_s) for profile in policy.profiles]
     all_limits = policy.all_limits
     rows += [_limit_row(all_limits[name], skew_s) for name in policy.limits]
@@ -396,14 +416,16 @@ def _limit_row(limit: Limit, skew_s: Interval) -> _Row:
 
 
 def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:
-    """The row with the least margin on either side, and when it is used up where the drift is known."""
+    """The row with the least margin on either side;
+    and when it is used up, if the drift is known.
+    """
     row = min(rows, key=lambda row: row.left_s)
     breaks_in_s = row.breaks_in_s(drift)
     return row.name if breaks_in_s is None else f"{row.name}, in {breaks_in_s} s at the earliest"
 
 
 def _seen_of_others(policy: Policy, skew_s: Interval) -> dict[str, Any]:
-    """What nobody named, and what would become of it at this skew."""
+    """The clients and limits that nobody named, and what would happen to them at this skew."""
     clients = [
         (profile.client_outcome(skew_s), profile.name, profile.tolerated_s)
         for profile in policy.catalogue.values()
@@ -415,15 +437,15 @@ def _seen_of_others(policy: Policy, skew_s: Interval) -> dict[str, Any]:
         if limit.name not in policy.limits
     ]
     return {
-        "other_clients_that_would_pass": _told(clients, "pass"),
-        "other_clients_that_would_fail": _told(clients, "fail"),
-        "other_limits_that_would_pass": _told(limits, "pass"),
-        "other_limits_that_would_fail": _told(limits, "fail"),
+        "other_clients_that_would_pass": _named(clients, "pass"),
+        "other_clients_that_would_fail": _named(clients, "fail"),
+        "other_limits_that_would_pass": _named(limits, "pass"),
+        "other_limits_that_would_fail": _named(limits, "fail"),
     }
 
 
-def _told(others: Iterable[tuple[Outcome, str, Interval]], outcome: Outcome) -> dict[str, str]:
-    """Those with this outcome, by name, and the limits of each."""
+def _named(others: Iterable[tuple[Outcome, str, Interval]], outcome: Outcome) -> dict[str, str]:
+    """Those with this outcome: their names, and the limits of each."""
     return {name: _limits_text(allowed) for found, name, allowed in others if found == outcome}
 
 

@@ -1,58 +1,73 @@
-"""Do the GitHub App credentials work from this node, and if not: is the clock to blame, or the credential, or the network?
+"""Do the GitHub App credentials work from this node?
 
-The App's JWT is signed on the controller as the client on the node would sign it, with the node's clock put in for *now*, and
-the node sends it: the installation is asked for, a token with narrowed permissions is minted, the named repositories are
-reached with it, and it is revoked. The private key never leaves the controller.
+If not, what is to blame: clock, credential or network?
 
-Where GitHub refuses, the same node sends a JWT of the true time, signed with the same key. If GitHub accepts that one, the
-clock is the sole cause. If it refuses both, the credential is at fault, whatever the clock says beside it; where the measured
-skew is beyond the client's budget as well, both are.
+The controller signs the App's JWT as the client on the node would sign it, with the time of the
+node's clock. The node sends it: it asks for the installation, mints a token with narrowed
+permissions, reaches the named repositories with it, and revokes it. The private key never
+leaves the controller.
 
-No JWT is sent that would be valid more than 10 minutes after the controller's time, whatever the node's clock shows: GitHub
-refuses it. Such a node is judged by that rule, and the JWT of the true time shows whether the clock is the sole cause. The
-controller's time is its own clock, corrected by its own measurement. If it could measure nothing, it signs none for later than
-its own clock (by 2 s at most), and a node ahead of that is inconclusive, unless its own references show that GitHub refuses it.
+If GitHub refuses, the same node sends a JWT of the true time, signed with the same key. If
+GitHub accepts that one, the clock is the sole cause. If it refuses both, the credential is
+at fault, whatever the clock shows. If the measured skew is beyond the client's budget as
+well, both are at fault.
 
-If GitHub refuses the JWT of the true time for its times as well, the clock of the API may be the cause: it is, if independent
-references (NTP servers, the controller) contradict the API's own ``Date``. Then one more JWT is sent, dated by the API's clock:
-if GitHub accepts it, nothing else is wrong. The node's clock and the credential are not blamed.
+No JWT is sent that would be valid more than 10 minutes after the controller's time, whatever the
+node's clock shows, because GitHub refuses it. Such a node is judged by that rule, and the JWT of
+the true time shows whether the clock is the sole cause. The controller's time is its clock,
+corrected by its measurement. If the controller could measure nothing, it signs no JWT for later
+than its clock (by 2 s at most). A node ahead of that is inconclusive, unless its references show
+that GitHub refuses it.
 
-A certificate that TLS refuses for its times accuses the clock only where it is valid at the true time, by the measured skew;
-GitHub is not asked then.
+If GitHub refuses the JWT of the true time because of its times too, the clock of the API may be the
+cause. It is the cause if independent references (NTP servers, the controller) contradict the API's
+``Date``. Then one more JWT is sent, dated by the API's clock. If GitHub accepts it, nothing else is
+wrong, and neither the node's clock nor the credential is blamed.
 
-It tries a new JWT and a new installation token. Whether a client renews its token in time by this clock is clock_skew's question.
+If TLS refuses a certificate for its times, GitHub is not asked. The clock is blamed only if the
+certificate is valid at the true time, according to the measured skew.
 
-A credential from a cluster's Secret that its clients could not use, for example a private key that Go does not read, fails
-without GitHub being asked; the other credentials are tried all the same.
+The check tries a new JWT and a new installation token. clock_skew checks whether a client renews
+its token in time with this clock.
 
-An App without an installation ID is looked up by its owner, with its own JWT, in the list of the App's installations.
+If a credential from a cluster's Secret cannot be used by its clients (for example a
+private key that Go does not read), it fails and GitHub is not asked. The other credentials
+are tried all the same.
 
-The token is narrowed to the named repositories and permissions. GitHub does not narrow to a repository outside the installation,
-a public one too, nor to more than 500, and clients that do not narrow meet none of that. So the token is narrowed to the
-permissions alone then, or to nothing, the finding says so, and each repository is reached with it. A permission that the
-installation does not have refuses the node.
+An App without an installation ID is looked up by its owner, with the App's JWT, in the list of the
+App's installations.
 
-A fresh token may not be known to all of GitHub's machines: where its use is refused with 401, 403 or 404 and no other reason,
-it is tried again after 3, 10 and 30 s, once for all repositories of an App.
+The token is narrowed to the named repositories and permissions. GitHub does not narrow a token to a
+repository outside the installation (not even to a public one), nor to more than 500. Clients that
+do not narrow do not meet this. In that case the token is narrowed to the permissions alone, or not
+at all, and the finding says so. Each repository is reached with it. If the installation lacks a
+permission, the node is refused.
 
-Passes where GitHub accepts the JWT of the node's own clock and all that is asked with it.
+Not all of GitHub's machines may know a fresh token. If its use is refused with 401, 403 or 404 and
+no other reason, it is tried again after 3, 10 and 30 s, once for all repositories of an App.
 
-GitHub limits how many tokens are minted in an hour. In a large fleet some nodes mint, and the others send their JWT and ask for
-the installation with it (gate_mint_nodes). That proves such a node's clock, its way to the API and the App's key. Its token and
-its repositories were tried on other nodes: it passes, with the key token_minted_elsewhere, if the token was minted on a node of
-its network and refused on none there, or, where nobody of its network tried it, so on all nodes of the run. A network is a /24 or
-/64 of the inventory's addresses; without an address it is the name without its digits. What is not tried on such a node is its
-own way to the repositories' git server, if that is another machine than the API.
+Passes if GitHub accepts the JWT of the node's clock and all that is asked with it.
 
-Without an answer of GitHub's (DNS,
-connection, TLS, rate limit, a proxy's page, an unknown answer) it is inconclusive. All repositories are tried; if some can't be
-read, all are named.
+GitHub limits how many tokens are minted in an hour. In a large fleet some nodes mint tokens. The
+others send their JWT and ask for the installation with it (gate_mint_nodes). That proves such a
+node's clock, its way to the API and the App's key. The token and the repositories were tried on
+other nodes. Such a node passes, with the key token_minted_elsewhere, if the token was minted on a
+node of its network and refused on none there. If no node of its network tried it, the nodes of the
+whole run count in the same way. A network is a /24 or /64 of the inventory's addresses; without an
+address it is the name without its digits. On such a node, the way to the repositories' git server
+is not tried, if that is another machine than the API.
 
-What to do: what the finding blames: the clock (the gate fixes it), the API's clock (of GitHub Enterprise Server:
-fix it there), the credential (GitHub's answer is quoted, with what it means), or the way to GitHub (DNS, proxy, TLS). Don't
-change a credential that the true time proves to be good.
+If there is no answer of GitHub (DNS, connection, TLS, rate limit, a proxy's page, an
+unknown answer), the check is inconclusive. All repositories are tried. If some cannot be
+read, all of these are named.
 
-Source: GitHub's documentation on App authentication; the clients' code, named in client_profiles.yml.
+What to do: fix the cause that the finding names: the clock (the gate fixes it), the API's clock
+(on a GitHub Enterprise Server, fix it there), the credential (the finding quotes GitHub's answer
+and explains it), or the way to GitHub (DNS, proxy, TLS). Do not change a credential that the true
+time proves to be good.
+
+Source: GitHub's documentation on App authentication; the clients' code, named in
+client_profiles.yml.
 """
 
 from __future__ import annotations
@@ -83,9 +98,10 @@ REMEDIABLE = False
 
 
 class Key(StrEnum):
-    """Whom a refusal is to be blamed on; a finding has the answer's own key beside it (github.answers.AnswerKey).
+    """What to blame for a refusal; a finding also has the answer's key (github.answers.AnswerKey).
 
-    A credential that no client could use has beside it what is wrong with it (github.key_faults, github.secrets.faults).
+    For a credential that no client could use, it also has its faults (github.key_faults,
+    github.secrets.faults).
     """
 
     CLOCK = "clock"
@@ -115,23 +131,23 @@ _BLAMED = {
 }
 _JWT_ALONE = "GitHub accepts the JWT of the node's own clock; its token was left to other nodes of the run"
 _RELIES = (
-    "What the App may do, and from which addresses, is shown by a token alone. This node minted none and relies on those that "
-    "did, and they prove nothing for it."
+    "Only a token shows the App's permissions, and from which addresses it may be used. This node minted no token. It relies "
+    "on nodes that did, and they prove nothing for it."
 )
 _SEE_OTHERS = (
-    "See what keeps the token from the nodes that mint (fleet.tokens in report.json names them). To try it on this node: "
-    "gate_mint_nodes: all, or more of them, or a run of this node alone (--limit)."
+    "Fix what keeps the nodes that mint from the token (fleet.tokens in report.json names them). To try it on this node, "
+    "set gate_mint_nodes to all or to more nodes, or check this node alone (--limit)."
 )
-_NOT_TRIED = "The credential could not be tried from this node, so nothing proves that it will work there."
+_NOT_TRIED = "The credential could not be tried from this node, so it is not proved that it works there."
 _ELSEWHERE = (Key.MINTED_ELSEWHERE, Key.REFUSED_ELSEWHERE, Key.NOT_MINTED)
 _WHY = {
-    "clock": "Clients on this node sign with its clock. GitHub refuses what they sign, their logs show only 401, and pods on "
+    "clock": "Clients on this node sign with its clock. GitHub refuses their JWTs, their logs show only 401, and pods on "
     "other nodes work.",
-    "credential": "No clock makes this credential work: every client that is given it fails on every node.",
-    "access": "The App signs in, but is not allowed what the cluster needs of it.",
+    "credential": "This credential does not work with any clock: every client that uses it fails on every node.",
+    "access": "The App signs in, but it lacks a permission or a repository that the cluster needs.",
     "network": _NOT_TRIED,
     "certificate_time": _NOT_TRIED,
-    "unclear": "GitHub gave no answer that tells whether the credential works.",
+    "unclear": "GitHub gave no answer that shows whether the credential works.",
     "not_sent": _NOT_TRIED,
     "withheld": _NOT_TRIED,
 }
@@ -141,33 +157,36 @@ _CAUSE = {
     "withheld": "no JWT of its time was signed",
     "certificate_time": "a certificate's times",
 }
-_WHY_TLS = "Clients on this node check certificates by its clock: none of them gets as far as asking GitHub."
-_FIX_CLOCK = "Fix the clock, not the credential: the gate does it, or playbook skewgate.preflight.remediate."
+_WHY_TLS = "Clients on this node check certificates with its clock, so none of them reaches GitHub."
+_FIX_CLOCK = "Fix the clock, not the credential: run the gate, or playbook skewgate.preflight.remediate."
 _FIX_CLOCK_FIRST = (
-    "Fix the clock (the gate does it, or playbook skewgate.preflight.remediate), and check the credential then."
+    "Fix the clock (run the gate, or playbook skewgate.preflight.remediate), then check the credential again."
 )
 _COMPARE_CLOCKS = (
-    "Find out whose clock is wrong before anything is changed: compare the node's with that of {0} (`curl -sI https://{0} | grep "
-    "-i ^date; date -u`) and with a clock that you trust. If gate_ntp_servers names two or more NTP servers that are independent "
-    "of each other, the check shows whose it is."
+    "Find out whose clock is wrong before you change anything: compare the node's with that of {0} (`curl -sI https://{0} | grep "
+    "-i ^date; date -u`) and with a clock that you trust. If gate_ntp_servers names two or more independent NTP servers, the "
+    "check shows which clock is wrong."
 )
-_WHY_SOMETIMES = "GitHub refuses some of what clients sign with this clock, and accepts the rest."
+_WHY_SOMETIMES = "GitHub refuses some of the JWTs that clients sign with this clock, and accepts the others."
 _COMPARE_MACHINES = (
-    "Ask {0} for its time some ten times (`curl -sI https://{0} | grep -i ^date; date -u`), and fix the clock of the machine "
-    "behind it whose time differs; then check again."
+    "Ask {0} for its time about ten times (`curl -sI https://{0} | grep -i ^date; date -u`). Fix the clock of the machine "
+    "behind it whose time differs, then run the check again."
 )
-_FIX_CERTIFICATE = "Have the certificate of {} renewed, and check again."
+_FIX_CERTIFICATE = "Renew the certificate of {}, then run the check again."
 _COMPARE_CERTIFICATE = (
     "Compare the times of all certificates of {0} with the true time, from a machine whose clock is right: "
-    "`openssl s_client -connect {0} -showcerts`; fix what is wrong, and check again."
+    "`openssl s_client -connect {0} -showcerts`. Fix the fault, then run the check again."
 )
 _CHECK_AGAIN = (
-    "See that the node's clock is not moved while it is checked, and that its evidence is whole; then check again."
+    "Check that nothing moves the node's clock during the check and that its evidence is complete, then "
+    "run the check again."
 )
 
 
 class Blame(NamedTuple):
-    """Who is to blame: a finding's state and key, what to say, why it matters, and what to do next."""
+    """What is to blame: a finding's state and key, its summary, why it matters,
+    and what to do next.
+    """
 
     state: State
     key: Key | None
@@ -177,15 +196,15 @@ class Blame(NamedTuple):
 
 
 def judge(record: Record, policy: Policy) -> Finding:
-    """Judge each App's attempts; the worst decides, and is told first."""
+    """Judge each App's attempts; the worst decides, and stands first."""
     taken = {app["name"]: app for app in record.section("github_apps")}
     if not policy.github_apps:
         return Finding(
             state="inconclusive",
-            summary="the token was not tried: no GitHub App was given to check",
-            why="Nothing proves that the cluster's credentials will work on this node.",
-            remedy="On the machine that has the key, name them in gate_github_apps, in the inventory or with -e @FILE, and check "
-            "again; or leave github_app_token out of gate_checks.",
+            summary="the token was not tried: no GitHub App was given",
+            why="It is not proved that the cluster's credentials will work on this node.",
+            remedy="On the machine that has the key, set gate_github_apps in the inventory or with -e @FILE, then run the check "
+            "again; or remove github_app_token from gate_checks.",
             keys=(Key.NO_APP,),
             cause="no GitHub App given",
         )
@@ -197,9 +216,10 @@ def judge(record: Record, policy: Policy) -> Finding:
 
 
 def settled(seen: Sequence[Mapping[str, Any]], elsewhere: Mapping[str, Elsewhere]) -> Finding:
-    """What a node's finding is with what came of the tokens that it left to others, if nothing else of it is open.
+    """A node's finding, when the results of the tokens that it left to other nodes are known.
 
-    ``seen``: its Apps as the finding shows them; ``elsewhere``: by the names of those that were left to others.
+    ``seen``: its Apps as the finding shows them; ``elsewhere``: the results, by the
+    names of the Apps.
     """
     left = [_of_blame(app, _blame_elsewhere(elsewhere[app["name"]]), app) for app in seen if app["name"] in elsewhere]
     rest = [app for app in seen if app["name"] not in elsewhere]
@@ -223,12 +243,12 @@ def _together(findings: list[Finding]) -> Finding:
 
 
 def _unusable(app: Mapping[str, Any]) -> Finding:
-    """Of a credential that no client could use: GitHub was not asked, and no node changes it."""
+    """For a credential that no client could use: GitHub was not asked, and no node changes it."""
     name, faults = app["name"], app["unusable"]
     said = "; ".join(fault["found"] for fault in faults)
     return Finding(
         state="fail",
-        summary=f"{name}: its clients can't use it: {said}",
+        summary=f"{name}: its clients cannot use it: {said}",
         why=_WHY["credential"],
         remedy=" ".join(f"{name}: {remedy}" for remedy in dict.fromkeys(fault["remedy"] for fault in faults)),
         seen={**app, "blame": Key.UNUSABLE},
@@ -256,9 +276,7 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
     if node.kind == "accepted" and app.get("depth") != "jwt" and not has_token(asked or {}):
         blame = _blame_elsewhere(None)
     left = unrevoked(attempts)
-    revoked = (
-        f"; {left} installation token(s) could not be revoked and expire by themselves within the hour" if left else ""
-    )
+    revoked = f"; {left} installation token(s) could not be revoked; they expire within the hour" if left else ""
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
@@ -280,7 +298,7 @@ def _of_blame(
     asked: str = "",
     revoked: str = "",
 ) -> Finding:
-    """The finding of one App; without the node's answer, that was accepted."""
+    """The finding of one App. Without the node's answer: its JWT was accepted."""
     note = f"; note: {'; '.join(app['notes'])}" if app.get("notes") else ""
     return Finding(
         state=blame.state,
@@ -295,7 +313,7 @@ def _of_blame(
 
 
 def _cause(name: str, blame: Blame, node: Answer | None) -> str:
-    """In words that are the same on every node: an answer's meaning is, but for those that tell the node's times."""
+    """In words that are the same on every node; so not a meaning that has the node's times."""
     if blame.key is None:
         return ""
     if blame.key in (Key.API_CLOCK, Key.API_CLOCK_AND_CREDENTIAL, *_ELSEWHERE) or node is None:
@@ -305,9 +323,11 @@ def _cause(name: str, blame: Blame, node: Answer | None) -> str:
 
 
 def _blame(node: Answer, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
-    """From the answers to the JWTs of the node's clock, of the true time, and of the API's clock if there was one."""
+    """What is to blame, from the answers to the JWTs:
+    node's clock, true time, API's clock if tried.
+    """
     if node.kind == "accepted":
-        what = "GitHub accepts the JWT of the node's own clock, and all that was asked with it"
+        what = "GitHub accepts the JWT of the node's own clock, and every request made with it"
         return Blame("pass", None, f"{what}; {node.note}" if node.note else what)
     quoted = f"GitHub answered {node.quote()!r}"
     if clocks.node_is_too_far_ahead:
@@ -317,45 +337,51 @@ def _blame(node: Answer, true_time: Answer, api_clock: Answer | None, clocks: Cl
     advice = _advice(node)
     if node.kind in ("credential", "access"):
         if true_time.kind == "accepted":
-            what = f"could not be separated: {quoted} to the JWT of the node's clock, and accepted one of the true time"
+            what = (
+                f"clock and credential could not be separated: {quoted} to the JWT of the node's clock, and "
+                "accepted one of the true time"
+            )
             return Blame("fail", Key.NOT_SEPARATED, what, *advice)
         if clocks.node_is_off:
-            what = f"the credential, and the clock beside it: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
+            what = f"the credential, and the clock too: {quoted}: {node.meaning}; the clock is off too, see clock_skew"
             return Blame("fail", Key.BOTH, what, *advice)
         return Blame("fail", Key.NOT_THE_CLOCK, f"not the clock: {quoted}: {node.meaning}", *advice)
     said = node.meaning if node.step is None else f"{node.meaning}: {node.quote()}"
-    return Blame("inconclusive", Key.NOT_JUDGED, f"could not be judged: {said}", *advice)
+    return Blame("inconclusive", Key.NOT_JUDGED, f"the credential could not be judged: {said}", *advice)
 
 
 def _blame_elsewhere(elsewhere: Elsewhere | None) -> Blame:
-    """Of a node that sent an accepted JWT and minted no token: what other nodes show of that."""
+    """For a node that sent an accepted JWT and minted no token: what other nodes show."""
     if elsewhere is None:
         return Blame(
-            "inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and nothing is known of them here", _RELIES, _SEE_OTHERS
+            "inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and their results are not known here", _RELIES, _SEE_OTHERS
         )
     whose = f"of its network, {elsewhere.network}" if elsewhere.network else "of the run"
     if elsewhere.refused:
         what = f"{_JWT_ALONE}, and GitHub refused it on {listed(elsewhere.refused, 3)} {whose}"
         return Blame("inconclusive", Key.REFUSED_ELSEWHERE, what, _RELIES, _SEE_OTHERS)
     if not elsewhere.minted:
-        return Blame("inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and minted on none of them", _RELIES, _SEE_OTHERS)
+        return Blame("inconclusive", Key.NOT_MINTED, f"{_JWT_ALONE}, and no node minted one", _RELIES, _SEE_OTHERS)
     many = f"{elsewhere.minted} node{'s' if elsewhere.minted > 1 else ''}"
     return Blame("pass", Key.MINTED_ELSEWHERE, f"{_JWT_ALONE}, and minted on {many} {whose}")
 
 
 def _blame_for_times(quoted: str, true_time: Answer, api_clock: Answer | None, clocks: Clocks) -> Blame:
-    """GitHub refused the JWT of the node's clock for its times, or would: because of the node's clock, or of its own?"""
+    """GitHub refused the JWT of the node's clock for its times:
+    because of the node's clock or its own?
+    """
     host = urlsplit(clocks.api_url).netloc
     if true_time.kind == "accepted" and clocks.only_api_contradicts:
         what = (
             f"the clock of the node or that of {host}, could not be separated: {quoted}, and accepted a JWT of another time; the "
-            "controller's clock agrees with the node's, and no other reference tells which is right"
+            "controller's clock agrees with the node's, and no other reference shows which is right"
         )
         return Blame("fail", Key.NOT_SEPARATED, what, _WHY["clock"], _COMPARE_CLOCKS.format(host))
     if true_time.kind == "accepted" and clocks.only_of_some_machines and not clocks.node_is_too_far_ahead:
         what = (
-            f"could not be separated: {quoted}, and accepted a JWT of the true time; but the node's clock is right, by its "
-            f"references: several machines answer for {host} (its Date: {clocks.only_of_some_machines})"
+            f"the cause could not be separated: {quoted}, and accepted a JWT of the true time; but according to its "
+            "references the "
+            f"node's clock is right: several machines answer for {host} (its Date: {clocks.only_of_some_machines})"
         )
         return Blame("fail", Key.NOT_SEPARATED, what, _WHY_SOMETIMES, _COMPARE_MACHINES.format(host))
     if true_time.kind == "accepted":
@@ -378,13 +404,16 @@ def _blame_api(quoted: str, api_clock: Answer | None, clocks: Clocks) -> Blame:
     """GitHub refused the true time, and independent references contradict the API's clock."""
     host, off = urlsplit(clocks.api_url).netloc, skew_text(clocks.api_ahead_s) if clocks.api_ahead_s else ""
     whose = "GitHub's clock or the other references" if is_hosted(clocks.api_url) else "the API's clock"
-    what = f"{quoted}; GitHub refused a JWT of the true time as well; the clock of {host} is {off}, by the other references"
+    what = (
+        f"{quoted}; GitHub refused a JWT of the true time as well; according to the other references the clock "
+        f"of {host} is {off}"
+    )
     if clocks.node_is_off:
         what += "; the node's clock is off too, see clock_skew"
     remedy = of_api.remedy(clocks.api_url)
     if api_clock is None or api_clock.kind not in ("accepted", "credential", "access"):
         why_not = f" ({api_clock.meaning})" if api_clock else ""
-        what = f"{whose}: {what}. A JWT of that clock was not tried{why_not}, so the credential may be wrong as well"
+        what = f"{whose}: {what}. A JWT of that clock was not tried{why_not}, so the credential may be wrong too"
         return Blame("fail", Key.API_CLOCK, what, of_api.why(clocks.api_url), remedy)
     if api_clock.kind == "accepted":
         what = f"{whose}, and nothing else: {what}; GitHub accepted a JWT of that clock"
@@ -404,7 +433,9 @@ def _advice(answer: Answer) -> tuple[str, str]:
 
 
 def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, clock_is_off: bool) -> Blame:
-    """Clock or certificate: by whether the refused certificate is valid at the true time, the node's less its skew."""
+    """Clock or certificate: is the refused certificate valid
+    at the true time (node's minus skew)?
+    """
     parts = urlsplit(step["url"])
     host = f"{parts.hostname}:{parts.port or 443}"
     validity = step["error"].get("certificate")
@@ -416,11 +447,11 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
         return Blame("inconclusive", Key.NOT_SEPARATED, what, _NOT_TRIED, _COMPARE_CERTIFICATE.format(host))
 
     if validity is None:
-        return unsure("from when to when it is valid could not be seen")
+        return unsure("its validity could not be read")
     valid_s = Interval(validity["not_before_s"], validity["not_after_s"])
-    refused += f", it being valid from {_utc(valid_s.low)} to {_utc(valid_s.high)}"
+    refused += f" (it is valid from {_utc(valid_s.low)} to {_utc(valid_s.high)})"
     if valid_s.low <= node_s <= valid_s.high:
-        return unsure("so it must be another one of its chain that is not valid then")
+        return unsure("so another certificate of its chain is not valid at that time")
     if skew_s is None:
         return unsure("the node's skew is not known")
     true_s = Interval(node_s - skew_s.high, node_s - skew_s.low)
@@ -428,7 +459,7 @@ def _blame_for_certificate(step: Mapping[str, Any], skew_s: Interval | None, *, 
         what = f"the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is valid. The credential could not be tried"
         return Blame("fail", Key.CLOCK, what, _WHY_TLS, _FIX_CLOCK_FIRST)
     if valid_s.overlaps(true_s):
-        return unsure(f"the true time, about {_utc(true_s.middle)}, may be on either side of that")
+        return unsure(f"the true time, about {_utc(true_s.middle)}, may be inside or outside of that")
     what = f"the certificate, not the clock: {refused}; at the true time, {_utc(true_s.middle)}, it is not valid either"
     if clock_is_off:
         what += "; the clock is off too, see clock_skew"

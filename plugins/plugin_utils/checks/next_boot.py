@@ -1,26 +1,36 @@
-"""Would the node's clock be right after its next boot, before what signs with it starts?
+"""Would the node's clock be right after its next boot, before the programs that sign with it start?
 
-A clock that is right today starts again at the next boot from the RTC, or without one from some time in the past, and stays
-there until the time daemon has set it. What starts before that (a kubelet with its pods) works with the wrong time. `at_boot`
-tells what this node would do, in order.
+A clock that is right today starts again at the next boot, from the RTC, or without an RTC
+from some time in the past. It stays there until the time daemon has set it. A program that
+starts before that (a kubelet with its pods) works with the wrong time. `at_boot` shows what
+this node would do, in order.
 
-Passes where the one daemon that steers now starts at boot, and the clock is right then: by an RTC that is right, or by a daemon
-that steps it. What would help but is not needed now is a note in the summary: a wait for the first synchronisation, the order
-of kubelet after it. Where no cluster unit is installed yet, the join has to set that order.
+Passes if the one daemon that steers now starts at boot, and the clock is right then: because the
+RTC is right, or because a daemon steps the clock. The summary notes what would help but is not
+needed now: a wait for the first synchronisation, and kubelet ordered after it. If no cluster unit
+is installed yet, the join has to set that order.
 
-Fails where the daemon is not enabled, or another one is as well; where chronyd would end at its start (chrony_config names the
-line); where the RTC is absent or further off than one of
-`gate_clients` can stand and the daemon would only slew; where it is so and kubelet, k3s, rke2, k0s or microk8s is installed
-without being ordered after a wait that proves the synchronisation; where the RTC is in local time and nothing steps the clock.
+Fails in each of these cases:
 
-`time-sync.target` alone proves nothing: Debian's and SUSE's chrony.service comes before it and has not synchronised yet. It
-takes chrony-wait (which needs chronyd's command port: not with `cmdport 0`), systemd-time-wait-sync, or ntp-wait.
+- the daemon is not enabled, or another one is enabled too
+- chronyd would end at its start (chrony_config names the line)
+- the RTC is absent, or further off than one of `gate_clients` can tolerate, and the
+  daemon would only slew
+- the RTC is absent or off like this, and kubelet, k3s, rke2, k0s or microk8s is installed but not
+  ordered after a wait that proves the synchronisation
+- the RTC is in local time and nothing steps the clock
 
-What to do: enable the daemon, let it step the clock at its start, set the RTC by the right clock, enable chrony-wait, and order
-kubelet after it: `Wants=` and `After=time-sync.target` in a drop-in. The gate does all of these with chrony.
+`time-sync.target` alone proves nothing: Debian's and SUSE's chrony.service is ordered before it and
+has not synchronised yet. A proof needs chrony-wait (which needs chronyd's command port: not with
+`cmdport 0`), systemd-time-wait-sync, or ntp-wait.
 
-Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source; chrony's chrony-wait.service;
-chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`); hwclock(8), adjtime; fake-hwclock(8).
+What to do: enable the daemon, let it step the clock at its start, set the RTC from the right clock,
+enable chrony-wait, and order kubelet after it (`Wants=` and `After=time-sync.target` in a drop-in).
+The gate does all of these with chrony.
+
+Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source;
+chrony's chrony-wait.service; chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`);
+hwclock(8), adjtime; fake-hwclock(8).
 """
 
 from __future__ import annotations
@@ -68,9 +78,12 @@ class Key(StrEnum):
 
 
 KERNEL_WAIT = "systemd-time-wait-sync.service"
-"""It asks no daemon, but waits until the kernel calls the clock synchronised."""
-_WHY = "Until the daemon has set the clock, all that the node signs and verifies has the wrong time."
-_SET_RTC = "Set the RTC by the clock once that is right: hwclock --systohc --utc (the gate does it; chrony's rtcsync keeps it)."
+"""It waits until the kernel calls the clock synchronised; it asks no daemon."""
+_WHY = "Until the daemon has set the clock, the node signs and verifies everything with the wrong time."
+_SET_RTC = (
+    "When the clock is right, set the RTC from it: hwclock --systohc --utc (the gate does it; chrony's "
+    "rtcsync keeps it right)."
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,7 @@ _RTC_KEY = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL
 
 @dataclass(frozen=True)
 class _Wait:
-    """What waits for the first synchronisation; ``fix`` is what to do where nothing does.
+    """What waits for the first synchronisation; ``fix`` is what to do if nothing does.
 
     ``proof``: the units after which the clock is known to be synchronised.
     """
@@ -144,7 +157,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     if manager == "systemd" and (not wait.proof or unordered):
         notes.append(f"what would help: {_order_remedy(wait, unordered, units)}")
     if manager == "systemd" and not any(unit in KUBELET_UNITS for unit in units):
-        notes.append(f"no cluster unit is installed yet: the join has to order it after {TIME_SYNC_TARGET}")
+        notes.append(f"no cluster unit is installed yet: the join must order it after {TIME_SYNC_TARGET}")
     return Finding(state="pass", summary="; ".join(note.rstrip(".") for note in notes), seen=seen)
 
 
@@ -154,8 +167,8 @@ def _unknown_manager(manager: str | None) -> Finding:
         summary=f"the node's services are not run by systemd or OpenRC ({manager})",
         keys=(Key.MANAGER_UNKNOWN,),
         cause="service manager not known",
-        why="What starts at boot is only known of these.",
-        remedy="See by hand that one time daemon starts at boot and steps the clock, and make next_boot advisory for this "
+        why="Only for these two is it known what starts at boot.",
+        remedy="Check by hand that one time daemon starts at boot and steps the clock. Then make next_boot advisory for this "
         "node (gate_advisory_checks).",
         seen={"at_boot": []},
     )
@@ -168,15 +181,15 @@ def _without_unit(record: Record, daemons: Sequence[TimeDaemon]) -> Finding:
         return follows_from(
             "time_service",
             key=CommonKey.NO_DAEMON,
-            summary="no time daemon steers the clock, so the next boot can't be judged",
+            summary="no time daemon steers the clock, so the next boot cannot be judged",
             cause="no time daemon steers the clock",
             seen={"at_boot": []},
         )
     return Finding(
         state="fail",
         summary=f"{strays[0].name} steers the clock, and no known unit starts it at the next boot",
-        why="After a reboot nothing steers this clock, or not before a container runs; a skew comes back unseen.",
-        remedy="Run a time daemon as a service of the node: the gate installs chrony. Then stop this one.",
+        why="After a reboot nothing steers this clock, or only once a container runs. A skew comes back unnoticed.",
+        remedy="Run a time daemon as a service of the node (the gate installs chrony), then stop this one.",
         seen={"at_boot": [f"nothing is known to start {strays[0].comm}"]},
         keys=(Key.NO_UNIT,),
         cause="the time daemon belongs to no unit",
@@ -191,7 +204,10 @@ def _boot_units(record: Record) -> dict[str, Mapping[str, Any]]:
 
 
 def _starts(daemon: TimeDaemon, units: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether it starts at the next boot. A unit whose condition was not met at this boot (timesyncd beside chrony) does not."""
+    """Whether it starts at the next boot.
+
+    A unit whose condition was not met at this boot (timesyncd beside chrony) does not.
+    """
     unit = units.get(daemon.unit, {})
     if not daemon.active and unit.get("condition_met") is False:
         return False
@@ -211,7 +227,7 @@ def _wrong_daemon_starts(
         return Finding(
             state="fail",
             summary=f"{daemon.unit} steers the clock now, but does not start at the next boot ({daemon.state}){instead}",
-            why="After a reboot nothing steers this clock, and a skew comes back unseen."
+            why="After a reboot nothing steers this clock, and a skew comes back unnoticed."
             if not others
             else "After a reboot another daemon steers this clock, with servers that nobody has checked.",
             remedy=f"{enable}{f'; {disable}' if others else ''}",
@@ -224,7 +240,7 @@ def _wrong_daemon_starts(
             state="skipped",
             summary=f"{names} would start beside {daemon.unit} at the next boot, as both run now",
             why="It follows from what time_service found.",
-            remedy="Fix what time_service says (its command also keeps them from starting), and check again.",
+            remedy="Fix what time_service reports (its command also keeps them from starting), then run the check again.",
             seen={"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
             keys=(Key.SEVERAL_RUN,),
             cause="several time daemons",
@@ -233,7 +249,7 @@ def _wrong_daemon_starts(
         return Finding(
             state="fail",
             summary=f"at the next boot {names} would start beside {daemon.unit}",
-            why="Two daemons steer one clock against each other, or which of them runs changes with each boot.",
+            why="Two daemons steer one clock against each other, or another one of them runs after each boot.",
             remedy=f"Keep {daemon.unit}: {disable}",
             seen={"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
             keys=(Key.SEVERAL_ENABLED,),
@@ -244,10 +260,12 @@ def _wrong_daemon_starts(
 
 
 def _keep_off(daemon: TimeDaemon, manager: str) -> str:
-    """How to keep a daemon from starting; what linuxptp's do at their next start may stand in a file that was not read."""
+    """How to keep a daemon from starting. linuxptp's options may stand in a file
+    that was not read.
+    """
     kind = discover()[daemon.daemon]
     command = f"rc-update del {daemon.unit}" if manager == "openrc" else f"systemctl disable {daemon.unit}"
-    only_if = " (if its options have it steer the system clock: else leave it)"
+    only_if = " (only if its options make it steer the system clock)"
     return kind.instead_of_stopping or f"{command}{only_if if kind.of_linuxptp and not daemon.active else ''}"
 
 
@@ -266,14 +284,14 @@ def _clock_stays_wrong(
             keys=(_RTC_KEY[rtc.state], Key.GIVES_UP),
             cause=f"{cause}, and the daemon gives up",
         )
-    # How far off it is without an RTC is not known: a step of any threshold is taken to do.
+    # Without an RTC the error is not known: any threshold of a step is assumed to be enough.
     slews = rtc.least_s <= correction.steps_beyond_s if rtc.state == "off" else not correction.steps
     if rtc.state == "right" or not slews:
         return None
     return Finding(
         state="fail",
         summary=f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
-        why=f"{_WHY} A slew takes at least ten times as long as the error is (chronyd), or two thousand times (the kernel's).",
+        why=f"{_WHY} A slew takes at least ten times as long as the error (chronyd), or two thousand times (the kernel).",
         remedy=f"{discover()[daemon.daemon].let_it_step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
         seen=seen,
         keys=(_RTC_KEY[rtc.state], Key.NO_STEP),
@@ -282,24 +300,29 @@ def _clock_stays_wrong(
 
 
 def _rtc(record: Record, policy: Policy) -> _Rtc:
-    """Compare the RTC with the true time as far as that is known: its reading, less the node's clock, plus the node's skew."""
+    """Compare the RTC with the true time, if known:
+    RTC minus the node's clock, plus the node's skew.
+    """
     rtc = record.section("clock").get("rtc") or {}
     if not rtc.get("present"):
         saved = record.section("boot").get("fake_hwclock")
         start = f"at {saved}, as fake-hwclock saved it" if saved else "somewhere in the past"
-        # Without either it starts at the time when systemd was built, or when its daemon last ran (systemd(1), "clock").
+        # Without both it starts when systemd was built, or when its daemon last ran
+        # (systemd(1), "clock").
         return _Rtc("absent", f"no RTC: the clock starts {start}", 0.0 if saved else math.inf)
     if rtc.get("local_time"):
-        return _Rtc("local", "the RTC is in local time (/etc/adjtime): wrong by an hour after a change of summer time")
+        return _Rtc(
+            "local", "the RTC is in local time (/etc/adjtime): wrong by an hour after summer time begins or ends"
+        )
     if rtc.get("since_epoch_s") is None:
         why = "there is an RTC, but it could not be read (/sys/class/rtc/rtc0/since_epoch)"
         raise MissingEvidenceError(why, "clock", Key.RTC_UNREADABLE)
     skew_s = record.skew.skew_s
     known = skew_s or Interval(0.0, 0.0)
     ahead_s = rtc["since_epoch_s"] - rtc["wall_s_at_read"]
-    # It shows whole seconds: it may be up to one second further on.
+    # It shows whole seconds, so it may be up to one second later.
     off_s = Interval(ahead_s + known.low, ahead_s + 1 + known.high)
-    against = "" if skew_s else " against this clock, whose own skew is unknown"
+    against = "" if skew_s else " compared with this clock, whose skew is unknown"
     if any(profile.client_outcome(off_s) == "fail" for profile in policy.profiles):
         direction = "ahead" if off_s.middle > 0 else "behind"
         zone_s = round(off_s.middle / 900) * 900
@@ -311,7 +334,9 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
 
 
 def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
-    """What is enabled to hold `time-sync.target` until the clock is synchronised, and able to."""
+    """The units that hold `time-sync.target` until the clock is synchronised:
+    enabled, and able to.
+    """
     fix = f"systemctl enable {(*discover()[daemon.daemon].wait_units, KERNEL_WAIT)[0]}."
     said, proof = [], set()
     for name in (*wait_units(), KERNEL_WAIT):
@@ -329,7 +354,7 @@ def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, A
 
 
 def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:
-    """Why an enabled wait waits for nothing with this daemon, and what would fix it; empty where it proves."""
+    """Why an enabled wait is useless with this daemon, and what would fix it; empty if it works."""
     name, kind = unit["unit"], discover()[daemon.daemon]
     if name not in (*kind.wait_units, KERNEL_WAIT):
         return f"{daemon.unit} steers the clock", ""
@@ -340,18 +365,21 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
         if config.all("rtcsync"):
             return "", ""
         return (
-            "without `rtcsync` chronyd never tells the kernel: it waits for ever, and what comes after it never starts",
+            "without `rtcsync` chronyd never informs the kernel: it waits for ever, and the units after it never start",
             "Put `rtcsync` into chrony.conf.",
         )
     port = config.last("cmdport")
-    # Without -h chronyc takes chronyd's socket, which is there whatever the port.
+    # Without -h chronyc uses chronyd's socket, which exists with any port.
     if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
-        return "`cmdport 0` keeps it from asking chronyd", f"Take `cmdport 0` out ({port.file}:{port.line})."
+        return "`cmdport 0` keeps it from asking chronyd", f"Remove `cmdport 0` ({port.file}:{port.line})."
     return "", ""
 
 
 def _after(unit: str, proof: frozenset[str], units: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a unit starts after one of ``proof``, by way of others that start too: `After=` what does not start is void."""
+    """Whether a unit starts after one of ``proof``, directly or through other units that start.
+
+    `After=` a unit that does not start has no effect.
+    """
     seen, left = {unit}, list(units[unit]["after"])
     while left:
         name = left.pop()
@@ -368,7 +396,9 @@ def _enabled(unit: Mapping[str, Any]) -> bool:
 
 
 def _wanted(unit: Mapping[str, Any]) -> bool:
-    """Whether a target starts it by a link in /usr, for which systemd calls it disabled: Flatcar's timesyncd is so."""
+    """Whether a target starts it through a link in /usr. systemd calls it disabled
+    (Flatcar's timesyncd).
+    """
     targets = [name for name in unit.get("wanted_by") or [] if name.endswith(".target")]
     return unit.get("unit_file_state") == "disabled" and bool(targets)
 
@@ -382,17 +412,17 @@ def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manage
         if _after(name, proof, units):
             lines.append(f"{name} starts after that")
         elif TIME_SYNC_TARGET in units[name]["after"]:
-            lines.append(f"{name} starts after {TIME_SYNC_TARGET}, which is reached without a proof")
+            lines.append(f"{name} starts after {TIME_SYNC_TARGET}, which does not wait for the synchronisation")
         else:
             lines.append(f"{name} does not wait for {TIME_SYNC_TARGET}")
     return lines or ["no cluster unit is installed yet"]
 
 
 def _order_remedy(wait: _Wait, unordered: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> str:
-    """What makes the units start after a proof: a wait that works, and the order of those that lack it."""
+    """How to make the units start after a proof: a wait that works, and the units' order."""
     steps = [] if wait.proof else [wait.fix]
     if lacking := [unit for unit in unordered if TIME_SYNC_TARGET not in units[unit]["after"]]:
         steps.append(
-            f"Order {', '.join(lacking)} by a drop-in with `[Unit] Wants={TIME_SYNC_TARGET} After={TIME_SYNC_TARGET}`."
+            f"Order {', '.join(lacking)} with a drop-in that has `[Unit] Wants={TIME_SYNC_TARGET} After={TIME_SYNC_TARGET}`."
         )
     return " ".join(steps)

@@ -1,24 +1,29 @@
-"""Do the NTP servers that the node shall use answer it, and if not, what in the network is in the way?
+"""Do the NTP servers of this node answer it, and if not, what in the network blocks them?
 
-The servers of `gate_ntp_servers` are asked from the node itself with plain NTP packets, whatever daemon runs there. A
-server that does not answer here is blocked on the way, down, or refuses this node; a daemon configured with it would wait
-for ever. Told apart, each with what to ask for and whom:
+The node itself asks the servers of `gate_ntp_servers` with plain NTP packets, whatever daemon runs
+there. If a server does not answer here, it is blocked on the way, down, or refuses this node. A
+daemon configured with it would wait for ever. The finding distinguishes these cases, and says what
+to ask for and whom:
 
-- no reply from any server while the API answers over TCP 443: UDP 123 is blocked;
-- no reply from one: it is down, or blocked by itself;
-- refused (ICMP port unreachable): the host is up, and no NTP server listens there, or a firewall rejects it;
-- no route; a name that is not resolved, of the servers alone or of the API too;
-- kiss-o'-death: it answers, and refuses this node (DENY, RSTR) or wants to be asked less often (RATE);
-- it answers without a good time of its own (leap, stratum, root distance), or something else answers in its place.
+- no reply from any server while the API answers over TCP 443: UDP 123 is blocked
+- no reply from one server: it is down, or blocked alone
+- refused (ICMP port unreachable): the host is up, and no NTP server listens there, or
+  a firewall rejects it
+- no route, or a name that is not resolved: of the servers alone, or of the API too
+- kiss-o'-death: it answers, and refuses this node (DENY, RSTR) or limits how often
+  it is asked (RATE)
+- it answers, but its time is not usable (leap, stratum, root distance), or something else
+  answers in its place
 
-Passes where at least one answers usably: it echoes the request, is a server (mode 4), is synchronised itself (leap,
-stratum) and near enough to its own reference (root distance). Fails where none does; where they only want to be asked less
-often it is inconclusive.
+Passes if at least one server gives a usable answer: it echoes the request, is a server (mode 4), is
+synchronised itself (leap, stratum) and near enough to its reference (root distance). Fails if no
+server does. If the servers only limit how often they are asked, the check is inconclusive.
 
-What to do: what the finding asks the network team for (mostly UDP port 123 to these servers and back), or name servers in
-`gate_ntp_servers` that the node reaches.
+What to do: ask the network team for what the finding names (mostly UDP port 123 to these servers
+and back). Or name servers in `gate_ntp_servers` that the node reaches.
 
-Source: RFC 5905, sections 7.3, 7.4, 8 and 9.2, and its appendix A.5.1.1; RFC 1122, section 4.1.3.1, for the port unreachable.
+Source: RFC 5905, sections 7.3, 7.4, 8 and 9.2, and its appendix A.5.1.1; RFC 1122, section 4.1.3.1,
+for the port unreachable.
 """
 
 from __future__ import annotations
@@ -40,7 +45,7 @@ REMEDIABLE = False
 
 
 class Key(StrEnum):
-    """What is in the way between the node and its NTP servers."""
+    """What blocks the way between the node and its NTP servers."""
 
     NOT_ASKED = "not_asked"
     ASK_LESS = "kiss_rate"
@@ -70,34 +75,35 @@ _SHORT: Mapping[Kind, str] = {
     "other": "could not be asked",
     "strange": "no NTP server there",
     "kiss": "kiss-o'-death",
-    "bad_time": "no good time of its own",
+    "bad_time": "its time is not usable",
 }
 
 _ASK: Mapping[Kind, str] = {
     "dns": (
-        "See the node's resolver (/etc/resolv.conf; `getent hosts NAME`) for {0}; if no resolver answers, ask the network team "
+        "Check the node's resolver (/etc/resolv.conf; `getent hosts NAME`) for {0}. If no resolver answers, ask the network team "
         "for UDP and TCP port 53 from this node to it."
     ),
     "unreachable": (
-        "Give this node a route to {0} (`ip route get ADDRESS` shows what it has); if a firewall answers so, ask the network "
+        "Give this node a route to {0} (`ip route get ADDRESS` shows the present one). If a firewall answers so, ask the network "
         "team for UDP from this node to port 123 there."
     ),
     "refused": (
-        "See that an NTP server runs on {0} and listens for this node (chronyd opens its port only with `allow`); or ask the "
+        "Check that an NTP server runs on {0} and listens for this node (chronyd opens its port only with `allow`). Or ask the "
         "network team whether a firewall rejects UDP from this node to port 123 there."
     ),
     "silent": (
         "Ask the network team for UDP from this node to port 123 of {0}, and for the replies from port 123 back to this node. "
-        "If that is open, the server is down or drops what this node asks."
+        "If that is open, the server is down or drops this node's requests."
     ),
-    "other": "See what the node says of {0}, and check again.",
-    "strange": "Ask the network team what answers UDP port 123 in the place of {0}.",
-    "kiss": "Ask whoever runs {0} to serve this node's address.",
-    "bad_time": "Fix the server, not the node: on {0}, `chronyc tracking` and `chronyc sources` show what it follows.",
+    "other": "Look at the node's error for {0} in the evidence, fix it, then run the check again.",
+    "strange": "Ask the network team which machine answers UDP port 123 in the place of {0}.",
+    "kiss": "Ask the operator of {0} to serve this node's address.",
+    "bad_time": "Fix the server, not the node: on {0}, run `chronyc tracking` and `chronyc sources` to see which "
+    "sources it follows.",
 }
 _ASK_LESS = (
-    "Wait some minutes and check again; {0} limits how often it is asked, so for many nodes behind one address use servers of "
-    "your own."
+    "Wait some minutes, then run the check again. {0} limits how often it is asked. For many nodes behind one address, use "
+    "NTP servers that you run."
 )
 
 
@@ -105,8 +111,8 @@ _OF_ALL: Mapping[Kind, tuple[Key, str]] = {
     "unreachable": (Key.NO_ROUTE, "no route to the NTP servers"),
     "refused": (Key.REFUSED, "NTP refused: nothing listens on UDP 123"),
     "other": (Key.COULD_NOT_ASK, "the NTP servers could not be asked"),
-    "strange": (Key.NO_NTP_SERVER, "what answers is no NTP server"),
-    "bad_time": (Key.BAD_TIME, "the NTP servers have no good time of their own"),
+    "strange": (Key.NO_NTP_SERVER, "something else than an NTP server answers"),
+    "bad_time": (Key.BAD_TIME, "the NTP servers' time is not usable"),
 }
 
 
@@ -127,30 +133,30 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         return Finding(
             state="inconclusive",
             summary="no NTP server was asked",
-            why="Without a server to compare with and to synchronise to, nothing can be said of the clock.",
+            why="Without a server to compare with and to synchronise to, the clock cannot be judged.",
             remedy="Name your NTP servers in gate_ntp_servers.",
             seen=seen,
             keys=(Key.NOT_ASKED,),
             cause="no NTP server was asked",
         )
-    told = "; ".join(f"{name}: {reference.detail}" for name, reference in bad.items())
+    unusable = "; ".join(f"{name}: {reference.detail}" for name, reference in bad.items())
     if len(bad) < len(asked):
-        note = f"; not usable: {told}" if bad else ""
+        note = f"; not usable: {unusable}" if bad else ""
         return Finding(
             state="pass",
             summary=f"{len(asked) - len(bad)} of {len(asked)} NTP servers answer this node{note}",
             seen=seen,
         )
-    return _none_answers(record, bad, told, seen)
+    return _none_answers(record, bad, unusable, seen)
 
 
 def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen: Mapping[str, Any]) -> Finding:
-    """No server answers usably: what is in the way, and whom to ask for what."""
+    """No server gives a usable answer: what blocks it, and whom to ask for what."""
     codes = {reference.problem.code for reference in bad.values() if reference.problem}
     if codes == {"RATE"}:
         return Finding(
             state="inconclusive",
-            summary=f"the NTP servers want to be asked less often ({said})",
+            summary=f"the NTP servers limit how often this node may ask them ({said})",
             keys=(Key.ASK_LESS,),
             cause="kiss-o'-death RATE",
             why=_WHY,
@@ -160,7 +166,7 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
     kinds = {name: _kind(reference) for name, reference in bad.items()}
     evidence = record.evidence
     key, about, cause = _cause(kinds, codes, tcp_works=_tcp_works(evidence), dns_works=_dns_works(evidence))
-    summary = f"none of {len(bad)} NTP servers answers this node usably ({said})"
+    summary = f"none of {len(bad)} NTP servers gives this node a usable answer ({said})"
     summary += f": {cause}" if len(set(kinds.values())) == 1 else ""
     addresses = {server["server"]: server.get("addresses") or [] for server in record.section("ntp")["servers"]}
     asks = [
@@ -186,9 +192,10 @@ def _kind(reference: Reference) -> Kind:
 def _cause(
     kinds: Mapping[str, Kind], codes: set[str], *, tcp_works: bool | None, dns_works: bool | None
 ) -> tuple[Key, tuple[str, ...], str]:
-    """What is in the way, the same for every node that has it: its key, whom that is about, and in words.
+    """What blocks the servers, the same for every node with this cause: its key, the
+    servers, and words.
 
-    Of one server alone it can't be told whether the network or the server is at fault.
+    With one server alone, network and server cannot be distinguished.
     """
     found = set(kinds.values())
     if len(found) > 1:
@@ -209,7 +216,7 @@ def _cause(
 
 def _cause_of_silence(names: Sequence[str], tcp_works: bool | None) -> tuple[Key, tuple[str, ...], str]:
     if tcp_works is False:
-        return Key.NOTHING_ANSWERS, (), "nothing answers this node, neither by UDP 123 nor by TCP"
+        return Key.NOTHING_ANSWERS, (), "nothing answers this node, neither over UDP 123 nor over TCP"
     if len(names) == 1:
         return Key.SERVER_DOWN, tuple(names), f"{names[0]} is blocked or down"
     if tcp_works:
@@ -219,15 +226,15 @@ def _cause_of_silence(names: Sequence[str], tcp_works: bool | None) -> tuple[Key
 
 def _with_addresses(names: Sequence[str], addresses: Mapping[str, Sequence[str]]) -> str:
     """``ntp1.example (192.0.2.1, 2001:db8::1), 192.0.2.2``."""
-    told = []
+    unusable = []
     for name in names:
         others = [address for address in addresses.get(name, ()) if host_key(address) != host_key(name)]
-        told.append(f"{name} ({', '.join(others)})" if others else name)
-    return listed(told)
+        unusable.append(f"{name} ({', '.join(others)})" if others else name)
+    return listed(unusable)
 
 
 def _tcp_works(evidence: Mapping[str, Any]) -> bool | None:
-    """Whether an API could be connected to, whatever came of it then; None where none was asked, or its name was not resolved."""
+    """Whether the node could connect to an API; None if none was asked, or no name was resolved."""
     phases = _api_phases(evidence)
     if phases & {"answered", "tls", "reply"}:
         return True
@@ -235,7 +242,9 @@ def _tcp_works(evidence: Mapping[str, Any]) -> bool | None:
 
 
 def _dns_works(evidence: Mapping[str, Any]) -> bool | None:
-    """Whether an API's name was resolved on the node; None where none was asked, or a proxy does that."""
+    """Whether an API's name was resolved on the node;
+    None if none was asked, or a proxy does that.
+    """
     phases = _api_phases(evidence)
     if "dns" in phases:
         return False

@@ -1,25 +1,29 @@
-"""Has the node's time daemon sources, do they answer it, and has it selected one?
+"""Does the node's time daemon have sources that answer it, and has it selected one?
 
-A daemon that is installed, enabled and active may still have nothing to follow: no server configured, names that don't
-resolve, none that answers, none that it trusts. The node's own clock (chrony's `local`, ntpd's LOCL) is no source.
+A daemon that is installed, enabled and active may still have nothing to follow: no server is
+configured, names do not resolve, no server answers, or it trusts none. The node's clock itself
+(chrony's `local`, ntpd's LOCL) is no source.
 
-A source may answer and be of no use: a daemon discards the replies of one that is not synchronised itself, or whose root
-distance (root delay / 2 + root dispersion) is above its limit: 5 s with timesyncd (RootDistanceMaxSec), 3 s with chronyd
-(maxdistance), 1.5 s with ntpd (tos maxdist). The reason is given if the daemon shows it, or if the node asked that server too.
+A source may answer and be of no use. A daemon discards the replies of a source that is not
+synchronised itself, or whose root distance (root delay / 2 + root dispersion) is above its limit: 5
+s with timesyncd (RootDistanceMaxSec), 3 s with chronyd (maxdistance), 1.5 s with ntpd (tos
+maxdist). The finding gives the reason if the daemon shows it, or if the node asked that server too.
 
-Passes where a source is selected and has answered one of its last eight polls. Skipped where its sources are servers that
-ntp_servers asked too, and that answered neither.
+Passes if a source is selected and has answered one of its last eight polls. Skipped if its sources
+are servers that ntp_servers asked too, and that did not answer there either.
 
-Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, each by its own tool; inconclusive for BusyBox's ntpd,
-which can't be asked. Whether what the daemon then claims is true is what sync_state asks.
+chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, each with its tool. The
+check is inconclusive for BusyBox's ntpd, which cannot be asked. sync_state checks whether the
+daemon's claim is true.
 
-What to do: name servers that answer this node in its daemon's configuration, or let the gate change it to chrony with
-`chrony_servers` (or playbook skewgate.preflight.remediate). In place of a server whose root distance is too large, name one that
-is nearer to a reference clock, or raise the daemon's limit if the clients tolerate it. Where the servers are right and silent,
-ntp_servers tells what in the network it is.
+What to do: name servers that answer this node in its daemon's configuration, or let the gate
+change it to chrony with `chrony_servers` (or run playbook skewgate.preflight.remediate). If a
+server's root distance is too large, name a server that is nearer to a reference clock, or raise
+the daemon's limit if the clients tolerate it. If the servers are right and silent, ntp_servers
+reports what blocks them.
 
-Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); timedatectl(1), "show-timesync"; pmc(8). How each is read
-stands in plugin_utils/daemons.
+Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); timedatectl(1), "show-timesync";
+pmc(8). plugin_utils/daemons describes how each is read.
 """
 
 from __future__ import annotations
@@ -54,13 +58,11 @@ class Key(StrEnum):
     NOT_SYNCHRONISED = "source_not_synchronised"
 
 
-_WHY = (
-    "A daemon without a source that it follows leaves the clock to drift, and reports itself as running all the same."
-)
+_WHY = "A daemon that follows no source lets the clock drift, and still reports that it runs."
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
-    """Judge what the daemon itself says of its sources."""
+    """Judge what the daemon reports of its sources."""
     sync = ask(record, "source")
     if isinstance(sync, Finding):
         return sync
@@ -72,10 +74,10 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             sync,
             Key.NONE_RESOLVES,
             f"no name of {daemon}'s sources resolves ({_names(peers)})",
-            "names of sources don't resolve",
-            first="See the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or name addresses. ",
+            "names of sources do not resolve",
+            first="Fix the node's resolver (`getent ahosts NAME`, /etc/resolv.conf), or use addresses instead of names. ",
         )
-        return _told_once(unresolved, record, peers)
+        return _reported_once(unresolved, record, peers)
     unused = [peer for peer in (*peers, *sync.spare) if not (peer.selected and peer.answers)]
     reasons = {peer: reason_of(record, peer, sync.distance_limit) for peer in unused}
     if discarded := _discards(sync, record, reasons):
@@ -84,7 +86,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         silent = _fail(
             sync, Key.NONE_ANSWERS, f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers"
         )
-        return _told_once(silent, record, peers)
+        return _reported_once(silent, record, peers)
     selected = [peer for peer in peers if peer.selected]
     if not selected:
         states = _names(peers, reasons, states=True)
@@ -93,7 +95,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             Key.NONE_SELECTED,
             f"{daemon} has selected no source ({states})",
             "no source selected",
-            first="A daemon that was just started needs some minutes: check again. If it stays so: ",
+            first="If the daemon was just started, run the check again in some minutes. If it stays so: ",
         )
     if not sync.follows:
         return _fail(
@@ -107,14 +109,14 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
 
 
 def _discards(sync: Synchronisation, record: Record, reasons: Mapping[Peer, Reason | None]) -> Finding | None:
-    """The sources answer and the daemon uses none: what they say of themselves is beyond its limits.
+    """The sources answer and the daemon uses none, because their answers are beyond its limits.
 
-    None where one is used, or does not answer as far as is known, or may become one that is used.
+    None if one is used, or seems not to answer, or may still be used later.
     """
     unfit = {reason.unfit for peer, reason in reasons.items() if reason and _replies(peer, reason)}
     is_known = all(reasons.get(peer) is not None for peer in sync.peers if peer.answers)
     spare = [peer for peer in sync.spare if reasons.get(peer)]
-    summary = f"{sync.daemon} discards what its sources answer ({_names([*sync.peers, *spare], reasons)})"
+    summary = f"{sync.daemon} discards the answers of its sources ({_names([*sync.peers, *spare], reasons)})"
     if not is_known or Unfit.OTHER in unfit:
         return None
     if Unfit.ROOT_DISTANCE in unfit:
@@ -125,17 +127,17 @@ def _discards(sync: Synchronisation, record: Record, reasons: Mapping[Peer, Reas
             summary,
             "the root distance of the sources is too large",
             first="Use a server that is nearer to a reference clock, with a smaller root delay and root dispersion (a Windows "
-            "server shows its own by `w32tm /query /status`). ",
+            "server shows them with `w32tm /query /status`). ",
             last=f" Or raise {setting}gate_max_clock_error_s, if all that runs on this node tolerates such an error.",
         )
     if Unfit.NOT_SYNCHRONISED in unfit:
         cause, first = "the sources are not synchronised themselves", "Synchronise these servers, or use others. "
-        return _told_once(_fail(sync, Key.NOT_SYNCHRONISED, summary, cause, first=first), record, sync.peers)
+        return _reported_once(_fail(sync, Key.NOT_SYNCHRONISED, summary, cause, first=first), record, sync.peers)
     return None
 
 
 def _fail(sync: Synchronisation, key: Key, summary: str, cause: str, *, first: str = "", last: str = "") -> Finding:
-    """A failure; ``first`` and ``last``: what else to do, before and after the daemon's own advice."""
+    """A failure; ``first`` and ``last``: what else to do, before and after the daemon's advice."""
     own = f"; it follows the node's own clock ({sync.refid})" if sync.own_clock else ""
     return Finding(
         state="fail",
@@ -161,13 +163,15 @@ _NOTED = {"falseticker": "falsetickers", "unreachable": "silent", "unresolved": 
 
 
 def _notes(peers: Sequence[Peer]) -> str:
-    """Those that are of no use beside the one that is followed."""
+    """The sources that are of no use, beside the one that is followed."""
     those = {words: [peer for peer in peers if peer.state == state] for state, words in _NOTED.items()}
     return "".join(f"; {words}: {_names(found)}" for words, found in those.items() if found)
 
 
-def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Finding:
-    """Skipped where the daemon's sources are among the servers that ntp_servers asked, and none of these answered it either."""
+def _reported_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Finding:
+    """Skipped if ntp_servers asked all of the daemon's sources too,
+    and no server answered it either.
+    """
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
     asked = {name for server in servers for name in (server["server"], *(server.get("addresses") or []))}
     answered = any(reference.skew_s for reference in record.skew.ntp.values())
@@ -177,8 +181,8 @@ def _told_once(finding: Finding, record: Record, peers: Iterable[Peer]) -> Findi
     return replace(
         finding,
         state="skipped",
-        why="It follows from what ntp_servers found: these servers give nobody on this node a usable answer.",
-        remedy="Fix what ntp_servers says, and check again.",
+        why="ntp_servers found the cause: these servers give this node no usable answer.",
+        remedy="Fix what ntp_servers reports, then run the check again.",
     )
 
 
@@ -188,7 +192,7 @@ def _replies(peer: Peer, reason: Reason) -> bool:
 
 
 def _names(peers: Iterable[Peer], reasons: Mapping[Peer, Reason | None] | None = None, *, states: bool = False) -> str:
-    """The sources' names, each with its state and the reason why it is not used, as far as these are asked for and known."""
+    """The sources' names, with the state and the reason why it is not used, if wanted and known."""
     names = []
     for peer in peers:
         reason = (reasons or {}).get(peer)

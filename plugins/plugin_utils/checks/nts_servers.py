@@ -1,18 +1,22 @@
 """Can the node set up NTS with the servers that its chrony authenticates?
 
-A server with `nts` in chrony's configuration gives no time before keys were established with it over TLS, on a port of its
-own: TCP 4460. Where that port is blocked, chronyd waits for ever, and under the default `authselectmode mix` it takes no plain
-server in its place. The node tries the key establishment itself: name, connection, TLS with the certificates that chrony is
-told to trust, and the protocol ntske/1. Servers that the role `chrony` might write are tried beside them, and not judged here.
+A server with `nts` in chrony's configuration gives no time before it has established keys over TLS,
+on another port: TCP 4460. If that port is blocked, chronyd waits for ever, and under the default
+`authselectmode mix` it uses no plain server instead. The node tries the key establishment itself:
+name, connection, TLS with the certificates that chrony is configured to trust, and the protocol
+ntske/1. The servers that the role `chrony` might write are tried too, but they are not judged here.
 
-Passes where one such server can be set up, where chrony has others that it may select, and where NTS does not concern this
-node: none is configured, or another daemon steers the clock. Fails where none can be. A certificate that is not valid at the
-node's time accuses the clock only where it is valid at the true time, by the measured skew.
+Passes if one such server can be set up, or if chrony has other servers that it may select. Passes
+too if NTS does not matter on this node: none is configured, or another daemon steers the clock.
+Fails if no server can be set up. If a certificate is not valid at the node's time, the clock is
+blamed only if the certificate is valid at the true time, according to the measured skew.
 
-What to do: what the finding asks the network team for (TCP port 4460 to these servers), or give the daemon servers whose NTS
-works; a certificate that only a wrong clock refuses is fixed with the clock.
+What to do: ask the network team for what the finding names (TCP port 4460 to these servers),
+or give the daemon servers whose NTS works. If only a wrong clock makes a certificate
+invalid, fix the clock.
 
-Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts, authselectmode; chrony's sources.c.
+Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts,
+authselectmode; chrony's sources.c.
 """
 
 from __future__ import annotations
@@ -35,47 +39,49 @@ NEEDS = ("collected", "nts", "chrony", "time_services")
 READS = FILES
 REMEDIABLE = False
 
-_WHY = "chronyd takes no time from these servers before it has their keys, and waits for them without a word in its sources."
+_WHY = "chronyd takes no time from these servers before it has their keys, and its list of sources does not show why it waits."
 _REMEDY: Mapping[Key, str] = {
     Key.BLOCKED: (
         "Ask the network team for TCP from this node to {0}, and for UDP from this node to the NTP port of the same servers "
-        "(123, unless they name another); or use servers without `nts`."
+        "(123, unless they name another). Or use servers without `nts`."
     ),
-    Key.REFUSED: "See that a server for NTS key establishment runs there: {0}; or ask whether a firewall rejects TCP to it.",
+    Key.REFUSED: "Check that a server for NTS key establishment runs there: {0}. Or ask whether a firewall rejects TCP to it.",
     Key.NO_ROUTE: "Give this node a route to {0}, or ask the network team for TCP from this node to it.",
-    Key.NAME_NOT_RESOLVED: "See the node's resolver (/etc/resolv.conf) for {0}.",
+    Key.NAME_NOT_RESOLVED: "Fix the node's resolver (/etc/resolv.conf) for {0}.",
     Key.NOT_TRUSTED: (
-        "Give chrony the CA of {0} with `ntstrustedcerts`, or see who answers in its place: the certificate is of no CA that the "
-        "node trusts, or of another name."
+        "Give chrony the CA of {0} with `ntstrustedcerts`, or find out who answers in its place: the certificate is "
+        "of no CA that the "
+        "node trusts, or has another name."
     ),
-    Key.CLOCK: "Fix the clock (clock_skew says how far it is off), and check again.",
-    Key.EXPIRED: "Have the certificate of {0} renewed by whoever runs it.",
+    Key.CLOCK: "Fix the clock (clock_skew shows how far it is off), then run the check again.",
+    Key.EXPIRED: "Ask the operator of {0} to renew its certificate.",
     Key.CLOCK_OR_CERTIFICATE: (
-        "Have the clock measured first (clock_skew); if it is right, the certificates of {0} are to be renewed: "
+        "Get the clock measured first (clock_skew). If it is right, the certificates of {0} must be renewed: "
         "`openssl s_client -connect HOST:4460 -alpn ntske/1 -showcerts`."
     ),
-    Key.NO_NTS: "What answers does not offer ntske/1: give the right server and `ntsport` for {0}.",
-    Key.TLS_FAILED: "See what `openssl s_client -connect HOST:4460 -alpn ntske/1` says on the node of {0}.",
+    Key.NO_NTS: "Give the right server and `ntsport` for {0}: the program that answers there does not offer ntske/1.",
+    Key.TLS_FAILED: "Run `openssl s_client -connect HOST:4460 -alpn ntske/1` on the node for {0}, and fix what it reports.",
 }
-"""What to do next about the servers that are put in for {0}."""
+"""What to do next about the servers, which stand for {0}."""
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge each key establishment that was tried."""
-    # Beside them stand those that remediation would write; what chrony was not told says nothing of this node.
+    # Remediation would write the others: chrony is not configured with them, so they
+    # prove nothing here.
     servers = [server for server in record.section("nts")["servers"] if server.get("configured", True)]
     seen: dict[str, Any] = {"servers": servers}
     active = [d for d in time_daemons(record) if d.active]
     if active and all(d.daemon != "chrony" for d in active):
         unit = ", ".join(d.unit for d in active)
         return Finding(
-            state="pass", summary=f"{unit} steers this clock: chrony's servers with NTS are not asked", seen=seen
+            state="pass", summary=f"{unit} steers this clock, so chrony's servers with NTS are not asked", seen=seen
         )
     if not servers:
         sources = configuration_shown(record).sources
         if written := [s.name for s in sources if s.kind != "peer" and "nts" in s.options]:
             raise MissingEvidenceError(
-                f"{listed(written)} with `nts` in chrony's configuration, and no server was asked", "nts"
+                f"chrony's configuration has {listed(written)} with `nts`, and no server was asked", "nts"
             )
         return Finding(state="pass", summary="no server is authenticated with NTS", seen=seen)
     node_s = record.section("collected")["wall_ns"] / NS
@@ -107,9 +113,12 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
 
 
 def _others(record: Record) -> Sequence[str]:
-    """Sources without NTS by which chronyd may set the clock: beside NTS a plain server only under `authselectmode ignore`.
+    """Sources without NTS from which chronyd may set the clock.
 
-    Under `mix` a key or a reference clock does as well as NTS (chrony's sources.c, update_sel_options).
+    Beside NTS, a plain server counts only under `authselectmode ignore`.
+
+    Under `mix` a key or a reference clock does as well as NTS (chrony's sources.c,
+    update_sel_options).
     """
     config = configuration_shown(record)
     others = [s for s in selectable(config) if not {"nts", "offline"} & set(s.options)]

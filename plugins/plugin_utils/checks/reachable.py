@@ -1,26 +1,28 @@
 """Could the node be reached, and did it show its evidence?
 
-Without evidence nothing is known about a node, and what is not known does not admit it. An unreachable node is reported
-beside the others and never stops them.
+Without evidence nothing is known about a node, so it is not admitted. An unreachable node is
+reported beside the others and never stops them.
 
-Where the evidence of several runs is joined (`skewgate report -i INVENTORY`), it is inconclusive for a node of the inventory that
-has none.
+If the evidence of several runs is joined (`skewgate report -i INVENTORY`), the check is
+inconclusive for a node of the inventory that has none.
 
-Passes where the connection worked and the module ran to its end. Fails where the node's facts have the name of a setting: they
-could outrank the operator's.
+Passes if the connection worked and the module ran to its end. Fails if the node's facts have the
+name of a setting, because they could outrank the operator's settings.
 
-The answer has a time limit: as long as its exchanges may take by `gate_timeout_s`, and one minute. Then the connection is closed,
-and the node is refused as not judged.
+The answer has a time limit: the time that its exchanges may take according to `gate_timeout_s`, and
+one minute. Then the connection is closed, and the node is refused as not judged.
 
-What to do: the finding says it for what Ansible, ssh, sudo or Python printed, where that is recognised:
+What to do: the finding says it, if the message of Ansible, ssh, sudo or Python is recognised:
 
 CAUSES
 
-Where it is not recognised: see that Ansible reaches the node and becomes root there (`ansible NODE -b -m ping`), and that it has
-Python 3.8 or later; then check it again with `--limit`.
+If the message is not recognised: check that Ansible reaches the node and becomes root there
+(`ansible NODE -b -m ping`), and that the node has Python 3.8 or later. Then run the check
+again with `--limit`.
 
-Source: skewgate's own rule, fail closed. The words are those of OpenSSH, sudo, sudo-rs, doas, su, paramiko and ansible-core, in
-English; Ansible itself knows sudo's words for a wrong or missing password in other languages.
+Source: skewgate's own rule, fail closed. The recognised messages are those of OpenSSH, sudo,
+sudo-rs, doas, su, paramiko and ansible-core, in English. Ansible itself knows sudo's messages for a
+wrong or missing password in other languages.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ NEEDS = ()
 REMEDIABLE = False
 
 MAX_SUMMARY = 400
-"""The most that a finding shows of words that are not recognised; ``seen`` has all of them."""
+"""A finding shows at most this much of a message that is not recognised; ``seen`` has all of it."""
 
 
 class Key(StrEnum):
-    """Why there is no evidence; a finding has beside it the ``Cause`` that was recognised."""
+    """Why there is no evidence; a finding also has the ``Cause`` that was recognised."""
 
     UNREACHABLE = "unreachable"
     NO_EVIDENCE = "no_evidence"
@@ -53,34 +55,34 @@ class Key(StrEnum):
 
 
 _FINGERPRINTS = (
-    "Compare the node's fingerprint, on its console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), with what is at "
+    "Compare the node's fingerprint, on its console (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), with the one at "
     "that address (`ssh-keyscan HOST | ssh-keygen -lf -`). If they are the same"
 )
 
 _CAUSES: Mapping[Cause, tuple[str, str]] = {
     Cause.VAULT_LOCKED: ("the vault has no password", "Give the vault's password: `--vault-password-file FILE`."),
     Cause.CONNECTION_SETTINGS: (
-        "what Ansible connects by is not usable",
+        "the way in which Ansible connects is not usable",
         "Correct what Ansible names: a variable (`ansible-inventory -i INVENTORY --host NODE` shows them), an option of ssh, or "
         "a plugin or program that is not installed on this machine.",
     ),
     Cause.BECOME_PASSWORD_WRONG: (
         "the password to become root is wrong",
-        "Try the password on the node: `ssh -t USER@HOST sudo -v`. Then give it: `-K` asks for it. See whether "
+        "Try the password on the node: `ssh -t USER@HOST sudo -v`. Then give it: `-K` asks for it. Check whether "
         "ansible_become_password in the inventory is an old one.",
     ),
     Cause.BECOME_PASSWORD_MISSING: (
         "there is no password to become root",
         "Give the password: `-K` asks for it, `--become-password-file FILE` reads it from a file. Or let the user become root "
-        "without one, by a line of sudoers (`visudo` on the node): `USER ALL=(ALL) NOPASSWD: ALL`.",
+        "without one, with a line in sudoers (`visudo` on the node): `USER ALL=(ALL) NOPASSWD: ALL`.",
     ),
     Cause.BECOME_NEEDS_TTY: (
         "sudo wants a terminal",
-        "Turn that off for the user, by a line of sudoers (`visudo` on the node): `Defaults:USER !requiretty`.",
+        "Turn that off for the user, with a line in sudoers (`visudo` on the node): `Defaults:USER !requiretty`.",
     ),
     Cause.BECOME_REFUSED: (
         "the user may not become root",
-        "See what the user may do: `ssh -t USER@HOST sudo -l`. Add a line to sudoers (`visudo` on the node): "
+        "Look at what the user may do: `ssh -t USER@HOST sudo -l`. Add a line to sudoers (`visudo` on the node): "
         "`USER ALL=(ALL) NOPASSWD: ALL`; or log in as another user: `-u USER`.",
     ),
     Cause.BECOME_TIMED_OUT: (
@@ -89,8 +91,8 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
         "longer: `-e ansible_timeout=60`.",
     ),
     Cause.BECOME_UNUSABLE: (
-        "sudo is not there, or can't make anybody root",
-        "See on the node: `sudo -V`, `ls -l $(command -v sudo)` (root's, with the setuid bit) and `visudo -c`. Without sudo, "
+        "sudo is missing, or cannot make anybody root",
+        "Check on the node: `sudo -V`, `ls -l $(command -v sudo)` (root's, with the setuid bit) and `visudo -c`. Without sudo, "
         "log in as root: `-u root -e ansible_become=false`.",
     ),
     Cause.HOST_KEY_CHANGED: (
@@ -104,32 +106,32 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.NAME_NOT_RESOLVED: (
         "the name is not resolved",
-        "`getent hosts NAME` on this machine has to show an address. Correct the name, or give the address: ansible_host.",
+        "Correct the name, or give the address in ansible_host. `getent hosts NAME` on this machine must show an address.",
     ),
     Cause.PORT_REFUSED: (
         "nothing listens on the port",
-        "See on the node's console that sshd runs (`systemctl status ssh sshd`) and on which port (`ss -ltn`), and what "
+        "Check on the node's console that sshd runs (`systemctl status ssh sshd`) and on which port (`ss -ltn`), and what "
         "ansible_port is.",
     ),
     Cause.NO_ROUTE: (
         "there is no way to the address",
-        "See that the node is up and the address is right (ansible_host), and how this machine gets there: "
+        "Check that the node is up and the address is right (ansible_host), and how this machine gets there: "
         "`ip route get ADDRESS`.",
     ),
     Cause.TIMED_OUT: (
         "the connection timed out",
-        "See that the node is up and that no firewall drops the packets: `nc -vz HOST 22`. If it is only slow, wait longer: "
+        "Check that the node is up and that no firewall drops the packets: `nc -vz HOST 22`. If it is only slow, wait longer: "
         "`-e ansible_timeout=60`.",
     ),
     Cause.PRIVATE_KEY_UNUSABLE: (
-        "the private key can't be used",
-        "See what the file is: `ssh-keygen -yf FILE`. Name another one (`--private-key FILE`, ansible_ssh_private_key_file), or "
+        "the private key cannot be used",
+        "Check the file: `ssh-keygen -yf FILE`. Name another one (`--private-key FILE`, ansible_ssh_private_key_file), or "
         "give the agent the one that has a passphrase: `ssh-add FILE`.",
     ),
     Cause.LOGIN_REFUSED: (
         "the node does not let the user log in",
         "Try it: `ssh USER@HOST true`. Name the user (`-u USER`, ansible_user) and the key (`--private-key FILE`); a key with a "
-        "passphrase has to be in the agent: `ssh-add FILE`. `ssh-copy-id USER@HOST` brings a key to the node.",
+        "passphrase must be in the agent: `ssh-add FILE`. `ssh-copy-id USER@HOST` brings a key to the node.",
     ),
     Cause.LOGIN_SHELL: (
         "the user's shell runs no commands",
@@ -137,30 +139,31 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.PYTHON_TOO_OLD: (
         "Python is too old",
-        "ansible-core 2.18 and 2.19 need Python 3.8 on a node, later ones 3.9. Install it, and name it where it is not the first "
-        "one: ansible_python_interpreter=/usr/bin/python3.11.",
+        "ansible-core 2.18 and 2.19 need Python 3.8 on a node, later ones 3.9. Install it. If it is not the first one, name "
+        "it: ansible_python_interpreter=/usr/bin/python3.11.",
     ),
     Cause.NO_ROOM: (
         "there is no room for temporary files",
-        "See on the node `df -h /tmp` and `df -i /tmp`, and that the folder can be written to: Python needs some MB there.",
+        "Make room on the node (`df -h /tmp`, `df -i /tmp`), and check that the folder is writable: Python needs some MB there.",
     ),
     Cause.PYTHON_BROKEN: (
         "Python does not start",
-        "Try it: `ansible -i INVENTORY NODE -b -m raw -a 'PYTHON -V'`. In the place of a shim, as pyenv has them, name the "
+        "Try it: `ansible -i INVENTORY NODE -b -m raw -a 'PYTHON -V'`. Instead of a shim, as pyenv has them, name the "
         "interpreter itself: ansible_python_interpreter=/usr/bin/python3.",
     ),
     Cause.NO_PYTHON: (
         "there is no Python at that path",
-        "See what is there: `ansible -i INVENTORY NODE -m raw -a 'command -v python3'`. Name it by ansible_python_interpreter, "
+        "Look for it: `ansible -i INVENTORY NODE -m raw -a 'command -v python3'`. Name it in ansible_python_interpreter, "
         "or install Python 3.8 or later.",
     ),
     Cause.CONNECTION_CLOSED: (
         "the connection was closed",
-        "See on the node why: `journalctl -u ssh -u sshd`. Where many are asked at once, sshd or a bastion may close some "
+        "Look for the reason on the node: `journalctl -u ssh -u sshd`. If many are asked at once, sshd or a bastion "
+        "may close some "
         "(MaxStartups): ask fewer of them, `-e gate_serial=5`.",
     ),
 }
-"""What is the matter, in a few words, and what to do next."""
+"""The cause in a few words, and what to do next."""
 
 __doc__ = (__doc__ or "").replace(
     "CAUSES",
@@ -170,7 +173,7 @@ __doc__ = (__doc__ or "").replace(
     ),
 )
 
-_WHY = "Nothing is known about this node's clock and credentials, and what is not known does not admit it."
+_WHY = "Nothing is known about this node's clock and credentials, so it is not admitted."
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -180,17 +183,18 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             Key.UNREACHABLE,
             "the node could not be reached",
             record.unreachable,
-            "See that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
+            "Check that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
         )
     if record.settings_in_facts:
         names = ", ".join(record.settings_in_facts)
         return Finding(
             state="fail",
             summary=f"the node's facts have names of this gate's settings: {names}",
-            why="Where Ansible injects facts they outrank an inventory's variables: the node could choose by what it is judged. "
-            "It was not asked.",
-            remedy="Find out which module or local fact of the node gave them; put "
-            "settings into the inventory instead, empty the fact cache (`ansible-playbook --flush-cache`), and check it again.",
+            why="If Ansible injects facts, they outrank the inventory's variables, and the node could choose how it is judged. "
+            "So it was not asked.",
+            remedy="Find out which module or local fact of the node gave them. Put "
+            "settings into the inventory instead, empty the fact cache (`ansible-playbook --flush-cache`), and run "
+            "the check again.",
             seen={"settings_in_facts": record.settings_in_facts},
             keys=(Key.SETTINGS_IN_FACTS,),
             about=tuple(record.settings_in_facts),
@@ -203,8 +207,8 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             Key.NO_EVIDENCE,
             "the evidence could not be taken",
             record.module_error,
-            "See what Ansible says of it without skewgate: `ansible NODE -b -m ping`. `ssh USER@HOST true` has to print nothing "
-            "and to end with status 0, and a node needs Python 3.8 or later. Then check again.",
+            "Try Ansible without skewgate: `ansible NODE -b -m ping`. `ssh USER@HOST true` must print nothing and end with "
+            "status 0, and a node needs Python 3.8 or later. Then run the check again.",
         )
     if record.no_answer:
         return _cut_off(record.no_answer)
@@ -215,24 +219,27 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
 
 
 def _not_asked(record: Record) -> Finding:
-    """No evidence, because no check of the node took place, or because what it gave was not joined."""
+    """No evidence, because no check of the node took place, or
+    because its evidence was not joined.
+    """
     key, cause = Key.NOT_CHECKED, "not checked in this run"
     summary = "the node was not checked in this run: it failed in an earlier task, or left the play"
-    remedy = (
-        "Look in Ansible's output for its name, and correct what it failed by. Then check this node again with --limit."
-    )
+    remedy = "Look in Ansible's output for its name, and fix the error. Then check this node again with --limit."
     if record.missing:
-        key, cause = Key.MISSING, "no evidence of it was given"
-        summary = "the inventory has this node, and the evidence that was given has not"
+        key, cause = Key.MISSING, "no evidence of this node was given"
+        summary = "the inventory has this node, but the given evidence does not"
         remedy = (
-            "Give the evidence of the run that checked it too: `skewgate report` takes several. If there is none, check this "
+            "Give the evidence of the run that checked it too: `skewgate report` takes several files. If there is "
+            "none, check this "
             "node with --limit, and join its evidence."
         )
     return Finding(state="inconclusive", summary=summary, why=_WHY, remedy=remedy, keys=(key,), cause=cause)
 
 
 def _nothing(key: Key, what: str, said: str, remedy: str) -> Finding:
-    """No evidence, by what Ansible and the node said; ``what`` and ``remedy`` are for what is not recognised."""
+    """No evidence, with Ansible's message;
+    ``what`` and ``remedy`` are for one that is not recognised.
+    """
     cause, line = recognised(said)
     seen = {"module_error" if key is Key.NO_EVIDENCE else "unreachable": said}
     line = line if len(line) <= MAX_SUMMARY else f"{line[:MAX_SUMMARY]} ..."
@@ -255,10 +262,11 @@ def _nothing(key: Key, what: str, said: str, remedy: str) -> Finding:
         state="inconclusive",
         summary=f"{phrase}: {line}",
         why=_WHY,
-        remedy=f"{next_step} Then check again.",
+        remedy=f"{next_step} Then run the check again.",
         seen=seen,
         keys=(key, cause),
-        # What has to be corrected is another thing for each; all else is the same on every node.
+        # For these, the thing to correct differs from node to node; all else is the
+        # same on every node.
         about=(line,) if cause is Cause.CONNECTION_SETTINGS else (),
         cause=phrase,
     )
@@ -269,9 +277,9 @@ def _cut_off(reason: str) -> Finding:
         state="inconclusive",
         summary=f"the node was asked for its evidence, and {reason}",
         why=_WHY,
-        remedy="Run `ansible NODE -m ping`. If that hangs too, log in and see what the node waits for: its disk, a network "
-        "file system, memory (`dmesg`). If it answers, the node is slow: give more gate_timeout_s, and check it again.",
+        remedy="Run `ansible NODE -m ping`. If that hangs too, log in and find what the node waits for: its disk, a network "
+        "file system, memory (`dmesg`). If it answers, the node is slow: increase gate_timeout_s, then run the check again.",
         seen={"no_answer": reason},
         keys=(Key.NO_ANSWER,),
-        cause="the node did not answer to its end",
+        cause="the node's answer did not end",
     )

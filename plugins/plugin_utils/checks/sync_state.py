@@ -1,32 +1,42 @@
-"""Is the time daemon's claim to be synchronised borne out by what it, the kernel and the references show beside it?
+"""Is the time daemon's claim to be synchronised true, compared with all other evidence?
 
-"Leap status: Normal" alone proves nothing: it stays after every source is lost, while the clock is seconds away and being
-slewed, at stratum 16, and where `local` makes the daemon follow the node's own clock. `timedatectl`'s NTPSynchronized=yes stays
-for hours after the daemon has died. So no claim is believed alone.
+"Leap status: Normal" alone proves nothing. It stays after every source is lost, while the clock
+is seconds away and being slewed, at stratum 16, and if `local` makes the daemon follow the
+node's clock. `timedatectl`'s NTPSynchronized=yes stays for hours after the daemon has died. So
+no claim is believed alone.
 
-Passes where the daemon claims to be synchronised, and
-- it does not follow its own clock, and neither that nor its sources are before 2020
-- its last update is no older than eight of its update intervals (8 s at least), nor in this clock's future
-- its own bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most `gate_max_clock_error_s`
-- the kernel's maxerror is below 16 s and has not grown for longer than those eight intervals; or it is at 16 s because the last
-  update is so old that the kernel's own growth (500 ppm, 16 s in 8.9 h) explains it, as with `maxpoll 16`
-- the references' skew does not contradict that bound by more than 0.128 s or `gate_max_clock_error_s`
+Passes if the daemon claims to be synchronised, and
+- it does not follow the node's clock, and neither that clock nor its sources are before 2020
+- its last update is no older than eight of its update intervals (8 s at least), and not
+  in this clock's future
+- its bound of the clock's error, |offset| + root dispersion + root delay / 2, is at most
+  `gate_max_clock_error_s`
+- the kernel's maxerror is below 16 s and has not grown for longer than those eight intervals; or it
+  is at 16 s because the last update is so old that the kernel's growth (500 ppm, 16 s in 8.9 h)
+  explains it, as with `maxpoll 16`
+- the references' skew does not contradict that bound by more than 0.128 s or
+  `gate_max_clock_error_s`
 
-A stratum of 10 and more passes with a note. So does a long poll: before its next update `timedatectl` and others that ask the
-kernel call the clock unsynchronised. Inconclusive where the age of the last update or the kernel's maxerror is not known.
-A daemon that does not claim to be synchronised fails; it is skipped where that follows from what ntp_sources found.
+A stratum of 10 and more passes with a note. A long poll passes with a note too: before its next
+update, `timedatectl` and others that ask the kernel call the clock unsynchronised. Inconclusive if
+the age of the last update or the kernel's maxerror is not known. A daemon that does not claim to be
+synchronised fails. It is skipped if ntp_sources found the cause.
 
-Asked of chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l, in what each tells; skipped for one that can't be asked,
-as ntp_sources tells. Whether the skew is one that the clients can stand is what clock_skew asks.
+chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, as far as each of them
+answers. The check is skipped for a daemon that cannot be asked, and ntp_sources reports that.
+clock_skew checks whether the clients tolerate the skew.
 
-What to do: the finding has the words for each daemon. A step of the clock ends a large correction (`chronyc makestep`; the gate
-does it, with chrony). If the last update is too old, give the daemon servers that answer. If the root distance is too large, a
-step does not help: follow a server that is nearer to a reference clock, or raise `gate_max_clock_error_s` if the clients tolerate
-that. The finding names the server that is followed, and whether its delay or its dispersion is large. Where the references
-contradict the daemon, see which is wrong before stepping: clock_skew names each.
+What to do: follow the finding, which gives the commands for each daemon. A step of the clock ends a
+large correction (`chronyc makestep`; the gate does it with chrony). If the last update is too old,
+give the daemon servers that answer. If the root distance is too large, a step does not help: follow
+a server that is nearer to a reference clock, or raise `gate_max_clock_error_s` if the clients
+tolerate that. The finding names the server that is followed, and whether its delay or its
+dispersion is large. If the references contradict the daemon, find out which is wrong before you
+step the clock: clock_skew names each of them.
 
-Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c; the age limit is ClockBound's, the
-stratum Checkmk's (chrony plugin), 0.128 s RFC 5905's step threshold, below which a daemon still slews.
+Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c. The age
+limit is ClockBound's, and the stratum Checkmk's (chrony plugin). 0.128 s is RFC 5905's step
+threshold, below which a daemon still slews.
 """
 
 from __future__ import annotations
@@ -59,7 +69,7 @@ REMEDIABLE = True
 
 
 class Key(StrEnum):
-    """Why the daemon's claim to be synchronised does not hold, or why there is none."""
+    """Why the daemon's claim to be synchronised is not true, or why there is none."""
 
     OWN_CLOCK = "follows_its_own_clock"
     NOT_SYNCHRONISED = "not_synchronised"
@@ -74,9 +84,12 @@ class Key(StrEnum):
     DAEMON_SAID_NOTHING = "daemon_said_nothing"
 
 
-_WHY = "The node says that it is synchronised, but what it shows does not bear it out."
+_WHY = "The node reports that it is synchronised, but its other evidence contradicts that."
 _EPOCH_FLOOR_S = 1_577_836_800
-"""2020-01-01: before this software was written, so a clock that shows less was never set (1970, 1980, a firmware's date)."""
+"""2020-01-01, before this software was written.
+
+A clock before it was never set (1970, 1980, a firmware's date).
+"""
 _DISTANT_STRATUM = 10
 _LAST_STRATUM = 15
 _STEP_THRESHOLD_S = 0.128
@@ -85,7 +98,10 @@ _FASTEST_SLEW = 0.1
 
 
 class _Contradiction(NamedTuple):
-    """What stands against the daemon's claim. ``remedy`` is empty if a step of the clock is all that helps."""
+    """A contradiction of the daemon's claim.
+
+    ``remedy`` is empty if only a step of the clock helps.
+    """
 
     key: Key
     cause: str
@@ -94,7 +110,7 @@ class _Contradiction(NamedTuple):
 
 
 def judge(record: Record, policy: Policy) -> Finding:
-    """Judge the claim by all that stands beside it, the plainest contradiction first."""
+    """Compare the claim with all other evidence, the plainest contradiction first."""
     sync = _asked(record)
     if isinstance(sync, Finding):
         return sync
@@ -118,13 +134,13 @@ def judge(record: Record, policy: Policy) -> Finding:
                     because="chronyd slews the clock instead of stepping it",
                 )
             return _fail(sync, contradiction, summary, seen)
-    if missing := _not_told(sync, record):
+    if missing := _missing_evidence(sync, record):
         raise MissingEvidenceError(f"{_who(sync)} {missing}", "clock")
     return Finding(state="pass", summary=_describe(sync, record), seen=seen)
 
 
 def _who(sync: Synchronisation) -> str:
-    return f"{sync.daemon} says it is synchronised ({sync.claim}), but"
+    return f"{sync.daemon} reports that it is synchronised ({sync.claim}), but"
 
 
 def _fail(sync: Synchronisation, found: _Contradiction, summary: str, seen: Mapping[str, Any]) -> Finding:
@@ -156,7 +172,9 @@ def _seen(sync: Synchronisation, record: Record) -> dict[str, Any]:
 
 
 def _config_in_use_says_it(record: Record, policy: Policy) -> bool:
-    """Whether config_in_use refuses the node for the same event: chronyd's updates that may step are used up."""
+    """Whether config_in_use refuses the node for the same event:
+    chronyd's stepping updates are used up.
+    """
     if "config_in_use" not in policy.checks or "config_in_use" in policy.advisory_checks:
         return False
     daemon = steering_daemon(record)
@@ -176,8 +194,8 @@ def _never_set(sync: Synchronisation, record: Record, policy: Policy) -> _Contra
         return _Contradiction(Key.CLOCK_BEFORE_2020, "clock before 2020", what)
     updated_s = wall_s - (sync.offset_s or 0.0) - (sync.last_update_age_s or 0.0)
     if updated_s < _EPOCH_FLOOR_S:
-        what = f"it follows its sources to the year {_year(updated_s)}"
-        remedy = f"Set the clocks of these sources ({_followed(sync)}), or follow others. {sync.advice.servers}"
+        what = f"it follows sources that show the year {_year(updated_s)}"
+        remedy = f"Set the clocks of these sources ({_followed(sync)}), or follow other sources. {sync.advice.servers}"
         return _Contradiction(Key.SOURCES_BEFORE_2020, "sources before 2020", what, remedy)
     return None
 
@@ -197,20 +215,21 @@ def _age(sync: Synchronisation, record: Record, policy: Policy) -> _Contradictio
 
 
 def _own_bound(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
-    """By the daemon's own figures the clock may be too far off: by what it still corrects, or by what it does not know.
+    """According to the daemon's figures the clock may be too far off.
 
-    A step ends the correction. What the daemon does not know stays: that takes a better source, or a larger limit.
+    The reason is a correction that still runs, or the daemon's uncertainty. A step ends the
+    correction. The uncertainty stays: it needs a better source, or a larger limit.
     """
     limit_s = policy.max_clock_error_s
     if sync.bound_s is None or sync.bound_s <= limit_s:  # nan is within no limit
         return None
-    what = f"by its own figures the clock may be {sync.bound_s:.3f} s off (limit {limit_s} s)"
+    what = f"according to its figures the clock may be {sync.bound_s:.3f} s off (limit {limit_s} s)"
     far = not (sync.max_error_s or 0.0) <= limit_s
     tolerate = "Or raise gate_max_clock_error_s, if all that runs on this node tolerates such an error."
     remedy = f"{closer_source(sync, record)} {tolerate}" if far else ""
     if abs(sync.offset_s or 0.0) > limit_s or not far:
         remedy = f"{sync.advice.step} That leaves {sync.max_error_s:.3f} s. {remedy}" if far else ""
-        return _Contradiction(Key.LARGE_CORRECTION, "a large correction is still to be made", what, remedy)
+        return _Contradiction(Key.LARGE_CORRECTION, "a large correction is not finished", what, remedy)
     parts = ", ".join(f"{part} {value_s:.3f} s" for part, value_s in sync.error_parts_s.items())
     what += f", of which {parts}; it follows {_followed(sync)}"
     return _Contradiction(Key.ROOT_DISTANCE, "root distance too large", what, remedy)
@@ -223,16 +242,19 @@ def _followed(sync: Synchronisation) -> str:
 def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
     """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
 
-    Setting the clock puts it to 16 s until the next update (kernel/time/ntp.c, ntp_clear): so does `date -s` behind the
-    daemon's back. After a step of its own chronyd sets it at once (reference.c), after `chronyc makestep` it does not. ntpd
-    sets it only with the kernel's discipline, which -x turns off, and ptp4l never does: they are not held to it.
+    Setting the clock puts maxerror to 16 s until the next update (kernel/time/ntp.c,
+    ntp_clear). So does a `date -s` beside the daemon. After a step that chronyd itself decides,
+    it sets maxerror at once (reference.c); after `chronyc makestep` it does not. ntpd sets it
+    only with the kernel's discipline, which -x turns off, and ptp4l never does. So the check
+    does not use it for these two.
     """
     in_kernel = kernel(record)
     if in_kernel is None or not sync.sets_maxerror:
         return None
     restart = restart_advice(record, sync.unit) if sync.daemon == "chronyd" else f"Restart {sync.unit}."
     remedy = (
-        f"If the clock was set or stepped by hand just now, check again after {sync.daemon}'s next update. Else find what "
+        f"If the clock was set or stepped by hand just now, run the check again after {sync.daemon}'s next update. "
+        "Else find what "
         f"sets it (clock_movers). {restart}"
     )
     cause = "the kernel contradicts it"
@@ -241,24 +263,25 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
             return None
         age_s = sync.last_update_age_s
         why = (
-            "no update came for 8.9 h, or something set the clock since"
+            "no update came for 8.9 h, or something has set the clock since then"
             if age_s is None
-            else "something set the clock since, or another time daemon has started; by itself it grows to that in 8.9 h, and "
+            else "something has set the clock since then, or another time daemon has started; by itself it grows so "
+            "in 8.9 h, and "
             f"the last update is {age_s:.0f} s old"
         )
         what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s ({why})"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
     if sync.stale_after_s is not None and since_s > sync.stale_after_s:
-        what = f"by its maxerror the kernel has not heard of it for {since_s:.0f} s"
+        what = f"according to its maxerror the kernel got no update for {since_s:.0f} s"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
     return None
 
 
 def _references_contradict(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:
-    """The claim is an interval as the references' skew is, and what is true lies in both.
+    """The claim is an interval, and so is the references' skew. The true value must lie in both.
 
-    The readings are seconds apart, in which the daemon may have slewed away a part of its offset.
+    The readings are seconds apart. In this time the daemon may have slewed a part of its offset.
     """
     skew_s = record.skew.skew_s
     if skew_s is None:
@@ -270,26 +293,29 @@ def _references_contradict(sync: Synchronisation, record: Record, policy: Policy
         return None
     what = f"{_agreeing(record)} references show {skew_text(skew_s)}"
     if sync.bound_s is not None:
-        what += f", and by its own figures it is at most {sync.bound_s:.6f} s off"
+        what += f", and according to its figures it is at most {sync.bound_s:.6f} s off"
     remedy = (
-        f"See in clock_skew what each reference shows. If the source is wrong ({_followed(sync)}), follow others: "
-        f"{sync.advice.servers} If something set the clock since the last update, find it (clock_movers). "
+        f"Compare the references in clock_skew. If the source is wrong ({_followed(sync)}), follow other sources: "
+        f"{sync.advice.servers} If something has set the clock after the last update, find it (clock_movers). "
         f"Then: {sync.advice.step}"
     )
     return _Contradiction(Key.REFERENCES_CONTRADICT, "the references contradict it", what, remedy)
 
 
 _RULES = (_never_set, _age, _own_bound, _kernel_contradicts, _references_contradict)
-"""In the order in which they are asked: the plainest contradiction is said."""
+"""In the order of the questions: the plainest contradiction is reported."""
 
 
 def _asked(record: Record) -> Synchronisation | Finding:
-    """What the daemon says. Where it can't be asked or does not answer, ntp_sources, which asks the same, says what to do."""
+    """What the daemon reports.
+
+    If it cannot be asked or does not answer, ntp_sources says what to do.
+    """
     try:
         sync = ask(record, "state")
     except MissingEvidenceError as missing:
         about: tuple[str, ...] = (missing.section,)
-        summary = f"could not tell: {missing}"
+        summary = f"it is not known whether the clock is synchronised: {missing}"
         cause = summary
     else:
         if isinstance(sync, Synchronisation):
@@ -303,21 +329,21 @@ def _asked(record: Record) -> Synchronisation | Finding:
         about=about,
         summary=summary,
         cause=cause,
-        because="the daemon said nothing",
+        because="the daemon gave no answer",
     )
 
 
 def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, Any]) -> Finding:
-    """No claim to hold anything against: the daemon's own word, which follows from its sources where it has none to follow."""
-    yes = "; timedatectl says NTPSynchronized=yes all the same" if _timedatectl_says_yes(record) else ""
+    """The daemon claims nothing. If it has no source to follow, ntp_sources found the cause."""
+    yes = "; but timedatectl shows NTPSynchronized=yes" if _timedatectl_says_yes(record) else ""
     summary = f"{sync.daemon} is not synchronised ({sync.claim}){yes}"
     if not sync.follows:
         key = Key.NOT_SYNCHRONISED
         return follows_from("ntp_sources", key=key, summary=summary, cause="not synchronised", seen=seen)
-    why = "Its sources answer, but it does not trust its own clock yet: a daemon that was just started needs some minutes."
-    remedy = f"Check again in some minutes. If it stays so: {sync.advice.step}"
+    why = "Its sources answer, but it does not trust the clock yet. A daemon that was just started needs some minutes."
+    remedy = f"Run the check again in some minutes. If it stays so: {sync.advice.step}"
     if all(peer.stratum == _LAST_STRATUM for peer in sync.follows):
-        why = f"Its source ({_followed(sync)}) has stratum 15, the last one: who follows it counts as unsynchronised."
+        why = f"Its source ({_followed(sync)}) has stratum 15, the last one. A daemon that follows it counts as unsynchronised."
         remedy = f"Follow a source that is nearer to a reference clock. {sync.advice.servers}"
     return Finding(
         state="fail",
@@ -330,15 +356,16 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     )
 
 
-def _not_told(sync: Synchronisation, record: Record) -> str:
-    """What a claim counts for nothing without; empty where it is there.
+def _missing_evidence(sync: Synchronisation, record: Record) -> str:
+    """Evidence that a claim needs and that is missing; empty if nothing is missing.
 
-    An age that the kernel alone would tell is no longer told after 8.9 h. With polls so long the references stand in for it.
+    If only the kernel shows the age, it shows none after 8.9 h. With such long polls, the
+    references replace it.
     """
     in_kernel = kernel(record)
     if sync.sets_maxerror and in_kernel is None:
-        return "adjtimex(2) did not tell the kernel's maxerror"
-    if not sync.tells_age or not (sync.last_update_age_s is None or sync.stale_after_s is None):
+        return "adjtimex(2) did not show the kernel's maxerror"
+    if not sync.shows_age or not (sync.last_update_age_s is None or sync.stale_after_s is None):
         return ""
     if in_kernel and is_growth(sync, in_kernel) and record.skew.skew_s is not None:
         return ""
@@ -353,15 +380,15 @@ def _agreeing(record: Record) -> int:
 def _describe(sync: Synchronisation, record: Record) -> str:
     """What a pass rests on."""
     when = "" if sync.last_update_age_s is None else f" {sync.last_update_age_s:.0f} s ago"
-    bound = "" if sync.bound_s is None else f", at most {sync.bound_s:.6f} s off by its own figures"
+    bound = "" if sync.bound_s is None else f", at most {sync.bound_s:.6f} s off according to its figures"
     far = sync.stratum is not None and sync.stratum >= _DISTANT_STRATUM
     note = f"; stratum {sync.stratum} is far from a reference clock" if far else ""
-    confirmed = f"borne out by {_agreeing(record)} references" if record.skew.skew_s else "no reference bears it out"
+    confirmed = f"confirmed by {_agreeing(record)} references" if record.skew.skew_s else "no reference confirms it"
     return f"{sync.daemon} synchronised{when}{bound}; {confirmed}{note}{kernels_view(sync, record)}"
 
 
 def _with_timedatectls_yes(finding: Finding, record: Record) -> Finding:
-    """Where no daemon steers the clock, timedatectl's yes is the lie that is left to name."""
+    """If no daemon steers the clock, timedatectl's yes is still wrong, and is named."""
     if not _timedatectl_says_yes(record):
         return finding
     in_kernel = kernel(record)
@@ -369,8 +396,8 @@ def _with_timedatectls_yes(finding: Finding, record: Record) -> Finding:
     last = f", and the last update may be {ago_s / 3600:.1f} h old" if ago_s is not None else ""
     return replace(
         finding,
-        summary=f"{finding.summary}; timedatectl says NTPSynchronized=yes all the same{last}",
-        why=f"{finding.why} The kernel stays synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
+        summary=f"{finding.summary}; but timedatectl shows NTPSynchronized=yes{last}",
+        why=f"{finding.why} The kernel calls itself synchronised until its maxerror has grown to 16 s, which takes up to 8.9 h.",
         seen={"kernel": record.section("clock").get("adjtimex")},
     )
 

@@ -1,28 +1,33 @@
 """Does exactly one time daemon steer the node's clock now?
 
-Without a daemon a clock drifts by seconds a day, and no error is logged anywhere until something refuses the node's
-signatures. Two daemons steer the same clock against each other. Whether the right one also starts at the next boot is
-what next_boot asks.
+Without a daemon a clock drifts by seconds a day, and nothing logs an error until something refuses
+the node's signatures. Two daemons steer the same clock against each other. next_boot checks whether
+the right one also starts at the next boot.
 
-Passes where exactly one of chrony, ntpd, ntpsec, openntpd, ntpd-rs, systemd-timesyncd, BusyBox's ntpd, phc2sys, ptp4l,
-timemaster, ptpd, statime, timebeat, htpdate, ntpclient, ConnMan and ClockBound runs and steers. What timemaster starts is one
-with it. A daemon that runs outside its unit, by hand or in a container, is counted as any other: the kernel has one clock for all
-containers.
+Passes if exactly one of chrony, ntpd, ntpsec, openntpd, ntpd-rs, systemd-timesyncd, BusyBox's
+ntpd, phc2sys, ptp4l, timemaster, ptpd, statime, timebeat, htpdate, ntpclient, ConnMan and
+ClockBound runs and steers. timemaster and the daemons that it starts count as one. A daemon that
+runs outside its unit, by hand or in a container, counts like any other, because the kernel has one
+clock for all containers.
 
-What leaves the system clock alone is not counted: `chronyd -x`; a ptp4l that steers its network card's clock (its default), or
-with `serverOnly`; a phc2sys that steers a card's clock (`-c eth0`, or `-a` without `-r`); a linuxptp program with
-`clock_servo ntpshm` or `free_running`; an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates
-`manual`; ClockBound 1 and 2, which only read chronyd. Inconclusive if a file of linuxptp decides that and was not read, and where
-a ClockBound beside chronyd may set the clock, and its version is not known.
+A daemon that leaves the system clock alone does not count: `chronyd -x`; a ptp4l that steers its
+network card's clock (its default), or with `serverOnly`; a phc2sys that steers a card's clock
+(`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or `free_running`;
+an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates `manual`;
+ClockBound 1 and 2, which only read chronyd. Inconclusive if this depends on a file of linuxptp
+that was not read. Also inconclusive if a ClockBound beside chronyd may set the clock, and its
+version is not known.
 
-Whatever can set the clock holds CAP_SYS_TIME. A process that holds it without CAP_SYS_ADMIN, and is no known time daemon, is
-named in the summary: whether it sets the clock is not known. Of root's other processes the names are in what was seen.
+A process needs CAP_SYS_TIME to set the clock. If a process has it without CAP_SYS_ADMIN, and is no
+known time daemon, the summary names it: it is not known whether it sets the clock. For root's other
+processes, the names are in the evidence that the finding shows.
 
-What to do: keep one daemon and stop the others (the finding has the command); on a node without one let the gate install
-chrony, or playbook skewgate.preflight.remediate.
+What to do: keep one daemon and stop the others (the finding has the command). If a node has no
+daemon, let the gate install chrony, or run playbook skewgate.preflight.remediate.
 
-Source: capabilities(7), user_namespaces(7); systemd's unit states, systemctl(1); OpenRC's rc-service(8); chronyd(8), phc2sys(8),
-timemaster(8); chrony's FAQ on other NTP clients; time_namespaces(7): there are none for CLOCK_REALTIME.
+Source: capabilities(7), user_namespaces(7); systemd's unit states, systemctl(1); OpenRC's
+rc-service(8); chronyd(8), phc2sys(8), timemaster(8); chrony's FAQ on other NTP clients;
+time_namespaces(7): there are none for CLOCK_REALTIME.
 """
 
 from __future__ import annotations
@@ -47,7 +52,7 @@ REMEDIABLE = True
 
 
 class Key(StrEnum):
-    """Why not exactly one time daemon steers the clock."""
+    """Why the clock is not steered by exactly one time daemon."""
 
     SEVERAL = "several_daemons"
     PTP4L_WITHOUT_PHC2SYS = "ptp4l_without_phc2sys"
@@ -56,7 +61,9 @@ class Key(StrEnum):
     NOT_RUNNING = "not_running"
 
 
-_WHY_NOTHING = "Nothing steers this clock: it drifts until GitHub, the API server or etcd refuses what it dates."
+_WHY_NOTHING = (
+    "Nothing steers this clock. It drifts until GitHub, the API server or etcd refuses the times that it gives."
+)
 
 
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
@@ -85,7 +92,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         return Finding(
             state="fail",
             summary=f"{len(steering)} time daemons steer this clock: {', '.join(_name(d) for d in steering)}",
-            why="Each moves the clock by its own idea of the time and takes the other's corrections for errors of the clock.",
+            why="Each daemon moves the clock to a different time, and takes the other's corrections for errors of the clock.",
             remedy=f"Keep {_name(keep)}: {'; '.join(_stop(d, manager) for d in others)}",
             seen=seen,
             keys=(Key.SEVERAL,),
@@ -108,7 +115,7 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
             state="fail",
             summary="no time daemon runs on this node (none is installed)",
             why=_WHY_NOTHING,
-            remedy="Install and configure chrony: the gate does it, or playbook skewgate.preflight.remediate.",
+            remedy="Install and configure chrony: run the gate, or playbook skewgate.preflight.remediate.",
             seen=seen,
             keys=(Key.NONE_INSTALLED,),
             cause="no time daemon installed",
@@ -120,7 +127,7 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
             state="fail",
             summary=f"no time daemon steers this clock ({states})",
             why=_WHY_NOTHING,
-            remedy=f"Let {others[0].unit} steer the clock (take the option away that keeps it from it). In a container it can't: "
+            remedy=f"Let {others[0].unit} steer the clock (remove the option that prevents it). In a container it cannot: "
             "fix the time of the container's host."
             if others
             else "Run chronyd beside it, or a phc2sys that steers the system clock (`phc2sys -a -r`).",
@@ -142,7 +149,9 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
 def _only_the_card(
     keep: TimeDaemon, why: str, daemons: Sequence[TimeDaemon], manager: str | None, seen: Mapping[str, Any]
 ) -> Finding:
-    """A ptp4l that steers the network card's clock: what carries the time to the system clock, or back to the card, lacks."""
+    """A ptp4l that steers the network card's clock, and nothing carries its time
+    to the system clock.
+    """
     idle = [d for d in daemons if d.active and d.leaves_clock_alone and d.daemon != keep.daemon]
     down = [d for d in daemons if d.enabled and not d.active and not discover()[d.daemon].counts_alone]
     down.sort(key=lambda d: d.daemon != "chrony")
@@ -152,9 +161,7 @@ def _only_the_card(
         key, cause, remedy = Key.NOT_RUNNING, "the time daemon does not run", _start(down[0].unit, manager)
     elif idle:
         key, cause = Key.LEAVES_CLOCK_ALONE, "the time daemon leaves the clock alone"
-        remedy = (
-            "Run chronyd beside it: what runs now takes the time from the system clock, or only feeds another daemon."
-        )
+        remedy = "Run chronyd beside it: the present daemons take the time from the system clock, or only feed another daemon."
     else:
         key, cause = Key.PTP4L_WITHOUT_PHC2SYS, "ptp4l without phc2sys"
         remedy = (
@@ -177,11 +184,11 @@ def _start(unit: str, manager: str | None) -> str:
         f"rc-update add {unit}; rc-service {unit} start" if manager == "openrc" else f"systemctl enable --now {unit}"
     )
     log = "the system log" if manager == "openrc" else f"journalctl -u {unit}"
-    return f"{start}; where it does not stay up, its log tells why: {log}"
+    return f"{start}; if it does not keep running, look in its log for the reason: {log}"
 
 
 def _crashed(daemon: TimeDaemon, manager: str | None, processes: Sequence[Mapping[str, Any]]) -> bool:
-    """OpenRC goes on calling a service started when its process has died."""
+    """Whether OpenRC calls a service started although its process has died."""
     return manager == "openrc" and not any(discover()[daemon.daemon].may_be(process) for process in processes)
 
 

@@ -13,7 +13,7 @@ GOOD = """Is it so?
 
 It matters.
 
-Passes where it is.
+Passes if it is.
 Fails elsewhere.
 
 More on that.
@@ -28,7 +28,7 @@ def test_a_docstring_is_read_by_its_sections():
     assert sections(GOOD) == {
         "Question": "Is it so?",
         "Why": "It matters.",
-        "What passes": "Passes where it is.\nFails elsewhere.\n\nMore on that.",
+        "What passes": "Passes if it is.\nFails elsewhere.\n\nMore on that.",
         "What to do": "fix it.",
         "Source": "a manual.",
     }
@@ -39,7 +39,7 @@ def test_a_docstring_is_read_by_its_sections():
     [
         ("Is it so?", "expected a question in the first line, found 'It matters.'"),
         ("It matters.", "nothing on Why"),
-        ("Passes where it is.\nFails elsewhere.", "nothing on What passes"),
+        ("Passes if it is.\nFails elsewhere.", "nothing on What passes"),
         ("What to do: fix it.", "nothing on What to do"),
         ("Source: a manual.", "nothing on Source"),
     ],
@@ -52,7 +52,7 @@ def test_a_docstring_that_lacks_a_section_is_refused(lacks, error):
 @pytest.mark.parametrize("name", discover())
 def test_every_checks_docstring_has_the_form(name):
     found = sections(discover()[name].__doc__ or "")
-    assert found["What passes"].startswith("Passes where")
+    assert found["What passes"].startswith("Passes if")
 
 
 def test_every_page_is_there_and_says_what_the_check_says():

@@ -215,7 +215,7 @@ def test_report_refuses_a_record_from_the_future(tmp_path: Path, capsys: pytest.
 
 def test_explain_prints_a_checks_own_documentation(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", "clock_skew"]) == 0
-    assert capsys.readouterr().out.startswith("Is the node's clock within")
+    assert capsys.readouterr().out.startswith("Is the node's clock right enough")
 
 
 def test_explain_without_a_name_lists_all_checks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,7 +283,7 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     [
         ([], 4, "b: not judged, skew unknown: "),
         (["--node", "a"], 0, "a: admitted at 20"),
-        (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: check it again"),
+        (["--node", "a", "--max-age", "60"], 3, "s ago, but at most 60 s are allowed: run the check again"),
         (["--node", "a", "--max-age", "nan"], 3, "at most nan s"),
         (["--node", "b"], 3, "b: not judged, skew unknown: "),
         (["--node", "c"], 4, "c: refused, 612.000 s behind (± 0.002 s): "),

@@ -67,6 +67,6 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         advice=ADVICE.naming(daemon.unit),
         refid=master,
         own_clock=not present and bool({"MASTER", "GRAND_MASTER"} & set(states)),
-        tells_age=False,  # a port leaves SLAVE when its master falls silent (announceReceiptTimeout)
+        shows_age=False,  # a port leaves SLAVE when its master falls silent (announceReceiptTimeout)
         offset_s=int(status["master_offset"]) / 1e9 if follows and "master_offset" in status else None,
     )

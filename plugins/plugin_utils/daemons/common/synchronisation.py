@@ -115,7 +115,7 @@ class Synchronisation:
 
     Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s``, the sum of
     ``error_parts_s`` (None: no figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this
-    clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``tells_age``: its claim outlives its
+    clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``shows_age``: its claim outlives its
     sources, so that it counts only with the age of its last update. ``distance_limit``: None where it has none, or where it is
     not known. ``spare``: the sources that it tries in turn with its one peer, and tells nothing of. ``poll_s``: how often it
     asks, where its last interval may be longer because replies were missing.
@@ -135,7 +135,7 @@ class Synchronisation:
     offset_s: float | None = None
     error_parts_s: Mapping[ErrorPart, float] = field(default_factory=dict)
     sets_maxerror: bool = False
-    tells_age: bool = True
+    shows_age: bool = True
     distance_limit: DistanceLimit | None = None
     spare: tuple[Peer, ...] = ()
     poll_s: float | None = None

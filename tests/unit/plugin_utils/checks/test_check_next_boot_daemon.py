@@ -170,4 +170,4 @@ PHC2SYS = "/usr/sbin/phc2sys"
 def test_a_daemon_that_is_down_is_judged_by_the_command_that_its_unit_runs(name, command, starts_beside):
     finding = judge(boot_unit(name, exec_start=command), daemons=(CHRONY_UNIT, unit(name, "failed")))
     assert finding.keys == ((Key.SEVERAL_ENABLED,) if starts_beside else ()), finding.summary
-    assert (f"disable {name} (if " in finding.remedy) == starts_beside
+    assert (f"disable {name} (only if " in finding.remedy) == starts_beside

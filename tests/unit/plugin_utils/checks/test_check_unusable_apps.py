@@ -28,7 +28,7 @@ def test_a_credential_that_no_client_could_use_fails_with_all_that_is_wrong_and_
     assert found.keys == (Key.UNUSABLE, KeyFault.FOLDED, SecretFault.MISSING)
     assert found.about == ("argocd/creds-acme",)
     assert found.summary == (
-        "argocd/creds-acme: its clients can't use it: githubAppPrivateKey has blanks; githubAppID is missing"
+        "argocd/creds-acme: its clients cannot use it: githubAppPrivateKey has blanks; githubAppID is missing"
     )
     assert (
         "argocd/creds-acme: Write the key with YAML's literal block. argocd/creds-acme: Give the App's ID."

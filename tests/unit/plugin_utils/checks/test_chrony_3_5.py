@@ -140,7 +140,7 @@ def test_an_address_that_runs_and_is_no_longer_written_is_named():
 )
 def test_whether_names_run_as_they_are_written_now_is_unknown(given: dict[str, Any]):
     finding = in_use(**given)
-    assert (finding.state, finding.keys) == ("inconclusive", (Key.NAMES_NOT_TOLD,))
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.NAMES_NOT_SHOWN,))
     assert not unsaid(finding.summary + finding.why + finding.remedy, "ntp.ubuntu.com", "3.5", "4.0", "restart")
 
 

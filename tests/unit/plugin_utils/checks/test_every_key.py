@@ -180,7 +180,7 @@ EXAMPLES: dict[Any, Records] = {
         config_in_use.Key.NTS_WITHOUT_KEYS: keyless(f"{in_use.NTS}authselectmode require\n"),
         config_in_use.Key.KEY_MISSING: in_use.node(selects.KEYED, *selects.KEYED_ROWS, **selects.KEYLESS),
         config_in_use.Key.MINSOURCES: in_use.node("server a.example\nminsources 2\n", source("a.example", "?")),
-        config_in_use.Key.NAMES_NOT_TOLD: in_use.node(
+        config_in_use.Key.NAMES_NOT_SHOWN: in_use.node(
             "server a.example\n", source("10.0.0.1"), version="3.5", started_s=1000.0, mtime_s=1001.0
         ),
         config_in_use.Key.INITSTEPSLEW: in_use.node(
