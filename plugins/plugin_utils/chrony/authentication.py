@@ -1,4 +1,6 @@
-"""Which of chronyd's authenticated sources lack their key, and which of the others wait for them."""
+"""The authenticated sources of chronyd that lack their key,
+and the other sources that wait for them.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,11 @@ from .running import Running
 
 
 def is_keyless(row: Authentication) -> bool:
-    """Whether a source can't authenticate: it is out of NTS cookies and failed to get new ones, or its symmetric key is absent.
+    """Whether a source cannot authenticate: it has no NTS cookies and could not get new
+    ones, or lacks its key.
 
-    Before the first try an NTS source merely waits for its turn. Of a key that chronyd does not have, it tells neither type nor
-    length.
+    Before the first try an NTS source only waits for its turn. If chronyd does not have a key, it
+    shows neither its type nor its length.
     """
     if row.mode == "SK":
         return not row.key_type and not row.key_length
@@ -21,7 +24,7 @@ def is_keyless(row: Authentication) -> bool:
 
 
 def keyless(running: Running, rows: Iterable[Authentication]) -> dict[str, str]:
-    """Of each such source why."""
+    """Each such source, with the reason."""
     return {running.label(row.name): _why(row) for row in rows if is_keyless(row)}
 
 
@@ -29,11 +32,11 @@ def _why(row: Authentication) -> str:
     if row.mode == "SK":
         return f"chronyd found no key {row.key_id} in its key file"
     if row.nak:
-        return "its cookies were refused (NAK), and new ones not got"
+        return "its cookies were refused (NAK), and it got no new ones"
     return (
         "no key was ever established"
         if row.last_ke_s is None
-        else f"out of cookies, the last got {row.last_ke_s} s ago"
+        else f"no cookies left, the last ones came {row.last_ke_s} s ago"
     )
 
 
@@ -44,11 +47,14 @@ def held_back(
     selection: Sequence[Selection],
     without: Mapping[str, str],
 ) -> tuple[list[str], list[str]]:
-    """Where chronyd follows no source: those that would do, and those that it waits for; of these that lack a key, why.
+    """If chronyd follows no source: the usable ones, and those that it waits for, with the reason
+    if a key is missing.
 
-    ``needed``: the written sources that are authenticated or required; ``without``: those of them that lack their key.
+    ``needed``: the written sources that are authenticated or required; ``without``: those of them
+    that lack their key.
     """
-    # Of the states in selectdata, W is what waits for required sources; under `prefer`, a plain source gets noselect.
+    # In selectdata, state W means: waits for required sources. Under `prefer`, a plain
+    # source gets noselect.
     shut_out = [
         running.label(row.name)
         for row in selection

@@ -1,8 +1,10 @@
-"""What is configured and can never work, because this chronyd was built without it: `chronyd -v` lists `-NTS` and the like.
+"""Configured features that never work, because this chronyd was built without them
+(`chronyd -v`: `-NTS`).
 
-Tried with chrony 4.9 that was built without each. `chronyd -p` takes all of it. Where SCFILTER or PRIVDROP is to be used and is
-not there, chronyd ends at its start; the others it lets be. Without NTS, SECHASH or RTC it logs a line, without IPV6
-`Invalid host`, of a refclock nothing. A feature that is not listed at all, as 4.9 no longer lists NTP, is built in.
+Tried with chrony 4.9, built without each of them. `chronyd -p` accepts all of it. If SCFILTER or
+PRIVDROP is used and not built in, chronyd ends at its start. It ignores the others. Without NTS,
+SECHASH or RTC it logs a line, without IPV6 `Invalid host`, for a refclock nothing. A feature that
+is not listed at all is built in (4.9 no longer lists NTP).
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ _USER = re.compile(_FLAGS + r"u\s*(?!root\b)\w", re.MULTILINE)
 
 
 def _lacks(source: Source, config: ChronyConfig) -> bool:
-    """Whether a source never works with what was built in. With a zone (`fe80::1%eth0`) no chronyd takes an address, nor a name
-    with letters beyond ASCII; of those that an editor does not show, CHR007 is said.
+    """Whether a source never works with the built-in features.
+
+    No chronyd accepts an address with a zone (`fe80::1%eth0`), or a name with letters beyond ASCII.
+    For letters that an editor does not show, CHR007 is reported.
     """
     if source.kind == "refclock":
         return "REFCLOCK" in config.not_built_in
@@ -46,7 +50,9 @@ def _of(sources: Sequence[Source]) -> list[Place]:
 
 
 def starving_nts(config: ChronyConfig) -> list[Place]:
-    """NTS sources without NTS, for which the others wait in vain: unless authselectmode is `ignore` they are required."""
+    """NTS sources without NTS. The others wait for them for ever,
+    unless authselectmode is `ignore`.
+    """
     if "NTS" not in config.not_built_in or config.authselectmode == "ignore":
         return []
     return _of([source for source in selectable(config) if "nts" in source.options])
@@ -59,7 +65,7 @@ def only_dead(config: ChronyConfig) -> list[Place]:
 
 
 def dead_beside_others(config: ChronyConfig) -> list[Place]:
-    """Sources that can't work, if others can."""
+    """Sources that cannot work, if others can."""
     dead = _of([source for source in selectable(config) if _lacks(source, config)])
     said = [*starving_nts(config), *only_dead(config)]
     return [place for place in dead if place not in said]
@@ -71,7 +77,7 @@ def keys(config: ChronyConfig) -> list[Place]:
 
 
 def cannot_be_asked(config: ChronyConfig) -> list[Place]:
-    """The file, if chronyc can't ask this chronyd."""
+    """The file, if chronyc cannot ask this chronyd."""
     if "CMDMON" not in config.not_built_in:
         return []
     return [Place(config.path or "chrony.conf", None, "chronyd -v: -CMDMON")]
@@ -85,7 +91,9 @@ def rtcfile(config: ChronyConfig) -> list[Place]:
 
 
 def fatal(config: ChronyConfig) -> Iterator[Place]:
-    """Options and lines with which chronyd does not start: a system call filter, or a user other than root."""
+    """Options and lines with which chronyd does not start:
+    a system call filter, or a user other than root.
+    """
     for feature, option in (("SCFILTER", _FILTER), ("PRIVDROP", _USER)):
         if feature in config.not_built_in:
             for path, text in config.defaults.items():

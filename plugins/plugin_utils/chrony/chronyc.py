@@ -1,7 +1,8 @@
 """What ``chronyc -c`` prints, parsed.
 
-Fields and their order are those of chronyc(1) and chrony's client.c. They are the same in 4.0 (where ``authdata``,
-``selectdata`` and ``-N`` came), 4.3 and 4.6.1. Names are as configured with ``-N``, addresses with ``-n``.
+Fields and their order are those of chronyc(1) and chrony's client.c. They are the same in 4.0
+(where ``authdata``, ``selectdata`` and ``-N`` came), 4.3 and 4.6.1. Names are as configured with
+``-N``, addresses with ``-n``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ NEVER = 4294967295
 
 @dataclass(frozen=True)
 class Tracking:
-    """``chronyc -c tracking``. ``system_time_s`` > 0: the clock is slow of NTP time, so the node is *behind*."""
+    """``chronyc -c tracking``.
+
+    ``system_time_s`` > 0: the clock is slow of NTP time: the node is *behind*.
+    """
 
     refid: str
     name: str
@@ -37,13 +41,13 @@ class Tracking:
 
     @property
     def max_error_s(self) -> float:
-        """chrony's own bound of the clock's error: chronyc(1), "tracking", Root dispersion."""
+        """chrony's bound of the clock's error: chronyc(1), "tracking", Root dispersion."""
         return abs(self.system_time_s) + self.root_dispersion_s + self.root_delay_s / 2
 
 
 @dataclass(frozen=True)
 class Source:
-    """A row of ``chronyc -c sources``. ``last_rx_s`` is None where nothing was ever received."""
+    """A row of ``chronyc -c sources``. ``last_rx_s`` is None if nothing was ever received."""
 
     mode: str
     state: str
@@ -59,7 +63,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Authentication:
-    """A row of ``chronyc -c authdata``. ``last_ke_s`` is None where no NTS key was ever established."""
+    """A row of ``chronyc -c authdata``.
+
+    ``last_ke_s`` is None if no NTS key was ever established.
+    """
 
     name: str
     mode: str
@@ -75,8 +82,10 @@ class Authentication:
 
 @dataclass(frozen=True)
 class Selection:
-    """A row of ``chronyc -c selectdata``. ``configured`` and ``effective`` hold of ``NPTR`` (noselect, prefer, trust,
-    require) those that are set; the effective ones include what ``authselectmode`` adds.
+    """A row of ``chronyc -c selectdata``.
+
+    ``configured`` and ``effective``: the letters of ``NPTR`` (noselect, prefer, trust, require)
+    that are set; the effective ones include those that ``authselectmode`` adds.
     """
 
     state: str
@@ -93,7 +102,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Activity:
-    """``chronyc -c activity``: how many sources are in which state. ``unresolved``: without an address."""
+    """``chronyc -c activity``: how many sources are in which state.
+
+    ``unresolved``: without an address.
+    """
 
     online: int
     offline: int
@@ -103,9 +115,10 @@ class Activity:
 
 
 def parse_tracking(text: str) -> Tracking:
-    """Parse the one row, for example ``0A4D0001,10.77.0.1,6,1700000000.5,0.000001,...,Normal`` (14 fields).
+    """Parse the one row, for example
+    ``0A4D0001,10.77.0.1,6,1700000000.5,0.000001,...,Normal`` (14 fields).
 
-    Raises ValueError where it is not that.
+    Raises ValueError if it is not that.
     """
     fields = text.strip().split(",")
     if len(fields) != 14:
@@ -115,9 +128,10 @@ def parse_tracking(text: str) -> Tracking:
 
 
 def parse_sources(text: str) -> list[Source]:
-    """Parse the rows, for example ``^,*,10.77.0.1,5,6,377,12,0.000001,0.000002,0.000100`` (10 fields; reach is octal).
+    """Parse the rows, for example ``^,*,10.77.0.1,5,6,377,12,0.000001,0.000002,0.000100`` (10
+    fields; reach is octal).
 
-    Raises ValueError where a row is not that.
+    Raises ValueError if a row is not that.
     """
     return [
         Source(mode, state, name, int(stratum), int(poll), int(reach, 8), _ago_s(last_rx), *map(finite, offsets))
@@ -128,7 +142,7 @@ def parse_sources(text: str) -> list[Source]:
 def parse_authdata(text: str) -> list[Authentication]:
     """Parse the rows, for example ``ntp.example,NTS,1,15,256,42,0,0,8,100`` (10 fields).
 
-    Raises ValueError where a row is not that.
+    Raises ValueError if a row is not that.
     """
     return [
         Authentication(name, mode, int(key_id), int(key_type), int(key_length), _ago_s(last_ke), *map(int, counts))
@@ -137,9 +151,10 @@ def parse_authdata(text: str) -> list[Authentication]:
 
 
 def parse_selectdata(text: str) -> list[Selection]:
-    """Parse the rows, for example ``W,10.77.0.1,N,-,-,-,-,-,-,-,T,R,-,1,1.0,-0.000001,0.000002,Normal`` (18 fields).
+    """Parse the rows, for example
+    ``W,10.77.0.1,N,-,-,-,-,-,-,-,T,R,-,1,1.0,-0.000001,0.000002,Normal`` (18 fields).
 
-    Raises ValueError where a row is not that.
+    Raises ValueError if a row is not that.
     """
     return [
         Selection(
@@ -161,7 +176,10 @@ def parse_selectdata(text: str) -> list[Selection]:
 
 
 def parse_activity(text: str) -> Activity:
-    """Parse the one row, for example ``4,0,0,0,1`` (5 fields). Raises ValueError where it is not that."""
+    """Parse the one row, for example ``4,0,0,0,1`` (5 fields).
+
+    Raises ValueError if it is not that.
+    """
     rows = _rows("activity", text, 5)
     if len(rows) != 1:
         raise ValueError(f"chronyc activity: expected 1 row, found {len(rows)}")
@@ -169,7 +187,9 @@ def parse_activity(text: str) -> Activity:
 
 
 def _rows(command: str, text: str, expected: int, *, name_at: int | None = None) -> list[list[str]]:
-    """``name_at``: the field that may have commas, a name as it is configured (`server a.example,b.example`): none is quoted."""
+    """``name_at``: the field that may have commas,
+    a configured name (`server a.example,b.example`).
+    """
     rows = [line.split(",") for line in text.splitlines()]
     for row in rows:
         if name_at is not None and len(row) > expected:

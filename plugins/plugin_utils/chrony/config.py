@@ -1,4 +1,6 @@
-"""What chrony's configuration says: its lines in effect, its sources, and what of it could not be read or used."""
+"""chrony's configuration: its lines in effect, its sources,
+and the parts that could not be read or used.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ MAX_POOL_SOURCES = 16
 
 @dataclass(frozen=True)
 class Directive:
-    """One line that says something: its name in lower case, its words, and where it stands. Lines count from 1."""
+    """One line with a directive: its name in lower case, its words,
+    file and line (counted from 1).
+    """
 
     name: str
     arguments: tuple[str, ...]
@@ -27,7 +31,7 @@ class Directive:
 class Source:
     """A server, pool, peer or refclock. ``options`` are in lower case, with their value or "".
 
-    Of a refclock's only those are read that say whether it may be selected, or be absent.
+    For a refclock, only options are read that say whether it may be selected, or be absent.
     """
 
     kind: str
@@ -37,7 +41,7 @@ class Source:
 
     @property
     def authenticated(self) -> bool:
-        """Whether its packets are authenticated, by NTS or by a key."""
+        """Whether its packets are authenticated, with NTS or with a key."""
         return "nts" in self.options or "key" in self.options
 
     @property
@@ -50,7 +54,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that chronyd cannot use, and why not. ``certain``: False if chronyd might use it all the same, and was not asked."""
+    """A line that chronyd cannot use, and why.
+
+    ``certain``: False if chronyd was not asked and might use it.
+    """
 
     directive: Directive
     why: str
@@ -58,7 +65,7 @@ class Problem:
 
 
 class UnreadKind(StrEnum):
-    """Why a file could not be read: there is none, it may not be read without more rights, or another reason."""
+    """Why a file could not be read: it does not exist, it needs more rights, or another reason."""
 
     MISSING = "missing"
     DENIED = "denied"
@@ -67,7 +74,7 @@ class UnreadKind(StrEnum):
 
 @dataclass(frozen=True)
 class Unread:
-    """A file that the node could not read; ``error`` is the node's words for why."""
+    """A file that the node could not read; ``error`` is the node's message."""
 
     path: str
     kind: UnreadKind
@@ -78,16 +85,19 @@ class Unread:
 class ChronyConfig:
     """All that chronyd reads, in the order in which it reads it.
 
-    ``directives``: the lines in effect. ``sources``: those of them that are time sources. ``dropped``: lines of `.sources` files
-    that chronyd leaves out without a word. ``invalid``: lines of the other files for which it would not start, told by this
-    parser where `chronyd -p` could not be asked. ``refused``: what `chronyd -p` said against the file. ``unjudged``: lines that
-    chronyd accepts, although it should not by what is known here. ``unseen``: lines with characters that an editor does not show,
-    which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use. ``unread``: what the node could not read,
-    by path. ``unmatched``: `include` lines that no file answers to. ``rewritten``: files that were changed since chronyd started.
-    ``keyfile_mode``: the key file's permissions, None where they are not known. ``fips``: whether chronyd's TLS library is in
-    FIPS mode. ``version``: chronyd's, None where it is not known. ``named``: what there is of what the lines name
-    (module_utils/node/named.py), None where the node did not show it. ``not_built_in``: the features that `chronyd -v` says it
-    lacks. ``defaults``: the files of chronyd's options, by path.
+    ``directives``: the lines in effect. ``sources``: those of them that are time sources.
+    ``dropped``: lines of `.sources` files that chronyd drops without a message. ``invalid``: lines
+    of the other files for which it would not start, found by this parser if `chronyd -p` could not
+    be asked. ``refused``: the error of `chronyd -p`. ``unjudged``: lines that chronyd accepts,
+    although the tables here do not know them. ``unseen``: lines with characters that an editor does
+    not show, which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use.
+    ``unread``: files that the node could not read, by path. ``unmatched``: `include` lines that
+    match no file. ``rewritten``: files that were changed after chronyd started. ``keyfile_mode``:
+    the key file's permissions, None if they are not known. ``fips``: whether chronyd's TLS library
+    is in FIPS mode. ``version``: chronyd's, None if it is not known. ``named``: which of the things
+    that the lines name exist (module_utils/node/named.py), None if the node did not show it.
+    ``not_built_in``: the features that `chronyd -v` lists as missing. ``defaults``: the files of
+    chronyd's options, by path.
     """
 
     path: str | None
@@ -115,7 +125,7 @@ class ChronyConfig:
         return [*self._by_name.get(name, ())]
 
     def last(self, name: str) -> Directive | None:
-        """The line that counts where the last one of a directive wins."""
+        """The line that counts if the last one of a directive wins."""
         return next(reversed(self._by_name.get(name, ())), None)
 
     @cached_property
@@ -127,11 +137,13 @@ class ChronyConfig:
 
     @property
     def unreadable(self) -> list[Unread]:
-        """The files that are there and could not be read: they may hold anything."""
+        """The files that exist and could not be read: they may hold anything."""
         return [unread for unread in self.unread.values() if unread.kind is not UnreadKind.MISSING]
 
     @property
     def authselectmode(self) -> str:
-        """How authenticated sources are selected beside others: require, prefer, mix (the default) or ignore."""
+        """How authenticated sources are selected beside others:
+        require, prefer, mix (default) or ignore.
+        """
         directive = self.last("authselectmode")
         return directive.arguments[0].lower() if directive and directive.arguments else "mix"

@@ -1,6 +1,8 @@
-"""The places in chrony's configuration where something is wrong or weak: pure functions from the configuration to places.
+"""Places in chrony's configuration that are wrong or weak: pure functions from
+configuration to places.
 
-`rules` says why each matters. A function here whose result is a function makes one for a directive or a limit.
+`rules` says why each matters. If a function returns a function, it makes one for a
+directive or a limit.
 """
 
 from __future__ import annotations
@@ -34,17 +36,21 @@ SMEARED = frozenset(
         *_FACEBOOK,
     ]
 )
-"""Servers that smear leap seconds: developers.google.com/time/smear; the Amazon EC2 User Guide, "Set the time reference";
-engineering.fb.com, "Building a more accurate time service at Facebook scale" (2020). No server of pool.ntp.org does."""
+"""Servers that smear leap seconds: developers.google.com/time/smear; the Amazon EC2 User Guide,
+"Set the time reference"; engineering.fb.com, "Building a more accurate time service at Facebook
+scale" (2020). No server of pool.ntp.org does."""
 
 ONE_SERVICE = [frozenset(_AMAZON_LOCAL), *(frozenset({"time.google.com", name}) for name in _GOOGLE)]
-"""Pairs of names of one machine or set of machines: the Amazon Time Sync Service by IPv4 and IPv6 (Amazon EC2 User Guide), and
-the name that stands for all of Google's four (developers.google.com/time/guides)."""
+"""Pairs of names of one service: the Amazon Time Sync Service with IPv4 and IPv6 (Amazon EC2 User
+Guide), and the name that stands for all of Google's four (developers.google.com/time/guides)."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a rule matches. ``line`` is None where it is about the whole file, or about what is missing from it."""
+    """Where a rule matches.
+
+    ``line`` is None if it is about the whole file, or about a missing line.
+    """
 
     file: str
     line: int | None
@@ -88,7 +94,7 @@ def has(name: str) -> Callable[[ChronyConfig], list[Place]]:
 
 
 def _number(directive: Directive | None) -> float | None:
-    """The first word after the directive as a number; None where it is none."""
+    """The first word after the directive as a number; None if it is none."""
     try:
         return float(directive.arguments[0]) if directive and directive.arguments else None
     except ValueError:
@@ -96,7 +102,7 @@ def _number(directive: Directive | None) -> float | None:
 
 
 def above(name: str, limit: float) -> Callable[[ChronyConfig], list[Place]]:
-    """Find a directive's last line, if its number is above ``limit``, in the directive's own unit."""
+    """Find a directive's last line, if its number is above ``limit``, in the directive's unit."""
 
     def find(config: ChronyConfig) -> list[Place]:
         directive = config.last(name)
@@ -107,7 +113,7 @@ def above(name: str, limit: float) -> Callable[[ChronyConfig], list[Place]]:
 
 
 def counts(number: int) -> Callable[[ChronyConfig], list[Place]]:
-    """Find all sources that chronyd may select, if they are so many."""
+    """Find all sources that chronyd may select, if there are this many."""
 
     def find(config: ChronyConfig) -> list[Place]:
         if source_count(config) != number:
@@ -118,9 +124,9 @@ def counts(number: int) -> Callable[[ChronyConfig], list[Place]]:
 
 
 def refused(config: ChronyConfig) -> Iterator[Place]:
-    """What `chronyd -p` said against the file, and the lines for which chronyd would not start."""
+    """The error of `chronyd -p`, and the lines for which chronyd would not start."""
     if config.refused:
-        # Of a line of its command line, chronyd names no file.
+        # For a line on its command line, chronyd names no file.
         place = re.search(r" at line (\d+)(?: in file (.+))?$", config.refused)
         line = int(place[1]) if place else None
         yield Place((place and place[2]) or config.path or "chrony.conf", line, config.refused)
@@ -128,43 +134,43 @@ def refused(config: ChronyConfig) -> Iterator[Place]:
 
 
 def on_command_line(config: ChronyConfig) -> list[Place]:
-    """The first of the directives that chronyd was started with in place of a file."""
+    """The first directive that chronyd was started with instead of a file."""
     return at(*[directive for directive in config.directives if directive.file == COMMAND_LINE][:1])
 
 
 def unread(config: ChronyConfig) -> Iterator[Place]:
-    """Files that are there and could not be read."""
+    """Files that exist and could not be read."""
     for file in config.unreadable:
         yield Place(file.path, None, file.error)
 
 
 def unmatched(config: ChronyConfig) -> list[Place]:
-    """`include` lines that no file answers to."""
+    """`include` lines that match no file."""
     return at(*config.unmatched)
 
 
 def dropped(config: ChronyConfig) -> Iterator[Place]:
-    """Lines of `.sources` files that chronyd leaves out."""
+    """Lines of `.sources` files that chronyd drops."""
     return _because(config.dropped)
 
 
 def unjudged(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that chronyd accepts, and that are not known here."""
+    """Lines that chronyd accepts, and that the tables here do not know."""
     return _because(config.unjudged)
 
 
-def not_told(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that chronyd may leave out or refuse, and was not asked of."""
+def uncertain(config: ChronyConfig) -> Iterator[Place]:
+    """Lines that chronyd may drop or refuse, and was not asked about."""
     return _because([*config.invalid, *config.dropped], certain=False)
 
 
 def unseen_lost(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that chronyd can't use because of characters that an editor does not show."""
+    """Lines that chronyd cannot use because of characters that an editor does not show."""
     return _because(config.unseen_lost)
 
 
 def unseen(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that chronyd takes although they have characters that an editor does not show."""
+    """Lines that chronyd accepts although they have characters that an editor does not show."""
     return _because(config.unseen)
 
 
@@ -210,7 +216,7 @@ def minsources(config: ChronyConfig) -> list[Place]:
 
 
 def minsources_offline(config: ChronyConfig) -> list[Place]:
-    """`minsources`, if there are as many sources as it asks for only when something sets those that are offline online."""
+    """`minsources`, if it needs sources that are offline until something sets them online."""
     directive = config.last("minsources")
     wanted = _number(directive)
     if directive is None or wanted is None or not most_of(online(config)) < wanted <= source_count(config):
@@ -219,14 +225,14 @@ def minsources_offline(config: ChronyConfig) -> list[Place]:
 
 
 def required_unselectable(config: ChronyConfig) -> list[Place]:
-    """The sources that chronyd shall not do without, if it may select none of them, but others."""
+    """The required sources, if chronyd may select none of them, but others."""
     may = selectable(config)
     required = [source for source in config.sources if "require" in source.options]
     return [] if not may or any(source in may for source in required) else at(*(s.directive for s in required))
 
 
 def nothing_within(config: ChronyConfig) -> list[Place]:
-    """Limits of 0, which no source is within."""
+    """Limits of 0, which no source meets."""
     limits = [config.last(name) for name in ("maxdistance", "maxjitter")]
     return at(*(limit for limit in limits if limit and (_number(limit) or 0.0) <= 0 and _number(limit) is not None))
 
@@ -244,7 +250,7 @@ def mixed_smear(config: ChronyConfig) -> list[Place]:
 
 
 def leap_seconds_with_smear(config: ChronyConfig) -> list[Place]:
-    """Lines that let chronyd make leap seconds which its servers smear."""
+    """Lines that make chronyd insert leap seconds which its servers smear."""
     return at(*config.all("leapsectz"), *config.all("leapseclist")) if _smeared(config) else []
 
 
@@ -264,12 +270,12 @@ def no_rtcsync(config: ChronyConfig) -> list[Place]:
 
 
 def rtcfile_and_rtcsync(config: ChronyConfig) -> list[Place]:
-    """The lines of both, if both are there."""
+    """The lines of both, if there are both."""
     return at(*config.all("rtcfile"), *config.all("rtcsync")) if config.all("rtcfile") and config.all("rtcsync") else []
 
 
 def no_command_port(config: ChronyConfig) -> list[Place]:
-    """`cmdport 0`, by which chronyd takes no commands by UDP."""
+    """`cmdport 0`, with which chronyd takes no commands over UDP."""
     directive = config.last("cmdport")
     return at(directive) if directive and _number(directive) == 0 else []
 

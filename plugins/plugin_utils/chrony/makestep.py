@@ -1,4 +1,4 @@
-"""What `makestep` lets chronyd do with a clock that is off, and how long a slew takes instead."""
+"""What `makestep` allows chronyd to do with a wrong clock, and how long a slew takes instead."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ DEFAULT_MAX_SLEW_PPM = 1e6 / 12
 """chrony.conf(5), maxslewrate."""
 
 LINUX_MAX_SLEW_PPM = 100_000.0
-"""The kernel's own limit, by the length of a tick (adjtimex(2))."""
+"""The kernel's limit, from the length of a tick (adjtimex(2))."""
 
 
 def makestep(config: ChronyConfig) -> tuple[float, int]:
-    """Threshold in seconds and number of updates (negative: any number) of the `makestep` that counts; (0, 0) without one.
+    """Threshold in seconds and number of updates (negative: any number) of the `makestep` that
+    counts; (0, 0) without one.
 
-    A threshold of 0, or below, is none: every offset is beyond it (reference.c, maybe_make_step: |offset| > threshold).
+    A threshold of 0 or less is no threshold: every offset is beyond it (reference.c,
+    maybe_make_step: |offset| > threshold).
     """
     directive = config.last("makestep")
     try:
@@ -26,11 +28,12 @@ def makestep(config: ChronyConfig) -> tuple[float, int]:
 
 
 def is_left_unstepped(config: ChronyConfig, tracking: Tracking, max_clock_error_s: float) -> bool:
-    """Whether the clock is further off than `makestep` allows, and chronyd slews it all the same.
+    """Whether the clock is further off than `makestep` allows, and chronyd slews it nevertheless.
 
-    An update that finds the clock beyond the threshold steps it (reference.c, REF_SetReference). So if it is beyond the
-    threshold after one, chronyd steps no more: the updates that may step are used up, or it was started without that line.
-    ``max_clock_error_s``: an offset below it is nobody's concern.
+    An update that finds the clock beyond the threshold steps it (reference.c, REF_SetReference). So
+    if the clock is beyond the threshold after an update, chronyd steps no more: the updates that
+    may step are used up, or it was started without that line. ``max_clock_error_s``: an offset
+    below it does not matter.
     """
     threshold_s, updates = makestep(config)
     synchronised = tracking.leap != "Not synchronised"
@@ -38,7 +41,7 @@ def is_left_unstepped(config: ChronyConfig, tracking: Tracking, max_clock_error_
 
 
 def slew_time_text(config: ChronyConfig, off_s: float) -> str:
-    """How long chronyd slews an offset at least, |System time| / maxslewrate, in words."""
+    """The shortest time in which chronyd slews an offset, |System time| / maxslewrate, in words."""
     directive = config.last("maxslewrate")
     try:
         rate_ppm = float(directive.arguments[0]) if directive else DEFAULT_MAX_SLEW_PPM

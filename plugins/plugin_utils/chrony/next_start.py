@@ -1,12 +1,14 @@
 """The lines for which chronyd would end at its next start although `chronyd -p` accepts them.
 
-`-p` only parses. A chronyd that runs, and whose files were changed since, may so be gone after the next boot: a user, a folder,
-a device or an interface is not there, or two lines do not go together. A test starts chronyd 4.0, 4.3, 4.6 and 4.9 with
-each; from which version on something holds in between is by chrony's NEWS. By its source alone: what chronyd wants of a PHC, a
-PPS device and an interface that are there. What AppArmor, SELinux or systemd's restrictions keep chronyd from is not known here.
+`-p` only parses. So a chronyd that runs, and whose files were changed, may not run after the next
+boot: a user, a folder, a device or an interface does not exist, or two lines exclude each other. A
+test starts chronyd 4.0, 4.3, 4.6 and 4.9 with each case; for the versions in between, chrony's NEWS
+was read. The needs of a PHC, a PPS device and an existing interface are only from its source.
+Restrictions of AppArmor, SELinux or systemd are not known here.
 
-What a start goes on without is none of it: an absent key file, drift file, log folder, certificate, `leapsectz` and the like.
-Nor is what happens later, as `maxchange`; nor a port or a socket that another daemon holds at that time.
+Lines that do not end a start are not here: an absent key file, drift file, log folder, certificate,
+`leapsectz` and the like. Nor are later events, such as `maxchange`, or a port or socket that
+another daemon holds at that time.
 """
 
 from __future__ import annotations
@@ -36,13 +38,18 @@ _RTC_SINCE = _PHC_OF_INTERFACE_SINCE = (4, 7)
 _NO_PIDFILE_SINCE = (4, 6)
 _PAIRS_OF_NTS_FILES_SINCE = (4, 1)
 _RUN_FOLDERS = ("/run/chrony", "/var/run/chrony")
-"""Where chronyd's command socket is by default: it makes that folder before it writes its PID file."""
+"""The default path of chronyd's command socket.
+
+It makes that folder before it writes its PID file.
+"""
 _DEVICES = {"PHC": "ptp", "PPS": "pps"}
-"""The kernel's class of the device that a reference clock wants; one of the RTC may be any file that can be opened."""
+"""The kernel's class of the device that a reference clock needs;
+for the RTC, any file that can be opened.
+"""
 
 
 MAX_SOCKET_BYTES = 108
-"""Of a socket's path, with the NUL at its end (unix(7))."""
+"""The longest path of a socket, with the NUL at its end (unix(7))."""
 
 
 class Reason(StrEnum):
@@ -60,7 +67,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Need:
-    """What a line needs of the node to start: the path, interface or user ``name`` is one of these (module_utils/node/named.py).
+    """What a line needs on the node: the path, interface or user ``name``
+    (module_utils/node/named.py).
 
     ``kind`` is a name in the evidence's ``named``.
     """
@@ -72,9 +80,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Stop:
-    """A line that ends the next start; with Reason.UNKNOWN one of which that is not known.
+    """A line that ends the next start; with Reason.UNKNOWN, a line that may end it.
 
-    ``need``: what would have to be seen on the node to tell it, where that is known.
+    ``need``: what the node would have to show to decide it, if that is known.
     """
 
     reason: Reason
@@ -108,7 +116,7 @@ def _known(config: ChronyConfig, kind: str, name: str) -> str:
 
 
 def _option(config: ChronyConfig, letter: str) -> tuple[str, Directive] | None:
-    """The value of one of chronyd's own options, and a line that stands for it."""
+    """The value of one of chronyd's command-line options, and a line that stands for it."""
     found = ((config.named or {}).get("options") or {}).get(letter)
     if not found:
         return None
@@ -124,7 +132,7 @@ def _before(config: ChronyConfig, version: tuple[int, ...]) -> bool:
 
 
 def _newer(config: ChronyConfig) -> bool:
-    """Whether it is a chrony that may know more than is known here."""
+    """Whether this chrony may know more than the tables here."""
     return config.version is not None and config.version[: len(TRIED_TO)] > TRIED_TO
 
 
@@ -144,11 +152,13 @@ def _user(config: ChronyConfig, name: str) -> Iterator[_Why]:
     if found == "absent":
         yield Reason.USER, f"there is no user {name}", None
     elif found == "unknown":
-        yield Reason.UNKNOWN, f"whether there is a user {name} is not known", Need("users", name, ("present",))
+        yield Reason.UNKNOWN, f"it is not known whether there is a user {name}", Need("users", name, ("present",))
 
 
 def _files(config: ChronyConfig) -> Iterator[Stop]:
-    """What chronyd creates, or reads, or ends: its PID file, its log file (-l) and the points of `tempcomp`."""
+    """Files that chronyd writes or reads, or it ends:
+    PID file, log file (-l), the points of `tempcomp`.
+    """
     directive = config.last("pidfile")
     if (
         directive
@@ -166,16 +176,19 @@ def _files(config: ChronyConfig) -> Iterator[Stop]:
         found = _known(config, "paths", path)
         if found in ("denied", "unknown"):
             need = Need("paths", path, ("points",))
-            yield _stop(directive, Reason.UNKNOWN, f"whether {path} has points is not known ({found})", need)
+            yield _stop(directive, Reason.UNKNOWN, f"it is not known whether {path} has points ({found})", need)
         elif found != "points":
             yield _stop(directive, Reason.PATH, f"{path} {_WORDS.get(found, 'has no two points')}")
 
 
-_WORDS = {"missing": "is not there", "folder": "is a folder"}
+_WORDS = {"missing": "does not exist", "folder": "is a folder"}
 
 
 def _created(config: ChronyConfig, path: str, made: Sequence[str]) -> Iterator[_Why]:
-    """Why a file or socket can't be made at a path. ``made``: folders that chronyd makes before."""
+    """Why a file or socket cannot be made at a path.
+
+    ``made``: folders that chronyd makes before.
+    """
     folder = posixpath.dirname(path) or "."
     if any(posixpath.normpath(one) == posixpath.normpath(folder) or _is_above(folder, one) for one in made):
         usable: tuple[str, ...] = ("folder", "missing")
@@ -184,7 +197,7 @@ def _created(config: ChronyConfig, path: str, made: Sequence[str]) -> Iterator[_
     found = _known(config, "paths", folder)
     if found in ("denied", "unknown"):
         need = Need("paths", folder, usable)
-        yield Reason.UNKNOWN, f"whether there is a folder {folder} is not known ({found})", need
+        yield Reason.UNKNOWN, f"it is not known whether there is a folder {folder} ({found})", need
     elif found not in usable:
         yield Reason.PATH, f"there is no folder {folder}" if found == "missing" else f"{folder} is no folder", None
     elif _known(config, "paths", path) == "folder":
@@ -196,7 +209,9 @@ def _is_above(folder: str, other: str) -> bool:
 
 
 def _made(config: ChronyConfig) -> list[str]:
-    """The folders that chronyd makes at its start, with those above them (conf.c, CNF_CreateDirs)."""
+    """The folders that chronyd makes at its start, with those above them (conf.c,
+    CNF_CreateDirs).
+    """
     paths = [d.arguments[0] for d in config.all("bindcmdaddress") if d.arguments and d.arguments[0].startswith("/")]
     made = [posixpath.dirname(paths[-1])] if paths else [*_RUN_FOLDERS]
     for names in (("logdir",), ("dumpdir",), ("ntsdumpdir", "ntscachedir")):
@@ -211,7 +226,7 @@ def _interfaces(config: ChronyConfig) -> Iterator[Stop]:
             found = _known(config, "interfaces", directive.arguments[0])
             if found in ("unknown", "there"):
                 need = Need("interfaces", directive.arguments[0], ("hardware",))
-                yield _stop(directive, Reason.UNKNOWN, "what the interface can is not known", need)
+                yield _stop(directive, Reason.UNKNOWN, "it is not known what the interface can do", need)
             elif found != "hardware":
                 lacks = (
                     "there is no such interface"
@@ -235,11 +250,11 @@ def _bound(config: ChronyConfig, name: str) -> Iterator[Stop]:
             yield _stop(
                 directive,
                 Reason.INTERFACE,
-                "there is no such interface, and with this acquisitionport it is needed",
+                "there is no such interface, and this acquisitionport needs it",
             )
         elif found == "unknown":
             need = Need("interfaces", directive.arguments[0], ("plain", "phc", "hardware", "there"))
-            yield _stop(directive, Reason.UNKNOWN, "whether there is such an interface is not known", need)
+            yield _stop(directive, Reason.UNKNOWN, "it is not known whether there is such an interface", need)
 
 
 def _number(config: ChronyConfig, name: str, default: int) -> int:
@@ -296,10 +311,10 @@ def _device(config: ChronyConfig, driver: str, path: str) -> Iterator[_Why]:
             yield Reason.REFCLOCK, f"{path} is {lacks}", None
         elif found in ("unknown", "there"):
             need = Need("interfaces", path, ("phc", "hardware"))
-            yield Reason.UNKNOWN, "whether the interface has a clock is not known", need
+            yield Reason.UNKNOWN, "it is not known whether the interface has a clock", need
     elif driver == "SOCK":
         if len(path.encode(errors="replace")) >= MAX_SOCKET_BYTES:
-            yield Reason.REFCLOCK, "the path is longer than that of a socket may be", None
+            yield Reason.REFCLOCK, "the path is too long for a socket", None
         for reason, why, need_of_folder in _created(config, path, _made(config)):
             yield Reason.REFCLOCK if reason is Reason.PATH else reason, why, need_of_folder
     elif driver != "SHM":
@@ -308,13 +323,13 @@ def _device(config: ChronyConfig, driver: str, path: str) -> Iterator[_Why]:
             yield Reason.REFCLOCK, f"there is no {path}", None
         elif found in ("denied", "unknown") or (found == "device" and driver in _DEVICES):
             need = Need("paths", path, (_DEVICES.get(driver, "rtc"),))
-            yield Reason.UNKNOWN, f"what {path} is, is not known ({found})", need
+            yield Reason.UNKNOWN, f"it is not known what {path} is ({found})", need
         elif found != _DEVICES.get(driver, found) or found == "socket":
             yield Reason.REFCLOCK, f"{path} is no {driver} device ({found})", None
 
 
 def _together(config: ChronyConfig) -> Iterator[Stop]:
-    """Lines that do not go together; those of rtcfile and rtcsync have a rule of their own."""
+    """Lines that exclude each other; rtcfile and rtcsync have another rule."""
     if config.all("noclientlog"):
         for name in ("ratelimit", "cmdratelimit", "ntsratelimit"):
             for directive in config.all(name)[:1]:
@@ -330,13 +345,13 @@ def _together(config: ChronyConfig) -> Iterator[Stop]:
 
 
 def _whole(text: str) -> int | None:
-    """A number as sscanf(3) reads it: what stands after it is not looked at."""
+    """A number as sscanf(3) reads it: the text after it is ignored."""
     number = re.match(r"[+-]?[0-9]{1,10}", text)
     return int(number[0]) if number else None
 
 
 def _values(config: ChronyConfig) -> Iterator[Stop]:
-    """Numbers that `-p` takes and a start does not."""
+    """Numbers that `-p` accepts and a start does not."""
     option, directive = _option(config, "P"), config.last("sched_priority")
     if option and _whole(option[0]):
         if not 1 <= (_whole(option[0]) or 0) <= 99:
@@ -352,14 +367,14 @@ def _values(config: ChronyConfig) -> Iterator[Stop]:
 
 
 def _options(config: ChronyConfig) -> Iterator[Stop]:
-    """Options of chronyd's own with which it ends, at once or after what it is told to do."""
+    """Command-line options with which chronyd ends, at once or after a task."""
     for letter in "FLPt":
         option = _option(config, letter)
         if option and _whole(option[0]) is None:
             yield _option_stop(option[1], Reason.OPTION, "it takes a whole number")
     for letter in "Qhpqv":
         if option := _option(config, letter):
-            yield _option_stop(option[1], Reason.OPTION, "chronyd does that and ends")
+            yield _option_stop(option[1], Reason.OPTION, "with this option chronyd does one task and ends")
     option = _option(config, "t")
     if option and (_whole(option[0]) or 0) > 0:
         yield _option_stop(option[1], Reason.OPTION, "chronyd ends after these seconds")
@@ -369,7 +384,7 @@ def _options(config: ChronyConfig) -> Iterator[Stop]:
 
 
 def left_out(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that name a file without which chronyd starts, and what they are for does not work."""
+    """Lines whose file does not exist: chronyd starts, but the line has no effect."""
     uses = {option for source in config.sources for option in source.options}
     wanted = {"keyfile": "key" in uses, "ntstrustedcerts": "nts" in uses}
     for name in ("keyfile", "leapseclist", "ntsservercert", "ntsserverkey", "ntstrustedcerts"):

@@ -1,7 +1,8 @@
-"""The directives of chrony's configuration and the options of its sources, as far as they are known here.
+"""The directives of chrony's configuration and the options of its sources that are known here.
 
-A chronyd may know more: these tables are of chrony 4.9, and those of 4.0, 4.3, 4.6 and 4.9 were tried with `chronyd -p`. What a
-chronyd accepts that stands in none of them is accepted all the same (see ``reader``).
+A chronyd may know more: these tables are of chrony 4.9, and those of 4.0, 4.3, 4.6 and 4.9
+were tried with `chronyd -p`. If a chronyd accepts a word that is in no table, the word is
+accepted (see ``reader``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ TABLES_OF = (4, 9)
 SOURCES = ("server", "pool", "peer")
 """The directives that name NTP sources."""
 
-# As sscanf reads a number (%d, %lf, %x): as far as it goes, and what follows it begins the next word ("minpoll 4iburst").
+# As sscanf reads a number (%d, %lf, %x): the text after it begins the next word
+# ("minpoll 4iburst").
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _REAL = re.compile(
     r"[+-]?(0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]+)?|([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf(inity)?|nan)",
@@ -40,7 +42,9 @@ SOURCE_OPTIONS: Mapping[str, re.Pattern[str] | None] = {
     **dict.fromkeys(_REALS.split(), _REAL),
     "extfield": _HEXADECIMAL,
 }
-"""The options of server, pool and peer, with the form of their value (CPS_ParseNTPSourceAdd in chrony 4.9)."""
+"""The options of server, pool and peer,
+with the form of their value (CPS_ParseNTPSourceAdd in chrony 4.9).
+"""
 
 OPTION_SINCE = {
     "nts": (4, 0),
@@ -54,10 +58,12 @@ OPTION_SINCE = {
     "maxunreach": (4, 8),
     "maxntsretry": (4, 9),
 }
-"""The chrony that brought an option, where that is later than 3.5, the oldest that is judged (chrony's NEWS)."""
+"""The chrony that brought an option, if later than 3.5,
+the oldest that is judged (chrony's NEWS).
+"""
 
 RANGES_SINCE = (4, 7)
-"""The chrony from which on a value out of its range is an invalid one (chrony's NEWS)."""
+"""The first chrony that refuses a value out of its range (chrony's NEWS)."""
 
 _MOST = 2**31 - 1
 OPTION_RANGES: Mapping[str, tuple[int, int]] = {
@@ -68,10 +74,12 @@ OPTION_RANGES: Mapping[str, tuple[int, int]] = {
     "minstratum": (0, 16),
     "version": (1, 4),
 }
-"""The least and the greatest value of an option, both of them taken (tried with 4.9; 4.6 takes any)."""
+"""The least and the greatest value of an option; both are valid (tried with 4.9;
+4.6 accepts any).
+"""
 
 DIRECTIVES = CHRONY_DIRECTIVES
-"""All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among them."""
+"""All directives of chrony.conf (CNF_ParseLine in chrony 4.9), also those that it now ignores."""
 
 _OF_4_0 = """
     authselectmode bindacqdevice bindcmddevice binddevice clockprecision confdir dscp maxntsconnections nocerttimecheck
@@ -85,15 +93,20 @@ DIRECTIVE_SINCE = {
     "opencommands": (4, 7),
     **dict.fromkeys(("maxstratum", "maxtxbuffers", "minstratum"), (4, 9)),
 }
-"""The chrony that brought a directive at the earliest, if that is later than 3.5: chrony's NEWS, and what 4.0 to 4.9 take."""
+"""The earliest chrony with a directive, if later than 3.5:
+from chrony's NEWS, and from trials of 4.0 to 4.9.
+"""
 
 
 _EXTENSION_FIELDS = {0xF323, 0xF324}
 
 
 class Options(NamedTuple):
-    """A source's options. ``known``: each with its value or "", in lower case. ``unknown``: words that are none of them, and
-    what follows these. ``problem``: why a chrony of these tables and that version cannot use the line; None where it can.
+    """A source's options.
+
+    ``known``: each with its value or "", in lower case. ``unknown``: other words, and the values
+    that follow these. ``problem``: why a chrony of that version cannot use the line, according to
+    the tables; None if it can.
     """
 
     known: dict[str, str]
@@ -105,13 +118,15 @@ _VERSION = re.compile(r"\d+(\.\d+)*")
 
 
 def parse_version(text: str | None) -> tuple[int, ...] | None:
-    """``"4.6.1"`` to ``(4, 6, 1)``; None where it can't be read."""
+    """``"4.6.1"`` to ``(4, 6, 1)``; None if it cannot be read."""
     found = _VERSION.match(text or "")
     return tuple(map(int, found.group().split("."))) if found else None
 
 
 def directive_problem(directive: Directive, version: tuple[int, ...] | None) -> str | None:
-    """Why a chrony of these tables and that version refuses a line of chrony.conf; None where no reason is seen here."""
+    """Why a chrony of that version refuses a line of chrony.conf, according to the tables;
+    None if it does not.
+    """
     if directive.name not in DIRECTIVES:
         return f"chrony has no directive {directive.name!r}"
     if too_old := _too_old(f"the directive {directive.name}", DIRECTIVE_SINCE.get(directive.name), version):
@@ -120,21 +135,22 @@ def directive_problem(directive: Directive, version: tuple[int, ...] | None) -> 
 
 
 def source_problem(directive: Directive, version: tuple[int, ...] | None) -> str | None:
-    """Why chronyd cannot use a server, pool or peer line; None where it can."""
+    """Why chronyd cannot use a server, pool or peer line; None if it can."""
     if not directive.arguments:
         return "it names no host"
     return read_options(directive.arguments[1:], version, directive.name).problem
 
 
 def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: str = "server") -> Options:
-    """Read the words after a source's name as far as they can be read: a word that is no option is passed over, and no more.
+    """Read the words after a source's name; a word that is no option is skipped, and
+    only that word.
 
-    So an option that is not known here hides none of those that follow it, whether it takes a value or not.
+    So an unknown option does not hide the options after it, with or without a value.
     """
     known: dict[str, str] = {}
     unknown: list[str] = []
     problems: list[str] = []
-    rest = [*words][::-1]  # the next one last: a line may have 100,000 words
+    rest = [*words][::-1]  # reversed, so pop() gives the next: a line may have 100,000 words
     while rest:
         word = rest.pop()
         option = word.lower()
@@ -146,7 +162,7 @@ def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: st
         if form:
             value = form.match(rest[-1]) if rest else None
             if value is None:
-                problems.append(f"the option {word} lacks a value that it can use")
+                problems.append(f"the option {word} has no valid value")
                 continue
             rest[-1:] = [rest[-1][value.end() :]] if value.end() < len(rest[-1]) else []
             problems += _value_problems(word, value.group(), version)
@@ -157,9 +173,10 @@ def read_options(words: Iterable[str], version: tuple[int, ...] | None, kind: st
 
 
 def as_int(text: str) -> int:
-    """The whole number that a text begins with, as sscanf's %d takes it on 64 bits; 0 if it begins with none.
+    """The whole number at the beginning of a text, as sscanf's %d reads it on 64
+    bits; 0 if there is none.
 
-    What is too large for a long is the largest, and 32 bits of it count.
+    If it is too large for a long, it is the largest long, and 32 bits of it count.
     """
     found = _INTEGER.match(text)
     digits = (found.group() if found else "").lstrip("+-0") or "0"
@@ -171,7 +188,7 @@ def as_int(text: str) -> int:
 def _value_problems(word: str, value: str, version: tuple[int, ...] | None) -> list[str]:
     option = word.lower()
     if option == "key":
-        return [] if as_int(value) else [f"the value of {word} can't be 0"]
+        return [] if as_int(value) else [f"the value of {word} cannot be 0"]
     if option == "extfield":
         return [] if int(value, 16) in _EXTENSION_FIELDS else [f"{value} is no extension field of {word}"]
     if option not in OPTION_RANGES or version is None or version < RANGES_SINCE:

@@ -1,15 +1,19 @@
-"""chrony's configuration: from the evidence's section `chrony` to directives and sources, each with its file and line.
+"""chrony's configuration: from the evidence's section `chrony` to directives and sources, each
+with its file and line.
 
-Two readers, each for what it alone can tell:
+There are two readers, and each knows what the other cannot know:
 
-- chronyd itself says what it accepts: of the file and what that includes by `chronyd -p -f FILE` (chrony 4.0 and later), of
-  `.sources` files, which `-p` does not open, by the sources that it runs. Only it knows that version's directives and options:
-  what it accepts counts, whatever stands in the tables here (`unjudged`).
-- This parser gives file and line. Where chronyd could not be asked, it says by the tables which lines chronyd would refuse
-  (`invalid`) or leave out (`dropped`); of a chrony that is newer than the tables that is not certain.
+- chronyd itself decides what it accepts. For the file and the files that it includes,
+  `chronyd -p -f FILE` shows it (chrony 4.0 and later). `-p` does not open `.sources` files: for
+  these, the sources that run show it. Only chronyd knows the directives and options of its version,
+  so its answer counts, even against the tables here (`unjudged`).
+- This parser gives file and line. If chronyd could not be asked, it uses the tables to decide which
+  lines chronyd would refuse (`invalid`) or drop (`dropped`). For a chrony that is newer than the
+  tables this is not certain.
 
-What counts is what chronyd does, read in chrony's source: conf.c (CNF_ReadFile, CNF_ParseLine, search_dirs, parse_include,
-load_source_file) and cmdparse.c (CPS_NormalizeLine, CPS_ParseNTPSourceAdd).
+The parser follows chronyd's behaviour, read in chrony's source: conf.c (CNF_ReadFile,
+CNF_ParseLine, search_dirs, parse_include, load_source_file) and cmdparse.c (CPS_NormalizeLine,
+CPS_ParseNTPSourceAdd).
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from .sources import host_key
 
 MAX_LINE_BYTES = 2048
 MAX_FOLLOWED = 100
-"""How many files and folders a configuration may name to be drawn in: more than the probe reads files."""
+"""How many files and folders a configuration may include: more than the probe reads."""
 
 _SPACE = re.compile(r"[ \t\n\v\f\r]+")
 _COMMENT = "!;#%"
@@ -46,16 +50,16 @@ _UNSEEN = {
 
 
 def read_config(section: Mapping[str, Any]) -> ChronyConfig:
-    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``features``, ``defaults``, ``fips``,
-    ``keyfile``, ``named``.
+    """Read the evidence's section `chrony`: ``config``, ``printed``, ``version``, ``features``,
+    ``defaults``, ``fips``, ``keyfile``, ``named``.
 
-    Any text is read; nothing is raised for what stands in it.
+    Any text is read; no content raises an error.
     """
     return _Reader(section).read()
 
 
 def _beside_the_files(section: Mapping[str, Any]) -> dict[str, Any]:
-    """What the section shows beside the files."""
+    """The other data of the section, beside the files."""
     mode = (section.get("keyfile") or {}).get("mode")
     named = section.get("named") or {"error": "not shown"}
     return {
@@ -71,13 +75,17 @@ _WITHOUT_FIPS = re.compile(r"^[^\S\n]*GNUTLS_FORCE_FIPS_MODE=0", re.MULTILINE)
 
 
 def _fips(section: Mapping[str, Any]) -> bool:
-    """Whether the machine is in FIPS mode and chronyd's environment does not take GnuTLS out of it (RHEL's documentation)."""
+    """Whether the machine is in FIPS mode, and chronyd's environment does not switch it off
+    for GnuTLS (RHEL).
+    """
     environment = "\n".join(file["text"] for file in section.get("defaults") or [])
     return bool(section.get("fips")) and not _WITHOUT_FIPS.search(environment)
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether a file's path answers to a path or glob of the configuration; a relative one starts wherever chronyd does."""
+    """Whether a path matches a path or glob of the configuration;
+    a relative one starts where chronyd starts.
+    """
     # glob(3) knows [^a] too, Python's fnmatch only [!a].
     have, want = PurePosixPath(path).parts, PurePosixPath(pattern.replace("[^", "[!")).parts
     if not want or (pattern.startswith("/") and len(have) != len(want)) or len(have) < len(want):
@@ -111,7 +119,7 @@ class _Reader:
 
     @cached_property
     def running(self) -> frozenset[str] | None:
-        """The sources that run, which decide of a line that should be left out."""
+        """The sources that run; they decide about a line that chronyd should drop."""
         return running_names(self.section)
 
     @property
@@ -158,10 +166,11 @@ class _Reader:
         return Problem(directive, why, certain=self.tables_know) if why else None
 
     def _ends_chronyd(self, include: Directive, refusal: str | None) -> bool:
-        """Whether chronyd does not start for an `include` that no file answers to.
+        """Whether an `include` that matches no file keeps chronyd from starting.
 
-        It passes over a glob that nothing answers to (conf.c, parse_include), but not a plain path, nor a glob in a folder that
-        is not there, nor a link to nowhere: these it said itself.
+        chronyd ignores a glob that matches nothing (conf.c, parse_include). It does not
+        ignore a plain path, a glob in a folder that does not exist, or a link to nowhere: it
+        reports these itself.
         """
         if include in self.beyond_limit:
             return False
@@ -171,21 +180,23 @@ class _Reader:
         return any(path in said and matches(path, pattern) for path in self.unread)
 
     def _not_there(self, refusal: str | None) -> Iterator[Problem]:
-        """`include` lines that end chronyd, without the one that it named itself."""
+        """`include` lines that end chronyd, without the one that chronyd named."""
         for directive in self.unmatched:
             pattern = directive.arguments[0]
             if not glob.has_magic(pattern) and directive not in self.beyond_limit and pattern not in (refusal or ""):
-                yield Problem(directive, "the file is not there, and chronyd does not start without it")
+                yield Problem(directive, "the file does not exist, and chronyd does not start without it")
 
     def _unseen(self, path: str, *, refused: bool) -> Iterator[tuple[Problem, bool]]:
-        """The lines of a file with characters that an editor does not show, and whether what they say is lost."""
+        """The lines of a file with characters that an editor does not show,
+        and whether these lines are lost.
+        """
         text = self.texts[path]
         if text.replace("\n", "").replace("\t", "").isprintable():
             return  # the usual
         lines = _lines(text)
         if "\0" in text:
             line = next(number for number, line in enumerate(lines, 1) if "\0" in line)
-            words = "it has NUL bytes, as a text of UTF-16 has: chronyd reads of each line what stands before the first"
+            words = "it has NUL bytes, like a UTF-16 text: chronyd reads each line only up to the first one"
             yield Problem(Directive("", (), path, line, lines[line - 1].split("\0")[0][:80]), words), True
             return
         dropped = {problem.directive.line for problem in self.dropped if problem.directive.file == path}
@@ -197,7 +208,9 @@ class _Reader:
                 yield Problem(directive, why), refused or nameless or line in dropped
 
     def _kept_out(self, refusal: str | None) -> bool:
-        """Whether `chronyd -p` only lacked the right to read a file, as the module itself did: it says nothing of the file."""
+        """Whether `chronyd -p` only lacked the right to read a file, like the module:
+        it then proves nothing.
+        """
         return any(
             unread.kind is UnreadKind.DENIED and unread.path in (refusal or "") for unread in self.unread.values()
         )
@@ -219,9 +232,11 @@ class _Reader:
                         self._walk(found)
 
     def _walk_sources(self, path: str) -> None:
-        """As load_source_file does: it leaves out what it can't use, and (4.3, 4.6, 4.9; not 4.0) a last line without a newline.
+        """As load_source_file does: it drops lines that it cannot use, and a last
+        line without a newline.
 
-        What 4.1 and 4.2 do was not tried: they are taken to use such a line, and config_in_use tells what really runs.
+        The latter is so in 4.3, 4.6 and 4.9, but not in 4.0. 4.1 and 4.2 were not tried: they are
+        assumed to use such a line, and config_in_use shows which lines run.
         """
         if path in self.walked:
             return
@@ -231,9 +246,9 @@ class _Reader:
             directive = _directive(path, line, text)
             cut = "\0" in text and (self.version is None or self.version >= (4, 3))
             if len(text.encode(errors="replace")) + 1 > MAX_LINE_BYTES or cut:
-                why = "it has NUL bytes, as a text of UTF-16 has" if cut else "the line is too long"
+                why = "it has NUL bytes, like a UTF-16 text" if cut else "the line is too long"
                 broken = directive or Directive("", (), path, line, text.replace("\0", "")[:80])
-                self.dropped.append(Problem(broken, f"{why}, and the file is read no further"))
+                self.dropped.append(Problem(broken, f"{why}, and chronyd reads no further in this file"))
                 return
             if directive is None or (text.startswith(_BOM) and _directive(path, line, text[len(_BOM) :]) is None):
                 continue
@@ -243,9 +258,9 @@ class _Reader:
                 self.directives.append(directive)
 
     def _dropped_because(self, directive: Directive, *, last: bool) -> str | None:
-        """``last``: what follows the last newline."""
+        """``last``: the text after the last newline."""
         if last and (self.version is None or self.version >= (4, 3)):
-            return "no newline ends it"
+            return "it does not end with a newline"
         if directive.name not in SOURCES:
             marks = _not_seen(directive.name)
             return (
@@ -256,10 +271,11 @@ class _Reader:
         return source_problem(directive, self.version)
 
     def _drop_or_take(self, directive: Directive, why: str) -> None:
-        """A line that chronyd leaves out by the tables here is a source all the same if chronyd runs it.
+        """A line that chronyd should drop according to the tables is a source
+        nevertheless if chronyd runs it.
 
-        Of a file that was written after the start it may run what stood there before: a chrony that the tables know is
-        then not believed to use the line.
+        If the file was written after the start, chronyd may run its former lines: if the tables
+        know this chrony, it is then assumed not to use the line.
         """
         named = directive.name in SOURCES and directive.arguments
         if self.running is None or not named:
@@ -274,7 +290,7 @@ class _Reader:
             self.unjudged.append(Problem(directive, why))
 
     def _found(self, directive: Directive) -> list[str]:
-        """The files that a directive draws in, in chronyd's order; beyond MAX_FOLLOWED none."""
+        """The files that a directive includes, in chronyd's order; none beyond MAX_FOLLOWED."""
         self.followed += len(directive.arguments)
         if self.followed > MAX_FOLLOWED:
             self.unmatched.append(directive)
@@ -303,7 +319,9 @@ def _unread(file: Mapping[str, Any]) -> Unread:
 
 
 def _kind_by_words(error: str) -> UnreadKind:
-    """For evidence that was saved before nodes gave the kind: by the kernel's words for ENOENT and EACCES (strerror(3))."""
+    """For older saved evidence without the kind:
+    from the kernel's words for ENOENT and EACCES (strerror(3)).
+    """
     if "No such file" in error:
         return UnreadKind.MISSING
     return UnreadKind.DENIED if "Permission denied" in error else UnreadKind.OTHER
@@ -325,7 +343,9 @@ def _directive(path: str, line: int, text: str) -> Directive | None:
 
 
 def _not_seen(text: str) -> str:
-    """The characters that an editor does not show; to chronyd they are letters, for it splits words by isspace(3)."""
+    """The characters that an editor does not show;
+    for chronyd they are letters (it splits at isspace(3)).
+    """
     odd = [character for character in text if not character.isprintable()]
     return " and ".join(
         dict.fromkeys(_UNSEEN.get(character, f"the character U+{ord(character):04X}") for character in odd)
@@ -344,9 +364,9 @@ def _sources(directives: Iterable[Directive]) -> Iterator[Source]:
 
 
 def _refusal(printed: Mapping[str, Any]) -> str | None:
-    """What `chronyd -p` said where it did not accept the file, without the time that stands before it."""
+    """The error of `chronyd -p` if it did not accept the file, without the time before it."""
     if printed["rc"] == 0:
         return None
     said = str(printed.get("stderr") or printed.get("stdout") or "").strip().rsplit("\n", maxsplit=1)[-1]
     said = re.sub(r"^\S+Z ", "", said)
-    return said.removeprefix("Fatal error : ") or f"chronyd -p ended with {printed['rc']} and said nothing"
+    return said.removeprefix("Fatal error : ") or f"chronyd -p ended with {printed['rc']} and printed nothing"

@@ -1,9 +1,12 @@
-"""What may be wrong or weak in chrony's configuration: one rule each, with its reason, its remedy and its source.
+"""The faults and weaknesses of chrony's configuration: one rule each, with its
+reason, remedy and source.
 
-A rule's ``find`` is a pure function from the configuration to the places where the rule matches. ``error`` is for what is
-wrong for certain, and refuses a node, as ``unknown`` does, which is for what could not be looked at; what may be meant so, or
-only weakens the clock, is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files, CHR1xx the
-sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS and what was not built in, CHR5xx the next start.
+A rule's ``find`` is a pure function from the configuration to the places where the rule matches.
+``error`` means that a line is certainly wrong, and refuses a node. ``unknown`` means that it
+could not be checked, and refuses a node too. If a line may be intended, or only weakens the
+clock, it is a ``warning``. An ID never changes its meaning: CHR0xx is about reading the files,
+CHR1xx the sources, CHR2xx the clock's discipline, CHR3xx access, CHR4xx NTS and what was not
+built in, CHR5xx the next start.
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ DEFAULT_MAX_UPDATE_SKEW_PPM = 1000.0
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that may be wrong. ``id`` and ``name`` are stable; ``source`` says where the rule comes from."""
+    """One possible fault.
+
+    ``id`` and ``name`` are stable; ``source`` says where the rule comes from.
+    """
 
     id: str
     name: str
@@ -36,10 +42,10 @@ class Rule:
     find: Callable[[ChronyConfig], Iterable[faults.Place]]
 
 
-_ADD_SOURCES = f"Give it at least {ENOUGH_SOURCES} servers that are independent of each other, or a pool."
+_ADD_SOURCES = f"Configure at least {ENOUGH_SOURCES} servers that are independent of each other, or a pool."
 _DOC = "chrony.conf(5)"
 _NOT_AT_NEXT_START = (
-    "chronyd would not start with this line, although `chronyd -p` accepts it: it is gone after a boot."
+    "chronyd would not start with this line, although `chronyd -p` accepts it: after a reboot it does not run."
 )
 
 _RULES = (
@@ -47,8 +53,8 @@ _RULES = (
         "CHR001",
         "refused-by-chronyd",
         "error",
-        "chronyd does not start with this file: what runs now was started with another, and is gone after the next restart.",
-        "Fix the line, and see that `chronyd -p -f FILE` ends with 0.",
+        "chronyd does not start with this file. The chronyd that runs now was started with another file, and cannot restart.",
+        "Fix the line, and check that `chronyd -p -f FILE` ends with 0.",
         "chronyd(8), -p; conf.c, CNF_ParseLine",
         faults.refused,
     ),
@@ -56,8 +62,8 @@ _RULES = (
         "CHR002",
         "unread-file",
         "unknown",
-        "A file that could not be read here may hold anything, and was not looked at.",
-        "Check the node as root (`become`), and see that the file can be read.",
+        "This file could not be read, so it was not checked. It may hold anything.",
+        "Check the node as root (`become`), and make sure that the file can be read.",
         "skewgate's own",
         faults.unread,
     ),
@@ -65,9 +71,9 @@ _RULES = (
         "CHR003",
         "include-without-match",
         "warning",
-        "chronyd reads on without a word where nothing answers to a glob: whatever was to be included, servers too, is not in "
-        "effect. (It does not start where a plain path is not there: CHR001.)",
-        "Put the file where the line looks for it, or take the line out.",
+        "If a glob matches no file, chronyd logs nothing and goes on: the lines that should be included, servers too, have no "
+        "effect. (If a plain path does not exist, it does not start: CHR001.)",
+        "Put the file where the line looks for it, or remove the line.",
         "conf.c, parse_include",
         faults.unmatched,
     ),
@@ -75,7 +81,7 @@ _RULES = (
         "CHR004",
         "dropped-source",
         "error",
-        "chronyd leaves the line out and logs nothing: the server seems to be configured and is never asked.",
+        "chronyd drops the line and logs nothing: the server seems to be configured and is never asked.",
         "Fix the line and end it with a newline, then run `chronyc reload sources`.",
         "conf.c, load_source_file",
         faults.dropped,
@@ -84,9 +90,9 @@ _RULES = (
         "CHR005",
         "newer-than-the-tables",
         "warning",
-        "chronyd accepts the line, or runs the source that it names, although by skewgate's tables it should not: it is newer "
-        "than they are, or was built with more. The source counts; what the words do that are not known was not judged.",
-        "Read in chrony.conf(5) of the node's version what they do.",
+        "chronyd accepts the line, or runs its source, although skewgate's tables do not know it: this chronyd is newer, or was "
+        "built with more features. The source counts, but the effect of the unknown words was not judged.",
+        "Read the effect of these words in chrony.conf(5) of the node's version.",
         "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
         faults.unjudged,
     ),
@@ -94,17 +100,18 @@ _RULES = (
         "CHR006",
         "line-not-known",
         "unknown",
-        "By skewgate's tables chronyd cannot use the line, but they may not fit this chronyd, which could not be asked.",
-        "Fix the line; or let a chronyd run that has read the file as it is now, and check again.",
+        "According to skewgate's tables chronyd cannot use the line. They may not fit this chronyd, which could not be asked.",
+        "Fix the line; or let chronyd read the file as it is now (restart it), then run the check again.",
         "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
-        faults.not_told,
+        faults.uncertain,
     ),
     Rule(
         "CHR007",
         "unseen-character",
         "error",
-        "An editor does not show the character, and chronyd takes it for a letter: it knows no such word, and the line is lost.",
-        "Write the file as plain text, UTF-8 without a byte order mark: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` takes out a byte "
+        "An editor does not show the character, and chronyd takes it for a letter: it does not know the word, and "
+        "the line is lost.",
+        "Write the file as plain text, UTF-8 without a byte order mark: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` removes a byte "
         "order mark, `sed -i 's/\\xC2\\xA0/ /g' FILE` non-breaking spaces, `iconv -f UTF-16 -t UTF-8` converts UTF-16.",
         "cmdparse.c, CPS_NormalizeLine; isspace(3)",
         faults.unseen_lost,
@@ -113,9 +120,9 @@ _RULES = (
         "CHR008",
         "unseen-character-without-effect",
         "warning",
-        "chronyd takes the character for a letter, which does no harm where it stands: before a comment, or in a word that may "
-        "be any. With another line there, that line would be lost.",
-        "Take it out: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` takes out a byte order mark, `sed -i 's/\\xC2\\xA0/ /g' FILE` "
+        "chronyd takes the character for a letter. It does no harm in its place now: before a comment, or in a free word. "
+        "If another line stood there, that line would be lost.",
+        "Remove it: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE` removes a byte order mark, `sed -i 's/\\xC2\\xA0/ /g' FILE` "
         "non-breaking spaces.",
         "cmdparse.c, CPS_NormalizeLine; isspace(3)",
         faults.unseen,
@@ -124,8 +131,8 @@ _RULES = (
         "CHR010",
         "directives-on-the-command-line",
         "warning",
-        "chronyd was started with directives and reads no file: what stands in chrony.conf is not in effect.",
-        "Move them into chrony.conf, and take them out of the unit's ExecStart= or the file of chronyd's options.",
+        "chronyd was started with directives and reads no file: chrony.conf has no effect.",
+        "Move them into chrony.conf, and remove them from the unit's ExecStart= or the file of chronyd's options.",
         "chronyd(8), DIRECTIVE; main.c",
         faults.on_command_line,
     ),
@@ -142,9 +149,9 @@ _RULES = (
         "CHR102",
         "no-selectable-source",
         "error",
-        "All sources are only watched (noselect, or authselectmode without an authenticated source), or never heard (port 0, "
-        "maxdelay 0): none ever sets the clock.",
-        "Take `noselect` off the servers that shall set the clock, or authenticate them as authselectmode asks.",
+        "All sources are only watched (noselect, or authselectmode without an authenticated source), or never used (port 0, "
+        "maxdelay 0): no source ever sets the clock.",
+        "Remove `noselect` from the servers that are to set the clock, or authenticate them as authselectmode requires.",
         f"{_DOC}, noselect, authselectmode, port, maxdelay",
         faults.none_selectable,
     ),
@@ -152,8 +159,8 @@ _RULES = (
         "CHR103",
         "only-offline-sources",
         "warning",
-        "No source is asked until something runs `chronyc online` or `onoffline`; without it chronyd is idle.",
-        "Take `offline` off on a machine that is always connected.",
+        "No source is asked until something runs `chronyc online` or `onoffline`: until then chronyd is idle.",
+        "Remove `offline` on a machine that is always connected.",
         f"{_DOC}, offline; chronyc(1), onoffline",
         faults.only_offline,
     ),
@@ -161,7 +168,7 @@ _RULES = (
         "CHR104",
         "one-source",
         "warning",
-        "One source cannot be checked against another: if it is wrong, the clock is wrong.",
+        "A single source cannot be compared with another: if it is wrong, the clock is wrong.",
         _ADD_SOURCES,
         "RFC 8633, section 3.2; chrony's FAQ, on how many servers are needed",
         faults.counts(1),
@@ -170,7 +177,7 @@ _RULES = (
         "CHR105",
         "two-sources",
         "warning",
-        "Of two sources that disagree neither can be outvoted: chronyd then follows none.",
+        "If two sources disagree, neither can be outvoted: chronyd then follows none.",
         _ADD_SOURCES,
         "RFC 8633, section 3.2; chrony's FAQ, on how many servers are needed",
         faults.counts(2),
@@ -179,7 +186,7 @@ _RULES = (
         "CHR106",
         "same-source-twice",
         "warning",
-        "It is one service, which cannot outvote itself; an address that stands twice is not even added a second time.",
+        "It is one service, which cannot outvote itself. chronyd does not even add an address a second time.",
         "Name another server instead; `pool` takes several addresses of one name.",
         "ntp_sources.c, NSR_AddSource",
         faults.same_source_twice,
@@ -189,7 +196,7 @@ _RULES = (
         "one-service-by-two-names",
         "warning",
         "The names stand for one service, which cannot outvote itself.",
-        "Keep one of the names, and add servers of someone else.",
+        "Keep one of the names, and add servers of another operator.",
         "Amazon EC2 User Guide, Amazon Time Sync Service; developers.google.com/time/guides",
         faults.one_service,
     ),
@@ -197,7 +204,7 @@ _RULES = (
         "CHR108",
         "minsources-out-of-reach",
         "error",
-        "There are never as many sources as it asks for, so the clock is never set.",
+        "There are always fewer sources than minsources, so the clock is never set.",
         "Lower minsources, or add servers.",
         f"{_DOC}, minsources",
         faults.minsources,
@@ -206,7 +213,7 @@ _RULES = (
         "CHR109",
         "smeared-and-unsmeared",
         "warning",
-        "Around a leap second servers that smear it and servers that do not are up to one second apart.",
+        "Around a leap second, servers that smear it and servers that do not are up to one second apart.",
         "Use only servers that smear, or none.",
         "developers.google.com/time/smear; RFC 8633, section 3.7.1",
         faults.mixed_smear,
@@ -215,8 +222,8 @@ _RULES = (
         "CHR110",
         "leap-seconds-with-smearing-servers",
         "warning",
-        "chronyd makes the leap second itself while its servers smear it: the clock is then up to one second off.",
-        "Take out leapsectz and leapseclist where the servers smear leap seconds.",
+        "chronyd inserts the leap second itself while its servers smear it: the clock is then up to one second off.",
+        "Remove leapsectz and leapseclist if the servers smear leap seconds.",
         f"{_DOC}, leapsectz; Debian's chrony.conf",
         faults.leap_seconds_with_smear,
     ),
@@ -224,9 +231,9 @@ _RULES = (
         "CHR111",
         "minsources-needs-offline-sources",
         "warning",
-        "Without the sources that are `offline` there are fewer than it asks for: until something runs `chronyc online` or "
+        "Without the sources that are `offline` there are fewer than minsources: until something runs `chronyc online` or "
         "`onoffline` for them, the clock is never set.",
-        "Lower minsources, or take `offline` off on a machine that is always connected.",
+        "Lower minsources, or remove `offline` on a machine that is always connected.",
         f"{_DOC}, minsources, offline",
         faults.minsources_offline,
     ),
@@ -234,8 +241,8 @@ _RULES = (
         "CHR112",
         "required-source-never-selected",
         "error",
-        "chronyd follows no source without one that is `require`d, and may select none of these (noselect, or authselectmode).",
-        "Take `require` off, or `noselect`; under `authselectmode prefer` only authenticated sources can be required.",
+        "chronyd follows no source before one with `require`, and may select none of these (noselect, or authselectmode).",
+        "Remove `require`, or `noselect`; under `authselectmode prefer` only authenticated sources can be required.",
         "sources.c, SRC_SelectSource; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         faults.required_unselectable,
     ),
@@ -244,7 +251,7 @@ _RULES = (
         "limit-that-no-source-is-within",
         "error",
         "No source has a distance or a jitter of 0, so none is ever selected.",
-        "Take the line out.",
+        "Remove the line.",
         f"{_DOC}, maxdistance, maxjitter; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         faults.nothing_within,
     ),
@@ -252,7 +259,7 @@ _RULES = (
         "CHR201",
         "no-makestep",
         "warning",
-        "A clock that is far off is only slewed: an hour takes twelve hours.",
+        "If the clock is far off, chronyd only slews it: an hour takes twelve hours.",
         "Add `makestep 1 3`.",
         f"{_DOC}, makestep",
         faults.no_makestep,
@@ -261,7 +268,7 @@ _RULES = (
         "CHR202",
         "no-rtcsync",
         "warning",
-        "The RTC is not kept, so its error is back at the next boot; the kernel goes on calling the clock unsynchronised.",
+        "The RTC is not kept right, so its error comes back at the next boot; and the kernel calls the clock unsynchronised.",
         "Add `rtcsync`.",
         f"{_DOC}, rtcsync",
         faults.no_rtcsync,
@@ -271,7 +278,7 @@ _RULES = (
         "rtcfile-with-rtcsync",
         "error",
         "chronyd does not start with both, and `chronyd -p` does not say so.",
-        "Take out rtcfile.",
+        "Remove rtcfile.",
         "rtc.c, RTC_Initialise",
         faults.rtcfile_and_rtcsync,
     ),
@@ -279,7 +286,7 @@ _RULES = (
         "CHR204",
         "no-driftfile",
         "warning",
-        "At each start chronyd learns anew how fast the clock runs, and is less exact until it has.",
+        "At each start chronyd must measure again how fast the clock runs, and is less exact until then.",
         "Add `driftfile /var/lib/chrony/drift`.",
         f"{_DOC}, driftfile",
         faults.lacks("driftfile"),
@@ -288,8 +295,8 @@ _RULES = (
         "CHR205",
         "maxchange",
         "warning",
-        "An offset beyond it is ignored, or ends chronyd: the clock is then left as wrong as it is.",
-        "Take it out, unless a wrong clock is better for this node than a stepped one.",
+        "chronyd ignores an offset beyond it, or ends: the clock then stays wrong.",
+        "Remove it, unless a wrong clock is better for this node than a stepped one.",
         f"{_DOC}, maxchange",
         faults.has("maxchange"),
     ),
@@ -297,8 +304,8 @@ _RULES = (
         "CHR206",
         "maxdistance-raised",
         "warning",
-        f"Servers that may be more than {DEFAULT_MAX_DISTANCE_S:g} s off by their own account are followed.",
-        "Take it out.",
+        f"chronyd follows servers that report an error of more than {DEFAULT_MAX_DISTANCE_S:g} s for themselves.",
+        "Remove it.",
         f"{_DOC}, maxdistance",
         faults.above("maxdistance", DEFAULT_MAX_DISTANCE_S),
     ),
@@ -306,8 +313,8 @@ _RULES = (
         "CHR207",
         "maxupdateskew-raised",
         "warning",
-        "Estimates of the clock's rate are used that say themselves that they are unreliable.",
-        "Take it out, or set it to 100.",
+        "chronyd uses estimates of the clock's rate that it marks as unreliable.",
+        "Remove it, or set it to 100.",
         f"{_DOC}, maxupdateskew",
         faults.above("maxupdateskew", DEFAULT_MAX_UPDATE_SKEW_PPM),
     ),
@@ -315,8 +322,8 @@ _RULES = (
         "CHR208",
         "local",
         "warning",
-        "With every source lost, chronyd calls itself synchronised, to its own clock: the loss goes unseen.",
-        "Take it out on nodes; it belongs on a server of a network without another.",
+        "If every source is lost, chronyd calls itself synchronised, to its own clock: nobody notices the loss.",
+        "Remove it on nodes; it belongs on a server of a network that has no other source.",
         f"{_DOC}, local",
         faults.has("local"),
     ),
@@ -324,7 +331,7 @@ _RULES = (
         "CHR209",
         "initstepslew",
         "warning",
-        "It is deprecated, and delays the start where its servers do not answer.",
+        "It is deprecated, and delays the start if its servers do not answer.",
         "Use `makestep 1 3` and servers with iburst.",
         f"{_DOC}, initstepslew",
         faults.has("initstepslew"),
@@ -334,7 +341,7 @@ _RULES = (
         "manual",
         "warning",
         "The clock can be set by hand, with `chronyc settime`.",
-        "Take it out.",
+        "Remove it.",
         f"{_DOC}, manual",
         faults.has("manual"),
     ),
@@ -343,7 +350,7 @@ _RULES = (
         "cmdport-0",
         "warning",
         "chrony-wait cannot ask, so services that wait for it start too early or fail; only root can use chronyc.",
-        "Take it out: by default the port is open to this machine alone.",
+        "Remove it: by default the port is open only to this machine.",
         f"{_DOC}, cmdport; chrony's chrony-wait.service",
         faults.no_command_port,
     ),
@@ -351,8 +358,8 @@ _RULES = (
         "CHR302",
         "allow",
         "warning",
-        "The node is an NTP server for others, which a node of a cluster need not be.",
-        "Take it out, or add `port 0`.",
+        "The node is an NTP server for others. A node of a cluster need not be one.",
+        "Remove it, or add `port 0`.",
         f"{_DOC}, allow",
         faults.serves,
     ),
@@ -360,8 +367,8 @@ _RULES = (
         "CHR303",
         "cmdallow",
         "warning",
-        "Other hosts may ask this chronyd what it does, where bindcmdaddress lets them reach it.",
-        "Take it out.",
+        "Other hosts may query this chronyd, if bindcmdaddress lets them reach it.",
+        "Remove it.",
         f"{_DOC}, cmdallow",
         faults.opens("cmdallow"),
     ),
@@ -370,7 +377,7 @@ _RULES = (
         "keyfile-readable",
         "warning",
         "Every user of the node can read the keys that authenticate its time.",
-        "Make it mode 0640, of root and chronyd's group.",
+        "Set its mode to 0640, its owner to root, and its group to chronyd's.",
         f"{_DOC}, keyfile",
         faults.keys_readable,
     ),
@@ -378,11 +385,11 @@ _RULES = (
         "CHR401",
         "nts-and-plain",
         "warning",
-        "By default (authselectmode mix) authenticated servers, by NTS or by a key, become required beside plain ones: with "
-        "TCP 4460 blocked, or a key that is not the server's, the clock is never set, although plain servers answer. Whether the "
-        "key file holds a key is not seen here: it is never read.",
-        "Authenticate all servers or none; or say what is meant: `authselectmode prefer` never uses the plain ones, `ignore` "
-        "uses all alike and gives up what authentication protects from.",
+        "By default (authselectmode mix), servers with NTS or a key become required if there are plain ones too. If TCP 4460 is "
+        "blocked, or a key is not the server's, the clock is never set, although plain servers answer. This check never reads "
+        "the key file.",
+        "Authenticate all servers or none; or write what you want: `authselectmode prefer` never uses the plain ones, `ignore` "
+        "uses all alike, and then authentication does not protect the node.",
         f"{_DOC}, authselectmode; sources.c, update_sel_options",
         faults.authenticated_and_plain,
     ),
@@ -399,9 +406,9 @@ _RULES = (
         "CHR403",
         "nts-not-built-in",
         "error",
-        "This chronyd was built without NTS: the server is never asked, and by authselectmode no plain server is followed "
-        "without it.",
-        "Install a chrony with NTS (`chronyd -v` lists +NTS), or take `nts` off all servers.",
+        "This chronyd was built without NTS: the server is never asked, and because of authselectmode no plain server is "
+        "followed without it.",
+        "Install a chrony with NTS (`chronyd -v` lists +NTS), or remove `nts` from all servers.",
         "stubs.c, NNC_GenerateRequestAuth; sources.c, update_sel_options; tried with chrony 4.9",
         built_in.starving_nts,
     ),
@@ -409,8 +416,8 @@ _RULES = (
         "CHR404",
         "keys-not-built-in",
         "warning",
-        "This chronyd was built without SECHASH: of the keys in keyfile it loads those of MD5 alone, and a server with another "
-        "is never used.",
+        "This chronyd was built without SECHASH: it loads only the MD5 keys of keyfile, and never uses a server with another "
+        "key.",
         "Install a chrony with SECHASH (`chronyd -v` lists +SECHASH), or use MD5 keys.",
         "keys.c, KEY_Reload; tried with chrony 4.9",
         built_in.keys,
@@ -419,7 +426,7 @@ _RULES = (
         "CHR405",
         "commands-not-built-in",
         "unknown",
-        "This chronyd was built without CMDMON: chronyc can ask it nothing, so nobody sees whether it follows a source.",
+        "This chronyd was built without CMDMON: chronyc cannot query it, so nobody sees whether it follows a source.",
         "Install a chrony with CMDMON (`chronyd -v` lists +CMDMON).",
         "stubs.c, CAM_Initialise; tried with chrony 4.9",
         built_in.cannot_be_asked,
@@ -428,9 +435,10 @@ _RULES = (
         "CHR406",
         "source-that-never-works",
         "warning",
-        "This chronyd can't ask it: what the line needs (NTS, REFCLOCK or IPV6) was not built in; or the address has a zone, or "
-        "the name a character beyond ASCII, a quotation mark or dash of a word processor for instance, which no chronyd takes.",
-        "See `chronyd -v`; take the line out, or install a chrony that can do it. For a link-local server use another address; "
+        "This chronyd cannot use the source: a feature (NTS, REFCLOCK or IPV6) was not built in; or the address has a zone, or "
+        "the name a character beyond ASCII, for example a word processor's quotation mark or dash, which no chronyd accepts.",
+        "Look at `chronyd -v`. Remove the line, or install a chrony with the feature. For a link-local server use "
+        "another address; "
         "write a name in ASCII (xn--...).",
         "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         built_in.dead_beside_others,
@@ -439,9 +447,10 @@ _RULES = (
         "CHR407",
         "no-source-that-works",
         "error",
-        "This chronyd can ask none of its sources: what the lines need (NTS, REFCLOCK or IPV6) was not built in; or the address "
-        "has a zone, or the name a character beyond ASCII, which no chronyd takes.",
-        "See `chronyd -v`; name servers that it can ask, names in ASCII (xn--...), or install a chrony that can do it.",
+        "This chronyd can use none of its sources: a feature (NTS, REFCLOCK or IPV6) was not built in; or the address has a "
+        "zone, or the name a character beyond ASCII, which no chronyd accepts.",
+        "Look at `chronyd -v`. Name servers that it can use, with names in ASCII (xn--...), or install a chrony "
+        "with the feature.",
         "stubs.c; ntp_sources.c; tried with chrony 4.0, 4.3, 4.6 and 4.9",
         built_in.only_dead,
     ),
@@ -449,8 +458,8 @@ _RULES = (
         "CHR408",
         "rtcfile-not-built-in",
         "warning",
-        "This chronyd was built without RTC: the RTC is not kept, so its error is back at the next boot.",
-        "Use `rtcsync` in place of rtcfile.",
+        "This chronyd was built without RTC: the RTC is not kept right, so its error comes back at the next boot.",
+        "Use `rtcsync` instead of rtcfile.",
         "rtc.c, RTC_Initialise; tried with chrony 4.9",
         built_in.rtcfile,
     ),
@@ -458,9 +467,10 @@ _RULES = (
         "CHR409",
         "start-needs-what-is-not-built-in",
         "error",
-        "This chronyd does not start so: it was built without SCFILTER, which -F needs, or without PRIVDROP, which a user other "
+        "This chronyd does not start with this line: it was built without SCFILTER, which -F needs, or without "
+        "PRIVDROP, which a user other "
         "than root needs.",
-        "Take -F or the user out, or install a chrony that can do it: `chronyd -v` lists +SCFILTER and +PRIVDROP.",
+        "Remove -F or the user, or install a chrony with both features: `chronyd -v` lists +SCFILTER and +PRIVDROP.",
         "sys.c, SYS_EnableSystemCallFilter, SYS_DropRoot; tried with chrony 4.9",
         built_in.fatal,
     ),
@@ -469,7 +479,7 @@ _RULES = (
         "absent-user",
         "error",
         _NOT_AT_NEXT_START,
-        "Name a user that there is, or take the line out: the package's own user is the default.",
+        "Name a user that exists, or remove the line: the default is the package's user.",
         "main.c (getpwnam)",
         next_start.finds(next_start.Reason.USER),
     ),
@@ -478,7 +488,7 @@ _RULES = (
         "absent-path",
         "error",
         _NOT_AT_NEXT_START,
-        "Make the folder, in a place that a reboot keeps, or name a path that there is.",
+        "Make the folder, in a place that a reboot keeps, or name a path that exists.",
         "main.c, write_pidfile; logging.c, LOG_OpenFileLog; tempcomp.c, read_points",
         next_start.finds(next_start.Reason.PATH),
     ),
@@ -487,7 +497,7 @@ _RULES = (
         "interface-cannot",
         "error",
         _NOT_AT_NEXT_START,
-        "Name an interface that there is and that can do it (`ethtool -T`); `hwtimestamp *` takes all that can.",
+        "Name an interface that exists and supports it (`ethtool -T`); `hwtimestamp *` uses all that do.",
         "ntp_io_linux.c, NIO_Linux_Initialise; ntp_io.c, NIO_Initialise",
         next_start.finds(next_start.Reason.INTERFACE),
     ),
@@ -496,7 +506,7 @@ _RULES = (
         "refclock-cannot",
         "error",
         _NOT_AT_NEXT_START,
-        "Name a device that there is, or take the reference clock out; since chrony 4.9 the option `optional` lets it be absent.",
+        "Name a device that exists, or remove the reference clock; since chrony 4.9 the option `optional` lets it be absent.",
         "refclock.c, RCL_AddRefclock",
         next_start.finds(next_start.Reason.REFCLOCK),
     ),
@@ -505,7 +515,7 @@ _RULES = (
         "lines-that-exclude-each-other",
         "error",
         _NOT_AT_NEXT_START,
-        "Take one of them out, or complete what is half there.",
+        "Remove one of them, or add the missing half of the pair.",
         "clientlog.c, CLG_Initialise; conf.c, CNF_GetNtsServerCertAndKeyFiles; sys_linux.c, check_seccomp_applicability",
         next_start.finds(next_start.Reason.TOGETHER),
     ),
@@ -522,8 +532,8 @@ _RULES = (
         "CHR507",
         "next-start-not-known",
         "unknown",
-        "`chronyd -p` does not look for what the line names. If it is not there, chronyd ends at its next start.",
-        "Check the node as root (`become`); see by hand that it is there, or take the line out.",
+        "`chronyd -p` does not check that the things that the line names exist. If they do not, chronyd ends at its next start.",
+        "Check the node as root (`become`). Or check by hand that they exist, or remove the line.",
         "chronyd(8), -p",
         next_start.finds(next_start.Reason.UNKNOWN),
     ),
@@ -531,8 +541,8 @@ _RULES = (
         "CHR508",
         "option-that-ends-chronyd",
         "error",
-        "chronyd's own options stand in a file of the distribution or in its unit: with this one it does not go on running.",
-        "Take the option out, or correct it: `chronyd -h` lists them.",
+        "chronyd's options are in a file of the distribution or in its unit. With this option chronyd does not keep running.",
+        "Remove the option, or correct it: `chronyd -h` lists the options.",
         "main.c; chronyd(8)",
         next_start.finds(next_start.Reason.OPTION),
     ),
@@ -540,8 +550,8 @@ _RULES = (
         "CHR509",
         "absent-file",
         "warning",
-        "chronyd starts without the file, and what it is for does not work: keys, certificates, NTS, leap seconds.",
-        "Put the file where the line looks for it, or take the line out.",
+        "chronyd starts without the file, but its feature does not work: keys, certificates, NTS or leap seconds.",
+        "Put the file where the line looks for it, or remove the line.",
         "keys.c, KEY_Reload; nts_ke_session.c; leapdb.c",
         next_start.left_out,
     ),
@@ -553,11 +563,13 @@ RULES = {rule.id: rule for rule in _RULES}
 ENDS_NEXT_START = ("CHR001", "CHR203", "CHR409", *(f"CHR50{number}" for number in range(1, 7)), "CHR508")
 """The rules about lines with which chronyd certainly would not start again."""
 MAY_NOT_START = "CHR507"
-"""The rule about lines of which that is not known."""
+"""The rule about lines with which it is not known whether chronyd would start."""
 
 
 def ends_next_start(config: ChronyConfig, but: Collection[str] = ()) -> list[faults.Place]:
-    """Every line with which chronyd certainly would not start again, but for those of some rules."""
+    """Every line with which chronyd certainly would not start again,
+    without those of some rules.
+    """
     found = (place for rule, places in _ending(config).items() if rule not in but for place in places)
     return list(dict.fromkeys(found))
 

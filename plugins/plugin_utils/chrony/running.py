@@ -1,4 +1,4 @@
-"""What the running chronyd says of its sources, as far as its configuration is held against it."""
+"""The sources of the running chronyd, to compare with its configuration."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from .options import as_int
 from .sources import host_key, most_of, selectable
 
 NAMES_SINCE = (4, 0)
-"""The chrony whose chronyc tells the names of sources as they are configured (`-N`)."""
+"""The first chrony whose chronyc shows the names of sources as they are configured (`-N`)."""
 
 INITSTEPSLEW_WITHIN_S = 60.0
-"""How long `initstepslew` may take: about 15 s where its servers are silent, and as long again for names that do not resolve."""
+"""How long `initstepslew` may take: about 15 s if its servers are silent,
+and 15 s more to resolve names.
+"""
 
 
 @dataclass(frozen=True)
 class Running:
-    """chronyd's sources. ``name_of``: the configured name of each address; ``unresolved``: names without an address.
+    """chronyd's sources.
 
-    ``named``: the name of each source that has an address, reference clocks left out. ``selected``: one of them is.
-    ``by_name``: False before chrony 4.0, whose chronyc tells addresses only: ``names`` are these.
+    ``name_of``: the configured name of each address; ``unresolved``: names without an address.
+
+    ``named``: the name of each source that has an address, without reference clocks. ``selected``:
+    whether one is selected.
+    ``by_name``: False before chrony 4.0, whose chronyc shows only addresses: then
+    ``names`` are these.
     """
 
     names: tuple[str, ...]
@@ -36,12 +42,12 @@ class Running:
     by_name: bool = True
 
     def label(self, address: str) -> str:
-        """The name that stands in the files, and the address beside it where they are not one: a pool has several."""
+        """The name in the files, with the address if that differs: a pool has several."""
         name = self.name_of.get(address, address)
         return name if name == address else f"{name} at {address}"
 
     def lacks_address(self, source: ConfiguredSource) -> bool:
-        """Whether it is a name that has none."""
+        """Whether it is a name without an address."""
         return host_key(source.name) in map(host_key, self.unresolved)
 
     @classmethod
@@ -67,7 +73,9 @@ class Running:
 
 
 def asks_first(config: ChronyConfig, since_start_s: float) -> Directive | None:
-    """The `initstepslew` whose servers chronyd may still be asking: its own sources are only added after that (main.c)."""
+    """The `initstepslew` whose servers chronyd may still ask:
+    it adds its sources only after that (main.c).
+    """
     directive = config.last("initstepslew")
     if directive is None or not directive.arguments[1:] or not 0 <= since_start_s < INITSTEPSLEW_WITHIN_S:
         return None
@@ -75,14 +83,15 @@ def asks_first(config: ChronyConfig, since_start_s: float) -> Directive | None:
 
 
 def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str | None:
-    """Why chronyd can never select as many sources as `minsources` asks for; None where it can, or without that directive.
+    """Why chronyd can never select as many sources as `minsources`; None if it can, or
+    without the directive.
 
-    A name may have fewer addresses than its pool has slots: those that have none stay for ever. What may still come are names
-    that have no address at all yet.
+    A name may have fewer addresses than its pool has slots: these slots stay empty for ever. Only
+    names that have no address yet may still get one.
     """
     directive = config.last("minsources")
     wanted = as_int(directive.arguments[0]) if directive and directive.arguments else 1
-    if directive is None or wanted <= 1:  # without any source, other findings tell why
+    if directive is None or wanted <= 1:  # without any source, other findings show why
         return None
     may, written = ({host_key(s.name) for s in sources} for sources in (selectable(config), config.sources))
     watched = sum(host_key(source.name) not in may for source in config.sources if source.kind == "refclock")
@@ -94,14 +103,16 @@ def shortage(config: ChronyConfig, running: Running, activity: Activity) -> str 
     online = activity.online + activity.burst_online + running.refclocks
     place = f"({directive.file}:{directive.line})"
     if wanted > have + to_come:
-        return f"minsources asks for {wanted} sources, and chronyd has {have} that it may select {place}"
+        return f"minsources needs {wanted} sources, and chronyd has {have} that it may select {place}"
     if wanted > online + to_come and activity.offline and not running.selected:
-        return f"minsources asks for {wanted} sources, and {activity.offline} of chronyd's are offline {place}"
+        return f"minsources needs {wanted} sources, and {activity.offline} of chronyd's sources are offline {place}"
     return None
 
 
 def running_names(section: Mapping[str, Any]) -> frozenset[str] | None:
-    """The names and addresses of all of chronyd's sources, by ``host_key``; None where it could not be asked for the names."""
+    """The names and addresses of all of chronyd's sources, as ``host_key``;
+    None if it could not be asked for the names.
+    """
     names = _names(section, "sources_all")
     if names is None or "?" in names:
         return None

@@ -1,4 +1,4 @@
-"""Which of the written sources chronyd may select, and how many these are."""
+"""Which of the written sources chronyd may select, and how many they are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from .config import ChronyConfig, Source
 
 @once
 def selectable(config: ChronyConfig) -> Sequence[Source]:
-    """The sources that chronyd may select: without `noselect`, of one's own or by `authselectmode` (chrony.conf(5)).
+    """The sources that chronyd may select: without `noselect`, written or from
+    `authselectmode` (chrony.conf(5)).
 
-    Nor is one ever that is sent nothing (`port 0`), or of which no answer counts (`maxdelay 0`).
+    A source is never selected if chronyd sends it nothing (`port 0`), or accepts no
+    answer (`maxdelay 0`).
     """
     candidates = [source for source in config.sources if "noselect" not in source.options]
     mode, any_authenticated = config.authselectmode, any(source.authenticated for source in candidates)
@@ -26,7 +28,7 @@ def selectable(config: ChronyConfig) -> Sequence[Source]:
 
 
 def _says_nothing(source: Source) -> bool:
-    if source.options.get("port") == "0" and "nts" not in source.options:  # with NTS the key server may tell another
+    if source.options.get("port") == "0" and "nts" not in source.options:  # with NTS the key server may name another
         return True
     with suppress(ValueError):
         return float(source.options.get("maxdelay", "inf")) <= 0
@@ -39,34 +41,37 @@ def online(config: ChronyConfig) -> Sequence[Source]:
 
 
 def source_count(config: ChronyConfig) -> int:
-    """How many sources chronyd may have to choose from at the most."""
+    """The largest number of sources that chronyd may have to choose from."""
     return most_of(selectable(config))
 
 
 def most_of(sources: Sequence[Source]) -> int:
-    """How many sources chronyd may have of these at the most.
+    """The largest number of sources that these lines may give.
 
-    An address that stands twice counts once; of a name that stands twice, chronyd takes two of its addresses.
+    An address that is written twice counts once; for a name that is written twice, chronyd uses
+    two of its addresses.
     """
     addresses = [host_key(s.name) for s in sources if is_address(s.name)]
     return sum(s.most for s in sources) - len(addresses) + len(set(addresses))
 
 
 def is_address(name: str) -> bool:
-    """Whether a source is written as an IPv4 or IPv6 address, and so as one machine."""
+    """Whether a source is written as an IPv4 or IPv6 address, so as one machine."""
     with suppress(ValueError, OSError):
         return bool(_address(name))
     return False
 
 
 def host_key(name: str) -> str:
-    """What two ways of writing one host have in common: an address as the kernel prints it, else the name in lower case.
+    """The same key for all ways to write a host: an address as the kernel prints it, else
+    the name in lower case.
 
-    chronyc prints an address as it was written (4.0: as the kernel does), and `-n` as the kernel does. chronyd hands what is no
-    address by inet_pton(3) to the resolver, for which `010.0.0.1` is 8.0.0.1 and `10.1` is 10.0.0.1 (inet_aton(3)).
+    chronyc prints an address as it was written (4.0: as the kernel does), and `-n` as the kernel
+    does. If inet_pton(3) does not accept an address, chronyd gives it to the resolver, for which
+    `010.0.0.1` is 8.0.0.1 and `10.1` is 10.0.0.1 (inet_aton(3)).
 
-    >>> [host_key(name) for name in ("FD00:9:0::1", "::ffff:192.0.2.1", "010.0.0.1", "NTP.Example.")]
-    ['fd00:9::1', '192.0.2.1', '8.0.0.1', 'ntp.example']
+    >>> [host_key(name) for name in ("FD00:9:0::1", "::ffff:192.0.2.1", "010.0.0.1", "NTP.Ex.")]
+    ['fd00:9::1', '192.0.2.1', '8.0.0.1', 'ntp.ex']
     """
     with suppress(ValueError, OSError):
         return str(_address(name))
@@ -77,7 +82,9 @@ _NUMBERS = re.compile(r"(0x[0-9a-f]+|[0-9]+)(\.(0x[0-9a-f]+|[0-9]+)){0,3}", re.I
 
 
 def _address(name: str) -> IPv4Address | IPv6Address:
-    """Raises ValueError or OSError where it is none, as of one with a zone (`fe80::1%eth0`), which chronyd does not take."""
+    """Raises ValueError or OSError if it is none, also for one with a zone (`fe80::1%eth0`;
+    chronyd refuses it).
+    """
     if _NUMBERS.fullmatch(name):
         return IPv4Address(socket.inet_aton(name))
     if "%" in name or ":" not in name:

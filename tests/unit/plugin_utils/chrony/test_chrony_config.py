@@ -116,11 +116,11 @@ SOURCES = "/etc/chrony/sources.d/ntp.sources"
     [
         pytest.param("server a iburst\n# the end", None, id="a comment without a newline says nothing"),
         pytest.param("server a iburst\n\n", None, id="all well"),
-        pytest.param("server a", "no newline ends it", id="last line"),
+        pytest.param("server a", "it does not end with a newline", id="last line"),
         pytest.param("server a ibrust\n", "'ibrust' is no option of server", id="bad option"),
         pytest.param("server a # main\n", "'#' is no option of server", id="comment amid the line"),
-        pytest.param("server a minpoll\n", "the option minpoll lacks a value", id="no value"),
-        pytest.param("server a minpoll x\n", "the option minpoll lacks a value", id="no number"),
+        pytest.param("server a minpoll\n", "the option minpoll has no valid value", id="no value"),
+        pytest.param("server a minpoll x\n", "the option minpoll has no valid value", id="no number"),
         pytest.param("server\n", "it names no host", id="no host"),
         pytest.param("makestep 1 3\n", "may only have server, pool and peer lines", id="other directive"),
         pytest.param("refclock PHC /dev/ptp0\n", "may only have server, pool and peer lines", id="refclock"),
@@ -208,7 +208,7 @@ def test_why_a_file_could_not_be_read_is_a_kind(why, kind):
             id="refused",
         ),
         pytest.param(
-            {"rc": 1, "stdout": "", "stderr": ""}, "4.3", "chronyd -p ended with 1 and said nothing", 0, id="mute"
+            {"rc": 1, "stdout": "", "stderr": ""}, "4.3", "chronyd -p ended with 1 and printed nothing", 0, id="mute"
         ),
         pytest.param({"error": "no answer within 5 s"}, "4.3", None, 2, id="not asked"),
         pytest.param(None, None, None, 2, id="no answer at all"),
