@@ -1,4 +1,7 @@
-"""How long an admission holds. An admission ages from when its evidence was taken: judged again, it does not become younger."""
+"""How long an admission holds.
+
+Its age counts from when its evidence was taken, even if it is judged again.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,30 @@ MAX_AGE_S = 3600
 """The default of ``gate_admission_max_age_s`` and of ``skewgate verify --max-age``."""
 
 FUTURE_TOLERANCE = timedelta(seconds=60)
-"""How far in the future an admission may be dated: the clocks of two machines, or of one that was set meanwhile, differ."""
+"""How far in the future an admission may be dated:
+two machines' clocks differ, or one was set meanwhile.
+"""
 
 
 def stale_because(judged_at: str, max_age_s: float, at: datetime) -> str:
-    """Why an admission of ``judged_at`` (RFC 3339) no longer holds at the time ``at``; empty while it does.
+    """Why an admission of ``judged_at`` (RFC 3339) no longer holds at the time ``at``;
+    empty if it still holds.
 
-    Raises ValueError for what is no time.
+    Raises ValueError if ``judged_at`` is not a time.
     """
     age = at - read_time(judged_at)
     if age < -FUTURE_TOLERANCE:
-        return f"admitted at {judged_at}, which is in the future: compare the two machines' clocks"
+        return f"admitted at {judged_at}, which is in the future: compare the clocks of the two machines"
     if not age.total_seconds() <= max_age_s:  # nor is any age within a limit that is not a number
         return (
             f"admitted at {judged_at}, {age.total_seconds():.0f} s ago, but at most {max_age_s:g} s are allowed: "
-            "check it again"
+            "run the check again"
         )
     return ""
 
 
 def age_text(age_s: float) -> str:
-    """An age in the largest unit of which there are two, as people read it.
+    """An age as people read it, in the largest unit that gives two or more.
 
     >>> age_text(95), age_text(7000), age_text(400000), age_text(-3)
     ('95 s', '116 min', '4 days', '0 s')

@@ -1,4 +1,4 @@
-"""A second check into the same report folder: what the first one's evidence adds to it."""
+"""A second check into the same report folder: what the evidence of the first one adds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from ..model.drift import earlier_reading
 from .judge import judge_record
 
 USES_EARLIER = "clock_skew"
-"""The one check whose finding an earlier reading adds to: how fast the clock drifts. It changes no state."""
+"""The only check to which an earlier reading adds something: how fast the clock drifts.
+
+It changes no state.
+"""
 
 
 def earlier_readings(records: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each node's earlier reading, from the records of an evidence file; a record of another form has none."""
+    """Each node's earlier reading, from the records of an evidence file;
+    a record of another form has none.
+    """
     readings = {}
     for name, record in records.items():
         try:
@@ -26,7 +31,9 @@ def earlier_readings(records: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def with_drift(judgement: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's judgement, with the finding that its record's ``earlier`` adds to made again; every other one stays."""
+    """A node's judgement, in which ``earlier`` of its record is added to that finding;
+    the others stay.
+    """
     findings = judgement["findings"]
     if data.get("earlier") and any(f["check"] == USES_EARLIER for f in findings):
         again = judge_record({**data, "policy": {**data["policy"], "checks": [USES_EARLIER]}})["findings"]

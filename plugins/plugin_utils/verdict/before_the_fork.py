@@ -1,7 +1,8 @@
-"""What every host's process needs and can have from Ansible's first one: a fork has what its parent read and imported.
+"""What Ansible's first process reads and imports for the processes of all hosts: a fork has
+what its parent has.
 
-Ansible imports an action's file in its first process, and runs the action in a process of its own for each host. What is read or
-imported there for the first time is read and imported again for each host.
+Ansible imports an action's file in its first process, and runs the action in one process for each
+host. If such a process reads or imports something first, every other host's process does it again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run's exit status says: one enum for ``report.json``, for the command and for its help."""
+"""The exit statuses of a run: one enum for ``report.json``, for the command and for its help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit statuses of every command, each with its meaning. The higher of two verdicts wins; an error wins over both."""
+    """The exit statuses of every command, each with its meaning.
+
+    The higher of two verdicts wins; an error wins over both.
+    """
 
     meaning: str
     """One phrase for people, as the command's help shows it."""
@@ -30,5 +33,7 @@ _OF_REFUSAL = {None: ExitCode.ADMITTED, "not_judged": ExitCode.NOT_JUDGED, "fail
 
 
 def exit_code_of(refusals: Iterable[str | None]) -> ExitCode:
-    """The status for nodes with these ``refused_because``; for no node at all, nothing was judged."""
+    """The status for nodes with these ``refused_because``; for no node at all:
+    nothing was judged.
+    """
     return max((_OF_REFUSAL[each] for each in refusals), default=ExitCode.NOT_JUDGED)

@@ -1,8 +1,8 @@
-"""What only all nodes together tell: how far apart their clocks are, and what they share. Pure.
+"""What only all nodes together show: how far apart their clocks are, and what they share. Pure.
 
-Each node's skew is against its own references, read on the node itself. So it does not matter how many nodes were checked at a
-time, and when each one's turn came: two skews are compared, never two moments of the controller. With evidence of several runs,
-each node counts as it was when its own was taken.
+Each node's skew is measured on the node, against its references. So it does not matter how many
+nodes were checked at a time, or in which order: two skews are compared, never two moments of the
+controller. With evidence of several runs, each node counts as it was when its evidence was taken.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ from ..model import api_clock as of_api
 from ..model.record import Record
 from ..model.wording import difference_text, listed, range_text, skew_text
 
-WORTH_TELLING_S = 0.05
-"""The least skew that anything in a cluster minds: Ceph's ``mon_clock_drift_allowed``, node-mixin's NodeClockSkewDetected."""
+WORTH_REPORTING_S = 0.05
+"""The smallest limit of a cluster: Ceph's ``mon_clock_drift_allowed``,
+node-mixin's NodeClockSkewDetected.
+"""
 
 
 @dataclass(frozen=True)
 class FleetFinding:
-    """What several nodes show together. It changes no node's verdict: what is wrong with a node, its own checks say."""
+    """What several nodes show together.
+
+    It changes no node's verdict: the node's checks report its faults.
+    """
 
     id: str
     summary: str
@@ -52,11 +57,13 @@ def judge_fleet(records: Mapping[str, Record]) -> dict[str, Any]:
 
 
 MOST_SERVERS = 100
-"""So many servers of a node count; one that names more wants something else than the time."""
+"""At most this many servers of a node count; a node that names more is not honest."""
 
 
 class Measured(NamedTuple):
-    """What the controller had measured of its own clock when it signed for a node, at ``signed_ns`` of that clock."""
+    """What the controller had measured of its clock when it signed for a node,
+    at ``signed_ns`` of that clock.
+    """
 
     signed_ns: float
     skew_s: Interval | None
@@ -64,7 +71,10 @@ class Measured(NamedTuple):
 
 
 class Fleet:
-    """What counts of each node for all of them together. The records come one by one, and are not kept."""
+    """The data of each node that count for all nodes together.
+
+    Records come one by one, and are not kept.
+    """
 
     def __init__(self) -> None:
         """No node yet."""
@@ -76,11 +86,12 @@ class Fleet:
         self.members = _Members()
 
     def add(self, name: str, record: Record) -> None:
-        """Take what counts of a node's record."""
+        """Take from a node's record what counts for all nodes."""
         estimate = record.skew
         if estimate.skew_s is not None:
             self.skews[name] = estimate.skew_s
-            # One whose own skew is unknown can't tell the controller's: its only reference may be what is wrong.
+            # A node whose skew is unknown cannot show the controller's: its only
+            # reference may be wrong.
             if estimate.controller_skew_s is not None:
                 self.controller_skews[name] = estimate.controller_skew_s
         for url in estimate.contradicted_apis:
@@ -115,11 +126,13 @@ class Fleet:
 
 
 def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
-    """The largest difference between two nodes: at least ``low``, which is proved by the two that are named, at most ``high``.
+    """The largest difference between two nodes: at least ``low``, which is proved by the two that
+    are named, at most ``high``.
 
-    Node i is ahead of node j by a value in ``[low_i - high_j, high_i - low_j]``. Of all pairs, the largest such ``low`` has the
-    largest ``low_i`` and the smallest ``high_j``, so that the pairs need not be gone through. ``None`` for fewer than two
-    nodes; no node is named where no two are proved to differ.
+    Node i is ahead of node j by a value in ``[low_i - high_j, high_i - low_j]``. Of all pairs,
+    the largest such ``low`` has the largest ``low_i`` and the smallest ``high_j``, so there is no
+    need to go through the pairs. ``None`` for fewer than two nodes; no node is named if no two
+    are proved to differ.
     """
     if len(skews) < 2:
         return None
@@ -139,7 +152,9 @@ def spread(skews: Mapping[str, Interval]) -> dict[str, Any] | None:
 
 
 def _controller_skew(readings: Mapping[str, Interval]) -> Interval | None:
-    """Controller minus true time, on which most nodes agree; ``None`` where they don't, or where none can tell."""
+    """Controller minus true time, on which most nodes agree;
+    ``None`` if they do not, or if none shows it.
+    """
     try:
         return agree(readings).interval
     except ValueError:
@@ -147,12 +162,12 @@ def _controller_skew(readings: Mapping[str, Interval]) -> Interval | None:
 
 
 def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) -> Iterator[FleetFinding]:
-    """All nodes on one side of the true time, and nearer to each other than to it."""
+    """All nodes are on one side of the true time, and nearer to each other than to it."""
     apart = spread(skews)
     if apart is None:
         return
-    ahead = all(i.low > WORTH_TELLING_S for i in skews.values())
-    behind = all(i.high < -WORTH_TELLING_S for i in skews.values())
+    ahead = all(i.low > WORTH_REPORTING_S for i in skews.values())
+    behind = all(i.high < -WORTH_REPORTING_S for i in skews.values())
     nearest_s = min(min(abs(i.low), abs(i.high)) for i in skews.values())
     if not (ahead or behind) or apart["high"] > nearest_s:
         return
@@ -162,27 +177,25 @@ def _off_together(skews: Mapping[str, Interval], controller_s: Interval | None) 
         "fleet_off_together",
         f"all {len(skews)} nodes whose skew is known are off together: {together}, and only "
         f"{difference_text(Interval(apart['low'], apart['high']))} apart"
-        + (
-            "; the controller's clock agrees with them, so the references may be what is wrong"
-            if with_controller
-            else ""
-        ),
-        "Clocks that are off alike have their time from the same place: it is wrong there, and will be on the next node too.",
-        "Look for what they share: the NTP server that they follow, the hypervisor or the template that set their clocks; and "
-        "compare gate_ntp_servers with a clock that you trust.",
+        + ("; the controller's clock agrees with them, so the references may be wrong" if with_controller else ""),
+        "Clocks that are off by the same amount have the same source. It is wrong, and the next node will get a wrong time too.",
+        "Find the source that they share: the NTP server that they follow, or the hypervisor or template that set their clocks. "
+        "Compare gate_ntp_servers with a clock that you trust.",
         tuple(skews),
     )
 
 
 def _around(intervals: Collection[Interval]) -> Interval:
-    """The smallest that holds all of them."""
+    """The smallest interval that holds all of them."""
     return Interval(min(i.low for i in intervals), max(i.high for i in intervals))
 
 
 def _controller_off(
     by_nodes_s: Interval | None, nodes: Sequence[str], measured: Mapping[str, Measured]
 ) -> Iterator[FleetFinding]:
-    """By the nodes' references; by the controller's own measurement where the nodes can't tell."""
+    """According to the nodes' references, or if these do not show it,
+    to the controller's measurement.
+    """
     off_s, by = (
         (_latest(measured), "its own measurement")
         if by_nodes_s is None
@@ -193,14 +206,14 @@ def _controller_off(
     yield FleetFinding(
         "controller_clock",
         f"the controller's clock is {skew_text(off_s)}, according to {by}",
-        "Reports are dated by it, and an admission ages by it. The nodes' skews do not rest on it.",
-        "Fix this machine's clock as a node's: it needs one time daemon with servers that answer it.",
+        "It dates the reports, and the age of an admission counts from that. The nodes' skews do not depend on it.",
+        "Fix this machine's clock like that of a node: it needs one time daemon with servers that answer it.",
         tuple(measured if by_nodes_s is None else nodes),
     )
 
 
 def _apis_off(ahead_s: Mapping[str, Mapping[str, Interval]]) -> Iterator[FleetFinding]:
-    """APIs whose own clock the references of several nodes contradict, each once for all of them."""
+    """APIs whose clock the references of several nodes contradict, each once for all of them."""
     for url, by_node in ahead_s.items():
         if len(by_node) < 2:
             continue
@@ -215,7 +228,7 @@ def _apis_off(ahead_s: Mapping[str, Mapping[str, Interval]]) -> Iterator[FleetFi
 
 
 def _latest(measured: Mapping[str, Measured]) -> Interval | None:
-    """What the controller measured of its clock last."""
+    """What the controller last measured of its clock."""
     return next((clock.skew_s for clock in reversed([*measured.values()]) if clock.skew_s), None)
 
 
@@ -230,21 +243,22 @@ def _controller_unknown(measured: Mapping[str, Measured]) -> Iterator[FleetFindi
             "controller_time_unknown",
             f"the controller could not check its own clock: {why}",
             "JWTs were dated by that clock as it is, and none was signed for more than 2 s after it. If it is behind, good nodes "
-            "look as if they were ahead, and can't be judged.",
-            "Let this machine reach the servers of gate_ntp_servers (UDP 123) or the GitHub API (TCP 443); then check again.",
+            "seem to be ahead, and cannot be judged.",
+            "Let this machine reach the servers of gate_ntp_servers (UDP 123) or the GitHub API (TCP 443), then run "
+            "the check again.",
             tuple(sorted(names)),
         )
 
 
 class ServerFault(StrEnum):
-    """What an NTP server is of no use for."""
+    """The fault of an NTP server that is of no use."""
 
     NO_TIME = "no_time"
     WRONG_TIME = "wrong_time"
 
 
 Answers = dict[str, tuple[ServerFault | None, str]]
-"""A node's servers by name, with what is wrong with each, if anything, and by what sign."""
+"""A node's servers by name, with the fault of each, if any, and the sign of it."""
 
 Asked = Mapping[str, Sequence[str]]
 """The servers that a node was compared with, and their addresses."""
@@ -253,7 +267,7 @@ _GOT = {ServerFault.NO_TIME: "no usable time", ServerFault.WRONG_TIME: "a wrong 
 
 
 class _Servers:
-    """Which NTP servers the nodes asked, and which of these were of no use to whom."""
+    """Which NTP servers the nodes asked, and which servers were of no use to which nodes."""
 
     def __init__(self) -> None:
         self._asked: dict[str, int] = defaultdict(int)
@@ -261,7 +275,7 @@ class _Servers:
         self._reasons: dict[tuple[ServerFault, str], set[str]] = defaultdict(set)
 
     def add(self, node: str, answers: Answers) -> None:
-        """Count what the servers were to a node."""
+        """Count the faults of a node's servers."""
         for server, (fault, reason) in islice(answers.items(), MOST_SERVERS):
             self._asked[server] += 1
             if fault:
@@ -269,7 +283,9 @@ class _Servers:
                 self._reasons[fault, server].add(reason)
 
     def findings(self) -> Iterator[FleetFinding]:
-        """Servers that are of no use to two nodes or more; those with the same fault on the same nodes are one finding."""
+        """Servers that are of no use to two nodes or more;
+        those with the same fault on the same nodes are one finding.
+        """
         together: dict[tuple[ServerFault, tuple[str, ...], int], list[str]] = defaultdict(list)
         for (fault, server), nodes in self._nodes.items():
             if len(nodes) > 1:
@@ -285,14 +301,14 @@ class _Servers:
             yield FleetFinding(
                 "ntp_server_shared",
                 f"{whom} got {_GOT[fault]} from {listed(servers)}: {listed(reasons, most=3)}",
-                "A node with fewer than three good servers can't outvote a wrong one, and one without any drifts.",
+                "A node with fewer than three good servers cannot outvote a wrong one, and a node without any drifts.",
                 _SERVER_REMEDY[fault][everywhere],
                 names,
             )
 
 
 def _by_exchange(record: Record) -> Answers:
-    """By the node's own exchanges with each server of ``gate_ntp_servers``."""
+    """According to the node's exchanges with each server of ``gate_ntp_servers``."""
     found: Answers = {}
     for server, reference in record.skew.ntp.items():
         if not reference.asked:
@@ -307,7 +323,10 @@ def _by_exchange(record: Record) -> Answers:
 
 
 def _by_daemon(asked: Asked, peers: Sequence[Peer]) -> Answers:
-    """By what the node's time daemon says of its sources, under the names that ``gate_ntp_servers`` has for their addresses."""
+    """According to the node's time daemon.
+
+    A source has the name that ``gate_ntp_servers`` has for its address.
+    """
     names = {host_key(address): server for server, addresses in asked.items() for address in (server, *addresses)}
     found: Answers = {}
     for peer in peers:
@@ -322,19 +341,22 @@ def _by_daemon(asked: Asked, peers: Sequence[Peer]) -> Answers:
 
 _SERVER_REMEDY = {
     ServerFault.NO_TIME: (
-        "Other nodes are served, so the server works: look for what these nodes share on the way to it (subnet, firewall, route, "
-        "the server's own access list).",
-        "It is the same from everywhere. Where it is one server of several, look at the server first; where it is all of them, "
-        "at what every node passes on the way to them (UDP 123).",
+        "Find what these nodes share on the way to it (subnet, firewall, route, the server's access list). The server works, "
+        "because it answers other nodes.",
+        "If it is one server of several, check the server first. If it is all of them, check the network that every node uses on "
+        "the way to them (UDP 123). No node gets an answer.",
     ),
     ServerFault.WRONG_TIME: (
-        "Other nodes find its time right: see whether it is several machines behind one name, and whether the way to it from "
-        "these nodes is slower in one direction.",
-        "It is the same from everywhere: have the server fixed, or take it out of the nodes' configuration and of "
+        "Check whether several machines answer under one name, and whether the way to it from these nodes is slower in one "
+        "direction. For other nodes its time is right.",
+        "Fix the server (its time is wrong for every node), or remove it from the nodes' configuration and from "
         "gate_ntp_servers.",
     ),
 }
-"""By the fault: if some nodes have it, and if all that asked have it. That tells a server's fault from the network's."""
+"""For each fault: if some nodes have it, and if all that asked have it.
+
+This distinguishes a server's fault from the network's.
+"""
 
 
 class _Members:
@@ -345,7 +367,9 @@ class _Members:
         self._following: dict[frozenset[str], list[str]] = defaultdict(list)
 
     def add(self, node: str, record: Record, asked: Asked, peers: Sequence[Peer]) -> None:
-        """Note a node's addresses, where its record tells them, and what it follows; most nodes follow the same."""
+        """Note a node's addresses, if its record has them, and its sources;
+        most nodes follow the same.
+        """
         for address in (node, record.data.get("address")):
             if isinstance(address, str):
                 self._names[host_key(address)] = node
@@ -366,14 +390,14 @@ class _Members:
                 "fleet_members_as_servers",
                 f"{listed(sorted(serving))} of this fleet {'is a source' if len(serving) == 1 else 'are sources'} of time for "
                 f"{len(served)} of its nodes",
-                "A node that is compared with another of the fleet is compared with what is to be judged: off together, they "
+                "If a node is compared with another node of the fleet, neither proves the other right: if both are off, they "
                 "agree.",
                 "Name NTP servers outside the fleet in gate_ntp_servers, and let these nodes follow them too.",
                 tuple(sorted(served)),
             )
 
 
-# What a node did not show, or showed in a form that is not known, is told by its own checks.
+# If a node did not show something, or in an unknown form, its checks report that.
 
 
 def _asked(record: Record) -> dict[str, list[str]]:

@@ -1,4 +1,7 @@
-"""From a node's record to its findings and its verdict. Pure: the same record gives the same answer anywhere."""
+"""From a node's record to its findings and its verdict.
+
+Pure: the same record gives the same answer anywhere.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from ..model.record import MissingEvidenceError, Record
 def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
     """Judge one node, from its plain JSON or its Record: the node's entry of ``report.json``.
 
-    A required check that does not pass refuses; so does a node of which nothing was judged.
+    A required check that does not pass refuses the node. If nothing was judged, the
+    node is refused too.
     """
     record = data if isinstance(data, Record) else Record(data)
     policy = Policy.from_json(record.data["policy"])
@@ -38,7 +42,7 @@ def judge_record(data: Mapping[str, Any] | Record) -> dict[str, Any]:
 
 def with_finding(judgement: Mapping[str, Any], name: str, finding: Finding) -> dict[str, Any]:
     """The judgement with another finding of one check, and the verdict that follows."""
-    findings = [{**each, **_told(finding)} if each["check"] == name else each for each in judgement["findings"]]
+    findings = [{**each, **_for_people(finding)} if each["check"] == name else each for each in judgement["findings"]]
     return {**judgement, **_verdict(findings), "findings": findings}
 
 
@@ -60,7 +64,7 @@ def chrony_can_help(judgement: Mapping[str, Any]) -> bool:
 
 
 def _judge(check: Check, record: Record, policy: Policy) -> Finding:
-    """One check in isolation: whatever goes wrong in it is *inconclusive*, and never hides the others."""
+    """One check in isolation: any error in it is *inconclusive*, and never hides the others."""
     if record.nothing_taken and check.NEEDS:
         return follows_from(
             "reachable", key=CommonKey.NOT_REACHED, summary="the node gave no evidence", cause="no evidence"
@@ -70,81 +74,85 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             record.section(section)
         return check.judge(record, policy)
     except MissingEvidenceError as missing:
-        return _could_not_tell(missing)
-    except Exception as error:  # noqa: BLE001 - a mistake in one check must refuse the node, not end the run
+        return _without_evidence(missing)
+    except Exception as error:  # noqa: BLE001 - an error in one check must refuse the node, not end the run
         return Finding(
             state="inconclusive",
             summary=f"the check itself failed: {type(error).__name__}: {error}",
             keys=(CommonKey.CHECK_FAILED,),
             about=(type(error).__name__,),
             cause=f"the check itself failed: {type(error).__name__}",
-            why="A check that failed is no pass. The evidence may have a form that this version does not know.",
-            remedy="Report it with the node's entry of evidence.json; `skewgate report` judges the same evidence again.",
+            why="A check that crashed does not pass. The evidence may have a form that this version does not know.",
+            remedy="Report it as a bug, with the node's entry of evidence.json. `skewgate report` judges the same "
+            "evidence again.",
             beyond_remediation=True,
         )
 
 
-def _could_not_tell(missing: MissingEvidenceError) -> Finding:
+def _without_evidence(missing: MissingEvidenceError) -> Finding:
     return Finding(
         state="inconclusive",
-        summary=f"could not tell: {missing}",
+        summary=f"evidence is missing: {missing}",
         keys=(missing.key or CommonKey.MISSING_EVIDENCE,),
         about=(missing.section,) if missing.section else (),
-        cause=f"could not tell: {missing}",
-        why="A check without evidence is no pass.",
+        cause=f"evidence is missing: {missing}",
+        why="A check without evidence does not pass.",
         remedy=f"{missing.remedy} {_AGAIN}" if missing.remedy else _REMEDY_OF_SECTION.get(missing.section, _REMEDY),
     )
 
 
 _AGAIN = "Then run the check again."
-_REMEDY = f"Fix what kept the node from showing it. {_AGAIN}"
+_REMEDY = f"Fix the cause above. {_AGAIN}"
 _AS_ROOT = f"Let Ansible become root on this node (`become: true`). {_AGAIN}"
 _REMEDY_OF_SECTION = {
     **{
-        daemon.section: f"Run {daemon.shown_by} on the node, as root: the daemon has to answer. {_AGAIN}"
+        daemon.section: f"Run {daemon.shown_by} on the node, as root: the daemon must answer. {_AGAIN}"
         for daemon in daemons.discover().values()
         if daemon.section and daemon.shown_by
     },
-    "time_services": f"See on the node what `systemctl list-units` answers: systemd has to be up. {_AGAIN}",
-    "boot": f"See on the node what `systemctl show kubelet` answers: systemd has to be up. {_AGAIN}",
-    "clock": f"See on the node what `adjtimex --print` and `hwclock --show` answer. {_AS_ROOT}",
+    "time_services": f"Run `systemctl list-units` on the node: systemd must answer. {_AGAIN}",
+    "boot": f"Run `systemctl show kubelet` on the node: systemd must answer. {_AGAIN}",
+    "clock": f"Run `adjtimex --print` and `hwclock --show` on the node: both must answer. {_AS_ROOT}",
     "clock_movers": _AS_ROOT,
     "join_state": _AS_ROOT,
     "platform": _AS_ROOT,
-    "ntp": f"See that the node resolves and reaches its NTP servers (UDP 123). {_AGAIN}",
-    "nts": f"See that the node resolves and reaches its NTS servers (TCP 4460). {_AGAIN}",
-    "api_date": f"See that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
-    "github_apps": f"See that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
+    "ntp": f"Check that the node resolves and reaches its NTP servers (UDP 123). {_AGAIN}",
+    "nts": f"Check that the node resolves and reaches its NTS servers (TCP 4460). {_AGAIN}",
+    "api_date": f"Check that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
+    "github_apps": f"Check that the node resolves and reaches the GitHub API (TCP 443). {_AGAIN}",
 }
 """What to do next if a section of the evidence is missing, or does not have what a check needs."""
 
 
 def _not_known(name: str, policy: Policy) -> dict[str, Any]:
-    """A check that another version of skewgate asked for: what it would have refused must not pass here."""
+    """A check of another version of skewgate: a node that it would refuse must not pass here."""
     finding = Finding(
         state="inconclusive",
         summary=f"this version of skewgate has no check called {name!r}",
         keys=(CommonKey.UNKNOWN_CHECK,),
         about=(name,),
         cause="this version has no such check",
-        why="The evidence was taken to be judged by it, and what is not judged is no pass.",
-        remedy="Judge it with the version that took the evidence, or check the node again with this one.",
+        why="The evidence was taken for this check, and a check that did not run does not pass.",
+        remedy="Judge the evidence with the version that took it, or run the check again with this version.",
     )
     return _as_json(name, finding, policy, remediable=False)
 
 
 def _as_json(name: str, finding: Finding, policy: Policy, *, remediable: bool) -> dict[str, Any]:
-    """A finding as report.json has it. ``remediable``: the role ``chrony`` answers findings of this check."""
+    """A finding as report.json has it.
+
+    ``remediable``: the role ``chrony`` answers findings of this check.
+    """
     return {
         "check": name,
         "required": name not in policy.advisory_checks,
-        # What was skipped follows from another finding, and is fixed with that.
+        # A skipped check follows from another finding, and is fixed with that.
         "remediable": finding.state in ("fail", "inconclusive") and remediable and not finding.beyond_remediation,
-        **_told(finding),
+        **_for_people(finding),
     }
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _for_people(finding: Finding) -> dict[str, Any]:
     return {
         "state": finding.state,
         "keys": [str(key) for key in finding.keys],

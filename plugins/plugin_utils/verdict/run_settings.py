@@ -1,4 +1,4 @@
-"""The settings of a run: those of all hosts' checks, validated at once before any node is contacted, and what all hosts share."""
+"""The settings of a run: validated for all hosts at once, before any node is contacted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from .settings import CheckSettings, read_check_settings
 
 @dataclass(frozen=True, kw_only=True)
 class Variables:
-    """Hosts whose settings are equal: their variables, worked out, what was wrong with these, and where they come from."""
+    """Hosts whose settings are equal: their variables, the problems of these,
+    and where they come from.
+    """
 
     hosts: Sequence[str]
     values: Mapping[str, Any]
@@ -31,7 +33,9 @@ class Variables:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """What one run has once: where its reports go, how old an admission may be, and all references of all hosts."""
+    """What a run has once: where its reports go, how old an admission may be,
+    and the references of all hosts.
+    """
 
     report_dir: Path
     report_formats: Sequence[str]
@@ -46,17 +50,19 @@ class RunSettings:
 
     @property
     def references(self) -> References:
-        """What the controller compares its own clock with before it signs for any host."""
+        """The references that the controller compares its clock with before it signs
+        for any host.
+        """
         return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
 
 
 def options_of(settings: Mapping[str, Any], options: Iterable[str]) -> dict[str, Any]:
-    """Those options of node_check that are settings, from the settings by their variables' names."""
+    """The options of node_check that are settings, from the settings by their variables' names."""
     return {option: settings[setting_of(option)] for option in options if setting_of(option) in settings}
 
 
 def read_run_settings(groups: Sequence[Variables], options: Iterable[str], formats: Collection[str]) -> RunSettings:
-    """The settings of all hosts; raises SettingsError with all that is wrong with any, each problem once.
+    """The settings of all hosts; raises SettingsError with all problems, each once.
 
     ``options`` are those of node_check, ``formats`` the names of all formats.
     """
@@ -128,7 +134,7 @@ def _folder(value: str) -> Path:
 
 
 def _problem_text(problem: str, hosts: Sequence[str], count: int) -> str:
-    """A problem, with the hosts that have it if others have not."""
+    """A problem, with the hosts that have it if other hosts do not."""
     if len(hosts) == count:
         return problem
     return f"{problem} (on {f'{len(hosts)} hosts: ' if len(hosts) > 1 else ''}{listed(hosts, 3)})"
@@ -140,7 +146,7 @@ def _one(
     read: Callable[[Any], str],
     problems: list[str],
 ) -> str:
-    """A setting that all hosts of a run have to share; what differs is a problem."""
+    """A setting that must be the same for all hosts of a run; a difference is a problem."""
     hosts_by_value: dict[str, list[str]] = {}
     for hosts, settings in settings_of:
         hosts_by_value.setdefault(read(settings[name]), []).extend(hosts)

@@ -1,4 +1,5 @@
-"""The settings of a node's check (``gate_*`` without the prefix): validated all at once, before any node is contacted.
+"""The settings of a node's check (``gate_*`` without the prefix): validated all at once, before
+any node is contacted.
 
 Names of checks, clients, limits and rules are validated here, where all of them are known.
 """
@@ -31,7 +32,9 @@ TOKENS_AT_ONCE = 2
 
 @dataclass(frozen=True, kw_only=True)
 class CheckSettings:
-    """What to collect on a node, with which credentials, and how to judge it; servers and bounds are as the module takes them."""
+    """What to collect on a node, with which credentials, and how to judge it;
+    in the module's form.
+    """
 
     policy: Policy
     apps: Sequence[GithubApp]
@@ -49,12 +52,12 @@ class CheckSettings:
 
     @property
     def warnings(self) -> list[str]:
-        """What the operator is to know of the Apps, whatever the check finds."""
+        """What the operator must know of the Apps, whatever the check finds."""
         return [f"GitHub App {app.name}: {note}" for app in self.apps for note in app.notes]
 
     @property
     def references(self) -> References:
-        """What the controller compares its own clock with before it signs."""
+        """The references that the controller compares its clock with before it signs."""
         return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
 
 
@@ -65,12 +68,13 @@ def read_check_settings(
     *,
     prefix: str = ROLES,
 ) -> CheckSettings:
-    """Read the settings and the keys that they name; raises SettingsError with all that is wrong with them, and nothing else.
+    """Read the settings and the keys that they name; raises only SettingsError, with all problems.
 
-    ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the node, a problem each.
-    ``known_problems`` were found when the settings' types were read, and are reported with the others. ``prefix``: how the
-    names begin by which the user knows these settings. With ``key_elsewhere`` there may be no App; then the token check
-    admits nothing.
+    ``ways_into_a_file`` is asked only if JWTs are to be sent: how they could get into a file on the
+    node, one problem for each way. ``known_problems`` were found when the settings' types were
+    read, and are reported with the others. ``prefix``: the beginning of the names of these
+    settings, as the user knows them. With ``key_elsewhere`` there may be no App; then the token
+    check admits nothing.
     """
     problems = list(known_problems)
     without_apps = settings.get("key_elsewhere") is True and not settings.get("github_apps")
@@ -83,7 +87,7 @@ def read_check_settings(
         problems += [] if without_apps else ways_into_a_file()
         mints = _read_mints(settings, problems, prefix)
     ntp_servers = names_of(settings, "ntp_servers", problems, server_problem, prefix=prefix)
-    # The roles have them from remediation's settings.
+    # The roles take them from remediation's settings.
     of_nts = "chrony_" if prefix == ROLES else prefix
     nts_servers = names_of(settings, "nts_servers", problems, server_problem, prefix=of_nts)
     if not settings.get("ntp_servers"):
@@ -114,9 +118,10 @@ def read_policy(
     *,
     prefix: str = ROLES,
 ) -> Policy:
-    """The policy that the settings ask for; raises SettingsError with all that is wrong with them.
+    """The policy that the settings ask for; raises SettingsError with all problems.
 
-    ``github_apps`` are the public parts of the credentials; ``cluster_ca`` is what ``read_cluster_ca`` gives.
+    ``github_apps`` are the public parts of the credentials; ``cluster_ca`` is what
+    ``read_cluster_ca`` gives.
     """
     problems: list[str] = []
     checks, advisory = _read_checks(settings, problems, prefix)
@@ -146,9 +151,11 @@ def read_policy(
 
 
 def read_cluster_ca(path: Any, *, prefix: str = ROLES) -> dict[str, Any]:
-    """From when to when the cluster's CA is valid (Unix seconds), and its file; raises ValueError with what is wrong.
+    """The validity of the cluster's CA (Unix seconds), and its file; raises
+    ValueError with the problem.
 
-    Only the certificate is needed, which is public. A file that holds several does not say which of them signs.
+    It needs only the certificate, which is public. If a file holds several, it is not known
+    which of them signs.
     """
     pem = read_file(path, f"{prefix}cluster_ca_file")
     where = f"{prefix}cluster_ca_file {path_shown(path)}"
@@ -159,7 +166,7 @@ def read_cluster_ca(path: Any, *, prefix: str = ROLES) -> dict[str, Any]:
             f"{where}: expected a certificate as PEM, found none (kubeadm's is /etc/kubernetes/pki/ca.crt)"
         ) from None
     if len(certificates) != 1:
-        raise ValueError(f"{where}: expected one certificate, found {len(certificates)}; give the one that signs")
+        raise ValueError(f"{where}: expected one certificate, found {len(certificates)}; give only the one that signs")
     return {
         "file": str(path),
         "not_before_s": certificates[0].not_valid_before_utc.timestamp(),
@@ -183,21 +190,23 @@ def _read_apps(settings: Mapping[str, Any], problems: list[str], prefix: str, *,
     if needed and not apps and not wrong and not unusable_apps(given):
         wrong.append(
             f"{prefix}github_apps: name the cluster's GitHub Apps (app_id or client_id, installation_id or owner, "
-            f"private_key_file), or leave {CREDENTIALS_CHECK} out of {prefix}checks"
+            f"private_key_file), or remove {CREDENTIALS_CHECK} from {prefix}checks"
         )
     problems += wrong
     return apps
 
 
 def _read_mints(settings: Mapping[str, Any], problems: list[str], prefix: str) -> tuple[int, int]:
-    """How many tokens this run mints in a minute and in an hour: its share, if several runs share GitHub's limits."""
+    """How many tokens this run mints in a minute and in an hour:
+    its share, if several runs share GitHub's limits.
+    """
     slices = count_of(settings, "slices", 1, problems, least=1, prefix=prefix)
     shares = []
     for key, default in (("mints_per_minute", DEFAULT_PER_MINUTE), ("mints_per_hour", DEFAULT_PER_HOUR)):
         limit = count_of(settings, key, default, problems, least=TOKENS_AT_ONCE, prefix=prefix)
         if limit // slices < TOKENS_AT_ONCE:
             problems.append(
-                f"{prefix}slices: {slices} runs share {prefix}{key} ({limit}), and each needs {TOKENS_AT_ONCE} at least: "
+                f"{prefix}slices: {slices} runs share {prefix}{key} ({limit}), and each needs at least {TOKENS_AT_ONCE}: "
                 f"expected at most {limit // TOKENS_AT_ONCE}"
             )
         shares.append(limit // slices)
@@ -205,7 +214,7 @@ def _read_mints(settings: Mapping[str, Any], problems: list[str], prefix: str) -
 
 
 def _named_profiles(settings: Mapping[str, Any]) -> list[ClientProfile]:
-    """The profiles of the named clients, as far as they are right: the rest is a problem of the policy."""
+    """The profiles of the named clients that are valid: the others are a problem of the policy."""
     own = rows_of(settings, "client_profiles", [])
     named = []
     for name in names_of(settings, "clients", []):
@@ -217,14 +226,16 @@ def _named_profiles(settings: Mapping[str, Any]) -> list[ClientProfile]:
 def _read_checks(
     settings: Mapping[str, Any], problems: list[str], prefix: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The checks to run, and which of them are advisory; at least one must be able to refuse a node."""
+    """The checks to run, and which of them are advisory;
+    at least one must be able to refuse a node.
+    """
     known = list(discover())
     named, advisory = (names_of(settings, key, problems, prefix=prefix) for key in ("checks", "advisory_checks"))
     problems += unknown_names(f"{prefix}checks: no check is called", named, known)
     problems += unknown_names(f"{prefix}advisory_checks: no check is called", advisory, known)
     checks = named or tuple(known)
     if set(checks) == {"reachable"}:
-        problems.append(f"{prefix}checks: name a check beside reachable, which alone proves nothing and admits no node")
+        problems.append(f"{prefix}checks: name a check beside reachable, which proves nothing alone and admits no node")
     elif not set(checks) - set(advisory) - {"reachable"}:
         problems.append(f"{prefix}advisory_checks: every check is advisory, so nothing could ever refuse a node")
     return checks, advisory
@@ -232,7 +243,9 @@ def _read_checks(
 
 @dataclass(frozen=True)
 class _Kind:
-    """What has a setting of names, ``names``, and one of the user's own rows, ``rows``, which are known beside the shipped."""
+    """A kind with a setting of names, ``names``, and one of the user's rows, ``rows``,
+    beside the shipped rows.
+    """
 
     names: str
     rows: str
@@ -253,7 +266,10 @@ _HOW_TO_ADD = "docs/how-to/add-a-client-or-a-limit.md"
 def _read_names(
     settings: Mapping[str, Any], kind: _Kind, problems: list[str], prefix: str
 ) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The names in the setting, and the user's own rows; a row that is wrong is known, so it is one problem and not two."""
+    """The names in the setting, and the user's rows.
+
+    A wrong row counts as known: that is one problem, not two.
+    """
     names, own = (
         names_of(settings, kind.names, problems, prefix=prefix),
         rows_of(settings, kind.rows, problems, prefix=prefix),
@@ -281,7 +297,7 @@ def _read_names(
 
 
 def _choices(name: str, kind: _Kind, known: Iterable[str], prefix: str) -> str:
-    """What to do about a name that is not known: the names that it may mean, and how to add one."""
+    """What to do about an unknown name: similar names, and how to add one."""
     near = near_names(name, known)
     choices = f"; did you mean {', '.join(near)}?" if near else "."
     if kind.libraries:

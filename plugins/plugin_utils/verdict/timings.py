@@ -1,4 +1,7 @@
-"""Where a node's check spent its time: what the controller timed, and what the node says of itself. Nothing decides by it."""
+"""Where a node's check spent its time, as the controller and the node measured it.
+
+Nothing decides by it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from typing import Any
 from ..clock.ntp_packet import NS
 
 PARTS = ("prepare", "connect", "transfer", "start", "probes", "judging")
-"""Of a node's check, in its order. ``prepare``: settings, signing, making the module. ``transfer``: the way there and back.
-``start``: Python on the node. Of a node that is asked twice, the second time is in ``transfer``."""
+"""The parts of a node's check, in order.
+
+``prepare``: settings, signing, making the module. ``transfer``: the way there and back. ``start``:
+Python on the node. If a node is asked twice, the second time is in ``transfer``."""
 
 
 class Stopwatch:
-    """Times one check from its making on; ``calls`` are commands on the node."""
+    """Times one check from when it is made; ``calls`` are commands on the node."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Begin now."""
@@ -37,7 +42,7 @@ class Stopwatch:
 
     @contextmanager
     def connecting(self) -> Iterator[None]:
-        """A command that does nothing: the first one has to connect."""
+        """A command that does nothing: the first command must connect."""
         begun_s = self._clock_s()
         try:
             yield
@@ -45,7 +50,9 @@ class Stopwatch:
             self._connect_s += self._clock_s() - begun_s
 
     def parts(self, collected: Mapping[str, Any]) -> dict[str, float]:
-        """The seconds of each part up to now; ``collected`` is that section of the evidence, empty without evidence."""
+        """The seconds of each part up to now;
+        ``collected`` is that section of the evidence, empty without evidence.
+        """
         whole_s = self._clock_s() - self._begun_s
         before_s = whole_s if self._first_call_s is None else self._first_call_s - self._begun_s
         prepare_s = before_s - self._connect_s
@@ -65,7 +72,8 @@ class Stopwatch:
 
 
 def summed_up(nodes: Iterable[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """The median and the longest time of each part, over all nodes that were timed; empty without one.
+    """The median and the longest time of each part, over all nodes that were timed;
+    empty without one.
 
     >>> summed_up([{"connect": 0.1}, {"connect": 0.3}, {"connect": 0.2}])
     {'connect': {'median_s': 0.2, 'longest_s': 0.3}}

@@ -1,7 +1,9 @@
-"""What became of each App's token on all nodes of a report, and what that proves for a node that sent its JWT alone. Pure.
+"""The result of each App's token on all nodes of a report, and what it proves for a node that
+sent only its JWT. Pure.
 
-By itself such a node is refused as not judged. Only a report, which knows the nodes that minted, can admit it: its own network
-speaks first, and all nodes of the run where nobody of that network tried the token. GitHub must have refused it to none of them.
+Alone, such a node is refused as not judged. Only a report knows the nodes that minted, so only a
+report can admit it. The nodes of its network count first. If no node of that network tried the
+token, all nodes of the run count. GitHub must not have refused the token on any of them.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ from .judge import with_finding
 from .settings import CREDENTIALS_CHECK
 
 COUNTS_FOR = timedelta(seconds=MAX_AGE_S)
-"""How far apart in time a node may be from those that minted for it: evidence of several runs may be joined."""
+"""How far apart in time a node may be from those that minted for it:
+evidence of several runs may be joined.
+"""
 
 
 @dataclass
 class _Tried:
-    """The nodes of one network, or of all, that tried a token, by what came of it."""
+    """The nodes of one network, or of all, that tried a token, by its result."""
 
     minted: dict[str, datetime] = field(default_factory=dict)
     refused: dict[str, datetime] = field(default_factory=dict)
@@ -39,7 +43,9 @@ class _Tried:
             self.refused[node] = at
 
     def elsewhere(self, network: str, at: datetime) -> Elsewhere | None:
-        """What counts for a node that was judged ``at`` this time: an admission rests on nothing that is older than it may be."""
+        """What counts for a node that was judged ``at`` this time:
+        nothing that is older than an admission may be.
+        """
         minted, refused = (
             [node for node, when in tried.items() if abs(when - at) <= COUNTS_FOR]
             for tried in (self.minted, self.refused)
@@ -80,18 +86,19 @@ class Tokens:
             found.names.setdefault(str(app.get("name")))
             found.api_url = str(app.get("api_url") or "")
             found.jwt_alone += token is Token.JWT_ALONE
-            # A second check may have found no more room in the hour: then what the first one found counts.
+            # A second check may have found no more room in the hour: then the result of
+            # the first one counts.
             known = token if token in (Token.MINTED, Token.REFUSED) else before.get(identity, token)
             found.everywhere.add(name, known, at)
             found.by_network[network_of(name, address)].add(name, known, at)
 
     @property
     def left(self) -> KeysView[str]:
-        """The nodes whose entries are to be settled: of their tokens nothing else is open."""
+        """The nodes whose entries are to be settled: nothing else is open about their tokens."""
         return self._left.keys()
 
     def settled(self, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-        """The entry of one that sent its JWT alone, in which the nodes that minted count."""
+        """The entry of a node that sent only its JWT; the nodes that minted count in it."""
         (finding,) = (each for each in entry["findings"] if each["check"] == CREDENTIALS_CHECK)
         elsewhere = {
             str(app["name"]): self._elsewhere(identity, self._left[name], read_time(entry["judged_at"]))
@@ -105,11 +112,14 @@ class Tokens:
         near = app.by_network.get(network)
         if found := near and near.elsewhere(network, at):
             return found
-        # Of a network of which nodes are still to come, as with `serial`, one of those may be to mint, and it speaks first.
+        # With `serial`, nodes of a network may still come. One of them may mint, and
+        # it counts first.
         return (None if network in self._to_come else app.everywhere.elsewhere("", at)) or Elsewhere()
 
     def as_json(self) -> list[dict[str, Any]]:
-        """``report.json``'s ``fleet.tokens``: of each App, which nodes minted, and how many sent the JWT alone."""
+        """``report.json``'s ``fleet.tokens``:
+        for each App, which nodes minted, and how many sent only the JWT.
+        """
         return [
             {
                 "apps": list(app.names),
@@ -123,18 +133,22 @@ class Tokens:
 
 
 def awaits_others(judgement: Mapping[str, Any]) -> bool:
-    """Whether all that refuses a node is that its token was left to other nodes, of which a report will tell."""
+    """Whether a node is refused only because its token was left to other nodes,
+    which a report will show.
+    """
     refusing = [f for f in judgement["findings"] if f["required"] and f["state"] != "pass"]
     return bool(refusing) and all(f["check"] == CREDENTIALS_CHECK and _is_left(f) for f in refusing)
 
 
 def _is_left(finding: Mapping[str, Any]) -> bool:
-    """Whether all that is open of the token check is what was left to other nodes."""
+    """Whether only the tokens that were left to other nodes are open in the token check."""
     return set(finding["keys"]) == {str(github_app_token.Key.NOT_MINTED), "accepted"}
 
 
 def _tokens(judgement: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any], Token]]:
-    """Of each App of a judgement whose token was wanted: its identity, what was seen, and what came of the token."""
+    """For each App of a judgement whose token was wanted:
+    its identity, what was seen, and the token's result.
+    """
     findings = judgement["findings"] if judgement else []
     for finding in findings:
         if finding["check"] == CREDENTIALS_CHECK:

@@ -362,7 +362,7 @@ def test_a_check_takes_the_sections_that_its_checks_read():
         pytest.param({"slices": 0}, "gate_slices: expected a whole number, at least 1, found 0", id="no slice"),
         pytest.param(
             {"slices": 31},
-            "gate_slices: 31 runs share gate_mints_per_minute (60), and each needs 2 at least: expected at most 30",
+            "gate_slices: 31 runs share gate_mints_per_minute (60), and each needs at least 2: expected at most 30",
             id="too many slices",
         ),
         pytest.param({"cluster_ca_file": "/nowhere/ca.crt"}, "gate_cluster_ca_file /nowhere/ca.crt: No such", id="CA"),
