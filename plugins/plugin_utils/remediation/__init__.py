@@ -1,1 +1,4 @@
-"""Remediation: from what the checks found on a node to a plan of what is changed there. Pure; node_remediate carries it out."""
+"""Remediation: from the findings of a node to a plan of its changes.
+
+Pure; node_remediate carries it out.
+"""

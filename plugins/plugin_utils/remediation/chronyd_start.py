@@ -1,4 +1,6 @@
-"""How chronyd is started: not where it would not start, and so that it slews a joined node's clock and does not step it."""
+"""How chronyd is started: only if it would start, and on a joined node
+with a slew instead of a step.
+"""
 
 from __future__ import annotations
 
@@ -20,36 +22,42 @@ from .settings import is_number
 
 
 def refuse_step(skew_s: Interval | None, config: ChronyConfig, *, unit: str, exec_start: str, variable: str) -> None:
-    """A joined node is slewed by -R in the environment file; raises RefusedError if that does not keep chronyd from a step.
+    """-R in the environment file makes chronyd slew a joined node; raises
+    RefusedError if it could step.
 
-    ``exec_start``: how ``unit`` starts chronyd; ``variable``: that of its options in the environment file.
+    ``exec_start``: how ``unit`` starts chronyd; ``variable``: the variable of its options in
+    the environment file.
     """
     makestep = config.last("makestep")
-    # chronyd(8): -R ignores makestep with a positive limit alone.
+    # chronyd(8): -R ignores makestep only with a positive limit.
     if makestep and skew_s and makestep.arguments[1:2] and makestep.arguments[1].startswith("-"):
         threshold = makestep.arguments[0]
         if not is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
             raise RefusedError(
                 f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
-                "number of updates chronyd's option -R does not hold it. Give it a positive one, for example `makestep 1 3` "
+                "number of updates chronyd's option -R does not prevent that. Give a positive number, for example `makestep 1 3` "
                 "(chrony_makestep, chrony_extra_lines)."
             )
     if exec_start and f"${variable}" not in exec_start.replace("{", ""):
         raise RefusedError(
-            f"This node has joined a cluster, and chronyd can't be kept from stepping its clock: {unit} runs `{exec_start}`, "
+            f"This node has joined a cluster, and chronyd cannot be prevented from stepping its clock: {unit} runs "
+            f"`{exec_start}`, "
             f"without the options in ${variable}. Add ${variable} to its ExecStart=."
         )
 
 
-_FIX_FIRST = "Fix that first (what the role writes comes from chrony_extra_lines), and do not restart chronyd before."
+_FIX_FIRST = "Fix that first (the role writes such lines from chrony_extra_lines). Do not restart chronyd before that."
 
 
 def refuse_failing_start(config: ChronyConfig, before: ChronyConfig) -> None:
-    """Raises RefusedError where chronyd would not start with the configuration that it is to have: it may run well by now.
+    """Raises RefusedError if chronyd would not start with its new configuration.
 
-    ``before``: what it has. What the node was not asked about it looks for itself, before anything is changed (`needs`). Where
-    nobody can tell, the start itself is the proof, and a start that fails is undone: but not where the former files would not
-    start chronyd again either.
+    It may run well now.
+
+    ``before``: its present configuration. If the node was not asked about something, it looks for
+    that itself, before anything is changed (`needs`). If this cannot be known, the start itself is
+    the proof, and a start that fails is undone. This is refused if the former files would not start
+    chronyd again either.
     """
     if lines := _lines(ends_next_start(config)):
         raise RefusedError(f"chronyd would not start with {lines}. {_FIX_FIRST}")
@@ -63,7 +71,9 @@ def refuse_failing_start(config: ChronyConfig, before: ChronyConfig) -> None:
 
 
 def needs(config: ChronyConfig) -> list[dict[str, Any]]:
-    """What the node is to look for before chronyd is started, as the module node_remediate takes it."""
+    """What the node must look for before chronyd is started,
+    as the module node_remediate takes it.
+    """
     return [
         {"line": stop.place.where, **asdict(stop.need), "one_of": [*stop.need.one_of]}
         for stop in stops(config)
@@ -76,8 +86,9 @@ def _lines(places: Iterable[Place]) -> str:
 
 
 def chronyd_options(record: Record, platform: Distribution) -> str:
-    """What chronyd is started with by the distribution's file, of several lines the last, but without -s: by it chronyd sets
-    the clock by the RTC at its start (chronyd(8)).
+    """chronyd's options in the distribution's file (the last line of several), without -s.
+
+    With -s chronyd sets the clock from the RTC at its start (chronyd(8)).
     """
     found = platform.options
     for file in (record.evidence.get("chrony") or {}).get("defaults") or []:

@@ -1,4 +1,7 @@
-"""What remediation writes into a node's files: the same inputs give the same bytes, so that nothing is rewritten for nothing."""
+"""What remediation writes into a node's files.
+
+The same inputs give the same bytes, so no file is rewritten without need.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from .servers import Choice
 ROLE = "role skewgate.preflight.chrony"
 HEADER = f"Written by the Ansible {ROLE}"
 FRAGMENT = "50-skewgate"
-"""The name, without its suffix, of what is put into a folder of other people's configuration."""
+"""The name, without suffix, of a file that is put into another tool's configuration folder."""
 
 
 def main_file(
@@ -24,20 +27,23 @@ def main_file(
     sourcedirs: Sequence[str] = (),
     not_read: Mapping[str, str] | None = None,
 ) -> str:
-    """The whole of chrony.conf (chrony.conf(5)). ``not_read``: folders that are not drawn in, each with the reason."""
+    """The whole of chrony.conf (chrony.conf(5)).
+
+    ``not_read``: folders that are not included, each with the reason.
+    """
     drawn_in = [
         *(f"confdir {folder}" for folder in confdirs),
         *(f"sourcedir {folder}" for folder in sourcedirs),
         *(f"# {folder} is not read: {why}." for folder, why in (not_read or {}).items()),
     ]
-    additions = f"; additions of your own belong in {confdirs[0]}/*.conf" if confdirs else ""
+    additions = f"; put your additions into {confdirs[0]}/*.conf" if confdirs else ""
     return _text(
         f"# {HEADER}, which overwrites it when it next fixes this node{additions}.",
         *_sources(choice),
         "",
-        "# Step at the start, when the clock is more than this off; slew afterwards.",
+        "# Step at the start, if the clock is off by more than this; slew afterwards.",
         f"makestep {makestep}",
-        "# The kernel keeps the RTC, so that the skew does not come back at the next boot.",
+        "# The kernel keeps the RTC right: the skew does not come back at the next boot.",
         "rtcsync",
         f"driftfile {distribution.driftfile}",
         f"keyfile {distribution.keyfile}",
@@ -47,14 +53,18 @@ def main_file(
 
 
 def fragment(choice: Choice, lines: Sequence[str]) -> str:
-    """A file of a ``confdir`` or ``sourcedir``: the servers, and further lines (none in a sourcedir)."""
-    return _text(f"# {HEADER}, beside what others configure.", *_sources(choice), *lines)
+    """A file of a ``confdir`` or ``sourcedir``:
+    the servers, and further lines (none in a sourcedir).
+    """
+    return _text(f"# {HEADER}, beside the configuration of other tools.", *_sources(choice), *lines)
 
 
 def order_drop_in() -> str:
-    """A unit's drop-in that starts it after the clock is synchronised (systemd.special(7), time-sync.target)."""
+    """A unit's drop-in that starts it after the clock is synchronised (systemd.special(7),
+    time-sync.target).
+    """
     return _text(
-        f"# {HEADER}: what this unit signs and verifies needs the right time.",
+        f"# {HEADER}: this unit needs the right time to sign and verify.",
         "[Unit]",
         f"Wants={TIME_SYNC_TARGET}",
         f"After={TIME_SYNC_TARGET}",
@@ -62,14 +72,15 @@ def order_drop_in() -> str:
 
 
 def order_drop_in_path(unit: str) -> str:
-    """Where it belongs; systemd reads it for a unit that is installed later, too (systemd.unit(5))."""
+    """Its path; systemd also reads it for a unit that is installed later (systemd.unit(5))."""
     return f"/etc/systemd/system/{unit}.d/{FRAGMENT}-time-sync.conf"
 
 
 def wait_unit(chronyd: str) -> str:
-    """chrony-wait.service for a package that has none (Debian 11): as chrony's examples/chrony-wait.service.
+    """chrony-wait.service for a package that has none (Debian 11): as chrony's
+    examples/chrony-wait.service.
 
-    Without ``-h`` chronyc asks by chronyd's socket, which is there whatever the command port.
+    Without ``-h`` chronyc uses chronyd's socket, which exists with any command port.
     """
     return _text(
         f"# {HEADER}: chrony's package has no such unit here.",

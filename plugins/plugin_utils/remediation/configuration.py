@@ -1,4 +1,4 @@
-"""What chrony's configuration becomes: which file is written, and what must not be lost by it."""
+"""The new configuration of chrony: which file is written, and which lines must not be lost."""
 
 from __future__ import annotations
 
@@ -27,19 +27,22 @@ from .servers import Choice
 from .settings import Settings
 
 _SERVES = "CHR302"
-"""The rule that finds what lets other machines in (`allow`)."""
+"""The rule that finds lines that let other machines in (`allow`)."""
 _REPLACED = (
     *("server", "pool", "peer", "makestep", "rtcsync", "driftfile", "keyfile", "confdir", "sourcedir", "include"),
     *("dumpdir", "leapseclist", "leapsectz", "logdir", "maxupdateskew", "ntsdumpdir"),
 )
-"""Directives that go without a word: what this role writes itself, and what distributions ship and no clock misses."""
+"""Directives that are dropped without a message.
+
+The role writes some itself. Distributions ship the others, and no clock needs them.
+"""
 
 
 _IN_THE_FILES = (
     *(InUse.DROPPED_LINE, InUse.NTS_STARVATION, InUse.NTS_WITHOUT_KEYS, InUse.WAITS_FOR_REQUIRED),
     *(InUse.KEY_MISSING, InUse.MINSOURCES, InUse.NEXT_START_DIFFERS),
 )
-"""Keys of config_in_use that stay until the files are other ones; a restart answers the rest."""
+"""Keys of config_in_use that stay until the files are changed; a restart fixes the others."""
 
 
 class Configuration:
@@ -50,10 +53,12 @@ class Configuration:
         self.planned, self.settings, self.platform = planned, settings, platform
 
     def to_write(self, chrony: TimeDaemon | None, choice: Choice) -> tuple[list[dict[str, str]], ChronyConfig]:
-        """The files to write, none where chrony's configuration is not at fault, and what chronyd reads then."""
+        """The files to write (none if chrony's configuration is not at fault),
+        and what chronyd then reads.
+        """
         section = self.planned.record.evidence.get("chrony") or {}
         in_use = (section.get("config") or {}).get("path") if chrony else None
-        # SUSE's own file, before which /etc/chrony.conf goes where it is there.
+        # SUSE's file; /etc/chrony.conf is used instead of it if it exists.
         path = (
             in_use if in_use and in_use.startswith("/") and not in_use.startswith("/usr/etc/") else self.platform.conf
         )
@@ -65,8 +70,9 @@ class Configuration:
         if config.unreadable:
             unread = config.unreadable[0]
             raise RefusedError(
-                f"{unread.path} could not be read ({unread.error}), and what it says must not be lost. Fix that, or take the "
-                "file out of chrony's configuration."
+                f"{unread.path} could not be read ({unread.error}), and its lines must not be lost. Make it "
+                "readable, or remove the "
+                "file from chrony's configuration."
             )
         answered = [
             *(["time_service"] if chrony and not chrony.active else []),
@@ -76,7 +82,7 @@ class Configuration:
         owner = self._owner(path) if chrony else None
         if owner and not self.settings.overwrite_foreign_config:
             file = self._extend(owner, config, choice)
-            self.planned.change(f"write {file['path']}, beside what {owner.name} configures", *answered)
+            self.planned.change(f"write {file['path']}, beside the configuration of {owner.name}", *answered)
         else:
             confdirs, sourcedirs, not_read = self._folders(chrony, config, choice)
             keyfile = config.last("keyfile")
@@ -100,48 +106,53 @@ class Configuration:
     def _refuse_what_is_not_read(
         self, path: str, config: ChronyConfig, section: Mapping[str, Any], chrony: TimeDaemon
     ) -> None:
-        """Raise RefusedError where what is written to ``path`` would not be read, now or at a next start, or not stay."""
+        """Raise RefusedError if ``path`` would not be read, now or at a next start,
+        or would not stay.
+        """
         where = f"`systemctl cat {chrony.unit}` and {self.platform.options_variable}"
         if other := next_start_differs(config, section):
             raise RefusedError(
-                f"chronyd runs with {config.path}, and {chrony.unit} starts it with {other}: which of them is meant is not "
-                f"known. See {where}, have both be one, and run the role again."
+                f"chronyd runs with {config.path}, and {chrony.unit} starts it with {other}: it is not known which is "
+                f"intended. Look at {where}, make both the same, and run the role again."
             )
         if config.path == COMMAND_LINE:
             raise RefusedError(
-                "chronyd is started with directives on its command line and reads no file: one that is written would not be in "
-                f"effect. Take them out of what starts it ({where}), and run the role again."
+                "chronyd is started with directives on its command line and reads no file: a written file would have no "
+                f"effect. Remove them from its command line ({where}), and run the role again."
             )
         if path.startswith(("/usr/", "/run/", "/var/run/")):
             raise RefusedError(
-                f"chronyd is started with {path}, which belongs to a package or is made anew at each boot. Set the servers where "
-                f"it comes from, or have chronyd read {self.platform.conf} (its option -f)."
+                f"chronyd is started with {path}, which belongs to a package or is written at each boot. Set the servers where "
+                f"it comes from, or make chronyd read {self.platform.conf} (its option -f)."
             )
 
     def _account_for_the_rest(self, config: ChronyConfig, new: ChronyConfig) -> None:
-        """Tell which lines and files are no longer in effect; raises RefusedError where something else may rest on a line."""
+        """Report the lines and files that no longer have an effect;
+        raises RefusedError if a line may be needed.
+        """
         ours = {path for path, text in self.planned.files("chrony") if HEADER in text}
         kept = {directive.text for directive in new.directives}
         gone = [d for d in config.directives if d.text not in kept and d.file not in ours]
         needed = {place.text: "other machines take their time here" for place in RULES[_SERVES].find(config)}
-        needed |= {s.directive.text: "it is a source of its own" for s in config.sources if s.kind == "refclock"}
+        needed |= {s.directive.text: "it is a reference clock" for s in config.sources if s.kind == "refclock"}
         if not all(s.authenticated for s in new.sources if s.kind != "refclock"):
             needed |= {s.directive.text: "it is authenticated" for s in config.sources if "key" in s.options}
         missed = [f"`{d.text}` ({d.file}:{d.line}): {needed[d.text]}" for d in gone if d.text in needed]
         if missed and not self.settings.overwrite_foreign_config:
             raise RefusedError(
-                f"{new.path} would be replaced, and this would be gone: {listed(missed)}. Put the line into chrony_extra_lines "
-                "(of a server, its key into chrony_source_options) to keep it; with chrony_overwrite_foreign_config=true it goes."
+                f"{new.path} would be replaced, and these lines would be lost: {listed(missed)}. To keep a line, "
+                "put it into chrony_extra_lines "
+                "(for a server, put its key into chrony_source_options). To drop it, set chrony_overwrite_foreign_config=true."
             )
         lines = [f"{d.text} ({d.file})" for d in gone if d.name not in _REPLACED and d.file in new.files]
         files = [file for file in config.files if file not in (*new.files, *ours)]
         if lines:
-            self.planned.warnings.append(f"no longer in effect, unless chrony_extra_lines has it: {'; '.join(lines)}")
+            self.planned.warnings.append(f"no longer in effect, unless chrony_extra_lines has them: {'; '.join(lines)}")
         if files:
             self.planned.warnings.append(f"no longer read by chronyd: {', '.join(files)}")
 
     def _is_fine(self, config: ChronyConfig, chrony: TimeDaemon, choice: Choice) -> bool:
-        """Whether chrony's configuration may stay as it is, whatever it looks like."""
+        """Whether chrony's configuration may stay as it is."""
         if self.planned.failing("chrony_config", "ntp_sources"):
             return False
         if self.planned.caused("sync_state", Sync.ROOT_DISTANCE):
@@ -153,11 +164,12 @@ class Configuration:
         names = [s.name for s in selectable(config) if s.kind != "refclock"]
         good = len([name for name in names if host_key(name) in map(host_key, choice.good)])
         if not chrony.steers_now:
-            # Nothing was judged of a daemon that does not run: its files are fine where the rules say so and it has our servers.
+            # A daemon that does not run was not judged: its files may stay if they pass the rules
+            # and have our servers.
             return not _errors(config, self.planned.policy) and good >= min(
                 self.settings.wanted.min_sources, len(choice.good)
             )
-        # A clock that is off although its daemon calls itself synchronised has the wrong servers.
+        # If a clock is off although its daemon calls itself synchronised, the servers are wrong.
         misled = self.planned.failing("clock_skew") and not self.planned.failing("sync_state", "config_in_use")
         return not misled or (bool(names) and good == len(names))
 
@@ -166,25 +178,30 @@ class Configuration:
         return next((owner for text in texts if (owner := owner_of(text))), None)
 
     def _extend(self, owner: Owner, config: ChronyConfig, choice: Choice) -> dict[str, str]:
-        """A fragment beside a file that another tool writes; raises RefusedError where that would not do."""
+        """A fragment beside a file that another tool writes;
+        raises RefusedError if that does not help.
+        """
         servers = listed([*choice.good])
-        told = (
+        owned = (
             f"{config.path} was written by {owner.name}{', which would overwrite it' if owner.again else ''}. "
-            f"{owner.how.replace('{servers}', servers)} Or let this role have the file: chrony_overwrite_foreign_config=true."
+            f"{owner.how.replace('{servers}', servers)} To let this role overwrite the file, set "
+            "chrony_overwrite_foreign_config=true."
         )
         folder = extends(config, (self.planned.record.section("chrony")["config"]).get("sources_dirs") or [])
         if folder is None:
-            raise RefusedError(f"{told} It names no folder that could be added to.")
+            raise RefusedError(f"{owned} It includes no folder for additional files.")
         if errors := _errors(config, self.planned.policy, but=("CHR101", "CHR102", "CHR108")):
-            raise RefusedError(f"{told} What is wrong stands in it ({', '.join(errors)}).")
+            raise RefusedError(f"{owned} The errors are in that file ({', '.join(errors)}).")
         if any(s.authenticated for s in config.sources) or choice.with_nts:
-            raise RefusedError(f"{told} Of NTS servers and plain ones together, chronyd lets the plain ones starve.")
+            raise RefusedError(
+                f"{owned} It would mix NTS servers and plain ones, and chronyd would not use the plain ones."
+            )
         ours = (f"makestep {self.settings.makestep}", "rtcsync")
         lines = [line for line in ours if not config.all(line.split()[0])] + [*self.settings.extra_lines]
         if lines and folder.kind == "sourcedir":
             if self.planned.caused("next_boot", NextBoot.NO_STEP):
-                raise RefusedError(f"{told} Of the folders that it names, {folder.path} takes servers alone.")
-            self.planned.warnings.append(f"not written, as {folder.path} takes servers alone: {'; '.join(lines)}")
+                raise RefusedError(f"{owned} Its folder {folder.path} takes only servers.")
+            self.planned.warnings.append(f"not written, as {folder.path} takes only servers: {'; '.join(lines)}")
             lines = []
         suffix = ".sources" if folder.kind == "sourcedir" else ".conf"
         return {"path": f"{folder.path}/{FRAGMENT}{suffix}", "content": fragment(choice, lines), "mode": "0644"}
@@ -192,9 +209,12 @@ class Configuration:
     def _folders(
         self, chrony: TimeDaemon | None, config: ChronyConfig, choice: Choice
     ) -> tuple[list[str], list[str], dict[str, str]]:
-        """The folders that the new file draws in, and those that it leaves out as what is at fault stands there."""
+        """The folders that the new file draws in, and those that it leaves out as what is
+        at fault stands there.
+        """
         confdirs = [self.platform.confdir] if self.platform.confdir else []
-        # What a package ships in its sourcedir is not seen yet: Ubuntu's are NTS pools, beside which plain servers starve.
+        # What a package ships in its sourcedir is not seen yet: Ubuntu's are NTS pools, beside
+        # which plain servers starve.
         sourcedirs = [self.platform.sourcedir] if self.platform.sourcedir and chrony else []
         bad = _places(config, self.planned.policy) | {
             problem.directive.file: "a line that chronyd drops" for problem in config.dropped

@@ -1,11 +1,15 @@
-"""What each distribution calls chrony's package, files and units, from which version on, and which can't be fixed here.
+"""The names of chrony's package, files and units in each distribution, and which
+ones cannot be fixed.
 
 Where the rows come from:
 
-- Debian, Ubuntu: the packages' own files (chrony 4.0, 4.3, 4.6; debian/changelog on what came when);
-- RHEL and rebuilds: SPECS/chrony.spec of RHEL 8 (OpenELA's copy), which Fedora's and RHEL 9's and 10's follow; their
-  ``OPTIONS="-F 2"`` by a recorded Rocky Linux 9 and the tests of Vox Pupuli's puppet-chrony;
-- SUSE: chrony.spec of openSUSE Factory and of SLES 15 SP4 (build.opensuse.org), chrony-pidfile.patch on the options' file;
+- Debian, Ubuntu: the packages' own files (chrony 4.0, 4.3, 4.6; debian/changelog on
+  what came when);
+- RHEL and rebuilds: SPECS/chrony.spec of RHEL 8 (OpenELA's copy), which Fedora's and RHEL 9's
+  and 10's follow; their ``OPTIONS="-F 2"`` by a recorded Rocky Linux 9 and the tests of Vox
+  Pupuli's puppet-chrony;
+- SUSE: chrony.spec of openSUSE Factory and of SLES 15 SP4 (build.opensuse.org),
+  chrony-pidfile.patch on the options' file;
 - Amazon Linux 2023: recorded nodes in public repositories; its package's sources were not found;
 - names and versions: os-release(5), and the files that github.com/chef/os_release collects.
 """
@@ -19,7 +23,9 @@ from typing import Any, Literal
 
 
 class UnknownDistributionError(ValueError):
-    """The role can't work on this distribution: what it found, what it expected, what to do next."""
+    """The role cannot work on this distribution:
+    what it found, what it expected, what to do next.
+    """
 
     def __init__(self, found: str, expected: str, next_: str) -> None:
         """Whole sentences."""
@@ -31,10 +37,11 @@ class UnknownDistributionError(ValueError):
 class Distribution:
     """One distribution's names for chrony's parts.
 
-    ``confdir`` and ``sourcedir`` are the folders that the shipped configuration reads ``*.conf`` and ``*.sources`` from, None
-    where it reads none. ``wait_unit`` is None where the package has no chrony-wait. ``options`` is what the package
-    sets ``options_variable`` to in its environment file. ``replaces``: installing chrony removes other time daemons' packages.
-    ``installs``: packages can be installed on this node; ``why_not`` says why they can't, and what to do.
+    ``confdir`` and ``sourcedir`` are the folders that the shipped configuration reads ``*.conf``
+    and ``*.sources`` from, None if it reads none. ``wait_unit`` is None if the package has no
+    chrony-wait. ``options`` is what the package sets ``options_variable`` to in its environment
+    file. ``replaces``: installing chrony removes other time daemons' packages. ``installs``:
+    packages can be installed on this node; ``why_not`` says why they cannot, and what to do.
     """
 
     name: str
@@ -83,14 +90,15 @@ _RED_HAT = Distribution(
     user="chrony",
     replaces=False,  # the units conflict, the packages do not
 )
-# Leap 15 and SLES 15 have ``include /etc/chrony.d/*.conf``. Later ones have ``confdir``, and their unit takes /etc/chrony.conf
-# where it is there, else /usr/etc/chrony.conf.
+# Leap 15 and SLES 15 have ``include /etc/chrony.d/*.conf``. Later ones have ``confdir``, and their
+# unit takes /etc/chrony.conf if it exists, else /usr/etc/chrony.conf.
 _SUSE = replace(_RED_HAT, manager="zypper", confdir="/etc/chrony.d", options="")
-# What its OPTIONS are was not found: without a system call filter chronyd runs everywhere.
+# Its OPTIONS were not found: without a system call filter chronyd runs everywhere.
 _AMAZON = replace(_RED_HAT, confdir="/etc/chrony.d", sourcedir="/etc/chrony.d", options="")
 
-# By the ID of os-release(5): the layout, and the oldest VERSION_ID whose chrony is of 4.0 or later (which has `-p` and
-# `confdir`). SLES 15 had 3.2 to SP2; RHEL 8 had 3.5 to 8.4, and an installation there gets 4.5 today.
+# By the ID of os-release(5): the layout, and the oldest VERSION_ID whose chrony is of 4.0 or later
+# (which has `-p` and `confdir`). SLES 15 had 3.2 to SP2; RHEL 8 had 3.5 to 8.4, and an installation
+# there gets 4.5 today.
 _KNOWN: Mapping[str, tuple[Distribution, str]] = {
     "debian": (_DEBIAN, "11"),
     "ubuntu": (_DEBIAN, "22.04"),
@@ -105,7 +113,7 @@ _KNOWN: Mapping[str, tuple[Distribution, str]] = {
     "opensuse-leap": (_SUSE, "15.3"),
     "opensuse-tumbleweed": (_SUSE, "0"),
     "amzn": (_AMAZON, "2023"),
-    # Images, whose versions are numbers of their own.
+    # Images, whose version numbers have another meaning.
     "suse-microos": (_SUSE, "0"),
     "sle-micro": (_SUSE, "0"),
     "sl-micro": (_SUSE, "0"),
@@ -121,8 +129,8 @@ BY_HAND = "Configure NTP on this node by hand, then run the check again."
 
 _REFUSED = {
     "alpine": (
-        "OpenRC starts its services, and the role changes units of systemd alone.",
-        "Write the servers into /etc/chrony/chrony.conf and check the node. Once chrony_config passes, run `rc-update add "
+        "OpenRC starts its services, and the role changes only units of systemd.",
+        "Write the servers into /etc/chrony/chrony.conf and check the node. When chrony_config passes, run `rc-update add "
         "chronyd` and `rc-service chronyd restart`, then run the check again.",
     ),
     "flatcar": (
@@ -131,10 +139,10 @@ _REFUSED = {
     ),
     "bottlerocket": (
         "It has no packages, and its files come from its settings.",
-        "Set settings.ntp.time-servers in its user data or by apiclient, then run the check again.",
+        "Set settings.ntp.time-servers in its user data or with apiclient, then run the check again.",
     ),
     "rhcos": (
-        "Its files come from OpenShift's MachineConfigs, and its daemon marks a node Degraded where one was changed on the node.",
+        "Its files come from OpenShift's MachineConfigs, and its daemon marks a node Degraded if a file was changed on the node.",
         "Set the servers in the MachineConfig that writes /etc/chrony.conf, then run the check again.",
     ),
     "talos": (
@@ -145,7 +153,9 @@ _REFUSED = {
 
 
 def distribution(platform: Mapping[str, Any]) -> Distribution:
-    """The distribution of a node, from the evidence's section ``platform``; raises UnknownDistributionError."""
+    """The distribution of a node, from the evidence's section ``platform``;
+    raises UnknownDistributionError.
+    """
     release = platform["os_release"]
     identity = release.get("ID", "")
     name = release.get("PRETTY_NAME") or identity or "a distribution without /etc/os-release"
@@ -163,7 +173,8 @@ def distribution(platform: Mapping[str, Any]) -> Distribution:
         raise UnknownDistributionError(
             "This node's /etc is read-only.",
             "The role writes chrony's configuration there.",
-            "`dmesg` says so if an error of its disk made it read-only; else set the servers in the image that it is started "
+            "Look in `dmesg` for a disk error that made it read-only. If there is none, set the servers in the "
+            "image that the node starts "
             "from. Then run the check again.",
         )
     why_not = _why_not(name, identity, layout, platform)
@@ -178,7 +189,7 @@ def distribution(platform: Mapping[str, Any]) -> Distribution:
 
 
 def _why_not(name: str, identity: str, layout: Distribution, platform: Mapping[str, Any]) -> str:
-    """Why no package can be installed, and what to do; empty where one can."""
+    """Why no package can be installed, and what to do; empty if one can."""
     managers = platform["package_managers"]
     again = "and run the role again."
     read_only = _read_only(platform)
@@ -186,10 +197,10 @@ def _why_not(name: str, identity: str, layout: Distribution, platform: Mapping[s
         how = "Put chrony into its image"
         if "rpm-ostree" in managers:
             how += ", or run `rpm-ostree install chrony` and reboot"
-        return f"chrony is not installed, and {name} takes packages with its image alone (ostree). {how}, {again}"
+        return f"chrony is not installed, and {name} takes packages only with its image (ostree). {how}, {again}"
     if identity in _TRANSACTIONAL or (read_only == "usr" and "transactional-update" in managers):
         how = "Run `transactional-update pkg install chrony` and reboot"
-        return f"chrony is not installed, and {name} takes packages at a reboot alone. {how}, {again}"
+        return f"chrony is not installed, and {name} installs packages only at a reboot. {how}, {again}"
     if read_only == "usr":
         return f"chrony is not installed, and /usr is read-only. Put chrony into the image of this node, {again}"
     command = {"apt": "apt-get"}.get(layout.manager, layout.manager)
@@ -199,9 +210,9 @@ def _why_not(name: str, identity: str, layout: Distribution, platform: Mapping[s
 
 
 def _read_only(platform: Mapping[str, Any]) -> str | None:
-    """What of the node can't be changed: ``etc``, ``usr``, or packages (``ostree``).
+    """What cannot be changed on the node: ``etc``, ``usr``, or packages (``ostree``).
 
-    Evidence that was saved before has a sentence for it.
+    Older saved evidence has a sentence for it.
     """
     for part in ("etc", "usr", "ostree"):
         if platform["read_only"] in (part, f"/{part} is read-only"):
@@ -220,7 +231,7 @@ def _is_before(version: str | None, first: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a VERSION_ID: of 8.10 and 8.9 the first is later.
+    """The numbers of a VERSION_ID: 8.10 is later than 8.9.
 
     >>> _numbers("8.10") > _numbers("8.9") > _numbers("8")
     True

@@ -1,8 +1,10 @@
-"""How the clock of a node may be corrected: at once before the node joins a cluster, with care after it.
+"""How the clock of a node may be corrected: at once before the node joins a cluster,
+with care after it.
 
-A step back makes a joined node NotReady until its lease's RenewTime is overtaken (kubernetes #113081); a long step forward
-makes what it renews run out at once (kubernetes #108844). chronyd's slew does neither: time goes on, up to a twelfth slower or
-faster, for as long as that takes.
+A step back makes a joined node NotReady until its clock has passed its lease's RenewTime
+(kubernetes #113081). After a long step forward, its leases and tokens expire at once
+(kubernetes #108844). chronyd's slew does neither: the clock runs up to a twelfth slower or
+faster until it is right.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from ..clock.interval import Interval
 from ..model.wording import listed, skew_text
 
 SLEW_RATE = 0.083333
-"""Seconds that chronyd slews in a second: maxslewrate is 83333 ppm unless told otherwise (chrony.conf(5))."""
+"""Seconds that chronyd slews in a second: maxslewrate is 83333 ppm by default (chrony.conf(5))."""
 
 
 @dataclass(frozen=True)
 class Correction:
-    """``slew_s``: how long a slew takes at most, or would; None where the clock is stepped, or its skew is not known."""
+    """``slew_s``: the longest time that a slew takes;
+    None if the clock is stepped, or its skew is not known.
+    """
 
     kind: Literal["step", "slew", "refuse"]
     why: str
@@ -29,9 +33,10 @@ class Correction:
 
 
 def joined(join_state: Mapping[str, Any]) -> list[str]:
-    """What shows that the node works in a cluster, from the evidence's section ``join_state``; empty where nothing does.
+    """What shows that the node works in a cluster, from the evidence's section ``join_state``;
+    empty if nothing does.
 
-    A path that may not be seen counts: that the node has not joined is not known then.
+    A path that the check may not see counts too: then it is not known that the node has not joined.
     """
     paths = join_state["paths"]
     return [
@@ -48,40 +53,44 @@ def correction(
     threshold_s: float,
     forward_limit_s: float,
     slew_limit_s: float,
-    told_by_name: bool,
+    named_by_user: bool,
 ) -> Correction:
     """How chronyd is to start: step, slew (its option -R), or not at all.
 
-    ``skew_s`` is node minus reference: positive is ahead, so that a step goes back. ``joined`` is what ``joined`` told. Of a
-    joined node the whole interval counts. ``threshold_s`` is makestep's, below which chronyd never steps; ``forward_limit_s``
-    the longest step forward; ``slew_limit_s`` how long a slew may take. ``told_by_name``: this very node is to be stepped.
+    ``skew_s`` is node minus reference: positive is ahead, and then a step goes back. ``joined``
+    is the result of the function ``joined``. For a joined node the whole interval counts.
+    ``threshold_s`` is makestep's, below which chronyd never steps; ``forward_limit_s`` the
+    longest step forward; ``slew_limit_s`` how long a slew may take. ``named_by_user``:
+    chrony_step_joined names this node.
     """
     if not joined:
-        return Correction("step", "The node has joined no cluster, so that its clock is stepped at once.", None)
+        return Correction("step", "The node has joined no cluster: its clock is stepped at once.", None)
     has = f"The node has joined a cluster ({listed(joined, 3)})"
-    if told_by_name:
+    if named_by_user:
         return Correction("step", f"{has}, and chrony_step_joined names it: its clock is stepped.", None)
-    next_ = "Drain the node and name it in chrony_step_joined, or take it out of the cluster first."
+    next_ = "Drain the node and name it in chrony_step_joined, or remove it from the cluster first."
     if skew_s is None:
         return Correction(
             "refuse",
-            f"{has}, and how far its clock is off is not known. chronyd would step it, if need be back, and a step back makes a "
-            f"joined node NotReady until its lease is overtaken. {next_}",
+            f"{has}, and its skew is not known. chronyd would step the clock, maybe back, and a step back makes a "
+            f"joined node NotReady until its clock has passed its lease. {next_}",
             None,
         )
     furthest_s = max(abs(skew_s.low), abs(skew_s.high))
     slew_s = furthest_s / SLEW_RATE
     off = f"{has} and its clock is {skew_text(skew_s)}"
     if furthest_s <= threshold_s:
-        return Correction("slew", f"{off}: less than chronyd steps, it is slewed in {_duration(slew_s)}.", slew_s)
+        return Correction(
+            "slew", f"{off}: chronyd does not step so little, it slews the clock in {_duration(slew_s)}.", slew_s
+        )
     if -forward_limit_s <= skew_s.low and skew_s.high <= 0:
         return Correction("step", f"{off}: a step forward of at most {forward_limit_s:g} s is allowed.", None)
     if slew_s <= slew_limit_s:
         return Correction("slew", f"{off}: it is slewed in {_duration(slew_s)}, without a step.", slew_s)
     harm = (
-        "A step back makes a joined node NotReady until its lease is overtaken, and what runs there sees time jump"
+        "A step back makes a joined node NotReady until its clock has passed its lease, and its programs see time jump"
         if skew_s.high > 0
-        else f"A step forward of more than {forward_limit_s:g} s makes leases and tokens run out at once"
+        else f"A step forward of more than {forward_limit_s:g} s makes leases and tokens expire at once"
     )
     return Correction("refuse", f"{off}. {harm}; chronyd's slew would take {_duration(slew_s)}. {next_}", slew_s)
 

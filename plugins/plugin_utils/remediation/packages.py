@@ -1,4 +1,4 @@
-"""Whether chrony's package is to be installed on a node, and what taking it back will need."""
+"""Whether chrony's package is to be installed on a node, and what is needed to undo that."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from .join import Correction, joined
 from .planned import Planned, RefusedError
 
 HALF_STATES = ("half-installed", "unpacked", "half-configured")
-"""dpkg's states of a package whose installation was cut off (dpkg(1))."""
+"""dpkg's states of a package whose installation was interrupted (dpkg(1))."""
 
 APT_NEEDS_RIGHT_TIME_S = 5.0
-"""Beyond it the clock is set before a package is installed: apt takes a Release file of more than 10 s in the future for none
-(apt.conf(5), Acquire::Max-FutureTime), and TLS a certificate that is not valid yet."""
+"""If the skew is larger, the clock is set before a package is installed.
+
+apt refuses a Release file of more than 10 s in the future (apt.conf(5), Acquire::Max-FutureTime),
+and TLS a certificate that is not valid yet.
+"""
 
 
 def plan_installation(
@@ -28,11 +31,13 @@ def plan_installation(
     others: Sequence[TimeDaemon],
     step: Correction,
 ) -> dict[str, Any] | None:
-    """What the role's install.yml is to do, or None if chrony is installed whole; raises RefusedError if it can't be.
+    """What the role's install.yml is to do, or None if chrony is fully installed; raises
+    RefusedError if it cannot be.
 
-    ``chrony``: its unit among ``daemons``; ``others``: those that will be stopped. The keys: ``manager``, ``package``, ``hold``
-    (units that its package must not start), ``step_s`` (added to the clock before; None: nothing), ``idle`` (units that neither
-    run nor start), ``unfinished`` (dpkg has to finish first), ``undo`` (what taking it back needs).
+    ``chrony``: its unit among ``daemons``; ``others``: those that will be stopped. The keys:
+    ``manager``, ``package``, ``hold`` (units that its package must not start), ``step_s`` (added to
+    the clock before; None: nothing), ``idle`` (units that neither run nor start), ``unfinished``
+    (dpkg must finish first), ``undo`` (what the undo needs).
     """
     dpkg = planned.record.section("platform").get("dpkg") or {}
     held_by = dpkg.get("held_by")
@@ -47,21 +52,22 @@ def plan_installation(
         what = f"finish the installation of {platform.package}, which was interrupted ({dpkg['chrony']})"
     if held_by:
         at_work = f"{held_by['name'] or 'another process'} (process {held_by['pid']})"
-        what += f", once {at_work} has released dpkg's lock"
+        what += f", when {at_work} has released dpkg's lock"
     planned.change(what, "time_service")
     skew_s = planned.record.skew.skew_s
     off = step.kind == "step" and skew_s is not None and max(skew_s.high, -skew_s.low) > APT_NEEDS_RIGHT_TIME_S
     if off and skew_s:
-        planned.change("set the clock, so that the package's repository is believed", "clock_skew")
+        planned.change("set the clock: otherwise the package's repository is refused", "clock_skew")
     return {
         "manager": platform.manager,
         "package": platform.package,
-        # Debian's package starts chronyd with Debian's own configuration, which steps by servers that nobody has asked.
+        # Debian's package starts chronyd with Debian's configuration, which steps the clock to
+        # servers that nobody has checked.
         "hold": [platform.unit] if joined(planned.record.section("join_state")) else [],
         "step_s": -skew_s.middle if off and skew_s else None,
         "idle": [d.unit for d in daemons if d not in (chrony, *others)],
         "unfinished": not held_by and (unfinished or bool(dpkg.get("interrupted"))),
-        # What someone else has begun stays. Of what a run of this role has begun, the backup knows.
+        # An installation that someone else has begun stays. The backup knows those of this role.
         "undo": {} if unfinished else _undoing(planned, platform, [d.daemon for d in daemons if d != chrony]),
     }
 
@@ -71,8 +77,10 @@ def _undoing(planned: Planned, platform: Distribution, others: Sequence[str]) ->
     return {
         "manager": platform.manager,
         "package": platform.package,
-        # The package manager removes also those that neither run nor start: their states are saved too.
+        # The package manager also removes daemons that neither run nor start: their
+        # states are saved too.
         "replaces": list(others) if platform.replaces else [],
-        # An earlier installation may have left keys, which are not backed up and so must not be purged.
+        # An earlier installation may have left keys, which are not backed up and so
+        # must not be purged.
         "purge": not (planned.record.section("chrony").get("config") or {}).get("path"),
     }

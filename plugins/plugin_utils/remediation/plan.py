@@ -1,7 +1,8 @@
-"""What is to be changed on a node so that the findings that refuse it are answered, and nothing else.
+"""What to change on a node to fix the findings that refuse it, and nothing else.
 
-Pure: from the node's record, its judgement and the role's settings to a plan, which the role carries out. Check mode shows
-the same plan, so that it foretells what a run does. A plan refuses rather than guesses: then nothing is changed, and it says why.
+Pure: from the node's record, its judgement and the role's settings to a plan, which the role
+carries out. Check mode shows the same plan, so it predicts a run. If a plan would have to guess, it
+refuses: then nothing is changed, and it says why.
 """
 
 from __future__ import annotations
@@ -40,22 +41,27 @@ from .settings import Settings
 
 WAIT = "chrony-wait.service"
 _RTC = (NextBoot.RTC_OFF, NextBoot.RTC_LOCAL, NextBoot.RTC_UNREADABLE)
-"""Keys of next_boot that go when the RTC is set."""
+"""Keys of next_boot that are fixed when the RTC is set."""
 _STARTED_ANEW = (NextBoot.GIVES_UP, NextBoot.STEP_UNKNOWN)
-"""Keys of next_boot that go when chronyd is started in place of another daemon."""
+"""Keys of next_boot that are fixed when chronyd is started in place of another daemon."""
 _NO_SOURCE = (Sources.NONE_CONFIGURED, Sources.NONE_ANSWERS, Sources.NONE_SELECTED)
-"""Keys of ntp_sources that a daemon shows which was started just now."""
+"""Keys of ntp_sources that a daemon may have just after its start."""
 _UNSURE = (Sync.NOT_SYNCHRONISED, Sync.ROOT_DISTANCE)
-"""Keys of sync_state that a daemon shows which was started just now."""
+"""Keys of sync_state that a daemon may have just after its start."""
 STARTS_WITHIN_S = 60.0
-"""So long a chronyd with good servers is given before it is called stuck; with `iburst` it needs some ten."""
+"""How long a chronyd with good servers may take before it counts as stuck;
+with `iburst` it needs about ten.
+"""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``install``: None, or what ``_install`` gives. ``node``: the arguments of the module node_remediate.
+    """``install``: None, or what ``_install`` gives.
 
-    ``wait_s``: how long a slew takes, by which the proof waits longer. A plan with a ``refusal`` changes nothing.
+    ``node``: the arguments of the module node_remediate.
+
+    ``wait_s``: extra time to wait for the proof while the clock is slewed. A plan with a
+    ``refusal`` changes nothing.
     """
 
     refusal: str | None = None
@@ -78,12 +84,12 @@ def make_plan(record: Record, judgement: Mapping[str, Any], settings: Settings) 
     except RefusedError as refused:
         return Plan(refusal=str(refused), warnings=tuple(planner.warnings))
     except MissingEvidenceError as missing:
-        next_step = missing.remedy or "Check it again as root."
-        return Plan(refusal=f"The node did not show what a plan rests on: {missing}. {next_step}")
+        next_step = missing.remedy or "Run the check again as root."
+        return Plan(refusal=f"The evidence that a plan needs is missing: {missing}. {next_step}")
 
 
 class _Planner(Planned):
-    """Collects the changes while it goes through what may be at fault."""
+    """Collects the changes while it goes through the possible faults."""
 
     def __init__(self, record: Record, judgement: Mapping[str, Any], settings: Settings) -> None:
         super().__init__(record, judgement)
@@ -95,15 +101,15 @@ class _Planner(Planned):
             raise RefusedError(f"{reachable['summary']}. {reachable['remedy']}")
         skew_s = self.record.skew.skew_s
         if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_remediate.pop("clock_skew", None):
-            unclear = f"{self.findings['clock_skew']['summary']}: setting it does not help, nearer servers do (chrony_servers)"
+            unclear = f"{self.findings['clock_skew']['summary']}: to set it does not help; name nearer servers in chrony_servers"
             if not self.to_remediate:
-                raise RefusedError(f"The clock may be right, but is not measured well enough to tell. It is {unclear}.")
+                raise RefusedError(f"The clock may be right, but the measurement is not exact enough. It is {unclear}.")
             self.warnings.append(unclear)
         if not self.to_remediate:
             return Plan()
         if self.record.section("time_services").get("manager") != "systemd":
             raise RefusedError(
-                "The role changes units of systemd alone, which does not run here. Fix this node by hand."
+                "The role changes only units of systemd, which does not run here. Fix this node by hand."
             )
         try:
             self.platform = distribution(self.record.section("platform"))
@@ -115,17 +121,18 @@ class _Planner(Planned):
             return self._only_units(*units)
         return self._with_chrony(daemons)
 
-    # What the role can't or must not fix.
+    # Faults that the role cannot or must not fix.
 
     def _refuse_what_is_no_units_fault(self, daemons: Sequence[TimeDaemon]) -> None:
         at_fault = [f"{stray.name}: {stray.stop}" for stray in stray_daemons(self.record, daemons)]
         if at_fault:
             raise RefusedError(
-                f"A time daemon runs that no known unit starts, and would go on beside chrony. {listed(at_fault)}."
+                f"A time daemon runs that no known unit starts. It would go on beside chrony. {listed(at_fault)}."
             )
         if ptp := [d.unit for d in daemons if discover()[d.daemon].of_linuxptp and (d.active or d.enabled)]:
             said = self.findings.get("time_service", {}).get("remedy") or (
-                "If chrony takes the time from it (`refclock`), what the role writes would end that: change chrony.conf by hand."
+                "If chrony takes the time from it (`refclock`), the role's configuration would end that: change "
+                "chrony.conf by hand."
             )
             raise RefusedError(f"This node is set up for PTP ({listed(ptp)}), which the role does not change. {said}")
         for daemon in daemons:
@@ -136,8 +143,9 @@ class _Planner(Planned):
                 )
         if idle := [d for d in daemons if d.daemon == "chrony" and d.active and d.leaves_clock_alone]:
             raise RefusedError(
-                f"{idle[0].unit} is told to leave the clock alone ({idle[0].leaves_clock_alone}), as in a container. Take that "
-                f"option away ({self.platform.options_variable}), or fix the time of the container's host."
+                f"{idle[0].unit} has an option to leave the clock alone ({idle[0].leaves_clock_alone}), as in a "
+                "container. Remove that "
+                f"option ({self.platform.options_variable}), or fix the time of the container's host."
             )
 
     # A daemon other than chrony that works: only the units are at fault.
@@ -179,8 +187,9 @@ class _Planner(Planned):
         install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
         if install:
-            # What rpm puts beside a configuration file: the package's where another one was, and a changed one when the package
-            # is removed (RPM's documentation of %config(noreplace)).
+            # rpm puts these beside a configuration file: the package's if there was another one,
+            # and a changed one when the package is removed (RPM's documentation of
+            # %config(noreplace)).
             suffixes = () if self.platform.manager == "apt" else (".rpmnew", ".rpmsave")
             install["beside"] = [{**file, "path": file["path"] + suffix} for file in files for suffix in suffixes]
         chronyd = self._chronyd(chrony, config, step, written=bool(files))
@@ -201,7 +210,9 @@ class _Planner(Planned):
         return self._finish(install, node, step)
 
     def _leave_a_root_distance_to(self, choice: Choice) -> None:
-        """A root distance that is too large is its sources': with the same ones it stays, whatever is written or restarted."""
+        """A root distance that is too large comes from the sources:
+        only other sources change it.
+        """
         if not self.caused("sync_state", Sync.ROOT_DISTANCE):
             return
         config = read_config({"config": {}, **(self.record.evidence.get("chrony") or {})})
@@ -212,7 +223,7 @@ class _Planner(Planned):
         if not all(addresses.get(name, {name}) & in_use for name in choice.good):
             return
         finding = self.to_remediate.pop("sync_state")
-        why = f"{finding['summary']}. This node follows the servers that are wanted already (chrony_servers): name a nearer one"
+        why = f"{finding['summary']}. This node already follows the wanted servers (chrony_servers): name a nearer one"
         if not self.to_remediate:
             raise RefusedError(f"{why}. {finding['remedy']}")
         self.warnings.append(why)
@@ -220,7 +231,9 @@ class _Planner(Planned):
     def _chronyd(
         self, chrony: TimeDaemon | None, config: ChronyConfig, step: Correction, *, written: bool
     ) -> dict[str, Any]:
-        """The chronyd that is to run, and whether it is started anew; ``written``: its files change."""
+        """The chronyd that is to run, and whether it is restarted; ``written``:
+        its files change.
+        """
         unit = chrony.unit if chrony else self.platform.unit
         restart = written or chrony is None or not chrony.active or bool(self.failing(*_CLOCK))
         variable = self.platform.options_variable
@@ -231,7 +244,7 @@ class _Planner(Planned):
                 starts = self._boot_units().get(unit, {}).get("exec_start") or ""
                 refuse_step(self.record.skew.skew_s, config, unit=unit, exec_start=starts, variable=variable)
             running = bool(chrony and chrony.active)
-            words = {"step": "so that it steps the clock", "slew": "without a step: it slews the clock"}[step.kind]
+            words = {"step": "to step the clock", "slew": "without a step, to slew the clock"}[step.kind]
             first = [] if running else ["time_service", *self.caused("next_boot", *_STARTED_ANEW)]
             self.change(f"{'restart' if running else 'start'} {unit}, {words}", *first, *_CLOCK)
         return {
@@ -245,7 +258,10 @@ class _Planner(Planned):
         }
 
     def _enable(self, chrony: TimeDaemon | None, unit: str) -> list[str]:
-        """The unit, unless it is enabled already. One that is enabled in /run alone is not enabled at the next boot."""
+        """The unit, if it is not enabled.
+
+        A unit that is enabled only in /run is not enabled at the next boot.
+        """
         if chrony and chrony.enabled and not self.caused("next_boot", NextBoot.NOT_ENABLED):
             return []
         unmask = "unmask and " if chrony and chrony.masked else ""
@@ -253,9 +269,11 @@ class _Planner(Planned):
         return [unit]
 
     def _just_started(self, chrony: TimeDaemon, choice: Choice) -> float | None:
-        """How long ago, in seconds, where all that is at fault is that chronyd needs time: its servers are good.
+        """How long ago, in seconds, chronyd was started, if it only needs time: its
+        servers are good.
 
-        Not with a configuration of this role: that may be of a run that was interrupted, and is gone through again.
+        Not with a configuration of this role: it may come from an interrupted run,
+        and is done again.
         """
         section = self.record.evidence.get("chrony") or {}
         config = read_config({"config": {}, **section})
@@ -275,7 +293,10 @@ class _Planner(Planned):
         return since_s if names and not ours and 0 <= since_s < STARTS_WITHIN_S else None
 
     def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
-        """chronyd's unit, of several the one that runs (chronyd-restricted is another); a mask hides one that is installed."""
+        """chronyd's unit; of several the one that runs (another is chronyd-restricted).
+
+        A mask hides a unit.
+        """
         units = [d for d in daemons if d.daemon == "chrony"]
         shown = self.record.section("time_services")["units"]
         masked = any(u["load_state"] == "masked" and self.platform.unit in (u["unit"], *u["names"]) for u in shown)
@@ -292,14 +313,16 @@ class _Planner(Planned):
             threshold_s=self.settings.threshold_s,
             forward_limit_s=self.settings.joined_step_limit_s,
             slew_limit_s=self.settings.joined_slew_limit_s,
-            told_by_name=self.settings.host in self.settings.step_joined,
+            named_by_user=self.settings.host in self.settings.step_joined,
         )
         if said.kind == "refuse":
             raise RefusedError(said.why)
         return said
 
     def _order(self) -> list[dict[str, str]]:
-        """Drop-ins for what starts pods and does not wait for the clock yet, and for what one names."""
+        """Drop-ins for units that start pods and do not wait for the clock yet,
+        and for units that are named.
+        """
         units = self._boot_units()
         unordered = [
             name
@@ -319,13 +342,15 @@ class _Planner(Planned):
         return [{"path": order_drop_in_path(name), "content": order_drop_in(), "mode": "0644"} for name in names]
 
     def _wait(self, unit: str, enable: list[str]) -> list[dict[str, str]]:
-        """Let ``time-sync.target`` wait for the clock: adds to ``enable``, and gives the unit's file where there is none."""
+        """Let ``time-sync.target`` wait for the clock:
+        adds to ``enable``, and gives the unit's file if there is none.
+        """
         units = self._boot_units()
         if WAIT in units and units[WAIT]["unit_file_state"] == "enabled":
             return []
         enable.append(WAIT)
         self.change(
-            f"enable {WAIT}, so that {TIME_SYNC_TARGET} waits for the clock",
+            f"enable {WAIT}: {TIME_SYNC_TARGET} then waits for the clock",
             *self.caused("next_boot", NextBoot.NOTHING_WAITS),
         )
         there = self.platform.wait_unit or (WAIT in units and units[WAIT]["load_state"] == "loaded")
@@ -338,7 +363,7 @@ class _Planner(Planned):
     def _rtc(self, written: bool) -> bool:
         there = bool((self.record.section("clock").get("rtc") or {}).get("present"))
         if there and (written or self.failing("clock_skew", "next_boot")):
-            self.change("set the RTC by the proved clock", *self.caused("next_boot", *_RTC))
+            self.change("set the RTC from the proved clock", *self.caused("next_boot", *_RTC))
             return True
         return False
 
@@ -356,14 +381,16 @@ class _Planner(Planned):
         rest = [self.words(name) for name in self.to_remediate if name not in answered]
         if not answered:
             raise RefusedError(
-                f"The role knows no change that answers {'; '.join(rest)}. Next: "
+                f"The role knows no change that fixes {'; '.join(rest)}. Next: "
                 f"{' '.join(dict.fromkeys(f['remedy'] for f in self.to_remediate.values()))}"
             )
         if rest:
-            self.warnings.append(f"no change answers {'; '.join(rest)}")
+            self.warnings.append(f"no change fixes {'; '.join(rest)}")
         wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
         return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
 
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")
-"""What a daemon that starts anew may answer: its offset, its claim, what it runs with."""
+"""The checks that a restart of the daemon may fix:
+its offset, its claim, its configuration in use.
+"""

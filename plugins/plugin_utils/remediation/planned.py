@@ -1,4 +1,4 @@
-"""What is planned for a node so far, and the findings that it rests on."""
+"""The changes that are planned for a node so far, and the findings that they rest on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..model.record import Record
 
 
 class RefusedError(Exception):
-    """The node can't be fixed, or not without being told to; the text says why and what to do."""
+    """The node cannot be fixed, or only if the user allows it; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is changed, and the checks whose findings it answers; none if it keeps them answered."""
+    """One change, and the checks whose findings it fixes; none if it only keeps them fixed."""
 
     what: str
     answers: tuple[str, ...]
 
 
 class Planned:
-    """``findings`` are those of the judgement, by their checks; ``to_remediate`` those that refuse the node and that
-    remediation may answer.
+    """``findings`` are those of the judgement, by their checks; ``to_remediate`` those that refuse
+    the node and that remediation may fix.
 
     ``warnings`` and ``changes`` fill up while the plan is made.
     """
@@ -40,7 +40,7 @@ class Planned:
         self.changes: list[Change] = []
 
     def change(self, what: str, *checks: str) -> None:
-        """Plan something, and note which of these checks' findings it answers."""
+        """Plan a change, and note which of these checks' findings it fixes."""
         self.changes.append(Change(what, tuple(dict.fromkeys(self.failing(*checks)))))
 
     def words(self, name: str) -> str:
@@ -48,11 +48,14 @@ class Planned:
         return f"{name}: {self.to_remediate[name]['cause']}"
 
     def failing(self, *names: str) -> list[str]:
-        """Those that are to be fixed: what is advisory, or beyond chrony, is no reason to touch a node."""
+        """The findings to fix.
+
+        An advisory one, or one beyond chrony, is no reason to touch a node.
+        """
         return [name for name in names if name in self.to_remediate]
 
     def caused(self, name: str, *keys: StrEnum) -> list[str]:
-        """The check's name, if its finding is to be answered and has one of these keys."""
+        """The check's name, if its finding is to be fixed and has one of these keys."""
         return [n for n in self.failing(name) if {str(key) for key in keys} & set(self.to_remediate[n]["keys"])]
 
     def files(self, section: str) -> list[tuple[str, str]]:

@@ -1,27 +1,34 @@
-"""Which of the servers that are wanted a node is given: those that answer it usably and that the majority does not contradict.
+"""Which of the wanted servers a node gets: those that give it a usable answer and that the majority
+does not contradict.
 
-What a name with several addresses is worth follows from what chronyd does with it (chrony's ntp_sources.c; chrony.conf(5),
-server and pool), as the evidence has the samples of each address:
+A name may have several addresses, and the evidence has the samples of each. Whether the name is
+good depends on what chronyd does with it (chrony's ntp_sources.c; chrony.conf(5), server and pool):
 
-- The skew's estimate takes the sample of the least delay for the whole name. So one address that answers makes the name usable,
-  and the nearest one says whether it is a falseticker.
-- A `server` is one address: the first, in the resolver's order, to which the node has a route. It is replaced where it turns out
-  bad, but only once in some half hour. So a name of which another address contradicts the majority is left out; where another one
-  is silent the name is written as a small `pool`, of which chronyd takes the addresses that answer (seen with chrony 4.3: with
-  the silent address first, such a pool was selected within seconds, and the `server` was still waiting).
-- A `pool` is up to `maxsources` addresses, and chronyd tries twice as many and keeps those that answer. Silent ones do no harm;
-  it is left out where not more of its addresses agree with the majority than contradict it.
+- The skew's estimate uses the sample with the least delay for the whole name. So one address that
+  answers makes the name usable, and the nearest one shows whether it is a falseticker.
+- A `server` is one address: the first, in the resolver's order, to which the node has a route.
+  chronyd replaces a bad one, but only about once in half an hour. So a name is left out if another
+  of its addresses contradicts the majority. If another address is silent, the name is written as a
+  small `pool`, and chronyd uses the addresses that answer (seen with chrony 4.3: with the silent
+  address first, such a pool was selected within seconds, and the `server` was still waiting).
+- A `pool` is up to `maxsources` addresses. chronyd tries twice as many and keeps those that
+  answer. Silent ones do no harm. A pool is left out unless more of its addresses agree with the
+  majority than contradict it.
 
-NTS goes before all: where a server that is wanted with it can be set up, plain ones are not written beside it, since under
-chrony's default `authselectmode mix` they count only as far as the others agree (chrony.conf(5)), and starve where these are
-silent. Where none can be, the plain ones are written, with a warning. A server that was asked by plain NTP too has to be good
-there as well: TCP 4460 may be open where UDP 123 is not. One whose key establishment sends clients to another NTP server or port
-(RFC 8915, 4.1.7 and 4.1.8) is not found out so; it is good where it is named for NTS alone and not asked by plain NTP.
+NTS comes first: if a server that is wanted with NTS can be set up, plain ones are not written
+beside it. Under chrony's default `authselectmode mix` they count only as far as the NTS servers
+agree (chrony.conf(5)), and are not used if these are silent. If no NTS server can be set up, the
+plain ones are written, with a warning. If a server was asked with plain NTP too, it must be good
+there as well: TCP 4460 may be open while UDP 123 is not. If its key establishment sends clients to
+another NTP server or port (RFC 8915, 4.1.7 and 4.1.8), this check does not see that. Such a server
+is good if it is named for NTS alone and not asked with plain NTP.
 
-`nocerttimecheck 1` is written where the certificates seem out of date only by the node's clock, and where the node has no RTC, so
-that it starts in the past at each boot: else chronyd would wait for NTS for ever. What it gives up: from each start of chronyd to
-the first update of its clock a certificate is taken that has expired, or is not valid yet. Who has the key of one that expired,
-and stands between the node and the server, may then set the clock as he likes; a last resort (chrony.conf(5)).
+`nocerttimecheck 1` is written in two cases: if the certificates seem out of date only because of
+the node's clock, and if the node has no RTC and so starts in the past at each boot. Otherwise
+chronyd would wait for NTS for ever. The cost: from each start of chronyd to the first update of
+its clock, it accepts a certificate that has expired or is not valid yet. An attacker between the
+node and the server who has the key of an expired certificate can then set the clock. It is a last
+resort (chrony.conf(5)).
 """
 
 from __future__ import annotations
@@ -52,14 +59,16 @@ UNTRIED_OPTIONS = {
     "ntsport": "servers with NTS are tried at port 4460",
     "certset": "servers with NTS are tried with the certificates of set 0",
 }
-"""Options by which chronyd would ask a server in another way than it was tried."""
+"""Options that make chronyd ask a server in another way than the check tried."""
 
 NO_CERTIFICATE_TIME_CHECK = "nocerttimecheck 1"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The role's settings; ``options`` is ``chrony_source_options``, the others are named ``chrony_...`` as here."""
+    """The role's settings; ``options`` is ``chrony_source_options``,
+    the others are named ``chrony_...`` as here.
+    """
 
     servers: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
@@ -70,11 +79,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Choice:
-    """What to write into chrony.conf, or why nothing can be.
+    """The lines to write into chrony.conf, or why there are none.
 
-    ``lines``: the sources, ready; none exactly if there is a ``refusal``. ``good``: their names. ``left_out``: the other names,
-    each with the reason. ``with_nts``: the sources are authenticated with NTS. ``directives``: further lines that they need, with
-    their comments; chronyd does not take them in a `.sources` file.
+    ``lines``: the sources, ready; empty only if there is a ``refusal``. ``good``: their names.
+    ``left_out``: the other names, each with the reason. ``with_nts``: the sources are authenticated
+    with NTS. ``directives``: further lines that they need, with their comments; chronyd does not
+    take them in a `.sources` file.
     """
 
     lines: tuple[str, ...] = ()
@@ -88,7 +98,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Addresses:
-    """The addresses of a name by what they said of the time; those without a route are not among them."""
+    """The addresses of a name by what their time showed; without those that have no route."""
 
     agree: tuple[str, ...] = ()
     contradict: tuple[str, ...] = ()
@@ -96,7 +106,10 @@ class _Addresses:
 
 
 def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choice:
-    """Choose by what the node saw. ``judgement``: what ``judge_record`` made of the record, for the words of a refusal."""
+    """Choose from the node's evidence.
+
+    ``judgement``: of ``judge_record``, for the words of a refusal.
+    """
     config = _config(record)
     options = " ".join(wanted.options.split())
     if problem := _options_problem(options, config.version):
@@ -113,7 +126,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
     with_nts = [name for name, why in why_not_nts.items() if not why]
     if with_nts:
         good: dict[str, Kind] = dict.fromkeys(with_nts, "server")
-        unauthenticated = "it is not authenticated, and the servers with NTS are used alone"
+        unauthenticated = "it is not authenticated, and only the servers with NTS are used"
         reasons = {name: why or unauthenticated for name, why in why_not.items()} | why_not_nts
     else:
         good = {name: plain[name] for name, why in why_not.items() if not why}
@@ -123,15 +136,16 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         return Choice(left_out=left_out, refusal=_nobody(judgement, left_out))
     lines, warnings = [], []
     if why_not_nts and not with_nts:
-        warnings.append(f"NTS was given up, and servers without it are used: {_told(why_not_nts)}")
+        warnings.append(f"NTS cannot be used, so servers without it are used: {_reasons(why_not_nts)}")
     for name, kind in good.items():
         silent = _addresses(name, record).silent if kind == "server" else ()
         line = f"{kind} {name} {options}"
         if silent:
-            # chronyd tries twice as many addresses of a pool as it is to use: one at least is not among the silent ones.
+            # chronyd tries twice as many addresses of a pool as it uses: at least one
+            # of them is not silent.
             line = f"pool {name} {options} maxsources {len(silent) // 2 + 1}"
             warnings.append(
-                f"{name} is written as a pool, of which chronyd takes the addresses that answer: {listed(silent)} of it does not"
+                f"{name} is written as a pool, so chronyd uses the addresses that answer; silent: {listed(silent)}"
             )
         lines.append(_joined(line, "nts" if with_nts else ""))
     missing = why_not_nts if with_nts else left_out
@@ -146,29 +160,29 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
     )
 
 
-# Of one name.
+# These are of one name.
 
 
 def _why_not(kind: Kind, name: str, record: Record) -> str:
-    """Why a server or pool without NTS is left out; nothing where it is good."""
+    """Why a server or pool without NTS is left out; empty if it is good."""
     reference = next((r for server, r in record.skew.ntp.items() if host_key(server) == host_key(name)), None)
     if reference is None:
         return "it was not asked"
     if reference.skew_s is None:
-        return f"it did not answer usably: {reference.detail}"
+        return f"it gave no usable answer: {reference.detail}"
     if reference.name in record.skew.falsetickers:
         return "the majority contradicts it"
     addresses = _addresses(name, record)
     against = listed(addresses.contradict)
     if kind == "server" and against:
-        return f"the majority contradicts its address {against}, and chronyd takes any one address of a server"
+        return f"the majority contradicts its address {against}, and chronyd may use any address of a server"
     if len(addresses.contradict) >= len(addresses.agree):
         return f"the majority contradicts as many of its addresses as agree: {against}"
     return ""
 
 
 def _why_not_nts(name: str, record: Record, config: _Config) -> str:
-    """The same with NTS."""
+    """Why a server or pool with NTS is left out; empty if it is good."""
     if config.impossible_nts:
         return config.impossible_nts
     entry = _tried_with_nts(name, record)
@@ -207,7 +221,7 @@ def _addresses(name: str, record: Record) -> _Addresses:
 
 
 def _says(samples: Iterable[Mapping[str, Any]], skew_s: Interval | None) -> str:
-    """Of one address: agree, contradict, silent or no route; by its sample of the least delay, as for a whole name."""
+    """One address: agree, contradict, silent or no route; from its sample with the least delay."""
     usable, failed = [], []
     for sample in samples:
         try:
@@ -224,7 +238,9 @@ def _says(samples: Iterable[Mapping[str, Any]], skew_s: Interval | None) -> str:
 
 @dataclass(frozen=True)
 class _Config:
-    """Of the chrony that is there: its configuration, its version (None: none is, or it is not known), why it can't do NTS."""
+    """The present chrony: configuration, version (None:
+    no chrony, or not known), why it cannot use NTS.
+    """
 
     read: ChronyConfig
     version: tuple[int, ...] | None
@@ -254,8 +270,10 @@ def _options_problem(options: str, version: tuple[int, ...] | None) -> str | Non
 
 
 def _directives(with_nts: Iterable[str], record: Record, config: _Config) -> tuple[str, ...]:
-    """What servers with NTS need beside their lines: the certificates with which they were tried, and an open eye for time."""
-    # Without these, chronyd would trust others than the probe did.
+    """What servers with NTS need beside their lines:
+    the certificates, and perhaps no check of their times.
+    """
+    # Without these lines, chronyd would trust other certificates than the probe did.
     kept = [d.text for d in config.read.directives if d.name == "nosystemcert"]
     kept += [
         d.text
@@ -267,13 +285,11 @@ def _directives(with_nts: Iterable[str], record: Record, config: _Config) -> tup
     rtc = (record.evidence.get("clock") or {}).get("rtc") or {}
     comments = []
     if by_clock:
-        comments.append("# By the clock with which this node was found, the servers' certificates were not valid.")
+        comments.append("# At the time of this node's clock, the servers' certificates were not valid.")
     if rtc.get("present") is False:
-        comments.append(
-            "# This node has no RTC and starts in the past, when the servers' certificates are not valid yet."
-        )
+        comments.append("# This node has no RTC and starts in the past, before the servers' certificates are valid.")
     if comments:
-        comments.append("# So chronyd does not hold them against its clock before it has set it once (chrony.conf(5)).")
+        comments.append("# So chronyd does not check their times before it has set the clock once (chrony.conf(5)).")
         kept = [*kept, *comments, NO_CERTIFICATE_TIME_CHECK]
     return tuple(dict.fromkeys(kept))
 
@@ -282,7 +298,9 @@ def _directives(with_nts: Iterable[str], record: Record, config: _Config) -> tup
 
 
 def _count(lines: Iterable[str], good: Mapping[str, Kind], record: Record) -> int:
-    """How many sources chronyd has then: of a pool, the addresses that agree, up to its `maxsources`."""
+    """How many sources chronyd then has; a pool counts its addresses that agree,
+    up to `maxsources`.
+    """
     text = "".join(f"{line}\n" for line in lines)
     read = read_config({"config": {"path": "chosen", "files": [{"path": "chosen", "text": text}]}})
     return sum(
@@ -294,23 +312,26 @@ def _count(lines: Iterable[str], good: Mapping[str, Kind], record: Record) -> in
 def _too_few(count: int, min_sources: int, missing: Mapping[str, str]) -> list[str]:
     if count >= min_sources:
         return []
-    of_these = {1: "; a single one is believed whatever it says", 2: "; of two that differ neither outvotes the other"}
-    told = f": {_told(missing)}" if missing else ""
-    return [f"good sources: {count}, wanted: {min_sources}{of_these.get(count, '')}{told}"]
+    of_these = {
+        1: "; a single source is believed even if it is wrong",
+        2: "; if two sources differ, neither outvotes the other",
+    }
+    said = f": {_reasons(missing)}" if missing else ""
+    return [f"good sources: {count}, wanted: {min_sources}{of_these.get(count, '')}{said}"]
 
 
 def _unknown(record: Record, judgement: Mapping[str, Any]) -> str:
-    """The skew is unknown, and with it who is right."""
-    if told := _finding(judgement, "ntp_servers"):
-        return told
-    told = _finding(judgement, "clock_skew") or f"{record.skew.unknown_because}."
-    return f"Which of the servers to believe is not known: {told}"
+    """The skew is unknown, so it is not known which servers are right."""
+    if said := _finding(judgement, "ntp_servers"):
+        return said
+    said = _finding(judgement, "clock_skew") or f"{record.skew.unknown_because}."
+    return f"It is not known which of the servers is right: {said}"
 
 
 def _nobody(judgement: Mapping[str, Any], left_out: Mapping[str, str]) -> str:
-    if told := _finding(judgement, "ntp_servers"):
-        return told
-    return f"No server is good ({_told(left_out)}). Fix them, or name others in chrony_servers."
+    if said := _finding(judgement, "ntp_servers"):
+        return said
+    return f"No server is good ({_reasons(left_out)}). Fix them, or name others in chrony_servers."
 
 
 def _finding(judgement: Mapping[str, Any], check: str) -> str:
@@ -319,7 +340,7 @@ def _finding(judgement: Mapping[str, Any], check: str) -> str:
     return f"{found['summary']}. {found['remedy']}" if found else ""
 
 
-def _told(whys: Mapping[str, str]) -> str:
+def _reasons(whys: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in whys.items())
 
 

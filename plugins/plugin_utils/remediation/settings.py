@@ -1,4 +1,4 @@
-"""The role's settings, read and told what is wrong with them."""
+"""The role's settings: read, and checked with all problems reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _ROLE = "chrony_"
 
 @dataclass(frozen=True)
 class Settings:
-    """The role's settings (``chrony_*`` without the prefix); ``host`` is the node's name in the inventory."""
+    """The role's settings (``chrony_*`` without the prefix);
+    ``host`` is the node's name in the inventory.
+    """
 
     host: str
     wanted: Wanted
@@ -38,7 +40,9 @@ class Settings:
 
     @classmethod
     def read(cls, given: Mapping[str, Any], known_problems: Sequence[str] = (), *, prefix: str = _ROLE) -> Settings:
-        """Raises SettingsError with all that is wrong with them, with what was found when their types were read."""
+        """Raises SettingsError with all problems,
+        also those that were found when the types were read.
+        """
         problems = list(known_problems)
         names = functools.partial(names_of, given, problems=problems, prefix=prefix)
         makestep = _makestep(given.get("makestep"), problems, prefix)
@@ -76,7 +80,9 @@ class Settings:
 
 
 def _makestep(given: Any, problems: list[str], prefix: str) -> str:
-    """The threshold and the number of updates, with one blank between; the default if it is wrong."""
+    """The threshold and the number of updates, with one space between;
+    the default if it is wrong.
+    """
     words = given.split() if isinstance(given, str) else []
     if len(words) == 2 and is_number(words[0]) and re.fullmatch("-?[0-9]{1,9}", words[1]):
         return " ".join(words)
@@ -94,12 +100,12 @@ def _line(given: Mapping[str, Any], key: str, problems: list[str], prefix: str) 
 
 
 def _line_problem(value: Any) -> str | None:
-    """What is wrong with a line of chrony.conf: chronyd's own check finds the rest."""
+    """The problem of a line of chrony.conf; chronyd's check finds the others."""
     if not isinstance(value, str):
         return "it is not a text"
     if "\n" in value or "\r" in value:
-        return "it has a line's end; give each line by itself"
-    return None if value.replace("\t", " ").isprintable() else "it has a character that can't be seen"
+        return "it has a line break; give each line as one item"
+    return None if value.replace("\t", " ").isprintable() else "it has a character that cannot be seen"
 
 
 def _seconds(given: Mapping[str, Any], key: str, problems: list[str], prefix: str) -> float:

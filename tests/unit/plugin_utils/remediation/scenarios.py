@@ -135,10 +135,10 @@ def whats(made: Plan) -> list[str]:
     return [change.what for change in made.changes]
 
 
-START = "start chrony.service, so that it steps the clock"
-RESTART = "restart chrony.service, so that it steps the clock"
+START = "start chrony.service, to step the clock"
+RESTART = "restart chrony.service, to step the clock"
 WRITE = f"write {CONF}"
-WAIT = "enable chrony-wait.service, so that time-sync.target waits for the clock"
+WAIT = "enable chrony-wait.service: time-sync.target then waits for the clock"
 
 EMPTY = {
     "chrony": {"present": False, "version": None, "config": {"path": None, "files": [], "unread": []}, "commands": {}}
@@ -154,7 +154,7 @@ SCENARIOS = {
         measured(-612, time_services=time_services(), **EMPTY),
         [
             "install chrony",
-            "set the clock, so that the package's repository is believed",
+            "set the clock: otherwise the package's repository is refused",
             WRITE,
             START,
             "enable chrony.service",
@@ -232,7 +232,7 @@ REFUSED = {
     "an unknown distribution": (measured(45, chrony=dead(45), platform=platform({"ID": "templeos"})), "does not know"),
     "OpenRC": (
         measured(45, chrony=dead(45), time_services=time_services(CHRONY_UNIT, manager="openrc")),
-        "systemd alone",
+        "systemd",
     ),
     "a node that may not be written to": (
         measured(45, chrony=dead(45), platform=platform(read_only="etc")),

@@ -135,7 +135,7 @@ def test_the_rtc_is_set_if_there_is_one():
     assert not plan(measured(45, chrony=dead(45))).node["rtc"]
     made = plan(measured(45, rtc=True, chrony=dead(45)))
     assert made.node["rtc"]
-    assert whats(made)[-1] == "set the RTC by the proved clock"
+    assert whats(made)[-1] == "set the RTC from the proved clock"
 
 
 def test_units_that_one_names_are_ordered_before_they_are_installed():
@@ -262,7 +262,7 @@ def test_a_daemon_that_is_not_enabled_is_answered_by_enabling_it():
 
 def test_an_rtc_that_is_right_from_now_on_answers_the_next_boot_and_not_the_clock():
     said = answers(plan(measured(45, rtc=True, chrony=dead(45))))
-    assert said["set the RTC by the proved clock"] == []
+    assert said["set the RTC from the proved clock"] == []
 
 
 def off_rtc() -> dict[str, Any]:
@@ -286,7 +286,7 @@ def test_another_daemon_that_works_is_not_replaced_for_an_rtc_that_is_off():
     report = judge_record(data)
     report["findings"] = [f for f in report["findings"] if f["check"] in ("time_service", "next_boot")]
     made = make_plan(Record(data), report, settings())
-    assert answers(made) == {"set the RTC by the proved clock": ["next_boot"]}
+    assert answers(made) == {"set the RTC from the proved clock": ["next_boot"]}
     assert made.install is None
     assert made.node["rtc"]
 

@@ -48,7 +48,7 @@ def test_an_installation_that_was_cut_off_is_finished_and_not_taken_back_if_some
 def test_if_another_program_is_at_work_with_dpkg_nothing_is_called_interrupted(state: str | None):
     held = platform(dpkg={"chrony": state, "held_by": {"pid": 812, "name": "apt-get"}, "interrupted": False})
     made = plan(measured(-612, platform=held, time_services=time_services(), **EMPTY))
-    assert whats(made)[0] == "install chrony, once apt-get (process 812) has released dpkg's lock"
+    assert whats(made)[0] == "install chrony, when apt-get (process 812) has released dpkg's lock"
     assert made.install
     assert (made.install["unfinished"], made.install["undo"] == {}) == (False, state is not None)
 

@@ -63,7 +63,7 @@ def test_a_joined_node_is_not_slewed_if_makestep_has_no_limit(config: str, chang
     data["policy"] = policy(checks=CHECKS, github_apps=[], max_skew_s=0.5)
     made = plan(data, **changes)
     assert made.refusal
-    assert "-R does not hold it" in made.refusal
+    assert "-R does not prevent that" in made.refusal
     assert "makestep" in made.refusal
 
 

@@ -112,8 +112,8 @@ def test_what_is_silent_unknown_or_false_is_left_out_with_the_reason():
     assert choice.good == ("a", "b", "c")
     assert choice.left_out == {
         "f": "the majority contradicts it",
-        "s": "it did not answer usably: no reply within 2 s",
-        "d": "it did not answer usably: Name or service not known",
+        "s": "it gave no usable answer: no reply within 2 s",
+        "d": "it gave no usable answer: Name or service not known",
     }
 
 
@@ -135,12 +135,12 @@ def test_a_name_that_is_wanted_twice_is_written_once():
 
 @pytest.mark.parametrize(
     ("count", "says"),
-    [(1, "a single one is believed whatever it says"), (2, "of two that differ neither outvotes the other")],
+    [(1, "a single source is believed even if it is wrong"), (2, "if two sources differ, neither outvotes the other")],
 )
 def test_fewer_than_wanted_is_a_warning_that_names_what_is_missing(count, says):
     choice = of_servers(*[good("a"), good("b")][:count], silent("s"))
     assert choice.warnings == (
-        f"good sources: {count}, wanted: 3; {says}: s: it did not answer usably: no reply within 2 s",
+        f"good sources: {count}, wanted: 3; {says}: s: it gave no usable answer: no reply within 2 s",
     )
     assert not of_servers(good("a"), min_sources=1).warnings
 
@@ -152,7 +152,7 @@ def test_a_server_one_of_whose_addresses_is_false_is_left_out_as_chronyd_may_tak
     mixed = of_addresses("m", a1=ntp_sample(), a2=ntp_sample(**AN_HOUR_OFF, there_s=0.2, back_s=0.2))
     choice = of_servers(good("a"), good("b"), mixed)
     assert choice.good == ("a", "b")
-    assert choice.left_out["m"].startswith("the majority contradicts its address 10.9.0.2, and chronyd takes any one")
+    assert choice.left_out["m"].startswith("the majority contradicts its address 10.9.0.2, and chronyd may use any")
 
 
 @pytest.mark.parametrize(("dead", "maxsources"), [(1, 1), (2, 2), (3, 2), (4, 3)])
@@ -216,7 +216,7 @@ THREE = [good("a"), good("b"), good("c")]
 def test_if_no_server_answers_the_refusal_says_what_the_network_team_is_to_do():
     choice = of_servers(silent("a"), silent("b"))
     assert (choice.lines, choice.good) == ((), ())
-    assert choice.refusal.startswith("none of 2 NTP servers answers this node usably")
+    assert choice.refusal.startswith("none of 2 NTP servers gives this node a usable answer")
     assert "UDP from this node to port 123" in choice.refusal
 
 
@@ -225,8 +225,8 @@ def test_if_the_references_disagree_nobody_knows_which_to_believe():
     data["controller"] = None
     choice = choose(Record(data), judge_record(data), Wanted(("a", "b")))
     assert choice.lines == ()
-    assert choice.refusal.startswith("Which of the servers to believe is not known: the skew is unknown: no majority")
-    assert "Find out which of them is wrong" in choice.refusal
+    assert choice.refusal.startswith("It is not known which of the servers is right: the skew is unknown: no majority")
+    assert "Find out which reference is wrong" in choice.refusal
 
 
 def test_if_the_majority_contradicts_all_that_answer_it_says_so():
@@ -234,7 +234,7 @@ def test_if_the_majority_contradicts_all_that_answer_it_says_so():
     choice = chosen([false("a"), silent("b")], Wanted(("a", "b")), api_date={"apis": apis})
     assert choice.lines == ()
     assert choice.refusal == (
-        "No server is good (a: the majority contradicts it; b: it did not answer usably: no reply within 2 s). Fix them, or "
+        "No server is good (a: the majority contradicts it; b: it gave no usable answer: no reply within 2 s). Fix them, or "
         "name others in chrony_servers."
     )
 
@@ -243,14 +243,14 @@ def test_without_evidence_of_any_server_nothing_is_written():
     data = {**record(), "evidence": {}}
     choice = choose(Record(data), judge_record(data), Wanted(("a",)))
     assert choice.lines == ()
-    assert "could not tell" in choice.refusal
+    assert "'ntp'" in choice.refusal
 
 
 @pytest.mark.parametrize(
     ("options", "version", "says"),
     [
         ("ibrust", "4.3", "'ibrust' is no option of pool"),
-        ("iburst minpoll", "4.3", "the option minpoll lacks a value"),
+        ("iburst minpoll", "4.3", "the option minpoll has no valid value"),
         ("iburst\nallow", "4.3", "'allow' is no option of pool"),
         ("iburst # mine", "4.3", "'#' is no option of pool"),
         ("iburst ipv4", "4.3", "the option ipv4 came with chrony 4.6, and this is 4.3"),

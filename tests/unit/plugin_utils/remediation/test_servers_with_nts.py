@@ -42,14 +42,14 @@ def test_if_nts_works_its_servers_are_written_alone():
     choice = with_nts(nts("x"), nts("y"), nts("z"))
     assert choice.lines == ("server x iburst nts", "server y iburst nts", "server z iburst nts")
     assert (choice.good, choice.warnings, choice.directives) == (("x", "y", "z"), (), ())
-    assert choice.left_out["a"] == "it is not authenticated, and the servers with NTS are used alone"
+    assert choice.left_out["a"] == "it is not authenticated, and only the servers with NTS are used"
 
 
 def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_reported():
     choice = with_nts(nts("x"), blocked("y"))
     assert choice.lines == ("server x iburst nts",)
     assert choice.warnings == (
-        "good sources: 1, wanted: 3; a single one is believed whatever it says: y: NTS key establishment failed: "
+        "good sources: 1, wanted: 3; a single source is believed even if it is wrong: y: NTS key establishment failed: "
         "TCP 4460 blocked (connect: 192.0.2.1 port 4460: timed out)",
     )
 
@@ -59,14 +59,14 @@ def test_if_no_server_can_be_authenticated_plain_ones_are_written_with_a_warning
     assert choice.good == ("a", "b", "c")
     assert choice.directives == ()
     (warning,) = choice.warnings
-    assert warning.startswith("NTS was given up, and servers without it are used: x: NTS key establishment failed")
+    assert warning.startswith("NTS cannot be used, so servers without it are used: x: NTS key establishment failed")
     assert "y: NTS key establishment failed: certificate not valid at the true time (tls: certificate is" in warning
 
 
 def test_if_neither_is_good_nothing_is_written():
     choice = with_nts(blocked("x"), servers=[silent(name) for name in "abc"], api_date={"apis": []})
     assert choice.lines == ()
-    assert choice.refusal.startswith("none of 3 NTP servers answers this node usably")
+    assert choice.refusal.startswith("none of 3 NTP servers gives this node a usable answer")
 
 
 def test_an_expired_certificate_that_a_clock_behind_takes_for_valid_is_not_good():
@@ -84,7 +84,7 @@ def test_a_server_with_nts_whose_time_the_majority_contradicts_is_not_written():
 def test_a_server_with_nts_that_is_silent_by_ntp_is_not_written():
     """TCP is open and UDP is not: chronyd would have its keys and no time."""
     choice = with_nts(nts("x"), servers=[*THREE, silent("x")])
-    assert choice.left_out["x"] == "it did not answer usably: no reply within 2 s"
+    assert choice.left_out["x"] == "it gave no usable answer: no reply within 2 s"
     assert choice.good == ("a", "b", "c")
 
 
@@ -129,7 +129,7 @@ def test_certificates_that_only_the_nodes_clock_refuses_are_not_held_against_it(
     choice = with_nts(outdated("x", -600, YEAR_S), servers=behind, skew_s=-612.0)
     assert choice.lines == ("server x iburst nts",)
     assert choice.directives[-1] == "nocerttimecheck 1"
-    assert choice.directives[0].startswith("# By the clock with which this node was found")
+    assert choice.directives[0].startswith("# At the time of this node's clock")
 
 
 def test_without_an_rtc_the_check_is_left_out_for_the_next_boot():
