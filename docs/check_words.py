@@ -49,6 +49,10 @@ EXCEPTIONS = {
     ("tests/samples/*", "*"): "what other projects and programs wrote, byte for byte",
     ("docs/check_words.py", "*"): "the table of banned words",
     ("tests/unit/docs/test_check_words.py", "*"): "the banned words, to see that each is found",
+    ("changelogs/*", "mend"): "former names, which the changelog gives",
+    ("changelogs/*", "mended"): "former names, which the changelog gives",
+    ("CHANGELOG.md", "mend"): "former names, which the changelog gives",
+    ("CHANGELOG.md", "mended"): "former names, which the changelog gives",
     ("CHANGELOG.md", "columns"): "antsibull-changelog makes it, and writes each fragment on one line",
 }
 """What is not looked for: a pattern of paths, and a banned word, ``columns``, or ``*`` for all.
