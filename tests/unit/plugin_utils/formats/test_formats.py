@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of, read_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.stored import Stored
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover, write
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, discover, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.builders import record, unreached
@@ -46,7 +46,8 @@ def test_what_was_written_is_returned_and_nothing_else_is_there(tmp_path: Path, 
     assert set(written) == set(tmp_path.iterdir())
     assert {path.name for path in written} == {"evidence.json", *(each.FILE for each in discover().values())}
     chosen = write(tmp_path / "default", report, EVIDENCE)
-    assert {path.name for path in chosen} == {"evidence.json", "report.json", "report.txt"}
+    default = {discover()[name].FILE for name in DEFAULT}
+    assert {path.name for path in chosen} == {"evidence.json", "report.json", *default}
 
 
 def test_the_report_is_written_as_it_is(tmp_path: Path, report: dict[str, Any]) -> None:
