@@ -1,7 +1,8 @@
 """ansible-playbook with as many forks as this machine can run.
 
-Ansible's own default is five, whatever the machine. What the user gives (``--forks``, ``ANSIBLE_FORKS``, ansible.cfg) is left as
-it is. Only the process that runs the playbook has read all of these, so it is decided there.
+Ansible's own default is five, whatever the machine. What the user gives (``--forks``,
+``ANSIBLE_FORKS``, ansible.cfg) is left as it is. Only the process that runs the playbook has read
+all of these, so it is decided there.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 FORKS_OF_CORE = 25
-"""A check uses a core of the controller for about 0.1 s. Then the node works for one or two seconds,
-and the core is free."""
+"""A check uses a core of the controller for about 0.1 s. Then the node works for one or two
+seconds, and the core is free."""
 
 MOST_FORKS = 100
 """Ansible's first process, which is one thread, starts no more than 50 nodes in a second."""

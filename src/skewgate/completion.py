@@ -16,7 +16,7 @@ from .arguments import commands_of, names_of, parser
 
 
 class Word(NamedTuple):
-    """A flag with its forms, or an argument; ``choices``: its values, ``takes_file``: it is a path."""
+    """A flag with its forms, or an argument; ``choices``: its values, ``takes_file``: a path."""
 
     forms: Sequence[str]
     text: str
@@ -55,7 +55,7 @@ def _word(action: argparse.Action) -> Word:
 
 
 def bash(commands: Commands) -> str:
-    """The text for ``source <(skewgate completion bash)``. Without a choice, bash completes files."""
+    """The text for ``source <(skewgate completion bash)``. By default, bash completes files."""
     after, first = [], []
     for name, (_, words) in commands.items():
         for word in words:

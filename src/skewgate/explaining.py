@@ -52,7 +52,7 @@ def explain(args: argparse.Namespace) -> int:
 
 
 def _explain_argocd(args: argparse.Namespace) -> int:
-    """``explain --argocd`` and ``--argocd-log``: which nodes GitHub refuses, why, what to run next."""
+    """``explain --argocd`` and ``--argocd-log``: which nodes GitHub refuses, and why."""
     files = [*args.argocd_log, *filter(None, [args.pods])]
     if args.check or (args.argocd and (files or args.pod)):
         raise SkewgateError(_EXPECTED)
@@ -75,7 +75,7 @@ def _of_cluster(args: argparse.Namespace) -> Summary:
     for pod in pods:
         try:
             with cluster.log(pod, args.since) as log:
-                # kubectl may be a wrapper that gives several pods, or no prefix: a line counts once.
+                # kubectl may be a wrapper that gives several pods, or no prefix.
                 lines = (line for line in read_lines(log) if not _is_of_another(line, pod.name))
                 summary = summarise(lines, nodes, pod.name, into=summary)
         except KubectlError as error:
@@ -149,9 +149,9 @@ def _pods(path: str) -> dict[str, str]:
 
 @contextmanager
 def _opened(path: str) -> Iterator[TextIO]:
-    """A file, or standard input for ``-``; bytes that are no text are replaced. Raises SkewgateError.
+    """A file, or standard input for ``-``; bytes that are no text are replaced.
 
-    What PowerShell redirects to a file is UTF-16.
+    What PowerShell redirects to a file is UTF-16. Raises SkewgateError.
     """
     try:
         # A copy of the descriptor: closing it leaves standard input open.

@@ -20,8 +20,8 @@ from .passwords import ask, handed_on
 from .run import ENVIRONMENT, ansible_messages
 
 READ_WITHIN_S = 120.0
-"""The time limit for reading the inventory: its scripts and plugins ask other machines, and may never
-end."""
+"""The time limit for reading the inventory: its scripts and plugins ask other machines, and may
+never end."""
 
 _ENVIRONMENT = {
     **ENVIRONMENT,

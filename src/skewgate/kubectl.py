@@ -101,7 +101,7 @@ class Cluster:
 
     @contextmanager
     def log(self, pod: Pod, since: str | None) -> Iterator[TextIO]:
-        """The pod's log, each line with its pod and time. Raises KubectlError afterwards if kubectl failed."""
+        """The pod's log, each line with its pod and time. At its end it may raise KubectlError."""
         containers = [f"--container={name}" for name in pod.containers[:1]] or ["--all-containers"]
         window = [f"--since={since}"] if since else []
         bounds = ["--tail=-1", f"--limit-bytes={LOG_BYTES}", *window]

@@ -1,7 +1,8 @@
 """Asks for passwords before a run. ansible-playbook reads them once, from a pipe.
 
-They are in no argument, no environment and no file. Ansible's own questions are not answered in its terminal instead: what a
-node prints could look like such a question, and would be given the answer.
+They are in no argument, no environment and no file. Ansible's own questions are not answered in
+its terminal instead: what a node prints could look like such a question, and would be given the
+answer.
 """
 
 from __future__ import annotations

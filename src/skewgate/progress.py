@@ -158,7 +158,7 @@ class Progress:
         """Keep what is wrong with the settings, once for all nodes."""
         errors = [*result.get("configuration_errors", []), *result.get("argument_errors", [])]
         if not errors and kind == "runner_on_failed" and data.get("resolved_action") == ARGUMENT_SPEC:
-            # A setting that can't be worked out: an undefined variable, a filter that refuses its input.
+            # A setting that can't be worked out, for example an undefined variable.
             errors = [str(result.get("msg", "no message")).removeprefix("Task failed: ")]
         self.configuration_errors = list(dict.fromkeys([*self.configuration_errors, *errors]))
 

@@ -292,7 +292,7 @@ def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The nodes of the report, and their records. Raises SavedFileError if these are of two runs."""
+    """The nodes of the report, and their records. Raises SavedFileError for two runs."""
     report, evidence = read_report(directory), read_evidence(directory / EVIDENCE_FILE)
     for key in ("run_id", "judged_at"):
         if report.get(key) != evidence.get(key):
@@ -328,7 +328,7 @@ class _Policies:
 
     @staticmethod
     def lines_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-        """The lines for one node's policy; none if it can't be read, which is the node's finding."""
+        """The lines for one node's policy; none if it can't be read: the node has a finding."""
         try:
             policy = Policy.from_json(record["policy"])
         except ValueError:

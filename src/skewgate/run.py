@@ -1,4 +1,4 @@
-"""One run of ansible-playbook through ansible-runner: its events as they come, its output, its end."""
+"""One run of ansible-playbook through ansible-runner: its events, its output, its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSIBLE_PLAYBOOK = [sys.executable, "-P", "-m", "skewgate.ansible_playbook"]
 ENVIRONMENT = {
     "ANSIBLE_NOCOLOR": "true",
     "ANSIBLE_FORCE_COLOR": "false",
-    # Ansible only warns of an inventory that it can't read, and would leave out the nodes that it names.
+    # Ansible only warns of an inventory that it can't read, and leaves out its nodes.
     "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
     # A node's facts set no variable.
     "ANSIBLE_INJECT_FACT_VARS": "false",
@@ -39,8 +39,8 @@ ANSWERS = {
 }
 
 ASK_AGAIN_S = 5
-"""After so many seconds ansible-playbook is asked again to stop: Python drops an interrupt that comes
-within a hook, for example of a fork."""
+"""After so many seconds ansible-playbook is asked again to stop: Python drops an interrupt that
+comes within a hook, for example of a fork."""
 
 
 @dataclass
@@ -144,7 +144,7 @@ def _runner(
 
 
 def printed(event: dict[str, Any]) -> list[str]:
-    """Return the lines of an event; an empty line outside of ansible's own events is one that was printed."""
+    """Return the lines of an event; outside of ansible's events an empty line counts too."""
     text = event.get("stdout")
     if text is None or (text == "" and event.get("event") != "verbose"):
         return []
@@ -152,7 +152,7 @@ def printed(event: dict[str, Any]) -> list[str]:
 
 
 class _Stop:
-    """The first Ctrl-C asks ansible-playbook to stop and to end its workers; the second kills it."""
+    """The first Ctrl-C asks ansible-playbook and its workers to stop; the second kills it."""
 
     def __init__(self, on_second: Callable[[], None] = lambda: None) -> None:
         self._on_second = on_second
@@ -195,9 +195,9 @@ class _Stop:
 def ansible_messages(output: Sequence[str]) -> list[str]:
     r"""Pick the errors and warnings out of ansible's output.
 
-    A message begins with ``[ERROR]: `` or ``[WARNING]: `` (``ERROR! `` before ansible-core 2.19, ``ansible-playbook: error: ``
-    for options) and ends at an empty line, at its ``Origin:`` (an excerpt of the file follows, which may hold anything) or at
-    the next message.
+    A message begins with ``[ERROR]: `` or ``[WARNING]: `` (``ERROR! `` before ansible-core 2.19,
+    ``ansible-playbook: error: `` for options) and ends at an empty line, at its ``Origin:`` (an
+    excerpt of the file follows, which may hold anything) or at the next message.
 
     >>> ansible_messages(["PLAY [all]", "ERROR! the playbook: x.yml could", "not be found", "", "else"])
     ['the playbook: x.yml could not be found']

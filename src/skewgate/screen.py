@@ -25,7 +25,7 @@ _AFTER = r"(?=[,:]|  | at |$)"
 
 
 def _words(group: str, verdict: str, state: str = "") -> str:
-    """Finds a verdict in the first line, in a table and near a node's name; and a finding's state."""
+    """Finds a verdict in the first line, in a table and near a name; and a finding's state."""
     found = rf"^(?P<{group}>{verdict.upper()})(?=: )|{_BEFORE}(?P<{group}_one>{verdict}){_AFTER}"
     return found + (rf"|^  \w+: (?P<{group}_state>{state})$" if state else "")
 

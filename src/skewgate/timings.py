@@ -23,7 +23,7 @@ PARTS = {
 
 
 def timing_lines(phases_s: Mapping[str, float], timings: Mapping[str, Any]) -> Iterator[str]:
-    """Lines for people: the phases of the run, and of the nodes' checks each part (``verdict/timings.py``)."""
+    """Lines for people: the phases of the run, and the parts of the nodes' checks."""
     forks = f", {timings['forks']} nodes at a time" if timings.get("forks") else ""
     yield f"Where the time went, in seconds{forks}:"
     for phase, text in PHASES.items():

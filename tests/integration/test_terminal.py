@@ -36,7 +36,7 @@ HELPED = [{**finding("clock_skew", "fail"), "remediable": True}]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """The evidence of three nodes: one that is admitted, one that is refused, and one that was not reached."""
+    """The evidence of three nodes: one is admitted, one is refused, one was not reached."""
     records = {"good": record(), "bad": record(-612.0, time_services=time_services()), "gone": unreached("no route")}
     path = tmp_path / "evidence.json"
     path.write_text(

@@ -2,8 +2,9 @@
 
 The verdict comes first, then a line for each node, the causes, and the next command. The lines are
 plain: the same on a terminal, in a log and in a pipe. The file has all of them. Of many nodes, one
-page is shown, with the causes that refuse the most nodes. Control characters from a node are written
-as escapes. Addresses and commands stay whole, to be copied: only they may be longer than the width.
+page is shown, with the causes that refuse the most nodes. Control characters from a node are
+written as escapes. Addresses and commands stay whole, to be copied: only they may be longer than
+the width.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def write(report: Report, file: TextIO) -> None:
 def lines(
     report: Report, files: Sequence[Path] = (), width: int = WIDTH, commands: Commands | None = None
 ) -> list[str]:
-    """The verdict, the nodes, the causes, the next step; then which ``files`` of one folder were written.
+    """The verdict, the nodes, the causes, the next step; then the ``files`` that were written.
 
     Of more than a few nodes it is what fits on one page. ``commands``: how the user calls them.
     """
@@ -78,7 +79,7 @@ class _Page:
         return groups[:MOST_GROUPS] if self.where else groups
 
     def fitting(self, parts: Iterable[list[str]], most: int) -> Iterator[list[str]]:
-        """The first parts that have no more lines than this together; of the very first at least its beginning."""
+        """The first parts, up to so many lines together; of the first at least the beginning."""
         for number, part in enumerate(parts):
             if self.where and len(part) > most:
                 if number == 0:
@@ -165,7 +166,7 @@ class _Nodes:
         self._skew_s = wider(self._skew_s, node)
 
     def rows(self) -> list[Row]:
-        """A row for each admitted node, or one for many, and a row for each other node if they are few."""
+        """A row for each admitted node, or one for many; a row for each of a few others."""
         others = self._rows_of_others if self.each else []
         if len(self._admitted) <= FOLDED_FROM:
             return [*self._rows, *others]
@@ -218,7 +219,7 @@ class _Group:
         return skews_of(len(self._names), self._text.skew_s)
 
     def lines(self, width: int, which: str) -> list[str]:
-        """What refuses its nodes: what was seen, why it matters, what to do. ``which``: `` 1 of 2``."""
+        """The cause: what was seen, why it matters, what to do. ``which``: `` 1 of 2``."""
         count = len(self._names)
         who = clean(self._names[0]) if count == 1 else f"{_counted(count)}: {listed(self._names)}"
         found = [
@@ -247,7 +248,7 @@ _LEAST = 16
 
 
 def _table(rows: list[Row], width: int) -> Iterator[str]:
-    """A line for each node or group of nodes, in the order of the names; what does not fit is cut."""
+    """A line for each node or group, in the order of the names, cut to the width."""
     texts = [
         ("Verdict", "Skew", "Cause"),
         *((verdict, skew, clean(why)) for _names, verdict, skew, why in sorted(rows)),
@@ -262,7 +263,7 @@ def _table(rows: list[Row], width: int) -> Iterator[str]:
 
 
 def _who(names: list[str], width: int) -> str:
-    """A node's name; of several nodes how many there are, and as many names as fit, but not more than three."""
+    """A node's name; of several nodes their number, and the first names if they fit."""
     if len(names) == 1:
         return cut(clean(names[0]), width)
     texts = (clean(f"{_counted(len(names))}: {listed(names, most)}") for most in (3, 2, 1))
@@ -288,7 +289,7 @@ def _refusals(report: Report, groups: Sequence[_Group], width: int, page: _Page)
 
 
 def _skipped_beside(node: Node) -> list[str]:
-    """The required checks that were skipped because of what another one says; beside that one their names are enough."""
+    """The required checks that were skipped because another one failed."""
     refusing = refusing_findings(node)
     return [f["check"] for f in node["findings"] if f["required"] and f["state"] == "skipped" and f not in refusing]
 
@@ -340,7 +341,7 @@ def _next(steps: NextSteps, width: int, commands: Commands) -> Iterator[str]:
 
 
 def _fleet(report: Report, width: int, page: _Page) -> Iterator[str]:
-    """What all nodes tell together; nothing if that is nothing."""
+    """The findings from all nodes together, if there are any."""
     measured, findings = _measured(report["fleet"]), report["fleet"]["findings"]
     if not (measured or findings):
         return
@@ -365,7 +366,7 @@ def _fleet(report: Report, width: int, page: _Page) -> Iterator[str]:
 
 
 def _measured(fleet: Mapping[str, Any]) -> list[str]:
-    """The measurements of all nodes together, a line each. A controller that may be right is not worth one."""
+    """A line for each measurement of all nodes; none for a controller that may be right."""
     found = []
     if apart := fleet["spread_s"]:
         who = f" ({apart['ahead']} ahead of {apart['behind']})" if apart["ahead"] else ""
@@ -389,7 +390,7 @@ def _token_line(app: Mapping[str, Any]) -> str:
 
 
 def _settings(report: Report, width: int) -> Iterator[str]:
-    """Where the settings come from that are not the defaults; nothing of a report that does not say it."""
+    """The sources of the settings that are not the defaults, if the report has them."""
     names_by_source: dict[str, list[str]] = {}
     for name, setting in report.get("settings", {}).items():
         if setting["source"] != "default":

@@ -36,7 +36,7 @@ def outcome(node: Node, why: str) -> str:
 
 
 def reason(node: Node) -> str:
-    """Why the node has its verdict, in a few words; empty for a node that was good from the start."""
+    """Why the node has its verdict, in a few words; empty if it was good from the start."""
     if node["verdict"] == "admit":
         return _fixed(node)
     findings = refusing_findings(node)

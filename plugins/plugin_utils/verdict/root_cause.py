@@ -37,7 +37,7 @@ class Cause:
 
 
 def causes(findings: Sequence[Finding]) -> list[Cause]:
-    """The root causes of findings that refuse a node (``refusing_findings``), the first to fix first."""
+    """The root causes of the findings that refuse a node, in the order to fix them."""
     roots = {position: _root(position, findings) for position in range(len(findings))}
     found = [
         Cause(

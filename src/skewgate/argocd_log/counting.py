@@ -19,8 +19,8 @@ MORE = Cause("more")
 
 ENOUGH = 3
 CHANCE = 0.05
-"""A distribution over the nodes proves nothing if there are fewer failures than ENOUGH, or if chance
-produces it more often than CHANCE."""
+"""A distribution over the nodes proves nothing if there are fewer failures than ENOUGH, or if
+chance produces it more often than CHANCE."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Tally:
 
 
 class Comparison(NamedTuple):
-    """Two clocks at nearly one time: a failing node's, and that of the node that repeats the error."""
+    """Two clocks at nearly one time: of a failing node, and of the node that repeats the error."""
 
     failing: datetime
     other: datetime
@@ -106,7 +106,7 @@ class Summary:
     answers: dict[Cause, Answer] = field(default_factory=dict)
     """What the API's answer means, with its words, for causes that have one."""
     compared: dict[Cause, Comparison] = field(default_factory=dict)
-    """For each cause, the certificate error that another node repeated the soonest, by the two clocks."""
+    """For each cause, the certificate error that another node repeated the soonest."""
 
     @property
     def causes(self) -> list[Cause]:
@@ -127,7 +127,8 @@ def summarise(
 ) -> Summary:
     """Count the log line by line: it may be larger than the memory.
 
-    ``nodes``: each pod's node; ``only_pod``: whose the lines are that name no pod; ``into``: what was counted of other files.
+    ``nodes``: each pod's node; ``only_pod``: the pod of lines that name none; ``into``: the counts
+    of other files.
     """
     summary = into or Summary()
     causes = set(summary.causes)
@@ -179,8 +180,8 @@ Pattern = Literal["some nodes", "every node", "one node", "nothing to compare", 
 class Verdict:
     """How a cause's failures lie over the nodes.
 
-    ``backed``: the failing nodes with enough failures to say so; ``answering`` and ``silent`` are the nodes without one: with,
-    and without, calls that ended with OK.
+    ``backed``: the failing nodes with enough failures to say so; ``answering`` and ``silent`` are
+    the nodes without one: with, and without, calls that ended with OK.
     """
 
     pattern: Pattern

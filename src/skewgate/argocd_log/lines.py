@@ -1,8 +1,9 @@
 """One line of a log: its pod and node, the call that it is about, and how that call failed.
 
-Sources: Argo CD's gRPC logging (argoproj/argo-cd issues 11231, 12878, 26260), its ``util/git/creds.go`` (v3.3.0 to v3.5.0:
-"failed to list installations"), ghinstallation's ``transport.go``, go-github's ``ErrorResponse.Error()``, Go's
-``crypto/x509/verify.go``, kubectl's ``pkg/cmd/logs/logs.go`` (``--prefix``) and stern's ``cmd/cmd.go`` (its templates).
+Sources: Argo CD's gRPC logging (argoproj/argo-cd issues 11231, 12878, 26260), its
+``util/git/creds.go`` (v3.3.0 to v3.5.0: "failed to list installations"), ghinstallation's
+``transport.go``, go-github's ``ErrorResponse.Error()``, Go's ``crypto/x509/verify.go``, kubectl's
+``pkg/cmd/logs/logs.go`` (``--prefix``) and stern's ``cmd/cmd.go`` (its templates).
 """
 
 from __future__ import annotations
@@ -33,21 +34,23 @@ REPEATERS = frozenset(
     for prefix in ("", "argocd-")
     for name in ("application-controller", "server", "dex-server", "dex")
 )
-"""Containers, by the names of Argo CD's manifests and of its Helm chart, that ask repo-servers and never GitHub.
+"""Containers, by the names of Argo CD's manifests and of its Helm chart, that ask repo-servers and
+never GitHub.
 
 The applicationset and the notifications controller have GitHub Apps themselves.
 """
 
 Kind = Literal["unexplained", "answer", "certificate", "git", "git answer", "no answer", "more"]
 """``unexplained``: 401 or 403 without GitHub's words; ``answer``: any other answer of the API;
-``git``: a login that git wants or refuses; ``git answer``: another status at git; ``more``: see ``counting``."""
+``git``: a login that git wants or refuses; ``git answer``: another status at git; ``more``: see
+``counting``."""
 
 
 UNREADABLE_KEY = "the private key can't be read"
 
 
 class Installation(NamedTuple):
-    """A GitHub App's installation and its API; no ``id`` while Argo CD looks for the installation."""
+    """A GitHub App's installation and its API; no ``id`` while Argo CD looks for it."""
 
     id: str
     api_url: str
@@ -64,7 +67,7 @@ class Cause(NamedTuple):
 
 
 class CertificateTimes(NamedTuple):
-    """Go's error about a certificate: the node's time then, and the limit of validity that it broke."""
+    """Go's error about a certificate: the node's time then, and the limit that it broke."""
 
     now: datetime
     limit: datetime
@@ -73,8 +76,8 @@ class CertificateTimes(NamedTuple):
 class Failure(NamedTuple):
     """A failed call as a line reports it.
 
-    ``cached``: of a call made earlier. ``repeated``: said by a component that asked a repo-server. ``answer``: what
-    the API's answer means.
+    ``cached``: of a call made earlier. ``repeated``: said by a component that asked a repo-server.
+    ``answer``: what the API's answer means.
     """
 
     cause: Cause
@@ -202,7 +205,7 @@ def _of_kubectl(line: str) -> _Source | None:
 
 
 def _of_json(line: str) -> _Source | None:
-    """stern's ``json`` (podName, containerName, nodeName) and ``extjson`` (pod, container), or logcli's ``jsonl`` (labels).
+    """stern's ``json`` and ``extjson``, or logcli's ``jsonl`` (with labels).
 
     stern's message may be JSON itself.
     """
@@ -326,7 +329,7 @@ _NO_GIT = re.compile(
 
 
 def _failure(text: str, may_be_git: bool) -> Failure | None:
-    """The first of these in the text. ``may_be_git``: git's words are short, so only an error counts."""
+    """The first of these in the text. ``may_be_git``: git's words count only in an error."""
     for read in (_certificate, _answer, _mint, _not_asked, _no_answer):
         if found := read(text):
             return found
@@ -352,7 +355,7 @@ def _certificate(text: str) -> Failure | None:
 
 
 def _answer(text: str) -> Failure | None:
-    """go-github's error after a request of the App. GitHub's words about the clock need no request."""
+    """go-github's error after a request of the App, or GitHub's words about the clock alone."""
     if match := _ANSWER.search(text) if "/app" in text else None:
         return _answered(
             Installation(match["id"] or "", match["scheme"] + match["base"]), match["status"], match["said"]

@@ -18,9 +18,9 @@ PODS_COMMAND = f"kubectl get pods {SELECTION} -o wide > pods.txt"
 
 
 def parse_pods(text: str) -> dict[str, str]:
-    """Read each pod's node from ``kubectl get pods -o wide``, ``-o json`` or ``-o yaml``; raises ValueError.
+    """Read each pod's node from ``kubectl get pods`` with ``-o wide``, ``json`` or ``yaml``.
 
-    A pod that has no node yet is left out.
+    A pod that has no node yet is left out. Raises ValueError.
     """
     start = text.lstrip()
     try:

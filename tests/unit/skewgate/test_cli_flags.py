@@ -115,7 +115,11 @@ WRONG: dict[str, tuple[str, dict[str, str], str]] = {
     "a flag": ("check -i x --limti a", {}, "unrecognized arguments: --limti a; did you mean --limit?"),
     "a number": ("gate", {"FORKS": "many"}, "FORKS in the environment: expected a whole number, found 'many'"),
     "a switch": ("gate", {"ASK_PASS": "maybe"}, "ASK_PASS in the environment: expected 1 or 0, found 'maybe'"),
-    "a format": ("check", {"FORMAT": "xml"}, "FORMAT in the environment: no format is called 'xml'; known: csv, json,"),
+    "a format": (
+        "check",
+        {"FORMAT": "xml"},
+        "FORMAT in the environment: no format is called 'xml'; known: csv, html, json,",
+    ),
     "a name": ("check", {"ONLY": "x"}, "ONLY in the environment: no check is called 'x'"),
     "two of one": (
         "check -K --become-password-file f",

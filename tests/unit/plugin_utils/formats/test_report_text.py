@@ -18,7 +18,7 @@ from tests.reports import admitted, finding, refused, report, text_of, unreachab
 
 
 def blocks(content: dict[str, Any], width: int = 100) -> list[list[str]]:
-    """The report's parts, between empty lines: verdict, table, each cause, all nodes together, next step."""
+    """The report's parts between empty lines: verdict, table, causes, all nodes, next step."""
     parts: list[list[str]] = [[]]
     for line in lines(content, width=width):
         if line:
