@@ -178,22 +178,23 @@ def agreed(answered: dict, servers: int):
     at least are independent of each other, and all agree. It decides nothing but what else is measured: the controller judges the
     replies.
     """
-    readings, groups, coarse = [], [], []
+    readings, groups, coarse, well = [], [], [], 0
     for answer in list(answered.values()):
         usable = [reading for reading in map(_reading, answer.get("samples", ())) if reading]
         if not usable:
             continue
         ids = set().union(*(reading[3] for reading in usable))
+        readings.append(min(usable)[1:3])  # a coarse one may contradict the others too
         if min(usable)[0] <= WELL_WITHIN_S:
-            readings.append(min(usable)[:3])
+            well += 1
             groups = _joined(groups, ids)
         else:
             coarse.append(ids)
-    for ids in coarse:  # no reading, but it may tie others together
+    for ids in coarse:  # no vote, but it may tie others together
         groups = _joined(groups, ids) if any(group & ids for group in groups) else groups
-    if len(answered) < servers or 2 * len(readings) <= servers or len(groups) < 2:
+    if len(answered) < servers or 2 * well <= servers or len(groups) < 2:
         return None
-    low, high = max(low for _bound, low, _high in readings), min(high for _bound, _low, high in readings)
+    low, high = max(low for low, _high in readings), min(high for _low, high in readings)
     return (low, high) if low <= high else None
 
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import ntp
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.skew import estimate_skew
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.builders import ntp_sample, ntp_server
@@ -15,6 +15,7 @@ from tests.builders import ntp_sample, ntp_server
 A = ntp_server("10.77.0.1", ntp_sample(0.3))
 B = ntp_server("10.77.0.2", ntp_sample(0.301))
 DEAD = {"server": "10.77.0.9", "addresses": ["10.77.0.9"], "samples": [{"error": "no reply within 2 s"}], "error": None}
+LOCAL = b"\x7f\x7f\x01\x01"
 UNKNOWN = {"error": "gaierror: no such name", "kind": "dns"}
 
 
@@ -53,6 +54,7 @@ def test_a_server_that_has_not_answered_yet_is_waited_for():
         [A, ntp_server("10.77.0.2", ntp_sample(0.3), ntp_sample(0.3, after_s=0.2)) | {"samples": []}],
         [A, ntp_server("10.77.0.2", ntp_sample(0.6))],
         [A, B, ntp_server("10.77.0.3", ntp_sample(-700))],
+        [A, B, ntp_server("10.77.0.1", ntp_sample(-0.375, root_dispersion_s=0.6), address="10.77.0.1")],
         [A, ntp_server("10.77.0.2", ntp_sample(0.3), address="10.77.0.1")],
         [A, follower("10.77.0.2", bytes([10, 77, 0, 1]))],
         [follower("10.77.0.2", bytes([10, 9, 9, 9])), follower("10.77.0.3", bytes([10, 9, 9, 9]))],
@@ -99,11 +101,15 @@ def test_a_python_without_md5_takes_no_ipv6_server_for_another(monkeypatch: pyte
             st.sampled_from(["10.77.0.1", "10.77.0.2", "10.77.0.3", "2001:db8::1"]),
             st.floats(-0.4, 0.4),
             st.floats(0, 0.3),
-            st.sampled_from([b"\x7f\x7f\x01\x01", bytes([10, 77, 0, 1]), bytes([10, 9, 9, 9])]),
+            st.sampled_from([LOCAL, bytes([10, 77, 0, 1]), bytes([10, 9, 9, 9])]),
         ),
         min_size=1,
         max_size=5,
     )
+)
+@example(
+    servers=[("10.77.0.1", at_s, wide_s, LOCAL) for at_s, wide_s in ((0.25, 0), (-0.375, 0.25))]
+    + [("10.77.0.2", 0.25, 0, LOCAL)]
 )
 def test_the_controller_too_finds_two_votes_for_what_the_node_took_for_well_answered(servers: list):
     answers = [
