@@ -55,7 +55,7 @@ def argument_specs(text: str, role: str, rows: Rows) -> str:
     entries = dict(re.findall(r"^  (\w+):\n(.*?)    options:.*?(?=^  \w+:\n|\Z)", text, re.MULTILINE | re.DOTALL))
     read = {entry: {name for name, row in rows.items() if entry in row.get("tasks", ROLES[role])} for entry in entries}
     options = {name: _option({**row, "default": None} if "initial" in row else row, role) for name, row in rows.items()}
-    made = [f"---\n{MADE}; the descriptions of the entry points are written here\nargument_specs:\n"]
+    made = [f"---\n{MADE}\n# The descriptions of the entry points are written here.\nargument_specs:\n"]
     first, *others = entries
     for entry, head in entries.items():
         shared = read[first] if entry != first and read[first] <= read[entry] else set()
@@ -168,7 +168,8 @@ _Dumper.add_representer(type(None), lambda d, _: d.represent_scalar("tag:yaml.or
 
 
 def _yaml(value: Any) -> str:
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+    # PyYAML ends a line with the word that crosses the width. With the indentation that is column 100.
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=80, allow_unicode=True)
 
 
 def _indented(text: str, width: int) -> str:

@@ -9,16 +9,20 @@ module: fleet_begin
 short_description: Begin a run before any of its nodes is contacted
 version_added: 0.1.0
 description:
-  - Reads the variables C(gate_*) of all hosts, and fails with all that is wrong with any of them, a line each. Hosts
-    that have a problem in common are named behind it.
-  - Takes an earlier report in C(gate_report_dir) out of force, so that nothing is admitted from it if this run ends without a
-    report. Its evidence stays. It fails if the folder can't be written, or if another run has it.
-  - If JWTs will be signed, it measures the controller's clock with the NTP servers and APIs of all hosts. JWTs are dated by
-    what comes of that.
-  - What it returns holds for the whole run, whatever nodes answer later. Facts of nodes are not read.
-  - It chooses the hosts that mint installation tokens, by C(gate_mint_nodes), and warns if not all do, or if they have to wait.
-  - The role C(skewgate.preflight.gate) runs it first. It does its work once for a play, and returns the same for each batch.
-  - It runs on the controller alone; give it C(run_once) and C(delegate_to) localhost.
+  - Reads the variables C(gate_*) of all hosts. If any of them are wrong, it fails with every
+    problem, one line each. A problem that several hosts share ends with their names.
+  - Takes an earlier report in C(gate_report_dir) out of force. If this run ends without a report,
+    no node is admitted from the earlier one. Its evidence stays. It fails if the folder can't be
+    written, or if another run uses it.
+  - If JWTs will be signed, it measures the controller's clock with the NTP servers and APIs of all
+    hosts. JWTs are dated according to the corrected clock.
+  - Its result holds for the whole run, whatever nodes answer later. It does not read facts of
+    nodes.
+  - It chooses the hosts that mint installation tokens, according to C(gate_mint_nodes). It warns if
+    some hosts do not mint, or if they have to wait.
+  - The role C(skewgate.preflight.gate) runs it first. It works once for a play, and returns the
+    same result for each batch.
+  - It runs on the controller only. Give it C(run_once) and C(delegate_to) localhost.
 options:
   hosts:
     description: The hosts of the run.
@@ -26,13 +30,15 @@ options:
     elements: str
     required: true
   remediation:
-    description: Whether nodes are remediated in this run; then the variables C(chrony_*) are read too.
+    description: Whether nodes are remediated in this run. If they are, the variables C(chrony_*)
+      are read too.
     type: bool
     default: false
 attributes:
   check_mode:
     support: full
-    description: Reports are written in check mode too, so it does the same; nodes are not touched by it.
+    description: It works in check mode too, because reports are written in check mode. It does not
+      touch nodes.
 author:
   - The skewgate developers (@skewgate)
 """
@@ -49,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: What tells this run from every other; the checks of this run carry it.
+  description: An ID that no other run has. The checks of this run carry it.
   type: str
   returned: success
 hosts:
@@ -66,11 +72,12 @@ run_id:
   type: str
   returned: success
 admission_max_age_s:
-  description: How old an admission may be, in seconds; the least that any host has.
+  description: How old an admission may be, in seconds. It is the smallest value of any host.
   type: float
   returned: success
 mint_notes:
-  description: How many nodes mint an App's token, and why, if not all do or if they have to wait.
+  description: For each App, how many nodes mint its token, and why, if not all nodes do or if they
+    have to wait.
   type: list
   elements: str
   returned: success
@@ -85,13 +92,14 @@ apis:
   elements: str
   returned: success
 settings:
-  description: Each setting that is set on a host, by name, with its C(source) (a flag or a variable of the command, V(-e),
-    V(inventory), V(play), V(default)) and, if it is the same on all hosts and no mapping, its C(value).
+  description: Each setting that is set on a host, by name, with its C(source) (a flag or a variable
+    of the command, V(-e), V(inventory), V(play), V(default)). It has its C(value) too if that is
+    the same on all hosts and not a mapping.
   type: dict
   returned: success
 configuration_errors:
-  description: What is wrong with the settings, a line each; no node was contacted.
+  description: The problems of the settings, one line each. No node was contacted.
   type: list
   elements: str
-  returned: where the settings are wrong
+  returned: if the settings are wrong
 """

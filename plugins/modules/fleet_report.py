@@ -9,13 +9,18 @@ module: fleet_report
 short_description: Report on all nodes that were checked
 version_added: 0.1.0
 description:
-  - Puts together the checks of each host, as the role P(skewgate.preflight.gate#role) kept them or as
-    M(skewgate.preflight.node_check) registered them in variables, and writes evidence.json and the report.
-  - A host's last check counts, the one after the remediation if there was one. A check of an earlier run does not count.
-  - Where hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no report, and says so.
-  - A host without a result is reported as refused, since nothing is known about it. If Ansible could not even begin its check,
-    as where its user is an undefined variable or its password in a vault that is locked, the report has Ansible's words.
-  - It runs on the controller alone; give it C(run_once), C(delegate_to) localhost and C(become) false.
+  - Collects the checks of all hosts and writes evidence.json and the report. The checks are those
+    that the role P(skewgate.preflight.gate#role) kept, or that M(skewgate.preflight.node_check)
+    registered in variables.
+  - A host's last check counts. If the host was remediated, that is the check after the remediation.
+    A check of an earlier run does not count.
+  - If hosts do not wait for each other (strategies C(free) and C(host_pinned)), it writes no
+    report, and says so.
+  - A host without a result is reported as refused, because nothing is known about it. If Ansible
+    could not begin its check, the report has Ansible's message. Examples are a user that is an
+    undefined variable, and a password in a locked vault.
+  - It runs on the controller only. Give it C(run_once), C(delegate_to) localhost and C(become)
+    false.
 options:
   hosts:
     description: The hosts to report on.
@@ -23,16 +28,18 @@ options:
     elements: str
     required: true
   report_dir:
-    description: The folder on the controller for the reports; it is made if it is missing. By default that of the run that
-      M(skewgate.preflight.fleet_begin) began.
+    description: The folder on the controller for the reports. It is created if it is missing. The
+      default is the folder of the run that M(skewgate.preflight.fleet_begin) began.
     type: path
   report_formats:
-    description: The formats of the report beside report.json, which is always written. By default those of the run, as
-      O(skewgate.preflight.gate#role:gate_report_formats) chose them, or else V(html) and V(text).
+    description: The formats of the report. report.json is always written. The default is
+      O(skewgate.preflight.gate#role:gate_report_formats) of the run, or V(html) and
+      V(text) without a run.
     type: list
     elements: str
   run_id:
-    description: A word that the report carries, to tell this run's from another's; by default that of the run.
+    description: A word in the report that identifies this run. The default is the word of the run
+      that M(skewgate.preflight.fleet_begin) began.
     type: str
   before:
     description: The name of the variable in which the first check was registered.
@@ -43,13 +50,13 @@ options:
     type: str
     default: gate_after
   remediation:
-    description: The name of the variable that says what became of the remediation.
+    description: The name of the variable with the result of the remediation.
     type: str
     default: gate_remediation
 attributes:
   check_mode:
     support: full
-    description: Reports are written in check mode too; nodes are not touched by it.
+    description: Reports are written in check mode too. It does not touch nodes.
 author:
   - The skewgate developers (@skewgate)
 """
@@ -66,7 +73,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: What tells this run from every other, as M(skewgate.preflight.fleet_begin) returned it; empty without it.
+  description: The ID of this run, as M(skewgate.preflight.fleet_begin) returned it. Empty if no run
+    was begun.
   type: str
   returned: success
 verdict:
@@ -74,11 +82,11 @@ verdict:
   type: str
   returned: if a report was written
 exit_code:
-  description: What the command line exits with for this report.
+  description: The exit code of the command for this report.
   type: int
   returned: if a report was written
 summary:
-  description: How many nodes were admitted, refused for a failure, and not judged.
+  description: The numbers of nodes that were admitted, refused for a failure, and not judged.
   type: dict
   returned: if a report was written
 files:
@@ -87,23 +95,24 @@ files:
   elements: str
   returned: success
 lines:
-  description: The report for people, one page of it if there are more than 20 nodes, and which files were written, a line each;
-    C(skewgate check) shows the same lines.
+  description: The report for people and the files that were written, as lines. If there are more
+    than 20 nodes, it is one page of the report. C(skewgate check) shows the same lines.
   type: list
   elements: str
   returned: if a report was written
 nodes:
-  description: For each host, its C(verdict) in the report, and C(judged_at), when its evidence was taken; empty if hosts do not
-    wait for each other.
+  description: For each host, its C(verdict) in the report, and C(judged_at), the time when its
+    evidence was taken. Empty if hosts do not wait for each other.
   type: dict
   returned: success
 timings:
-  description: With C(skewgate check --timings), C(checks), the median and the longest seconds of each part of a check,
-    C(report_s), how long the report took, and C(forks).
+  description: How long the run took, with C(skewgate check --timings). C(checks) has the median and
+    the longest seconds of each part of a check, C(report_s) the seconds for the report, and
+    C(forks) the number of forks.
   type: dict
   returned: if the checks were timed
 report_dir:
-  description: Where the reports are.
+  description: The folder of the reports.
   type: str
   returned: if a report was written
 """

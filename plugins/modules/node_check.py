@@ -9,62 +9,70 @@ module: node_check
 short_description: Judge a node's clock and GitHub App credentials from evidence taken on it
 version_added: 0.1.0
 description:
-  - Signs a JWT for each GitHub App on the controller and for the controller's time, takes the node's evidence with one call of
-    M(skewgate.preflight.node_evidence), and judges it on the controller.
-  - Only where the node's clock disagrees with the controller's time, or GitHub refused the JWT for its times, a second call
-    sends a JWT of the node's clock and one of the true time, which separates a bad clock from a bad credential.
-  - The controller's time is its own clock, corrected by what it measured itself, once in a run, from O(ntp_servers) and the
-    C(Date) of the APIs. No JWT is signed that would be valid more than 600 s after it, as GitHub refuses such a JWT. The one of
-    the true time lives 30 s.
-  - It changes nothing on the node. It never fails for a node that does not pass; read RV(verdict).
+  - Signs a JWT for each GitHub App on the controller, for the controller's time. Takes the node's
+    evidence with one call of M(skewgate.preflight.node_evidence), and judges it on the controller.
+  - A second call follows only if the node's clock disagrees with the controller's time, or if
+    GitHub refused the JWT for its times. It sends a JWT of the node's clock and one of the true
+    time. The two answers distinguish a bad clock from a bad credential.
+  - The controller's time is its own clock, corrected by its own measurement. It measures once in a
+    run, with O(ntp_servers) and the C(Date) of the APIs. No JWT is signed that is valid for more
+    than 600 s after that time, because GitHub refuses such a JWT. The JWT of the true time is valid
+    for 30 s.
+  - It changes nothing on the node. It does not fail if the node does not pass; read RV(verdict).
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   clients:
-    description: The GitHub App clients that the cluster will run, by the names of their profiles; docs/reference/clients.md
-      has them all, by other names too.
+    description: The GitHub App clients that the cluster will run. Give the names of
+      their profiles; docs/reference/clients.md lists them and their other names.
     type: list
     elements: str
     default: [argocd]
   client_profiles:
-    description: Profiles of clients that are not shipped, by name, each with C(iat_s), C(exp_s) and, if it has them,
-      C(reuse_s), C(renew_before_s) (how long before the end of its installation token it gets a new one, by its own
-      clock), C(iss) (C(app_id) if it signs with the App's ID only), C(source) and C(renewal_source). One of a shipped
-      name is used in its place.
+    description: Your own client profiles, by name. Each has C(iat_s) and C(exp_s).
+      It can also have C(reuse_s), C(renew_before_s) (how long before its installation
+      token expires it gets a new one, according to its own clock), C(iss) (C(app_id)
+      if it signs with the App's ID only), C(source) and C(renewal_source). A profile
+      with a shipped name replaces the shipped one.
     type: dict
     default: {}
   ntp_servers:
-    description: The NTP servers that nodes are compared with, asked from the nodes themselves; remediation configures
-      them.
+    description: The NTP servers that nodes are compared with. Each node asks them itself,
+      and remediation configures them.
     type: list
     elements: str
     required: true
   github_apps:
-    description: The GitHub Apps to check; the module M(skewgate.preflight.node_check) lists their fields. Keys stay
-      on the controller. Needed unless C(github_app_token) is left out of O(checks).
+    description: The GitHub Apps to check. The module M(skewgate.preflight.node_check)
+      lists their fields. Keys stay on the controller. Required unless O(checks) leaves
+      out C(github_app_token).
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: What the App is called in reports.
+        description: The App's name in reports.
         type: str
       app_id:
-        description: The App's ID; this or O(github_apps[].client_id). Argo CD and others take no other ID, so it
-          is needed where O(clients) names one of them.
+        description: The App's ID. Give this or O(github_apps[].client_id). Argo CD
+          and some other clients accept no other ID, so it is required if O(clients)
+          names one of them.
         type: str
       client_id:
-        description: The App's client ID, which GitHub recommends. Clients that take either ID are checked with it.
-          If both are set, the JWT that is sent has the one that the strictest of O(clients) signs with.
+        description: The App's client ID, which GitHub recommends. Clients that accept
+          either ID are checked with it. If both IDs are set, the JWT that is sent has
+          the ID with which the strictest of O(clients) signs.
         type: str
       installation_id:
-        description: The ID of the App's installation; this or O(github_apps[].owner).
+        description: The ID of the App's installation. Give this or O(github_apps[].owner).
         type: str
       owner:
-        description: The organisation or user whose installation it is, without O(github_apps[].installation_id).
-          Each node looks the installation up with the App's JWT, as Argo CD and Flux do.
+        description: The organisation or user that owns the installation. Give it if
+          O(github_apps[].installation_id) is not set. Each node then looks up the installation
+          with the App's JWT, as Argo CD and Flux do.
         type: str
       private_key_file:
-        description: The App's private key, a PEM file on the controller; this or O(github_apps[].private_key).
+        description: The App's private key, a PEM file on the controller. Give this
+          or O(github_apps[].private_key).
         type: path
       private_key:
         description: The App's private key as text, for example from Ansible Vault.
@@ -73,55 +81,61 @@ options:
         description: The passphrase of an encrypted key.
         type: str
       api_url:
-        description: The API, V(https://HOST/api/v3) for GitHub Enterprise Server, V(https://api.NAME.ghe.com) for
-          GHE.com.
+        description: The URL of the API. It is V(https://HOST/api/v3) for GitHub Enterprise
+          Server and V(https://api.NAME.ghe.com) for GHE.com.
         type: str
         default: https://api.github.com
       git_url:
-        description: Where the repositories are; from O(github_apps[].api_url) by default.
+        description: The URL where the repositories are. By default it follows from
+          O(github_apps[].api_url).
         type: str
       ca_file:
-        description: A PEM file on the controller with the CA of the API's certificate, in place of the node's own
-          store; this or O(github_apps[].ca_pem).
+        description: A PEM file on the controller with the CA of the API's certificate.
+          It replaces the node's own store. Give this or O(github_apps[].ca_pem).
         type: path
       ca_pem:
         description: The CA of the API's certificate as text.
         type: str
       repositories:
-        description: The repositories, OWNER/NAME, that must be reachable with the token.
+        description: The repositories that must be reachable with the token, as OWNER/NAME.
         type: list
         elements: str
         default: []
       permissions:
-        description: What the token that is minted may do, V(read), V(write) or V(admin) by GitHub's names; narrow.
+        description: The permissions of the minted token, V(read), V(write) or V(admin)
+          for each of GitHub's names of permissions. Keep them narrow.
         type: dict
         default: {contents: read}
       depth:
-        description: How far to go. V(jwt) asks for the installation and mints nothing; V(token) mints a token and
-          revokes it; V(repository) also reaches each repository with it. Where repositories are named the default
-          is V(repository), else V(token).
+        description: How far the check goes. V(jwt) asks for the installation and mints
+          no token. V(token) mints a token and revokes it. V(repository) also reaches
+          each repository with the token. The default is V(repository) if repositories
+          are named, and V(token) otherwise.
         type: str
         choices: [jwt, token, repository]
       notes:
-        description: What reports and a warning say of the App beside its result. The filters for the clients' Secrets
-          write it, for example if the client goes through a proxy.
+        description: Remarks about the App that reports and a warning show beside its
+          result. The filters for the clients' Secrets write them, for example if the
+          client goes through a proxy.
         type: list
         elements: str
         default: []
       unusable:
-        description: Why no client could use this credential, each reason with C(key), C(found) and C(remedy). The
-          filters for the clients' Secrets write it. Such an entry has no credential; it is judged V(fail), and nobody
-          is asked.
+        description: The reasons why no client can use this credential, each with C(key),
+          C(found) and C(remedy). The filters for the clients' Secrets write them. Such
+          an entry has no credential. It is judged V(fail), and no API is asked.
         type: list
         elements: dict
   key_elsewhere:
-    description: Whether the Apps' private keys are on another machine, as for a node that pulls its playbook at its
-      first boot. Then O(github_apps) may be empty. The token is not tried, so no node is admitted; C(skewgate report),
-      on the machine with the key, says from the evidence what else is proved.
+    description: Whether the Apps' private keys are on another machine, for example
+      because a node pulls its playbook at its first boot. Then O(github_apps) may be
+      empty. The token is not tried, so no node is admitted. Run C(skewgate report)
+      on the machine with the key; it shows what else the evidence proves.
     type: bool
     default: false
   checks:
-    description: The checks to run; all where it is empty. C(skewgate explain) lists them.
+    description: The checks to run. If it is empty, all checks run. C(skewgate explain)
+      lists them.
     type: list
     elements: str
     default: []
@@ -131,99 +145,115 @@ options:
     elements: str
     default: []
   accepted_rules:
-    description: IDs of rules of the check C(chrony_config), for example V(CHR302), whose findings are shown and refuse
-      nothing; C(skewgate explain chrony_config) lists them.
+    description: IDs of rules of the check C(chrony_config), for example V(CHR302).
+      Their findings are shown but refuse no node. C(skewgate explain chrony_config)
+      lists the rules.
     type: list
     elements: str
     default: []
   max_skew_s:
-    description: A limit of your own for the skew, in seconds either way, beside those of the clients.
+    description: Your limit for the skew, in seconds ahead or behind. It applies beside
+      the limits of the clients.
     type: float
   limits:
-    description: What else runs in the cluster and breaks by a clock, by the names of shipped limits (V(etcd), V(ceph),
-      V(cockroachdb), V(tidb), V(actions-runner), V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
+    description: What else runs in the cluster and fails if a clock is wrong. Give the
+      names of shipped limits (V(etcd), V(ceph), V(cockroachdb), V(tidb), V(actions-runner),
+      V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
     type: list
     elements: str
     default: []
   limit_profiles:
-    description: Limits that are not shipped, by name, each with C(behind_s) and C(ahead_s), or with C(between_s)
-      for one between two machines, and, for the report, C(breaks) (what happens beyond) and C(source).
+    description: Your own limits, by name. Each has C(behind_s) and C(ahead_s), or C(between_s)
+      if it limits the skew between two machines. For the report it can have C(breaks)
+      (what fails beyond the limit) and C(source).
     type: dict
     default: {}
   cluster_ca_file:
-    description: The certificate of the cluster's CA, a PEM file on the controller (kubeadm's is /etc/kubernetes/pki/ca.crt).
-      A node whose clock is outside of its times is refused.
+    description: The certificate of the cluster's CA, a PEM file on the controller (kubeadm's
+      is /etc/kubernetes/pki/ca.crt). A node is refused if the certificate is not valid
+      at the time of the node's clock.
     type: path
   max_clock_error_s:
-    description: The most that the time daemon's own bound of the clock's error may be, in seconds.
+    description: The largest clock error that the time daemon may report as its own
+      bound, in seconds.
     type: float
     default: 1.0
   timeout_s:
-    description: The bound of each exchange with a server, in seconds. From it follows how long the whole answer may
-      take, a minute more than the slowest exchanges (150 s for one App and one repository by default); then the node
-      is refused as not judged.
+    description: How long each exchange with a server may take, in seconds. The node's
+      whole answer may take a minute longer than the slowest exchanges together (by
+      default 150 s for one App and one repository). If it takes longer, the node is
+      refused as not judged.
     type: float
     default: 5
   mints_per_minute:
-    description: How many installation tokens an App mints in a minute at the most, over all nodes and runs of this
-      user. GitHub allows about 80; nodes wait for their turn.
+    description: The most installation tokens that an App mints in a minute, over all
+      nodes and runs of this user. Nodes wait for their turn. GitHub allows about 80.
     type: int
     default: 60
   mints_per_hour:
-    description: The same for an hour; GitHub allows about 500. An App whose C(depth) is V(jwt) mints none.
+    description: The most installation tokens that an App mints in an hour, over all
+      nodes and runs of this user. GitHub allows about 500. An App whose C(depth) is
+      V(jwt) mints none.
     type: int
     default: 400
   slices:
-    description: How many runs check nodes with the same Apps at the same time and share no file, for example as slices
-      of a job on several machines. Each takes its equal share of O(mints_per_minute) and O(mints_per_hour).
+    description: How many runs check nodes with the same Apps at the same time but share
+      no file, for example slices of a job on several machines. Each run takes an equal
+      share of O(mints_per_minute) and O(mints_per_hour).
     type: int
     default: 1
   nts_servers:
     description:
-      - Servers to authenticate with NTS. Those whose keys the node can establish are written, and no others beside
-        them.
-      - Where there is none, the servers and pools are written, with a warning.
-      - The check tries them from the node, beside those of its chrony. What came of it stands in the evidence; no
-        finding does.
+      - Servers to authenticate with NTS. If the node can establish keys with some of
+        them, only those servers are written.
+      - If it can establish keys with none, the servers and pools are written, with
+        a warning.
+      - The check tries them from the node, and the NTS servers of its chrony too. The
+        result is in the evidence; there is no finding about it.
     type: list
     elements: str
     default: []
   # Not settings:
   wait_s:
-    description: For how long to check again, in seconds, while the node does not pass.
+    description: How long to check again, in seconds, while the node does not pass.
     type: float
     default: 0
   from_variables:
-    description: Whether an option that the task does not give is read from the host's variable that has its name behind C(gate_)
-      (C(chrony_nts_servers) for O(nts_servers)), as in the roles of this collection; what the host does not have either has the
-      default. Facts of the node are no such variables.
+    description: Whether an option that the task does not give is read from a variable of the host,
+      as in the roles of this collection. The variable's name is C(gate_) and the option's name
+      (C(chrony_nts_servers) for O(nts_servers)). If there is no such variable, the option has its
+      default. Facts of the node are not read.
     type: bool
     default: false
   phase:
-    description: A word that the result carries back, for those who follow a run.
+    description: A word that the result returns, for a program that follows the run.
     type: str
   follows:
-    description: The RV(check_id) of the check that this one repeats; by default
-      RV(skewgate.preflight.fleet_begin#module:id) of the run. The report counts a check only if it follows from its run.
+    description: The RV(check_id) of the check that this one repeats. The default is
+      RV(skewgate.preflight.fleet_begin#module:id) of the run. The report counts a check only if it
+      belongs to its run.
     type: str
   admit_to:
     description:
-      - The group that an admitted host is put into, as with M(ansible.builtin.group_by).
-      - For the role P(skewgate.preflight.gate#role) alone, which fails what is refused later.
+      - The group to which an admitted host is added, as with M(ansible.builtin.group_by).
+      - Only for the role P(skewgate.preflight.gate#role), which fails the refused hosts later.
     type: str
 attributes:
   check_mode:
     support: full
-    description: It changes nothing, and runs in check mode as ever.
+    description: It changes nothing, and does the same in check mode.
 notes:
-  - With O(github_apps) it needs a connection that pipes modules to the node (ssh with sudo or as root); it turns pipelining on
-    for itself and refuses where that can't be done, since a JWT would be written to a file on the node.
-  - The node goes to GitHub through the proxy of C(HTTPS_PROXY), unless C(NO_PROXY) names the host; the task's C(environment)
-    gives them.
-  - The controller needs a way to one of O(ntp_servers) (UDP 123) or to the API (TCP 443). Without any it uses its clock as it
-    is, signs no JWT whose C(iat) is more than 2 s after that, and the report says so.
-  - If GitHub's rate limit answers a node, that node waits as long as GitHub asks, up to a minute, and tries once more. Other
-    nodes wait too only if a second node met the limit. A longer wait is not made, and the finding says when to check again.
+  - With O(github_apps) it needs a connection that pipes modules to the node (ssh as root or with
+    sudo). It turns on pipelining itself. If that is not possible it refuses, because a JWT would be
+    written to a file on the node.
+  - The node goes to GitHub through the proxy of C(HTTPS_PROXY), unless C(NO_PROXY) names the host.
+    Set both in the task's C(environment).
+  - The controller needs a way to one of O(ntp_servers) (UDP 123) or to the API (TCP 443). Without
+    one it uses its clock as it is, and signs no JWT whose C(iat) is more than 2 s after it. The
+    report says so.
+  - If GitHub answers a node with its rate limit, that node waits as long as GitHub asks, up to a
+    minute, and tries once more. Other nodes wait too only if a second node met the limit. If GitHub
+    asks for a longer wait, the node does not wait, and the finding says when to check again.
 author:
   - The skewgate developers (@skewgate)
 """
@@ -241,7 +271,7 @@ EXAMPLES = r"""
         repositories: [example/deploy-config]
   register: node
 
-- name: Refuse it where it does not pass
+- name: Refuse the node if it does not pass
   ansible.builtin.assert:
     that: node.verdict == 'admit'
 """
@@ -252,15 +282,17 @@ verdict:
   type: str
   returned: always
 refused_because:
-  description: V(failure) if a required check failed, V(not_judged) if the node was refused without that, null if it was admitted.
+  description: V(failure) if a required check failed, V(not_judged) if the node was refused for
+    another reason, null if it was admitted.
   type: str
   returned: always
 judged_at:
-  description: When the evidence was taken, by the controller's clock.
+  description: When the evidence was taken, according to the controller's clock.
   type: str
   returned: always
 skew_s:
-  description: C(low) and C(high) of the node's skew in seconds, positive if the node is ahead; null where it is not known.
+  description: C(low) and C(high) of the node's skew in seconds, positive if the node is ahead. Null
+    if it is not known.
   type: dict
   returned: always
 reason:
@@ -270,13 +302,13 @@ reason:
 judgement:
   description: The node's entry of report.json, with its findings.
   type: dict
-  returned: unless the role P(skewgate.preflight.gate#role) checks, whose report has it
+  returned: unless the role P(skewgate.preflight.gate#role) checks; its report has it
 record:
   description: The node's entry of evidence.json, from which the judgement can be made again.
   type: dict
-  returned: unless the role P(skewgate.preflight.gate#role) checks, whose report has it
+  returned: unless the role P(skewgate.preflight.gate#role) checks; its report has it
 asked:
-  description: What the node was asked, C(checks), C(ntp_servers) and C(nts_servers).
+  description: The C(checks), C(ntp_servers) and C(nts_servers) of this check.
   type: dict
   returned: unless facts of the node have the names of settings
 timings:
@@ -284,25 +316,27 @@ timings:
   type: dict
   returned: with C(skewgate check --timings) or C(skewgate gate --timings)
 check_id:
-  description: What tells this check from every other.
+  description: An ID that no other check has.
   type: str
   returned: always
 follows:
-  description: The value of O(follows), or what stands for it; empty without either.
+  description: The value of O(follows), or its default. Empty if there is neither.
   type: str
   returned: always
 awaits_report:
-  description: Whether all that refuses the node is that its token was left to other nodes of the run; the run's report admits it
-    if the token is good there. It may be true in the role P(skewgate.preflight.gate#role) alone.
+  description: Whether the node is refused only because other nodes of the run try its token. The
+    run's report admits it if the token works there. Only in the role
+    P(skewgate.preflight.gate#role) can it be true.
   type: bool
   returned: always
 chrony_can_help:
-  description: Whether the role P(skewgate.preflight.chrony#role) answers one of the findings that refuse the node.
+  description: Whether the role P(skewgate.preflight.chrony#role) can fix one of the findings that
+    refuse the node.
   type: bool
   returned: always
 configuration_errors:
-  description: What is wrong with the settings, a line each; no node was contacted.
+  description: The problems of the settings, one line each. No node was contacted.
   type: list
   elements: str
-  returned: where the settings are wrong
+  returned: if the settings are wrong
 """

@@ -10,12 +10,15 @@ module: node_evidence
 short_description: Take evidence of a node's clock, time services and GitHub App access
 version_added: 0.1.0
 description:
-  - Reads the node's clocks, its time services and chrony's configuration and state, exchanges raw NTP packets with the
-    given servers, asks APIs for their C(Date), and sends JWTs that were signed elsewhere to the GitHub App API.
-  - It reads and asks only. Nothing on the node is changed, and an installation token that it mints is revoked at once.
-  - It judges nothing. The action M(skewgate.preflight.node_check) calls it and judges what it returns.
-  - It needs Python 3.8 and its standard library. What the node lacks, C(chronyc) for instance, is recorded as missing.
-    Without root, what only root may see is recorded as an error.
+  - Reads the node's clocks, its time services and chrony's configuration and state, exchanges raw
+    NTP packets with the given servers, asks APIs for their C(Date), and sends JWTs that were signed
+    elsewhere to the GitHub App API.
+  - It reads and asks only. Nothing on the node is changed, and an installation token that it mints
+    is revoked at once.
+  - It judges nothing. The action M(skewgate.preflight.node_check) calls it and judges what it
+    returns.
+  - It needs Python 3.8 and its standard library. What the node lacks, C(chronyc) for instance, is
+    recorded as missing. Without root, what only root may see is recorded as an error.
 author:
   - The skewgate developers (@skewgate)
 options:
@@ -28,7 +31,8 @@ options:
     default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, time_services, boot, nts, clock_movers,
       join_state, platform]
   ntp_servers:
-    description: Names or addresses of the NTP servers that the node's clock is compared with. Every address of a name is asked.
+    description: Names or addresses of the NTP servers that the node's clock is compared with. Every
+      address of a name is asked.
     type: list
     elements: str
     default: []
@@ -41,12 +45,14 @@ options:
     type: int
     default: 123
   nts_servers:
-    description: Names of servers with which NTS is tried, at TCP port 4460, beside those of chrony's configuration.
+    description: Names of servers with which NTS is tried, at TCP port 4460, beside those of
+      chrony's configuration.
     type: list
     elements: str
     default: []
   apis:
-    description: APIs whose HTTP C(Date) is read, each once by its URL. No credential is sent to them.
+    description: APIs whose HTTP C(Date) is read, each once by its URL. No credential is sent to
+      them.
     type: list
     elements: dict
     default: []
@@ -83,22 +89,25 @@ options:
         description: The App's installation; this or O(github_apps[].owner).
         type: str
       owner:
-        description: The organisation or user whose installation it is; its ID is looked up with the App's JWT.
+        description: The organisation or user whose installation it is; its ID is looked up with the
+          App's JWT.
         type: str
       depth:
         description:
-          - V(jwt) reads the installation, V(token) mints an installation token and revokes it, V(repository) reaches the
-            repositories with it in between.
+          - V(jwt) reads the installation, V(token) mints an installation token and revokes it,
+            V(repository) reaches the repositories with it in between.
         type: str
         choices: [jwt, token, repository]
         required: true
       repositories:
-        description: Repositories as C(owner/name). A minted token is narrowed to them, unless GitHub refuses that.
+        description: Repositories as C(owner/name). A minted token is narrowed to them, unless
+          GitHub refuses that.
         type: list
         elements: str
         default: []
       permissions:
-        description: The permissions that a minted token is narrowed to, C(contents=read) for instance.
+        description: The permissions that a minted token is narrowed to, C(contents=read) for
+          instance.
         type: dict
         default: {}
       attempts:
@@ -120,11 +129,12 @@ options:
             type: int
             required: true
           only_within_s:
-            description: Send the JWT only if the node's clock is at most this far from O(github_apps[].attempts[].signed_for_s).
+            description: Send the JWT only if the node's clock is at most this far from
+              O(github_apps[].attempts[].signed_for_s).
             type: float
   timeout_s:
-    description: How many seconds each network exchange may take. A command on the node, which waits for nobody else, may take
-      three times as long on a busy one.
+    description: How many seconds each network exchange may take. A command on the node, which waits
+      for nobody else, may take three times as long on a busy one.
     type: float
     default: 5
 attributes:
@@ -159,12 +169,16 @@ RETURN = r"""
 evidence:
   description:
     - What the node showed. Names that end in C(_ns) are nanoseconds, of C(time.time_ns()) (wall) or
-      C(time.monotonic_ns()) (mono); those that end in C(_s) are seconds, of Unix time where they are a point in time.
-    - A section that was not asked for is absent; one that failed as a whole has nothing but C(error).
-    - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) where it could not be run or did not end in time.
-    - Configuration is C(path), where it begins, and C(files), each with C(path), C(text) and C(mtime_s), in the order in which
-      the daemon reads them; C(unread) has those that could not be read, each with C(path), C(error) and C(kind),
-      which is C(missing), C(denied) or C(other). Keys and passwords are not in it.
+      C(time.monotonic_ns()) (mono); those that end in C(_s) are seconds, of Unix time where they
+      are a point in time.
+    - A section that was not asked for is absent; one that failed as a whole has nothing but
+      C(error).
+    - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) where it could not be
+      run or did not end in time.
+    - Configuration is C(path), where it begins, and C(files), each with C(path), C(text) and
+      C(mtime_s), in the order in which the daemon reads them; C(unread) has those that could not be
+      read, each with C(path), C(error) and C(kind), which is C(missing), C(denied) or C(other).
+      Keys and passwords are not in it.
   returned: always
   type: dict
   contains:
@@ -176,9 +190,10 @@ evidence:
     collected:
       description:
         - The clocks before anything else was done, when the end was reached, and who did it.
-        - C(started_s) is how long it took from the process's start to there, null where the node does not show it.
-          C(sections_s) is how long each section took, which run side by side, those left out that took less than 0.005 s or had
-          not ended - C(ntp), C(clock), C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
+        - C(started_s) is how long it took from the process's start to there, null where the node
+          does not show it. C(sections_s) is how long each section took, which run side by side,
+          those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
+          C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
           C(time_services), C(boot), C(nts), C(clock_movers), C(join_state) and C(platform).
       type: dict
       returned: always
@@ -194,147 +209,174 @@ evidence:
           chrony: 0.08
     clock:
       description:
-        - C(adjtimex) is the kernel's clock discipline, read only, with C(state), C(status), C(offset_us), C(freq_ppm),
-          C(maxerror_us), C(esterror_us) and C(tai_s), or C(error). C(clocksource) is its name.
-        - C(rtc) is the hardware clock, with C(present), C(since_epoch_s) by its own reading as UTC, C(wall_s_at_read) of the
-          system's clock, and C(local_time), whether /etc/adjtime says that it keeps local time.
+        - C(adjtimex) is the kernel's clock discipline, read only, with C(state), C(status),
+          C(offset_us), C(freq_ppm), C(maxerror_us), C(esterror_us) and C(tai_s), or C(error).
+          C(clocksource) is its name.
+        - C(rtc) is the hardware clock, with C(present), C(since_epoch_s) by its own reading as UTC,
+          C(wall_s_at_read) of the system's clock, and C(local_time), whether /etc/adjtime says that
+          it keeps local time.
       type: dict
       returned: when asked for
     time_services:
       description:
-        - C(manager) is systemd, openrc or other. C(units) are those that may steer the clock and are there, each with
-          C(unit), C(names) (aliases), C(load_state), C(active_state), C(sub_state), C(unit_file_state) and C(main_pid);
-          OpenRC's services are described in the same words.
-        - C(processes) are the time daemons that run, each with C(pid), C(comm), C(argv) (its arguments, the program's name
-          first), C(exe) (the program's path), C(cgroup), C(contained), whether it runs in a container, and
-          C(may_set_clock), whether the kernel lets it set the clock (CAP_SYS_TIME in the node's user namespace). Those of
-          ordinary users are left out.
-        - C(may_set_clock) are other processes that the kernel lets set the clock. C(given) are those that hold CAP_SYS_TIME and
-          not CAP_SYS_ADMIN, by name, each with C(comm), the first one's C(pid) and C(cgroup), and how many C(processes) there
-          are. C(privileged) are the names of those that hold both. The kernel's threads, and this run, are left out.
-        - C(connman_time_updates) is auto or manual, as the ConnMan that runs has stored whether it sets the clock; null if it
-          does not run, or has stored nothing.
+        - C(manager) is systemd, openrc or other. C(units) are those that may steer the clock and
+          are there, each with C(unit), C(names) (aliases), C(load_state), C(active_state),
+          C(sub_state), C(unit_file_state) and C(main_pid); OpenRC's services are described in the
+          same words.
+        - C(processes) are the time daemons that run, each with C(pid), C(comm), C(argv) (its
+          arguments, the program's name first), C(exe) (the program's path), C(cgroup),
+          C(contained), whether it runs in a container, and C(may_set_clock), whether the kernel
+          lets it set the clock (CAP_SYS_TIME in the node's user namespace). Those of ordinary users
+          are left out.
+        - C(may_set_clock) are other processes that the kernel lets set the clock. C(given) are
+          those that hold CAP_SYS_TIME and not CAP_SYS_ADMIN, by name, each with C(comm), the first
+          one's C(pid) and C(cgroup), and how many C(processes) there are. C(privileged) are the
+          names of those that hold both. The kernel's threads, and this run, are left out.
+        - C(connman_time_updates) is auto or manual, as the ConnMan that runs has stored whether it
+          sets the clock; null if it does not run, or has stored nothing.
       type: dict
       returned: when asked for
     chrony:
       description:
-        - C(present) says whether chronyd or chronyc is installed, C(version) which. C(config) is the configuration of the
-          chronyd that runs, else of the one that would; its C(sources_dirs) are the folders of confdir and sourcedir, each
-          with C(path) and C(exists). C(defaults) are the files in which the distribution keeps chronyd's options, of their
+        - C(present) says whether chronyd or chronyc is installed, C(version) which. C(config) is
+          the configuration of the chronyd that runs, else of the one that would; its
+          C(sources_dirs) are the folders of confdir and sourcedir, each with C(path) and C(exists).
+          C(defaults) are the files in which the distribution keeps chronyd's options, of their
           lines only these.
-        - C(keyfile) is the C(path) and the C(mode) of the key file, which is not read. C(named) is what there is of what the
-          configuration names, each by its word there. C(paths) says of a path whether it is missing, a folder, a file, a
-          device (by its class, C(ptp) for instance) or cannot be looked at (denied, unknown). C(interfaces) says of a network
-          interface whether it is absent, plain, has a hardware clock (phc), or stamps packets with it (hardware). C(users) says
-          whether a user is present or absent. Its C(options) are those of chronyd itself that may end its next start, each
-          with its C(value) and where it comes from.
-        - C(fips) is the kernel's FIPS mode. C(started_s) is when chronyd was started, by the clock of its PID file.
-          C(features) is what chronyd says was built in (C(+NTS)) and what was not (C(-NTS)).
-        - The path of C(config) is C(chronyd's command line) where chronyd was started with directives, which it reads in place
-          of a file. C(next_start) is what its unit has it read when it starts again, C(unit), C(path) and C(text), the
-          directives of its command line, and C(unfit), an option with which it would not steer the clock; null where that is not
+        - C(keyfile) is the C(path) and the C(mode) of the key file, which is not read. C(named) is
+          what there is of what the configuration names, each by its word there. C(paths) says of a
+          path whether it is missing, a folder, a file, a device (by its class, C(ptp) for instance)
+          or cannot be looked at (denied, unknown). C(interfaces) says of a network interface
+          whether it is absent, plain, has a hardware clock (phc), or stamps packets with it
+          (hardware). C(users) says whether a user is present or absent. Its C(options) are those of
+          chronyd itself that may end its next start, each with its C(value) and where it comes
+          from.
+        - C(fips) is the kernel's FIPS mode. C(started_s) is when chronyd was started, by the clock
+          of its PID file. C(features) is what chronyd says was built in (C(+NTS)) and what was not
+          (C(-NTS)).
+        - The path of C(config) is C(chronyd's command line) where chronyd was started with
+          directives, which it reads in place of a file. C(next_start) is what its unit has it read
+          when it starts again, C(unit), C(path) and C(text), the directives of its command line,
+          and C(unfit), an option with which it would not steer the clock; null where that is not
           known.
-        - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are those of C(chronyc -c),
-          C(tracking), C(sources), C(sources_all) (C(-N sources -a)), C(sources_named) (C(-N sources)), C(sourcestats),
-          C(activity), C(authdata) and C(selectdata).
+        - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are
+          those of C(chronyc -c), C(tracking), C(sources), C(sources_all) (C(-N sources -a)),
+          C(sources_named) (C(-N sources)), C(sourcestats), C(activity), C(authdata) and
+          C(selectdata).
       type: dict
       returned: when asked for
     ntpd:
-      description: Of ntp.org's ntpd and NTPsec, C(present), C(config), C(beside), the files that another ntpd would
-        read, each with C(path) and C(text), and C(commands) with C(rv) (C(ntpq -c rv)) and C(peers) (C(ntpq -pn)), which are
-        run only where it is present.
+      description: Of ntp.org's ntpd and NTPsec, C(present), C(config), C(beside), the files that
+        another ntpd would read, each with C(path) and C(text), and C(commands) with C(rv) (C(ntpq
+        -c rv)) and C(peers) (C(ntpq -pn)), which are run only where it is present.
       type: dict
       returned: when asked for
     openntpd:
-      description: C(present), C(config), and C(commands) with C(all) (C(ntpctl -s all)), which is run only where it is present.
+      description: C(present), C(config), and C(commands) with C(all) (C(ntpctl -s all)), which is
+        run only where it is present.
       type: dict
       returned: when asked for
     timesyncd:
-      description: Of systemd-timesyncd, C(present), C(config) with its drop-ins, and C(commands) with C(timesync)
-        (C(timedatectl show-timesync --all)), which is run only where timesyncd runs.
+      description: Of systemd-timesyncd, C(present), C(config) with its drop-ins, and C(commands)
+        with C(timesync) (C(timedatectl show-timesync --all)), which is run only where timesyncd
+        runs.
       type: dict
       returned: when asked for
     ptp:
-      description: Of linuxptp, C(present), C(config), and C(commands) with C(time_status) and C(port_data_set), pmc's
-        C(GET TIME_STATUS_NP) and C(GET PORT_DATA_SET), which are run only where ptp4l runs.
+      description: Of linuxptp, C(present), C(config), and C(commands) with C(time_status) and
+        C(port_data_set), pmc's C(GET TIME_STATUS_NP) and C(GET PORT_DATA_SET), which are run only
+        where ptp4l runs.
       type: dict
       returned: when asked for
     ntp:
       description:
-        - C(servers), each with C(server), its C(addresses), C(samples), and C(error) with C(kind) dns where its name could
-          not be resolved.
-        - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and C(reply_hex); or C(address),
-          C(t1_wall_ns), C(error), its C(kind), which is refused, unreachable, silent or other, and the C(errno) of what the
-          kernel said.
+        - C(servers), each with C(server), its C(addresses), C(samples), and C(error) with C(kind)
+          dns where its name could not be resolved.
+        - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and
+          C(reply_hex); or C(address), C(t1_wall_ns), C(error), its C(kind), which is refused,
+          unreachable, silent or other, and the C(errno) of what the kernel said.
       type: dict
       returned: when asked for
     nts:
       description:
-        - C(servers) that chrony is configured to authenticate with NTS (C(configured)), and those of O(nts_servers); each with
-          C(server), C(port), C(certset), C(addresses), and how far its key establishment was reached. C(error) is null or has
-          C(phase) (dns, connect, tls or alpn), C(message) and, of a certificate or of connect (timeout, refused, no_route),
+        - C(servers) that chrony is configured to authenticate with NTS (C(configured)), and those
+          of O(nts_servers); each with C(server), C(port), C(certset), C(addresses), and how far its
+          key establishment was reached. C(error) is null or has C(phase) (dns, connect, tls or
+          alpn), C(message) and, of a certificate or of connect (timeout, refused, no_route),
           C(kind); C(alpn) is the protocol that the server chose.
-        - C(certificate_time_error) says why its certificate is not valid at this node's time, else it is null. C(certificate)
-          has C(not_before_s) and C(not_after_s), null where none was seen.
+        - C(certificate_time_error) says why its certificate is not valid at this node's time, else
+          it is null. C(certificate) has C(not_before_s) and C(not_after_s), null where none was
+          seen.
       type: dict
       returned: when asked for
     api_date:
       description:
-        - C(apis), each with C(url), C(certificate_time_error) as in the section C(nts), and C(answers).
-        - An answer has C(t_send_wall_ns), C(t_send_mono_ns), C(t_recv_mono_ns), C(status), C(date) and C(verified); or
-          C(error) with C(phase) (url, dns, connect, proxy, tls or reply), C(message) and, of a certificate, C(kind).
+        - C(apis), each with C(url), C(certificate_time_error) as in the section C(nts), and
+          C(answers).
+        - An answer has C(t_send_wall_ns), C(t_send_mono_ns), C(t_recv_mono_ns), C(status), C(date)
+          and C(verified); or C(error) with C(phase) (url, dns, connect, proxy, tls or reply),
+          C(message) and, of a certificate, C(kind).
       type: dict
       returned: when asked for
     join_state:
       description:
-        - C(paths) says which traces of a joined cluster are there. Null is what may not be seen without root.
-        - C(processes) are the names of what runs that works in a cluster or is its workload. A kubelet whose kubeconfig is not
-          there has not joined.
+        - C(paths) says which traces of a joined cluster are there. Null is what may not be seen
+          without root.
+        - C(processes) are the names of what runs that works in a cluster or is its workload. A
+          kubelet whose kubeconfig is not there has not joined.
       type: dict
       returned: when asked for
     boot:
       description:
-        - C(units) of systemd that set the clock or rely on it, each with C(unit), C(names), C(load_state), C(active_state),
-          C(unit_file_state), C(after), C(before), C(requires), C(wants), C(binds_to), C(exec_start) (of a cluster's unit the
-          program alone) and C(condition_met) at the last start, null where there was none since the boot.
+        - C(units) of systemd that set the clock or rely on it, each with C(unit), C(names),
+          C(load_state), C(active_state), C(unit_file_state), C(after), C(before), C(requires),
+          C(wants), C(binds_to), C(exec_start) (of a cluster's unit the program alone) and
+          C(condition_met) at the last start, null where there was none since the boot.
         - C(uptime_s), and C(fake_hwclock), the time that fake-hwclock has saved.
       type: dict
       returned: when asked for
     clock_movers:
       description:
-        - C(cron) are the commands in crontabs that move the clock, with C(path), C(line) and C(text), what stands beside them
-          left out; C(unread) are crontabs that could not be read, with C(path) and C(error).
-        - C(timers) of systemd that do, with C(unit), C(activates) and C(exec). C(virtualization) is systemd-detect-virt's
-          word, and C(vmware_timesync) the answer of C(vmware-toolbox-cmd timesync status), null elsewhere.
+        - C(cron) are the commands in crontabs that move the clock, with C(path), C(line) and
+          C(text), what stands beside them left out; C(unread) are crontabs that could not be read,
+          with C(path) and C(error).
+        - C(timers) of systemd that do, with C(unit), C(activates) and C(exec). C(virtualization) is
+          systemd-detect-virt's word, and C(vmware_timesync) the answer of C(vmware-toolbox-cmd
+          timesync status), null elsewhere.
       type: dict
       returned: when asked for
     platform:
       description:
-        - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID) and C(PRETTY_NAME), those that are there.
-          C(selinux) is enforcing, permissive or null.
-        - C(read_only) says why files or packages can't be changed (C(ostree), C(usr) or C(etc) is read-only), else it is
-          null. C(package_managers) are those that are installed, of apt-get, dnf, yum, zypper, rpm-ostree and
-          transactional-update.
-        - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or half-configured, for instance; null where
-          it knows none), C(held_by), the C(pid) and C(name) of the process that is at work with dpkg or null, and whether it was
+        - C(os_release) has the distribution's C(ID), C(ID_LIKE), C(VERSION_ID) and C(PRETTY_NAME),
+          those that are there. C(selinux) is enforcing, permissive or null.
+        - C(read_only) says why files or packages can't be changed (C(ostree), C(usr) or C(etc) is
+          read-only), else it is null. C(package_managers) are those that are installed, of apt-get,
+          dnf, yum, zypper, rpm-ostree and transactional-update.
+        - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or
+          half-configured, for instance; null where it knows none), C(held_by), the C(pid) and
+          C(name) of the process that is at work with dpkg or null, and whether it was
           C(interrupted); it is null without dpkg.
       type: dict
       returned: when asked for
     github_apps:
       description:
-        - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s), C(sent),
-          C(not_sent_because) and C(steps); C(error) beside them where the rest could not be asked.
-        - A step has C(step) (installations, installation, token, granted, repository or revoke), C(method), C(url), C(status),
-          C(message), C(documentation_url), C(headers), C(body), C(node_wall_s) when it was sent, C(duration_s), C(repository),
-          C(proxy), the addresses C(sent_from) and C(sent_to), C(moved_to) of a repository that was renamed, and C(error) with
-          C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's time,
-          C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an installation.
-        - Of what is done with a fresh token, C(tries) and C(waited_s) say how often it was tried, and for how long the node
-          waited between. Of many repositories with the same answer, one has a step, which names others in C(also).
-        - Of C(token), C(narrowed) has what it was to be narrowed to (permissions, repositories), and C(lacking) the permissions
-          that the installation does not have, as C(granted) showed.
-        - Of C(installations), C(installation_id) is the owner's; without it, C(owners) are whose installations were found,
-          C(owners_in_all) how many, and C(cut_off) that there are more.
+        - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s),
+          C(sent), C(not_sent_because) and C(steps); C(error) beside them where the rest could not
+          be asked.
+        - A step has C(step) (installations, installation, token, granted, repository or revoke),
+          C(method), C(url), C(status), C(message), C(documentation_url), C(headers), C(body),
+          C(node_wall_s) when it was sent, C(duration_s), C(repository), C(proxy), the addresses
+          C(sent_from) and C(sent_to), C(moved_to) of a repository that was renamed, and C(error)
+          with C(phase), C(message), C(kind) and, of a certificate that is not valid at this node's
+          time, C(certificate) with C(not_before_s) and C(not_after_s); C(suspended) of an
+          installation.
+        - Of what is done with a fresh token, C(tries) and C(waited_s) say how often it was tried,
+          and for how long the node waited between. Of many repositories with the same answer, one
+          has a step, which names others in C(also).
+        - Of C(token), C(narrowed) has what it was to be narrowed to (permissions, repositories),
+          and C(lacking) the permissions that the installation does not have, as C(granted) showed.
+        - Of C(installations), C(installation_id) is the owner's; without it, C(owners) are whose
+          installations were found, C(owners_in_all) how many, and C(cut_off) that there are more.
         - No token is in it; bodies are redacted, those of success left out.
       type: list
       elements: dict

@@ -10,39 +10,46 @@ module: node_remediate
 short_description: Fix a node's time service as one transaction, and undo it
 version_added: 0.1.0
 description:
-  - Writes files, enables and disables units, and starts chronyd anew. All of it is done, or the node is what it was.
-  - Before anything is changed, the state of all that is touched is saved below C(/var/lib/skewgate/backups) and is on the disk.
-    New files are staged beside their places and tried with C(chronyd -p); then they are renamed in, chronyd is started, and
-    other daemons are stopped once it answers. If any of that fails, everything is put back.
-  - The work is done in a session of its own, so a connection that is cut does not stop it half-way. If the node itself is reset,
-    the next run continues with the same backup.
-  - It installs nothing. Packages are Ansible's own modules' task, between O(state=begun) and O(state=applied).
+  - Writes files, enables and disables units, and restarts chronyd. Either all of it is done, or the
+    node is as it was before.
+  - Before it changes anything, it saves the state of everything that it will touch below
+    C(/var/lib/skewgate/backups), and makes sure that the backup is on disk. It writes new files
+    beside their places and tries them with C(chronyd -p). Then it renames them into place and
+    starts chronyd. It stops other daemons when chronyd answers. If any of that fails, everything is
+    put back.
+  - The work is done in a new session, so a connection that is cut does not stop it half-way. If the
+    node itself is reset, the next run continues with the same backup.
+  - It installs nothing. Install packages with Ansible's modules, between O(state=begun) and
+    O(state=applied).
   - It needs root, systemd, and Python 3.8 with its standard library.
 author:
   - The skewgate developers (@skewgate)
 options:
   state:
     description:
-      - V(begun) saves the state of O(files) and units, for the packages that are installed next, masks the units of O(hold), and
-        sets the clock by O(step_s).
-      - V(applied) does the transaction, beginning with the backup where V(begun) has not written it.
-      - V(confirmed) closes the backup once the node's time is proved, and sets the RTC with O(rtc). What that changes
-        is backed up, too.
-      - V(undone) puts everything back that the backup has. It may be repeated, and completed where it was interrupted.
-      - V(described) says what V(undone) would undo, and changes nothing.
+      - V(begun) prepares for the packages that are installed next. It saves the state of O(files)
+        and units, masks the units of O(hold), and moves the clock by O(step_s).
+      - V(applied) does the transaction. If V(begun) has not written the backup, it writes it first.
+      - V(confirmed) closes the backup when the node's time is proved. With O(rtc) it sets the RTC,
+        and backs up what that changes.
+      - V(undone) puts back everything in the backup. It can be repeated, and completes an undo that
+        was interrupted.
+      - V(described) shows what V(undone) would undo, and changes nothing.
     type: str
     choices: [begun, applied, confirmed, undone, described]
     required: true
   backup_id:
     description:
-      - The time of the run in UTC, C(20261122T152134Z) for instance, by which its backup is called.
-      - An open backup that is less than a day older, an interrupted run's, is continued in its place, unless someone has edited
-        a file since that it wrote.
-      - For the other states the backup that this run made or continued. Without it, O(state=undone) and O(state=described) take
-        the newest but for those that runs undid themselves, and O(state=confirmed) the newest that is open.
+      - The time of the run in UTC, for example C(20261122T152134Z). Its backup is named after it.
+      - If an interrupted run left an open backup that is less than a day older, that backup is
+        continued instead. It is not continued if someone has edited a file since that run wrote it.
+      - For the other states, the backup that this run made or continued. Without it,
+        O(state=confirmed) takes the newest open backup. O(state=undone) and O(state=described) take
+        the newest backup that no run has undone itself.
     type: str
   files:
-    description: The files to write. A folder that is missing is made. The owner of a file that is there stays.
+    description: The files to write. A missing folder is created. A file that exists keeps its
+      owner.
     type: list
     elements: dict
     default: []
@@ -60,7 +67,7 @@ options:
         type: str
         default: "0644"
   chronyd:
-    description: The chronyd that is to run. Without it none is tried and started.
+    description: The chronyd to run. Without it no chronyd is tried or started.
     type: dict
     suboptions:
       unit:
@@ -68,51 +75,55 @@ options:
         type: str
         required: true
       config:
-        description: Its main configuration file, which is tried with C(chronyd -p) where it or a fragment of it changes.
+        description: Its main configuration file. If it or one of its fragments changes, it is tried
+          with C(chronyd -p).
         type: str
         required: true
       restart:
-        description: Start it anew, and wait until it answers C(chronyc).
+        description: Restart it, and wait until it answers C(chronyc).
         type: bool
         default: false
       step:
         description:
-          - Whether this start may step the clock as the configuration's C(makestep) says.
-          - V(false) is for a node that has joined a cluster. It starts chronyd with C(-R), and so does every later start until
-            the node is booted, by a drop-in in C(/run).
+          - Whether this start may step the clock, as C(makestep) in the configuration says.
+          - V(false) is for a node that has joined a cluster. It starts chronyd with C(-R). A
+            drop-in in C(/run) does the same at every later start until the node is booted.
         type: bool
         default: true
       options_variable:
-        description: The variable with chronyd's options in its unit's environment file. Needed with O(chronyd.step=false).
+        description: The variable with chronyd's options in its unit's environment file. Required
+          with O(chronyd.step=false).
         type: str
         choices: [DAEMON_OPTS, OPTIONS]
       options:
-        description: The value of O(chronyd.options_variable) that is in force, C(-F 1) for instance.
+        description: The value of O(chronyd.options_variable) that is in force, for example C(-F 1).
         type: str
         default: ""
       needs:
         description:
-          - What lines of the configuration need of this node, which C(chronyd -p) does not look for. Without it chronyd would
-            end at its start, so nothing is changed then.
+          - What lines of the configuration need on this node. C(chronyd -p) does not look for it,
+            but chronyd would end at its start without it. If something is missing, nothing is
+            changed.
         type: list
         elements: dict
         default: []
         suboptions:
           line:
-            description: Where the line stands.
+            description: The place of the line.
             type: str
             required: true
           kind:
-            description: What is looked for.
+            description: The kind of thing that is needed.
             type: str
             choices: [paths, interfaces, users]
             required: true
           name:
-            description: Its name, or path.
+            description: Its name or path.
             type: str
             required: true
           one_of:
-            description: What may be found, in the words of C(chrony.named) of the module M(skewgate.preflight.node_evidence).
+            description: The states that are good, in the words of C(chrony.named) in
+              M(skewgate.preflight.node_evidence).
             type: list
             elements: str
             required: true
@@ -122,44 +133,48 @@ options:
     elements: str
     default: []
   disable:
-    description: Units to stop and to disable, after chronyd has been started. Those that are not there are passed over.
+    description: Units to stop and to disable after chronyd has been started. Missing units are
+      skipped.
     type: list
     elements: str
     default: []
   packages:
-    description: What packages are changed beside this; it is kept in the backup and returned as it is.
+    description: The packages that the run changes. It is kept in the backup and returned unchanged.
     type: dict
     default: {}
   step_s:
     description:
-      - With O(state=begun), add so many seconds to the node's clock before packages are installed. By a clock that is far off,
-        apt takes no Release file, and TLS no certificate.
+      - With O(state=begun), add this many seconds to the node's clock before packages are
+        installed. If the clock is far off, apt refuses Release files, and TLS refuses certificates.
     type: float
   hold:
     description:
-      - With O(state=begun), mask these units in C(/run), that is until the next boot, so that a package does not start them.
-      - Those of O(enable) are unmasked by O(state=applied), all by O(state=undone).
+      - With O(state=begun), mask these units in C(/run), that is, until the next boot. Then a
+        package cannot start them.
+      - O(state=applied) unmasks those in O(enable). O(state=undone) unmasks all of them.
     type: list
     elements: str
     default: []
   rtc:
-    description: With O(state=confirmed), set the RTC by the node's clock.
+    description: With O(state=confirmed), set the RTC to the node's clock.
     type: bool
     default: false
   missing_ok:
-    description: With O(state=undone), O(state=described) and O(state=confirmed), do not fail where there is no backup.
+    description: With O(state=undone), O(state=described) and O(state=confirmed), do not fail if
+      there is no backup.
     type: bool
     default: false
   only_latest:
     description:
-      - With O(state=undone) and O(state=described), fail where a later run than O(backup_id) has gone on with the backup. It is
-        for a run to undo what it did itself, and not what another one has proved meanwhile.
+      - With O(state=undone) and O(state=described), fail if a run later than O(backup_id) has
+        continued the backup. Then a run undoes only its own work, and not what another run has
+        proved meanwhile.
       - With O(state=confirmed), leave the backup to that run, and say so in RV(notes).
     type: bool
     default: false
 attributes:
   check_mode:
-    description: Returns what a run would change, in the same words.
+    description: Returns what a run would change, in the same form.
     support: full
   diff_mode:
     description: Shows the files' differences.
@@ -171,7 +186,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Have chronyd keep the node's time, in place of systemd-timesyncd
+- name: Replace systemd-timesyncd with chronyd
   skewgate.preflight.node_remediate:
     state: applied
     backup_id: 20261122T152134Z
@@ -189,13 +204,13 @@ EXAMPLES = r"""
     disable: [systemd-timesyncd.service]
   become: true
 
-- name: Close the backup, and set the RTC, once the node's time is proved
+- name: Close the backup and set the RTC when the node's time is proved
   skewgate.preflight.node_remediate:
     state: confirmed
     rtc: true
   become: true
 
-- name: Take the node back to the state before the last remediation
+- name: Put the node back to the state before the last remediation
   skewgate.preflight.node_remediate:
     state: undone
   become: true
@@ -203,25 +218,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What was changed, or would be in check mode, since the backup was begun.
+  description: The changes since the backup was begun. In check mode, the changes that a run would
+    make.
   returned: success
   type: list
   elements: str
   sample: [changed /etc/chrony/chrony.conf, enabled chrony.service, started chrony.service, stopped and disabled ntp.service]
 diff:
-  description: The files' differences, each as C(before), C(after), C(before_header) and C(after_header).
+  description: The files' differences, each as C(before), C(after), C(before_header) and
+    C(after_header).
   returned: success
   type: list
   elements: dict
 backup:
-  description: The folder of the backup on the node; null where there is none.
+  description: The folder of the backup on the node. Null if there is none.
   returned: success
   type: str
   sample: /var/lib/skewgate/backups/20261122T152134Z
 backup_id:
   description:
-    - The backup's id. It is an earlier one than O(backup_id) where an interrupted run's backup is continued.
-    - Of a failure, the backup that the message is about; null where none was left behind.
+    - The ID of the backup. It is earlier than O(backup_id) if the backup of an interrupted run was
+      continued.
+    - After a failure, the backup that the message is about. Null if none was left behind.
   returned: always
   type: str
   sample: 20261122T152134Z
@@ -231,11 +249,11 @@ backup_state:
   type: str
   sample: open
 packages:
-  description: O(packages) as given when the backup was begun.
+  description: The value of O(packages) when the backup was begun.
   returned: success
   type: dict
 notes:
-  description: What could not be done and does not matter enough to fail.
+  description: Problems that are not important enough to fail.
   returned: success
   type: list
   elements: str
@@ -299,7 +317,7 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    """Does what ``state`` says in a session of its own, and prints the result; an error comes with the backup it is about."""
+    """Do what ``state`` says in a new session, and print the result; an error names its backup."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         supports_check_mode=True,

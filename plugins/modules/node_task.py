@@ -6,12 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: node_task
-short_description: Run a module of Ansible's own on a node that is not trusted
+short_description: Run one of Ansible's modules on a node that is not trusted
 version_added: 0.1.0
 description:
-  - Runs the module as a task of it would, and returns what is documented here and nothing else.
-  - A task of the module itself passes on all that the node answers. Its facts become variables, which may outrank the
-    operator's, and settings of the connection to the node.
+  - Runs the module as its task would, and returns only the keys that are documented here.
+  - The module's own task would pass on everything that the node answers. The node's facts would
+    become variables, which can replace the operator's variables and the settings of the connection
+    to the node.
 options:
   module:
     description: The module of C(ansible.builtin).
@@ -19,14 +20,14 @@ options:
     choices: [apt, command, copy, dnf, file]
     required: true
   arguments:
-    description: The module's own arguments.
+    description: The arguments of the module.
     type: dict
     required: true
 author:
   - The skewgate developers (@skewgate)
 attributes:
   check_mode:
-    description: As the module has it.
+    description: Depends on the module.
     support: full
   diff_mode:
     description: No differences are returned.
@@ -57,12 +58,12 @@ stderr:
   returned: when there is any
   type: str
 skipped:
-  description: Whether check mode left it out.
-  returned: when it did
+  description: Whether the module was skipped in check mode.
+  returned: when it was
   type: bool
 failures:
   description: What a package manager could not do.
-  returned: of a failure
+  returned: on failure
   type: list
   elements: str
 """

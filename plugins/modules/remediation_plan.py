@@ -9,104 +9,114 @@ module: remediation_plan
 short_description: Plan what the role chrony changes on a node, from what a check found there
 version_added: 0.1.0
 description:
-  - Says what is to be installed, which files with which content, and which units, so that the findings that refuse the node
-    are answered, and which finding each change answers. Nothing else is planned.
-  - It contacts no node and changes nothing. Where the node must not be changed, or not without being told to, it fails with
-    the reason.
+  - Plans the changes that fix the findings which refuse the node, and nothing else. They are
+    packages to install, files and their content, and units. The plan says which finding each change
+    fixes.
+  - It contacts no node and changes nothing. If the node must not be changed, or only if a setting
+    allows it, it fails with the reason.
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   servers:
-    description: The NTP servers to choose from, by name or address. In the role, those of C(gate_ntp_servers) by
-      default.
+    description: The NTP servers to choose from, as names or addresses. In the role
+      the default is C(gate_ntp_servers).
     type: list
     elements: str
     default: []
   pools:
-    description: NTP pools to choose from, names that stand for several servers each.
+    description: The NTP pools to choose from. Each is a name that stands for several
+      servers.
     type: list
     elements: str
     default: []
   nts_servers:
     description:
-      - Servers to authenticate with NTS. Those whose keys the node can establish are written, and no others beside
-        them.
-      - Where there is none, the servers and pools are written, with a warning.
-      - The check tries them from the node, beside those of its chrony. What came of it stands in the evidence; no
-        finding does.
+      - Servers to authenticate with NTS. If the node can establish keys with some of
+        them, only those servers are written.
+      - If it can establish keys with none, the servers and pools are written, with
+        a warning.
+      - The check tries them from the node, and the NTS servers of its chrony too. The
+        result is in the evidence; there is no finding about it.
     type: list
     elements: str
     default: []
   min_sources:
-    description: With fewer good servers there is a warning.
+    description: The number of good servers that a node should have. There is a warning
+      if it has fewer.
     type: int
     default: 3
   source_options:
-    description: Options of each C(server) and C(pool) line.
+    description: The options of each C(server) and C(pool) line.
     type: str
     default: iburst
   makestep:
     description:
-      - When chronyd steps the clock instead of slewing it, C(THRESHOLD_S UPDATES).
-      - With a negative number of updates it steps at any time, and a joined node that has to be slewed is refused.
+      - When chronyd steps the clock instead of slewing it, as C(THRESHOLD_S UPDATES).
+      - If the number of updates is negative, chronyd can step at any time. Then a joined
+        node that must be slewed is refused.
     type: str
     default: 1 3
   extra_lines:
-    description: Further lines of chrony.conf, for example C(['hwtimestamp *']).
+    description: More lines for chrony.conf, for example C(['hwtimestamp *']).
     type: list
     elements: str
     default: []
   order_units:
-    description: Units to order after time-sync.target, beside those of a cluster that are installed. They need not
-      be there yet.
+    description: Units to order after time-sync.target, beside the cluster's units that
+      are installed. They need not exist yet.
     type: list
     elements: str
     default: []
   step_joined:
     description:
-      - The names of nodes that are stepped although they have joined a cluster (its credentials or data are there,
-        or its workload runs).
-      - Other joined nodes are slewed, or refused with the time that a slew would take; never stepped back, and forwards
-        by O(joined_step_limit_s) at the most.
+      - The names of nodes whose clock may be stepped although they have joined a cluster.
+        A node has joined if it has a cluster's credentials or data, or runs its workload.
+      - The clock of any other joined node is slewed, or the node is refused with the
+        time that a slew would take. Its clock is never stepped back. It is stepped
+        forwards by O(joined_step_limit_s) at the most.
     type: list
     elements: str
     default: []
   joined_step_limit_s:
-    description: By how much a joined node that is behind is stepped without being named, in seconds.
+    description: The largest step forwards for a joined node that O(step_joined) does
+      not name, in seconds.
     type: float
     default: 5
   joined_slew_limit_s:
-    description: How long the slew of a joined node may take, in seconds; the proof waits for so long. A second takes
-      twelve.
+    description: How long the slew of a joined node may take, in seconds. The proof
+      waits for as long. To slew away one second takes twelve seconds.
     type: float
     default: 60
   overwrite_foreign_config:
     description:
-      - Whether to overwrite a file that another tool wrote (linux-system-roles.timesync, geerlingguy.ntp, cloud-init,
-        kubespray and others). Otherwise it is extended where it names a folder for that, or the node is refused with
-        what to set there.
-      - Also whether to overwrite one with a reference clock, an C(allow) or a server with a key that O(extra_lines)
-        and O(source_options) do not keep.
+      - Whether to overwrite a file that another tool wrote (linux-system-roles.timesync,
+        geerlingguy.ntp, cloud-init, kubespray and others). If it is false, the file
+        is extended if it names a folder for more files. If it names none, the node
+        is refused, with what to set in that tool.
+      - It also decides about a file with a reference clock, an C(allow) line or a server
+        with a key that O(extra_lines) and O(source_options) would not keep.
     type: bool
     default: false
   package_file:
     description:
-      - chrony's package, a file on the controller, for a node that reaches no repository. What it depends on must
-        be there.
-      - It needs no signature.
+      - chrony's package, a file on the controller, for a node that reaches no repository.
+        The packages that it depends on must be on the node already.
+      - The package needs no signature.
     type: path
   # Not settings:
   from_variables:
-    description: Whether an option that the task does not give is read from the host's variable that has its name behind
-      C(chrony_), as in the role C(skewgate.preflight.chrony). Facts of the node are no such variables.
+    description: Whether an option that the task does not give is read from a variable of the host,
+      as in the role C(skewgate.preflight.chrony). The variable's name is C(chrony_) and the
+      option's name. Facts of the node are not read.
     type: bool
     default: false
   measured:
-    description: The name of the variable in which a task of M(skewgate.preflight.node_check) was registered.
+    description: The name of the variable in which a task of M(skewgate.preflight.node_check) was
+      registered.
     type: str
     required: true
 attributes:
   check_mode:
-    description: Can run in check mode and return what it would without it.
+    description: It does the same in check mode.
     support: full
   diff_mode:
     description: Nothing is changed, so there is no difference to show.
@@ -126,7 +136,7 @@ EXAMPLES = r"""
     checks: [clock_skew, ntp_servers, ntp_sources, sync_state, time_service, next_boot]
   register: checked
 
-- name: See what the role chrony would change there
+- name: Show what the role chrony would change on the node
   skewgate.preflight.remediation_plan:
     measured: checked
     servers: [ntp1.example.net, ntp2.example.net, ntp3.example.net]
@@ -140,23 +150,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What is changed, in words and in order; empty where there is nothing to do.
+  description: The changes in their order, for people. Empty if there is nothing to do.
   returned: always
   type: list
   elements: str
-  sample: [write /etc/chrony/chrony.conf, 'restart chrony.service, so that it steps the clock']
+  sample: [write /etc/chrony/chrony.conf, restart chrony.service]
 backup_id:
-  description: The time by the controller's clock, which the node's backup is called by.
+  description: The controller's time. The node's backup is named after it.
   returned: always
   type: str
   sample: 20261122T152134Z
 package_file:
-  description: O(package_file) as it was when the plan was made; null where there is none.
+  description: O(package_file) as it was when the plan was made. Null if it is not set.
   returned: always
   type: str
 plan:
-  description: The whole plan, with C(changes) and what each C(answers), C(install), C(node) (the arguments of
-    M(skewgate.preflight.node_remediate)), C(warnings), C(refusal) and C(wait_s).
+  description: The whole plan. It has C(changes), each with the findings that it C(answers),
+    C(install), C(node) (the arguments of M(skewgate.preflight.node_remediate)), C(warnings),
+    C(refusal) and C(wait_s).
   returned: always
   type: dict
 """
