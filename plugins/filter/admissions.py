@@ -1,6 +1,7 @@
-"""The filters that say whether a host is admitted, and whether that still holds; each is documented in its .yml file here.
+"""The filters that say whether a host is admitted, and whether that still holds.
 
-A play asks the first ones for each host in Ansible's first process, where every template that is worked out holds up all others.
+Each is documented in its .yml file here. A play uses the first ones for each host in Ansible's main
+process, where each template holds up all others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The filters that turn a cluster's own Secrets into ``gate_github_apps``; each is documented in its .yml file here."""
+"""The filters that make ``gate_github_apps`` from a cluster's Secrets.
+
+Each is documented in its .yml file here.
+"""
 
 from __future__ import annotations
 

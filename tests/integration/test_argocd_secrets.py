@@ -140,7 +140,7 @@ def test_a_secret_that_the_client_could_not_use_is_one_finding_and_the_others_ar
         seen = {app["name"]: app for app in finding["seen"]["apps"]}
         assert seen["argocd/creds-acme"]["node_clock"]["class"] == "accepted"
         assert " proxy.example.net:3128" in seen["argocd/creds-acme"]["notes"][0]
-    assert run.output.count("[WARNING]: GitHub App argocd/creds-acme: Argo CD goes through the proxy") == 1
+    assert run.output.count("[WARNING]: GitHub App argocd/creds-acme: Argo CD uses the proxy") == 1
     assert "user:secret" not in run.output
     reached = {r["path"].split(".git/")[0].strip("/") for r in api.control.requests() if "info/refs" in r["path"]}
     assert reached == {"acme/charts"}

@@ -1,4 +1,4 @@
-"""What the fields in braces of a row of ``answer_table`` are for one answer: names, addresses, how long to wait."""
+"""Fills the fields in braces of an ``answer_table`` row for one answer: names, addresses, waits."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .answer_signs import READ_CHARS, header, location_of, other_api_url, place_
 QUOTED_CHARS = 300
 
 MAX_RATE_LIMIT_S = 3600.0
-"""GitHub's rate limits are counted by the hour: none of them asks for a longer wait."""
+"""GitHub counts its rate limits by the hour, so none of them asks for a longer wait."""
 
 
 def hints_of(step: Mapping[str, Any], repositories: tuple[str, ...]) -> dict[str, str]:
-    """What a row's fields in braces are for this step, which stands for these repositories."""
+    """The values of a row's fields in braces for this step, which stands for these repositories."""
     at_git = step["step"] == "repository"
     expected = "" if at_git else other_api_url(step["url"])
     answered_by = ", ".join(f"{name}: {header(step, name)}" for name in ("server", "via") if header(step, name))
@@ -40,27 +40,29 @@ def hints_of(step: Mapping[str, Any], repositories: tuple[str, ...]) -> dict[str
         "expected": expected or "the address of the API",
         "expected_too": f" ({expected})" if expected else "",
         "wait_s": f"{rate_limit_wait_s(step):.0f}",
-        "answered_by": answered_by or "its headers do not say who it is",
+        "answered_by": answered_by or "its headers do not name it",
         "to": place_of(location_of(step)) if header(step, "location") else "no address",
         "read_it": _read_it(step),
     }
 
 
 def _egress(step: Mapping[str, Any], said: str) -> str:
-    """What is known of the address that GitHub saw: its own words, else the proxy, else the IP version."""
+    """The address that GitHub saw, as far as known: from its message, the proxy, or the IP
+    version.
+    """
     for word in re.findall(r"[0-9A-Fa-f:.]*[.:][0-9A-Fa-f:.]+", said):
         try:
-            return f"GitHub saw the address {ipaddress.ip_address(word.strip('.'))}: add it."
+            return f"GitHub saw the address {ipaddress.ip_address(word.strip('.'))}. Add it."
         except ValueError:
             continue
     if step.get("proxy"):
-        return f"The request went through the proxy {step['proxy']}: add the address that this proxy goes out with."
+        return f"The request went through the proxy {step['proxy']}. Add the address that this proxy sends from."
     version = _ip_version(step.get("sent_to"))
     if not version:
-        return "Add the public address that the request went out with: this node's, or a NAT gateway's or proxy's before it."
+        return "Add the public address that the request came from: this node's, or that of a NAT gateway or proxy before it."
     return (
-        f"The request went out over {version}, without a proxy: add the public {version} address of this node, or of the NAT "
-        "gateway before it (`sent_from` in report.json is the address that the node itself had)."
+        f"The request used {version} without a proxy. Add the public {version} address of this node, or of the NAT gateway "
+        "before it (`sent_from` in report.json is the node's own address)."
     )
 
 
@@ -72,33 +74,34 @@ def _ip_version(address: object) -> str:
 
 
 def _owners(step: Mapping[str, Any]) -> str:
-    """For whom the App is installed, by the list of its installations."""
+    """The owners of the App's installations."""
     owners = step.get("owners") or []
     more = (step.get("owners_in_all") or 0) - len(owners)
     return listed(owners or ["nobody"]) + (f" (and {more} not shown)" if more > 0 else "")
 
 
 def renamed(steps: Iterable[Mapping[str, Any]]) -> str:
-    """Which repositories answered under another name."""
+    """The repositories that answered with another name."""
     names = {step.get("repository"): _new_name(step) for step in steps if step.get("moved_to")}
-    return "; ".join(f"{old} is now {new}: git follows its redirect, give the new name" for old, new in names.items())
+    return "; ".join(f"{old} is now {new}. git follows the redirect; use the new name" for old, new in names.items())
 
 
 def _new_name(step: Mapping[str, Any]) -> str:
-    """OWNER/NAME of where a repository's redirect led."""
+    """OWNER/NAME of the repository to which a redirect led."""
     return "/".join(split_url(step["moved_to"]).path.removesuffix(".git").split("/")[-2:])[:QUOTED_CHARS]
 
 
 def _read_it(step: Mapping[str, Any]) -> str:
-    """What is left to do about an answer that nobody knows."""
-    refers = f", and what GitHub refers to: {step['documentation_url']}" if step.get("documentation_url") else ""
-    return f"Read the answer, whole in report.json under `seen`{refers}; then check again."
+    """The remedy for an unknown answer."""
+    refers = f" and GitHub's page {step['documentation_url']}" if step.get("documentation_url") else ""
+    return f"Read the whole answer in report.json under `seen`{refers}, then check again."
 
 
 def rate_limit_wait_s(step: Mapping[str, Any]) -> float:
-    """``Retry-After`` says it, or ``X-RateLimit-Reset`` (Unix time, here against the answer's own Date); a minute otherwise.
+    """The wait in seconds, from ``Retry-After`` or ``X-RateLimit-Reset``; otherwise a minute.
 
-    GitHub counts by the hour, so a longer wait is none of GitHub's: it is ignored, as what is no number.
+    ``X-RateLimit-Reset`` is a Unix time, compared with the answer's own Date. GitHub counts by the
+    hour, so a longer wait is not from GitHub. It is ignored, like a value that is not a number.
     Source: GitHub's documentation, "Rate limits for the REST API" and "Exceeding the rate limit".
     """
     headers = step.get("headers") or {}
@@ -109,7 +112,7 @@ def rate_limit_wait_s(step: Mapping[str, Any]) -> float:
 
 
 def _seconds(text: object) -> float | None:
-    """A header's number, finite; None for anything else."""
+    """A header's finite number; None for anything else."""
     try:
         number = float(str(text))
     except ValueError:

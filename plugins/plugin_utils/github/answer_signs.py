@@ -1,4 +1,4 @@
-"""How an answer is known: whose words it has, and the signs that rows of ``answer_table`` ask for."""
+"""Recognises an answer: who wrote it, and the signs that rows of ``answer_table`` ask for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...module_utils.node.git_answer import is_advertisement
 from .answer_table import BY_KEY, ROWS, AnswerKey, Form, Row, Sign
 
 READ_CHARS = 2000
-"""What the probe keeps of a body: a node that sends more is read no further."""
+"""The characters of a body that the probe keeps. If a node sends more, the rest is not read."""
 
 GITHUBS_WEB = re.compile(r"(?:www\.)?github\.com|[^.]+\.ghe\.com")
 GITHUBS_API = re.compile(r"api\.github\.com|api\.[^.]+\.ghe\.com")
@@ -22,13 +22,13 @@ OF_A_PROXY = re.compile(
     r"captive portal|proxy error|proxy authentication|proxy server|web ?filter\w*|url ?filter\w*|content ?filter\w*)\b",
     re.IGNORECASE,
 )
-"""How proxies, filters and portals name themselves, in the header ``server`` or ``via`` or on their pages."""
+"""Names of proxies, filters and portals, in the header ``server`` or ``via`` or on their pages."""
 
 BLOCKED = re.compile(
     r"\b(blocked by|(?:has been|is|was) blocked|access (?:denied|blocked)|your administrator|(?:access|usage|security) policy)\b",
     re.IGNORECASE,
 )
-"""How pages say that they stand in for another."""
+"""Words of pages that were sent instead of another page."""
 
 TO_LOGIN = re.compile(
     r"\b(log-?in|logon|sign-?in|sso|saml2?|oauth2?|adfs|authorize|authenticate|captive|portal)\b|\bidp\b", re.IGNORECASE
@@ -39,7 +39,7 @@ LIMITED = re.compile(
 
 
 class Seen:
-    """A step's answer as the rows of the table look at it."""
+    """A step's answer in the form that the rows of the table compare."""
 
     def __init__(self, step: Mapping[str, Any], issuer: object) -> None:
         """``issuer``: the App's ID or client ID in the JWT, None if it is not known."""
@@ -77,13 +77,16 @@ _BY_ERROR = {(row.phase, row.error): row for row in ROWS if row.phase}
 
 
 def _row_of_error(error: Mapping[str, Any]) -> Row:
-    """By the phase that failed (the probe's ``HttpsError``): each has a next step."""
+    """The row of the phase that failed (the probe's ``HttpsError``).
+
+    Each phase has its next step.
+    """
     phase, kind = error.get("phase", ""), error.get("kind")
     return _BY_ERROR.get((phase, kind)) or _BY_ERROR.get((phase, None)) or BY_KEY[AnswerKey.NO_REPLY]
 
 
 def _form(step: Mapping[str, Any]) -> Form:
-    """Whose words an answer can be, by its content type and body."""
+    """The form of an answer, according to its content type and body."""
     message, body = step.get("message"), (step.get("body") or "").strip()
     content_type = header(step, "content-type").lower()
     is_json = "json" in content_type or not content_type
@@ -111,7 +114,7 @@ _QUOTES = re.compile('[`\u00b4\u2018\u2019"]')
 
 
 def straight(text: str) -> str:
-    """In one line; an apostrophe for each of the quotes that GitHub has used."""
+    """The text in one line, with an apostrophe for each kind of quote that GitHub has used."""
     return _QUOTES.sub("'", " ".join(text.split()))
 
 
@@ -121,7 +124,7 @@ OF_SUCCESSES = (
     *(Sign.SUSPENDED, Sign.LACKS_PERMISSIONS, Sign.OWNERS_CUT_OFF, Sign.NO_SUCH_OWNER),
     *(Sign.NOT_OF_GIT, Sign.GIT_ERROR),
 )
-"""What a success may still have."""
+"""Signs that a successful answer may have too."""
 
 _ROWS_OF_SUCCESSES = [row for row in ROWS if row.sign in OF_SUCCESSES]
 
@@ -146,7 +149,7 @@ def _has(sign: Sign | None, seen: Seen) -> bool:
             return bool(seen.step.get("cut_off")) and not seen.step.get("installation_id")
         case Sign.NO_SUCH_OWNER:
             return "owners" in seen.step and not seen.step.get("installation_id")
-        case Sign.NOT_OF_GIT | Sign.GIT_ERROR:  # of references, no body is kept
+        case Sign.NOT_OF_GIT | Sign.GIT_ERROR:  # the body of references is not kept
             of_git = is_advertisement(seen.header("content-type"))
             return not of_git if sign is Sign.NOT_OF_GIT else of_git and bool(seen.step.get("body"))
         case Sign.TO_LOGIN:
@@ -163,7 +166,7 @@ def _is_of_a_proxy(seen: Seen) -> bool:
     if seen.status in (407, 511):  # a proxy and a captive portal that ask for a login (RFC 9110, RFC 6585)
         return True
     named = f"{seen.header('server')} {seen.header('via')}"
-    # A proxy that looks into TLS names itself on what it passes on as well.
+    # A proxy that inspects TLS also names itself in answers that it passes on.
     passed_on = seen.form != "page" and bool(seen.header("x-github-request-id"))
     if OF_A_PROXY.search(named) and not passed_on:
         return True
@@ -176,7 +179,7 @@ def _is_of_a_proxy(seen: Seen) -> bool:
 
 
 def _is_of_a_wrong_api_url(seen: Seen) -> bool:
-    """By the address alone, or by what GitHub's web server says to a POST that has no cookie."""
+    """Whether the address is wrong, or GitHub's web server refused a POST without a cookie."""
     url = seen.step["url"]
     if "cookies must be enabled to use github" in seen.said.lower():
         return True
@@ -186,20 +189,23 @@ def _is_of_a_wrong_api_url(seen: Seen) -> bool:
 
 
 def _is_rate_limit(seen: Seen) -> bool:
-    """GitHub's documentation, "Rate limits for the REST API": 403 or 429, with headers that say when to come back."""
+    """Whether it is a rate limit: 403 or 429, with headers that say when to try again.
+
+    Source: GitHub's documentation, "Rate limits for the REST API".
+    """
     if seen.status == 429:
         return not (seen.form == "page" and _is_of_a_proxy(seen))
     if seen.form == "page" or (seen.form in ("text", "other_json") and not seen.at_git):
         return False
-    told_to_wait = seen.header("retry-after") != "" or seen.header("x-ratelimit-remaining") == "0"
-    return told_to_wait or bool(LIMITED.search(seen.said))
+    asks_to_wait = seen.header("retry-after") != "" or seen.header("x-ratelimit-remaining") == "0"
+    return asks_to_wait or bool(LIMITED.search(seen.said))
 
 
 # Addresses
 
 
 def split_url(url: object) -> SplitResult:
-    """The parts of an address that may be none."""
+    """The parts of a text that may not be an address."""
     try:
         parts = urlsplit(str(url))
         _ = parts.port
@@ -217,7 +223,7 @@ def location_of(step: Mapping[str, Any]) -> SplitResult:
 
 
 def place_of(parts: SplitResult) -> str:
-    """An address without its query, which may hold what nobody else is to see."""
+    """An address without its query, which may hold a secret."""
     return parts._replace(query="", fragment="").geturl() or "no address"
 
 
@@ -226,13 +232,13 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _is_githubs_own(url: object) -> bool:
-    """Whether the host is github.com or ghe.com, and no GitHub Enterprise Server."""
+    """Whether the host is github.com or ghe.com, not a GitHub Enterprise Server."""
     host = split_url(url).hostname or ""
     return bool(GITHUBS_WEB.fullmatch(host) or GITHUBS_API.fullmatch(host))
 
 
 def other_api_url(url: object) -> str:
-    """What api_url should be instead, by its form; empty where the form is right.
+    """The correct api_url, according to its form; empty if the form is right.
 
     >>> other_api_url("https://github.com/app/installations/1")
     'https://api.github.com'

@@ -1,10 +1,12 @@
-"""The table of answers: what GitHub, or who answers in its place, says to an attempt, what that means and what to do next.
+"""The table of answers to an attempt, from GitHub or from something in its place: what each means,
+and what to do next.
 
-One row for each answer that has another next step. ``answers.classify`` reads the rows from the top, and the first that fits
-decides; docs/reference/answers.md is made from them.
+Each row is an answer with a different next step. ``answers.classify`` reads the rows from the top,
+and the first row that fits decides. docs/reference/answers.md is made from them.
 
-Whose words an answer has, its form says. GitHub's API answers in JSON: an object with ``message``, and nearly always with
-``documentation_url``. git's answers are plain text. A page (HTML) is neither, and accuses no credential, whatever its status.
+The form of an answer shows who wrote it. GitHub's API answers in JSON: an object with ``message``,
+and nearly always with ``documentation_url``. git's answers are plain text. A page (HTML) is
+neither. It never blames the credential, whatever its status.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from typing import Literal
 Kind = Literal[
     "accepted", "clock", "certificate_time", "credential", "access", "network", "unclear", "not_sent", "withheld"
 ]
-"""``certificate_time``: TLS refused a certificate for its times; who is wrong then, the clock or it, an answer can't tell.
-``withheld``: the controller did not sign the JWT, as it would be valid too long after the controller's time."""
+"""``certificate_time``: TLS refused a certificate for its times; the answer does not show whether
+the clock or the certificate is wrong. ``withheld``: the controller did not sign the JWT, because it
+would be valid for too long after the controller's time."""
 
 Form = Literal["github", "json", "other_json", "page", "text", "none"]
-"""``github``: JSON as GitHub's API has it; ``json``: with ``message`` and ``x-github-request-id``, but without
-``documentation_url``; ``other_json``: another's; ``page``: HTML; ``text``: anything else; ``none``: no body."""
+"""``github``: JSON as GitHub's API has it; ``json``: with ``message`` and ``x-github-request-id``,
+but without ``documentation_url``; ``other_json``: another's; ``page``: HTML; ``text``: anything
+else; ``none``: no body."""
 
 
 class AnswerKey(StrEnum):
-    """What an attempt's answer means: of answers of one kind, those with the same next step."""
+    """The meaning of an attempt's answer. Each key has one next step."""
 
     ACCEPTED = "accepted"
     NOT_SENT = "not_sent"
@@ -80,7 +84,9 @@ class AnswerKey(StrEnum):
 
 
 class Sign(StrEnum):
-    """What a row may ask of an answer beside its status, form and words; ``answers.py`` looks for it."""
+    """What a row can require of an answer beside status, form and words; ``answers.py`` looks for
+    it.
+    """
 
     OF_A_PROXY = "of_a_proxy"
     WRONG_API_URL = "wrong_api_url"
@@ -102,21 +108,25 @@ SUCCESS, REDIRECTED, REFUSED, FAILED = range(200, 300), range(300, 400), range(4
 GITHUBS: tuple[Form, ...] = ("github",)
 PAGE: tuple[Form, ...] = ("page",)
 SAID: tuple[Form, ...] = ("github", "json")
-"""Words that say what is refused count without ``documentation_url`` too: some of GitHub's refusals have none."""
+"""Forms in which words of a refusal count. Some of GitHub's refusals have no
+``documentation_url``."""
 SAID_ANYWHERE: tuple[Form, ...] = ("github", "json", "text", "none")
-"""The same for rows of both: git's own words come as ``text``, which at the API is somebody else's."""
+"""The same for rows of API and git. git's words come as ``text``; at the API, ``text`` is not
+GitHub's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """An answer: how it is known, what it means and what to do next.
+    """An answer: how to recognise it, what it means and what to do next.
 
-    ``answer`` says for people how it is known; ``source`` on what that rests. ``remedy`` is empty where an answer alone does not
-    tell what to do. ``meaning`` and ``remedy`` may have fields in braces, those of DOCUMENTED.
+    ``answer`` describes it for people, and ``source`` says where that is known from. ``remedy`` is
+    empty if the answer alone does not show what to do. ``meaning`` and ``remedy`` may have the
+    fields of DOCUMENTED in braces.
 
-    A row is known by ``at`` (API or GIT; empty: both), ``steps`` (empty: all), ``statuses``, ``forms`` (empty: all), ``words``
-    (a regular expression, in any case) and ``sign``; or by ``phase`` and ``error``, where no answer came (the probe's
-    ``HttpsError``). A row without any of these is taken by its key.
+    A row fits an answer with its ``at`` (API or GIT; empty: both), ``steps`` (empty: all),
+    ``statuses``, ``forms`` (empty: all), ``words`` (a regular expression, in any case) and
+    ``sign``. If there was no answer, it fits its ``phase`` and ``error`` (the probe's
+    ``HttpsError``). A row without any of these is chosen by its key.
     """
 
     key: AnswerKey
@@ -135,7 +145,10 @@ class Row:
     error: str | None = None
 
     def fits(self, step: str, status: int, form: Form, said: str) -> bool:
-        """Whether an answer has this row's step, status, form and words; its sign is looked for elsewhere."""
+        """Whether an answer has this row's step, status, form and words.
+
+        Its sign is checked elsewhere.
+        """
         at = GIT if step == "repository" else API
         if status not in self.statuses or self.at not in ("", at) or (self.steps and step not in self.steps):
             return False
@@ -145,15 +158,15 @@ class Row:
         return not self.words or re.search(self.words, said, re.IGNORECASE) is not None
 
 
-APP_SETTINGS = "Fixing the clock does not help with this. Compare {} with the App's settings page on GitHub"
+APP_SETTINGS = "This is not a clock problem. Compare {} with the App's settings page on GitHub"
 INSTALLATION_SETTINGS = (
     "On GitHub, open the installation's settings (its organisation's or user's settings, GitHub Apps)"
 )
-UNREADABLE = INSTALLATION_SETTINGS + ", and grant it {repository}, with `contents: read`; see that {names_are} right."
-SUPPORT = "GitHub's support (https://support.github.com; of a GitHub Enterprise Server: its administrator)"
+UNREADABLE = INSTALLATION_SETTINGS + ", and grant it {repository}, with `contents: read`. Check that {names_are} right."
+SUPPORT = "GitHub's support (https://support.github.com; for a GitHub Enterprise Server: its administrator)"
 
 CLOCK_WORDS = r"'(issued at|expiration time)' claim \('(iat|exp)'\)"
-"""How GitHub begins what it says of a JWT's times."""
+"""The beginning of GitHub's messages about a JWT's times."""
 
 ROWS = (
     # No request was made
@@ -173,23 +186,22 @@ ROWS = (
     Row(
         key=AnswerKey.CONTROLLER_TIME_UNKNOWN,
         kind="withheld",
-        answer="none: the controller could not measure its own clock, and signs no JWT that is later than it",
+        answer="none: the controller could not measure its own clock, so it signs no JWT that is dated after it",
         meaning="{why}",
         remedy="Let this controller reach the servers of gate_ntp_servers (UDP 123) or the GitHub API (TCP 443), and "
-        "see that its own clock is right; then check again.",
+        "check that its clock is right. Then check again.",
     ),
     Row(
         key=AnswerKey.NOTHING_ASKED,
         kind="unclear",
         answer="none: the node reports no request",
-        meaning="nothing was asked",
+        meaning="the node sent no request",
     ),
     # The clock
     Row(
         key=AnswerKey.CLOCK,
         kind="clock",
-        answer="401 `'Issued at' claim ('iat') ...` or `'Expiration time' claim ('exp') ...`; which of them wins is "
-        "not stable",
+        answer="401 `'Issued at' claim ('iat') ...` or `'Expiration time' claim ('exp') ...`; GitHub may send either",
         meaning="GitHub refused the JWT's times",
         source="hub4j JWTTokenProviderTest (recorded); octokit/auth-app.js #146, #698",
         at=API,
@@ -202,7 +214,7 @@ ROWS = (
         key=AnswerKey.WRONG_KEY,
         kind="credential",
         answer="401 `A JSON web token could not be decoded`",
-        meaning="the signature does not fit: not the private key of this App",
+        meaning="the signature does not fit: this is not the private key of this App",
         remedy=APP_SETTINGS.format("app_id or client_id and the private key")
         + ", which shows each key's SHA-256 fingerprint.",
         source="hub4j JWTTokenProviderTest (recorded); actions/create-github-app-token #153",
@@ -217,7 +229,7 @@ ROWS = (
         answer="401 `Integration must generate a public key`",
         meaning="the App with this app_id or client_id has no key at GitHub",
         remedy=APP_SETTINGS.format("app_id or client_id")
-        + ". If it is the right App, generate a private key there, and give that one.",
+        + ". If it is the right App, generate a private key there and use it.",
         source="octokit.rb #1080",
         at=API,
         statuses=(401, 403),
@@ -228,9 +240,9 @@ ROWS = (
         key=AnswerKey.NEEDS_APP_ID,
         kind="credential",
         answer="the same as in the row below, from a GitHub Enterprise Server to a JWT with a client ID",
-        meaning="this GitHub Enterprise Server takes no client ID",
-        remedy="Give app_id (the number on the App's settings page) instead of client_id, here and to the clients. "
-        "GitHub Enterprise Server takes client IDs from about 3.14 on: if yours does, compare client_id with that "
+        meaning="this GitHub Enterprise Server accepts no client ID",
+        remedy="Use app_id (the number on the App's settings page) instead of client_id, here and in the clients. "
+        "GitHub Enterprise Server accepts client IDs from about 3.14 on. If yours does, compare client_id with that "
         "page.",
         source="the message: actions/create-github-app-token #386; the version: inferred",
         at=API,
@@ -245,7 +257,7 @@ ROWS = (
         answer="401 `'Issuer' claim ('iss') must be an Integer`",
         meaning="the app_id or client_id can't be one of GitHub's",
         remedy=APP_SETTINGS.format("app_id or client_id")
-        + ". A GitHub Enterprise Server before 3.14 or so takes app_id alone.",
+        + ". A GitHub Enterprise Server before about 3.14 accepts only app_id.",
         source="actions/create-github-app-token #386",
         at=API,
         statuses=(401,),
@@ -269,7 +281,7 @@ ROWS = (
         kind="credential",
         answer="404 `Integration not found`",
         meaning="no App has this app_id or client_id",
-        remedy=APP_SETTINGS.format("app_id or client_id") + ", and see that api_url is the GitHub where the App is.",
+        remedy=APP_SETTINGS.format("app_id or client_id") + ", and check that api_url is the GitHub where the App is.",
         source="public reports",
         at=API,
         statuses=(401, 404),
@@ -282,9 +294,9 @@ ROWS = (
         kind="access",
         answer="403 `... the ORG organization has an IP allow list enabled, and ... is not permitted to access this "
         "resource.`; at git `The repository owner has an IP allow list enabled, ...`",
-        meaning="the IP allow list of {owner} lacks the address that this node goes out with",
-        remedy="{egress} An owner adds it on GitHub: settings of the organisation or enterprise, Authentication "
-        "security, IP allow list. All nodes that go out the same way need it.",
+        meaning="the IP allow list of {owner} does not have the address from which this node's request came",
+        remedy="{egress} An owner adds it on GitHub in the settings of the organisation or enterprise, Authentication "
+        "security, IP allow list. Do the same for every other public address of your nodes.",
         source="with a JWT: databricks/cli #2702; in use: RayLabsHQ/gitea-mirror #46; at git: a public log of "
         "actions/checkout",
         statuses=(401, 403, 404),
@@ -296,8 +308,8 @@ ROWS = (
         kind="access",
         answer="403 `Resource protected by organization SAML enforcement. ...`; at git `The 'ORG' organization has "
         "enabled or enforced SAML SSO. ...`",
-        meaning="{owner} asks for SAML single sign-on, and does not take this token for signed in",
-        remedy="See that the App is installed in the organisation that owns the repository, and that an owner of it "
+        meaning="{owner} requires SAML single sign-on, and does not accept this token",
+        remedy="Check that the App is installed in the organisation that owns the repository, and that an owner of it "
         "has approved the App since SAML was enforced (the organisation's settings, GitHub Apps).",
         source="desktop/desktop #9055; Mergifyio/mergify #1145; cli/cli #2661",
         statuses=(401, 403, 404),
@@ -331,8 +343,8 @@ ROWS = (
         kind="access",
         answer="403 or 451 that names the terms of service",
         meaning="GitHub refuses because of its terms of service",
-        remedy=f"An owner of the account signs in to GitHub and does what is asked there; if nothing is, the "
-        f"owner asks {SUPPORT}.",
+        remedy="Let an owner of the account sign in to GitHub and follow what GitHub asks there. If it asks for "
+        f"nothing, let the owner ask {SUPPORT}.",
         source="public reports; the words are not stable",
         statuses=(401, 403, 404, 451),
         forms=SAID_ANYWHERE,
@@ -344,7 +356,7 @@ ROWS = (
         answer="403 or 451 `Repository access blocked`; at git `Access to this repository has been disabled by "
         "GitHub staff ...`, `Repository unavailable due to DMCA takedown.`",
         meaning="GitHub has blocked the repository",
-        remedy=f"The owner of the repository asks {SUPPORT}; or take it out of the App's `repositories`.",
+        remedy=f"Let the owner of the repository ask {SUPPORT}, or remove it from the App's `repositories`.",
         source="GitHub's REST documentation (451); public reports",
         statuses=(401, 403, 404, 451),
         forms=SAID_ANYWHERE,
@@ -355,9 +367,9 @@ ROWS = (
         kind="access",
         answer="403 `Sorry. Your account was suspended`; at git `Your account is suspended. ...`, `Your account is "
         "disabled. ...`",
-        meaning="GitHub has suspended or disabled the account, a user's or an organisation's",
-        remedy="An owner of the account that has the App, and of the one where it is installed, looks at its "
-        f"settings and billing, and asks {SUPPORT}.",
+        meaning="GitHub has suspended or disabled the account of a user or an organisation",
+        remedy="Let the owners of two accounts, the one that has the App and the one where it is installed, check "
+        f"settings and billing, and ask {SUPPORT}.",
         source="github/site-policy #1258; gitextensions/gitextensions #3339; desktop/dugite #264",
         statuses=(401, 403, 404),
         forms=SAID_ANYWHERE,
@@ -369,7 +381,7 @@ ROWS = (
         kind="access",
         answer="401 `Bad credentials`, `Invalid username or token. ...`",
         meaning="a fresh installation token was not accepted",
-        remedy="See that git_url and api_url are of the same GitHub.",
+        remedy="Check that git_url and api_url belong to the same GitHub.",
         source="GitHub's REST documentation; at git: public reports",
         at=GIT,
         statuses=(401,),
@@ -398,7 +410,7 @@ ROWS = (
         answer="429; or 403 `... rate limit ...`, `... abuse detection mechanism ...`, with `retry-after` or with "
         "`x-ratelimit-remaining: 0`",
         meaning="GitHub's rate limit",
-        remedy="Check again in {wait_s} s, when GitHub's rate limit ends; `depth: jwt` mints nothing.",
+        remedy="Check again in {wait_s} s, when GitHub's rate limit ends. With `depth: jwt` no token is minted.",
         source="GitHub's documentation, Rate limits for the REST API; renovate and many more (abuse detection)",
         statuses=(403, 429),
         sign=Sign.RATE_LIMIT,
@@ -408,8 +420,8 @@ ROWS = (
         key=AnswerKey.NO_USER_AGENT,
         kind="unclear",
         answer="403 `Request forbidden by administrative rules. ... User-Agent ...`, plain text",
-        meaning="GitHub saw no User-Agent, which skewgate sends: something between takes it away",
-        remedy="See what proxy rewrites this node's requests to the API, and let it leave User-Agent as it is.",
+        meaning="GitHub saw no User-Agent, although skewgate sends one: something on the way removes it",
+        remedy="Find the proxy that rewrites this node's requests to the API, and let it keep the header User-Agent.",
         source="diegohaz/rest #213; GitHub's REST documentation",
         statuses=(403,),
         words=r"^request forbidden by administrative rules|\buser-agent header",
@@ -419,8 +431,8 @@ ROWS = (
         kind="unclear",
         answer="a page or text of a proxy (squid, Zscaler, ...) or of a captive portal, with any status; 407, 511",
         meaning="a proxy, firewall or portal answered instead of GitHub",
-        remedy="Let what answered ({answered_by}) pass this node's requests to {host}, or name another proxy in "
-        "gate_environment (HTTPS_PROXY); where a portal asks for a login, log this node in. {read_it}",
+        remedy="Let the proxy, firewall or portal ({answered_by}) pass this node's requests to {host}, or name another "
+        "proxy in gate_environment (HTTPS_PROXY). If a portal asks for a login, log this node in. {read_it}",
         source="the products' own pages",
         statuses=range(100, 600),
         forms=("page", "text", "none", "other_json"),
@@ -432,7 +444,7 @@ ROWS = (
         answer="no JSON (HTML with 200, 403, 404, 406 or 422, `Cookies must be enabled to use GitHub.`) from an "
         "api_url that is GitHub's web address, or a GitHub Enterprise Server's without `/api/v3`",
         meaning="api_url is not the address of GitHub's API",
-        remedy="Give api_url: {expected}, here and to the clients. If that is what it is, see who answers in "
+        remedy="Set api_url to {expected}, here and in the clients. If it has that value already, find what answers in "
         "GitHub's place. {read_it}",
         source="argoproj/argo-helm #3041; argoproj/argo-cd #28981; octokit/octokit.js #544; renovatebot/renovate #3026",
         at=API,
@@ -443,9 +455,9 @@ ROWS = (
         key=AnswerKey.REDIRECT_TO_LOGIN,
         kind="unclear",
         answer="a redirect to a login page",
-        meaning="a redirect to a login page: who answers does not take the credential",
-        remedy="See that {setting} is GitHub's own address{expected_too}, and that no portal or single sign-on "
-        "stands before it: it led to {to}.",
+        meaning="a redirect to a login page: the credential is not accepted there",
+        remedy="Check that {setting} is GitHub's own address{expected_too}, and that no portal or single sign-on "
+        "is before it. The redirect led to {to}.",
         source="mislav/hub #1100 (single sign-on before a GitHub Enterprise Server)",
         statuses=REDIRECTED,
         sign=Sign.TO_LOGIN,
@@ -455,8 +467,8 @@ ROWS = (
         kind="unclear",
         answer="a redirect to http://",
         meaning="a redirect to plain http, where no credential is sent",
-        remedy="See who answers at {host}: GitHub does not lead to {to}. A load balancer before a GitHub Enterprise "
-        "Server may have to say that it speaks https.",
+        remedy="Find what answers at {host}: GitHub does not redirect to {to}. If a load balancer is before a GitHub "
+        "Enterprise Server, configure it to report that clients use https.",
         statuses=REDIRECTED,
         sign=Sign.TO_HTTP,
     ),
@@ -465,19 +477,19 @@ ROWS = (
         kind="unclear",
         answer="a redirect to another host or port",
         meaning="a redirect to another host, to which no credential is sent",
-        remedy="If {to} is where this GitHub is now, give {setting} with that host, here and to the clients; if not, "
-        "see who answers at {host}.",
-        source="skewgate's own rule; git asks for credentials anew there",
+        remedy="If this GitHub is now at {to}, set {setting} to that host, here and in the clients. If not, find what "
+        "answers at {host}.",
+        source="skewgate's own rule; git asks for credentials again there",
         statuses=REDIRECTED,
         sign=Sign.TO_ANOTHER_HOST,
     ),
     Row(
         key=AnswerKey.REDIRECT,
         kind="unclear",
-        answer="another redirect; that of a renamed repository at git is followed",
+        answer="another redirect (the redirect of a renamed repository at git is followed)",
         meaning="a redirect, which is not followed with a credential",
-        remedy="See that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise Server: "
-        "/api/v3). It led to {to}.",
+        remedy="Check that {setting} is GitHub's own address, with the path that it needs (GitHub Enterprise Server: "
+        "/api/v3). The redirect led to {to}.",
         statuses=REDIRECTED,
     ),
     # git
@@ -486,7 +498,7 @@ ROWS = (
         kind="unclear",
         answer="200 in git's form, with a line `ERR ...` in place of the references",
         meaning="git's server answered with an error",
-        remedy="See https://www.githubstatus.com, or your GitHub Enterprise Server. {read_it}",
+        remedy="Check https://www.githubstatus.com, or your GitHub Enterprise Server. {read_it}",
         source="git's pack-protocol documentation",
         at=GIT,
         statuses=SUCCESS,
@@ -496,8 +508,8 @@ ROWS = (
         key=AnswerKey.NOT_GIT,
         kind="unclear",
         answer="200 without git's content type",
-        meaning="an answer that is none of git's (a proxy's or a login page?)",
-        remedy="See that git_url is where the repositories are. {read_it}",
+        meaning="an answer that is not from git (perhaps from a proxy or a login page)",
+        remedy="Check that git_url is where the repositories are. {read_it}",
         source="git's http-protocol documentation",
         at=GIT,
         statuses=SUCCESS,
@@ -507,8 +519,8 @@ ROWS = (
         key=AnswerKey.NOT_GIT,
         kind="unclear",
         answer="400 to 499 as a page (HTML), or as another's JSON",
-        meaning="an answer that is none of git's (a proxy's or a login page?)",
-        remedy="See that git_url is where the repositories are. {read_it}",
+        meaning="an answer that is not from git (perhaps from a proxy or a login page)",
+        remedy="Check that git_url is where the repositories are. {read_it}",
         at=GIT,
         statuses=REFUSED,
         forms=("page", "other_json"),
@@ -516,7 +528,7 @@ ROWS = (
     Row(
         key=AnswerKey.UNREADABLE_REPOSITORY,
         kind="access",
-        answer="401, 403 or 404 without a word",
+        answer="401, 403 or 404 without a message",
         meaning="the installation can't read {repository}",
         remedy=UNREADABLE,
         source="WeblateOrg/weblate #12011",
@@ -530,7 +542,7 @@ ROWS = (
         key=AnswerKey.NOT_GRANTED,
         kind="access",
         answer="403 `Resource not accessible by integration`",
-        meaning="a permission that this takes is not granted to the installation",
+        meaning="the installation lacks a permission that this request needs",
         remedy=f"{INSTALLATION_SETTINGS}, and grant it, or ask for less in gate_github_apps.",
         source="public reports",
         at=API,
@@ -541,7 +553,7 @@ ROWS = (
     Row(
         key=AnswerKey.PERMISSION_NOT_GRANTED,
         kind="access",
-        answer="422 at the mint while GET of the installation shows fewer permissions; or a token with fewer",
+        answer="422 at the mint, and GET of the installation shows fewer permissions; or a token with fewer",
         meaning="the installation lacks {lacking}",
         remedy=f"{INSTALLATION_SETTINGS}, and grant {{lacking}}, or ask for less under permissions in gate_github_apps.",
         source="PyGithub testGetAccessTokenWithInvalidPermissions (recorded)",
@@ -555,7 +567,7 @@ ROWS = (
         kind="unclear",
         answer="200, and the owner is not in the part of the list of installations that was read",
         meaning="the owner is not among the first {owners_in_all} installations of the App",
-        remedy="Give installation_id in place of owner: the number at the end of the address of the installation's settings.",
+        remedy="Set installation_id instead of owner. It is the number at the end of the address of the installation's settings.",
         source="skewgate's own limit",
         at=API,
         steps=("installations",),
@@ -567,7 +579,7 @@ ROWS = (
         kind="access",
         answer="200, and the owner is not in the list of the App's installations",
         meaning="the App has no installation of that owner",
-        remedy="Install the App for that owner, or correct owner or app_id: this App is installed for {owners}.",
+        remedy="Install the App for that owner, or correct owner or app_id. This App is installed for {owners}.",
         source="GitHub's REST documentation",
         at=API,
         steps=("installations",),
@@ -579,7 +591,7 @@ ROWS = (
         kind="access",
         answer="422 at the mint, as `The permissions requested are not granted to this installation.`, `There is at "
         "least one repository ...`",
-        meaning="a repository or permission that was asked for is not granted to the installation",
+        meaning="the installation was not granted a repository or permission that was asked for",
         remedy=f"{INSTALLATION_SETTINGS}, and grant it, or ask for less in gate_github_apps.",
         source="PyGithub testGetAccessTokenWithInvalidPermissions (recorded); public reports",
         at=API,
@@ -592,7 +604,7 @@ ROWS = (
         answer="404 `Not Found` to an installation or its mint, in GitHub's JSON",
         meaning="the App has no such installation",
         remedy="On GitHub, compare installation_id with the number at the end of the address of the installation's "
-        "settings, and see that api_url is the GitHub where the App is installed.",
+        "settings. Check that api_url is the GitHub where the App is installed.",
         source="PyGithub GithubIntegration (recorded)",
         at=API,
         steps=("installation", "token"),
@@ -605,9 +617,8 @@ ROWS = (
         kind="unclear",
         answer="401 `Requires authentication`, `This endpoint requires you to be authenticated.`, `Must authenticate "
         "to access this API.`",
-        meaning="GitHub saw no JWT, which skewgate sends: something between takes it away",
-        remedy="See what proxy rewrites this node's requests to the API, and let it leave the header Authorization "
-        "as it is.",
+        meaning="GitHub saw no JWT, although skewgate sends one: something on the way removes it",
+        remedy="Find the proxy that rewrites this node's requests to the API, and let it keep the header Authorization.",
         source="GitHub's REST documentation; sindresorhus/notifier-for-github #110 (GitHub Enterprise Server)",
         at=API,
         statuses=(401, 403),
@@ -620,7 +631,7 @@ ROWS = (
         kind="unclear",
         answer="500 and more, as JSON, as the Unicorn page or as that of maintenance",
         meaning="GitHub could not answer",
-        remedy="See https://www.githubstatus.com, or your GitHub Enterprise Server and what is before it, and check "
+        remedy="Look at https://www.githubstatus.com, or at your GitHub Enterprise Server and what is before it. Then check "
         "again.",
         source="GitHub's documentation",
         statuses=FAILED,
@@ -628,9 +639,9 @@ ROWS = (
     Row(
         key=AnswerKey.NOT_GITHUB,
         kind="unclear",
-        answer="400 to 499 in another's JSON (an API gateway's): without GitHub's `message` or `documentation_url`",
-        meaning="an answer that is none of GitHub's",
-        remedy="See that {setting} is GitHub's own address{expected_too}, and that no proxy or API gateway answers in its "
+        answer="400 to 499 in other JSON (of an API gateway), without GitHub's `message` or `documentation_url`",
+        meaning="an answer that is not from GitHub",
+        remedy="Check that {setting} is GitHub's own address{expected_too}, and that no proxy or API gateway answers in its "
         "place. {read_it}",
         at=API,
         statuses=REFUSED,
@@ -640,8 +651,8 @@ ROWS = (
         key=AnswerKey.NOT_GITHUB,
         kind="unclear",
         answer="a success without what GitHub sends: no token, another installation",
-        meaning="a success that is none of GitHub's",
-        remedy="See that {setting} is GitHub's own address, and that no proxy answers in its place. {read_it}",
+        meaning="a success that is not from GitHub",
+        remedy="Check that {setting} is GitHub's own address, and that no proxy answers in its place. {read_it}",
         phase="reply",
         error="not_github",
     ),
@@ -650,7 +661,7 @@ ROWS = (
         kind="unclear",
         answer="HTML with any other refusal of the API",
         meaning="a page instead of GitHub's answer: a proxy, firewall or portal answered",
-        remedy="See who answers in the place of {host} ({answered_by}), and let it pass this node's requests, or "
+        remedy="Find what answers in the place of {host} ({answered_by}), and let it pass this node's requests, or "
         "name another proxy in gate_environment (HTTPS_PROXY). {read_it}",
         at=API,
         statuses=REFUSED,
@@ -660,15 +671,15 @@ ROWS = (
         key=AnswerKey.UNKNOWN_ANSWER,
         kind="unclear",
         answer="any other",
-        meaning="an answer that is not known",
+        meaning="an unknown answer",
         remedy="{read_it}",
         statuses=(*range(100, 200), *range(300, 1000)),
     ),
     Row(
         key=AnswerKey.ACCEPTED,
         kind="accepted",
-        answer="2xx to all that was asked",
-        meaning="GitHub accepted the JWT and all that was asked with it",
+        answer="2xx to every request",
+        meaning="GitHub accepted the JWT and every request with it",
         source="GitHub's REST documentation",
     ),
     # No answer
@@ -685,7 +696,7 @@ ROWS = (
         kind="network",
         answer="none: no https:// address",
         meaning="no answer (url)",
-        remedy="Give {setting} as an https:// address.",
+        remedy="Set {setting} to an https:// address.",
         phase="url",
     ),
     Row(
@@ -693,7 +704,7 @@ ROWS = (
         kind="network",
         answer="none: the name is not resolved",
         meaning="no answer (dns)",
-        remedy="See that this node resolves the name in {host}: /etc/resolv.conf, its resolver, or a typo in "
+        remedy="Check that this node resolves the name in {host}: /etc/resolv.conf, its resolver, or a typo in "
         "{setting}.",
         phase="dns",
     ),
@@ -702,7 +713,7 @@ ROWS = (
         kind="network",
         answer="none: no connection",
         meaning="no answer (connect)",
-        remedy="Let this node reach {host} over TCP: routes, firewalls; where the way out is a proxy, name it in "
+        remedy="Let this node reach {host} over TCP: check routes and firewalls. If it needs a proxy, name it in "
         "gate_environment (HTTPS_PROXY).",
         phase="connect",
     ),
@@ -711,8 +722,8 @@ ROWS = (
         kind="network",
         answer="none: the proxy does not connect",
         meaning="no answer (proxy)",
-        remedy="See that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this node, "
-        "lets it CONNECT to {host}, and accepts the user and password given; what needs no proxy goes into NO_PROXY.",
+        remedy="Check that the proxy of HTTPS_PROXY (gate_environment, or the node's environment) answers this node, "
+        "lets it CONNECT to {host}, and accepts the user and password. Name hosts that need no proxy in NO_PROXY.",
         phase="proxy",
     ),
     Row(
@@ -720,8 +731,8 @@ ROWS = (
         kind="network",
         answer="none: TLS, a certificate of an unknown CA",
         meaning="no answer (tls: unknown CA)",
-        remedy="Give the CA of {host} in ca_file, or install it on this node; where a proxy intercepts TLS, that is "
-        "the proxy's CA.",
+        remedy="Name the CA of {host} in ca_file, or install it on this node. If a proxy intercepts TLS, that is the "
+        "proxy's CA.",
         phase="tls",
         error="unknown_ca",
     ),
@@ -730,7 +741,7 @@ ROWS = (
         kind="network",
         answer="none: TLS, a certificate for another name",
         meaning="no answer (tls: wrong name)",
-        remedy="See that {setting} has the name that the certificate of {host} is for, and that this node's DNS or "
+        remedy="Check that {setting} has the name in the certificate of {host}, and that this node's DNS or "
         "/etc/hosts does not lead elsewhere.",
         phase="tls",
         error="wrong_name",
@@ -740,16 +751,15 @@ ROWS = (
         kind="network",
         answer="none: TLS failed otherwise",
         meaning="no answer (tls)",
-        remedy="See what is at {host}, and between: a port that does not speak TLS, or a firewall that cuts or holds "
-        "up the handshake.",
+        remedy="Check {host} and the way there: a port may not speak TLS, or a firewall may cut or delay the handshake.",
         phase="tls",
     ),
     Row(
         key=AnswerKey.OUT_OF_TIME,
         kind="network",
-        answer="none: not asked, as the time for this App was up",
+        answer="none: not asked, because the time for this App was over",
         meaning="no answer (time)",
-        remedy="Check again, with more gate_timeout_s; see why {host} is slow, or name fewer repositories.",
+        remedy="Find why {host} is slow, set a larger gate_timeout_s, or name fewer repositories. Then check again.",
         phase="time",
     ),
     Row(
@@ -757,19 +767,19 @@ ROWS = (
         kind="network",
         answer="none: no whole answer came",
         meaning="no answer (reply)",
-        remedy="TLS was made, but no whole answer came. Check again, with more gate_timeout_s if it is slow; see "
-        "what proxies and firewalls between this node and {host} do to long packets and connections.",
+        remedy="The TLS connection worked, but the answer was not complete. If {host} is slow, set a larger gate_timeout_s "
+        "and check again. Also check what proxies and firewalls on the way do to large packets and long connections.",
         phase="reply",
     ),
 )
-"""Of several rows that fit, the first decides."""
+"""If several rows fit, the first decides."""
 
 BY_KEY = {row.key: row for row in reversed(ROWS)}
 
 DOCUMENTED = {
     "why": "why the JWT was not sent",
     "owner": "the organisation or enterprise",
-    "egress": "Add the address that this node goes out with (the finding says what it knows of it).",
+    "egress": "Add the public address of this node's requests (the finding says what is known of it).",
     "repository": "the repositories",
     "names_are": "the names are",
     "lacking": "the permissions",
@@ -780,8 +790,8 @@ DOCUMENTED = {
     "expected": "https://api.github.com, https://api.SUBDOMAIN.ghe.com or https://HOST/api/v3",
     "expected_too": "",
     "wait_s": "N",
-    "answered_by": "its headers say who",
+    "answered_by": "its headers name it",
     "to": "ADDRESS",
-    "read_it": "Read the answer, whole in report.json under `seen`; then check again.",
+    "read_it": "Read the whole answer in report.json under `seen`, then check again.",
 }
-"""What a row's fields in braces are on the page that is made from the table."""
+"""The values of a row's fields in braces on the page that is made from the table."""

@@ -1,4 +1,6 @@
-"""What GitHub's answer to one attempt means: its class, and what to do next, by the rows of ``answer_table``."""
+"""The meaning of GitHub's answer to one attempt: its class and the next step, from
+``answer_table``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from .answer_table import BY_KEY, AnswerKey, Kind, Row
 __all__ = ["Answer", "AnswerKey", "Kind", "classify", "clock_side", "quoted", "rate_limit_s"]
 
 ASIDE = ("revoke", "granted")
-"""Steps that decide nothing: the token was used by then, or what they show stands in another step."""
+"""Steps that decide nothing: the token was already used, or another step shows the same."""
 
 NAME_CHARS = 150
 """GitHub's longest OWNER/NAME is shorter; a node may call a repository anything."""
@@ -22,10 +24,12 @@ NAME_CHARS = 150
 
 @dataclass(frozen=True)
 class Answer:
-    """How an attempt ended: its class, what that means (for code and in words), the step that decided it, and what to do next.
+    """How an attempt ended: its class, what that means (for code and in words), the step that
+    decided it, and what to do next.
 
-    ``remedy`` is empty where an answer alone does not tell it: accepted, clock, certificate_time, not_sent. ``note`` is what an
-    accepted answer has to say beside that. ``repositories`` are all that got this answer, if it is one about repositories.
+    ``remedy`` is empty if the answer alone does not show it: accepted, clock, certificate_time,
+    not_sent. ``note`` is a remark about an accepted answer. ``repositories`` are all repositories
+    with this answer, if it is about repositories.
     """
 
     kind: Kind
@@ -37,12 +41,14 @@ class Answer:
     repositories: tuple[str, ...] = ()
 
     def quote(self) -> str:
-        """GitHub's own words, with the status; where it has no message, what it said instead, in one line."""
+        """GitHub's message with the status, in one line; without a message, the beginning of the
+        body.
+        """
         return self.meaning if self.step is None else quoted(self.step)
 
 
 def quoted(step: Mapping[str, Any]) -> str:
-    """What a step was answered: the status and GitHub's words, or why there was no answer."""
+    """The answer to a step: the status and GitHub's message, or why there was no answer."""
     if step.get("error"):
         return f"{step['error']['phase']}: {step['error']['message']}"
     said = " ".join((step.get("message") or step.get("body") or "").split())
@@ -50,10 +56,10 @@ def quoted(step: Mapping[str, Any]) -> str:
 
 
 def classify(attempt: Mapping[str, Any], issuer: object = None) -> Answer:
-    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``): a step that failed decides.
+    """The class of an attempt (an entry of the evidence's ``github_apps[].attempts``).
 
-    That is the first one, or the first whose answer is sure; it stands for all repositories that got the same answer.
-    ``issuer``: the App's ID or client ID in the JWT, if it is known.
+    A step that failed decides: the first one, or the first whose answer is sure. It stands for all
+    repositories with the same answer. ``issuer``: the App's ID or client ID in the JWT, if known.
     """
     if not attempt.get("sent"):
         why = str(attempt.get("not_sent_because") or "it was not sent")
@@ -64,7 +70,8 @@ def classify(attempt: Mapping[str, Any], issuer: object = None) -> Answer:
     if not steps:
         row = BY_KEY[AnswerKey.NOTHING_ASKED]
         return Answer(row.kind, row.key, row.meaning)
-    # A use that was refused while the fresh token spread, and then worked, is no failure: the last try of each use counts.
+    # GitHub may refuse a fresh token until it is known everywhere. So the last try of each use
+    # counts.
     last = {(step["step"], step.get("repository")): step for step in steps}
     failed = [(found, step) for step in last.values() if (found := row_of(Seen(step, issuer))) is not None]
     if failed:
@@ -83,9 +90,10 @@ def _answer(row: Row, step: Mapping[str, Any], repositories: tuple[str, ...]) ->
 
 
 def clock_side(message: str) -> Literal["ahead", "behind"] | None:
-    """Which side of GitHub's clock the signer's is on, by the message of a refusal; None where that is none of the clock's.
+    """Whether the signer's clock is ahead of GitHub's or behind, according to a refusal's message.
 
-    An ``iat`` in the future and an ``exp`` too far in it are both those of a clock that is ahead.
+    None if the refusal is not about the clock. A clock that is ahead gives an ``iat`` in the
+    future, or an ``exp`` too far in it.
 
     >>> clock_side("'Expiration time' claim ('exp') is too far in the future"), clock_side("Not Found")
     ('ahead', None)
@@ -104,7 +112,7 @@ def _repositories_of(step: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
-    """For how long GitHub's rate limit asks to wait, in seconds; None where it did not answer."""
+    """How long GitHub's rate limit asks to wait, in seconds; None if no answer was a rate limit."""
     answer = classify(attempt)
     if answer.key is not AnswerKey.RATE_LIMIT or answer.step is None:
         return None

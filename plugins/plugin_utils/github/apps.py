@@ -1,4 +1,4 @@
-"""The GitHub Apps to check: their settings, their keys, and the JWTs signed with them. Keys and JWTs stay in memory."""
+"""The GitHub Apps to check: settings, keys and signed JWTs. Keys and JWTs stay in memory."""
 
 from __future__ import annotations
 
@@ -47,10 +47,12 @@ __all__ = [
 ]
 
 TRUE_TIME_LIFE_S = 30
-"""How long a JWT of the true time lives from the controller's time: it is an App's power on the node for as long."""
+"""How long a JWT of the true time is valid after the controller's time. The node can act as the App
+for as long."""
 
 UNCHECKED_AHEAD_S = 2
-"""How far a JWT's ``iat`` may be after the clock of a controller that could not check it. One for the past has no power."""
+"""How far a JWT's ``iat`` may be after the clock of a controller that could not check its clock. A
+JWT of the past is useless."""
 
 KNOWN_KEYS = (
     "name",
@@ -74,23 +76,24 @@ KNOWN_KEYS = (
 
 
 BESIDE_UNUSABLE = ("name", "unusable", "notes", "depth", "permissions", "ca_file", "ca_pem", "git_url", "repositories")
-"""What an entry that can't be used may have too, and needs not: a playbook adds it to all entries of a filter (``combine``)."""
+"""Fields that an unusable entry may also have, because a playbook adds them to all entries of a
+filter (``combine``)."""
 
 
 class WithheldError(Exception):
-    """A JWT is not signed, as it would be valid too long after the controller's time; its text is the reason."""
+    """A JWT is not signed, because it would be valid for too long; the text is the reason."""
 
     def __init__(self, key: AnswerKey, why: str) -> None:
-        """``key``: that it is too far ahead, or that the controller does not know how late it is."""
+        """``key``: the time is too far ahead, or the controller does not know its own time."""
         super().__init__(why)
         self.key = key
 
 
 @dataclass(frozen=True)
 class GithubApp:
-    """One credential and what it must reach. The key is left out of ``repr`` and of every dict made from this.
+    """One credential and what it must reach. Its ``repr`` and dicts never have the key.
 
-    Of ``installation_id`` and ``owner`` one is empty: the node looks up the owner's installation.
+    Either ``installation_id`` or ``owner`` is empty. The node looks up an owner's installation.
     """
 
     name: str
@@ -110,9 +113,11 @@ class GithubApp:
     def from_settings(
         cls, row: Mapping[str, Any], position: int, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
     ) -> GithubApp:
-        """Read one entry of ``github_apps``, with its key; raises ValueError with all that is wrong with it.
+        """Read one entry of ``github_apps``, with its key; raises ValueError with all of its
+        problems.
 
-        ``profiles`` are those of the clients that use the App: the strictest one's JWT is sent, with its issuer.
+        ``profiles`` are those of the clients that use the App. The strictest client's JWT is sent,
+        with its issuer.
         """
         entry = _Entry(row if isinstance(row, Mapping) else {})
         name = entry.read(lambda: read_name(entry.row.get("name"), "")) or f"github_apps[{position}]"
@@ -163,17 +168,18 @@ class GithubApp:
         }
 
     def _installation(self) -> dict[str, str]:
-        """By what the installation is known."""
+        """The installation's ID or owner."""
         return {"owner": self.owner} if self.owner else {"installation_id": self.installation_id}
 
     def sign(self, profile: ClientProfile, now_s: float, moment: Moment, life_s: int | None = None) -> str:
-        """A JWT as ``profile``'s client makes it when its clock shows ``now_s`` (Unix seconds); ``life_s`` shortens it.
+        """A JWT as ``profile``'s client makes it when its clock shows ``now_s`` (Unix seconds).
 
-        ``moment`` is the controller's time: raises WithheldError for a JWT that would be valid too long after it.
-        RS256 is deterministic and the clock has whole seconds: ``jti`` keeps many nodes from sending the very same JWT.
+        ``life_s`` shortens it. ``moment`` is the controller's time. A JWT that would be valid for
+        too long after it raises WithheldError. RS256 is deterministic and the clock has whole
+        seconds, so ``jti`` makes the JWTs of many nodes different.
         """
         if not math.isfinite(now_s):
-            raise WithheldError(AnswerKey.TOO_FAR_AHEAD, f"the node's clock shows {now_s}, which is no time")
+            raise WithheldError(AnswerKey.TOO_FAR_AHEAD, f"the node's clock shows {now_s}, which is not a valid time")
         second = math.floor(now_s)
         exp_s = profile.exp_s if life_s is None else min(profile.exp_s, life_s)
         claims = {"iss": self.issuer, "iat": second + profile.iat_s, "exp": second + exp_s, "jti": uuid.uuid4().hex}
@@ -198,9 +204,10 @@ class GithubApp:
 def read_github_apps(
     rows: Any, profiles: Sequence[ClientProfile] = (), *, prefix: str = ROLES
 ) -> tuple[list[GithubApp], list[str]]:
-    """Read all entries; returns the good ones and, for each bad one, what is wrong with it.
+    """Read all entries; returns the good ones, and the problems of each bad one.
 
-    ``profiles`` are those of the clients that use the Apps. Of ``unusable_apps`` only what is wrong with them is returned.
+    ``profiles`` are those of the clients that use the Apps. For ``unusable_apps`` only problems are
+    returned.
     """
     apps: list[GithubApp] = []
     names: list[str] = []
@@ -225,9 +232,10 @@ def read_github_apps(
 
 
 def unusable_apps(rows: Any) -> list[dict[str, Any]]:
-    """The entries that no client could use, as the filters for the clients' Secrets make them; wrong ones are left out.
+    """The entries that no client could use, from the filters for the clients' Secrets.
 
-    They are the same in settings and in a stored policy: ``name``, and ``unusable``, a list of ``key``, ``found`` and ``remedy``.
+    Wrong entries are left out. An entry is the same in settings and in a stored policy: ``name``,
+    and ``unusable``, a list of ``key``, ``found`` and ``remedy``.
     """
     found = []
     for position, row in enumerate(rows if isinstance(rows, list | tuple) else ()):
@@ -248,8 +256,8 @@ def _read_unusable(row: Mapping[str, Any], position: int, prefix: str) -> dict[s
     others = [key for key in row if key not in BESIDE_UNUSABLE]
     if others:
         entry.problems.append(
-            f"unusable stands beside {', '.join(shown(key) for key in others)}: such an entry has no credential; the filters for "
-            "the clients' Secrets write it"
+            f"the entry has unusable and also {', '.join(shown(key) for key in others)}. An entry with unusable has no "
+            "credential, and only the filters for the clients' Secrets write it"
         )
     if entry.problems:
         raise ValueError(f"{prefix}github_apps, {name}: {'; '.join(entry.safe_problems())}") from None
@@ -257,23 +265,25 @@ def _read_unusable(row: Mapping[str, Any], position: int, prefix: str) -> dict[s
 
 
 def date_apis(apps: Iterable[GithubApp]) -> list[dict[str, Any]]:
-    """Each API of these Apps once, as what asks for its ``Date`` takes it.
+    """Each API of these Apps once, in the form for the request of its ``Date``.
 
-    Asking this does not count against GitHub's 60 requests an hour of one address (its documentation, "Rate limits").
+    The request does not count against GitHub's 60 requests an hour for one address (its
+    documentation, "Rate limits").
     """
     cas = {app.api_url: app.ca_pem for app in apps}
     return [{"url": date_url(url), "ca_pem": ca_pem} for url, ca_pem in cas.items()]
 
 
 def date_url(api_url: str) -> str:
-    """What an API is asked for its ``Date``."""
+    """The URL that is requested for an API's ``Date``."""
     return f"{api_url}/rate_limit"
 
 
 def _refuse_late(claims: Mapping[str, Any], moment: Moment, most_s: int) -> None:
     """Raise WithheldError for an ``exp`` more than ``most_s`` after the controller's time.
 
-    Where that time is not known, its own clock stands for it, and ``iat`` may not be later than it either, or hardly.
+    If that time is not known, the controller's clock is used instead. Then ``iat`` may be at most
+    UNCHECKED_AHEAD_S after it.
     """
     exp_after_s, iat_after_s = claims["exp"] - moment.now_s, claims["iat"] - moment.own_s
     late = (
@@ -294,14 +304,14 @@ def _refuse_late(claims: Mapping[str, Any], moment: Moment, most_s: int) -> None
 
 
 class _Entry:
-    """One entry of ``github_apps`` while it is read, and all that is wrong with it."""
+    """One entry of ``github_apps`` while it is read, and its problems."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         self.row = row
         self.problems: list[str] = []
 
     def read(self, reader: Callable[[], Any]) -> Any:
-        """What the reader returns, or None with its problem noted."""
+        """The reader's result, or None with its problem noted."""
         try:
             return reader()
         except ValueError as error:
@@ -309,7 +319,7 @@ class _Entry:
             return None
 
     def safe_problems(self) -> list[str]:
-        """The problems without the passphrase and the lines of the key, wherever these were found."""
+        """The problems, without the passphrase and the lines of the key."""
         given = (str(self.row.get(field) or "") for field in ("private_key_passphrase", "private_key"))
         secrets = [line.strip() for text in given for line in text.splitlines() if len(line.strip()) >= 6]
         return [
@@ -319,13 +329,15 @@ class _Entry:
 
 
 def _read_installation(entry: _Entry) -> tuple[str, str]:
-    """The installation's ID, or its owner if it has to be looked up; both empty with a problem noted."""
+    """The installation's ID, or its owner if it has to be looked up; both empty with a problem
+    noted.
+    """
     row = entry.row
     given = [key for key in ("installation_id", "owner") if row.get(key) not in (None, "")]
     if len(given) != 1:
         found = "both are set" if given else "neither is set"
         entry.problems.append(
-            f"installation_id or owner (the organisation or user whose installation is looked up) is needed, and {found}"
+            f"expected installation_id or owner (the organisation or user whose installation is looked up); {found}"
         )
         return "", ""
     if given == ["owner"]:
@@ -334,7 +346,9 @@ def _read_installation(entry: _Entry) -> tuple[str, str]:
 
 
 def _read_issuer(entry: _Entry, profiles: Sequence[ClientProfile]) -> str:
-    """The ``iss`` of the App's JWTs: what the strictest of these clients sends; empty with a problem noted."""
+    """The ``iss`` of the App's JWTs: what the strictest of these clients sends; empty with a
+    problem noted.
+    """
     row, read = entry.row, entry.read
     given = [key for key in ("app_id", "client_id") if row.get(key) not in (None, "")]
     app_id = read(lambda: read_number("app_id", row["app_id"])) if "app_id" in given else None
@@ -344,7 +358,7 @@ def _read_issuer(entry: _Entry, profiles: Sequence[ClientProfile]) -> str:
         entry.problems.append("app_id or client_id is needed (the App's settings page shows both)")
     elif need_app_id and "app_id" not in given:
         entry.problems.append(
-            f"app_id is needed, and only client_id is set; {', '.join(need_app_id)} can sign with the App's ID "
+            f"app_id is needed, but only client_id is set. {', '.join(need_app_id)} can sign with the App's ID "
             "only (the App's settings page shows both)"
         )
     prefers_app_id = bool(profiles) and narrowest(profiles).iss == "app_id"

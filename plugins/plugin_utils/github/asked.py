@@ -1,4 +1,4 @@
-"""What a finding shows of an attempt: each request with its answer, and what was done otherwise than usual."""
+"""What a finding shows of an attempt: each request with its answer, and anything unusual."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMES_SHOWN = 100
 
 
 def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
-    """What was done otherwise than usual: a token that was not narrowed, and waiting for one that was fresh."""
+    """Unusual steps of an attempt: a token that was not narrowed, and a wait for a fresh token."""
     steps: list[Mapping[str, Any]] = attempt.get("steps") or []
     said = []
     tokens = [step for step in steps if step["step"] == "token" and "narrowed" in step]
@@ -41,27 +41,27 @@ def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
     longest = max(steps, key=lambda step: step.get("waited_s") or 0, default=None)
     if longest is not None and longest.get("waited_s"):
         tried = f"tried {longest.get('tries')} times within {longest['waited_s']:g} s"
-        said.append(f"a fresh token may take a while to be known, so it was {tried}")
+        said.append(f"GitHub may take a while to accept a fresh token, so it was {tried}")
     return "".join(f"; {each}" for each in said)
 
 
 def unrevoked(attempts: Mapping[str, Any]) -> int:
-    """How many of the installation tokens that were minted GitHub did not say to have dropped."""
+    """How many of the minted installation tokens GitHub did not confirm to have revoked."""
     done = [s for a in attempts.values() for s in a.get("steps") or [] if s.get("status") in range(200, 300)]
     names = [s["step"] for s in done if not s.get("error")]
     return max(0, names.count("token") - names.count("revoke"))
 
 
 class Token(StrEnum):
-    """What came of an App's token on one node, by all attempts there."""
+    """The result of an App's token on one node, after all attempts there."""
 
     MINTED = "minted"
     """It was minted, and all that was asked with it was accepted."""
     REFUSED = "refused"
-    """GitHub refused to mint it, or what was asked with it, for what is no matter of the clock or of this node's key."""
+    """GitHub refused to mint it, or refused a request with it, and not for the clock or the key."""
     JWT_ALONE = "jwt_alone"
-    """None was asked for: the installation alone was."""
-    NOT_TOLD = "not_told"
+    """No token was asked for, only the installation."""
+    UNKNOWN = "unknown"
 
 
 def has_token(attempt: Mapping[str, Any]) -> bool:
@@ -74,10 +74,14 @@ def _was_minted(attempt: Mapping[str, Any]) -> bool:
 
 
 def token_of(attempts: Mapping[str, Mapping[str, Any]], answers: Mapping[str, Answer]) -> Token:
-    """From the attempts by label and their answers; a JWT of the true time proves the token as one of the node's clock does."""
+    """The result, from the attempts by label and their answers.
+
+    A JWT of the true time proves the token as well as a JWT of the node's clock.
+    """
     tried = {label: attempt for label, attempt in attempts.items() if has_token(attempt)}
     kinds = {answers[label].kind for label in tried}
-    # A credential that is refused before there is a token is the JWT, and that is this node's own.
+    # If a credential is refused before there is a token, it is the JWT, which concerns this node
+    # only.
     with_token = {answers[label].kind for label, attempt in tried.items() if _was_minted(attempt)}
     if "access" in kinds or "credential" in with_token:
         return Token.REFUSED
@@ -85,11 +89,14 @@ def token_of(attempts: Mapping[str, Mapping[str, Any]], answers: Mapping[str, An
         return Token.MINTED
     asked = {step["step"] for attempt in attempts.values() for step in attempt.get("steps") or []}
     alone = not kinds and "installation" in asked
-    return Token.JWT_ALONE if alone else Token.NOT_TOLD
+    return Token.JWT_ALONE if alone else Token.UNKNOWN
 
 
 def shown(attempt: Mapping[str, Any] | None, answer: Answer) -> dict[str, Any]:
-    """The answer as seen: the class, GitHub's words, and each step; of a refusal all that it said, secrets redacted."""
+    """The answer for ``seen``: the class, GitHub's message and each step.
+
+    A refusal is shown whole, with secrets redacted.
+    """
     attempt = attempt or {}
     return {
         "class": answer.kind,

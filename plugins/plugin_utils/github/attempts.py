@@ -1,7 +1,8 @@
-"""Attempts: the JWTs that a node is asked to send, each with the label of the clock that it was signed for.
+"""Attempts: the JWTs that a node is asked to send, each with the label of the clock that it was
+signed for.
 
-An attempt whose JWT was not signed has none to send. It has the form that the node gives to one that it did not send, and says
-in ``withheld`` why the controller did not sign it.
+If the JWT of an attempt was not signed, the attempt has nothing to send. It has the same form as an
+attempt that a node did not send. ``withheld`` says why the controller did not sign it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from .apps import TRUE_TIME_LIFE_S, GithubApp, WithheldError
 from .client_profiles import ClientProfile
 
 NOW, NODE_CLOCK, TRUE_TIME, API_CLOCK = "now", "node_clock", "true_time", "api_clock"
-"""Labels of attempts: signed for the controller's time (with which the node's clock agreed), for the node's clock, for the true
-time, and for the clock of an API that other references contradict."""
+"""Labels of attempts: signed for the controller's time (with which the node's clock agreed), for
+the node's clock, for the true time, and for the clock of an API that other references
+contradict."""
 
 
 def attempt_for_now(app: GithubApp, profile: ClientProfile, moment: Moment) -> dict[str, Any]:
@@ -32,11 +34,14 @@ def attempts_for_both_clocks(
     *,
     api_s: float | None = None,
 ) -> list[dict[str, Any]]:
-    """The counterfactual: one signed for the node's clock, and one for the true time if that is known (Unix seconds).
+    """The counterfactual: one signed for the node's clock, and one for the true time if that is
+    known (Unix seconds).
 
-    ``estimated_s`` is the true time by the node's own evidence. It counts only where the controller does not know it, and never
-    for more than the controller's own clock shows: a node may lie about the time. ``api_s`` is what the API's clock shows, if the
-    controller's other references contradict it: one more is signed for that, as it alone proves that the rest is right.
+    ``estimated_s`` is the true time according to the node's evidence. It is used only if the
+    controller does not know the time, and never beyond the controller's clock, because a node may
+    lie about the time. ``api_s`` is the time of the API's clock if the controller's other
+    references contradict it. One more JWT is signed for that time, because only that one proves
+    that the rest is right.
     """
     attempts = [_attempt(app, profile, NODE_CLOCK, node_s, moment)]
     true_s: float | None = moment.now_s
@@ -51,26 +56,28 @@ def attempts_for_both_clocks(
 
 
 def to_send(attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that have a JWT."""
+    """The attempts that have a JWT."""
     return [attempt for attempt in attempts if "jwt" in attempt]
 
 
 def not_signed(attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that have none."""
+    """The attempts without a JWT."""
     return [attempt for attempt in attempts if "jwt" not in attempt]
 
 
 def agreement_s(profile: ClientProfile) -> float:
-    """How near the node's clock must be to the one that the JWT was signed for, so that the node may send it as its own.
+    """How near the node's clock must be to the time of the JWT for the node to send it as its own.
 
-    The way there takes seconds, so this is not small where the client's budget lets it; it stays well inside that budget,
-    so that GitHub's answer to this JWT and to the one of the node's own clock is the same.
+    The way to the node takes seconds, so this is as large as the client's budget allows. It stays
+    well inside that budget. So GitHub answers this JWT and one of the node's clock in the same way.
     """
     return min(10.0, max(2.0, profile.ahead_limit_s / 3))
 
 
 def last_attempt(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The latest attempt of an App's entry in the evidence; an empty one, which was not sent, if the node made none."""
+    """The latest attempt of an App's entry in the evidence; an empty, unsent one if there is
+    none.
+    """
     attempts: list[Mapping[str, Any]] = entry["attempts"] or [{}]
     return attempts[-1]
 

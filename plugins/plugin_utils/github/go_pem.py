@@ -1,10 +1,13 @@
-"""What Go clients read as an RSA private key, by Go's own rules: Argo CD, Flux, actions-runner-controller, git-sync and others.
+"""Reads an RSA private key by Go's rules, as Argo CD, Flux, actions-runner-controller, git-sync and
+other Go clients do.
 
-They hand the key's text to golang-jwt's ``ParseRSAPrivateKeyFromPEM`` (``rsa_utils.go``) as it is, and none trims it before.
-That takes the first block of Go's ``encoding/pem``, whatever its label and headers say, as PKCS#1, else as PKCS#8
-(``crypto/x509``, ``encoding/asn1``), and ``crypto/rsa`` checks the numbers and refuses to sign with fewer than 1024 bits.
-Python's cryptography has other rules in each of these steps. These are Go 1.27's; before 1.24 Go ignored the numbers of the
-Chinese remainder theorem, and signed with short keys. Pure; `tests/integration/test_go_keys.py` holds it against Go itself.
+They give the key's text unchanged to golang-jwt's ``ParseRSAPrivateKeyFromPEM`` (``rsa_utils.go``);
+none of them trims it. That function reads the first block of Go's ``encoding/pem``, whatever its
+label and headers say, as PKCS#1, or else as PKCS#8 (``crypto/x509``, ``encoding/asn1``). Then
+``crypto/rsa`` checks the numbers, and refuses to sign with fewer than 1024 bits. Python's
+cryptography has different rules in each of these steps. The rules here are those of Go 1.27. Before
+1.24 Go ignored the numbers of the Chinese remainder theorem, and signed with short keys. This
+module is pure, and `tests/integration/test_go_keys.py` compares it with Go.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
 
 
 class Stage(StrEnum):
-    """How far Go got with a key that it refuses."""
+    """The step at which Go refuses a key."""
 
     NO_BLOCK = "no_block"
     NO_RSA_KEY = "no_rsa_key"
@@ -37,10 +40,10 @@ class Stage(StrEnum):
 
 
 class GoRefusesError(Exception):
-    """Go does not take it for an RSA private key, or does not sign with it."""
+    """Go does not accept it as an RSA private key, or does not sign with it."""
 
     def __init__(self, stage: Stage, block: Block | None = None, bits: int = 0) -> None:
-        """``block``: what Go found in the PEM; ``bits``: of a key that is too short."""
+        """``block``: the block that Go found; ``bits``: the size of a key that is too short."""
         super().__init__(stage.value)
         self.stage = stage
         self.block = block
@@ -58,7 +61,7 @@ class Block:
 
 @dataclass(frozen=True)
 class RsaKey:
-    """An RSA private key, as far as its numbers are read."""
+    """The numbers of an RSA private key."""
 
     n: int
     e: int
@@ -70,15 +73,16 @@ class RsaKey:
         _, n, e, d, p, q, d_p, d_q, q_inverse = self._numbers()
         public = RSAPublicNumbers(e, n)
         numbers = RSAPrivateNumbers(p=p, q=q, d=d, dmp1=d_p, dmq1=d_q, iqmp=q_inverse, public_numbers=public)
-        # Each host's process loads the key. The library would look for 50 ms whether p and q are primes; that they fit, Go's
-        # rules have shown, and a signature, which takes 1 ms, shows the rest.
+        # Each host's process loads the key. The library would look for 50 ms whether p and q are
+        # primes; that they fit, Go's rules have shown, and a signature, which takes 1 ms, shows the
+        # rest.
         key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
         if not _signs(key):
-            raise ValueError("its public half does not verify what it signs")
+            raise ValueError("its public half does not verify its signature")
         return key
 
     def pem(self) -> str:
-        """The key in PKCS#1, as everybody reads it, and the same whatever form it had; raises ValueError as ``load``."""
+        """The key in PKCS#1, which every client reads; raises ValueError as ``load``."""
         content = b"".join(_element(INTEGER, n.to_bytes(n.bit_length() // 8 + 1, "big")) for n in self._numbers())
         text = base64.b64encode(_element(0x20 | SEQUENCE, content)).decode("ascii")
         lines = (text[at : at + 64] for at in range(0, len(text), 64))
@@ -180,7 +184,9 @@ def _line(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _ends(data: bytes, at: int, label: bytes) -> bool:
-    """Whether an END line has the block's label from ``at`` on, five dashes, and blanks at most after them."""
+    """Whether an END line has the block's label from ``at`` on, five dashes, and blanks at most
+    after them.
+    """
     after = at + len(label) + len(_DASHES)
     return data[at:after] == label + _DASHES and not _line(data, after)[0]
 
@@ -189,7 +195,9 @@ def _ends(data: bytes, at: int, label: bytes) -> bool:
 
 
 class _DerError(Exception):
-    """Not the DER of this kind of key; ``numbers``: it is of an RSA key, whose numbers don't fit each other."""
+    """Not the DER of this kind of key; ``numbers``: an RSA key whose numbers don't fit each
+    other.
+    """
 
     def __init__(self, *, numbers: bool = False) -> None:
         super().__init__()
@@ -197,7 +205,9 @@ class _DerError(Exception):
 
 
 class Der:
-    """Reads elements one after the other, as Go's ``asn1.Unmarshal`` reads a struct's fields: more may follow the last."""
+    """Reads elements in order, as Go's ``asn1.Unmarshal`` reads a struct's fields; more may
+    follow.
+    """
 
     def __init__(self, data: bytes) -> None:
         """Before the first element of ``data``."""
@@ -206,7 +216,9 @@ class Der:
         self.end = len(data)
 
     def take(self, tag: int, *, compound: bool = False) -> bytes | None:
-        """The content of the next element if it is of this kind; else None, and it is still the next one. None at the end too."""
+        """The content of the next element if it has this kind; else None, and it stays the next
+        one.
+        """
         if self.at == self.end:
             return None
         found, start, end = self._next()
@@ -218,7 +230,7 @@ class Der:
         return self.data[start:end]
 
     def skip_any(self) -> None:
-        """Pass over an element of any kind, if there is one."""
+        """Skip an element of any kind, if there is one."""
         if self.at < self.end:
             end = self._next()[2]
             if end > self.end:
@@ -226,7 +238,7 @@ class Der:
             self.at = end
 
     def must(self, tag: int, *, compound: bool = False) -> bytes:
-        """As ``take``, of an element that has to be there."""
+        """As ``take``, but the element must be there."""
         content = self.take(tag, compound=compound)
         if content is None:
             raise _DerError
@@ -256,7 +268,8 @@ class Der:
         return number
 
     def _next(self) -> tuple[tuple[int, bool, bool], int, int]:
-        """``parseTagAndLength``: tag, whether compound and universal, and where its content begins and ends.
+        """``parseTagAndLength``: tag, whether compound and universal, and where its content begins
+        and ends.
 
         Only the shortest form of a length is DER.
         """
@@ -370,6 +383,8 @@ def _are_rsa(key: RsaKey, remainders: list[int | None]) -> bool:
 
 
 def _fit_each_other(key: RsaKey) -> bool:
-    """``precomputeLegacy``, for three primes and more: no two of these may have a divisor in common."""
+    """``precomputeLegacy``, for three primes and more: no two of these may have a divisor in
+    common.
+    """
     fit = _public_fits(key.n, key.e) and key.d < key.n and min(key.primes) > 1
     return fit and all(math.gcd(*pair) == 1 for pair in itertools.combinations(key.primes, 2))

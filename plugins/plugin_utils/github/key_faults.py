@@ -1,8 +1,9 @@
-"""What is wrong with a private key that Go clients refuse, by the mistakes that people make with keys, and what to do.
+"""Finds the mistake in a private key that Go clients refuse, and says what to do.
 
-A key is often whole and only wrapped wrongly: by YAML, by a shell, by base64 a second time. So the wrappings are taken off one by
-one until Go reads what is left: those that were taken off are the faults. If it never reads it, what is left is classified. A
-fault is no judgement: `go_pem` alone says what Go reads. No text here quotes the key.
+A key is often whole and only wrapped wrongly: by YAML, by a shell, or by base64 a second time. So
+the wrappings are removed one by one until Go reads the rest. The removed wrappings are the faults.
+If Go never reads it, the rest is classified. A fault is no judgement: only `go_pem` decides what Go
+reads. No text here quotes the key.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from ..boundary.values import is_placeholder
 from .go_pem import LEAST_BITS, Block, GoRefusesError, Stage, decode, read_key
 
 LONGEST = 24 * 1024
-"""Bytes of text that are looked at; a key of 16384 bits has 13 KB."""
+"""The bytes of text that are read. A key of 16384 bits has 13 KB."""
 DEEPEST = 3
-"""How many wrappings are taken off, one in the other."""
+"""How many nested wrappings are removed."""
 
 
 class KeyFault(StrEnum):
@@ -64,7 +65,9 @@ class KeyFault(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: ``found`` is said of the field that has the key, ``remedy`` is what to do."""
+    """A fault: ``found`` goes on after the name of the field with the key, ``remedy`` is what to
+    do.
+    """
 
     key: StrEnum
     found: str
@@ -73,42 +76,40 @@ class Fault:
 
 _LITERAL = "Write the key with YAML's literal block (`|` after the field's name, and the key's lines below it)"
 _FROM_FILE = "make the Secret from the file: `kubectl create secret generic ... --from-file`"
-_AGAIN = (
-    "Put the PEM file in that GitHub gave for download, byte for byte, or generate a new key in the App's settings."
-)
-_APPS_KEY = "Put in the private key of the GitHub App (App settings, Private keys): RSA in PEM."
+_AGAIN = "Use the PEM file that GitHub gave for download, byte for byte, or generate a new key in the App's settings."
+_APPS_KEY = "Use the private key of the GitHub App (App settings, Private keys): RSA in PEM."
 
 _SAID: dict[KeyFault, tuple[str, str]] = {
     KeyFault.EMPTY: ("is empty", _APPS_KEY),
-    KeyFault.PLACEHOLDER: ("is a placeholder that nothing has replaced", _APPS_KEY),
+    KeyFault.PLACEHOLDER: ("is a placeholder", _APPS_KEY),
     KeyFault.PATH: (
         "is the path of a file, not a key",
-        f"Put in what the file holds, or {_FROM_FILE}.",
+        f"Use the content of the file, or {_FROM_FILE}.",
     ),
     KeyFault.NOT_DECRYPTED: (
         "is still encrypted by SOPS",
-        "Have the Secret decrypted before it is applied (Flux: `spec.decryption`; else `sops --decrypt`).",
+        "Decrypt the Secret before you apply it (with Flux: `spec.decryption`; otherwise: `sops --decrypt`).",
     ),
     KeyFault.VAULTED: (
         "is still encrypted by ansible-vault",
-        "Put in what `ansible-vault view` shows; in a playbook, private_key can be the lookup ansible.builtin.unvault.",
+        "Use what `ansible-vault view` shows. In a playbook, private_key can be the lookup ansible.builtin.unvault.",
     ),
     KeyFault.FOLDED: (
-        "has blanks where its line ends were, as YAML's folded block (`>`, `>-`) or an unquoted shell variable leaves them",
+        "has blanks instead of line ends, which comes from YAML's folded block (`>`, `>-`) or an unquoted shell variable",
         f"{_LITERAL}, or {_FROM_FILE}.",
     ),
     KeyFault.ONE_LINE: ("has lost its line ends", f"{_LITERAL}, or {_FROM_FILE}."),
     KeyFault.INDENTED: (
         "has blanks at the beginning of its lines",
-        f"{_LITERAL}, all of them indented equally, or {_FROM_FILE}.",
+        f"{_LITERAL}, with the same indentation for all lines, or {_FROM_FILE}.",
     ),
     KeyFault.QUOTED: ("has quotes around it", "Remove the quotes that are part of the value."),
     KeyFault.LITERAL_NEWLINES: (
-        r"has the two characters \n where its line ends should be",
+        r"has the two characters \n instead of line ends",
         rf"{_LITERAL}, or in double quotes, in which YAML reads \n as a line's end; or {_FROM_FILE}.",
     ),
     KeyFault.BASE64_TWICE: (
-        "is encoded in base64 once more than it should be",
+        "is encoded in base64 once too often",
         "Put the PEM itself into the Secret's `stringData`, or encode it once for `data`.",
     ),
     KeyFault.BYTE_ORDER_MARK: (
@@ -121,16 +122,16 @@ _SAID: dict[KeyFault, tuple[str, str]] = {
         f"It was copied from a page or a document. {_AGAIN}",
     ),
     KeyFault.OLD_LINE_ENDS: (
-        "has carriage returns alone as line ends",
+        "has only carriage returns as line ends",
         "Save the file with line ends LF or CRLF, and make the Secret again.",
     ),
     KeyFault.SHARED_LINE: (
         "has other text on the line of -----BEGIN or -----END",
-        "Give -----BEGIN ...----- and -----END ...----- lines of their own, without anything before or after.",
+        "Put -----BEGIN ...----- and -----END ...----- on separate lines, with nothing before or after them.",
     ),
     KeyFault.BAD_MARKERS: (
         "has wrong BEGIN or END lines",
-        "They are -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----: with five hyphens on each side.",
+        "Write -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY-----, with five hyphens on each side.",
     ),
     KeyFault.NO_BEGIN: (
         "has no BEGIN line",
@@ -142,30 +143,30 @@ _SAID: dict[KeyFault, tuple[str, str]] = {
     ),
     KeyFault.NO_MARKERS: (
         "is the base64 of a key, without its BEGIN and END lines",
-        "Put in the whole PEM file, with its first and its last line.",
+        "Use the whole PEM file, with its first and its last line.",
     ),
     KeyFault.NOT_FIRST: (
         "has another PEM block before the private key; clients read the first one only",
-        "Leave the private key alone in the value.",
+        "Leave only the private key in the value.",
     ),
     KeyFault.DER: (
         "is binary (DER), not PEM",
         "Convert it: `openssl rsa -inform DER -in KEY -out KEY.pem`.",
     ),
     KeyFault.ENCRYPTED: (
-        "is encrypted with a passphrase, for which clients have no field",
-        "Decrypt it, `openssl rsa -in KEY -out KEY.pem`, and put in what that writes.",
+        "is encrypted with a passphrase, but clients have no field for one",
+        "Decrypt it with `openssl rsa -in KEY -out KEY.pem`, and use KEY.pem.",
     ),
     KeyFault.PUBLIC: ("is a public key; the App's private key is needed", _APPS_KEY),
     KeyFault.CERTIFICATE: ("is a certificate, or a request for one, not a private key", _APPS_KEY),
     KeyFault.NOT_RSA: ("is not an RSA key; GitHub Apps sign with RS256", _APPS_KEY),
     KeyFault.OPENSSH: (
-        "is a key in OpenSSH's format, such as ssh-keygen makes; GitHub Apps have none of these",
-        f"{_APPS_KEY} If an RSA key of the App was converted: `ssh-keygen -p -m PEM -f KEY` turns it back.",
+        "is a key in OpenSSH's format, which ssh-keygen writes and GitHub Apps do not use",
+        f"{_APPS_KEY} If an RSA key of the App was converted, `ssh-keygen -p -m PEM -f KEY` converts it back.",
     ),
     KeyFault.PUTTY: (
         "is a key in PuTTY's format",
-        f"{_APPS_KEY} If an RSA key of the App was converted: `puttygen -O private-openssh`, then `ssh-keygen -p -m PEM`.",
+        f"{_APPS_KEY} If an RSA key of the App was converted, use `puttygen -O private-openssh`, then `ssh-keygen -p -m PEM`.",
     ),
     KeyFault.TOO_SHORT: (
         f"is an RSA key of fewer than {LEAST_BITS} bits, with which Go 1.24 and later refuse to sign",
@@ -173,8 +174,8 @@ _SAID: dict[KeyFault, tuple[str, str]] = {
     ),
     KeyFault.BAD_BASE64: ("has characters between BEGIN and END that are not base64, or lacks some", _AGAIN),
     KeyFault.TRUNCATED: ("is truncated", _AGAIN),
-    KeyFault.DAMAGED: ("is damaged: its lines are PEM, but what they hold is no whole RSA key", _AGAIN),
-    KeyFault.NOT_A_KEY: ("is no PEM: it has neither a BEGIN nor an END line", _APPS_KEY),
+    KeyFault.DAMAGED: ("is damaged: its lines are PEM, but they do not hold a whole RSA key", _AGAIN),
+    KeyFault.NOT_A_KEY: ("is not PEM: it has neither a BEGIN nor an END line", _APPS_KEY),
 }
 
 
@@ -197,7 +198,8 @@ def _keys_of(text: bytes) -> list[KeyFault]:
                 return keys
             if len(keys) < DEEPEST:
                 states.append((inner, keys))
-    # No way leads to a key. What it is, if it is something known, may still be seen under its wrappings.
+    # No way leads to a key. What it is, if it is something known, may still be seen under its
+    # wrappings.
     for state, taken_off in states:
         if (kind := _known_kind(state)) is not None:
             return [*taken_off, kind]
@@ -212,7 +214,8 @@ def _go_reads(text: bytes) -> bool:
     return True
 
 
-# The wrappings: each function returns what is in it, or None if the text has none of this kind
+# The wrappings: each function returns the content of its wrapping, or None if the text does not
+# have it
 
 
 def _utf16(text: bytes) -> bytes | None:
@@ -230,7 +233,8 @@ def _byte_order_mark(text: bytes) -> bytes | None:
 
 
 def _invisible(text: bytes) -> bytes | None:
-    # No-break and other wide blanks; then soft hyphens, what has no width, separators of lines, and control characters.
+    # No-break and other wide blanks; then soft hyphens, characters without width, separators of
+    # lines, and control characters.
     inner = re.sub(rb"\xc2\xa0|\xe2\x80[\x80-\x8a\xaf]", b" ", text)
     inner = re.sub(rb"\xc2\xad|\xe2\x80[\x8b-\x8f\xa8\xa9]|\xe2\x81\xa0|\xef\xbb\xbf|[\x00\x0b\x0c\x7f]", b"", inner)
     return inner if inner != text else None
@@ -285,7 +289,7 @@ def _shared_line(text: bytes) -> bytes | None:
 
 
 def _rebuilt(text: bytes, fits: Callable[[bytes], bool]) -> bytes | None:
-    """The first whole block with its markers on lines of their own, if what is between them fits."""
+    """The first whole block with its markers on separate lines, if the text between them fits."""
     for begin in itertools.islice(_BEGIN.finditer(text), _BLOCKS_LOOKED_AT):
         end_at = text.find(b"-----END %s-----" % begin[1], begin.end())
         if end_at >= 0:
@@ -305,7 +309,7 @@ _LOOSE_END = re.compile(_LOOSE % b"END", re.IGNORECASE)
 
 
 def _markers(text: bytes) -> tuple[bytes, bool, bool]:
-    """What is between the markers, or what could be meant as such; and whether there is a BEGIN, and an END."""
+    """The text between the markers, or similar ones; and whether there is a BEGIN, and an END."""
     begin = _LOOSE_BEGIN.search(text)
     end = _LOOSE_END.search(text, begin.end() if begin else 0)
     return text[begin.end() if begin else 0 : end.start() if end else len(text)], begin is not None, end is not None
@@ -391,7 +395,9 @@ def _known_kind(text: bytes) -> KeyFault | None:
 
 
 def _kind_of_content(block: Block) -> KeyFault | None:
-    """By the first fields of the DER, whatever the block's label says; None if it is an RSA key that is damaged, or unknown."""
+    """The kind by the first fields of the DER, not by the label; None if unknown or a damaged RSA
+    key.
+    """
     fields = [*_elements(block.content)]
     if not fields or fields[0][0] != 0x30 or fields[0][2] > len(block.content):
         return None
@@ -409,7 +415,9 @@ def _kind_of_content(block: Block) -> KeyFault | None:
 
 
 def _elements(der: bytes, at: int = 0) -> Iterator[tuple[int, int, int]]:
-    """Each element's first byte, and where its content begins and ends, which may be after the end of all."""
+    """Each element's first byte, and where its content begins and ends, which may be after the end
+    of all.
+    """
     while at + 2 <= len(der):
         size = der[at + 1]
         start = at + 2

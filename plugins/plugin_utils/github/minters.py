@@ -1,8 +1,10 @@
-"""Which nodes of a run mint an installation token, and which send their JWT alone. Pure: the same inventory, the same choice.
+"""Chooses the nodes of a run that mint an installation token; the others only send their JWT.
 
-The JWT proves a node's clock, its way to the API and the App's key; every node sends it. What only a token shows is the same for
-all nodes of a network (what the installation grants, and from which addresses the organisation admits it), so where GitHub's
-limits do not let all nodes mint, some mint for the others. What came of it is put together by the report (verdict/tokens.py).
+The choice is pure: the same inventory gives the same choice. Every node sends its JWT, which proves
+the node's clock, its way to the API and the App's key. Only a token shows what the installation
+grants, and from which addresses the organisation admits it. That is the same for all nodes of a
+network. So if GitHub's limits do not let all nodes mint, some mint for the others. The report
+combines the results (verdict/tokens.py).
 """
 
 from __future__ import annotations
@@ -20,19 +22,19 @@ from typing import Any
 from .apps import GithubApp
 
 AUTO, ALL = "auto", "all"
-"""What ``gate_mint_nodes`` may be, beside a number."""
+"""The values of ``gate_mint_nodes`` beside a number."""
 
 _IDENTITY = ("api_url", "git_url", "issuer", "installation_id", "owner", "repositories", "permissions", "depth")
-"""What is asked of GitHub with an App's token, beside the key, which the JWT alone proves."""
+"""What an App's token asks of GitHub, without the key, which the JWT already proves."""
 
 
 class Minting(StrEnum):
     """How an App's token is tried on a node."""
 
     WAITS = "waits"
-    """It mints, however long it has to wait for its turn."""
+    """It mints, however long it has to wait."""
     IF_ROOM = "if_room"
-    """It mints unless the hour's limit is reached by then."""
+    """It mints, unless the hour's limit is reached."""
     JWT_ALONE = "jwt_alone"
 
 
@@ -48,20 +50,23 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The hosts that mint an App's token, by the App's identity; and what is to be said of it before the run."""
+    """The hosts that mint an App's token, by the App's identity, and notes for the start of the
+    run.
+    """
 
     minters: Mapping[str, Mapping[str, Minting]]
     notes: Sequence[str] = ()
 
 
 def identity_of(app: Mapping[str, Any]) -> str:
-    """What an App's public part asks of GitHub, as a short text: tokens of one identity prove the same."""
+    """A short text of what an App asks of GitHub. Tokens with the same identity prove the same."""
     asked = json.dumps({key: app.get(key) or None for key in _IDENTITY}, sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def network_of(name: str, address: str | None) -> str:
-    """The network that a node is taken to be in: its address's /24 or /64; without an address, its name without the digits.
+    """A node's assumed network: its address's /24 or /64, or without an address its name without
+    digits.
 
     >>> network_of("node7", "10.0.3.17"), network_of("node7", "fd00:1:2:3::17"), network_of("node07.rack2.example.net", None)
     ('10.0.3.0/24', 'fd00:1:2:3::/64', 'node#.rack2.example.net')
@@ -76,10 +81,11 @@ def network_of(name: str, address: str | None) -> str:
 
 
 def spread(keys_of: Mapping[str, Sequence[str]], count: int) -> list[str]:
-    """So many of the hosts: every key (a network, a group) has one before any other is given its second.
+    """Choose this many hosts. Every key (a network, a group) gets one before any gets a second.
 
-    A host's first key goes before its others: no network has two while another one has none. Within a key they are as far apart
-    in the inventory as may be, the first host of all among them.
+    A host's first key counts before its others: no network has two hosts while another has none.
+    Within a key the hosts are as far apart in the inventory as possible. The first host of all is
+    among them.
     """
     waiting: dict[str, deque[str]] = {}
     first_keys: dict[str, None] = {}
@@ -106,7 +112,9 @@ def spread(keys_of: Mapping[str, Sequence[str]], count: int) -> list[str]:
 
 
 def _far_apart(hosts: Sequence[str]) -> list[str]:
-    """All of them, so that those of any beginning are about evenly apart: the first, the middle, the quarters, and so on."""
+    """All hosts in an order whose every beginning is evenly spread: first, middle, quarters, and so
+    on.
+    """
     bits = max(1, (len(hosts) - 1).bit_length())
     order = sorted(range(len(hosts)), key=lambda number: f"{number:0{bits}b}"[::-1])
     return [hosts[number] for number in order]
@@ -114,7 +122,9 @@ def _far_apart(hosts: Sequence[str]) -> list[str]:
 
 @dataclass
 class _App:
-    """One identity: the hosts that have it, in the order of the inventory, and the limits of its App."""
+    """One identity: the hosts that have it, in the order of the inventory, and the limits of its
+    App.
+    """
 
     name: str
     budget: tuple[str, str]
@@ -131,7 +141,8 @@ def choose(
 ) -> Choice:
     """Who mints, by ``gate_mint_nodes``. ``keys_of``: a host's network and groups.
 
-    ``room``: how many more tokens may be minted in this hour, by the App's API, its issuer and the limit.
+    ``room``: how many more tokens may be minted in this hour, by the App's API, its issuer and the
+    limit.
     """
     apps = _apps_of(wanted)
     rooms: dict[tuple[str, str], int] = {}
@@ -153,7 +164,7 @@ def choose(
 
 
 def _apps_of(wanted: Iterable[Wanted]) -> dict[str, _App]:
-    """By identity, the Apps that mint at all."""
+    """The Apps that mint, by identity."""
     apps: dict[str, _App] = {}
     for group in wanted:
         for app in group.apps:
@@ -169,7 +180,9 @@ def _apps_of(wanted: Iterable[Wanted]) -> dict[str, _App]:
 
 
 def _shared(sizes: Mapping[str, int], room: int) -> dict[str, int]:
-    """How many of each may mint: all if they fit, else about equal shares of what there is room for, one at least."""
+    """How many of each may mint: all if they fit, else equal shares of the room, at least one
+    each.
+    """
     counts: dict[str, int] = {}
     for left, (identity, size) in enumerate(sorted(sizes.items(), key=lambda each: each[1])):
         counts[identity] = max(1, min(size, room // (len(sizes) - left)))
@@ -180,7 +193,7 @@ def _shared(sizes: Mapping[str, int], room: int) -> dict[str, int]:
 def _notes(
     apps: Mapping[str, _App], counts: Mapping[str, int], setting: str, rooms: Mapping[tuple[str, str], int]
 ) -> Iterable[str]:
-    """Of each App of which not all nodes mint, or which takes more than a minute: how many mint, why, and how long it takes."""
+    """A note for each App if not all nodes mint, or if minting takes more than a minute."""
     for identity, app in apps.items():
         count, size = counts.get(identity, len(app.hosts)), len(app.hosts)
         minutes = max((count - 1) // app.per_minute, (count - 1) // app.per_hour * 60)
@@ -188,16 +201,16 @@ def _notes(
             continue
         why = f"gate_mint_nodes is {setting}"
         if app.budget in rooms:
-            why += f", and in this hour there is room for {max(rooms[app.budget], 0)} of gate_mints_per_hour ({app.per_hour})"
+            why += f", and {max(rooms[app.budget], 0)} of gate_mints_per_hour ({app.per_hour}) are left in this hour"
         whom = (
             f"all {size} nodes mint a token"
             if count == size
-            else f"{count} of {size} nodes mint{'s' if count == 1 else ''} a token, others send the JWT alone and rely on that"
+            else f"{count} of {size} nodes mint{'s' if count == 1 else ''} a token, the others send only the JWT and rely on it"
         )
         takes = (
             f". That takes {minutes} minutes or more, {app.per_minute} a minute and {app.per_hour} an hour"
             if minutes
             else ""
         )
-        fewer = f"; gate_mint_nodes: {app.per_minute} waits for none" if minutes else ""
+        fewer = f". With gate_mint_nodes: {app.per_minute} no node waits" if minutes else ""
         yield f"GitHub App {app.name}: {whom}: {why}{takes}{fewer}"

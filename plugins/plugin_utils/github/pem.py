@@ -1,4 +1,7 @@
-"""What stands in an App's PEM files: its private key, and the CA of the API's certificate. No message has any of their text."""
+"""Reads an App's PEM files: its private key, and the CA of the API's certificate.
+
+No message has any of their text.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,18 @@ from .key_faults import KeyFault, faults_of
 
 
 class LoadedKey(NamedTuple):
-    """The App's key, and what a report has to say of its text; empty if Go clients read it too."""
+    """The App's key, and a remark on its text for the report; empty if Go clients read it too."""
 
     key: RSAPrivateKey
     note: str
 
 
 def load_key(row: Mapping[str, Any]) -> LoadedKey:
-    """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError that says what is wrong with it.
+    """The App's RSA key from ``private_key_file`` or ``private_key``; raises ValueError if it is
+    wrong.
 
-    Go's reading comes first, as most clients read it so; what Python alone reads, or decrypts, is taken too.
+    Go's rules come first, because most clients use them. A key that only Python reads, or decrypts,
+    is accepted too.
     """
     pem, where = _text_of_key(row)
     if _given(row, "private_key_passphrase"):
@@ -32,12 +37,12 @@ def load_key(row: Mapping[str, Any]) -> LoadedKey:
         return LoadedKey(go_pem.read_key(pem).load(), "")
     except go_pem.GoRefusesError:
         key = _load_as_python(pem, where, None)
-    except ValueError as error:  # of more than two primes, or of what is none
-        raise ValueError(f"{where} can't be used: {error}; use a key as GitHub generates it") from None
+    except ValueError as error:  # it has more than two primes, or a wrong one
+        raise ValueError(f"{where} can't be used: {error}. Use a key that GitHub generated") from None
     fault = faults_of(pem)[0]
     go_clients = "Argo CD, Flux, actions-runner-controller, git-sync and other clients written in Go"
     return LoadedKey(
-        key, f"{where} {fault.found}: it was read here, but {go_clients} refuse such a key. {fault.remedy}"
+        key, f"{where} {fault.found}. skewgate can read it, but {go_clients} refuse such a key. {fault.remedy}"
     )
 
 
@@ -66,23 +71,25 @@ def _load_as_python(pem: bytes, where: str, passphrase: bytes | None) -> RSAPriv
 
 
 def _text_of_key(row: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The key's PEM, and where it stands as a problem says it."""
+    """The key's PEM, and its place for a problem."""
     if _given(row, "private_key_file") == _given(row, "private_key"):
-        raise ValueError("exactly one of private_key_file and private_key is needed")
+        raise ValueError("expected exactly one of private_key_file and private_key")
     if _given(row, "private_key"):
         return _bytes("private_key", row["private_key"]), "private_key"
     path = row["private_key_file"]
     if isinstance(path, str) and "PRIVATE KEY" in path:
         raise ValueError(
-            "private_key_file has a key's text where a file's path is expected; the text goes into private_key"
+            "private_key_file: expected a file's path, found a key's text; write the text into private_key"
         )
     return read_file(path, "private_key_file"), f"private_key_file {path_shown(path)}"
 
 
 def read_ca(row: Mapping[str, Any]) -> str | None:
-    """The CA's certificates from ``ca_file`` or ``ca_pem``; None where the node's own store is to be used."""
+    """The CA's certificates from ``ca_file`` or ``ca_pem``; None if the node's own store is to be
+    used.
+    """
     if _given(row, "ca_file") and _given(row, "ca_pem"):
-        raise ValueError("at most one of ca_file and ca_pem may be given")
+        raise ValueError("expected at most one of ca_file and ca_pem, found both")
     if not _given(row, "ca_file") and not _given(row, "ca_pem"):
         return None
     if _given(row, "ca_file"):
@@ -92,7 +99,7 @@ def read_ca(row: Mapping[str, Any]) -> str | None:
     if not pem.isascii() or b"CERTIFICATE-----" not in pem:
         raise ValueError(f"{where} is not PEM; expected certificates in ASCII, without other text")
     if b"PRIVATE KEY-----" in pem:
-        raise ValueError(f"{where} has a private key, which would go to the node; expected certificates alone")
+        raise ValueError(f"{where} has a private key, which would be sent to the node; expected only certificates")
     return pem.decode("ascii")
 
 
@@ -101,7 +108,10 @@ def _given(row: Mapping[str, Any], key: str) -> bool:
 
 
 def _bytes(key: str, value: Any) -> bytes:
-    """A text as bytes, what no text can have replaced; of what is no text the type alone is said."""
+    """A text as bytes, with invalid characters replaced.
+
+    A problem says only the type of other values.
+    """
     if is_whole(value):
         value = str(value)[:100] if abs(value) < 10**30 else ""
     if not isinstance(value, str):

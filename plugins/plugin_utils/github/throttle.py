@@ -1,10 +1,13 @@
-"""Keeps the minting of installation tokens within GitHub's limits, over all nodes and all runs of this user.
+"""Keeps the minting of installation tokens within GitHub's limits, over all nodes and all runs of
+this user.
 
-GitHub limits requests that create content to about 80 a minute and 500 an hour (its documentation, "Rate limits for the REST
-API", secondary limits). Ansible checks many nodes at a time, each in a process of its own: what they share is a file.
+GitHub limits requests that create content to about 80 a minute and 500 an hour (its documentation,
+"Rate limits for the REST API", secondary limits). Ansible checks many nodes at the same time, each
+in a separate process. The processes share a file.
 
-That GitHub asked to wait is what a node says, and a node may lie: its claim delays the node itself, and others only where a
-second node says the same. Whatever the file holds, it is read with bounds, and what can't be of this hour is dropped.
+Only a node says that GitHub asked to wait, and a node may lie. Its claim delays the node itself. It
+delays others only if a second node says the same. The file is read with bounds, and entries that
+can't be from this hour are dropped.
 """
 
 from __future__ import annotations
@@ -29,26 +32,29 @@ DEFAULT_PER_HOUR = 400
 MINUTE_S, HOUR_S = 60.0, 3600.0
 
 MAX_NODE_WAIT_S = 60.0
-"""How long a node waits because it met GitHub's rate limit: a minute is what GitHub asks for where it gives no time (its
-documentation, "Exceeding the rate limit"). All nodes of a play wait for the slowest one, so it is not more."""
+"""How long a node waits at most for GitHub's rate limit. GitHub asks for a minute if it gives no
+time (its documentation, "Exceeding the rate limit"). It is not more, because all nodes of a play
+wait for the slowest one."""
 
 SAME_LIMIT_S = 120.0
 """Two nodes that met the rate limit within this time met the same one."""
 
 MAX_STATE_BYTES = 1 << 20
-"""A full hour of the largest limit that makes sense is a small part of this."""
+"""A full hour of the largest sensible limit is a small part of this."""
 MAX_CLAIMS = 100
 
 
 def state_file(api_url: str, issuer: str) -> Path:
-    """Where the times of an App's mints are kept; nothing else is in it."""
+    """The file with the times of an App's mints, and nothing else."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     name = hashlib.sha256(f"{api_url} {issuer}".encode()).hexdigest()[:16]
     return cache / "skewgate" / f"mints-{name}.json"
 
 
 class Claim(NamedTuple):
-    """A node's word that GitHub's rate limit holds: until when, and when the node said so (seconds of the throttle's clock)."""
+    """A node's claim of GitHub's rate limit: its end, and when the node said so (the throttle's
+    seconds).
+    """
 
     at_s: float
     until_s: float
@@ -64,10 +70,12 @@ class _State:
 
 @dataclass
 class MintThrottle:
-    """At most ``per_minute`` and ``per_hour`` mints, counted over every process that uses the same file.
+    """At most ``per_minute`` and ``per_hour`` mints, counted over every process that uses the same
+    file.
 
-    ``clock`` counts seconds for all processes of the machine; ``sleep`` waits; ``on_wait`` is called once as a wait begins, with
-    its seconds. ``node`` is the name of the node that is to mint.
+    ``clock`` counts seconds for all processes of the machine. ``sleep`` waits. ``on_wait`` is
+    called once when a wait begins, with its seconds. ``node`` is the name of the node that will
+    mint.
     """
 
     path: Path
@@ -84,14 +92,16 @@ class MintThrottle:
             return self.per_hour - len(state.begun)
 
     def wait(self, count: int, *, gives_up: bool = False) -> bool:
-        """Return when ``count`` more mints may begin, and count them; raises ValueError if so many can never begin at once.
+        """Return when ``count`` more mints may begin, and count them; ValueError if that is never
+        possible.
 
-        One that ``gives_up`` waits for the minute's limit alone: it returns False where the hour's is reached.
+        With ``gives_up`` it waits only for the minute's limit, and returns False if the hour's is
+        reached.
         """
         if count > min(self.per_minute, self.per_hour):
             raise ValueError(
                 f"{count} tokens at once are more than gate_mints_per_minute ({self.per_minute}) or gate_mints_per_hour "
-                f"({self.per_hour}) allow; raise these or use depth jwt"
+                f"({self.per_hour}) allow. Raise these limits or use depth jwt"
             )
         first = True
         while (wait_s := self._try(count)) > 0:
@@ -104,18 +114,23 @@ class MintThrottle:
         return True
 
     def count(self, count: int) -> None:
-        """Note mints that nobody waited for; a negative number takes back as many that were waited for and not asked for."""
+        """Add mints that were not waited for; a negative number removes mints that were not
+        made.
+        """
         with self._state() as state:
             state.begun = state.begun[:count] if count < 0 else state.begun + [self.clock()] * count
 
     def hold(self, seconds: float) -> None:
-        """GitHub asked this node to wait so long: it waits, up to a minute; all others too if another node says the same."""
+        """Wait as GitHub asked this node, up to a minute.
+
+        If a second node says the same, all nodes wait.
+        """
         with self._state() as state:
             now = self.clock()
             state.claims[self.node] = Claim(now, now + min(max(seconds, 0.0), HOUR_S))
 
     def _try(self, count: int) -> float:
-        """Count the mints and return 0, or return for how many seconds to wait before trying again."""
+        """Count the mints and return 0, or return the seconds to wait before the next try."""
         with self._state() as state:
             now = self.clock()
             wait_s = max(0.0, _own_wait_until(state.claims.get(self.node)) - now, _shared_until(state.claims) - now)
@@ -141,7 +156,10 @@ class MintThrottle:
             file.write(text.encode())
 
     def _read(self, file: BinaryIO) -> _State:
-        """What the file holds of the last hour; where it can't be read, the mints of the last minute count as made."""
+        """The file's entries of the last hour.
+
+        If it can't be read, the last minute counts as full.
+        """
         file.seek(0)
         content = file.read(MAX_STATE_BYTES + 1)
         now = self.clock()
@@ -151,11 +169,11 @@ class MintThrottle:
             found = read_json(content.decode() or "{}")
             begun, claims = found.get("begun", []), found.get("claims", {})
             return _State(
-                # A time in the future is one of before the machine's last boot.
+                # A time in the future is from before the machine's last boot.
                 sorted(t for t in begun if is_number(t) and now - HOUR_S < t <= now),
                 {node: claim for node, pair in claims.items() if (claim := _read_claim(pair, now))},
             )
-        except (ValueError, TypeError, AttributeError, RecursionError):  # a full disk cuts it off, somebody edits it
+        except (ValueError, TypeError, AttributeError, RecursionError):  # a full disk cut it off, or somebody edited it
             return _State([now] * self.per_minute, {})
 
 
@@ -168,12 +186,12 @@ def _read_claim(pair: Any, now: float) -> Claim | None:
 
 
 def _own_wait_until(claim: Claim | None) -> float:
-    """Until when a node waits that alone says that it has to."""
+    """The end of a node's own wait, for a claim that no other node supports."""
     return -math.inf if claim is None else min(claim.until_s, claim.at_s + MAX_NODE_WAIT_S)
 
 
 def _shared_until(claims: Mapping[str, Claim]) -> float:
-    """Until when all nodes wait: the latest time that two nodes gave, so that one alone can't make it later."""
+    """The end of the wait of all nodes: the latest time that two nodes support, not only one."""
     latest_first = sorted(claims.values(), key=lambda claim: -claim.until_s)
     for number, claim in enumerate(latest_first):
         if any(abs(other.at_s - claim.at_s) <= SAME_LIMIT_S for other in latest_first[:number]):

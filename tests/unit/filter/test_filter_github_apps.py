@@ -57,6 +57,6 @@ def test_what_no_client_could_use_are_entries_that_node_check_takes():
 def test_a_filter_refuses_what_holds_no_secrets_and_keeps_no_trace_of_what_it_read():
     with pytest.raises(AnsibleFilterError) as error:
         FILTERS["argocd_github_apps"]({"failed": True, "msg": KEY})
-    assert "expected what `kubectl get secrets -o json`" in str(error.value)
+    assert "expected the output of `kubectl get secrets -o json`" in str(error.value)
     assert error.value.__suppress_context__
     assert "PRIVATE KEY" not in str(error.value)

@@ -14,14 +14,16 @@ from .credentials import Entries, SecretKeys, credential_of, shown, with_own_nam
 from .faults import Faults, SecretFault
 from .objects import not_base64, objects_of, secrets_of
 
-# ARC gives the App's ID to GitHub as it is, so it may be a client ID.
+# ARC passes the App's ID to GitHub unchanged, so it may be a client ID.
 KEYS = SecretKeys("github_app_id", "github_app_installation_id", "github_app_private_key", app_id_is_number=False)
 TOKEN = "github_token"  # noqa: S105 - the key's name
 WANTED = {*KEYS.all, TOKEN}
 
 
 class Target(NamedTuple):
-    """What the runners are for: the API that ARC asks, the repository if they are one's own, and what is to be noted."""
+    """The runners' target: the API that ARC asks, the repository if they belong to one, and
+    notes.
+    """
 
     api_url: str
     repository: tuple[str, str] | None
@@ -29,11 +31,12 @@ class Target(NamedTuple):
 
 
 def arc_apps(given: object, github_config_url: object) -> list[dict[str, Any]]:
-    """From ARC's Secrets (``githubConfigSecret``) of the runner scale sets at ``github_config_url``.
+    """From ARC's Secrets (``githubConfigSecret``) of the runner scale sets at
+    ``github_config_url``.
 
-    ARC's App needs no right to contents, so the entries ask for ``metadata`` only and reach for no repository by git; that of
-    a repository's own runners still narrows the token. Keys and URLs: actions-runner-controller ``appconfig.go``, ``config.go``.
-    Raises SettingsError.
+    ARC's App needs no right to contents. So the entries ask only for ``metadata``, and reach no
+    repository by git. If the runners belong to a repository, it still narrows the token. Keys and
+    URLs: actions-runner-controller ``appconfig.go``, ``config.go``. Raises SettingsError.
     """
     target = _arc_target(github_config_url)
     faults = Faults()
@@ -41,12 +44,12 @@ def arc_apps(given: object, github_config_url: object) -> list[dict[str, Any]]:
     for secret in secrets_of(objects_of(given), (None,), WANTED):
         values = {**secret.values, **dict.fromkeys(secret.undecoded, "")}
         complete = all(key in values for key in KEYS.all)
-        if not KEYS.named_in(values) or (TOKEN in values and not complete):  # it uses the token then
+        if not KEYS.named_in(values) or (TOKEN in values and not complete):  # ARC uses the token then
             continue
         if wrong := not_base64(secret, WANTED):
             faults.note(secret.label, *wrong)
         elif TOKEN in values:
-            found = f"{TOKEN} beside a GitHub App, of which ARC takes only one"
+            found = f"{TOKEN} and a GitHub App are both set, but ARC accepts only one of them"
             faults.note(
                 secret.label, Fault(SecretFault.TWO_CREDENTIALS, found, f"Remove {TOKEN}, or the GitHub App's keys.")
             )
@@ -56,15 +59,17 @@ def arc_apps(given: object, github_config_url: object) -> list[dict[str, Any]]:
 
 
 def _arc_target(url: object) -> Target:
-    """By ARC's ``ParseGitHubConfigFromURL``, which takes off slashes; raises SettingsError for what is no place for an App.
+    """The target of a URL, by ARC's ``ParseGitHubConfigFromURL``, which removes slashes at its
+    ends.
 
-    An enterprise takes no GitHub App. The address of an organisation's page, https://github.com/orgs/NAME, means the
-    organisation, although ARC takes it for a repository: that is noted.
+    Raises SettingsError if no App can be used there: an enterprise accepts none. The address of an
+    organisation's page, https://github.com/orgs/NAME, means the organisation. ARC reads it as a
+    repository, so there is a note about it.
 
     >>> _arc_target("https://github.com/acme")[:2], _arc_target("https://ghes.example.net/acme/shop")[:2]
     (('https://api.github.com', None), ('https://ghes.example.net/api/v3', ('https://ghes.example.net', 'acme/shop')))
     """
-    expected = "github_config_url is https://HOST/OWNER or https://HOST/OWNER/REPOSITORY"
+    expected = "github_config_url: expected https://HOST/OWNER or https://HOST/OWNER/REPOSITORY"
     if not isinstance(url, str):
         raise SettingsError([f"{expected}, found {value_shown(url)}"])
     try:
@@ -74,7 +79,7 @@ def _arc_target(url: object) -> Target:
         raise SettingsError([f"{expected}, {shown(url)}"]) from None
     path = parts.path.strip("/")
     if re.match("enterprises(/|$)", path, re.IGNORECASE):
-        raise SettingsError([f"{expected}, {shown(url)}: GitHub takes no App for the runners of an enterprise"])
+        raise SettingsError([f"{expected}, {shown(url)}: GitHub accepts no App for the runners of an enterprise"])
     if (
         parts.scheme != "https"
         or not host
@@ -87,7 +92,7 @@ def _arc_target(url: object) -> Target:
     if page:
         path = page[1]
         notes = (
-            f"ARC takes githubConfigUrl https://{host}/orgs/{path} for a repository and registers no runner; write https://{host}/{path}",
+            f"ARC reads githubConfigUrl https://{host}/orgs/{path} as a repository and registers no runner. Write https://{host}/{path}",
         )
     if path.count("/") > 1 or path == "api/v3":
         raise SettingsError([f"{expected}, {shown(url)}"])
@@ -97,6 +102,6 @@ def _arc_target(url: object) -> Target:
     hosted = host == "github.com" or host.endswith(".ghe.com")
     try:
         api_url = read_api_url(f"https://api.{host}" if hosted else f"https://{host}/api/v3")
-    except ValueError:  # host is an API's own, or none
-        raise SettingsError([f"{expected}, {shown(url)}: as in the browser's address of the organisation"]) from None
+    except ValueError:  # the host is that of an API, or missing
+        raise SettingsError([f"{expected}, {shown(url)}: use the browser's address of the organisation"]) from None
     return Target(api_url, (f"https://{host}", path) if "/" in path else None, notes)

@@ -33,11 +33,13 @@ KEYS = SecretKeys(
 )
 FLAGS = ("enableOCI", "forceHttpBasicAuth", "useAzureWorkloadIdentity")
 FLAGS_OF_REPOSITORIES = ("insecure", "insecureIgnoreHostKey", "enableLfs", *FLAGS)
-"""What Argo CD reads as true or false; anything else makes a Secret unreadable (``secretToRepository``, ``secretToRepoCred``)."""
+"""Values that Argo CD reads as true or false. Anything else makes a Secret unreadable
+(``secretToRepository``, ``secretToRepoCred``)."""
 UNVERIFIED = ("insecure", "insecureIgnoreHostKey")
 """Either turns the check of certificates off (``IsInsecure``)."""
 INHERITED = {*KEYS.all, "username", "password", "bearerToken", "sshPrivateKey", "tlsClientCertData", "proxy", "noProxy"}
-"""What a repository takes from a template (``CopyCredentialsFrom``), as far as it matters here."""
+"""The values that a repository takes from a template and that matter here
+(``CopyCredentialsFrom``)."""
 OWN_CREDENTIALS = (
     "username",
     "password",
@@ -46,9 +48,10 @@ OWN_CREDENTIALS = (
     "tlsClientCertData",
     "githubAppPrivateKey",
 )
-"""A repository with one of them takes nothing from a template (argo-cd ``repository_types.go``, ``HasCredentials``)."""
+"""A repository with one of these takes nothing from a template (argo-cd ``repository_types.go``,
+``HasCredentials``)."""
 BEFORE_APP = ("password", "bearerToken", "sshPrivateKey")
-"""What Argo CD uses rather than a GitHub App where a Secret has both (``GetGitCreds`` there)."""
+"""If a Secret has one of these and a GitHub App, Argo CD uses this one (``GetGitCreds`` there)."""
 WANTED = {"url", "type", *INHERITED, *OWN_CREDENTIALS, *FLAGS_OF_REPOSITORIES}
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -57,12 +60,16 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 
 
 def argocd_apps(given: object) -> list[dict[str, Any]]:
-    """From Argo CD's Secrets of the types ``repository`` and ``repo-creds``, and of those for pushing; others are left out.
+    """From Argo CD's Secrets of the types ``repository`` and ``repo-creds``, and of those for
+    pushing.
 
-    A repository without credentials has those of the template with the longest URL that its own begins with (argo-cd
-    ``util/db/repository_secrets.go``); those for pushing (``repository-write``, ``repo-write-creds``) are apart, and their tokens
-    have to be able to write. Without an installation ID, Argo CD 3.3 and later look it up by the repository's owner
-    (``util/git/creds.go``), so each owner is an entry. Helm and OCI repositories don't use a GitHub App. Raises SettingsError.
+    Other Secrets are left out. A repository without credentials uses those of a template, the one
+    with the longest URL with which the repository's URL begins (argo-cd
+    ``util/db/repository_secrets.go``). Secrets for pushing (``repository-write``,
+    ``repo-write-creds``) are separate, and their tokens must be able to write. If there is no
+    installation ID, Argo CD 3.3 and later look it up by the repository's owner
+    (``util/git/creds.go``), so each owner is an entry. Helm and OCI repositories don't use a GitHub
+    App. Raises SettingsError.
     """
     secrets = secrets_of(objects_of(given), (REPOSITORY, REPO_CREDS, REPOSITORY_WRITE, REPO_WRITE_CREDS), WANTED)
     faults = Faults()
@@ -88,8 +95,8 @@ def _is_other(secret: Secret) -> bool:
 def _template(secret: Secret, faults: Faults) -> Credential | None:
     credential = _argocd_credential(secret, secret.values, faults, FLAGS)
     if _has_app(secret, secret.values) and "url" not in secret.values:
-        remedy = "Add url: the beginning of the URLs of the repositories that it is for."
-        faults.note(secret.label, Fault(SecretFault.NO_URL, "url is missing, so that it is for no repository", remedy))
+        remedy = "Add url, the beginning of the URLs of its repositories."
+        faults.note(secret.label, Fault(SecretFault.NO_URL, "url is missing, so no repository uses the Secret", remedy))
         return None
     return credential
 
@@ -101,20 +108,22 @@ def _add_repository(
     template = None if own else _template_of(secret, templates)
     inherited = {key: value for key, value in (template.values if template else {}).items() if key in INHERITED}
     if template and KEYS.named_in(inherited) and templates[template] is None and not _uses_other(inherited):
-        return  # the template's own fault says it
+        return  # the template has the fault
     values = {**inherited, **secret.values}
     credential = _argocd_credential(secret, values, faults, FLAGS_OF_REPOSITORIES)
     if credential is None:
         return
     repository = repository_of(secret.values.get("url", ""))
     if repository is None:
-        found = f"url is no repository of GitHub, {shown(secret.values.get('url'))}"
-        remedy = "Write url as https://HOST/OWNER/NAME, or leave the GitHub App out of the Secret."
+        found = f"url is not a repository of GitHub, {shown(secret.values.get('url'))}"
+        remedy = "Write url as https://HOST/OWNER/NAME, or remove the GitHub App from the Secret."
         faults.note(secret.label, Fault(SecretFault.NOT_GITHUB, found, remedy))
         return
     owner = repository[1].partition("/")[0]
     if not credential.installation_id and not is_owner(owner):
-        found = f"{KEYS.installation_id} is missing, and {owner!r} in url is no owner by whom Argo CD could look it up"
+        found = (
+            f"{KEYS.installation_id} is missing, and Argo CD can't look it up, because {owner!r} in url is not an owner"
+        )
         remedy = f"Correct url, or add {KEYS.installation_id}."
         faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))
         return
@@ -124,11 +133,14 @@ def _add_repository(
 
 
 def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults: Faults) -> None:
-    """Of no repository that is known, at any host: to be checked too. Whose it is may be seen in its own URL."""
+    """Add a template that no known repository uses; it is checked too.
+
+    Its URL may show its owner.
+    """
     owner = _owner_in(secret.values["url"])
     if not credential.installation_id and not is_owner(owner):
-        found = f"{KEYS.installation_id} is missing, and nothing here tells by which owner Argo CD looks it up"
-        remedy = f"Give the Secrets of its repositories too, or add {KEYS.installation_id}."
+        found = f"{KEYS.installation_id} is missing, and nothing here shows by which owner Argo CD looks it up"
+        remedy = f"Pass the Secrets of its repositories too, or add {KEYS.installation_id}."
         faults.note(secret.label, Fault(SecretFault.OWNER_UNKNOWN, found, remedy))
         return
     notes = [*_notes(secret.label, secret.values), *_needs_lookup(secret.label, credential)]
@@ -136,7 +148,9 @@ def _add_unused(secret: Secret, credential: Credential, entries: Entries, faults
 
 
 def _owner_in(url: str) -> str:
-    """The first part of a URL's path, in lower case, as Argo CD compares it; empty if there is none."""
+    """The first part of a URL's path, in lower case, as Argo CD compares it; empty if there is
+    none.
+    """
     match = re.fullmatch(
         r"(?:https?://[^/]+/|(?:ssh://)?[^/@]+@[^/:]+(?::[0-9]+)?[:/])([\w-]+)(?:/.*)?", url.strip(), re.ASCII
     )
@@ -155,7 +169,7 @@ def _argocd_credential(
 
 
 def _has_app(secret: Secret, values: Mapping[str, str]) -> bool:
-    """Whether Argo CD would use a GitHub App by these values, if they were right."""
+    """Whether Argo CD would use a GitHub App with these values, if they were right."""
     named = KEYS.named_in({**values, **dict.fromkeys(secret.undecoded, "")}) or secret.empty & (
         KEYS.all - {KEYS.api_url}
     )
@@ -173,7 +187,7 @@ def _wrong_flags(secret: Secret, flags: Iterable[str]) -> Iterator[Fault]:
 
 
 def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
-    """Where Argo CD goes another way than the check."""
+    """Notes if Argo CD connects in another way than the check."""
     if proxy := values.get("proxy"):
         try:
             parts = urlsplit(proxy.strip())
@@ -181,14 +195,14 @@ def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
         except ValueError:
             host = ""
         named = f" {host}" if re.fullmatch(r"[\w.:-]+", host, re.ASCII) and not may_be_secret(host) else ""
-        but = ", but for the hosts in noProxy" if values.get("noProxy") else ""
+        but = " (except for the hosts in noProxy)" if values.get("noProxy") else ""
         yield (
-            f"Argo CD goes through the proxy{named} of Secret {label}{but}; the check goes the node's own way, or that of "
+            f"Argo CD uses the proxy{named} of Secret {label}{but}. The check connects as the node does, or as set in "
             "gate_environment (HTTPS_PROXY)"
         )
     if flags := [flag for flag in UNVERIFIED if _is_true(values.get(flag))]:
         yield (
-            f"Argo CD does not verify certificates for Secret {label} ({', '.join(flags)}); the check always does (ca_file names "
+            f"Argo CD does not verify certificates for Secret {label} ({', '.join(flags)}). The check always does (ca_file names "
             "a private CA)"
         )
     if values.get("tlsClientCertData"):
@@ -196,10 +210,10 @@ def _notes(label: str, values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _needs_lookup(label: str, credential: Credential) -> Iterator[str]:
-    """What the check can't see: the version of Argo CD."""
+    """A note about the version of Argo CD, which the check can't see."""
     if not credential.installation_id:
         yield (
-            f"Secret {label} has no {KEYS.installation_id}: Argo CD looks the installation up from 3.3 on, as the check does; "
+            f"Secret {label} has no {KEYS.installation_id}. Argo CD looks up the installation from 3.3 on, as the check does; "
             "earlier versions can't use this Secret"
         )
 
@@ -217,7 +231,7 @@ def _any_of(keys: Iterable[str], values: Mapping[str, str]) -> bool:
 
 
 def _template_of(secret: Secret, templates: Iterable[Secret]) -> Secret | None:
-    """The template of its namespace with the longest URL that begins the repository's; the first of equal ones."""
+    """The template in the namespace with the longest URL with which the repository's URL begins."""
     url = _normalised(secret.values.get("url", ""))
     fitting = [
         template

@@ -1,7 +1,9 @@
-"""What the clients' Secrets have in common: a GitHub App, its repositories, and the entries of ``gate_github_apps`` made of them.
+"""The common parts of the clients' Secrets: GitHub Apps, repositories, and entries of
+``gate_github_apps``.
 
-What a client would not use a Secret for is left out. A Secret that it could not use is an entry as well, with what is wrong with
-it, and ends nothing for the others. No text quotes more of a Secret than its URLs.
+Secrets that a client would not use for a GitHub App are left out. A Secret that the client could
+not use becomes an entry with its faults, and does not stop the others. No text quotes more of a
+Secret than its URLs.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """What a client calls the parts of its GitHub App in a Secret, and how it reads them.
+    """A client's names for the parts of its GitHub App in a Secret, and how it reads them.
 
-    ``app_id_is_number``: else it goes to GitHub as it is. ``empty_is_wrong``: a number that is empty makes the Secret
-    unreadable, instead of counting as missing. ``wrong_is_missing``: a number that is none counts as missing. ``looks_up``: the
-    installation ID may be left out.
+    ``app_id_is_number``: otherwise the App ID is sent to GitHub unchanged. ``empty_is_wrong``: an
+    empty number makes the Secret unreadable; otherwise it counts as missing. ``wrong_is_missing``:
+    text instead of a number counts as missing. ``looks_up``: the installation ID may be left out.
     """
 
     app_id: str
@@ -67,9 +69,10 @@ class SecretKeys:
 
 @dataclass(frozen=True)
 class Credential:
-    """What makes two Secrets the same to GitHub. ``installation_id`` is empty if the client looks it up, by ``owner``.
+    """The values that make two Secrets the same for GitHub.
 
-    ``git_url`` only where the repositories are not where the API's are.
+    ``installation_id`` is empty if the client looks it up by ``owner``. ``git_url`` is set only if
+    the repositories are not at the API's usual place.
     """
 
     app_id: str
@@ -82,7 +85,7 @@ class Credential:
     git_url: str = ""
 
     def at(self, git_url: str, owner: str) -> Credential:
-        """This credential for repositories at ``git_url``, empty where the URL does not tell, of ``owner``."""
+        """This credential for repositories of ``owner`` at ``git_url`` (empty if not known)."""
         return replace(
             self,
             git_url="" if git_url == git_url_of(self.api_url).lower() else git_url,
@@ -94,7 +97,7 @@ class Entries:
     """Entries of ``gate_github_apps``: each credential once, with its repositories in order."""
 
     def __init__(self, **more: Any) -> None:
-        """No entry yet; each will have ``more`` keys."""
+        """Has no entry yet; each will also have the keys of ``more``."""
         self._more = more
         self._names: dict[Credential, str] = {}
         self._repositories: dict[Credential, dict[str, str]] = {}
@@ -104,7 +107,9 @@ class Entries:
     def add(
         self, credential: Credential, secret: Secret, url: tuple[str, str] | None = None, notes: Iterable[str] = ()
     ) -> None:
-        """An entry for ``credential``, if there is none yet, named after the Secret; for the repository at ``url`` too."""
+        """Add an entry for ``credential``, named after the Secret, and the repository at
+        ``url``.
+        """
         git_url, full_name = url or ("", "")
         owner = full_name.partition("/")[0]
         self._used.add(credential)
@@ -142,13 +147,13 @@ class Entries:
 
 
 def _host_shown(git_url: str) -> str:
-    """A host as a name of a report has it; a load balancer's is long and made of a hash."""
+    """A host for a name in a report; a load balancer's name is long and made of a hash."""
     host = urlsplit(git_url).netloc
     return shortened(host) if len(host) > _LONGEST_HOST or may_be_secret(host) else host
 
 
 def with_own_names(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries, with names of which none is used twice: two clusters' Secrets may be called the same."""
+    """The entries with unique names, because Secrets of two clusters may have the same name."""
     used: dict[str, int] = {}
     for entry in entries:
         number = used[entry["name"]] = used.get(entry["name"], 0) + 1
@@ -168,7 +173,7 @@ def credential_of(
 
 
 class _Reader:
-    """One Secret's values while they are read, and all that is wrong with them."""
+    """One Secret's values while they are read, and their faults."""
 
     def __init__(self, values: Mapping[str, str], keys: SecretKeys, empty: frozenset[str]) -> None:
         self.values = values
@@ -201,7 +206,7 @@ class _Reader:
                 of, why = (
                     (keys.client_id, str(error)) if keys.client_id in values else (keys.app_id, _expected_id(client_id))
                 )
-                self._fault(SecretFault.NOT_AN_APP_ID, f"{of} is no ID of a GitHub App ({why})", _APP_ID)
+                self._fault(SecretFault.NOT_AN_APP_ID, f"{of} is not an ID of a GitHub App ({why})", _APP_ID)
             if not keys.app_id_is_number or keys.app_id not in values:
                 return "", client_id
         app_id = self._number(keys.app_id, enough=bool(client_id))
@@ -221,7 +226,7 @@ class _Reader:
         except GoRefusesError:
             self.faults += [replace(fault, found=f"{key} {fault.found}") for fault in faults_of(pem)]
         except ValueError as error:
-            remedy = "Use a key as GitHub generates it: RSA with two primes."
+            remedy = "Use a key that GitHub generated: RSA with two primes."
             self._fault(KeyFault.NOT_LOADED, f"{key} can't be tried: {error}", remedy)
         return ""
 
@@ -231,7 +236,7 @@ class _Reader:
         owner = self.values.get(keys.owner, "")
         number = self._number(keys.installation_id, enough=bool(owner))
         if number and owner:
-            found = f"{keys.owner} and {keys.installation_id}, of which the client takes only one"
+            found = f"{keys.owner} and {keys.installation_id} are both set, but the client accepts only one"
             self._fault(SecretFault.TWO_INSTALLATIONS, found, f"Remove {keys.owner} or {keys.installation_id}.")
         elif not number and not owner and not keys.looks_up and len(self.faults) == before:
             also = f" (or {keys.owner})" if keys.owner else ""
@@ -242,19 +247,20 @@ class _Reader:
     def _owner(self) -> str:
         owner = self.values.get(self.keys.owner, "")
         if owner and (not _OWNER.fullmatch(owner) or is_placeholder(owner)):
-            found = f"{self.keys.owner} is no name of an organisation or a user, {shown(owner)}"
-            remedy = "Write the name alone, as it stands in https://github.com/NAME, without blanks."
+            found = f"{self.keys.owner} is not the name of an organisation or a user, {shown(owner)}"
+            remedy = "Write only the name, as in https://github.com/NAME, without blanks."
             self._fault(SecretFault.NOT_AN_OWNER, found, remedy)
             return ""
         return owner
 
     def _number(self, key: str, *, enough: bool) -> str:
-        """A whole number as Go's ParseInt reads it, without sign and zeros; empty if it counts as missing.
+        """A whole number as Go's ParseInt reads it, without sign and zeros; empty if it counts as
+        missing.
 
-        ``enough``: the client has what it needs without it.
+        ``enough``: the client does not need this number.
         """
         if key in self.empty and self.keys.empty_is_wrong:
-            remedy = _APP_ID if key == self.keys.app_id else f"Leave {key} out, or give its number."
+            remedy = _APP_ID if key == self.keys.app_id else f"Remove {key}, or write its number."
             self._fault(SecretFault.EMPTY, f"{key} is empty, which the client can't read", remedy)
         if key not in self.values:
             return ""
@@ -263,10 +269,8 @@ class _Reader:
             return ""
         if number is None or number < 0:
             what = _other_than_digits(self.values[key])
-            remedy = (
-                _APP_ID if what == _CLIENT_ID else f"Write {key} with its digits alone, in quotes where it is YAML."
-            )
-            found = f"{key} is a number, found {what}: the client can't read it"
+            remedy = _APP_ID if what == _CLIENT_ID else f"Write {key} with digits only, in YAML in quotes."
+            found = f"{key}: expected a number, found {what}, which the client can't read"
             self._fault(SecretFault.NOT_A_NUMBER, found, remedy)
         return str(number) if number and number > 0 else ""
 
@@ -275,7 +279,7 @@ class _Reader:
             return read_api_url(given.removesuffix("/"))
         except ValueError as error:
             of = self.keys.api_url
-            self._fault(SecretFault.NOT_AN_API, f"{of} is no API of GitHub ({error})", _API_URL.format(of))
+            self._fault(SecretFault.NOT_AN_API, f"{of} is not an API of GitHub ({error})", _API_URL.format(of))
             return ""
 
     def _ca(self, given: str) -> str:
@@ -284,7 +288,7 @@ class _Reader:
         try:
             return "\n".join(line.strip() for line in (read_ca({"ca_pem": given}) or "").strip().splitlines()) + "\n"
         except ValueError as error:
-            remedy = "Put PEM certificates alone into the Secret's ca.crt."
+            remedy = "Put only PEM certificates into the Secret's ca.crt."
             self._fault(SecretFault.NOT_A_CA, f"the CA can't be used ({error})", remedy)
             return ""
 
@@ -293,16 +297,16 @@ class _Reader:
 
 
 _CLIENT_ID = "other text (a client ID)"
-_APP_ID = "Give the App's ID (GitHub, the App's settings, About)."
+_APP_ID = "Write the App's ID (GitHub, the App's settings, About)."
 _INSTALLATION = "Add {}: GitHub shows it at the end of the address of the installation's settings."
 _API_URL = (
-    "Correct {}: it is https://HOST/api/v3 for GitHub Enterprise Server, https://api.NAME.ghe.com for GHE.com; leave it out for "
+    "Correct {}: write https://HOST/api/v3 for GitHub Enterprise Server, https://api.NAME.ghe.com for GHE.com; remove it for "
     "github.com."
 )
 
 
 def _go_number(text: str) -> int | None:
-    """As Go's ``strconv.ParseInt(text, 10, 64)``; None if that is an error."""
+    """The result of Go's ``strconv.ParseInt(text, 10, 64)``; None if that is an error."""
     if not re.fullmatch(r"[+-]?[0-9]{1,40}", text, re.ASCII):
         return None
     number = int(text)
@@ -310,7 +314,7 @@ def _go_number(text: str) -> int | None:
 
 
 def _expected_id(text: str) -> str:
-    """What a client that sends the App's ID as it is needs, and what it has."""
+    """What was expected and found, for a client that sends the App's ID unchanged."""
     return (
         "expected the App's ID in digits alone, without 0 or a sign before it, or a client ID like Iv23liAbCdEfGhIjKlMn, found "
         f"{value_shown(text)}"
@@ -328,14 +332,16 @@ def _other_than_digits(text: str) -> str:
     if re.fullmatch(r"[0-9]+", stripped):
         return "too many digits"
     if re.fullmatch(r"-[0-9]+", stripped):
-        return "a minus before it"
+        return "a minus sign before it"
     if re.fullmatch(r"Iv[0-9][0-9A-Za-z.]*", stripped):
         return _CLIENT_ID
     return "other text (a placeholder)" if is_placeholder(stripped) else "other text"
 
 
 def repository_of(url: str) -> tuple[str, str] | None:
-    """Where a repository is (empty for ssh, whose host need not be that of HTTPS) and its OWNER/NAME; None if it is none.
+    """A repository's place and its OWNER/NAME; None if the URL is not one.
+
+    The place is empty for ssh, because the host of HTTPS may be another one.
 
     >>> repository_of("https://github.com/acme/deploy-config.git")
     ('https://github.com', 'acme/deploy-config')
@@ -376,7 +382,7 @@ def is_owner(name: str) -> bool:
 
 
 def shown(url: object) -> str:
-    """What was found in a URL's place, unless it may hold a secret."""
+    """The text that was found instead of a URL, unless it may hold a secret."""
     text = str(url or "")
     if not text:
         return "found none"

@@ -1,4 +1,7 @@
-"""What makes a Secret unusable for its client, beside its private key (github.key_faults), and the entries made of that."""
+"""Faults that make a Secret unusable for its client, and the entries with them.
+
+Faults of private keys are in github.key_faults.
+"""
 
 from __future__ import annotations
 
@@ -42,15 +45,17 @@ class Faults:
     """The faults of all Secrets, by the names under which reports show them."""
 
     def __init__(self) -> None:
-        """No fault yet."""
+        """Has no fault yet."""
         self._by_label: dict[str, dict[Fault, None]] = {}
 
     def note(self, label: str, *faults: Fault) -> None:
-        """The Secret has these faults; each is noted once."""
+        """Note these faults of the Secret, each once."""
         self._by_label.setdefault(label, {}).update(dict.fromkeys(faults))
 
     def entries(self) -> list[dict[str, Any]]:
-        """An entry of ``gate_github_apps`` for each Secret with faults, which nobody is asked about."""
+        """An entry of ``gate_github_apps`` for each Secret with faults; no API is asked about
+        it.
+        """
         return [
             {
                 "name": label,

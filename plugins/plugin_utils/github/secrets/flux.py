@@ -19,14 +19,17 @@ KEYS = SecretKeys(
     owner="githubAppInstallationOwner",
     wrong_is_missing=True,
 )
-"""fluxcd/pkg ``auth/githubapp/client.go``: it signs with the client ID if there is one, and looks up an owner's installation."""
+"""Source: fluxcd/pkg ``auth/githubapp/client.go``. Flux signs with the client ID if there is one,
+and looks up an owner's installation."""
 WANTED = {*KEYS.all, "ca.crt", "caFile"}
 
 
 def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, Any]]:
-    """From Flux's Secrets with GitHub App keys, whose repositories are those of the GitRepository objects that name them.
+    """From Flux's Secrets with GitHub App keys, and the GitRepository objects that name these
+    Secrets.
 
-    These objects stand in either argument; the keys are those of fluxcd/pkg ``auth/githubapp``. Raises SettingsError.
+    The objects are in either argument. The keys are those of fluxcd/pkg ``auth/githubapp``. Raises
+    SettingsError.
     """
     objects = objects_of(given) + ([] if git_repositories is None else objects_of(git_repositories))
     faults = Faults()
@@ -48,7 +51,7 @@ def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, 
         if secret is None:
             faults.note(label, _not_given(namespace, secret_name))
         elif repository is None:
-            found = f"spec.url is no repository of GitHub, {shown(spec.get('url'))}"
+            found = f"spec.url is not a repository of GitHub, {shown(spec.get('url'))}"
             faults.note(label, Fault(SecretFault.NOT_GITHUB, found, "Write spec.url as https://github.com/OWNER/NAME."))
         elif credential := credentials[secret]:
             entries.add(credential, secret, repository, _notes(label, spec))
@@ -59,7 +62,9 @@ def flux_apps(given: object, git_repositories: object = None) -> list[dict[str, 
 
 
 def _credentials(objects: Iterable[Mapping[str, Any]], faults: Faults) -> dict[Secret, Credential | None]:
-    """The Secrets that are about a GitHub App, each with its credential, or None with its faults noted."""
+    """The Secrets that are about a GitHub App, each with its credential, or None with its faults
+    noted.
+    """
     credentials: dict[Secret, Credential | None] = {}
     for secret in secrets_of(objects, (None,), WANTED):
         if not KEYS.named_in({**secret.values, **dict.fromkeys(secret.undecoded, "")}):
@@ -78,22 +83,22 @@ def _not_given(namespace: str, secret_name: object) -> Fault:
         remedy = (
             "Add spec.secretRef with the name of the Secret that has the GitHub App, or set spec.provider to generic."
         )
-        return Fault(SecretFault.NOT_GIVEN, "spec.secretRef is missing, which spec.provider github needs", remedy)
-    found = f"no Secret {label_of(namespace, str(secret_name))} with a GitHub App is among those given"
-    remedy = "Give the Secrets of its namespace too (`kubectl get secrets,gitrepositories`), or make the Secret."
+        return Fault(SecretFault.NOT_GIVEN, "spec.secretRef is missing, but spec.provider github needs it", remedy)
+    found = f"the given Secrets do not include {label_of(namespace, str(secret_name))} with a GitHub App"
+    remedy = "Pass the Secrets of its namespace too (`kubectl get secrets,gitrepositories`), or create the Secret."
     return Fault(SecretFault.NOT_GIVEN, found, remedy)
 
 
 def _wrong_provider(secret: Secret) -> Fault:
-    found = f"spec.provider is not github, although Secret {secret.label} has a GitHub App: Flux refuses this"
+    found = f"spec.provider is not github, although Secret {secret.label} has a GitHub App, and Flux refuses that"
     return Fault(SecretFault.WRONG_PROVIDER, found, "Set spec.provider to github (Flux 2.5 and later).")
 
 
 def _notes(label: str, spec: Mapping[str, Any]) -> list[str]:
-    """Where Flux goes another way than the check."""
+    """Notes if Flux connects in another way than the check."""
     if not mapping(spec.get("proxySecretRef")).get("name"):
         return []
     return [
-        f"Flux goes through the proxy of {label} (proxySecretRef); the check goes the node's own way, or that of "
+        f"Flux uses the proxy of {label} (proxySecretRef). The check connects as the node does, or as set in "
         "gate_environment (HTTPS_PROXY)"
     ]

@@ -1,4 +1,6 @@
-"""Kubernetes objects as ``kubectl get -o json|yaml`` or ``kubernetes.core.k8s_info`` gives them, and the Secrets among them."""
+"""Kubernetes objects as ``kubectl get -o json|yaml`` or ``kubernetes.core.k8s_info`` gives them,
+and the Secrets among them.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +18,24 @@ from ..key_faults import Fault
 from .faults import SecretFault
 
 ARGOCD_TYPE = "argocd.argoproj.io/secret-type"
-"""The label by which Argo CD knows its Secrets."""
+"""The label with which Argo CD finds its Secrets."""
 
 REPOSITORY, REPO_CREDS = "repository", "repo-creds"
 REPOSITORY_WRITE, REPO_WRITE_CREDS = "repository-write", "repo-write-creds"
-"""With which Argo CD's source hydrator pushes."""
+"""The Secrets with which Argo CD's source hydrator pushes."""
 
 _LONGEST_LABEL = 80
-"""In a report's name; a host and an owner may follow it."""
+"""The most characters of a label in a report's name. A host and an owner may follow it."""
 
-SOURCES = "what `kubectl get secrets -o json` (or yaml) or kubernetes.core.k8s_info gives"
+SOURCES = "the output of `kubectl get secrets -o json` (or yaml), or the result of kubernetes.core.k8s_info"
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A Secret's values that were asked for, decoded (what is not UTF-8 is escaped), and the keys of those that are empty.
+    """The decoded values of a Secret that were asked for, and the keys of empty values.
 
-    ``undecoded`` are the keys of those that are not base64.
+    Characters that are not UTF-8 are escaped. ``undecoded`` has the keys of values that are not
+    base64.
     """
 
     namespace: str
@@ -49,12 +52,16 @@ class Secret:
 
     @property
     def is_template(self) -> bool:
-        """Whether it is one of Argo CD's for all repositories whose URL begins with its own."""
+        """Whether it is a template of Argo CD, for all repositories whose URL begins with its
+        URL.
+        """
         return self.argocd_type in (REPO_CREDS, REPO_WRITE_CREDS)
 
 
 def objects_of(given: object) -> list[Mapping[str, Any]]:
-    """All objects, flat: of a List, of a result's ``resources``, of lists of these, of their text (YAML or JSON)."""
+    """All objects in one list: of a List, a result's ``resources``, lists of these, or YAML or
+    JSON.
+    """
     if isinstance(given, str):
         return objects_of(_documents(given))
     if isinstance(given, Mapping):
@@ -88,7 +95,9 @@ def _documents(text: str) -> list[Any]:
 def secrets_of(
     objects: Iterable[Mapping[str, Any]], argocd_types: Sequence[str | None], wanted: set[str]
 ) -> list[Secret]:
-    """The Secrets of these types (``None``: not Argo CD's), with those of their values that are ``wanted``; each once."""
+    """The Secrets of these types (``None``: not Argo CD's), with those of their values that are
+    ``wanted``; each once.
+    """
     secrets: dict[Secret, Mapping[str, str]] = {}
     for item in objects:
         if item.get("kind", "Secret") != "Secret":
@@ -115,13 +124,14 @@ def secrets_of(
 
 def not_base64(secret: Secret, keys: Iterable[str]) -> list[Fault]:
     """A fault for each of the keys whose value is not base64."""
-    remedy = "Encode it once (`base64 -w0`), or put the plain text into stringData; a file of SOPS has to be decrypted before."
+    remedy = "Encode it once (`base64 -w0`), or put the plain text into stringData. Decrypt a file of SOPS first."
     found = "data.{} is not the base64 of text"
     return [Fault(SecretFault.NOT_BASE64, found.format(key), remedy) for key in secret.undecoded if key in keys]
 
 
 def label_of(namespace: str, name: str) -> str:
-    """NAMESPACE/NAME; the middle is left out of a name that is long, or looks like a secret, as one made of a hash does.
+    """NAMESPACE/NAME. A name that is long, or looks like a secret (such as a hash), loses its
+    middle.
 
     >>> label_of("argocd", "repo-5d41402abc4b2a76b9719d911017c592")
     'argocd/repo-5d4...17c592'
@@ -139,7 +149,9 @@ def shortened(name: str) -> str:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """``value`` if it is a mapping, an empty one if it is anything else, which its object's author may have written."""
+    """``value`` if it is a mapping, otherwise an empty mapping: an object's author may write
+    anything.
+    """
     return value if isinstance(value, Mapping) else {}
 
 

@@ -71,7 +71,7 @@ def test_a_ghes_asked_without_its_path_is_a_web_address(api):
     for depth in ("jwt", "token"):
         answer = answer_of(app_for(api, depth=depth))
         assert (answer.key, answer.kind) == (AnswerKey.WEB_ADDRESS, "unclear")
-        assert f"Give api_url: {api.url}/api/v3, " in answer.remedy
+        assert f"Set api_url to {api.url}/api/v3, " in answer.remedy
     assert answer_of(app_for(api, api_url=f"{api.url}/api/v3")).key is AnswerKey.ACCEPTED
 
 

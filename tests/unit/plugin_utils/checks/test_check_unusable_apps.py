@@ -17,7 +17,7 @@ UNUSABLE = {
             "found": "githubAppPrivateKey has blanks",
             "remedy": "Write the key with YAML's literal block.",
         },
-        {"key": "secret_value_missing", "found": "githubAppID is missing", "remedy": "Give the App's ID."},
+        {"key": "secret_value_missing", "found": "githubAppID is missing", "remedy": "the App's ID."},
     ],
 }
 
@@ -31,8 +31,7 @@ def test_a_credential_that_no_client_could_use_fails_with_all_that_is_wrong_and_
         "argocd/creds-acme: its clients cannot use it: githubAppPrivateKey has blanks; githubAppID is missing"
     )
     assert (
-        "argocd/creds-acme: Write the key with YAML's literal block. argocd/creds-acme: Give the App's ID."
-        in found.remedy
+        "argocd/creds-acme: Write the key with YAML's literal block. argocd/creds-acme: the App's ID." in found.remedy
     )
     of_unusable, of_good = found.seen["apps"]
     assert (of_unusable["unusable"], of_unusable["blame"]) == (UNUSABLE["unusable"], Key.UNUSABLE)

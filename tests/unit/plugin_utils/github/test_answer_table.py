@@ -379,28 +379,26 @@ def test_a_gateways_json_is_never_an_unknown_installation(status, message, more)
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        pytest.param(
-            from_api(403, ALLOW_LIST.format("203.0.113.7")), "the address 203.0.113.7: add it", id="GitHub says it"
-        ),
-        pytest.param(from_api(403, ALLOW_LIST.format("2001:db8::7")), "the address 2001:db8::7: add it", id="IPv6"),
+        pytest.param(from_api(403, ALLOW_LIST.format("203.0.113.7")), "the address 203.0.113.7", id="GitHub says it"),
+        pytest.param(from_api(403, ALLOW_LIST.format("2001:db8::7")), "the address 2001:db8::7", id="IPv6"),
         pytest.param(
             from_api(403, ALLOW_LIST.format("your IP address"), proxy="proxy.acme.example:3128", sent_to="10.0.0.9"),
-            "the proxy proxy.acme.example:3128: add the address that this proxy goes out with",
+            "the proxy proxy.acme.example:3128",
             id="by its proxy",
         ),
         pytest.param(
             from_api(403, ALLOW_LIST.format("your IP address"), sent_from="10.0.0.5", sent_to="140.82.121.6"),
-            "over IPv4, without a proxy: add the public IPv4 address of this node, or of the NAT gateway",
+            "the public IPv4 address of this node, or of the NAT gateway",
             id="over IPv4",
         ),
         pytest.param(
             from_api(403, ALLOW_LIST.format("your IP address"), sent_from="fd00::5", sent_to="2606:50c0::1"),
-            "over IPv6",
+            "public IPv6 address",
             id="over IPv6",
         ),
         pytest.param(
             from_api(403, ALLOW_LIST.format("your IP address")),
-            "address that the request went out with",
+            "the public address that the request came from",
             id="nothing known",
         ),
     ],
@@ -409,7 +407,7 @@ def test_an_ip_allow_list_says_what_is_known_of_the_address_to_add(asked, said):
     answer = answer_to(asked)
     assert (answer.kind, answer.meaning) == (
         "access",
-        "the IP allow list of acme lacks the address that this node goes out with",
+        "the IP allow list of acme does not have the address from which this node's request came",
     )
     assert said in answer.remedy
 
@@ -440,7 +438,7 @@ def test_a_client_id_that_an_own_server_refuses_is_to_be_an_app_id(url, issuer, 
     ],
 )
 def test_a_web_address_is_answered_with_the_apis(url, expected):
-    assert f"Give api_url: {expected}, " in answer_to(page(404, url=url)).remedy
+    assert f"Set api_url to {expected}, " in answer_to(page(404, url=url)).remedy
 
 
 def test_a_page_names_who_answered():
@@ -455,7 +453,7 @@ def test_a_redirect_says_where_it_led_without_its_query():
 
 
 def test_a_redirect_without_a_place_says_so():
-    assert "It led to no address." in answer_to(redirect(None, step("token", 302))).remedy
+    assert "led to no address." in answer_to(redirect(None, step("token", 302))).remedy
 
 
 def test_a_renamed_repository_is_accepted_and_its_new_name_is_said():

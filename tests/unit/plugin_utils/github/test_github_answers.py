@@ -101,10 +101,10 @@ NO_ACCESS = {  # what is answered, what it means, and the next step
     "permission not granted": (step("token", 422, NOT_GRANTED), "not granted", "grant it, or ask for less"),
     "repository not granted": (
         step("token", 422, NO_SUCH_REPOSITORY),
-        "not granted to the installation",
+        "not granted",
         "grant it, or ask for less",
     ),
-    "token revoked": (repository_step(401, message="Bad credentials"), "token was not accepted", "of the same GitHub"),
+    "token revoked": (repository_step(401, message="Bad credentials"), "token was not accepted", "the same GitHub"),
     "repository not readable": (
         repository_step(403),
         f"can't read {REPOSITORY}",
@@ -212,16 +212,16 @@ UNCLEAR = {  # what is answered, what it means, and the next step
     "server error": (step("token", 500, "Server Error"), "could not answer", "githubstatus.com"),
     "bad gateway": (step("token", 502, None), "could not answer", "githubstatus.com"),
     "git's server error": (repository_step(503), "could not answer", "githubstatus.com"),
-    "login page for a repository": (LOGIN_PAGE, "none of git's", "git_url is where the repositories are"),
-    "no User-Agent": (step("token", 403, body=USER_AGENT), "saw no User-Agent", "leave User-Agent as it is"),
-    "another 403 in plain text": (step("token", 403, body="Go away."), "not known", "Read the answer"),
-    "the token's refusal to a JWT": (step("token", 401, "Bad credentials"), "not known", "Read the answer"),
-    "unknown 401": (step("token", 401, "Something new"), "not known", "whole in report.json"),
-    "unknown, with a reference": (TEAPOT, "not known", "what GitHub refers to: https://docs.github.com/teapots"),
-    "the clock's words with another status": (step("token", 400, IAT), "not known", "Read the answer"),
+    "login page for a repository": (LOGIN_PAGE, "not from git", "git_url is where the repositories are"),
+    "no User-Agent": (step("token", 403, body=USER_AGENT), "saw no User-Agent", "User-Agent"),
+    "another 403 in plain text": (step("token", 403, body="Go away."), "unknown", "report.json"),
+    "the token's refusal to a JWT": (step("token", 401, "Bad credentials"), "unknown", "report.json"),
+    "unknown 401": (step("token", 401, "Something new"), "unknown", "report.json"),
+    "unknown, with a reference": (TEAPOT, "unknown", "https://docs.github.com/teapots"),
+    "the clock's words with another status": (step("token", 400, IAT), "unknown", "report.json"),
     "redirect": (step("token", 301, "Moved Permanently"), "a redirect", "api_url is GitHub's own address"),
     "redirect of git": (repository_step(302), "a redirect", "git_url is GitHub's own address"),
-    "a success without a token": (WITHOUT_TOKEN, "none of GitHub's", "no proxy answers in its place"),
+    "a success without a token": (WITHOUT_TOKEN, "not from GitHub", "no proxy answers in its place"),
 }
 
 
@@ -231,18 +231,18 @@ def test_an_answer_that_does_not_judge_the_jwt_is_unclear(asked, meaning, remedy
 
 
 NO_ANSWER = {  # the phase that failed and the kind of its error, as the meaning has them, and the next step
-    "no URL": ("url", None, "(url)", "Give api_url as"),
+    "no URL": ("url", None, "(url)", "api_url"),
     "no such name": ("dns", None, "(dns)", "resolves the name in api.github.lab"),
     "refused connection": ("connect", None, "(connect)", "reach api.github.lab over TCP"),
     "proxy": ("proxy", None, "(proxy)", "CONNECT to api.github.lab, and accepts the user and password"),
-    "unknown CA": ("tls", "unknown_ca", "(tls: unknown CA)", "Give the CA of api.github.lab in ca_file"),
+    "unknown CA": ("tls", "unknown_ca", "(tls: unknown CA)", "ca_file"),
     "wrong name": (
         "tls",
         "wrong_name",
         "(tls: wrong name)",
-        "api_url has the name that the certificate of api.github.lab is for",
+        "api_url has the name in the certificate of api.github.lab",
     ),
-    "no TLS": ("tls", None, "(tls)", "does not speak TLS"),
+    "no TLS": ("tls", None, "(tls)", "not speak TLS"),
     "silence": ("reply", None, "(reply)", "gate_timeout_s"),
 }
 

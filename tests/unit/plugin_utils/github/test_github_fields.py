@@ -36,7 +36,7 @@ def test_an_id_is_a_number_or_its_text(given: Any) -> None:
     [
         (4.47597e06, "4475970.0: write all its digits"),
         ("4.47597e+06", "'4.47597e+06'"),
-        ("0123456", "'0123456': it begins with 0"),
+        ("0123456", "'0123456'"),
         ("0o123456", "'0o123456'"),
         (True, "true"),
         ("1001\n", "'1001\\n': it has a line's end"),
@@ -47,9 +47,9 @@ def test_an_id_is_a_number_or_its_text(given: Any) -> None:
         ("\uff11\uff12", "write it with the digits 0 to 9"),
         ("\u0661", "write it with the digits 0 to 9"),
         ("\xb2", "write it with the digits 0 to 9"),
-        (0, "it is above 0"),
-        ("0", "it is above 0"),
-        (-1, "it is above 0"),
+        (0, "above 0"),
+        ("0", "above 0"),
+        (-1, "above 0"),
         ("-1", "'-1'"),
         ("+1", "'+1'"),
         ("1_000", "'1_000'"),
@@ -62,7 +62,7 @@ def test_an_id_is_a_number_or_its_text(given: Any) -> None:
 )
 def test_what_is_no_id_is_refused_with_what_was_found(given: Any, found: str) -> None:
     said = fault(read_number, "installation_id", given)
-    assert said.startswith("installation_id is a number, found ")
+    assert said.startswith("installation_id: ")
     assert found in said
 
 
@@ -89,7 +89,7 @@ def test_an_owner_is_an_organisation_or_a_user(given: str) -> None:
 )
 def test_what_is_no_owner_is_refused_with_what_to_write(given: Any, found: str) -> None:
     said = fault(read_owner, given)
-    assert said.startswith("owner is the name of an organisation or a user")
+    assert said.startswith("owner: ")
     assert found in said
 
 
@@ -103,8 +103,8 @@ def test_a_client_id_is_good(given: str) -> None:
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        (1001, "goes into app_id"),
-        ("1001", "goes into app_id"),
+        (1001, "into app_id"),
+        ("1001", "into app_id"),
         ("Iv23liLabClientId0001\n", "a line's end"),
         ("Iv23liLabClientId0001\u200b", "can't be seen"),
         (" Iv23liLabClientId0001", "blanks around it"),
@@ -117,7 +117,7 @@ def test_a_client_id_is_good(given: str) -> None:
 )
 def test_what_is_no_client_id_is_refused_with_what_to_write(given: Any, why: str) -> None:
     said = fault(read_client_id, given)
-    assert said.startswith("client_id is a text like Iv23li")
+    assert said.startswith("client_id: ")
     assert why in said
 
 
@@ -159,16 +159,16 @@ def test_an_api_is_good(given: Any, url: str) -> None:
         ("https://api.github.com ", "blanks around it"),
         ("https://api.github.com\n", "a line's end"),
         ("https://api.git\u200bhub.com", "can't be seen"),
-        ("https://api.g\u0456thub.com", "no host's name"),
+        ("https://api.g\u0456thub.com", "not a host name"),
         ("https://api.github.com#fragment", "a fragment"),
         ("https://api.github.com?x=1", "a query"),
         ("https://api.github.com:0", "no such port"),
         ("https://api.github.com:", "no such port"),
         ("https://api.github.com:99999", "out of range"),
         ("https://deploy@api.github.com", "a user or a password"),
-        ("https://HOST/api/v3", "no host's name"),
-        ("https://<HOST>/api/v3", "no host's name"),
-        ("https://YOUR_HOST/api/v3", "no host's name"),
+        ("https://HOST/api/v3", "not a host name"),
+        ("https://<HOST>/api/v3", "not a host name"),
+        ("https://YOUR_HOST/api/v3", "not a host name"),
         ("http://api.github.com", "found 'http://api.github.com'"),
         ("api.github.com", "found 'api.github.com'"),
         ("<API_URL>", "a placeholder"),
@@ -178,7 +178,7 @@ def test_an_api_is_good(given: Any, url: str) -> None:
 )
 def test_what_is_no_api_is_refused_with_what_to_write(given: Any, why: str) -> None:
     said = fault(read_api_url, given)
-    assert said.startswith("api_url ")
+    assert said.startswith("api_url")
     assert why in said
 
 
@@ -210,7 +210,7 @@ def test_where_repositories_are(given: Any, api_url: str, url: str) -> None:
 )
 def test_what_is_no_place_of_repositories_is_refused(given: Any, why: str) -> None:
     said = fault(read_git_url, given, "https://api.github.com")
-    assert said.startswith("git_url ")
+    assert said.startswith("git_url")
     assert why in said
 
 
@@ -245,7 +245,7 @@ def test_repositories_are_a_list_or_a_text(given: Any, repositories: tuple[str, 
 )
 def test_what_is_no_repository_is_refused_with_what_to_write(given: Any, why: str) -> None:
     said = fault(read_repositories, given)
-    assert said.startswith("repositories ")
+    assert said.startswith("repositories: ")
     assert why in said
 
 
@@ -255,7 +255,7 @@ def test_what_is_no_repository_is_refused_with_what_to_write(given: Any, why: st
         ("contents: read", "found 'contents: read'"),
         (["contents"], "found a list"),
         (False, "found false"),
-        ({"contents": "Read"}, "contents is one of read, write, admin, found 'Read'"),
+        ({"contents": "Read"}, "read, write, admin, found 'Read'"),
         ({"contents": True}, "found true"),
         ({"contents": ["read"]}, "found a list"),
         ({"pull-requests": "read"}, "found 'pull-requests'"),

@@ -201,23 +201,23 @@ def test_the_hosts_that_mint_are_of_all_networks() -> None:
         (
             "auto",
             150,
-            "all 150 nodes mint a token: gate_mint_nodes is auto, and in this hour there is room for 400 of "
-            "gate_mints_per_hour (400). That takes 2 minutes or more, 60 a minute and 400 an hour; "
-            "gate_mint_nodes: 60 waits for none",
+            "all 150 nodes mint a token: gate_mint_nodes is auto, and 400 of gate_mints_per_hour (400) are left "
+            "in this hour. That takes 2 minutes or more, 60 a minute and 400 an hour. "
+            "With gate_mint_nodes: 60 no node waits",
         ),
         (
             "auto",
             1000,
-            "400 of 1000 nodes mint a token, others send the JWT alone and rely on that: gate_mint_nodes is auto, and in "
-            "this hour there is room for 400 of gate_mints_per_hour (400). That takes 6 minutes or more, 60 a minute "
-            "and 400 an hour; gate_mint_nodes: 60 waits for none",
+            "400 of 1000 nodes mint a token, the others send only the JWT and rely on it: gate_mint_nodes is auto, "
+            "and 400 of gate_mints_per_hour (400) are left in this hour. That takes 6 minutes or more, 60 a minute "
+            "and 400 an hour. With gate_mint_nodes: 60 no node waits",
         ),
         (
             "all",
             1000,
             "all 1000 nodes mint a token: gate_mint_nodes is all. That takes 120 minutes or more, 60 a minute",
         ),
-        ("1", 9, "1 of 9 nodes mints a token, others send the JWT alone and rely on that: gate_mint_nodes is 1"),
+        ("1", 9, "1 of 9 nodes mints a token, the others send only the JWT and rely on it: gate_mint_nodes is 1"),
     ],
 )
 def test_a_run_in_which_not_all_mint_or_nodes_wait_says_so_before_it_begins(

@@ -30,7 +30,7 @@ def test_a_key_that_only_python_reads_is_taken_and_noted(tmp_path: Path, given_a
     app = read(**{given_as: value})
     assert is_the_key(app)
     (note,) = app.notes
-    assert note.startswith(f"{where} has blanks where its line ends were")
+    assert note.startswith(f"{where} has blanks")
     assert "clients written in Go refuse such a key" in note
     assert app.public()["notes"] == [note]
     assert pem().decode().splitlines()[1] not in note
@@ -51,4 +51,4 @@ def test_a_key_that_was_decrypted_here_is_not_noted_since_clients_have_it_decryp
 def test_a_key_that_neither_reads_is_reported_with_its_fault_and_what_to_do() -> None:
     with pytest.raises(ValueError, match="can't be read as a private key") as error:
         read(private_key=pem().decode().replace("\n", r"\n"))
-    assert r"it has the two characters \n where its line ends should be. Write the key with YAML's" in str(error.value)
+    assert r"it has the two characters \n instead of line ends. Write the key with YAML's" in str(error.value)

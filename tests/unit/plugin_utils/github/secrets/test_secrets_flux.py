@@ -112,7 +112,7 @@ def test_flux_signs_with_the_client_id_if_there_is_one(with_app_id):
 def test_a_proxy_of_flux_is_noted():
     given = [flux_secret(**APP), git_repository("g", "https://github.com/a/b", proxySecretRef={"name": "proxy"})]
     (entry,) = flux_apps(given)
-    assert "through the proxy of GitRepository flux-system/g (proxySecretRef)" in entry["notes"][0]
+    assert "the proxy of GitRepository flux-system/g (proxySecretRef)" in entry["notes"][0]
 
 
 BAD_FLUX = {
@@ -122,7 +122,7 @@ BAD_FLUX = {
     ),
     "an owner's URL": (
         [flux_secret(**without("githubAppInstallationID"), githubAppInstallationOwner="https://github.com/acme")],
-        "flux-system/github-sa: githubAppInstallationOwner is no name of an organisation or a user, found",
+        "flux-system/github-sa: githubAppInstallationOwner is not the name of an organisation or a user, found",
     ),
     "no App": (
         [flux_secret(**without("githubAppID"))],
@@ -138,19 +138,19 @@ BAD_FLUX = {
     ),
     "owner and ID": (
         [flux_secret(**APP, githubAppInstallationOwner="acme")],
-        "flux-system/github-sa: githubAppInstallationOwner and githubAppInstallationID, of which the client takes only one",
+        "flux-system/github-sa: githubAppInstallationOwner and githubAppInstallationID are both set",
     ),
     "Secret not given": (
         [git_repository("g", "https://github.com/a/b")],
-        "GitRepository flux-system/g: no Secret flux-system/github-sa with a GitHub App is among those given",
+        "GitRepository flux-system/g: the given Secrets do not include flux-system/github-sa",
     ),
     "Secret not named": (
         [git_repository("g", "https://github.com/a/b", None)],
-        "GitRepository flux-system/g: spec.secretRef is missing, which spec.provider github needs",
+        "GitRepository flux-system/g: spec.secretRef is missing",
     ),
     "no repository": (
         [flux_secret(**APP), git_repository("g", "https://github.com/a")],
-        "GitRepository flux-system/g: spec.url is no repository of GitHub, found 'https://github.com/a'",
+        "GitRepository flux-system/g: spec.url is not a repository of GitHub, found 'https://github.com/a'",
     ),
 }
 

@@ -65,7 +65,7 @@ def test_every_form_in_which_secrets_are_had_is_read(form):
 )
 def test_what_holds_no_secrets_is_refused_and_not_taken_for_an_empty_list(form, found):
     (problem,) = refusals(argocd_apps, form)
-    assert problem.startswith("expected what `kubectl get secrets -o json`")
+    assert problem.startswith("expected the output of `kubectl get secrets -o json`")
     assert found in problem
 
 
