@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of the action ``fleet_begin``, which runs on the controller (plugins/action/fleet_begin.py)."""
+"""Documentation of the action ``fleet_begin``, which runs on the controller
+(plugins/action/fleet_begin.py).
+"""
 
 from __future__ import annotations
 

@@ -169,11 +169,11 @@ RETURN = r"""
 evidence:
   description:
     - What the node showed. Names that end in C(_ns) are nanoseconds, of C(time.time_ns()) (wall) or
-      C(time.monotonic_ns()) (mono); those that end in C(_s) are seconds, of Unix time where they
+      C(time.monotonic_ns()) (mono); those that end in C(_s) are seconds, of Unix time if they
       are a point in time.
     - A section that was not asked for is absent; one that failed as a whole has nothing but
       C(error).
-    - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) where it could not be
+    - The answer of a command is C(rc), C(stdout) and C(stderr), or C(error) if it could not be
       run or did not end in time.
     - Configuration is C(path), where it begins, and C(files), each with C(path), C(text) and
       C(mtime_s), in the order in which the daemon reads them; C(unread) has those that could not be
@@ -190,7 +190,7 @@ evidence:
     collected:
       description:
         - The clocks before anything else was done, when the end was reached, and who did it.
-        - C(started_s) is how long it took from the process's start to there, null where the node
+        - C(started_s) is how long it took from the process's start to there, null if the node
           does not show it. C(sections_s) is how long each section took, which run side by side,
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
           C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
@@ -254,10 +254,10 @@ evidence:
         - C(fips) is the kernel's FIPS mode. C(started_s) is when chronyd was started, by the clock
           of its PID file. C(features) is what chronyd says was built in (C(+NTS)) and what was not
           (C(-NTS)).
-        - The path of C(config) is C(chronyd's command line) where chronyd was started with
+        - The path of C(config) is C(chronyd's command line) if chronyd was started with
           directives, which it reads in place of a file. C(next_start) is what its unit has it read
           when it starts again, C(unit), C(path) and C(text), the directives of its command line,
-          and C(unfit), an option with which it would not steer the clock; null where that is not
+          and C(unfit), an option with which it would not steer the clock; null if that is not
           known.
         - C(printed) is the answer of C(chronyd -p), null without a configuration. C(commands) are
           those of C(chronyc -c), C(tracking), C(sources), C(sources_all) (C(-N sources -a)),
@@ -268,30 +268,30 @@ evidence:
     ntpd:
       description: Of ntp.org's ntpd and NTPsec, C(present), C(config), C(beside), the files that
         another ntpd would read, each with C(path) and C(text), and C(commands) with C(rv) (C(ntpq
-        -c rv)) and C(peers) (C(ntpq -pn)), which are run only where it is present.
+        -c rv)) and C(peers) (C(ntpq -pn)), which are run only if it is present.
       type: dict
       returned: when asked for
     openntpd:
       description: C(present), C(config), and C(commands) with C(all) (C(ntpctl -s all)), which is
-        run only where it is present.
+        run only if it is present.
       type: dict
       returned: when asked for
     timesyncd:
       description: Of systemd-timesyncd, C(present), C(config) with its drop-ins, and C(commands)
-        with C(timesync) (C(timedatectl show-timesync --all)), which is run only where timesyncd
+        with C(timesync) (C(timedatectl show-timesync --all)), which is run only if timesyncd
         runs.
       type: dict
       returned: when asked for
     ptp:
       description: Of linuxptp, C(present), C(config), and C(commands) with C(time_status) and
         C(port_data_set), pmc's C(GET TIME_STATUS_NP) and C(GET PORT_DATA_SET), which are run only
-        where ptp4l runs.
+        if ptp4l runs.
       type: dict
       returned: when asked for
     ntp:
       description:
         - C(servers), each with C(server), its C(addresses), C(samples), and C(error) with C(kind)
-          dns where its name could not be resolved.
+          dns if its name could not be resolved.
         - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and
           C(reply_hex); or C(address), C(t1_wall_ns), C(error), its C(kind), which is refused,
           unreachable, silent or other, and the C(errno) of what the kernel said.
@@ -305,7 +305,7 @@ evidence:
           alpn), C(message) and, of a certificate or of connect (timeout, refused, no_route),
           C(kind); C(alpn) is the protocol that the server chose.
         - C(certificate_time_error) says why its certificate is not valid at this node's time, else
-          it is null. C(certificate) has C(not_before_s) and C(not_after_s), null where none was
+          it is null. C(certificate) has C(not_before_s) and C(not_after_s), null if none was
           seen.
       type: dict
       returned: when asked for
@@ -331,7 +331,7 @@ evidence:
         - C(units) of systemd that set the clock or rely on it, each with C(unit), C(names),
           C(load_state), C(active_state), C(unit_file_state), C(after), C(before), C(requires),
           C(wants), C(binds_to), C(exec_start) (of a cluster's unit the program alone) and
-          C(condition_met) at the last start, null where there was none since the boot.
+          C(condition_met) at the last start, null if there was none since the boot.
         - C(uptime_s), and C(fake_hwclock), the time that fake-hwclock has saved.
       type: dict
       returned: when asked for
@@ -353,7 +353,7 @@ evidence:
           read-only), else it is null. C(package_managers) are those that are installed, of apt-get,
           dnf, yum, zypper, rpm-ostree and transactional-update.
         - C(dpkg) has C(chrony), how far dpkg has come with that package (installed or
-          half-configured, for instance; null where it knows none), C(held_by), the C(pid) and
+          half-configured, for instance; null if it knows none), C(held_by), the C(pid) and
           C(name) of the process that is at work with dpkg or null, and whether it was
           C(interrupted); it is null without dpkg.
       type: dict
@@ -361,7 +361,7 @@ evidence:
     github_apps:
       description:
         - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s),
-          C(sent), C(not_sent_because) and C(steps); C(error) beside them where the rest could not
+          C(sent), C(not_sent_because) and C(steps); C(error) beside them if the rest could not
           be asked.
         - A step has C(step) (installations, installation, token, granted, repository or revoke),
           C(method), C(url), C(status), C(message), C(documentation_url), C(headers), C(body),
@@ -412,7 +412,9 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
 
 
 class Run:
-    """One run of the module: its parameters, and what several probes need and is taken once for all of them."""
+    """One run of the module: its parameters, and what several probes need and is taken once for all
+    of them.
+    """
 
     def __init__(self, params: dict) -> None:
         """Looks at nothing yet."""
@@ -445,11 +447,15 @@ class Run:
             self.lasted_s[section] = round(time.monotonic() - begun_s, 2)
 
     def skew_by_ntp(self):
-        """What NTP has said of the clock by now, if it has answered well (``ntp.agreed``); else None."""
+        """What NTP has said of the clock by now, if it has answered well (``ntp.agreed``); else
+        None.
+        """
         return ntp.agreed(self.ntp_answers, len(self.params["ntp_servers"])) if self.ntp_answers else None
 
     def _units(self):
-        """What systemd shows of the units of ``boot``, which are those of ``time_services`` and more."""
+        """What systemd shows of the units of ``boot``, which are those of ``time_services`` and
+        more.
+        """
         if not is_manager():
             return []
         properties = sorted({*boot.PROPERTIES, *time_services.PROPERTIES, *chrony.UNIT_PROPERTIES})
@@ -461,8 +467,9 @@ def _of_daemon(probe) -> tuple:
     return lambda run: probe.collect(run.busy_s, run.time_daemons()), lambda run: run.busy_s + 3
 
 
-# Section: how to take it, and by how many seconds from its start it has ended if nothing is wrong with the node.
-# They are started in this order; NTP comes first, for what runs beside its exchanges widens their delay.
+# Section: how to take it, and by how many seconds from its start it has ended if nothing is wrong
+# with the node. They are started in this order; NTP comes first, for what runs beside its exchanges
+# widens their delay.
 PROBES = {
     "ntp": (
         lambda run: ntp.collect(
@@ -546,7 +553,8 @@ ARGUMENTS = {
 }
 
 QUIET_S = 0.5
-"""How long the NTP exchanges have the node for themselves: on a slow processor, what runs beside them widens their delay."""
+"""How long the NTP exchanges have the node for themselves: on a slow processor, what runs beside
+them widens their delay."""
 
 
 def collect(params: dict) -> dict:
@@ -581,7 +589,9 @@ def answer(arguments: dict) -> dict:
 
 
 def main():
-    """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode changes nothing about that."""
+    """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode
+    changes nothing about that.
+    """
     # Only here: most runs come from the action, which sends this file without Ansible's library.
     from ansible.module_utils.basic import AnsibleModule  # noqa: PLC0415
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of the action ``remediation_plan``, which runs on the controller (plugins/action/remediation_plan.py)."""
+"""Documentation of the action ``remediation_plan``, which runs on the controller
+(plugins/action/remediation_plan.py).
+"""
 
 from __future__ import annotations
 

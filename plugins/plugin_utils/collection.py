@@ -1,10 +1,12 @@
-"""The protocol of one node: sign, collect, do as GitHub's rate limit says, and prove blame by a counterfactual.
+"""The protocol of one node: sign, collect, follow GitHub's rate limit, and prove blame by a
+counterfactual.
 
-A healthy node costs one call of its module: its clock agrees with the one that the JWTs were signed for. Only if the clocks
-disagree, or GitHub refused the JWT for its times, a second call sends one of the node's clock and one of the true time.
+A healthy node costs one call of its module, because its clock agrees with the time for which the
+JWTs were signed. Only if the clocks disagree, or if GitHub refused the JWT for its times, a second
+call sends a JWT of the node's clock and one of the true time.
 
-What time it is, the controller knows by its own measurement. A node whose clock is so far ahead that its JWT would be valid for
-longer than any may be from now gets none of its clock: GitHub refuses such a JWT anyway.
+The controller measures the time itself. If a node's clock is so far ahead that its JWT would be
+valid for too long, no JWT is signed for that clock. GitHub would refuse such a JWT anyway.
 """
 
 from __future__ import annotations
@@ -30,11 +32,12 @@ from .model.record import Record, without_evidence
 NS = 1_000_000_000
 
 MAX_MORE_MINTS = 2
-"""How many more mints one attempt may cost: where GitHub does not narrow a token, the node asks for wider ones."""
+"""How many more mints one attempt may cost. If GitHub does not narrow a token, the node asks for a
+wider one."""
 
 UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
-"""No check judges these. Remediation, and whoever reads the evidence later, want to know whether the node had joined by then
-and what it runs."""
+"""No check judges these. Remediation and later readers of the evidence need to know whether the
+node had joined, and what it runs."""
 
 
 class NodeUnreachableError(Exception):
@@ -42,22 +45,24 @@ class NodeUnreachableError(Exception):
 
 
 class NoEvidenceError(Exception):
-    """The node's module ran and gave no evidence, or could not run; its text is the reason."""
+    """The node's module could not run, or ran without evidence; the text is the reason."""
 
 
 class NoAnswerError(NoEvidenceError):
-    """The node was reached, and its answer had no end; its text is the reason."""
+    """The node was reached, but its answer did not end; the text is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collection:
-    """Takes one node's evidence, with what the controller notes beside it.
+    """Takes one node's evidence, and adds the controller's notes.
 
-    ``call`` makes one call of the node's module ``node_evidence``: from its arguments to its answer, of which ``evidence`` is
-    plain JSON; it raises NodeUnreachableError and NoAnswerError. ``sections`` are those that the checks need. ``throttle`` gives
-    the limits on an App's minting, and waits for them; ``minting`` says how its token is tried on this node. ``controller``
-    gives what the controller measured of its own clock, and is asked only if there are JWTs to sign; ``clock_ns`` is that clock
-    (Unix time in nanoseconds). ``same_machine``: the node is the controller, whose clock is no reference then.
+    ``call`` calls the node's module ``node_evidence`` with arguments, and returns an answer whose
+    ``evidence`` is plain JSON. It raises NodeUnreachableError and NoAnswerError. ``sections`` are
+    those that the checks need. ``throttle`` gives the limits of an App's minting, and waits for
+    them. ``minting`` says how the App's token is tried on this node. ``controller`` gives the
+    controller's measurement of its clock; it is called only if there are JWTs to sign. ``clock_ns``
+    is that clock (Unix time in nanoseconds). ``same_machine``: the node is the controller, so the
+    controller's clock is not a reference.
     """
 
     policy: Policy
@@ -74,7 +79,10 @@ class Collection:
     clock_ns: Callable[[], int] = time.time_ns
 
     def take(self) -> dict[str, Any]:
-        """All that is known of the node: an entry of evidence.json's ``nodes``. What could not be taken, it says."""
+        """The node's entry of evidence.json's ``nodes``.
+
+        It says what could not be taken, and why.
+        """
         record = without_evidence(self.policy, utc_text(self.clock_ns() // NS))
         apps = self._within_limits(self.apps)
         measured = {"measured": self.controller().as_json()} if self.apps else {}
@@ -95,7 +103,7 @@ class Collection:
         return {**record, "evidence": evidence, "controller": controller}
 
     def _sections(self) -> Set[str]:
-        """What the first call takes; with which servers NTS works, only if some are wanted."""
+        """The sections of the first call. NTS is tried only if servers for it are set."""
         return (self.sections - {"collected"}) | UNJUDGED_SECTIONS | ({"nts"} if self.nts_servers else set())
 
     def _collect(self, sections: Set[str], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -126,7 +134,9 @@ class Collection:
         return [app.request(to_send(tried)) for app, tried in attempts]
 
     def _within_limits(self, apps: Sequence[GithubApp], attempts: int = 1) -> list[GithubApp]:
-        """The Apps as they may be asked: once their tokens are within GitHub's limits, or by the JWT alone."""
+        """The Apps as they may be asked: with tokens within GitHub's limits, or with the JWT
+        only.
+        """
         return [
             app if app.depth == "jwt" or self._may_mint(app, attempts) else replace(app, depth="jwt") for app in apps
         ]
@@ -138,9 +148,9 @@ class Collection:
         return self.throttle(app).wait(attempts, gives_up=how is Minting.IF_ROOM)
 
     def _count_further_mints(self, evidence: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]) -> None:
-        """Note the tokens that were asked for beyond those waited for, and those that were not asked for.
+        """Correct the count of mints by the tokens that the node asked for.
 
-        A node may lie about them, so it is two more an attempt.
+        A node may lie about them, so the correction is at most two more for each attempt.
         """
         tried = {each["name"]: len(each["attempts"]) for each in requests if each["depth"] != "jwt"}
         asked = {entry["name"]: sum(map(_tokens_asked_for, entry["attempts"])) for entry in _taken(evidence)}
@@ -150,7 +160,10 @@ class Collection:
                 self.throttle(app).count(more)
 
     def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
-        """If GitHub's rate limit answered, do as it says: this node waits and tries once more, unless that takes too long."""
+        """If GitHub answered with its rate limit, wait as it asks and try once more.
+
+        If it asks for too long a wait, the node does not try again.
+        """
         limits_s = {entry["name"]: rate_limit_s(last_attempt(entry)) for entry in _taken(evidence)}
         limited = {app.name: limit_s for app in self.apps if (limit_s := limits_s.get(app.name)) is not None}
         for app in self.apps:
@@ -162,9 +175,10 @@ class Collection:
         return self._with_further(evidence, self._requests_for_now(self._within_limits(again)))
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
-        """The counterfactual, only if a clock may be at fault: a JWT of the node's clock and one of the true time.
+        """The counterfactual, if a clock may be at fault: a JWT of the node's clock and one of the
+        true time.
 
-        If independent references contradict the API's clock, one of that clock too.
+        If independent references contradict the API's clock, there is one of that clock too.
         """
         doubtful = {
             entry["name"] for entry in _taken(evidence) if classify(last_attempt(entry)).kind in ("not_sent", "clock")
@@ -172,10 +186,11 @@ class Collection:
         doubted = [app for app in self.apps if app.name in doubtful]
         if not doubted or "wall_ns" not in evidence.get(
             "collected", {}
-        ):  # without the node's clock none is signed for it
+        ):  # without the node's clock no JWT is signed for it
             return evidence
         try:
-            # The low end: a JWT that is a little old is what a client sends; one dated after its sending, no client makes.
+            # The low end, because a client's JWT is a little old when it is sent, and never dated
+            # later.
             node_ahead_s = controller_bracket(evidence["collected"], controller).low
         except (KeyError, ValueError):  # its readings are malformed, or contradict how long the call took
             return evidence
@@ -195,16 +210,18 @@ class Collection:
             profile = self.policy.signing_profile
             tried[app.name] = attempts_for_both_clocks(app, profile, node_s, estimated_s, moment, api_s=api_s)
         requests = [within[name].request(sent) for name, made in tried.items() if (sent := to_send(made))]
-        # What the controller did not sign comes last, so that no answer of the node's takes its place.
+        # Attempts that were not signed come last. Then no answer of the node can replace them.
         return _with_attempts(
             self._with_further(evidence, requests), {name: not_signed(a) for name, a in tried.items()}
         )
 
     def _ahead_of_api_s(self, app: GithubApp, skew: SkewEstimate, node_ahead_s: float) -> float | None:
-        """How far the controller is ahead of an API whose clock is wrong by the other references; None where it is not.
+        """How far the controller is ahead of an API whose clock the other references contradict;
+        else None.
 
-        By the node's references if the controller's own don't tell. A node that invents a wrong API gets no more by it than by a
-        wrong clock: no JWT is signed that would be valid too long.
+        If the controller's references do not show it, the node's are used. A node that invents a
+        wrong API clock gains no more than with a wrong clock: no JWT is signed that would be valid
+        too long.
         """
         url = date_url(app.api_url)
         if (reading_s := self.controller().api_reading_s(url)) is not None:
@@ -213,7 +230,7 @@ class Collection:
         return None if of_node_s is None else of_node_s.high - node_ahead_s
 
     def _with_further(self, evidence: dict[str, Any], requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The evidence with the attempts of one more call; if they can't be made, what was taken before stands."""
+        """The evidence with the attempts of one more call; without them if that call fails."""
         if not requests:
             return evidence
         try:

@@ -1,4 +1,6 @@
-"""What the actions share: arguments as documented, and plain JSON without the tags that Ansible puts on a task's values."""
+"""The base of all actions: documented arguments, and plain JSON without Ansible's tags on
+values.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,20 @@ from .boundary.written import ids_as_written
 COLLECTION = "skewgate.preflight"
 
 LONGEST_TASK_S = 4 * 3600
-"""No task of a remediation takes so long; the role gives each a ``timeout`` that is shorter."""
+"""No task of a remediation takes this long, because the role gives each a shorter ``timeout``."""
 
 
 class PlainAction(ActionBase):  # type: ignore[misc]
-    """An action that works in check mode as ever, since it changes nothing on the node."""
+    """An action that does the same in check mode, because it changes nothing on the node."""
 
     documentation: ClassVar[str]
-    """The ``DOCUMENTATION`` of the module of the action's name, by which its arguments are read."""
+    """The ``DOCUMENTATION`` of the module with the action's name. It says how to read the
+    arguments."""
 
     def __init_subclass__(cls) -> None:
-        """Ansible loads an action before it forks for each host, so what is read here is read once for all of them."""
+        """Read the documentation once for all hosts: Ansible loads an action before it forks for
+        each.
+        """
         super().__init_subclass__()
         if hasattr(cls, "documentation"):  # NodeAction has none
             documented(cls.documentation)
@@ -41,8 +46,9 @@ class PlainAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ansible's entry: the action's answer as the task's result, in plain JSON.
 
-        Ansible's process reads it in a thread. A value of a class of ours, such as a finding's key, would make that thread import
-        the class; what is forked meanwhile waits for ever for the import to end.
+        Ansible's process reads it in a thread. A value with one of our classes, such as a finding's
+        key, would make that thread import the class. A process that is forked meanwhile would wait
+        for the end of that import for ever.
         """
         result: dict[str, Any] = super().run(tmp, task_vars)
         if lacking := missing():
@@ -52,18 +58,22 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         return {**result, **plain(self.answer(args, [*wrong, *problems], task_vars or {}))}
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:  # noqa: ARG002 - for those that read more
-        """The task's arguments before they are read, and what is wrong with where they come from."""
+        """The task's arguments before they are read, and problems with their sources."""
         return plain(ids_as_written(self._task.args)), []
 
     @property
     def prefix(self) -> str:
-        """How a problem begins an option's name: in a task of our roles as its variables' names do, elsewhere not at all."""
+        """The beginning of an option's name in a problem: that of the variables in our roles, else
+        nothing.
+        """
         role = getattr(self._task, "_role", None)
         collection, _dot, name = role.get_name().rpartition(".") if role else ("", "", "")
         return f"{name}_" if collection == COLLECTION else ""
 
     def other_action(self, name: str, arguments: dict[str, Any]) -> ActionBase:
-        """Ansible's action of this name for the same host, as if a task with these arguments ran it."""
+        """Ansible's action of this name for the same host, as if a task with these arguments ran
+        it.
+        """
         task = self._task.copy(exclude_parent=True)
         task._parent = self._task._parent  # a copy of it would be one of all that it belongs to
         task.action, task.args = name, arguments
@@ -79,14 +89,18 @@ class PlainAction(ActionBase):  # type: ignore[misc]
 
     @abstractmethod
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """The task's result: from its arguments, from what is wrong with them, which fails it, and from the host's variables."""
+        """The task's result, from its arguments and the host's variables; ``problems`` fail the
+        task.
+        """
 
 
 class NodeAction(PrintableAction, PlainAction):
-    """An action whose work a module does on the node: of its answer only what is documented comes back.
+    """An action whose module works on the node.
 
-    What else a node answers stays here: facts, which Ansible would make variables, warnings, which it would print, and whatever
-    it takes for its own.
+    Only the documented keys of the answer are returned.
+
+    Everything else in the answer is dropped. Ansible would make variables from facts, print
+    warnings, and use its special keys.
     """
 
     returned: ClassVar[str]
@@ -100,19 +114,19 @@ class NodeAction(PrintableAction, PlainAction):
         documented_keys(cls.returned)
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """What the node's module did, in the documented keys."""
+        """The node's module's result, in the documented keys."""
         if problems:
-            return failed(f"Nothing was changed. The arguments are wrong: {'; '.join(problems)}")
+            return failed(f"Nothing was changed, because the task's arguments are wrong: {'; '.join(problems)}")
         given = {name: value for name, value in args.items() if value is not None}
         try:
             with asking(Tokens(), LONGEST_TASK_S):
                 answer = self.asked(given, variables)
         except CutOffError as failure:
             return failed(f"The node's answer can't be used: {failure}")
-        except AnsibleConnectionFailure as failure:  # the node is unreachable, which Ansible words
+        except AnsibleConnectionFailure as failure:  # the node is unreachable, and Ansible reports that
             raise AnsibleConnectionFailure(shown(failure.message)) from None
         except AnsibleError as failure:  # its result would be passed on
-            return failed(shown(failure) or "the module could not be run")
+            return failed(shown(failure) or "The module could not be run on the node.")
         except Exception as failure:  # noqa: BLE001 - Ansible itself stumbles over keys of another type, `stdout: []` for one
             return failed(shown(f"The node's answer can't be read: {type(failure).__name__}: {failure}"))
         try:
@@ -122,7 +136,7 @@ class NodeAction(PrintableAction, PlainAction):
 
     @abstractmethod
     def asked(self, args: dict[str, Any], variables: dict[str, Any]) -> Any:
-        """What the node's module answered to these arguments."""
+        """The answer of the node's module to these arguments."""
 
 
 def failed(msg: str, **more: Any) -> dict[str, Any]:

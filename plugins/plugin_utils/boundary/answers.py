@@ -1,4 +1,7 @@
-"""What a module on a node answers, cut down to what its ``RETURN`` documents: each key of its type, printable and bounded."""
+"""A module's answer from a node, reduced to the keys that its ``RETURN`` documents.
+
+Each key has its documented type, is printable, and has a bounded size.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,28 @@ from .tables import read_table
 from .text import printable_file
 
 MAX_ANSWER = 1 << 20
-"""In characters of JSON, of all documented keys together."""
+"""The most characters of JSON that all documented keys may have together."""
 
 MAX_MESSAGE = 4000
-"""In characters, of what a module says in a message."""
+"""The most characters of a module's message."""
 
 _Returned = dict[str, dict[str, Any]]
 
 
 @functools.cache
 def documented_keys(returned: str) -> _Returned:
-    """The keys of a module's ``RETURN``; read once, as YAML takes its time."""
+    """The keys of a module's ``RETURN``. They are read once, because YAML is slow to read."""
     keys: _Returned = read_table(returned)
     return keys
 
 
 def read_answer(returned: str, answer: Any) -> dict[str, Any]:
-    """The task's result: ``changed``, the documented keys, and ``failed`` with ``msg`` where the module failed.
+    """The task's result: ``changed``, the documented keys, and ``failed`` with ``msg`` if it
+    failed.
 
-    Nothing else is passed on. Raises ValueError where a key is not of its type, the answer is too large, or one that is
-    always there on success is not. Of a failure only the keys that can be read are passed on.
+    Nothing else is passed on. Raises ValueError if a key is not of its type, the answer is too
+    large, or one that is always there on success is not. Of a failure only the keys that can be
+    read are passed on.
 
     >>> returned = "notes: {type: list, elements: str, returned: success}"
     >>> read_answer(returned, {"notes": ["done"], "ansible_facts": {"gate_checks": []}, "changed": True})
@@ -48,7 +53,7 @@ def read_answer(returned: str, answer: Any) -> dict[str, Any]:
             if key in answer:
                 result[key] = _read(answer[key], description)
             elif not has_failed and description["returned"] in ("success", "always"):
-                raise ValueError("it is not there")
+                raise ValueError("it is missing")
         except (ValueError, RecursionError) as error:
             if not has_failed:
                 raise ValueError(f"{key}: {error}") from None
@@ -60,14 +65,14 @@ def read_answer(returned: str, answer: Any) -> dict[str, Any]:
 
 
 def shown(text: object) -> str:
-    """Text that a node said as it may be shown, cut in the middle if nobody would read all of it."""
+    """A node's text as it may be shown. If it is too long to read, its middle is cut out."""
     said = printable_file(str(text))
     half = MAX_MESSAGE // 2
     return said if len(said) <= MAX_MESSAGE else f"{said[:half]} [cut] {said[-half:]}"
 
 
 def _read(value: Any, description: Mapping[str, Any]) -> Any:
-    """Raises ValueError; None is what a text may be that there is none of."""
+    """The value if it fits its description, else raises ValueError. A missing text may be None."""
     kind = description["type"]
     if value is None and kind == "str":
         return None
@@ -99,7 +104,7 @@ def _clean(value: Any) -> Any:
 
 
 def _size(value: Any) -> int:
-    """In characters of JSON; raises ValueError for what is no JSON: NaN, and what is nested too deep."""
+    """Characters of JSON; raises ValueError for NaN, and for data that is nested too deep."""
     try:
         return len(json.dumps(value, allow_nan=False))
     except (TypeError, RecursionError) as error:

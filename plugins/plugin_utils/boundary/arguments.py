@@ -1,7 +1,8 @@
-"""The arguments of a task as its module documents them: unknown ones are refused, the others have the documented type.
+"""A task's arguments as its module documents them.
 
-Ansible checks no argument of an action that runs on the controller. What ``-e NAME=VALUE`` sets is a string, and ``"false"`` is
-true to Python; Ansible's own validation of a role accepts such a string and converts nothing.
+Unknown arguments are refused, and the others get the documented type. Ansible does not check the
+arguments of an action that runs on the controller. ``-e NAME=VALUE`` sets a string, and ``"false"``
+is true for Python. Ansible's validation of a role accepts such a string and converts nothing.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from .values import number_of, shown, whole_of
 def read_arguments(
     documentation: str, given: Mapping[str, Any], *, prefix: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
-    """Every documented option with its value, converted to its type, and a problem for each argument that is not understood.
+    """Every documented option, converted to its type, and a problem for each wrong argument.
 
-    ``documentation`` is a module's ``DOCUMENTATION``. What is not given, or is empty, has the documented default, or ``None``;
-    so has an option with a problem. A problem says the type of a value that is not plain, never its content: it may have a key.
-    With a ``prefix`` it names the variable that the user knows, ``gate_clients`` for ``clients``; else the module and its option.
+    ``documentation`` is a module's ``DOCUMENTATION``. An option that is not given, is empty or has
+    a problem gets the documented default, or ``None``. A problem shows a plain value. Of any other
+    value it says the type only, because the content may have a key. With a ``prefix`` a problem
+    names the user's variable (``gate_clients`` for ``clients``), else the module and its option.
 
     >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
     ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
@@ -35,7 +37,7 @@ def read_arguments(
 def read_options(
     module: str, options: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], *, prefix: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
-    """The same for options that stand in no documentation of a module; ``module`` is what a problem calls it."""
+    """The same for options without a module's documentation; problems use the name ``module``."""
     where = prefix or f"{module}: "
     called = "no setting is called" if prefix else f"{module}: no option is called"
     known = [f"{prefix}{name}" for name in options]
@@ -58,13 +60,13 @@ def read_options(
 
 @functools.cache
 def documented(documentation: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """A module's name and its options; read once, as YAML takes its time."""
+    """A module's name and its options. They are read once, because YAML is slow to read."""
     data = read_table(documentation)
     return data["module"], data["options"]
 
 
 def _converted(value: Any, option: Mapping[str, Any]) -> Any:
-    """Raises TypeError or ValueError if it is not of the option's type, or none of its choices."""
+    """The value in the option's type; raises TypeError or ValueError if type or choice is wrong."""
     kind = option.get("type", "str")
     converted = _CONVERTERS[kind](value)
     if kind == "list":
@@ -75,7 +77,10 @@ def _converted(value: Any, option: Mapping[str, Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A number is a text too, as a node or an ID may be called by one; what has parts is none."""
+    """A number counts as text, because a name or an ID may be a number.
+
+    A list or mapping does not.
+    """
     if isinstance(value, list | dict | bool):
         raise TypeError("not a text")
     return str(value)

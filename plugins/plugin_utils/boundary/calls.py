@@ -1,7 +1,9 @@
-"""One call of a module on a node: what comes back is evidence in the guaranteed form, or a bounded, printable reason.
+"""One call of a module on a node.
 
-Ansible takes more from a module's answer than its result: it prints what stands beside the JSON, and at -vvv all of it. A node
-must not write to the terminal. So all that Ansible gets from it, and all that is printed meanwhile, is made printable first.
+Its result is evidence in the guaranteed form, or a bounded, printable reason. Ansible uses more of
+a module's answer than its result. It prints text beside the JSON, and with -vvv the whole answer. A
+node must not write to the terminal. So everything that Ansible gets from it, and everything that is
+printed meanwhile, is made printable first.
 """
 
 from __future__ import annotations
@@ -25,22 +27,31 @@ from .watch import CutOffError, ended_within
 EVIDENCE = "skewgate.preflight.node_evidence"
 
 MAX_PRINTED = 2 * MAX_ANSWER
-"""The most that a command on a node may print, in characters: its evidence, and the arguments that Ansible's modules repeat."""
+"""The most characters that a command on a node may print.
+
+That is its evidence, and the arguments that Ansible's modules repeat.
+"""
 
 MAX_LINE = 20_000
-"""The most that one message of Ansible's is, while a node is asked: at -vvv it has all that the node printed."""
+"""The most characters of one message from Ansible while a node is asked.
+
+With -vvv a message has everything that the node printed.
+"""
 
 display = Display()
 
 
 class PrintableAction(ActionBase):  # type: ignore[misc]
-    """An action that runs modules on a node. What Ansible itself prints of their answers while ``asking`` is printable."""
+    """An action that runs modules on a node.
+
+    Ansible prints only printable text while ``asking``.
+    """
 
     on_call: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
-    """What surrounds each command on the node."""
+    """The context in which each command on the node runs."""
 
     def _low_level_execute_command(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """What Ansible calls for each command on the node, with what it printed made printable."""
+        """Ansible calls this for each command on the node. Its output is made printable."""
         with self.on_call():
             result: dict[str, Any] = super()._low_level_execute_command(*args, **options)
         for stream in ("stdout", "stderr"):
@@ -49,19 +60,23 @@ class PrintableAction(ActionBase):  # type: ignore[misc]
         return result
 
     def _parse_returned_data(self, res: dict[str, Any], *profile: Any) -> Any:
-        """What Ansible calls to read a module's answer, without what it would print a warning of.
+        """Ansible calls this to read a module's answer. Parts that cause a warning are left out.
 
-        That is what comes after the JSON, and each key that is Ansible's own and no module's to answer. What it gives back is
-        Ansible's own affair (a dict up to 2.20, an object from 2.21 on), so it gets them left out.
+        These are text after the JSON, and keys that belong to Ansible and not to a module. They are
+        removed before Ansible reads the answer, because its type differs between versions (a dict
+        up to 2.20, an object from 2.21 on).
         """
         return super()._parse_returned_data({**res, "stdout": _answer_alone(str(res.get("stdout") or ""))}, *profile)
 
 
 class CallingAction(PrintableAction):
-    """An action that asks a node by modules whose answer has ``evidence``."""
+    """An action that asks a node with modules whose answer has ``evidence``."""
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Any) -> Any:
-        """What Ansible calls to make what it sends: for the module that takes the evidence, the script for its sections."""
+        """Ansible calls this to build what it sends.
+
+        For the evidence, that is the carried script.
+        """
         if module_name == EVIDENCE:
             script = script_for(module_args["sections"])
             self._shared_loader_obj.module_loader.add_directory(str(script.parent))
@@ -73,10 +88,11 @@ class CallingAction(PrintableAction):
     def call_node(
         self, module: str, arguments: dict[str, Any], variables: dict[str, Any], tokens: Tokens, limit_s: float
     ) -> dict[str, Any]:
-        """The module's answer: ``evidence`` in the guaranteed form, or what says why not (``no_evidence.module_error``).
+        """The module's answer: ``evidence`` in the guaranteed form, or the reason without evidence.
 
-        Raises AnsibleConnectionFailure, and CutOffError after ``limit_s``. ``tokens``: all JWTs that the node was sent. Nothing
-        else of the answer is passed on: no facts, no warnings.
+        The reason is for ``no_evidence.module_error``. Raises AnsibleConnectionFailure, and
+        CutOffError after ``limit_s``. ``tokens`` has all JWTs that were sent to the node. Nothing
+        else of the answer is passed on, neither facts nor warnings.
         """
         try:
             with asking(tokens, limit_s):
@@ -94,15 +110,16 @@ class CallingAction(PrintableAction):
         if "evidence" in answer:
             return {"evidence": parse_evidence(_plain(answer["evidence"]), tokens)}
         printed = ("msg", "module_stderr", "module_stdout")
-        # Without ssh's notes before it is cut: they may be longer than what is said.
+        # ssh's notes are removed before the text is cut, because they may be longer than the rest.
         why: dict[str, Any] = {key: said(words(str(answer[key])), tokens) for key in printed if answer.get(key)}
         return {**why, "rc": ended} if isinstance(ended := answer.get("rc"), int) else why
 
     def _sent(self, module: str, arguments: dict[str, Any], variables: dict[str, Any]) -> Any:
-        """What Ansible's way to run a module gives; raises what that raises.
+        """The result of Ansible's own way to run a module; raises what that raises.
 
-        Where Python does not start, Ansible may still be writing the module to it, and knows only that the pipe broke. So Python
-        is started once more, with nothing to read: then the node says why not.
+        If Python does not start while Ansible still writes the module to it, Ansible knows only
+        that the pipe broke. So Python is started once more, with nothing to read. Then the node
+        says why it does not start.
         """
         try:
             return self._execute_module(module_name=module, module_args=arguments, task_vars=variables)
@@ -123,7 +140,7 @@ class CallingAction(PrintableAction):
 
 
 def _answer_alone(printed: str) -> str:
-    r"""A module's answer, as it was printed, without what is not the module's to say.
+    r"""A module's printed answer, without the parts that are not the module's.
 
     >>> _answer_alone('Welcome {\n{"msg": "no", "_ansible_no_log": true}\nBye')
     '{"msg": "no"}'
@@ -142,11 +159,11 @@ def _answer_alone(printed: str) -> str:
 
 
 _OF_ANSIBLE = ("add_host", "add_group")
-"""Keys by which an action of Ansible's own changes the inventory."""
+"""Keys with which Ansible's actions change the inventory."""
 
 
 def _plain(value: Any) -> Any:
-    """The value without the tags that Ansible puts on what it reads; nothing where it is no JSON data."""
+    """The value without Ansible's tags; nothing if it is not JSON data."""
     try:
         return read_json(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
@@ -155,10 +172,11 @@ def _plain(value: Any) -> Any:
 
 @contextlib.contextmanager
 def asking(tokens: Tokens, limit_s: float) -> Iterator[None]:
-    """Whatever this process prints through Ansible meanwhile is printable, without tokens, and of a bounded length.
+    """Meanwhile, this process prints through Ansible only printable, bounded text without tokens.
 
-    What was started meanwhile is ended after ``limit_s``, or when its output fills the memory; raises CutOffError then.
-    Ansible runs an action in a process of its own, so that nobody else's lines are concerned.
+    Processes that were started meanwhile are ended after ``limit_s``, or when their output fills
+    the memory; this raises CutOffError then. Ansible runs each action in a separate process, so no
+    other action's lines are concerned.
     """
 
     def shown(before: Callable[..., Any]) -> Callable[..., Any]:
@@ -174,7 +192,7 @@ def asking(tokens: Tokens, limit_s: float) -> Iterator[None]:
             delattr(display, name)
 
 
-# All that take a text. A worker sends each to Ansible's first process by itself, not through the first one.
+# All methods that take a text. A worker sends each of them to Ansible's main process separately.
 _PRINTING = [
     name for name in ("display", "warning", "error", "_verbose_display", "_verbose_log") if hasattr(display, name)
 ]

@@ -1,7 +1,7 @@
-"""What is sent to a node to take its evidence: one script, with the sources that the sections asked for need.
+"""The script that is sent to a node to take its evidence, with the sources that its sections need.
 
-Ansible's own way sends its module library and each of our files compressed by itself. The script is a module too, of the kind
-that gets its arguments as JSON in its text and has its library with it.
+Ansible would send its module library, and compress each of our files separately. The script is a
+module of the kind that gets its arguments as JSON in its text and carries its own library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PACKAGE = "ansible_collections.skewgate.preflight.plugins"
 MODULE = "modules.node_evidence"
 PROBES = "module_utils.probes"
 SHARED_PROBES = frozenset({"boot", "chrony", "time_services"})
-"""They say together which units systemd is asked for, once for all of NEED_UNITS."""
+"""Together these know for which units to ask systemd, once for all of NEED_UNITS."""
 NEED_UNITS = SHARED_PROBES | {"nts"}
 
 _FOR_READERS = re.compile(r'^(?:DOCUMENTATION|EXAMPLES|RETURN) = r"""\n.*?^"""\n+', re.MULTILINE | re.DOTALL)
@@ -31,7 +31,7 @@ _IMPORT = re.compile(rf"^ *from (\.+|{re.escape(PACKAGE)}\.)([\w.]*) import ([\w
 
 
 def script_for(sections: Iterable[str]) -> Path:
-    """The script for these sections: written once in a run, into its folder on the controller, alone in a folder by its name."""
+    """The script for these sections, alone in a folder; a run writes it once on the controller."""
     wanted = sorted(sections)
     name = f"skewgate_node_evidence_{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
     path = Path(constants.DEFAULT_LOCAL_TMP) / name / f"{name}.py"
@@ -49,7 +49,10 @@ def _script(sections: Iterable[str]) -> str:
 
 
 def sources(sections: Iterable[str]) -> dict[str, str]:
-    """The module's source without its documentation, the asked probes' and all that these import, by name below PACKAGE."""
+    """The sources of the module (without documentation), the asked probes and all their imports.
+
+    They are named below PACKAGE.
+    """
     probes = set(sections)
     probes |= SHARED_PROBES if probes & NEED_UNITS else set()
     waiting = [MODULE, *(f"{PROBES}.{probe}" for probe in sorted(probes))]
@@ -64,7 +67,10 @@ def sources(sections: Iterable[str]) -> dict[str, str]:
 
 
 def _imported(name: str, source: str) -> list[str]:
-    """What a source imports of ours; the probes in parentheses are the module's, of which the sections say which are needed."""
+    """The modules of ours that a source imports.
+
+    Imports in parentheses are the module's probes. The sections say which of them are needed.
+    """
     imported = []
     for start, module, names in _IMPORT.findall(source):
         above = name.split(".")[: -len(start)] if start[0] == "." else []
@@ -74,7 +80,8 @@ def _imported(name: str, source: str) -> list[str]:
 
 
 _SCRIPT = '''#!/usr/bin/python
-# skewgate.preflight.node_evidence with what it imports. SOURCES is JSON, compressed by zlib, in base64: names to Python sources.
+# skewgate.preflight.node_evidence with what it imports. SOURCES is JSON, compressed by zlib, in
+# base64: names to Python sources.
 import sys
 
 sys.path[:] = [path for path in sys.path if path not in ("", ".")]  # nothing from the folder that it was started in
@@ -98,7 +105,7 @@ PACKAGE = "@PACKAGE@"
 
 
 class Carried:
-    """Imports from SOURCES; a probe that is not carried is empty, as nobody asks it."""
+    """Imports from SOURCES; a probe that is not carried is empty, because it is not used."""
 
     def __init__(self):
         self.sources = json.loads(zlib.decompress(base64.b64decode(SOURCES)).decode())

@@ -1,8 +1,9 @@
-"""The run that goes on: what ``fleet_begin`` answered last, and each node's checks, for the actions that come after them.
+"""The current run: the last answer of ``fleet_begin``, and each node's checks, for later actions.
 
-All of it lies in the folder for temporary files that Ansible makes when it starts and removes when it ends. No variable of a
-host says any of it: a host that left an earlier play still has the variables of the run before. And a check's evidence, which is
-large, is no task's result: Ansible would copy it several times for each host, print it, and keep it to its end.
+All of it is in the folder for temporary files that Ansible creates when it starts and removes when
+it ends. It is not in variables of hosts, because a host that left an earlier play still has the
+variables of that run. A check's evidence is large, so it is not a task's result: Ansible would copy
+it several times for each host, print it, and keep it until it ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .shared_file import file_name, replace_file, shared_file
 
 
 def begin_once(play_id: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``work`` answers to the first process of a play that comes here; the others wait for it, and get the same."""
+    """The answer of ``work``. A play's first process runs it; the others wait and get the same."""
     with shared_file(_run()) as file:
         found = file.read()
         if found and found["play_id"] == play_id:
@@ -33,7 +34,9 @@ def begin_once(play_id: str, work: Callable[[], dict[str, Any]]) -> dict[str, An
 
 
 def current_run() -> Mapping[str, Any]:
-    """The last answer to ``begin_once``, with all hosts; empty if no run began, or its settings were wrong."""
+    """The last answer of ``begin_once``, with all hosts; empty without a run or with wrong
+    settings.
+    """
     if not _run().exists():
         return {}
     with shared_file(_run()) as file:
@@ -43,28 +46,31 @@ def current_run() -> Mapping[str, Any]:
 
 
 def current_id() -> str:
-    """The ``id`` of that answer, or nothing. Each host's check asks for it, and the answer grows with their number."""
+    """The ``id`` of that answer, or nothing.
+
+    Each host's check asks for it, so it does not read the whole answer, which grows with the hosts.
+    """
     with suppress(OSError):
         return _id().read_text(encoding="utf-8")
     return ""
 
 
 def forget(hosts: Iterable[str]) -> None:
-    """Drop what was kept of these hosts before: what comes next counts, also if it comes to no end."""
+    """Drop the earlier checks of these hosts. The next check counts, even if it does not end."""
     for host in hosts:
         for path in (_of(host, again=False), _of(host, again=True)):
             path.unlink(missing_ok=True)
 
 
 def keep(host: str, check: Mapping[str, Any]) -> None:
-    """Keep a check of the run for its report; ``follows`` says whether it is the host's first one or repeats that."""
+    """Keep a check for the run's report; ``follows`` says whether it is the host's first check."""
     path = _of(host, again=check["follows"] != current_id())
     path.parent.mkdir(mode=0o700, exist_ok=True)
     replace_file(path, json.dumps(check))
 
 
 def kept(host: str, *, again: bool = False) -> dict[str, Any] | None:
-    """The host's check that was kept last, its first one or the one that repeats it; none if it was not checked."""
+    """The host's first check, or the one that repeats it; None if the host was not checked."""
     try:
         check: dict[str, Any] = json.loads(_of(host, again=again).read_bytes())
     except OSError:
@@ -77,14 +83,14 @@ class Standing(StrEnum):
 
     ADMITTED = "admitted"
     ADMITTED_BY_REPORT = "admitted_by_report"
-    """Its own check could not admit it, and did not put it into the group."""
+    """Its check could not admit it, and did not add it to the group. The report admits it."""
     REFUSED = "refused"
 
 
 def note_standings(standings: Mapping[str, tuple[Standing, str]]) -> None:
-    """Keep what a report says of the host of each of these first checks, by ``check_id``, and why it refuses it.
+    """Keep each host's standing and the reason, under the ``check_id`` of its first check.
 
-    By the check, as nobody but the host's own variables has its ID: what a node says of its name does not count.
+    Only the host's own variables have that ID, so a name that a node claims does not count.
     """
     for check_id, (standing, refusal) in standings.items():
         path = _standing(check_id)
@@ -93,12 +99,15 @@ def note_standings(standings: Mapping[str, tuple[Standing, str]]) -> None:
 
 
 def standing_of(check_id: str) -> tuple[Standing, str]:
-    """What the report on a host's first check says of it, and why it refuses it. Without one it is refused."""
+    """The standing of a host by its first check, and the reason. Without a report it is refused."""
     try:
         standing, _, refusal = _standing(check_id).read_text(encoding="utf-8").partition("\n")
         return Standing(standing), refusal
     except (OSError, ValueError):
-        return Standing.REFUSED, "Refused: no report has a check of it. If there is a report, it says why."
+        return (
+            Standing.REFUSED,
+            "Refused: no report has a check of this node. Read the run's report, then run the gate again.",
+        )
 
 
 def _run() -> Path:

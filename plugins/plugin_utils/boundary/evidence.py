@@ -1,7 +1,8 @@
-"""What a node says is parsed here, once: its evidence section by section, and whatever text comes with it.
+"""Parses what a node says, once: its evidence section by section, and other text from it.
 
-A section that does not fit its form becomes ``{"malformed": why}``: the checks that need it can't tell, and nothing else changes.
-What is given back fits: the code behind it need not be careful, and what is parsed again stays the same.
+A section that does not fit its form becomes ``{"malformed": why}``. The checks that need it are
+inconclusive, and nothing else changes. The result always fits the form, so the code that uses it
+need not be careful. To parse it again changes nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from .shapes import FAILED, MAX_TEXT, MalformedError, Shape, anything, fields, t
 from .text import Tokens, printable
 
 MAX_ANSWER = 4 * 1024 * 1024
-"""The most that a node's evidence may be altogether, in characters of JSON."""
+"""The most characters of JSON that a node's evidence may have."""
 
 MAX_SECTION = 3 * 1024 * 1024
-"""The most that one section may be: of a daemon the probe shows 1 MiB of configuration and 256 KiB of each answer."""
+"""The most characters of one section. A probe shows 1 MiB of a daemon's configuration, and 256 KiB
+of each answer."""
 
 MAX_SECTIONS = 50
 
 MAX_SAID = 2000
-"""The most that is kept of what a node says beside its evidence: why its module failed, why it can't be reached."""
+"""The most characters that are kept of other text, such as why a module failed or a node can't be
+reached."""
 
 MALFORMED = "malformed"
 
@@ -35,10 +38,13 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def read_json(text: str) -> Any:
-    """JSON data of a node or of a saved file. Raises ValueError where it is none, and RecursionError where it is too deep.
+    """JSON data of a node or of a saved file.
 
-    Python also reads and writes ``NaN`` and ``Infinity``, which no other reader of a report takes (RFC 8259, section 6), and no
-    comparison with ``NaN`` holds. They are null here, as what was not measured; so is a number that is too large (``1e999``).
+    Raises ValueError if it is none, and RecursionError if it is too deep.
+
+    Python also reads and writes ``NaN`` and ``Infinity``. No other reader of a report accepts them
+    (RFC 8259, section 6), and every comparison with ``NaN`` is false. Here they become null, as if
+    they were not measured. So does a number that is too large (``1e999``).
     """
     return json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
 
@@ -49,7 +55,7 @@ def _finite(text: str) -> float | None:
 
 
 def as_strict_json(value: Any) -> Any:
-    """JSON data with null for numbers that JSON does not have: what a daemon prints may be ``nan``."""
+    """JSON data with null for numbers that JSON does not have; a daemon may print ``nan``."""
     if isinstance(value, dict):
         return {key: item if type(item) in _AS_IT_IS else as_strict_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -58,11 +64,13 @@ def as_strict_json(value: Any) -> Any:
 
 
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
-"""The types of what is strict JSON whatever its value; asked for each value of each finding."""
+"""The types whose values are always strict JSON. They are tried first, for each value of a
+finding."""
 
 
 def parse_evidence(given: Any, tokens: Tokens | None = None) -> dict[str, Any]:
-    """A node's evidence with each of its sections in the guaranteed form, or malformed; never raises.
+    """A node's evidence with each of its sections in the guaranteed form, or malformed; never
+    raises.
 
     ``tokens``: the JWTs that the node was sent.
     """
@@ -136,7 +144,9 @@ def _all_malformed(why: str) -> dict[str, Any]:
 
 
 def parse_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved record with its evidence, and that of before the remediation, in the guaranteed form."""
+    """A saved record with its evidence, and that of before the remediation, in the guaranteed
+    form.
+    """
     read = {**record, "evidence": parse_evidence(record.get("evidence") or {})}
     for key in ("unreachable", "module_error", "no_answer"):
         if read.get(key) is not None:
@@ -147,7 +157,7 @@ def parse_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def said(given: object, tokens: Tokens | None = None, most: int = MAX_SAID) -> str:
-    r"""What a node says beside its evidence: printable, without tokens, and not longer than somebody reads.
+    r"""A node's other text: printable, without tokens, and short enough to read.
 
     >>> said("no \x1b[31mspace left")
     'no \\x1b[31mspace left'

@@ -1,7 +1,7 @@
 """The form of plain JSON data, given as data, and what does not fit it.
 
-A form is a dict (an object with these keys, of which any may be missing where its form takes null), a list of one form (a list
-of such), or a Kind. Keys that a form does not name are none of its matter.
+A form is a dict (an object with these keys; a key may be missing if its form accepts null), a list
+with one form (a list of such items), or a Kind. A form ignores keys that it does not name.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _MEASURED = {
     "unknown_because": TEXT,
     "votes": Maybe(WHOLE),
 }
-"""What the controller measured of its own clock."""
+"""The controller's measurement of its clock."""
 
 _CHECKED = {
     "policy": OBJECT,
@@ -78,11 +78,13 @@ RECORD = {
     "earlier": Maybe({"true_time_s": NUMBER, "skew_s": {"low": NUMBER, "high": NUMBER}}),
     "address": Maybe(TEXT),
 }
-"""A node's entry of ``evidence.json``; what its sections hold is read by the checks that need them."""
+"""A node's entry of ``evidence.json``. The checks read the content of its sections."""
 
 
 def remediation_of(noted: Any) -> dict[str, Any]:
-    """What the role gate noted of a node's remediation, in its form, whatever types it has: some of it is the node's words.
+    """The role gate's note on a node's remediation, in its form.
+
+    Any part of the note may have another type, because some of it comes from the node.
 
     >>> remediation_of({"attempted": True, "succeeded": False, "message": ["no"], "changes": "x"})["message"]
     '["no"]'
@@ -99,7 +101,7 @@ def remediation_of(noted: Any) -> dict[str, Any]:
 
 
 def misfit(value: Any, form: Any, where: str = "") -> str | None:
-    """The first place that does not have its form, with what was expected and found; ``None`` if all has.
+    """The first place that does not have its form, with what was expected and found; else ``None``.
 
     >>> misfit({"policy": {"checks": "all"}}, {"policy": {"checks": [TEXT]}})
     "policy.checks: expected a list, found 'all'"

@@ -1,7 +1,7 @@
 """Who holds a folder for reports: one run at a time writes its report there.
 
-The holder stands in a file of the folder, and is a process: the one that lives as long as the run does. When it has ended, the
-folder is free, whatever ended it.
+A file in the folder names the holder, a process that lives as long as the run. When that process
+has ended for any reason, the folder is free.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from .times import now, read_time
 HOLDER_FILE = "in-use.json"
 
 FORGOTTEN_AFTER = timedelta(hours=4)
-"""Nobody can see from here whether a process of another machine still runs. After so long it is taken for ended."""
+"""This machine cannot see whether a process of another machine still runs. After this time it
+counts as ended."""
 
 _FORM = {"pid": WHOLE, "started": TEXT, "machine": TEXT, "boot": TEXT, "user": TEXT, "since": TEXT, "run_id": TEXT}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holder:
-    """A run, by its process. ``run_id``: the same for a command and the ansible-playbook that it started; may be empty."""
+    """A run, identified by its process.
+
+    ``run_id`` is the same for a command and the ansible-playbook that it started. It may be empty.
+    """
 
     pid: int
     started: str
@@ -87,12 +91,15 @@ class FolderInUseError(OSError):
 
 
 def hold(directory: Path, holder: Holder) -> None:
-    """Take the folder for a run, or raise FolderInUseError. Whoever calls this sees to it that nobody else does meanwhile."""
+    """Take the folder for a run, or raise FolderInUseError.
+
+    The caller must hold the folder's lock.
+    """
     path = directory / HOLDER_FILE
     found = _read(path)
     if found and not found.is_run_of(holder) and not found.is_gone():
         raise FolderInUseError(
-            f"{directory} is in use by another run ({found}). Wait until it has ended, or choose another folder for this run. "
+            f"{directory} is in use by another run ({found}). Wait until that run has ended, or choose another folder. "
             f"If that run no longer exists, remove {path}"
         )
     path.write_text(json.dumps(asdict(holder)), encoding="utf-8")
@@ -107,7 +114,7 @@ def release(directory: Path, holder: Holder) -> None:
 
 
 def _read(path: Path) -> Holder | None:
-    """The holder; none if there is no such file, or it was not written to its end."""
+    """The holder; None if there is no such file, or if its writing was interrupted."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -124,7 +131,7 @@ def _machine() -> str:
 
 
 def _boot() -> str:
-    """This boot of the machine; empty where the system has no name for it."""
+    """This boot of the machine; empty if the system has no name for it."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -132,7 +139,9 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5), stat, field 22); empty where the system does not say."""
+    """When a process started, in clock ticks since boot (proc(5), stat, field 22); empty if the
+    system does not say.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):

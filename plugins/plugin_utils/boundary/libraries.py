@@ -1,7 +1,7 @@
-"""The Python packages that judging needs beside ansible-core: no other file here imports them.
+"""The Python packages that judging needs beside ansible-core. Only this file imports them.
 
-Ansible answers an ImportError in an action with its traceback. So a package that is missing is no error of the import: what
-Ansible and the command call asks `missing` first, and says that one line.
+Ansible shows the traceback of an ImportError in an action. So importing this file never fails. The
+actions and the command call `missing` first, and show its one line.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ __all__ = [
 
 
 def missing() -> str:
-    """What to install into which Python; empty if nothing is missing."""
+    """What to install in which Python; empty if nothing is missing."""
     if not _lacking:
         return ""
     python = sys.executable
     return (
         f"Failed to import the required Python library ({', '.join(_lacking)}) on the controller's Python {python}. No node was "
-        f"contacted. Install it there: {python} -m pip install {' '.join(_lacking)} (an execution environment has it from the "
-        "collection's requirements.txt, which ansible-builder reads)."
+        f"contacted. Install it there: {python} -m pip install {' '.join(_lacking)} (in an execution environment, "
+        "ansible-builder installs it from the collection's requirements.txt)."
     )

@@ -1,6 +1,8 @@
-"""Which hosts of the run mint an App's token, as ``fleet_begin`` chose and each host's own process looks up: a file a host.
+"""Which hosts of the run mint an App's token: ``fleet_begin`` chooses, each host's process looks it
+up.
 
-It costs a process the same however many hosts there are. What can't be read is no permission to mint.
+Each host has one file, so a look-up costs the same for any number of hosts. A file that can't be
+read does not permit to mint.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from .shared_file import file_name
 
 
 def note_minters(run_id: str, minters: Mapping[str, Mapping[str, str]]) -> None:
-    """Keep how each chosen host mints, by an App's identity, until ansible-playbook ends. Raises OSError."""
+    """Keep how each chosen host mints, by an App's identity, until ansible-playbook ends.
+
+    Raises OSError.
+    """
     folder = _folder(run_id)
     folder.mkdir(mode=0o700, exist_ok=True)
     for identity, hosts in minters.items():
@@ -24,7 +29,10 @@ def note_minters(run_id: str, minters: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def noted_minter(run_id: str, identity: str, host: str) -> str | None:
-    """How this host mints the App's token: empty for one that was not chosen; None if the run chose none, or there is no run."""
+    """How this host mints the App's token; empty if the host was not chosen.
+
+    None if the run chose no hosts, or if there is no run.
+    """
     folder = _folder(run_id)
     if not (run_id and (folder / file_name(identity)).exists()):
         return None

@@ -1,4 +1,7 @@
-"""Which known names an unknown one may mean: written otherwise, with a version, a part of it, or misspelt."""
+"""The known names that an unknown one may mean.
+
+It may be written in another way, have a version, be a part of the known name, or be misspelt.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from collections.abc import Iterable
 
 _VERSION = re.compile(r"v?\d[\d.x]*$")
 _LEAST = 3
-"""A part that is shorter is in too many names."""
+"""A shorter part is in too many names."""
 
 
 def near_names(name: str, known: Iterable[str], at_most: int = 6) -> list[str]:
-    """The known names that a name may mean, likeliest first; its case, what stands between words and a version do not count.
+    """The known names that a name may mean, likeliest first.
+
+    Upper case, the characters between words, and a version do not count.
 
     >>> near_names("Argo CD", ["argo-events", "argocd", "argocd-2.1", "flux"])
     ['argocd', 'argocd-2.1']
@@ -34,7 +39,7 @@ def near_names(name: str, known: Iterable[str], at_most: int = 6) -> list[str]:
 
 
 def same_name(name: str, known: Iterable[str]) -> str | None:
-    """The known name that differs by its case alone, or by what stands between words.
+    """The known name that differs only in case or in the characters between words.
 
     >>> same_name("actions/runner", ["actions-runner"])
     'actions-runner'

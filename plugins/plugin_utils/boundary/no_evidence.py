@@ -1,7 +1,8 @@
-"""Why a node gave no evidence, from what Ansible, ssh, sudo, a shell and Python print of it.
+"""Why a node gave no evidence, according to what Ansible, ssh, sudo, a shell and Python print.
 
-None of them has a code for it, so their words are read: here, and nowhere else. What is not recognised has no cause and keeps its
-words. A node may print what it likes: then it gets the wrong advice, and no cause admits it.
+They have no codes for it, so this file reads their words, and no other file does. Text that is not
+recognised has no cause and stays as it is. A node can print anything. Then its report has wrong
+advice, but no cause admits a node.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from enum import StrEnum
 from typing import Any
 
 MAX_LINE = 300
-"""The most that is kept of one line that a node printed in the place of its evidence."""
+"""The most characters that are kept of a line that a node printed instead of its evidence."""
 
 _MOST = 128 * 1024
-"""The most of what was printed, in characters, that is looked at."""
+"""The most characters of a node's output that are read."""
 
 
 class Cause(StrEnum):
-    """What keeps Ansible from running its module, as far as the next step differs."""
+    """Why Ansible cannot run its module. Each cause has a different next step."""
 
     VAULT_LOCKED = "vault_locked"
     CONNECTION_SETTINGS = "connection_settings"
@@ -140,9 +141,10 @@ _WORDS: Mapping[Cause, tuple[str, ...]] = {
         "Error reading SSH protocol banner",
     ),
 }
-"""What is printed for each cause: OpenSSH 7 to 10, paramiko, sudo 1.8 and 1.9, sudo-rs, doas, su, ansible-core 2.18 to 2.21.
+"""The words for each cause, of OpenSSH 7 to 10, paramiko, sudo 1.8 and 1.9, sudo-rs, doas, su, and
+ansible-core 2.18 to 2.21.
 
-The first cause of which a line speaks counts: what is said of the way to the node comes before what it led to."""
+The first cause that fits a line counts. Causes on the way to the node come before their effects."""
 
 _RECOGNISED = {cause: re.compile("|".join(words)) for cause, words in _WORDS.items()}
 
@@ -155,12 +157,13 @@ _NOISE = re.compile(
     r"|sudo: unable to resolve host|We trust you have received|Administrator\. It usually|#\d\) |For security reasons, the pass"
 )
 
-_TOLD_BY_PYTHON = re.compile(r"\w+: \[Errno \d+\] (.+)|(ModuleNotFoundError: No module named '[\w.]+')")
-"""What is kept of a traceback: the operating system's word, or the name of a module. The rest may hold the module's arguments."""
+_PYTHON_SAYS = re.compile(r"\w+: \[Errno \d+\] (.+)|(ModuleNotFoundError: No module named '[\w.]+')")
+"""The part of a traceback that is kept: the operating system's message, or the name of a module.
+The rest may hold the module's arguments."""
 
 
 def words(text: str) -> str:
-    r"""What is said in it, a line each: without ssh's notes for its debugging, and what stands there beside the reason.
+    r"""The lines of a message, without ssh's debugging notes and other text beside the reason.
 
     >>> words("Failed to connect to the host via ssh: debug1: Reading configuration\r\nssh: No route to host\r\n")
     'ssh: No route to host'
@@ -169,16 +172,17 @@ def words(text: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    if len(text) > _MOST:  # a node may print without an end; what tells is said first or last
+    if len(text) > _MOST:  # a node may print without an end; the reason is first or last
         text = f"{text[: _MOST // 2]}\n{text[-_MOST // 2 :]}"
     lines = [line.strip() for line in _PREFIX.sub("", text).splitlines()]
     return [line for line in lines if line and not _NOISE.match(line)]
 
 
 def recognised(said: str) -> tuple[Cause | None, str]:
-    """The cause of which these words speak, and the line that does.
+    """The cause of these words, and the line that names it.
 
-    All of them, on one line, where none is recognised, or the connection was closed, for which only the others may say why.
+    If no cause is recognised, it is all lines in one. It is the same if the connection was closed,
+    because only the other lines may say why.
     """
     lines = _lines(said)
     for cause, pattern in _RECOGNISED.items():
@@ -188,17 +192,17 @@ def recognised(said: str) -> tuple[Cause | None, str]:
 
 
 def module_error(answer: Mapping[str, Any]) -> str:
-    """Why the module gave no evidence: Ansible's words, and on the next line the most telling one that the node printed."""
+    """Why the module gave no evidence: Ansible's words, and the node's clearest line below them."""
     msg = words(str(answer.get("msg") or "")) or "the module gave no answer"
     printed = str(answer.get("module_stderr") or "")
     if "Traceback" in printed:
-        last = _TOLD_BY_PYTHON.fullmatch(printed.strip().splitlines()[-1])
+        last = _PYTHON_SAYS.fullmatch(printed.strip().splitlines()[-1])
         return f"{msg}\nthe node said: {last[1] or last[2]}" if last else msg
     lines = _lines(printed)
-    # The beginning of an answer tells nothing, and may hold anything.
+    # The beginning of an answer is no reason, and may hold anything.
     lines += [line for line in _lines(str(answer.get("module_stdout") or "")) if line[0] not in "{[]}"]
     if lines:
-        cause, telling = recognised("\n".join(lines))
-        return f"{msg}\nthe node said: {(telling if cause else lines[-1])[:MAX_LINE]}"
+        cause, reason = recognised("\n".join(lines))
+        return f"{msg}\nthe node said: {(reason if cause else lines[-1])[:MAX_LINE]}"
     ended = answer.get("rc")
     return f"{msg}\nthe node said nothing, and ended with status {ended}" if ended else msg

@@ -1,4 +1,4 @@
-"""What is worked out from an object that never changes: once, and kept in that object for as long as it lives."""
+"""Computes a value from an object that never changes once, and keeps it in that object."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ Of = TypeVar("Of")
 Answer = TypeVar("Answer")
 
 _MARK = "once "
-"""No attribute's name begins so."""
+"""No attribute's name begins with this."""
 
 
 def once(function: Callable[[Of], Answer]) -> Callable[[Of], Answer]:
-    """A pure function that keeps its answer in its only argument; what it raises is not kept.
+    """A pure function that keeps its answer in its only argument; exceptions are not kept.
 
-    It keeps nothing alive, as ``functools.cache`` does, and does not ask how to hash. Whoever gets the answer does not change it.
+    Unlike ``functools.cache`` it keeps no argument alive and needs no hash. The caller must not
+    change the answer.
     """
     name = f"{_MARK}{function.__module__}.{function.__qualname__}"
 

@@ -1,4 +1,7 @@
-"""What ``skewgate init`` leaves to be filled in: a run that still has such a word is refused before a node is contacted."""
+"""The placeholders that ``skewgate init`` writes for the user to replace.
+
+A run that still has one is refused before any node is contacted.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The variables of any host of a play, as the play's own tasks see them, without what nodes have said of themselves.
+"""The variables of any host of a play, as the play's tasks see them, but without facts of nodes.
 
-Ansible puts a node's facts among its variables, where they outrank those of the inventory, and a cache keeps them from run to
-run. A setting that names them (``ansible_facts.x``) is the operator's own wish.
+Ansible puts a node's facts among its variables. There they replace variables of the inventory, and
+a cache keeps them from run to run. If a setting uses facts (``ansible_facts.x``), that is the
+operator's choice.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .values import texts_in
 from .written import ids_as_written
 
 OF_PLAY = ("ansible_play_batch", "ansible_play_hosts", "ansible_play_hosts_all", "play_hosts")
-"""What is the same for all hosts of a play, and long."""
+"""Long variables that are the same for all hosts of a play."""
 
 _TEMPLATE = re.compile(r"\{[{%#]")
 _LOOKUPS = frozenset({"lookup", "query", "q"})
@@ -32,7 +33,7 @@ _OF_ALL_VARIABLES = frozenset({"vars", "hostvars", "groups", *OF_PLAY})
 
 
 class PlayVariables:
-    """Made from what Ansible gives an action: its task, its templar and its host's variables."""
+    """Made from the task, the templar and the host's variables that Ansible gives an action."""
 
     def __init__(self, task: Any, templar: Any, variables: Mapping[str, Any]) -> None:
         """Nothing is read yet."""
@@ -49,7 +50,10 @@ class PlayVariables:
 
     @classmethod
     def without_order(cls, task: Any) -> str:
-        """The strategy of a task's play if in it no host waits for another, and ``run_once`` runs for each; else nothing."""
+        """The strategy of a task's play if its hosts do not wait for each other; else nothing.
+
+        With such a strategy ``run_once`` runs for each host.
+        """
         strategy = str(getattr(cls.play_of(task), "strategy", "")).rpartition(".")[2]
         return strategy if strategy in ("free", "host_pinned") else ""
 
@@ -63,7 +67,7 @@ class PlayVariables:
         facts = self._manager._fact_cache
         found = self._without_facts(host, play=self._play, task=self._task)
         with contextlib.suppress(KeyError):
-            # No text of a node's is a template.
+            # A text from a node is never a template.
             found |= wrap_var(namespace_facts(facts.get(host) or {}))
         return found | {name: self._variables[name] for name in OF_PLAY if name in self._variables}
 
@@ -77,13 +81,13 @@ class PlayVariables:
         return self._variables["hostvars"]._variable_manager
 
     def _without_facts(self, host: str, **scope: Any) -> dict[str, Any]:
-        """What Ansible has of a host's variables, without what the host has said of itself."""
+        """Ansible's variables of a host, without the host's facts."""
         manager = self._manager
         facts, manager._fact_cache = manager._fact_cache, _NoFacts()
         try:
             found: dict[str, Any] = manager.get_vars(
                 host=self._variables["hostvars"]._inventory.get_host(host),
-                # Else Ansible makes the list of all hosts for each of them.
+                # Otherwise Ansible makes the list of all hosts for each host.
                 _hosts=[host],
                 _hosts_all=[host],
                 **scope,
@@ -105,7 +109,9 @@ class PlayVariables:
         }
 
     def worked_out(self, variables: Mapping[str, Any], names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-        """Those of a host's ``variables`` that have these names, as plain data; and a problem for each that has no value."""
+        """Those of a host's ``variables`` that have these names, as plain data; and a problem for
+        each that has no value.
+        """
         values: dict[str, Any] = {}
         problems = []
         templar = self._templar.copy_with_new_env(available_variables=variables)
@@ -116,22 +122,25 @@ class PlayVariables:
                 if value != variables.get("omit"):
                     values[name] = plain(ids_as_written(value))
             except Exception as error:  # noqa: BLE001 - whatever a template does, it is wrong with the settings
-                problems.append(f"{name}: can't be worked out: {error}")
+                problems.append(f"{name}: its template can't be evaluated: {error}")
         return values, problems
 
 
 class _NoFacts:
-    """In the place of Ansible's cache of facts, whose content Ansible may put among the variables."""
+    """Replaces Ansible's cache of facts, whose content Ansible may put among the variables."""
 
     def get(self, host: str, *default: Any) -> Any:
-        """The default, or else KeyError, as the cache answers for a host of which it has nothing."""
+        """The default, or KeyError, as the cache does for a host that it does not know."""
         if default:
             return default[0]
         raise KeyError(host)
 
 
 def host_of(variables: Mapping[str, Any]) -> str:
-    """The host that this process works for. A node's fact of the name ``inventory_hostname`` may stand in for that variable."""
+    """The host that this process works for.
+
+    The variable ``inventory_hostname`` is not used, because a node's fact may replace it.
+    """
     host = getattr(multiprocessing.current_process(), "_host", None)
     return str(variables.get("inventory_hostname") if host is None else host.name)
 
@@ -143,7 +152,7 @@ def address_of(variables: Mapping[str, Any]) -> str | None:
 
 
 def plain(value: Any) -> Any:
-    """A copy as JSON data without Ansible's tags; what JSON does not have, as a date or a text in a vault, is a text."""
+    """A copy as JSON data without Ansible's tags. A date, or a text in a vault, becomes text."""
     return json.loads(json.dumps(value, default=str))
 
 
@@ -153,9 +162,9 @@ def templates_in(value: Any) -> Iterator[str]:
 
 
 def fingerprint(variables: Mapping[str, Any], names: Iterable[str]) -> str | None:
-    """What is equal on two hosts only if these variables are worked out to equal values there; None if nobody can tell.
+    """A text that is equal on two hosts only if these variables have equal values there.
 
-    It has the variables, and all others that their templates read.
+    It has the variables, and all others that their templates read. None if that is not known.
     """
     seen: dict[str, Any] = {}
     waiting = list(names)
@@ -177,7 +186,7 @@ def fingerprint(variables: Mapping[str, Any], names: Iterable[str]) -> str | Non
 
 @functools.lru_cache(maxsize=1024)
 def _names_in(template: str) -> frozenset[str] | None:
-    """The variables that a template reads; None if it reads what depends on more than these."""
+    """The variables that a template reads; None if its value depends on more than variables."""
     try:
         names = frozenset(meta.find_undeclared_variables(Environment(autoescape=True).parse(template)))
     except TemplateSyntaxError:

@@ -1,8 +1,10 @@
-"""A report's folder: its files change as one, are on disk, and are read only in the form that is expected.
+"""A report's folder.
 
-``evidence.json`` holds what every node showed, and ``skewgate report`` makes the same findings from it again. It is no format
-of a report: a report is made from it. Whoever finds ``report.json`` in a folder finds the evidence of the same run beside it:
-between the evidence of one run and that of the next there is no report in the folder.
+Its files change together, are on disk, and are read only in the expected form.
+
+``evidence.json`` holds what every node showed. ``skewgate report`` makes the same findings from it
+again. The ``report.json`` in a folder always belongs to the evidence beside it. While the evidence
+of a new run is written, there is no report in the folder.
 """
 
 from __future__ import annotations
@@ -32,17 +34,18 @@ EVIDENCE_FILE = "evidence.json"
 EVIDENCE_SCHEMA = "skewgate/evidence-set/1"
 
 MAX_BYTES = 2 * 1024**3
-"""No saved file is larger; the evidence of 10,000 nodes is a third of it."""
+"""The most bytes of a saved file. The evidence of 10,000 nodes has a third of that."""
 
 MAX_WHOLE_BYTES = 32 * 1024**2
-"""The largest file that is read in another form than the one in which it was written: it is in memory as a whole then."""
+"""The most bytes of a file that is not in the form in which it was written. It is read into memory
+as a whole."""
 
 ROOM_BYTES = 1024**2
 """The room that a folder needs for the files of a few nodes."""
 
 _PREPARED = ".skewgate-"
-"""How the folder is called, within the report's, in which files lie until they are complete. One that a killed run left is
-removed by the next."""
+"""The name of the folder, within the report's folder, in which files are prepared. If a killed run
+left one, the next run removes it."""
 
 
 Writer = Callable[[TextIO], object]
@@ -50,27 +53,32 @@ Writer = Callable[[TextIO], object]
 
 
 class SavedFileError(ValueError):
-    """A saved file can't be used, or a folder can't be written: its path, what was found and what was expected."""
+    """A saved file can't be used, or a folder can't be written.
+
+    The text has the path and the reason.
+    """
 
 
 def read_report(directory: Path) -> dict[str, Any]:
-    """The content of the folder's ``report.json``: verdicts under ``nodes``, each with its time; raises SavedFileError.
+    """The content of the folder's ``report.json``: verdicts under ``nodes``, each with its time;
+    raises SavedFileError.
 
-    Here as in ``read_evidence``, the nodes stay in the file, and are in memory one at a time.
+    As in ``read_evidence``, the nodes stay in the file, and only one at a time is in memory.
     """
     path = directory / REPORT_FILE
     if not path.exists() and (directory / EVIDENCE_FILE).exists():
         raise SavedFileError(
-            f"there is no {path}: a run into this folder goes on, or ended without a report; run it again"
+            f"there is no {path}. A run into this folder is still going on, or it ended without a report. Run the check again"
         )
     return _read(path, REPORT_SCHEMA, "judged_at")
 
 
 def read_evidence(path: Path, see: Check = lambda _name, _record: None) -> dict[str, Any]:
-    """The content of an evidence file: records of their form under ``nodes``, each with its time; raises SavedFileError.
+    """The content of an evidence file: records of their form under ``nodes``, each with its time;
+    raises SavedFileError.
 
-    What is in a record's ``evidence`` and ``policy`` is for others to judge. ``see`` is given each record as it is read, some
-    of them twice if the file has another form.
+    A record's ``evidence`` and ``policy`` are not checked here. ``see`` gets each record as it is
+    read. It gets some of them twice if the file has another form.
     """
 
     def check(name: str, record: Any) -> None:
@@ -89,11 +97,13 @@ def evidence_of(records: Mapping[str, Any], judged_at: str, run_id: str | None =
 def begin_folder(
     directory: Path, reports: Iterable[str], room_bytes: int = ROOM_BYTES, holder: Holder | None = None
 ) -> None:
-    """Take an earlier report out of force, and prove that the next one can be written: before any node is asked.
+    """Take an earlier report out of force, and prove that the next one can be written.
 
-    The folder is made if it is missing. ``reports`` are the files that say what an earlier run found; they are removed. Its
-    evidence stays: it admits nothing, and the next run finds the drift by it. Until its report is written, or its process has
-    ended, the ``holder`` has the folder; by default this process. Raises SavedFileError, also if another run has it.
+    Call it before any node is asked. The folder is created if it is missing. ``reports`` are the
+    files with the results of an earlier run; they are removed. Its evidence stays: it admits no
+    node, and the next run measures the drift with it. The ``holder`` (by default this process) has
+    the folder until its report is written or its process has ended. Raises SavedFileError, also if
+    another run has the folder.
     """
     try:
         with _alone(directory) as prepared:
@@ -106,11 +116,14 @@ def begin_folder(
 
 
 def replace_files(directory: Path, files: Mapping[str, Writer], holder: Holder | None = None) -> list[Path]:
-    """Write a report's files, each whole, and return their paths; everybody may read them. Raises OSError.
+    """Write a report's files, each whole, and return their paths; everybody may read them.
 
-    ``files`` has what writes each of them by its name. They are on disk before the old report goes, and ``report.json`` is the
-    first to go and the last to come. If writing fails, what was there stays. The ``holder``, by default this process, must have
-    the folder, or nobody; after it it is free.
+    Raises OSError.
+
+    ``files`` has a writer for each name. The new files are on disk before the old report is
+    removed. ``report.json`` is removed first and written last. If writing fails, the old files
+    stay. Either the ``holder`` (by default this process) or nobody must have the folder. Afterwards
+    it is free.
     """
     holder = holder or Holder.of()
     with _alone(directory) as prepared:
@@ -130,13 +143,13 @@ def replace_files(directory: Path, files: Mapping[str, Writer], holder: Holder |
 
 
 def end_folder(directory: Path, holder: Holder) -> None:
-    """After a run that may have left no report: give the folder up if it still has it. Raises nothing."""
+    """Release the folder if a run that left no report still has it. Raises nothing."""
     with suppress(OSError), _alone(directory):
         release(directory, holder)
 
 
 def unwritable(directory: Path, error: OSError) -> SavedFileError:
-    """What to say where a folder for reports can't be written."""
+    """The error for a report's folder that can't be written."""
     if isinstance(error, FolderInUseError):
         return SavedFileError(str(error))
     why = "it is not a folder" if isinstance(error, FileExistsError | NotADirectoryError) else error.strerror
@@ -148,14 +161,17 @@ def unwritable(directory: Path, error: OSError) -> SavedFileError:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[Path]:
-    """A folder within ``directory`` to prepare files in, while no other process changes its files; all is on disk after it."""
+    """A folder within ``directory`` to prepare files in. Afterwards everything is on disk.
+
+    Meanwhile no other process changes the files of ``directory``.
+    """
     is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     if is_new:
         _sync(directory.parent)
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with suppress(OSError):  # a file system without locks; whoever reads both files finds out if they don't fit
+        with suppress(OSError):  # a file system without locks; a reader of both files notices if they don't fit
             fcntl.flock(handle, fcntl.LOCK_EX)
         for left in directory.glob(f"{_PREPARED}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -178,7 +194,7 @@ def _write(path: Path, write: Writer) -> None:
 
 
 def _prove_room(path: Path, room_bytes: int) -> None:
-    """Raises OSError if so much can't be written; most of it is only reserved, which takes no time."""
+    """Raises OSError if there is not this much room. Most of it is only reserved, which is fast."""
     _write(path, lambda file: file.write(" " * min(room_bytes, 64 * 1024)))
     with path.open("r+b") as file:
         try:
@@ -190,7 +206,10 @@ def _prove_room(path: Path, room_bytes: int) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Have the names in a folder on disk; some network file systems can't say so, and do it at once."""
+    """Write a folder's names to disk.
+
+    Some network file systems do it at once and refuse to be asked.
+    """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -234,13 +253,15 @@ def _check_schema(path: Path, schema: str, content: Mapping[str, Any], *, has_no
 
 
 def _whole(path: Path, file: IO[bytes], other: OtherFormError) -> dict[str, Any]:
-    """The content of a file that a tool or a hand has given another form, all of it in memory; empty if it is no object."""
+    """The whole content of a file that was changed to another form; empty if it is not an
+    object.
+    """
     with file:
         size = file.seek(0, os.SEEK_END)
         if size > MAX_WHOLE_BYTES:
             raise SavedFileError(
-                f"{path} is not as skewgate wrote it ({other}). In another form at most {MAX_WHOLE_BYTES} bytes are read, and it "
-                f"has {size}: take the file that the run wrote"
+                f"{path} is not in the form in which skewgate writes it ({other}). A file in another form may have at most "
+                f"{MAX_WHOLE_BYTES} bytes, and this one has {size}. Use the file that the run wrote"
             )
         file.seek(0)
         doubled: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -260,12 +281,15 @@ def _whole(path: Path, file: IO[bytes], other: OtherFormError) -> dict[str, Any]
         return {}
     for each in (content, content.get("nodes")):
         if id(each) in doubled:  # readers of JSON differ in which of them counts
-            raise SavedFileError(f"{path}: {doubled[id(each)][0]!r} is there twice; take the file that the run wrote")
+            raise SavedFileError(f"{path}: {doubled[id(each)][0]!r} is there twice. Use the file that the run wrote")
     return content
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A file of ours. What is no file (a pipe, a terminal) is not waited for, and what is too large not read."""
+    """A saved file, opened.
+
+    A pipe, a terminal or a file that is too large raises OSError at once.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     file = os.fdopen(handle, "rb")
     about = os.fstat(handle)
@@ -274,14 +298,16 @@ def _opened(path: Path) -> IO[bytes]:
     file.close()
     if not stat.S_ISREG(about.st_mode):
         raise OSError(errno.EINVAL, "it is not a file")
-    raise OSError(errno.EFBIG, f"it has {about.st_size} bytes, and no file of ours has more than {MAX_BYTES}")
+    raise OSError(errno.EFBIG, f"it has {about.st_size} bytes; a file from skewgate has at most {MAX_BYTES}")
 
 
 def _finite(text: str) -> float:
-    """A number that JSON has: NaN and infinity, which Python reads too, are none, and a limit of them would limit nothing."""
+    """A number of JSON. NaN and infinity, which Python reads too, are refused: they limit
+    nothing.
+    """
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"it has the number {text}")
+        raise ValueError(f"expected finite numbers, found {text}")
     return number
 
 

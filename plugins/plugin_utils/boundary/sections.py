@@ -1,7 +1,9 @@
-"""The form of each section of the evidence: what `plugins/modules/node_evidence.py` documents, as shapes.
+"""The form of each section of the evidence: what `plugins/modules/node_evidence.py` documents, as
+shapes.
 
-A section that has no row here may be any JSON data within bounds; one that a check reads needs a row. What stands with a ``?``
-may be missing: not every node has it, or evidence that was saved by an earlier version has none.
+A section without a row here may be any JSON data within bounds. A section that a check reads needs
+a row. A field with a ``?`` may be missing, because not every node has it, or because an earlier
+version saved the evidence without it.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ MAX_MOMENT_S = 253_402_300_799
 """The end of the year 9999, which certificates that never end have (RFC 5280, section 4.1.2.5)."""
 
 MAX_LINES = 3000
-"""The most lines of a command's answer and of a file, and of all files of one configuration those that say something."""
+"""The most lines of a command's answer or of a file. It is also the most lines without comments of
+all files of one configuration."""
 
 MAX_REPOSITORIES = 20_000
 """The most repositories of an App."""
@@ -80,16 +83,18 @@ _NAMED = fields(
         "options": by_name(fields({"value": NAME, "from": NAME})),
     }
 )
-"""What chrony's configuration names, and what there is of it."""
-_TELLING = re.compile(r"^[ \t]*[^\s#!;%]", re.MULTILINE)
+"""The things that chrony's configuration names, and whether they exist."""
+_NO_COMMENT = re.compile(r"^[ \t]*[^\s#!;%]", re.MULTILINE)
 
 
 def CONFIG(value: Any, tokens: Tokens) -> Any:  # noqa: N802 - a shape as the others
-    """A daemon's configuration: its files have at most MAX_LINES lines together that are no comment."""
+    """A daemon's configuration: its files have at most MAX_LINES lines together that are no
+    comment.
+    """
     read = _CONFIG(value, tokens)
-    telling = sum(len(_TELLING.findall(file["text"])) for file in read["files"])
-    if telling > MAX_LINES:
-        raise MalformedError(f"at most {MAX_LINES} lines that are no comment in all files", telling)
+    found = sum(len(_NO_COMMENT.findall(file["text"])) for file in read["files"])
+    if found > MAX_LINES:
+        raise MalformedError(f"at most {MAX_LINES} lines that are no comment in all files", found)
     return read
 
 
@@ -101,7 +106,7 @@ CERTIFICATE = fields({"not_before_s": MOMENT_S, "not_after_s": MOMENT_S})
 REQUEST_ERROR = fields(
     {"phase": text(40), "message": MESSAGE, "kind?": maybe(text(40)), "certificate?": maybe(CERTIFICATE)}
 )
-"""Why a request has no answer, or another one than it should."""
+"""Why a request has no answer, or the wrong answer."""
 
 _UNIT = {
     "unit": UNIT_NAME,

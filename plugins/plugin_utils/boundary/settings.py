@@ -1,7 +1,7 @@
-"""Settings come from an operator: how a value is read, and how all that is wrong with the settings is reported at once.
+"""Reads an operator's settings, and reports all of their problems at once.
 
-A reader of one value raises ValueError or adds to the caller's list of problems; whoever reads all of them raises
-SettingsError once, before any node is contacted.
+A reader of one value raises ValueError or adds to the caller's list of problems. The reader of all
+settings raises SettingsError once, before any node is contacted.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from typing import Any
 from .values import is_whole, label_problem, name_problem, number_of, path_shown, shown
 
 ROLES = "gate_"
-"""How the names of the roles' settings begin, of which a task's options have the rest."""
+"""The beginning of the names of the roles' settings. A task's options have the rest of the name."""
 
 _LONGEST_FILE = 1 << 20
-"""In bytes; a key or a bundle of certificates is shorter, and /dev/zero is not."""
+"""The most bytes of a file. A key or a bundle of certificates has fewer, and /dev/zero has more."""
 
 
 class SettingsError(ValueError):
-    """Everything that is wrong with the settings, one line each."""
+    """All problems of the settings, one line each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        """``problems``: what was found, what was expected, which choices there are."""
+        """``problems``: what was found, what was expected, and the valid choices."""
         self.problems = list(problems)
         super().__init__("; ".join(self.problems))
 
 
 def unknown_names(beginning: str, names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """A problem for each name that is not known, with those that are; ``beginning`` is the line up to the name.
+    """A problem for each unknown name, with the known ones; ``beginning`` is the line up to the
+    name.
 
     >>> unknown_names("gate_checks: no check is called", ["clock"], ["clock_skew", "sync_state"])
     ["gate_checks: no check is called 'clock'; known: clock_skew, sync_state"]
@@ -42,12 +43,14 @@ def unknown_names(beginning: str, names: Iterable[str], known: Iterable[str]) ->
 
 
 def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
-    """The known name that is most like this one, if one is; ``alike``: from 0 (anything) to 1 (the same)."""
+    """The known name that is most like this one, if any; ``alike``: from 0 (anything) to 1 (the
+    same).
+    """
     return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=alike)), None)
 
 
 def meant(name: str, known: Iterable[str], alike: float = 0.6) -> str:
-    """The end of a problem about a name that is not known: the nearest one, or all of them.
+    """The end of a problem about an unknown name: the nearest known name, or all of them.
 
     >>> meant("max_skew", ["limits", "max_skew_s"])
     'did you mean max_skew_s?'
@@ -57,7 +60,10 @@ def meant(name: str, known: Iterable[str], alike: float = 0.6) -> str:
 
 
 def texts_of(value: Any) -> list[Any]:
-    """A list as it is, or the parts of a text with commas, as Ansible's modules read it; raises TypeError for anything else."""
+    """A list as it is, or the parts of a text with commas; raises TypeError for anything else.
+
+    Ansible's modules read a list in the same way.
+    """
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, list):
@@ -73,9 +79,10 @@ def names_of(
     *,
     prefix: str = ROLES,
 ) -> tuple[str, ...]:
-    """The texts of a list, or of a text with commas; ``wrong`` says what is wrong with one, which ``problems`` then has.
+    """The texts of a list, or of a text with commas.
 
-    A number is read as its text, since a node may be called by one.
+    ``wrong`` returns what is wrong with a text, and that is added to ``problems``. A number is read
+    as its text, because a node's name may be a number.
     """
     given = settings.get(key)
     try:
@@ -89,7 +96,7 @@ def names_of(
 
 
 def rows_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefix: str = ROLES) -> dict[str, Any]:
-    """A mapping whose keys are names; what is wrong with it is added to ``problems``."""
+    """A mapping whose keys are names; its faults are added to ``problems``."""
     given = settings.get(key)
     if given in (None, ""):
         return {}
@@ -102,7 +109,7 @@ def rows_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefi
 
 
 def limit_of(settings: Mapping[str, Any], key: str, problems: list[str], *, prefix: str = ROLES) -> float | None:
-    """A limit in seconds, or None if it is left empty or wrong; what is wrong is added to ``problems``."""
+    """A limit in seconds, or None if it is empty or wrong; a fault is added to ``problems``."""
     given = settings.get(key)
     if given is None or given == "":
         return None
@@ -116,7 +123,10 @@ def limit_of(settings: Mapping[str, Any], key: str, problems: list[str], *, pref
 def count_of(
     settings: Mapping[str, Any], key: str, default: int, problems: list[str], *, least: int, prefix: str = ROLES
 ) -> int:
-    """A whole number of at least ``least``; ``default`` if it is not set or wrong, which ``problems`` then has."""
+    """A whole number of at least ``least``; ``default`` if it is not set or wrong.
+
+    A fault is added to ``problems``.
+    """
     given = settings.get(key)
     if given is None:
         return default
@@ -128,7 +138,9 @@ def count_of(
 
 
 def read_file(path: Any, setting: str) -> bytes:
-    """The content of the file that ``setting`` names; raises ValueError that says why it can't be read."""
+    """The content of the file that ``setting`` names; raises ValueError with the reason if it
+    can't.
+    """
     if not isinstance(path, str) or not path:
         raise ValueError(f"{setting}: expected a file's path, found {shown(path)}")
     where = f"{setting} {path_shown(path)}"
@@ -138,7 +150,7 @@ def read_file(path: Any, setting: str) -> bytes:
     except OSError as error:
         raise ValueError(f"{where}: {error.strerror}") from None
     except RuntimeError:  # of expanduser
-        raise ValueError(f"{where}: no such user's home folder is known") from None
+        raise ValueError(f"{where}: the home folder of this user is not known") from None
     except ValueError:  # a character that no path has; the message may quote it
         raise ValueError(f"{where}: expected a file's path") from None
     if len(content) > _LONGEST_FILE:

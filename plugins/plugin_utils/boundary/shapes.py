@@ -1,7 +1,10 @@
-"""What JSON data may look like, said with functions: each shape gives back the value that fits, and raises MalformedError else.
+"""Functions that describe JSON data.
 
-A shape is made of others: ``fields({"port": whole(1, 65535), "name?": text()})``. What it gives back is plain JSON data again, so
-that it can be stored as it is; what it does not name is dropped. Given back once, a value fits its shape and stays the same.
+Each shape returns a value that fits, or raises MalformedError.
+
+A shape is made of others: ``fields({"port": whole(1, 65535), "name?": text()})``. It returns plain
+JSON data, which can be stored as it is, and drops everything that it does not name. A returned
+value fits its shape, and the shape returns it unchanged.
 """
 
 from __future__ import annotations
@@ -12,26 +15,30 @@ from typing import Any
 from .text import Tokens, printable_file
 
 Shape = Callable[[Any, Tokens], Any]
-"""From a value, and the tokens that must not be in it, to the value of the guaranteed form."""
+"""Takes a value and the tokens that must not be in it. Returns the value in the guaranteed form."""
 
 MAX_TEXT = 300_000
-"""The longest text, in characters: a little more than a probe shows of a file or of what a command printed."""
+"""The most characters of a text: a little more than a probe shows of a file or a command's
+output."""
 
 MAX_NAME = 4096
-"""The longest text that is no file's and no command's: a path, a message, a command line, a host's name."""
+"""The most characters of other texts: a path, a message, a command line, a host's name."""
 
 MAX_ITEMS = 1000
-"""The longest list, unless a shape says otherwise."""
+"""The most items of a list, unless a shape says otherwise."""
 
 MAX_SAFE = 2**63 - 1
-"""The largest number of the kernel and of C's ``long``, and so the latest time in nanoseconds (the year 2262)."""
+"""The largest number of the kernel and of C's ``long``. As nanoseconds it is a time in the year
+2262."""
 
 
 class MalformedError(ValueError):
     """A value does not fit: where it is, what was found and what was expected."""
 
     def __init__(self, expected: str, found: object) -> None:
-        """``found`` is named by its kind or its size: what a node says is not repeated."""
+        """``found`` is described by its kind or size, because a node's text must not be
+        repeated.
+        """
         self.place = ""
         self.expected = expected
         self.found = _kind(found)
@@ -43,7 +50,7 @@ class MalformedError(ValueError):
         return self
 
     def __str__(self) -> str:
-        """Half a sentence, as ``servers[0].port: expected a whole number, found a text``."""
+        """For example ``servers[0].port: expected a whole number, found a text``."""
         where = f"{self.place.lstrip('.')}: " if self.place else ""
         return f"{where}expected {self.expected}, found {self.found}"
 
@@ -64,17 +71,20 @@ def _kind(found: object) -> str:
 
 
 MISSING = object()
-"""What is found of a field that is not there."""
+"""Stands for a missing field."""
 
 
 def text(most: int = MAX_NAME, one_of: Collection[str] = ()) -> Shape:
-    """A text of at most so many characters, made printable and without tokens; ``one_of``: these words alone."""
+    """A text of at most this many characters, made printable and without tokens.
+
+    ``one_of``: only these words are allowed.
+    """
     expected = f"one of {', '.join(sorted(one_of))}" if one_of else f"a text of at most {most} characters"
 
     def read(value: Any, tokens: Tokens) -> str:
         if not isinstance(value, str) or len(value) > most:
             raise MalformedError(expected, value)
-        # What is not printable is longer when it is shown as an escape.
+        # An escape is longer than the character that it shows.
         shown = tokens.redacted(printable_file(value))
         if len(shown) > most or (one_of and shown not in one_of):
             raise MalformedError(expected, value)
@@ -84,7 +94,7 @@ def text(most: int = MAX_NAME, one_of: Collection[str] = ()) -> Shape:
 
 
 def lines(most: int) -> Shape:
-    """A text of at most so many lines, and of MAX_TEXT characters."""
+    """A text of at most this many lines, and of at most MAX_TEXT characters."""
     whole_text = text(MAX_TEXT)
 
     def read(value: Any, tokens: Tokens) -> str:
@@ -97,7 +107,7 @@ def lines(most: int) -> Shape:
 
 
 def octets(most: int) -> Shape:
-    """So many octets at most, each as two hexadecimal digits."""
+    """At most this many octets, each as two hexadecimal digits."""
     digits = text(2 * most)
 
     def read(value: Any, tokens: Tokens) -> str:
@@ -126,7 +136,7 @@ def number(low: float = -MAX_SAFE, high: float = MAX_SAFE) -> Shape:
     """A finite number from ``low`` to ``high``, whole or not."""
 
     def read(value: Any, _tokens: Tokens) -> float:
-        # Neither NaN nor infinity lies between the two; math.isfinite can't be asked about every whole number.
+        # This excludes NaN and infinity too. math.isfinite does not accept every whole number.
         if type(value) not in (int, float) or not low <= value <= high:
             raise MalformedError(f"a number from {low:g} to {high:g}", value)
         return value  # type: ignore[no-any-return]
@@ -147,7 +157,7 @@ def maybe(shape: Shape) -> Shape:
 
 
 def items(shape: Shape, most: int = MAX_ITEMS) -> Shape:
-    """A list of at most so many items of one shape."""
+    """A list of at most this many items of one shape."""
 
     def read(value: Any, tokens: Tokens) -> list[Any]:
         if not isinstance(value, list) or len(value) > most:
@@ -164,7 +174,10 @@ def items(shape: Shape, most: int = MAX_ITEMS) -> Shape:
 
 
 def fields(shapes: Mapping[str, Shape]) -> Shape:
-    """A mapping with these fields; one whose name ends in ``?`` may be left out. All others are dropped."""
+    """A mapping with these fields; one whose name ends in ``?`` may be left out.
+
+    All others are dropped.
+    """
     rows = [(name.rstrip("?"), name.endswith("?"), shape) for name, shape in shapes.items()]
 
     def read(value: Any, tokens: Tokens) -> dict[str, Any]:
@@ -183,7 +196,7 @@ def fields(shapes: Mapping[str, Shape]) -> Shape:
 
 
 def by_name(shape: Shape, most: int = 100) -> Shape:
-    """A mapping whose names are the node's own, at most so many, each a text."""
+    """A mapping whose names the node chose: at most this many, each a text."""
     name_of = text()
 
     def read(value: Any, tokens: Tokens) -> dict[str, Any]:
@@ -201,16 +214,19 @@ def by_name(shape: Shape, most: int = 100) -> Shape:
 
 
 FAILED = fields({"error": text(MAX_TEXT)})
-"""What stands in place of something that could not be taken."""
+"""Replaces something that could not be taken."""
 
 
 def or_failed(shape: Shape) -> Shape:
-    """The shape; or the error, of what could not be taken."""
+    """The shape, or an error if it could not be taken."""
     return lambda value, tokens: (FAILED if isinstance(value, dict) and "error" in value else shape)(value, tokens)
 
 
 def anything(depth: int = 8) -> Shape:
-    """Any JSON data of at most so many levels, its lists and mappings of at most MAX_ITEMS, its texts made printable."""
+    """Any JSON data of at most this many levels, with printable texts.
+
+    Its lists and mappings have at most MAX_ITEMS items.
+    """
     if depth == 0:
         return _nothing_deeper
     number_of, text_of = number(), text(MAX_TEXT)

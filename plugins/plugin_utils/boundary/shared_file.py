@@ -1,7 +1,7 @@
-"""What the processes of one run share: a file of JSON that one of them at a time reads and writes.
+"""A file of JSON that the processes of one run share. One of them at a time reads and writes it.
 
-Ansible runs each task of each host in a process that ends with it. It makes a folder for temporary files when it starts, and
-removes it when it ends; such a file belongs there.
+Ansible runs each task of each host in a process that ends with the task. It creates a folder for
+temporary files when it starts, and removes it when it ends. Put such a file there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SharedFile:
         self._file = file
 
     def read(self) -> Any:
-        """What the last one wrote; None if nobody did, or not to the end."""
+        """The last content; None if nothing was written, or if the writing was interrupted."""
         self._file.seek(0)
         try:
             return json.load(self._file)
@@ -40,19 +40,25 @@ class SharedFile:
 
 @contextmanager
 def shared_file(path: Path) -> Iterator[SharedFile]:
-    """Wait until no other process has the file, and have it; it is made if it is missing. Raises OSError."""
+    """Wait until no other process has the file, then have it; it is created if missing.
+
+    Raises OSError.
+    """
     with path.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield SharedFile(file)
 
 
 def file_name(*of: str) -> str:
-    """A file's name for a host, an ID, or whatever else has any character and any length."""
+    """A safe file name for a host or an ID, which may have any characters and any length."""
     return hashlib.sha256(" ".join(of).encode(errors="surrogatepass")).hexdigest()
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file that others read without a lock: they find what was there before, or all of this. Raises OSError."""
+    """Write a file that others read without a lock: they read the old text or all of this one.
+
+    Raises OSError.
+    """
     prepared = path.with_name(f"{path.name}.{os.getpid()}")
     prepared.write_text(text, encoding="utf-8")
     prepared.replace(path)

@@ -1,4 +1,6 @@
-"""Where a run's settings come from: a flag or a variable of the command, ``-e``, the inventory, a play, or the default."""
+"""Where a run's settings come from: a flag or a variable of the command, ``-e``, the inventory, a
+play, or the default.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ FROM_COMMAND = "gate_run_sources"
 """The variable in which the command says which settings its flags and its environment gave."""
 
 NOT_NAMED = frozenset({"gate_run_id"})
-"""Not the operator's."""
+"""The operator does not set these."""
 
 
 def source_of(
@@ -22,7 +24,7 @@ def source_of(
     inventory: Mapping[str, Any],
     defaults: Mapping[str, Any],
 ) -> str:
-    """Where a setting comes from, by Ansible's variables before templates are worked out.
+    """Where a setting comes from, according to Ansible's variables before templates are evaluated.
 
     >>> source_of("gate_checks", ["reachable"], extra={}, inventory={}, defaults={"gate_checks": []})
     'play'
@@ -37,9 +39,9 @@ def source_of(
 
 
 def settings_with_sources(groups: Iterable[tuple[Mapping[str, str], Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """What the report says of each setting, from the sources and the worked out values of hosts with equal settings.
+    """The report's entry of each setting, from the sources and values of hosts with equal settings.
 
-    There is a ``value`` if it is the same on all hosts and of a type that holds no secret.
+    It has a ``value`` if that is the same on all hosts and of a type that holds no secret.
     """
     found: dict[str, dict[str, Any]] = {}
     all_groups = list(groups)

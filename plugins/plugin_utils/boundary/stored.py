@@ -1,4 +1,6 @@
-"""Nodes by name that lie in a file, and are in memory one at a time: a fleet of thousands has more than a machine has room for.
+"""Nodes by name that stay in a file. Only one at a time is in memory.
+
+A fleet of thousands may have more data than a machine has memory.
 
 A file of nodes is JSON with a line for each key of its head, then one for each node::
 
@@ -9,7 +11,7 @@ A file of nodes is JSON with a line for each key of its head, then one for each 
     "node2": {"verdict": "refuse"}
     }}
 
-So it is read and searched by lines. What is read so is what any reader of JSON finds in it.
+So it can be read and searched line by line, and any reader of JSON finds the same in it.
 """
 
 from __future__ import annotations
@@ -22,29 +24,35 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 MAX_NODE_BYTES = 24 * 1024**2
-"""The most that a node may have: twice what the boundary lets through of its evidence, for the time before and after the
-remediation, and room for the rest."""
+"""The most bytes of a node: twice the limit for its evidence (before and after the remediation),
+and room for the rest."""
 
 MAX_HEAD_BYTES = 32 * 1024**2
-"""The most that may come before the nodes: the names of all are there, by what refuses them."""
+"""The most bytes before the nodes. They have the names of all nodes, grouped by cause."""
 
 _NODES = b'"nodes": {\n'
 _END = b"}}\n"
 
 Check = Callable[[str, Any], object]
-"""Takes a node's name and what is stored of it, and raises what it likes."""
+"""Takes a node's name and its stored data. It may raise any exception."""
 
 
 class TooLargeError(ValueError):
-    """A node's data is more than could be read again."""
+    """A node has more data than can be read again."""
 
 
 class OtherFormError(ValueError):
-    """A file does not have the form of a file of nodes; it may be JSON all the same. The text says which line, and why."""
+    """A file does not have the form of a file of nodes, but may still be JSON.
+
+    The text says which line, and why.
+    """
 
 
 class Stored(MutableMapping[str, Any]):
-    """A mapping whose values are JSON data in a file; each access reads one. A value that is changed has to be stored again."""
+    """A mapping whose values are JSON data in a file. Each access reads one value.
+
+    After you change a value, store it again.
+    """
 
     def __init__(
         self,
@@ -52,7 +60,9 @@ class Stored(MutableMapping[str, Any]):
         file: IO[bytes] | None = None,
         places: dict[str, tuple[int, int]] | None = None,
     ) -> None:
-        """Empty, in a file without a name in the ``directory``; or the ``places`` (offset, length) of a ``file``."""
+        """Empty, in a file without a name in the ``directory``; or the ``places`` (offset, length)
+        of a ``file``.
+        """
         self._file = file or tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - it is closed with this object
         weakref.finalize(self, self._file.close)
         self._places = {} if places is None else places
@@ -76,7 +86,7 @@ class Stored(MutableMapping[str, Any]):
         self._end += len(line)
 
     def __delitem__(self, name: str) -> None:
-        """Forget a node; its place in the file stays taken."""
+        """Remove a node; its place in the file is not used again."""
         del self._places[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -95,7 +105,7 @@ class Stored(MutableMapping[str, Any]):
 
 
 def pair(name: str, value: Any) -> str:
-    """A node's line without what parts it from the next.
+    """A node's line, without the comma after it.
 
     >>> pair("node1", {"verdict": "admit"})
     '"node1": {"verdict": "admit"}'
@@ -104,7 +114,9 @@ def pair(name: str, value: Any) -> str:
 
 
 def read_pair(line: str, decoder: json.JSONDecoder | None = None) -> tuple[str, Any]:
-    """The name and the value of such a line; raises ValueError where it is none, and RecursionError where it is too deep."""
+    """The name and the value of such a line; raises ValueError if it is none, and RecursionError if
+    it is too deep.
+    """
     decoder = decoder or _DECODER
     name, end = decoder.raw_decode(line)
     if not isinstance(name, str) or line[end : end + 2] != ": ":
@@ -133,25 +145,25 @@ def write_nodes(content: Mapping[str, Any], file: TextIO) -> None:
 
 
 def read_head(file: IO[bytes], decoder: json.JSONDecoder) -> dict[str, Any]:
-    """What comes before the nodes, after which the file stands at the first of them; raises OtherFormError."""
+    """The data before the nodes; the file is then at the first node. Raises OtherFormError."""
     head = b""
     while (line := file.readline(MAX_HEAD_BYTES + 1)) != _NODES:
         head += line
         if not line or len(head) > MAX_HEAD_BYTES:
-            raise OtherFormError('no line has "nodes" alone')
+            raise OtherFormError('expected a line with "nodes" alone, found none')
     try:
         found = decoder.decode(head.decode().removesuffix(",\n") + "}")
     except (ValueError, RecursionError) as error:
         raise OtherFormError(f"before the nodes: {error}") from error
     if not isinstance(found, dict) or not head.endswith(b",\n") or "nodes" in found:
-        raise OtherFormError("before the nodes: expected an object that goes on with them")
+        raise OtherFormError("before the nodes: expected the beginning of an object")
     return found
 
 
 def read_nodes(file: IO[bytes], check: Check, decoder: json.JSONDecoder) -> Stored:
-    """The nodes of a file that stands at the first of them, each of which is given to ``check`` once; raises OtherFormError.
+    """The nodes of a file that is at its first node; raises OtherFormError.
 
-    The file stays open as long as they are used.
+    Each node is given to ``check`` once. The file stays open as long as the nodes are used.
     """
     places: dict[str, tuple[int, int]] = {}
     number, follows = 0, True
@@ -160,7 +172,7 @@ def read_nodes(file: IO[bytes], check: Check, decoder: json.JSONDecoder) -> Stor
         where = f"line {number} of its nodes"
         if not line or not follows:
             raise OtherFormError(
-                f"{where}: expected {'a comma before it' if line else 'it, and found the end of the file'}"
+                f"{where}: expected {'a comma before it' if line else 'a node, found the end of the file'}"
             )
         text = line.removesuffix(b"\n")
         follows = text.endswith(b",")
@@ -176,5 +188,5 @@ def read_nodes(file: IO[bytes], check: Check, decoder: json.JSONDecoder) -> Stor
         check(name, value)
         places[name] = (file.tell() - len(line), len(text))
     if (number and follows) or file.read(1):
-        raise OtherFormError("the nodes do not end as they should")
+        raise OtherFormError("after the nodes: expected the end of the object")
     return Stored(file=file, places=places)

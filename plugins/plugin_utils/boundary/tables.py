@@ -1,4 +1,4 @@
-"""YAML that comes with the code: the documentation of modules, and tables of settings, clients and limits."""
+"""Reads YAML that is part of the code: documentation of modules, and tables such as settings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""PyYAML with libyaml reads ten times as fast, and every process of a run waits for it."""
+"""PyYAML with libyaml is ten times faster, and every process of a run waits for it."""
 
 
 def read_table(text: str) -> Any:
-    """What stands in the text.
+    """The data in a YAML text.
 
     >>> read_table("a: [1, b]")
     {'a': [1, 'b']}

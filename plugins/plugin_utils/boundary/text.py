@@ -1,7 +1,8 @@
-"""Text that comes from elsewhere: made printable, and without the tokens that a node was sent.
+"""Makes text from elsewhere printable, and removes the tokens that a node was sent.
 
-A terminal obeys control characters, and a reader believes what bidirectional overrides and invisible characters show. A node may
-give back the JWT that it was sent, in its own words or encoded; it has ten minutes to live, and what is stored is read by others.
+A terminal obeys control characters. Bidirectional overrides and invisible characters mislead a
+reader. A node may return the JWT that it was sent, plain or encoded. That JWT is valid for ten
+minutes, and other people read what is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 REDACTED = "[redacted]"
 
 LEAST_ENCODED = 40
-"""Fewer characters, without anything between them that is no code, have no encoded token in them."""
+"""An encoded token has at least this many characters of code without a break."""
 
 
 class _Shown(dict[int, str]):
@@ -34,13 +35,14 @@ _OF_A_FILE = _Shown({ord("\n"): "\n", ord("\t"): "\t", **dict.fromkeys(map(ord, 
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:
-    """Names on one line; of many, the first ones and how many more."""
+    """Names on one line. If there are many, the first ones and how many more."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def printable(text: str) -> str:
-    r"""Control, format and other invisible characters (Unicode's Cc, Cf, Cs, Co, Cn, Zl, Zp, Zs but the space) as escapes.
+    r"""Control, format and other invisible characters (Unicode's Cc, Cf, Cs, Co, Cn, Zl, Zp, Zs but
+    the space) as escapes.
 
     Newlines are kept.
 
@@ -51,7 +53,9 @@ def printable(text: str) -> str:
 
 
 def printable_file(text: str) -> str:
-    r"""The same for text that may be a configuration: tabs are kept, and what else is white space to a daemon stays that.
+    r"""The same for a configuration.
+
+    Tabs are kept, and a daemon's other white space becomes blanks.
 
     >>> printable_file("server\ta\r\nserver b\rserver c\x00")
     'server\ta\nserver b server c\\x00'
@@ -60,33 +64,38 @@ def printable_file(text: str) -> str:
 
 
 def finite(text: str) -> float:
-    """A number in text. Raises ValueError where it is none, ``nan`` or infinite: no comparison with these tells anything."""
+    """A finite number in a text.
+
+    Raises ValueError for anything else, also for ``nan`` and infinity.
+    """
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"expected a finite number, found {text[:40]!r}")
     return number
 
 
-# GitHub's tokens and JWTs by their form (GitHub's "About authentication", token formats; RFC 7519: base64url of {" begins so),
-# each with what it can't be without. No part of a match can begin another one, so that the time is linear.
+# GitHub's tokens and JWTs by their form (GitHub's "About authentication", token formats; RFC 7519:
+# base64url of {" begins so), each with what it can't be without. No part of a match can begin
+# another one, so the time is linear.
 _FORMS = (
     *((f"gh{kind}_", re.compile(rf"(?<![A-Za-z0-9])gh{kind}_[\w.\-]{{6,}}")) for kind in "opsur"),
     ("github_pat_", re.compile(r"github_pat_\w{6,}")),
-    # Of a stateless token, ghs_APPID_JWT, the beginning may be cut off.
+    # The beginning of a stateless token, ghs_APPID_JWT, may be cut off.
     ("eyJ", re.compile(r"(?<![\w.\-])(?:\d{1,20}_)?eyJ[\w\-]{5,}\.[\w.\-]+")),
 )
-# What was decoded begins anywhere, so these are of one length. One by one, as each begins with letters that are found fast.
+# Decoded text begins anywhere, so these have a fixed length. They are searched one by one, because
+# a search for a fixed beginning is fast.
 _ENCODED_FORMS = [
     re.compile(form) for form in (rb"gh[opsur]_[A-Za-z0-9]{16}", rb"github_pat_\w{16}", rb"eyJ[\w\-]{16}")
 ]
 
 _BETWEEN = b" \t\r\n\v\f:"
-"""What splits a code into lines or pairs."""
+"""Characters that split a code into lines or pairs."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _HEX = b"0123456789ABCDEFabcdef"
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-# What is no code becomes noise in it.
+# Characters that are no code become noise.
 _AS_BASE64 = bytes(byte if byte in _BASE64 else ord("A") for byte in range(256))
 _AS_WORDS = bytes(byte if byte in _BASE64 else ord(" ") for byte in range(256))
 _AS_HEX = bytes(byte if byte in _HEX else ord("0") for byte in range(256))
@@ -94,10 +103,13 @@ _PIECE = 64
 
 
 class Tokens:
-    """The JWTs that one node was sent. They are recognised by the two ends of their signatures; without one, no JWT is of use."""
+    """The JWTs that one node was sent.
+
+    They are recognised by the two ends of their signatures. A JWT without its signature is useless.
+    """
 
     def __init__(self, jwts: Iterable[str] = ()) -> None:
-        """Knows these, and whatever ``add`` adds."""
+        """Recognises these, and those that ``add`` adds."""
         self._pieces: set[bytes] = set()
         self.add(jwts)
 
@@ -113,10 +125,12 @@ class Tokens:
                 self._pieces |= {whole[:length], whole[-length:]} if len(whole) >= _PIECE // 4 else set()
 
     def redacted(self, text: str) -> str:
-        """The text without tokens: of one in plain form nothing else is lost; a text with an encoded one is lost whole.
+        """The text without tokens.
 
-        Encoded: in base64 (either alphabet, at any position, with or without padding) or in hex, also where white space
-        splits it.
+        A plain token is cut out; a text with an encoded one is replaced whole.
+
+        Encoded means in base64 (either alphabet, at any position, with or without padding) or in
+        hex, also if white space splits it.
 
         >>> Tokens().redacted("Bearer ghs_16C7e42F292c6912E7710c838347Ae178B4a failed")
         'Bearer [redacted] failed'
@@ -136,13 +150,13 @@ class Tokens:
         decoded = _APART.join(_decoded(squeezed))
         if any(form.search(decoded) for form in _ENCODED_FORMS):
             return True
-        # Of base64's two alphabets one is enough.
+        # One of base64's two alphabets is enough.
         content = _APART.join((squeezed, decoded)).translate(_STANDARD)
         return any(piece in content for piece in self._pieces)
 
 
 _APART = b"\n"
-"""Between what was decoded from several positions, which is searched as one: no form of a token has it."""
+"""Separates the texts that were decoded from several positions. No form of a token has it."""
 
 
 def _decoded(squeezed: bytes) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
-"""What an operator wrote where a name or a number is expected: how it is shown in a problem, and what is wrong with a text.
+"""Checks names and numbers that an operator wrote, and shows them in problems.
 
-A value may have been pasted into the wrong place. So a text that may be a key, a token or a password is described, not quoted.
+A secret may have been pasted into the wrong place. So a text that may be a key, a token or a
+password is described, not quoted.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _UNIT = re.compile(
 
 
 def is_whole(value: Any) -> TypeGuard[int]:
-    """A whole number; true and false, which Python takes for 1 and 0, are none."""
+    """Whether it is a whole number. True and false, which Python treats as 1 and 0, are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -61,12 +62,12 @@ def shown(value: Any) -> str:
 
 
 def may_be_secret(text: str) -> bool:
-    """Whether a text may be a key, a token or a password, or holds one; one of several lines may, and so may a long one."""
+    """Whether a text may hold a key, a token or a password; a long text or several lines may."""
     return len(text) > _LONGEST_SHOWN or "\n" in text.strip() or bool(_SECRET.search(text))
 
 
 def path_shown(path: Any) -> str:
-    """A file's path as a problem shows it; a key's text in the path's place is described."""
+    """A file's path as a problem shows it. If it is a key's text instead, it is described."""
     text = str(path)
     is_path = text[:1] in ("/", "~", ".") and max(map(len, text.split("/"))) <= 60 and len(text) <= 4096
     keyless = text.isprintable() and "-----" not in text and "PRIVATE KEY" not in text
@@ -74,7 +75,10 @@ def path_shown(path: Any) -> str:
 
 
 def number_of(value: Any) -> float:
-    """A finite number, or the text of one in plain digits; raises ValueError for anything else, true and false too."""
+    """A finite number, or its text in plain digits; raises ValueError for anything else.
+
+    True and false are not numbers here.
+    """
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip(" ")):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -97,7 +101,9 @@ def whole_of(value: Any) -> int:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether a text stands where somebody was to put a value: `<APP_ID>`, `YOUR_APP_ID`, `changeme`, what is left of a template.
+    """Whether a text is a placeholder that should have been replaced.
+
+    Examples are `<APP_ID>`, `YOUR_APP_ID`, `changeme`, and the rest of a template.
 
     >>> [is_placeholder(text) for text in ("<APP_ID>", "changeme", "{{ app_id }}", "xxx", "ntp1.example.net")]
     [True, True, True, True, False]
@@ -106,7 +112,9 @@ def is_placeholder(text: str) -> bool:
 
 
 def unprintable(text: str) -> str | None:
-    """What is wrong with a text that has a line's end, or another character that can't be seen, or blanks around it."""
+    """What is wrong with a text that has a line's end, or another character that can't be seen, or
+    blanks around it.
+    """
     if "\n" in text or "\r" in text:
         return "it has a line's end"
     if text != text.strip():
@@ -147,7 +155,7 @@ def server_problem(value: Any) -> str | None:
         return "it is a URL; give the name of its host alone"
     if " " in value:
         return "it has a blank; give the name alone, without options"
-    return None if is_host(value) else "it is neither a host's name nor an IP address (nor has it a port)"
+    return None if is_host(value) else "it is not a host name or an IP address; give it without a port"
 
 
 def is_host(text: str) -> bool:
@@ -175,7 +183,7 @@ def unit_problem(value: Any) -> str | None:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """The texts in a value, at any depth; a mapping's keys are none."""
+    """The texts in a value, at any depth, without the keys of mappings."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

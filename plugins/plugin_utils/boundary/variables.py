@@ -1,7 +1,8 @@
-"""Ansible's variables by their names alone: which are like our settings and none, and which a node tried to set.
+"""Judges Ansible's variables by their names: which are misspelt settings, and which a node tried to
+set.
 
-A misspelt setting would be dropped without a word. A node's facts outrank an inventory's variables where Ansible injects them,
-and a cache keeps them from run to run.
+Ansible would ignore a misspelt setting without a warning. A node's facts replace an inventory's
+variables if Ansible injects them, and a cache keeps them from run to run.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from .settings import meant, names_of, nearest
 from .tables import read_table
 
 OF_PLAYBOOKS = frozenset({"gate_hosts", "gate_serial"})
-"""What the playbooks read beside the roles' settings."""
+"""Settings that the playbooks read beside those of the roles."""
 
 OF_RUNS = frozenset(
     {
@@ -39,17 +40,18 @@ OF_RUNS = frozenset(
         "gate_report",
     }
 )
-"""What the roles note while they run; a test compares it with their tasks."""
+"""Variables that the roles set while they run; a test compares this with their tasks."""
 
 OF_COMMAND = frozenset({"gate_run_sources", "gate_run_timings"})
-"""What the command gives a run beside settings."""
+"""Variables that the command gives a run beside settings."""
 
 _ALIKE = 0.85
-"""How alike two names are that are taken for one: `chrony_server` and `chrony_servers` are, `chrony_port` is like none."""
+"""How alike a name and a setting must be to count as a misspelling. `chrony_server` is one of
+`chrony_servers`; `chrony_port` is not like any setting."""
 
 
 NOT_OF_GATE = {"nts_servers": "chrony_nts_servers"}
-"""Options of node_check that are settings of another role."""
+"""The options of node_check that are settings of another role."""
 
 
 @functools.cache
@@ -64,19 +66,22 @@ def setting_of(option: str) -> str:
 
 
 def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Each setting of a check and of its run by the variable's name, of its documented type; and a problem for each that is not.
+    """Each setting of a check and of its run by the variable's name, of its documented type; and a
+    problem for each that is not.
 
-    ``variables`` are worked out. What is not set, or is empty, or has a problem, has the documented default, or ``None``.
+    ``variables`` are worked out. What is not set, or is empty, or has a problem, has the documented
+    default, or ``None``.
     """
     options = settings_of_checks()
     given = {name: value for name, value in variables.items() if name in options}
     values, problems = read_options("settings", options, given)
     problems = [problem.removeprefix("settings: ") for problem in problems]
-    # Ansible gives a text to no task as its environment, not even one that could be read as a mapping.
+    # Ansible gives a text to no task as its environment, not even one that could be read as a
+    # mapping.
     environment = given.get("gate_environment")
     if isinstance(environment, str) and environment:
         problems = [problem for problem in problems if not problem.startswith("gate_environment:")]
-        problems.append("gate_environment: expected a mapping, found a text; with -e it can be given as JSON")
+        problems.append("gate_environment: expected a mapping, found a text; with -e, give it as JSON")
     return values, problems
 
 
@@ -88,7 +93,9 @@ def _table() -> dict[str, dict[str, Any]]:
 
 
 def may_be_shown(name: str) -> bool:
-    """Whether a setting's value holds no secret: a mapping may have a key, or a proxy's password."""
+    """Whether a setting's value holds no secret: a mapping may have a key, or a proxy's
+    password.
+    """
     setting = _table().get(name, {"type": "str"})
     return "dict" not in (setting["type"], setting.get("elements"))
 
@@ -97,7 +104,7 @@ def may_be_shown(name: str) -> bool:
 def settings_of_checks() -> dict[str, dict[str, Any]]:
     """The settings of a check, as the documentation of a module has its options."""
     return {
-        # What is required is asked for by who needs it, in words of its own.
+        # The code that needs a required setting reports it, with a better message.
         name: {key: value for key, value in setting.items() if key not in ("text", "required")}
         for name, setting in _table().items()
         if name.startswith("gate_") or name in NOT_OF_GATE.values()
@@ -105,10 +112,12 @@ def settings_of_checks() -> dict[str, dict[str, Any]]:
 
 
 def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[str]]:
-    """A problem for each variable that is taken for a misspelt setting; and the ``chrony_*`` that are none of ours, sorted.
+    """A problem for each misspelt setting; and the variables ``chrony_*`` that are not settings,
+    sorted.
 
-    Every ``gate_`` that is not known is misspelt. Other roles have variables ``chrony_*`` too, so of those only the near misses
-    are. ``own`` are the operator's (gate_own_variables), a list or a text with commas; what is neither is a problem.
+    Every unknown ``gate_`` variable counts as misspelt. Other roles have variables ``chrony_*``
+    too, so of these only the ones that resemble a setting do. ``own`` are the operator's names
+    (gate_own_variables), a list or a text with commas. Anything else there is a problem.
     """
     settings = settings_of_roles()
     ours = {name for name in names if name.startswith(("gate_", "chrony_"))}
@@ -121,12 +130,12 @@ def not_known(names: Iterable[str], own: Any = None) -> tuple[list[str], list[st
         else:
             known = meant(name, sorted(settings), _ALIKE)
             problems.append(
-                f"{name}: no setting has this name; {known} A variable of your own goes into gate_own_variables"
+                f"{name}: no setting has this name; {known} If it is your own variable, add it to gate_own_variables"
             )
     return problems, others
 
 
 def set_by_facts(facts: Iterable[str]) -> list[str]:
-    """The names of a node's facts that would stand in for settings, or for what the roles note; sorted."""
+    """The names of a node's facts that would replace settings or the roles' variables; sorted."""
     known = settings_of_roles() | OF_RUNS | OF_COMMAND
     return sorted(name for name in facts if name in known or name.startswith(("gate_", "__gate_", "__chrony_")))

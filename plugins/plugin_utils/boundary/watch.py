@@ -1,8 +1,8 @@
-"""An end for what a node makes this machine wait for: a module that never answers, and one that answers without an end.
+"""Ends a module on a node that never answers, or whose answer does not end.
 
-Ansible has a time limit for a connection, and none for a module; it reads all that a command prints into memory. A thread watches
-the worker instead: it ends the process that Ansible waits for, ``ssh`` or a local shell. It needs no signal, so a task's own
-``timeout`` works as ever.
+Ansible limits the time of a connection, but not of a module, and reads the whole output of a
+command into memory. Here a thread watches the worker, and ends the process that Ansible waits for
+(``ssh`` or a local shell). It uses no signal, so a task's ``timeout`` still works.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_GROWTH = 128 * 1024 * 1024
-"""By how many bytes this process may grow meanwhile: more than reading the largest evidence takes. Ansible makes copies of it."""
+"""The bytes by which this process may grow meanwhile.
+
+It is more than the largest evidence needs. Ansible makes copies of that.
+"""
 
 LOOK_EVERY_S = 0.2
 
@@ -30,9 +33,10 @@ class CutOffError(Exception):
 
 @contextlib.contextmanager
 def ended_within(limit_s: float) -> Iterator[None]:
-    """The processes that are started meanwhile are ended after so many seconds, or when their output fills the memory.
+    """Ends the processes that are started meanwhile after this time, or when they fill the memory.
 
-    Raises CutOffError then, whatever else came of it. They are ended too if the wait is ended from outside.
+    Raises CutOffError then, whatever else happened. If the wait is ended from outside, it ends them
+    too.
     """
     watch = _Watch(limit_s)
     thread = threading.Thread(target=watch.look, daemon=True)
@@ -60,7 +64,7 @@ class _Watch:
         self._size = _largest_size()
 
     def look(self) -> None:
-        """End what runs, again and again where it is started anew, until nobody waits any more."""
+        """End the processes, also those that are started again, until nothing waits any more."""
         while not self.done.wait(LOOK_EVERY_S):
             if time.monotonic() > self._ends_s:
                 self.reason = self.reason or f"it did not answer within {self._limit_s:.0f} s"
@@ -90,7 +94,7 @@ def end_children() -> None:
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Each process's number and its parent's: from /proc, or from ps where there is none."""
+    """Each process's number and its parent's, from /proc or, if there is none, from ps."""
     if not Path("/proc/self/stat").exists():
         argv = ["/bin/ps", "-A", "-o", "pid=,ppid="]
         listed = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command

@@ -1,4 +1,7 @@
-"""IDs as they stand in an inventory's file: YAML reads 0123456 as octal, and what comes of it looks like another App's ID."""
+"""IDs as an inventory's file has them.
+
+YAML reads 0123456 as octal, which looks like another App's ID.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ _IDS = ("app_id", "installation_id")
 
 
 def ids_as_written(value: Any) -> Any:
-    """A copy in which an ID that YAML read as octal is the text that was written, as far as Ansible knows where that is."""
+    """A copy in which an ID that YAML read as octal is its original text, if Ansible knows its
+    place.
+    """
     if isinstance(value, Mapping):
         return {key: _as_written(each) if key in _IDS else ids_as_written(each) for key, each in value.items()}
     return [ids_as_written(each) for each in value] if isinstance(value, list) else value
@@ -34,7 +39,7 @@ def _as_written(value: Any) -> Any:
 
 @cache
 def _lines(path: str) -> list[str]:
-    """A file's lines; none if it can't be read any more, or has no text."""
+    """A file's lines; none if it can't be read any more, or if it is not text."""
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):

@@ -88,7 +88,7 @@ def test_what_is_no_answer_is_not_used(answer: Any):
 
 
 def test_a_success_without_its_keys_is_none():
-    with pytest.raises(ValueError, match="it is not there"):
+    with pytest.raises(ValueError, match="it is missing"):
         read_answer(node_remediate.RETURN, {"changed": False})
 
 

@@ -88,7 +88,7 @@ def test_a_file_is_read_from_the_users_home_too(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("/nowhere/key.pem", "No such file or directory"), ("~nobody-of-this-name/key.pem", "no such user's home")],
+    [("/nowhere/key.pem", "No such file or directory"), ("~nobody-of-this-name/key.pem", "the home folder")],
 )
 def test_a_file_that_can_not_be_read_is_named_with_its_setting_and_the_reason(path: str, reason: str):
     with pytest.raises(ValueError, match=f"private_key_file {path}: {reason}"):

@@ -112,7 +112,7 @@ def test_numbers_that_json_does_not_have_are_refused_as_a_limit_of_them_limits_n
 ) -> None:
     path = tmp_path / "evidence.json"
     path.write_text(json.dumps(evidence_of({"a": record_with("policy.max_skew_s", 0.25)}, AT)).replace("0.25", number))
-    with pytest.raises(SavedFileError, match=f"is not JSON: it has the number {number}"):
+    with pytest.raises(SavedFileError, match=f"is not JSON: .* found {number}"):
         read_evidence(path)
 
 
@@ -161,7 +161,7 @@ def test_a_run_that_begins_takes_the_old_report_out_of_force_and_keeps_the_evide
     (tmp_path / "notes").write_text("mine")
     begin_folder(tmp_path, REPORTS)
     assert files_in(tmp_path) == {"evidence.json": "old", "notes": "mine"}
-    with pytest.raises(SavedFileError, match="a run into this folder goes on, or ended without a report"):
+    with pytest.raises(SavedFileError, match="run into this folder"):
         read_report(tmp_path)
 
 

@@ -117,11 +117,11 @@ def test_a_file_that_is_cut_off_anywhere_is_none(length: int) -> None:
         ('{"a": 1,\n"nodes": {\n"n": {}\n"m": {}\n}}\n', "line 2 of its nodes: expected a comma before it"),
         ('{"a": 1,\n"nodes": {\n"n": {}, "m": {}\n}}\n', "expected one node, found ', \"m\": {}' after it"),
         ('{"a": 1,\n"nodes": {\n1: {}\n}}\n', "expected a node's name and a colon"),
-        ('{"a": 1,\n"nodes": {\n"n": {}\n}}\n{}', "the nodes do not end as they should"),
-        (json.dumps({"a": 1, "nodes": {}}), 'no line has "nodes" alone'),
-        (json.dumps({"a": 1, "nodes": {"n": {}}}, indent=2), 'no line has "nodes" alone'),
+        ('{"a": 1,\n"nodes": {\n"n": {}\n}}\n{}', "after the nodes: "),
+        (json.dumps({"a": 1, "nodes": {}}), '"nodes" alone'),
+        (json.dumps({"a": 1, "nodes": {"n": {}}}, indent=2), '"nodes" alone'),
         ('["a",\n"nodes": {\n}}\n', "before the nodes: "),
-        ('{"nodes": {},\n"nodes": {\n}}\n', "before the nodes: expected an object that goes on with them"),
+        ('{"nodes": {},\n"nodes": {\n}}\n', "before the nodes: "),
         ('{"a": 1,\n"nodes": {\n"n": ' + "[" * 100_000 + "\n}}\n", "line 1 of its nodes: "),
     ],
 )
@@ -181,9 +181,11 @@ def test_evidence_that_a_tool_wrote_anew_is_read_too_if_it_is_small(
     path = evidence_in(tmp_path, json.dumps(evidence_of(RECORDS, AT), indent=indent, ensure_ascii=False))
     assert read_evidence(path)["nodes"] == json.loads(json.dumps(RECORDS))
     monkeypatch.setattr(saved, "MAX_WHOLE_BYTES", path.stat().st_size - 1)
-    with pytest.raises(SavedFileError, match=r'is not as skewgate wrote it \(no line has "nodes" alone\)') as refused:
+    with pytest.raises(
+        SavedFileError, match=r'is not in the form in which skewgate writes it \(.*"nodes" alone'
+    ) as refused:
         read_evidence(path)
-    assert "take the file that the run wrote" in str(refused.value)
+    assert "the file that the run wrote" in str(refused.value)
 
 
 @pytest.mark.parametrize("by_lines", [True, False])
