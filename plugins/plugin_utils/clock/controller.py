@@ -1,7 +1,7 @@
-"""The controller's time: its own clock, corrected by how far the controller itself measured it to be ahead of true time.
+"""The controller's time: its own clock, corrected by the controller's own measurement.
 
-JWTs are dated by it, and none is signed that would be valid long after it. What a node says has no part in it: else a node that
-lies about the time would get a JWT of any time it likes.
+JWTs are dated with this time, and no JWT is signed that would be valid long after it. Nodes have no
+part in it. Otherwise a node that lies about the time would get a JWT of any time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from .skew import Reference, SkewEstimate, UnknownSkew, as_json, controller_brac
 class Moment:
     """One reading of the controller's time, in Unix seconds.
 
-    ``own_s`` is what its own clock shows; ``skew_s`` how far that is ahead of true time, None where it is not known.
+    ``own_s`` is its own clock's time. ``skew_s`` is how far that is ahead of true time, None if
+    unknown.
     """
 
     own_s: float
@@ -26,13 +27,17 @@ class Moment:
 
     @property
     def now_s(self) -> float:
-        """The earliest that it can be by the measurement: a JWT may be a little old, and must not be of the future."""
+        """The earliest possible time.
+
+        A JWT may be a little old, but must not be dated in the future.
+        """
         return self.own_s if self.skew_s is None else self.own_s - self.skew_s.high
 
 
 @dataclass(frozen=True)
 class ControllerClock:
-    """What the controller measured of its own clock: its skew (positive: ahead), or None and why it is not known.
+    """The controller's measurement of its clock: its skew (positive: ahead), or None and the
+    reason.
 
     ``votes``: how many independent references agree on it.
     """
@@ -45,7 +50,7 @@ class ControllerClock:
 
     @classmethod
     def of(cls, estimate: SkewEstimate) -> ControllerClock:
-        """From an estimate of which the controller was the node."""
+        """From an estimate in which the controller was the node."""
         seen = estimate.seen()
         references = {key: seen[key] for key in ("references", "falsetickers", "shared_votes")}
         votes = 0 if estimate.skew_s is None else estimate.votes
@@ -76,7 +81,9 @@ class ControllerClock:
         }
 
     def api_reading_s(self, url: str) -> Interval | None:
-        """Controller minus API, for an API whose ``Date`` the controller's other references contradict; None for any other."""
+        """Controller minus API, for an API whose ``Date`` the controller's other references
+        contradict; None for any other.
+        """
         name = Reference(kind="date", of=url).name
         if self.skew_s is None or name not in (self.references.get("falsetickers") or ()):
             return None
@@ -94,7 +101,7 @@ class ControllerClock:
 
 
 def measured_of(controller: Mapping[str, Any] | None) -> ControllerClock | None:
-    """What a record's ``controller`` keeps of the measurement; None where there is none: nothing was signed for that node."""
+    """The measurement in a record's ``controller``; None if nothing was signed for that node."""
     try:
         return ControllerClock.from_json((controller or {})["measured"])
     except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -102,7 +109,9 @@ def measured_of(controller: Mapping[str, Any] | None) -> ControllerClock | None:
 
 
 def node_ahead_s(collected: Mapping[str, Any], controller: Mapping[str, Any] | None) -> Interval | None:
-    """How far a node is ahead of true time by the controller's own measurement; None where that is not known."""
+    """How far a node is ahead of true time, according to the controller's measurement; None if
+    unknown.
+    """
     measured = measured_of(controller)
     if controller is None or measured is None or measured.skew_s is None:
         return None

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Interval:
-    """All that a measurement leaves possible, in seconds: ``low <= value <= high``."""
+    """The values that a measurement leaves possible, in seconds: ``low <= value <= high``."""
 
     low: float
     high: float
 
     def __post_init__(self) -> None:
-        """An interval that is empty or not a number is a mistake of the caller's, never a measurement."""
+        """Refuse an empty interval, or one with NaN: it is the caller's mistake, never a
+        measurement.
+        """
         if math.isnan(self.low) or math.isnan(self.high) or self.low > self.high:
             raise ValueError(f"not an interval: [{self.low}, {self.high}]")
 
@@ -40,7 +42,7 @@ class Interval:
 
 
 def difference(one: Interval, other: Interval) -> Interval:
-    """All that ``one`` minus ``other`` may be."""
+    """All possible values of ``one`` minus ``other``."""
     return Interval(one.low - other.high, one.high - other.low)
 
 
@@ -54,17 +56,18 @@ class Agreement:
 
 
 def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = None) -> Agreement:
-    """Find the interval that readings of more than half of all weight share (Marzullo's algorithm; RFC 5905, 11.2.1).
+    """Find the interval that readings of more than half of all weight share (Marzullo's algorithm;
+    RFC 5905, 11.2.1).
 
-    It is where the most weight meets, so that the fewest have to be wrong. Where several places are shared by equally much,
-    any of them may be the true one: the interval then spans them all. ``weights`` are above 0, and 1 where they are not given:
-    readings that are not independent share one vote.
-    Raises ValueError where there is no reading, or where no interval has a strict majority.
+    The most weight meets there, so the fewest readings have to be wrong. If several places have the
+    same weight, any of them may be the true one, and the interval spans them all. ``weights`` are
+    above 0; the default is 1. Readings that are not independent share one vote. Raises ValueError
+    if there is no reading, or if no interval has a strict majority.
     """
     if not readings:
         raise ValueError("no reference gave a reading")
     weigh = {name: weights[name] if weights else 1 for name in readings}
-    # Sorted with starts before ends, so that intervals which only touch still agree.
+    # Starts are sorted before ends, so intervals that only touch agree too.
     edges = sorted(
         [(i.low, 0, weigh[name]) for name, i in readings.items()]
         + [(i.high, 1, weigh[name]) for name, i in readings.items()]
@@ -86,11 +89,11 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = 
     ends = [shared.high for shared in best]  # each begins after the end of the one before it
 
     def shares(reading: Interval) -> bool:
-        """Whether it overlaps the first of the best that does not end before it, which begins first of all that are left."""
+        """Whether it overlaps the first of the best places that does not end before it."""
         first = bisect_left(ends, reading.low)
         return first < len(best) and best[first].overlaps(reading)
 
     agreeing = tuple(name for name, reading in readings.items() if shares(reading))
-    agreed = set(agreeing)  # a fleet's nodes are thousands
+    agreed = set(agreeing)  # a fleet may have thousands of nodes
     falsetickers = tuple(name for name in readings if name not in agreed)
     return Agreement(Interval(best[0].low, best[-1].high), agreeing, falsetickers)

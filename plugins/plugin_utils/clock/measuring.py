@@ -1,6 +1,6 @@
-"""Measures the controller's clock once per run, by the probes that measure a node's, and shares what came of it.
+"""Measures the controller's clock once per run with the probes of nodes, and shares the result.
 
-Ansible checks each host in a process of its own.
+Sharing is needed because Ansible checks each host in a separate process.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .skew import UnknownSkew, estimate_skew
 
 STATE_FILE = "skewgate-controller-clock.json"
 STEPPED_S = 0.1
-"""A clock that was moved by more than this since it was measured is measured again."""
+"""If the clock was moved by more than this since its measurement, it is measured again."""
 
 NTP_PORT = 123
 
 
 @dataclass(frozen=True, kw_only=True)
 class References:
-    """What the controller compares its clock with: NTP servers, and APIs, each ``{"url", "ca_pem"}``.
+    """The references of the controller: NTP servers, and APIs, each ``{"url", "ca_pem"}``.
 
-    The measurement ends after ``timeout_s``, whatever has not answered by then.
+    The measurement ends after ``timeout_s``, even if some references have not answered.
     """
 
     ntp_servers: Sequence[str]
@@ -74,10 +74,11 @@ def _api(url: str, taken: Mapping[str, Any]) -> Mapping[str, Any]:
 def measured_once(
     folder: Path, measure: Callable[[], ControllerClock], clocks: Callable[[], tuple[int, int]] = read_clocks
 ) -> ControllerClock:
-    """What the first process measured that asked; the others wait for it. Measured again if the clock was moved since.
+    """The measurement of the first process that asks; the others wait for it.
 
-    ``folder`` is of one run. Where it can't be written, each process measures for itself. ``clocks`` gives the wall and the
-    monotonic clock, in nanoseconds.
+    If the clock was moved since, it is measured again. ``folder`` belongs to one run. If it can't
+    be written, each process measures itself. ``clocks`` gives the wall and the monotonic clock, in
+    nanoseconds.
     """
     try:
         with shared_file(folder / STATE_FILE) as file:
@@ -86,13 +87,15 @@ def measured_once(
                 return found
             measured = measure().as_json()
             file.write({"wall_minus_mono_ns": wall_ns - mono_ns, "measured": measured})
-            return ControllerClock.from_json(measured)  # to the digit what the others read
+            return ControllerClock.from_json(measured)  # the same digits that the others read
     except OSError:
         return measure()
 
 
 def _still_holds(found: Any, wall_minus_mono_ns: int) -> ControllerClock | None:
-    """What the file has, unless the clock was moved since; None for a file that is empty or was not written to its end."""
+    """The measurement in the file, unless the clock was moved since; None if the file is
+    incomplete.
+    """
     try:
         stepped_s = abs(found["wall_minus_mono_ns"] - wall_minus_mono_ns) / NS
         return ControllerClock.from_json(found["measured"]) if stepped_s <= STEPPED_S else None

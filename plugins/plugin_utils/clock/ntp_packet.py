@@ -1,4 +1,4 @@
-"""One SNTP exchange, as the node saw it, turned into how far the node is ahead of that server."""
+"""Computes from one SNTP exchange of a node how far the node is ahead of that server."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ NTP_TO_UNIX_S = 2_208_988_800
 """Seconds from the NTP era's start (1900) to Unix time's (1970); RFC 5905, figure 4."""
 
 MAX_ROOT_DISTANCE_S = 1.5
-"""Beyond this a server does not know the time itself; RFC 5905, appendix A.5.1.1 (MAXDIST 1 s, and some for its growth)."""
+"""Above this a server does not know the time itself. RFC 5905, appendix A.5.1.1: MAXDIST of 1 s,
+with room for growth."""
 
 HEADER_BYTES = 48
 
 Kind = Literal["dns", "unreachable", "refused", "silent", "other", "strange", "kiss", "bad_time"]
-"""Why an exchange gave no time, as far as the next step differs: the name; the way there (no route, ICMP's refusal, no answer,
-else); what answered (no NTP server, one that refuses this node, one that has no good time itself)."""
+"""Why an exchange gave no time. Each kind has a different next step: the name; the way there (no
+route, ICMP's refusal, no answer, other); the answer (not an NTP server, a server that refuses this
+node, a server without a good time)."""
 
 
 class NtpError(ValueError):
-    """An exchange that says nothing of the time.
+    """An exchange that gave no time.
 
-    ``code`` is a kiss-o'-death's (RFC 5905, section 7.4). ``no_route``: this node itself has no way to the address, so chronyd
-    passes over it (NIO_IsServerConnectable in chrony's ntp_io.c).
+    ``code`` is that of a kiss-o'-death (RFC 5905, section 7.4). ``no_route``: this node has no
+    route to the address, so chronyd skips it (NIO_IsServerConnectable in chrony's ntp_io.c).
     """
 
     def __init__(self, kind: Kind, message: str, *, code: str = "", no_route: bool = False) -> None:
@@ -41,7 +43,10 @@ class NtpError(ValueError):
 
 @dataclass(frozen=True)
 class NtpSample:
-    """What one exchange says: ``skew_s`` is node minus server, with the server's own error included."""
+    """The result of an exchange.
+
+    ``skew_s`` is node minus server, and includes the server's error.
+    """
 
     address: str
     skew_s: Interval
@@ -53,7 +58,7 @@ class NtpSample:
 
 @dataclass(frozen=True)
 class Header:
-    """What a server says of itself in a reply, usable or not."""
+    """A server's statements about itself in a reply, usable or not."""
 
     leap: int
     stratum: int
@@ -62,17 +67,17 @@ class Header:
 
     @property
     def synchronised(self) -> bool:
-        """Whether it calls its own clock synchronised."""
+        """Whether it says that its clock is synchronised."""
         return self.leap != 3 and 1 <= self.stratum <= 15
 
     @property
     def root_distance_s(self) -> float:
-        """As daemons reckon it: root delay / 2 + root dispersion."""
+        """The root distance as daemons compute it: root delay / 2 + root dispersion."""
         return self.root_delay_s / 2 + self.root_dispersion_s
 
 
 def header_of(sample: Mapping[str, Any]) -> Header | None:
-    """The reply's header; None where there was no reply of an NTP server, or a kiss-o'-death."""
+    """The reply's header; None if there was no reply of an NTP server, or a kiss-o'-death."""
     try:
         packet = _server_packet(_checked_reply(sample))
     except (KeyError, ValueError):  # an NtpError is one
@@ -81,18 +86,21 @@ def header_of(sample: Mapping[str, Any]) -> Header | None:
 
 
 def decode_sample(sample: Mapping[str, Any]) -> NtpSample:
-    """Check a reply as RFC 5905 (section 8 and 9.2) asks, then compute the interval of the node's skew.
+    """Check a reply as RFC 5905 (section 8 and 9.2) asks, then compute the interval of the node's
+    skew.
 
-    ``sample`` is an entry of the evidence's ``ntp.servers[].samples``. The offset is ``((t2-t1)+(t3-t4))/2`` and the delay
-    ``(t4-t1)-(t3-t2)``; t4 is t1 and the monotonic time that passed, so that a step of the wall clock can't spoil it. The
-    true offset lies within half the delay, the server's root distance (root delay / 2 + root dispersion) and its precision.
-    Raises NtpError with the reason why a reply can't be used.
+    ``sample`` is an entry of the evidence's ``ntp.servers[].samples``. The offset is
+    ``((t2-t1)+(t3-t4))/2`` and the delay ``(t4-t1)-(t3-t2)``. t4 is t1 plus the monotonic time that
+    passed, so a step of the wall clock can't falsify it. The true offset is within half the delay,
+    the server's root distance (root delay / 2 + root dispersion) and its precision. Raises NtpError
+    with the reason if a reply can't be used.
     """
     if sample.get("error"):
         raise _no_exchange(sample)
     reply = _checked_reply(sample)
     packet = _checked_packet(reply)
-    # A server may fill what lies below its clock's precision with noise (RFC 5905, section 6), so its timestamps are no better.
+    # A server may fill the bits below its clock's precision with noise (RFC 5905, section 6), so
+    # its timestamps are no more exact than that.
     precision_s = 2.0**packet.precision
     root_distance_s = packet.root_delay / 2 + packet.root_dispersion
     t1 = sample["t1_wall_ns"]
@@ -126,7 +134,7 @@ def _no_exchange(sample: Mapping[str, Any]) -> NtpError:
 
 
 _NO_ROUTE = {"ENETUNREACH": "Network is unreachable", "EADDRNOTAVAIL": "Cannot assign requested address"}
-"""What connect(2) answers for an address to which this node has no route, by errno and in words."""
+"""The errors of connect(2) if this node has no route to an address, by errno and in words."""
 
 
 def _checked_reply(sample: Mapping[str, Any]) -> bytes:
@@ -145,7 +153,8 @@ def _server_packet(reply: bytes) -> ntplib.NTPStats:
     packet.from_data(reply[:HEADER_BYTES])
     if packet.mode != 4 or packet.version not in (3, 4):
         raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
-    # Stratum 0 with a code is a kiss; without one it is a server without a source (chronyd: leap 3, stratum 0, ID 0.0.0.0).
+    # Stratum 0 with a code is a kiss-o'-death. Without a code, the server has no source (chronyd:
+    # leap 3, stratum 0, ID 0.0.0.0).
     code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace") if packet.stratum == 0 else ""
     if code and re.fullmatch("[A-Z0-9]+", code):
         raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code=code)
@@ -163,10 +172,10 @@ def _checked_packet(reply: bytes) -> ntplib.NTPStats:
     if root_distance_s > MAX_ROOT_DISTANCE_S:
         raise NtpError(
             "bad_time",
-            f"the server's root distance is {root_distance_s:.3f} s, at most {MAX_ROOT_DISTANCE_S} s is usable",
+            f"the server's root distance is {root_distance_s:.3f} s; expected at most {MAX_ROOT_DISTANCE_S} s",
         )
     precision_s = 2.0**packet.precision
-    if precision_s > MAX_ROOT_DISTANCE_S:  # its interval would agree with any other's
+    if precision_s > MAX_ROOT_DISTANCE_S:  # its interval would agree with any other
         raise NtpError("bad_time", f"the server's precision is {precision_s:.3f} s")
     if reply[40:48] == bytes(8):
         raise NtpError("bad_time", "the server gave no transmit timestamp")
@@ -174,9 +183,10 @@ def _checked_packet(reply: bytes) -> ntplib.NTPStats:
 
 
 def _unix_ns(field: bytes, near_ns: int) -> int:
-    """A 64-bit NTP timestamp as Unix nanoseconds, in the era nearest to ``near_ns`` (RFC 5905, section 6).
+    """A 64-bit NTP timestamp as Unix nanoseconds, in the era nearest to ``near_ns`` (RFC 5905,
+    section 6).
 
-    ntplib's own conversion goes through a float, which costs half a microsecond, and knows the first era only.
+    ntplib's conversion uses a float, which loses half a microsecond, and knows only the first era.
     """
     seconds = int.from_bytes(field[:4], "big")
     fraction_ns = int.from_bytes(field[4:], "big") * NS >> 32

@@ -1,4 +1,4 @@
-"""How far an NTS key establishment came (RFC 8915), and whether a wrong clock alone kept it from succeeding."""
+"""The state of an NTS key establishment (RFC 8915), and whether only a wrong clock made it fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .interval import Interval
 
 
 class NtsState(StrEnum):
-    """What became of the key establishment with one server."""
+    """The result of the key establishment with one server."""
 
     ESTABLISHED = "established"
     NAME_NOT_RESOLVED = "name_not_resolved"
@@ -36,7 +36,7 @@ _WORDS = {
     NtsState.BLOCKED: "TCP 4460 blocked",
     NtsState.REFUSED: "refused",
     NtsState.NO_ROUTE: "no route",
-    NtsState.NO_NTS: "no NTS there",
+    NtsState.NO_NTS: "the server has no NTS",
     NtsState.NOT_TRUSTED: "certificate not trusted",
     NtsState.TLS_FAILED: "TLS failed",
     NtsState.CLOCK: "certificate not valid at the node's time: the clock",
@@ -50,7 +50,8 @@ _OF_CONNECT = {"timeout": NtsState.BLOCKED, "refused": NtsState.REFUSED, "no_rou
 def nts_state(server: Mapping[str, Any], node_s: float, skew_s: Interval | None) -> NtsState:
     """The state of an entry of the evidence's ``nts.servers``.
 
-    ``node_s`` is the node's clock at the time, in Unix seconds; ``skew_s`` its skew (positive: ahead), None if unknown.
+    ``node_s`` is the node's clock at the time, in Unix seconds. ``skew_s`` is its skew (positive:
+    ahead), None if unknown.
     """
     error = server["error"]
     if error is None:
@@ -65,13 +66,16 @@ def nts_state(server: Mapping[str, Any], node_s: float, skew_s: Interval | None)
 
 
 def detail_of(server: Mapping[str, Any]) -> str:
-    """What the node said of an entry with which no keys were established."""
+    """The node's message for an entry without established keys."""
     said = server["error"]["message"] if server["error"] else server["certificate_time_error"]
-    return str(said or "the node's clock takes it for valid")
+    return str(said or "the certificate is valid according to the node's clock")
 
 
 def _kind_of_words(message: str) -> str:
-    """Of evidence that was saved before errors had a kind: what the kernel said, of several addresses the most telling."""
+    """The kind of an error in evidence from before errors had one, according to the kernel's words.
+
+    If there are several addresses, it is the most specific kind.
+    """
     said = message.lower()
     if "no answer" in said or "timed out" in said:
         return "timeout"
@@ -79,7 +83,10 @@ def _kind_of_words(message: str) -> str:
 
 
 def _of_certificate(server: Mapping[str, Any], node_s: float, skew_s: Interval | None) -> NtsState:
-    """Clock or certificate: by whether the certificate is valid at the true time, which is the node's less its skew."""
+    """Whether the clock or the certificate is wrong.
+
+    It depends on whether the certificate is valid at the true time, the node's time minus its skew.
+    """
     shown = server.get("certificate")
     refused = bool(server["certificate_time_error"])
     unsure = NtsState.CLOCK_OR_CERTIFICATE if refused else NtsState.ESTABLISHED

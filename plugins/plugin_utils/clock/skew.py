@@ -1,4 +1,4 @@
-"""How far a node's clock is ahead of true time: every reference's interval, and the one on which most agree."""
+"""How far a node's clock is ahead of true time: each reference's interval, and the agreed one."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from .interval import Interval, agree, difference
 from .ntp_packet import NS, NtpError, NtpSample, decode_sample
 
 MAX_WALL_JUMP_S = 0.5
-"""More than chronyd's fastest slew (100000 ppm) moves a clock in the seconds that a collection takes."""
+"""It is more than chronyd's fastest slew (100000 ppm) moves a clock during a collection."""
 
 CONTROLLER_MAX_OFF_S = 1.0
-"""A controller that is further off than this, by the node's references, is named: JWTs and reports are dated by it."""
+"""If the controller is further off than this, according to the node's references, the report says
+so. JWTs and reports are dated by its clock."""
 
 
 class UnknownSkew(StrEnum):
@@ -37,9 +38,9 @@ class UnknownSkew(StrEnum):
 class Reference:
     """One reference's reading of the node's clock, or why it gave none.
 
-    ``of``: the NTP server's name as it was asked, the API's URL, empty for the controller. ``problem``: of an NTP server's, the
-    one that tells most. ``identity``: the machines that it is and the upstreams that it follows; references with one in common
-    share a vote.
+    ``of``: the NTP server's name as it was asked, the API's URL, or empty for the controller.
+    ``problem``: the most specific of an NTP server's problems. ``identity``: the machines that it
+    is, and the upstreams that it follows. References with a common one share a vote.
     """
 
     kind: Literal["ntp", "date", "controller"]
@@ -52,7 +53,7 @@ class Reference:
 
     @cached_property
     def name(self) -> str:
-        """How reports call it; no two references of a node have the same."""
+        """Its name in reports, which is unique among a node's references."""
         return f"{self.kind} {self.of}".rstrip()
 
 
@@ -69,16 +70,17 @@ class SkewEstimate:
     unknown: UnknownSkew | None = None
     unknown_because: str = ""
     controller_skew_s: Interval | None = None
-    """Controller minus true time, by the node's references without the controller, where these agree."""
+    """Controller minus true time, by the node's references without the controller, if these
+    agree."""
 
     @property
     def ntp(self) -> dict[str, Reference]:
-        """What each NTP server said that was asked, by its name in ``gate_ntp_servers``."""
+        """The reading of each NTP server, by its name in ``gate_ntp_servers``."""
         return {r.of: r for r in self.references if r.kind == "ntp"}
 
     @property
     def votes(self) -> int:
-        """How many references agree on the skew, those that are not independent of each other being one."""
+        """How many references agree on the skew. Those that are not independent count as one."""
         return sum(not set(names) <= set(self.falsetickers) for names in _independent(self.references))
 
     @property
@@ -94,7 +96,9 @@ class SkewEstimate:
         }
 
     def api_ahead_s(self, url: str) -> Interval | None:
-        """API minus true time, for an API whose ``Date`` the majority contradicts; None for any other."""
+        """API minus true time, for an API whose ``Date`` the majority contradicts; None for any
+        other.
+        """
         reading_s = self.contradicted_apis.get(url)
         return None if reading_s is None or self.skew_s is None else difference(self.skew_s, reading_s)
 
@@ -110,7 +114,7 @@ class SkewEstimate:
 
 
 def is_off(controller_skew_s: Interval) -> bool:
-    """Whether a controller's clock is so far from true time that it is named."""
+    """Whether a controller's clock is so far from true time that the report must say so."""
     return not controller_skew_s.overlaps(Interval(-CONTROLLER_MAX_OFF_S, CONTROLLER_MAX_OFF_S))
 
 
@@ -120,10 +124,12 @@ def as_json(interval: Interval | None) -> dict[str, float] | None:
 
 
 def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, Any] | None) -> SkewEstimate:
-    """Estimate the skew from a node's evidence (``skewgate/evidence/1``) and the controller's clock around its taking.
+    """Estimate the skew from a node's evidence (``skewgate/evidence/1``) and the controller's clock
+    around its taking.
 
-    The controller alone proves nothing (its clock is not checked by anyone): it needs another reference beside it. Where its own
-    measurement has shown that it is off, by two independent references or more, it contradicts nobody.
+    The controller alone proves nothing, because nothing checks its clock. It needs another
+    reference beside it. If its own measurement shows, by two or more independent references, that
+    it is off, it does not count against other references.
     """
     found = (
         *(_ntp_reference(server) for server in _entries(evidence, "ntp", "servers")),
@@ -156,18 +162,22 @@ def estimate_skew(evidence: Mapping[str, Any], controller: Mapping[str, Any] | N
 
 
 def shared_votes(references: Iterable[Reference]) -> list[tuple[str, ...]]:
-    """The groups of references that share one vote: one machine under several names, or followers of one upstream."""
+    """The groups of references that share one vote: one machine under several names, or followers
+    of one upstream.
+    """
     return [names for names in _independent(references) if len(names) > 1]
 
 
 def _votes(references: Iterable[Reference]) -> dict[str, int]:
     groups = _independent(references)
-    vote = math.lcm(*map(len, groups))  # whole numbers, so that three thirds are one
+    vote = math.lcm(*map(len, groups))  # whole numbers, so three thirds are exactly one
     return {name: vote // len(names) for names in groups for name in names}
 
 
 def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
-    """The names of the references that gave a reading, those together that have an identity in common, also by others."""
+    """The names of the references with a reading, grouped if they share an identity, even
+    indirectly.
+    """
     groups: list[tuple[tuple[str, ...], frozenset[int | str]]] = []
     for reference in references:
         if reference.skew_s is None:
@@ -180,7 +190,10 @@ def _independent(references: Iterable[Reference]) -> list[tuple[str, ...]]:
 
 
 def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, int]) -> Interval | None:
-    """Controller minus true time: node minus true time (without the controller's vote) less node minus controller."""
+    """Controller minus true time.
+
+    It is node minus true time (without the controller's vote), less node minus controller.
+    """
     bracket = readings.get(CONTROLLER)
     if bracket is None:
         return None
@@ -192,21 +205,23 @@ def _controller_skew(readings: Mapping[str, Interval], weights: Mapping[str, int
 
 
 def _knows_that_it_is_off(controller: Mapping[str, Any] | None) -> bool:
-    """Whether the controller measured that its own clock is off, by more than one reference's word."""
+    """Whether the controller measured, with more than one reference, that its own clock is off."""
     measured = (controller or {}).get("measured") or {}
     off_s = measured.get("skew_s")
     return (measured.get("votes") or 0) >= 2 and off_s is not None and is_off(Interval(off_s["low"], off_s["high"]))
 
 
 def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, int]) -> Interval:
-    """Node minus controller: the module began after ``before_ns`` and ended before ``after_ns`` of the controller's clock."""
+    """Node minus controller: the module began after ``before_ns`` and ended before ``after_ns`` of
+    the controller's clock.
+    """
     began_ns = collected["wall_ns"]
     ended_ns = began_ns + collected["end_mono_ns"] - collected["mono_ns"]
     return Interval((ended_ns - controller["after_ns"]) / NS, (began_ns - controller["before_ns"]) / NS)
 
 
 def _controller_reference(evidence: Mapping[str, Any], controller: Mapping[str, int] | None) -> Iterator[Reference]:
-    """The controller's clock around the module call; a node that is the controller itself would vouch for its own clock."""
+    """The controller's clock around the module call; None if the node is the controller itself."""
     if not controller or controller.get("same_machine") or "collected" not in evidence:
         return
     try:
@@ -222,7 +237,9 @@ def _entries(evidence: Mapping[str, Any], section: str, key: str) -> list[Mappin
 
 
 def _ntp_reference(server: Mapping[str, Any]) -> Reference:
-    """The server's sample of the least delay: it is the one that the network disturbed least (RFC 5905, section 10)."""
+    """The server's sample with the least delay: the network disturbed it least (RFC 5905, section
+    10).
+    """
     name = server["server"]
     if not isinstance(name, str):
         raise TypeError(f"a server's name is a text, found {type(name).__name__}")
@@ -235,8 +252,8 @@ def _ntp_reference(server: Mapping[str, Any]) -> Reference:
             problems.append(error)
     if not usable:
         detail = "; ".join(dict.fromkeys(map(str, problems))) or "not asked"
-        telling = min(problems, key=lambda error: _MOST_TELLING.index(error.kind), default=None)
-        return Reference(kind="ntp", of=name, detail=detail, asked=bool(problems), problem=telling)
+        problem = min(problems, key=lambda error: _MOST_SPECIFIC.index(error.kind), default=None)
+        return Reference(kind="ntp", of=name, detail=detail, asked=bool(problems), problem=problem)
     best = min(usable, key=lambda s: s.delay_s)
     detail = f"stratum {best.stratum}, delay {best.delay_s:.6f} s, root distance {best.root_distance_s:.6f} s"
     followed = {(sample.address, sample.stratum, sample.reference_id) for sample in usable}
@@ -244,16 +261,18 @@ def _ntp_reference(server: Mapping[str, Any]) -> Reference:
     return Reference(kind="ntp", of=name, skew_s=best.skew_s, detail=detail, identity=identity)
 
 
-_MOST_TELLING = ("kiss", "bad_time", "strange", "refused", "silent", "unreachable", "other", "dns")
-"""Of a server's addresses and samples: an answer before none; an IPv6 address without a route says nothing of the IPv4 one."""
+_MOST_SPECIFIC = ("kiss", "bad_time", "strange", "refused", "silent", "unreachable", "other", "dns")
+"""The order of problems among a server's addresses and samples. Any answer comes before no answer.
+An IPv6 address without a route says nothing about the IPv4 address."""
 
 
 def _identity(address: str, stratum: int, reference_id: int) -> frozenset[int]:
-    """Who answered, and whom it follows, both as reference IDs, so that a server and its follower have one in common.
+    """The server and its upstream, as reference IDs. A server and its follower have one in common.
 
-    From stratum 2 on the reference ID is the upstream's IPv4 address, or the first four octets of the MD5 of its IPv6
-    address (RFC 5905, figure 12); below it names a kind of clock, which many have. 127.0.0.0/8 stands for the server's own
-    clock (127.127.1.1 is chrony's `local`), and is no upstream either.
+    From stratum 2 on, the reference ID is the upstream's IPv4 address, or the first four octets of
+    the MD5 of its IPv6 address (RFC 5905, figure 12). Below stratum 2 it names a kind of clock,
+    which many servers have. 127.0.0.0/8 means the server's own clock (127.127.1.1 is chrony's
+    `local`), which is not an upstream either.
     """
     try:
         packed = ipaddress.ip_address(address.partition("%")[0]).packed
@@ -265,12 +284,14 @@ def _identity(address: str, stratum: int, reference_id: int) -> frozenset[int]:
 
 
 def _date_reference(api: Mapping[str, Any]) -> Reference:
-    """The API's ``Date`` D has whole seconds: node minus API lies in ``[t_send - D - 1, t_recv - D]``; answers intersect.
+    """The API's ``Date`` D has whole seconds: node minus API lies in ``[t_send - D - 1, t_recv -
+    D]``; answers intersect.
 
-    Behind one name there may be several machines whose clocks are apart: where no instant fits all answers, the interval
-    is the one that holds each of them.
+    One name may stand for several machines with different clocks. If no instant fits all answers,
+    the interval contains each of them.
 
-    A verified certificate is what ties the answer to the API's host; without it anybody could have given the Date.
+    A verified certificate proves that the answer is from the API's host. Without it, anybody could
+    have sent the Date.
     """
     fits: list[Interval] = []
     problem = "not asked"
@@ -286,7 +307,8 @@ def _date_reference(api: Mapping[str, Any]) -> Reference:
         except ValueError:
             problem = f"the Date could not be read: {answer['date']!r}"
             continue
-        # A Date is GMT in all of its forms (RFC 9110, 5.6.7); one without a zone would be read in the controller's.
+        # A Date is GMT in all of its forms (RFC 9110, 5.6.7). A form without a zone would be read
+        # in the controller's zone.
         date_s = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         sent_s = answer["t_send_wall_ns"] / NS
         received_s = sent_s + (answer["t_recv_mono_ns"] - answer["t_send_mono_ns"]) / NS

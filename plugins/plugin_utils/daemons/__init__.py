@@ -1,8 +1,8 @@
-"""The kinds of time daemon, one file each: its descriptor ``DAEMON`` says all that is known of it.
+"""The kinds of time daemon, one file each, with a descriptor ``DAEMON``.
 
-Every table about daemons is derived from the descriptors, and a new file here is a new daemon. Its units and processes also stand
-in module_utils/node/names.py, because a node looks for these. What several daemons share, and what works with any of them, is in
-the folder ``common``.
+Every table about daemons is derived from the descriptors, and a new file here is a new daemon. Its
+units and processes are also in module_utils/node/names.py, because nodes look for them. Code that
+several daemons share is in the folder ``common``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .common.daemon import Daemon
 
 
 class _Module(Protocol):
-    """What each file in this folder is."""
+    """The form of each file in this folder."""
 
     DAEMON: Daemon
 
@@ -44,10 +44,12 @@ def daemons_by_process() -> Mapping[str, Daemon]:
 
 @cache
 def wait_units() -> tuple[str, ...]:
-    """The units that wait for a daemon's first synchronisation by asking it, each once."""
+    """The units that ask a daemon and wait for its first synchronisation, each once."""
     return tuple(dict.fromkeys(unit for daemon in discover().values() for unit in daemon.wait_units))
 
 
 def sections_of(daemons: Iterable[Daemon]) -> tuple[str, ...]:
-    """The sections of the evidence in which these daemons show their configuration and their answers, each once."""
+    """The sections of the evidence in which these daemons show their configuration and their
+    answers, each once.
+    """
     return tuple(dict.fromkeys(daemon.section for daemon in daemons if daemon.section))

@@ -14,8 +14,9 @@ from .common.options import options
 def _is_behind(daemon: str, time_services: Mapping[str, Any]) -> bool:
     """Whether an OpenRC node's ntpd is BusyBox's: Alpine's service ``ntpd`` is.
 
-    /proc/PID/exe of an applet is busybox itself; if it could not be read, the options decide: BusyBox's ntpd names its
-    servers by ``-p HOST`` (networking/ntpd.c), and the others' ``-p`` names a file.
+    /proc/PID/exe of an applet is busybox itself; if it could not be read, the options decide:
+    BusyBox's ntpd names its servers by ``-p HOST`` (networking/ntpd.c), and the others' ``-p``
+    names a file.
     """
     if daemon != "ntpd" or time_services.get("manager") != "openrc":
         return False
@@ -41,7 +42,7 @@ DAEMON = Daemon(
     is_behind=_is_behind,
     processes=("busybox",),
     may_run_as=("ntpd",),
-    not_asked_because="has no way to ask it",
+    not_asked_because="cannot be asked",
     # STEP_THRESHOLD in BusyBox's ntpd.c.
     first_correction=FirstCorrection(1.0, "it steps the clock beyond 1 s"),
     leaves_clock_alone=_leaves_clock_alone,

@@ -52,7 +52,7 @@ ADVICE = Advice(
     "Configure NTP servers that answer this node: the gate does it, or playbook skewgate.preflight.remediate.",
     "Give chronyd servers that answer, and step the clock (chronyc makestep): the gate does both, as does playbook "
     "skewgate.preflight.remediate.",
-    "Take `local` out of chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
+    "Remove `local` from chrony.conf on nodes, and give it servers: playbook skewgate.preflight.remediate.",
     "set `maxpoll 10` on the server lines of chrony.conf, or 13 at most",
 )
 
@@ -64,7 +64,7 @@ _SELECTION: dict[str, Reason] = {
     "~": Reason(Unfit.OTHER, "its jitter is above maxjitter"),
     "w": Reason(Unfit.OTHER, "it waits until there are enough measurements of other sources"),
     "S": Reason(Unfit.OTHER, "its measurements are older than those of other sources"),
-    "O": Reason(Unfit.OTHER, "its stratum is not below the one of `local orphan`"),
+    "O": Reason(Unfit.OTHER, "its stratum is not below that of `local orphan`"),
     "T": Reason(Unfit.OTHER, "it does not agree with the sources that have the option trust"),
     "x": Reason(Unfit.OTHER, "it does not agree with other sources"),
     "W": Reason(Unfit.OTHER, "it waits for other sources (minsources, or the option require)"),
@@ -85,8 +85,8 @@ _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candid
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What chronyd says of itself.
 
-    ``tracking``'s system time is > 0, ``sources``' offset < 0 where the clock is slow; the second is of the clock as it will be
-    when the first is slewed away.
+    If the clock is slow, the system time of ``tracking`` is > 0 and the offset of ``sources`` is <
+    0. The offset is that of the clock after the system time has been slewed away.
     """
     tracking = parse_tracking(record.chronyc("tracking"))
     sources = parse_sources(record.chronyc("sources"))
@@ -114,7 +114,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
 
 
 def _distance_limit(record: Record) -> DistanceLimit | None:
-    """`maxdistance`; None where the configuration was not shown."""
+    """`maxdistance`; None if the configuration was not shown."""
     with suppress(MissingEvidenceError, ValueError):
         directive = chrony_configuration(record).last("maxdistance")
         limit_s = finite(directive.arguments[0]) if directive and directive.arguments else _MAX_DISTANCE_S
@@ -123,7 +123,7 @@ def _distance_limit(record: Record) -> DistanceLimit | None:
 
 
 def _reasons(record: Record, limit: DistanceLimit | None) -> dict[str, Reason]:
-    """Why sources are not used, by their names in `sources`; chronyc shows them to root alone."""
+    """Why sources are not used, by their names in `sources`; chronyc shows this only to root."""
     with suppress(MissingEvidenceError, ValueError):
         rows = parse_selectdata(record.chronyc("selectdata"))
         return {row.name: _reason(row, limit) for row in rows if row.state in _SELECTION}
@@ -131,7 +131,10 @@ def _reasons(record: Record, limit: DistanceLimit | None) -> dict[str, Reason]:
 
 
 def _reason(row: Selection, limit: DistanceLimit | None) -> Reason:
-    """The state's; a source's interval is its offset give or take its root distance (sourcestats.c, SST_GetSelectionData)."""
+    """The reason of a state. For the root distance it has the figure and the limit.
+
+    A source's interval is its offset ± its root distance (sourcestats.c, SST_GetSelectionData).
+    """
     said = _SELECTION[row.state]
     if said.unfit is not Unfit.ROOT_DISTANCE or limit is None:
         return said
@@ -141,12 +144,14 @@ def _reason(row: Selection, limit: DistanceLimit | None) -> Reason:
 
 @once
 def configuration_shown(record: Record) -> ChronyConfig:
-    """What the node showed of what chronyd reads; raises MissingEvidenceError where the section is missing."""
+    """The configuration that the node showed; raises MissingEvidenceError if the section is
+    missing.
+    """
     return read_config({"config": {}, **record.section("chrony")})
 
 
 def chrony_configuration(record: Record) -> ChronyConfig:
-    """What chronyd reads; raises MissingEvidenceError where its first file was not shown."""
+    """What chronyd reads; raises MissingEvidenceError if its first file was not shown."""
     config = configuration_shown(record)
     if config.files:
         return config
@@ -158,19 +163,19 @@ def chrony_configuration(record: Record) -> ChronyConfig:
 
 @once
 def running_sources(record: Record) -> Running:
-    """The sources that chronyd has; raises MissingEvidenceError where it did not tell them."""
+    """The sources that chronyd has; raises MissingEvidenceError if chronyc did not show them."""
     version = parse_version(record.section("chrony").get("version"))
     addressed = parse_sources(record.chronyc("sources"))
     if version is not None and version < NAMES_SINCE:
         return Running.by_address(addressed)
     every, named = (parse_sources(record.chronyc(command)) for command in ("sources_all", "sources_named"))
     if any(row.name == "?" for row in every):
-        raise MissingEvidenceError("chronyc did not tell the names of its sources", "chrony")
+        raise MissingEvidenceError("chronyc did not show the names of its sources", "chrony")
     return Running.of(every, named, addressed)
 
 
 def asks_initstepslew(record: Record, config: ChronyConfig) -> str:
-    """That chronyd may only have the servers of `initstepslew` yet, in words; empty where it is past that."""
+    """A sentence if chronyd may have only the servers of `initstepslew` yet; else empty."""
     if not config.all("initstepslew"):
         return ""
     since_s = record.section("collected")["wall_ns"] / NS - (record.section("chrony").get("started_s") or 0)
@@ -182,28 +187,32 @@ def asks_initstepslew(record: Record, config: ChronyConfig) -> str:
 
 
 def restart_advice(record: Record, unit: str) -> str:
-    """How to restart chronyd: what would keep it from starting again is to be fixed first, or a restart ends one that works."""
+    """How to restart chronyd.
+
+    Faults that prevent a start come first, or a restart ends a working one.
+    """
     openrc = record.section("time_services").get("manager") == "openrc"
     command = f"rc-service {unit} restart" if openrc else f"systemctl restart {unit}"
     try:
         config = chrony_configuration(record)
     except MissingEvidenceError as missing:
-        return (
-            f"See that chronyd's configuration can be read ({missing}): it may not start again. Then run `{command}`."
-        )
+        return f"Check that chronyd's configuration can be read ({missing}), or it may not start again. Then run `{command}`."
     if places := ends_next_start(config):
         lines = listed([str(place) for place in places])
-        return f"Do not restart chronyd yet, it would not start again: first fix {lines}. Then run `{command}`."
+        return f"Do not restart chronyd yet, because it would not start again. First fix {lines}. Then run `{command}`."
     if places := list(RULES[MAY_NOT_START].find(config)):
         lines = listed([str(place) for place in places])
-        return f"First see to {lines}: chronyd may not start again. Then run `{command}`."
+        return f"First check {lines}, because chronyd may not start again. Then run `{command}`."
     if other := next_start_differs(config, record.section("chrony")):
-        return f"Its next start reads {other}, which was not judged here: see to that first. Then run `{command}`."
+        return f"Its next start reads {other}, which was not judged here. Check that first. Then run `{command}`."
     return f"Run `{command}`."
 
 
 def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Finding | None:
-    """The finding that chronyd ends at its next start, for a line that chrony_config names; what that accepts is accepted."""
+    """The finding that chronyd ends at its next start, for a line that chrony_config reports.
+
+    A rule that is accepted for chrony_config is accepted here too.
+    """
     config = chrony_configuration(record)
     certain = ends_next_start(config, but=policy.accepted_rules)
     places = certain or [p for p in RULES[MAY_NOT_START].find(config) if MAY_NOT_START not in policy.accepted_rules]
@@ -217,8 +226,9 @@ def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Findin
     return Finding(
         state="fail" if certain else "inconclusive",
         summary=summary,
-        why="What runs now was started with other files, or with what is gone since. After a reboot nothing steers this clock.",
-        remedy="Fix the line before chronyd is started again, by a reboot or by hand; `skewgate explain chrony_config` has more.",
+        why="The running chronyd was started with other files, or with something that is gone now. After a reboot nothing "
+        "steers this clock.",
+        remedy="Fix the line before chronyd is started again. `skewgate explain chrony_config` has more.",
         seen=seen,
         keys=(key,),
         cause=cause,
@@ -226,9 +236,9 @@ def would_end(record: Record, policy: Policy, unit: str, key: StrEnum) -> Findin
 
 
 def next_start_differs(config: ChronyConfig, section: Mapping[str, Any]) -> str:
-    """What chronyd's unit has it read at its next start, where that is something else than what it runs with; else empty.
+    """What chronyd reads at its next start, if it differs from what it runs with; else empty.
 
-    Or the option with which it would not steer the clock.
+    It can also be the option with which chronyd would not steer the clock.
     """
     following = section.get("next_start") or {}
     path, text = following.get("path"), following.get("text") or ""
@@ -242,8 +252,10 @@ def next_start_differs(config: ChronyConfig, section: Mapping[str, Any]) -> str:
 
 
 def _age_s(record: Record, tracking: Tracking) -> float | None:
-    """The last update's, by the corrected clock: chronyd's reference time is of that and not of the node's, which it has yet
-    to slew there (reference.c, REF_GetTrackingReport). 0 means never.
+    """The age of the last update, according to the corrected clock.
+
+    chronyd's reference time is a time of the corrected clock. The node's clock may still have to be
+    slewed there (reference.c, REF_GetTrackingReport). 0 means never.
     """
     if tracking.ref_time_s == 0 or tracking.refid == LOCAL_REFID:
         return None
@@ -260,16 +272,18 @@ def _peer(source: Source, tracking: Tracking, reason: Reason | None) -> Peer:
         reach=source.reach,
         offset_s=source.adjusted_offset_s - tracking.system_time_s if source.last_rx_s is not None else None,
         last_rx_s=source.last_rx_s,
-        # One that never answered is `s` as well, which tells nothing.
+        # A source that never answered is `s` too, and that gives no reason.
         reason=reason if source.reach else None,
     )
 
 
 def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
-    """The names that gave chronyd no address yet: only ``sources -a`` has them, among all others and by name.
+    """The names for which chronyd has no address yet.
 
-    A pool has a row for each address that it has room for, and keeps those without one under its name: it is resolved as soon
-    as one has an address.
+    Only ``sources -a`` shows them, among all others.
+
+    A pool has a row for each address that it can have. Rows without an address have the pool's
+    name. The pool is resolved if one row has an address.
     """
     with suppress(MissingEvidenceError):
         rows = parse_sources(record.chronyc("sources_all"))
@@ -282,13 +296,13 @@ def _unresolved(record: Record, sources: list[Source]) -> list[Peer]:
         names = [r.name for r in rows if r.last_rx_s is None and r.stratum == 0 and not is_address(r.name)]
         if missing == len(names):
             return [Peer(name, "unresolved", reach=0) for name in names]
-        # Some of them are resolved and silent, and it is not known which.
+        # Some of them are resolved but silent, and it is not known which.
         return [Peer(f"one of {', '.join(dict.fromkeys(names))}", "unresolved", reach=0)] * max(0, missing)
     return _unresolved_by_number(record)
 
 
 def _unresolved_by_number(record: Record) -> list[Peer]:
-    """Before chrony 4.0 chronyc tells how many sources have no address, and not which."""
+    """Before chrony 4.0, chronyc shows how many sources have no address, but not which."""
     with suppress(MissingEvidenceError):
         names = [
             s.name for s in chrony_configuration(record).sources if s.kind != "refclock" and not is_address(s.name)
@@ -301,7 +315,7 @@ def _unresolved_by_number(record: Record) -> list[Peer]:
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # noqa: ARG001 - each daemon's has the same form
-    """By its configuration: chrony.conf(5), `makestep` and `initstepslew`."""
+    """According to its configuration: chrony.conf(5), `makestep` and `initstepslew`."""
     config = chrony_configuration(record)
     threshold_s, updates = makestep(config)
     if updates and (directive := config.last("makestep")):

@@ -1,4 +1,5 @@
-"""ConnMan, which manages the node's networks and sets the clock by SNTP, unless ``TimeUpdates`` is ``manual``.
+"""ConnMan, which manages the node's networks and sets the clock by SNTP, unless ``TimeUpdates`` is
+``manual``.
 
 Source: ConnMan 1.41, src/ntp.c, src/clock.c and doc/clock-api.txt.
 """
@@ -13,7 +14,7 @@ from .common.daemon import Daemon, FirstCorrection
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """What it has stored on the node; without that it sets the clock."""
+    """According to its stored setting on the node. Without one it sets the clock."""
     if process.get("contained"):
         return ""
     manual = record.section("time_services").get("connman_time_updates") == "manual"

@@ -11,7 +11,9 @@ from .common.options import options
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
-    """It sets the clock once with ``-s`` and goes on with ``-l``; without both it prints what it has measured."""
+    """It sets the clock once with ``-s`` and goes on with ``-l``; without both it prints what it
+    has measured.
+    """
     read = options(process["argv"][1:], "c:df:g:h:i:lp:q:rst")
     return "" if {("-s", ""), ("-l", "")} & set(read) else "ntpclient only prints (neither -s nor -l)"
 

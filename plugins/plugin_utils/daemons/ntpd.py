@@ -10,7 +10,10 @@ from .common.synchronisation import Synchronisation
 
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
-    """What ntpd says of itself. Gentoo calls OpenNTPD's service ntpd as well: then OpenNTPD is asked."""
+    """What ntpd says of itself.
+
+    Gentoo calls OpenNTPD's service ntpd as well: then OpenNTPD is asked.
+    """
     if not _present(record, "ntpd") and _present(record, "openntpd"):
         return openntpd.synchronisation(record, daemon)
     return ntpq.synchronisation(record, daemon)

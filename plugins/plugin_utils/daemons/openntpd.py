@@ -1,6 +1,7 @@
 """OpenNTPD: ``ntpctl -s all``, as its ntpd.c (show_status_msg, show_peer_msg) prints it.
 
-Times are milliseconds, and offsets *server minus node* (client.c). It tells no reach and no root distance.
+Times are milliseconds, and offsets *server minus node* (client.c). It shows no reach and no root
+distance.
 """
 
 from __future__ import annotations
@@ -16,21 +17,25 @@ from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, ErrorPart, Pe
 
 ADVICE = Advice(
     "Name servers that answer this node in OpenNTPD's ntpd.conf (/etc/openntpd/ntpd.conf) and restart {unit}, or change the "
-    "node to chrony: the gate does it.",
-    "OpenNTPD steps the clock only as it starts: systemctl restart {unit}, with -s among its options before version 6.8. Or "
-    "change the node to chrony: the gate does it.",
+    "node to chrony (the gate does it).",
+    "Run systemctl restart {unit}, because OpenNTPD steps the clock only when it starts (before version 6.8 only with -s). Or "
+    "change the node to chrony (the gate does it).",
 )
 
 _POLLS_TO_AN_UPDATE = 8
 """client.c, client_update: a peer's clock filter waits for eight good replies."""
 
 _TRUST_OF_THE_SILENT = 2
-"""ntpd.h, TRUSTLEVEL_PATHETIC: a peer begins with it, gains one by each reply and loses half by each that is missing."""
+"""ntpd.h, TRUSTLEVEL_PATHETIC: a peer's first level. Each reply adds one; each missing reply halves
+it."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One peer or sensor; ``selected`` is ntpctl's mark ``*``. Offset, delay and jitter are None where it is not valid."""
+    """One peer or sensor; ``selected`` is ntpctl's mark ``*``.
+
+    Offset, delay and jitter are None if it is not valid.
+    """
 
     name: str
     selected: bool
@@ -43,13 +48,18 @@ class Row:
 
     @property
     def works(self) -> bool:
-        """Whether it is valid and its last query went well: it stays valid for hours after its server has gone."""
+        """Whether it is valid and its last query worked.
+
+        It stays valid for hours without its server.
+        """
         return self.offset_s is not None and self.poll_s < _POLL_AFTER_AN_ERROR_S
 
 
 @dataclass(frozen=True)
 class Status:
-    """``ntpctl -s all``; ``offset_s`` is what is still to be slewed away (positive: ahead), told while unsynced."""
+    """``ntpctl -s all``; ``offset_s`` is still to be slewed away (positive: ahead), shown if
+    unsynced.
+    """
 
     synced: bool
     stratum: int | None
@@ -59,7 +69,8 @@ class Status:
 
 
 _POLL_AFTER_AN_ERROR_S = 3000
-"""util.c, error_interval: longer than any other, after a query that was refused or whose reply was no good."""
+"""util.c, error_interval: the longest interval, after a query that was refused or had a bad
+reply."""
 
 _HEAD = re.compile(r"^  ?([* ]) +(\d+) +(\d+) +(\d+|-) +(-?\d+)s +(\d+)s +(.*)$")
 
@@ -67,11 +78,12 @@ _HEAD = re.compile(r"^  ?([* ]) +(\d+) +(\d+) +(\d+|-) +(-?\d+)s +(\d+)s +(.*)$"
 def parse_status(text: str) -> Status:
     """Parse the status line and the tables of peers and sensors, for example
 
-    ``4/4 peers valid, constraint offset 0s, clock synced, stratum 3``, an empty line, ``peer``, the table's head, and for
-    each peer ``185.19.184.35 from pool 0.pool.ntp.org`` and below it `` *  1 10  2   23s   34s        41.650ms   190.744ms
-    227.001ms`` or ``    1  2  -    3s    5s             ---- peer not valid ----``.
+    ``4/4 peers valid, constraint offset 0s, clock synced, stratum 3``, an empty line, ``peer``, the
+    table's head, and for each peer ``185.19.184.35 from pool 0.pool.ntp.org`` and below it `` *  1
+    10  2   23s   34s        41.650ms   190.744ms 227.001ms`` or ``    1  2  -    3s    5s
+    ---- peer not valid ----``.
 
-    Raises ValueError where it is not that.
+    Raises ValueError if it is not that.
     """
     state = re.search(r"clock (synced|unsynced)(?:, stratum (\d+))?(?:, clock offset is (-?[\d.]+)ms)?", text)
     if not state:
@@ -108,10 +120,13 @@ def _row(name: str, head: re.Match[str]) -> Row:
 
 
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
-    """What OpenNTPD says of itself; the age of its last update is the kernel's: each update sets maxerror to 0."""
+    """What OpenNTPD says of itself; the age of its last update is the kernel's: each update sets
+    maxerror to 0.
+    """
     status = parse_status(record.answer("openntpd", "all", "ntpctl -s all"))
     valid = [row for row in status.rows if row.works]
-    # It follows the median of its valid peers (ntp.c, priv_adjtime), and marks the one that gave it, but no IPv6 peer.
+    # It follows the median of its valid peers (ntp.c, priv_adjtime), and marks the one that gave
+    # it, but no IPv6 peer.
     marked = [row for row in valid if row.selected] or valid
     in_kernel = kernel(record)
     first = marked[0] if status.synced and marked else None
@@ -142,7 +157,9 @@ def _peer(row: Row, followed: bool) -> Peer:
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:
-    """By -s and by what makes it step of its own accord: OpenNTPD's ntpd(8), and ntpd.h (SETTIME_MIN_OFFSET)."""
+    """According to -s and its automatic mode: OpenNTPD's ntpd(8), and ntpd.h
+    (SETTIME_MIN_OFFSET).
+    """
     argv, config = arguments(record, daemon), configuration_lines(record, "openntpd")
     if has_option(argv, "s", "-s"):
         return FirstCorrection(180.0, "it steps the clock beyond 180 s (-s)")

@@ -1,4 +1,5 @@
-"""linuxptp's phc2sys: it carries ptp4l's time from the network card to the system clock, or the other way round.
+"""linuxptp's phc2sys: it carries ptp4l's time from the network card to the system clock, or the
+other way round.
 
 It can't be asked, but ptp4l can.
 """
@@ -17,15 +18,16 @@ from .common.options import options
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """By its direction and its servo (phc2sys(8)): by default it steers the system clock, with ``-a`` only if ``-r`` is there.
+    """According to its direction and its servo (phc2sys(8)).
 
-    Newer versions take ``-c`` several times.
+    By default it steers the system clock, with ``-a`` only if ``-r`` is there. Newer versions
+    accept ``-c`` several times.
     """
     read = options(process["argv"][1:], LETTERS["phc2sys"])
     sinks = [value for option, value in read if option == "-c"]
     if ("-a", "") in read:
         if ("-r", "") not in read:
-            return "phc2sys steers network cards' clocks alone (-a without -r)"
+            return "phc2sys steers only network cards' clocks (-a without -r)"
     elif sinks and "clock_realtime" not in map(str.lower, sinks):
         return f"phc2sys steers the clock of {', '.join(sinks)} (-c), not the system clock"
     servo = given(read, "clock_servo", "-E") or settings(process, read, record).get("clock_servo")

@@ -1,4 +1,6 @@
-"""linuxptp's ptp4l: it follows a PTP grandmaster, with the network card's clock or with the system clock."""
+"""linuxptp's ptp4l: it follows a PTP grandmaster, with the network card's clock or with the system
+clock.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ _SERVER_ONLY = ("serverOnly", "masterOnly")
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """It steers the system clock only with time stamps in software, and neither ``free_running`` nor for another daemon.
+    """Why it does not steer the system clock.
 
-    By default it stamps in the network card and steers the card's clock (ptp4l(8); clock.c, clock_create). A server that is
-    never a client steers nothing: as it starts, it sets the frequency that it has read.
+    It steers the system clock only with time stamps in software, without ``free_running``, and not
+    if it feeds another daemon. By default it stamps in the network card and steers the card's clock
+    (ptp4l(8); clock.c, clock_create). A server that is never a client steers nothing: at its start
+    it sets the frequency that it has read.
     """
     read = [
         ("--time_stamping", _STAMPS[option]) if option in _STAMPS else (option, value)
@@ -39,7 +43,7 @@ def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
 
 
 def _is_server_only(found: Mapping[str, str], text: str) -> bool:
-    """Whether no port is ever a client: no section of the file may say otherwise for its own."""
+    """Whether no port is ever a client. No section of the file may say otherwise for its port."""
     lines = [words for words in map(str.split, text.splitlines()) if words[:1] and words[0] in _SERVER_ONLY]
     return any(is_on(found.get(name)) for name in _SERVER_ONLY) and all(is_on(words[-1]) for words in lines)
 
@@ -61,7 +65,7 @@ DAEMON = Daemon(
     ask=pmc.synchronisation,
     first_correction=pmc.FIRST_CORRECTION,
     leaves_clock_alone=_leaves_clock_alone,
-    # Alone, it is the node's only way to the time: what lacks is phc2sys.
+    # If it is alone, it is the node's only way to the time, and phc2sys is missing.
     counts_alone=True,
     of_linuxptp=True,
 )

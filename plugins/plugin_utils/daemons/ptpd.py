@@ -14,7 +14,10 @@ LETTERS = "?c:kb:i:d:sgmGMWyUu:nf:S:r:DvCVHhe:Y:tOLEPAaR:l:p"
 
 
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
-    """``-n`` adjusts nothing, and a master that is never a slave adjusts nothing either (ptpd(8)). Its file is not looked at."""
+    """``-n``, or a master that is never a slave, adjusts nothing (ptpd(8)).
+
+    Its file is not read.
+    """
     words = process["argv"][1:]
     read = options([word for word in words if not word.startswith("--")], LETTERS)
     if (

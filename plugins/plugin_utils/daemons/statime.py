@@ -1,4 +1,7 @@
-"""statime, a PTP daemon in Rust. With ``virtual-system-clock`` in its file it leaves the clock alone: that is not looked at."""
+"""statime, a PTP daemon in Rust.
+
+With ``virtual-system-clock`` in its file it leaves the clock alone. The file is not read.
+"""
 
 from __future__ import annotations
 

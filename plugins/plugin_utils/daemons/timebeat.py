@@ -1,4 +1,7 @@
-"""Timebeat: time from PTP, NTP and others. With ``adjust_clock: false`` in its file it only watches: that is not looked at."""
+"""Timebeat: time from PTP, NTP and others.
+
+With ``adjust_clock: false`` in its file it only watches. The file is not read.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""linuxptp's timemaster, which starts chronyd or ntpd as its own child (timemaster(8), ntp_program)."""
+"""linuxptp's timemaster, which starts chronyd or ntpd as its own child (timemaster(8),
+ntp_program).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """systemd-timesyncd: ``timedatectl show-timesync --all``, as systemd's timedatectl.c prints it.
 
-It is an SNTP client: it follows one server at a time and keeps no account of the others. ``timedatectl``'s
-NTPSynchronized=yes is not asked: it is the kernel's word and stays for hours after the last update.
+It is an SNTP client: it follows one server at a time and knows nothing of the others.
+NTPSynchronized=yes of ``timedatectl`` is not used, because it is the kernel's state and stays for
+hours after the last update.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from .common.synchronisation import (
 
 ADVICE = Advice(
     "Name servers that answer this node in /etc/systemd/timesyncd.conf.d/servers.conf ([Time], NTP=...) and restart {unit}, "
-    "or change the node to chrony: the gate does it.",
-    "systemctl restart {unit}: it steps the clock at its first answer. Or change the node to chrony: the gate does it.",
+    "or change the node to chrony (the gate does it).",
+    "Run systemctl restart {unit}: it steps the clock at its first answer. Or change the node to chrony (the gate does it).",
     poll="set PollIntervalMaxSec=34min (its default) in timesyncd.conf, or 2h at most",
 )
 
@@ -46,15 +47,19 @@ _UNIT_S = {
     "ms": 1e-3,
     "us": 1e-6,
 }
-"""Of systemd's time-util.c, format_timespan."""
+"""From systemd's time-util.c, format_timespan."""
 
 _MAX_DISTANCE_S = 5.0
-"""NTP_ROOT_DISTANCE_MAX_USEC of systemd's timesyncd-manager.c, RootDistanceMaxSec of timesyncd.conf(5)."""
+"""NTP_ROOT_DISTANCE_MAX_USEC of systemd's timesyncd-manager.c, RootDistanceMaxSec of
+timesyncd.conf(5)."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """The server's last reply. ``received`` is text: whole seconds of the node's clock, before the correction."""
+    """The server's last reply.
+
+    ``received`` is text: whole seconds of the node's clock, before the correction.
+    """
 
     leap: int
     stratum: int
@@ -82,11 +87,12 @@ def parse_timesync(text: str) -> Timesync:
     """Parse the properties, for example
 
     ``SystemNTPServers=``, ``FallbackNTPServers=0.debian.pool.ntp.org 1.debian.pool.ntp.org``,
-    ``ServerName=0.debian.pool.ntp.org``, ``ServerAddress=104.131.155.175``, ``PollIntervalUSec=8min 32s`` and ``NTPMessage={
-    Leap=0, Version=4, Mode=4, Stratum=2, Precision=-30, RootDelay=4.165ms, RootDispersion=3.982ms, Reference=AB400749,
-    OriginateTimestamp=Fri 2023-02-03 19:41:30 EST, ..., Ignored=no, PacketCount=115, Jitter=126.318ms }``.
+    ``ServerName=0.debian.pool.ntp.org``, ``ServerAddress=104.131.155.175``, ``PollIntervalUSec=8min
+    32s`` and ``NTPMessage={ Leap=0, Version=4, Mode=4, Stratum=2, Precision=-30, RootDelay=4.165ms,
+    RootDispersion=3.982ms, Reference=AB400749, OriginateTimestamp=Fri 2023-02-03 19:41:30 EST, ...,
+    Ignored=no, PacketCount=115, Jitter=126.318ms }``.
 
-    Raises ValueError where it is not that.
+    Raises ValueError if it is not that.
     """
     properties = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     if "ServerName" not in properties:
@@ -126,7 +132,7 @@ def _message(text: str) -> Message:
 
 
 def parse_timespan(text: str) -> float:
-    """Parse ``8min 32s``, ``4.165ms`` or ``0``, in seconds; raises ValueError where it is none."""
+    """Parse ``8min 32s``, ``4.165ms`` or ``0``, in seconds; raises ValueError if it is none."""
     words = text.split(maxsplit=len(_UNIT_S))  # each unit is there once at the most
     if words == ["0"]:
         return 0.0
@@ -139,7 +145,7 @@ def parse_timespan(text: str) -> float:
 def parse_timestamp(text: str) -> float:
     """Parse ``Fri 2023-02-03 19:41:30 UTC``, the zone in which timedatectl is run, to Unix seconds.
 
-    Raises ValueError where it is no such timestamp.
+    Raises ValueError if it is no such timestamp.
     """
     match = re.fullmatch(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", text.strip())
     if not match:
@@ -150,15 +156,16 @@ def parse_timestamp(text: str) -> float:
 def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """What timesyncd says of itself.
 
-    It claims to be synchronised by having accepted a server's reply: it refuses leap 3, stratum 0 and 16 and a root distance
-    above RootDistanceMaxSec (timesyncd-manager.c). What it still has to slew away is in the kernel.
+    It is synchronised if it has accepted a server's reply. It refuses leap 3, stratum 0 and 16, and
+    a root distance above RootDistanceMaxSec (timesyncd-manager.c). The rest of a slew is in the
+    kernel.
     """
     timesync = parse_timesync(record.answer("timesyncd", "timesync", "timedatectl show-timesync"))
     message = timesync.message
     in_kernel = kernel(record)
     age_s = _age_s(record, timesync, in_kernel.set_at_most_ago_s if in_kernel else None)
     stale_after_s = STALE_AFTER_INTERVALS * timesync.poll_interval_s if timesync.poll_interval_s else None
-    # An ignored reply (a spike) is one that did not fit the others; the clock was set by those before it.
+    # An ignored reply (a spike) did not fit the others. The replies before it have set the clock.
     claims = message is not None and message.leap != 3 and 0 < message.stratum < 16
     return Synchronisation(
         daemon="systemd-timesyncd",
@@ -167,7 +174,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         claim=f"leap {message.leap}, stratum {message.stratum}" if message else "no reply from a server yet",
         peers=_peers(timesync, lost=age_s is not None and stale_after_s is not None and age_s > stale_after_s),
         advice=ADVICE.naming(daemon.unit),
-        # Its own stratum, as ntpd and chronyd tell theirs: one more than the server's.
+        # Its own stratum, as ntpd and chronyd show theirs: one more than the server's.
         stratum=message.stratum + 1 if message else None,
         refid=message.refid if message else None,
         last_update_age_s=age_s,
@@ -186,7 +193,10 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
 
 
 def _distance_limit(timesync: Timesync, record: Record) -> DistanceLimit:
-    """Beyond it timesyncd discards a reply, and goes on to its next server: as it tells itself, else by its files."""
+    """The limit above which timesyncd discards a reply and tries its next server.
+
+    timesyncd shows it, or else its files do.
+    """
     limit_s = timesync.max_distance_s
     if limit_s is None:
         files = ((record.evidence.get("timesyncd") or {}).get("config") or {}).get("files") or []
@@ -199,11 +209,13 @@ def _distance_limit(timesync: Timesync, record: Record) -> DistanceLimit:
 
 
 def _age_s(record: Record, timesync: Timesync, by_kernel_s: float | None) -> float | None:
-    """Each accepted reply sets the kernel's maxerror to 0, which tells the age whatever the clock did since.
+    """The age of the last update.
 
-    From 8.9 h on, and where something else set the clock, the kernel tells nothing. Then the reply's own timestamp does: of the
-    clock as it was before the correction, which matters after a step alone, and then another reply comes within
-    PollIntervalMinSec. An ignored reply corrected nothing, and halved the interval: the one before it is two of today's older.
+    Each accepted reply sets the kernel's maxerror to 0, which shows the age whatever the clock did
+    since. After 8.9 h, and if something else set the clock, maxerror shows nothing. Then the
+    reply's timestamp is used. It is of the clock before the correction, which matters only after a
+    step, and then another reply comes within PollIntervalMinSec. An ignored reply corrected nothing
+    and halved the interval, so the reply before it is older by two of the present intervals.
     """
     message = timesync.message
     if message is None or by_kernel_s is not None:
@@ -217,7 +229,10 @@ def _age_s(record: Record, timesync: Timesync, by_kernel_s: float | None) -> flo
 
 
 def _peers(timesync: Timesync, lost: bool) -> tuple[Peer, ...]:
-    """The server in use, or those that it would try. ``lost``: eight polls without a reply, which others call reach 0."""
+    """The server in use, or those that it would try.
+
+    ``lost``: eight polls without a reply, which is reach 0 in other daemons.
+    """
     if not timesync.server_name:
         return tuple(Peer(name, "unreachable") for name in timesync.configured)
     message = timesync.message

@@ -14,7 +14,11 @@ from .units import idle_alone, time_daemons
 
 @once
 def steering_daemon(record: Record) -> TimeDaemon | None:
-    """The one that steers the clock now, or None. Of several it is chrony if it is among them: time_service tells the rest."""
+    """The daemon that steers the clock now, or None.
+
+    If there are several, it is chrony if it is among them. The check time_service reports the
+    others.
+    """
     known = time_daemons(record)
     steering = [d for d in known if d.steers_now and not idle_alone(discover()[d.daemon], record)]
     steering = steering or [
@@ -28,8 +32,8 @@ def steering_daemon(record: Record) -> TimeDaemon | None:
 def synchronisation(record: Record) -> Synchronisation:
     """What the daemon that steers the clock says of itself.
 
-    Raises MissingEvidenceError if none runs, it did not answer, or its answer can't be read, and CannotBeAskedError if there is
-    no way to ask it.
+    Raises MissingEvidenceError if none runs, it did not answer, or its answer can't be read, and
+    CannotBeAskedError if there is no way to ask it.
     """
     daemon = steering_daemon(record)
     if daemon is None:
@@ -44,7 +48,9 @@ def synchronisation(record: Record) -> Synchronisation:
 
 
 def without_daemon(record: Record, what: str) -> Finding | None:
-    """The finding of a check of a daemon's ``what`` (sources, state) where none steers the clock; None where one does."""
+    """The finding of a check of a daemon's ``what`` (sources, state) if none steers the clock; None
+    if one does.
+    """
     if steering_daemon(record) is not None:
         return None
     idle = [d for d in time_daemons(record) if d.active]
@@ -61,7 +67,9 @@ def without_daemon(record: Record, what: str) -> Finding | None:
 
 
 def ask(record: Record, what: str) -> Synchronisation | Finding:
-    """What the daemon says, or the finding of a check of its ``what`` where there is none to ask or it can't be asked."""
+    """What the daemon says, or the finding of a check of its ``what`` if there is none to ask or it
+    can't be asked.
+    """
     if missing := without_daemon(record, what):
         return missing
     try:
@@ -69,9 +77,9 @@ def ask(record: Record, what: str) -> Synchronisation | Finding:
     except CannotBeAskedError as silent:
         return Finding(
             state="inconclusive",
-            summary=f"could not tell: {silent}",
+            summary=f"the daemon's state is not known: {silent}",
             keys=(CommonKey.CANNOT_BE_ASKED,),
-            why="Whether this daemon keeps the clock in sync is not known.",
+            why="It is not known whether this daemon keeps the clock in sync.",
             remedy="Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
             "(gate_advisory_checks).",
             cause="the daemon can't be asked",

@@ -1,4 +1,6 @@
-"""The form of a descriptor, and of what is found on a node by descriptors: a daemon's unit, and its first correction."""
+"""The form of a descriptor, and of what is found on a node by descriptors: a daemon's unit, and its
+first correction.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +16,21 @@ NEVER = math.inf
 
 
 class CannotBeAskedError(MissingEvidenceError):
-    """There is no way to ask the daemon, or none that is known here: what it would say can't be judged."""
+    """The daemon can't be asked, or it is not known how, so its state can't be judged."""
 
 
 class FirstCorrectionUnknownError(MissingEvidenceError):
-    """What this daemon does at its start is not known here, whatever the node shows: a limit of this software's knowledge."""
+    """It is not known what this daemon does at its start; no evidence of a node can show it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimeDaemon:
     """One daemon's unit on a node, by its real name.
 
-    ``daemon``: the name of its descriptor. ``active``: it runs now. ``enabled``: its unit file says that it starts at boot;
-    ``until_reboot``: only in /run, which a boot forgets. ``masked``: it is installed, and a mask hides it.
-    ``state``: all this in the service manager's words. ``leaves_clock_alone``: why it moves no clock although it runs
-    (empty: it does).
+    ``daemon``: the name of its descriptor. ``active``: it runs now. ``enabled``: its unit file says
+    that it starts at boot; ``until_reboot``: only in /run, which a boot forgets. ``masked``: it is
+    installed, and a mask hides it. ``state``: all this in the service manager's words.
+    ``leaves_clock_alone``: why it moves no clock although it runs (empty: it does).
     """
 
     daemon: str
@@ -48,7 +50,9 @@ class TimeDaemon:
 
 @dataclass(frozen=True)
 class FirstCorrection:
-    """It steps what is more than ``steps_beyond_s`` off (less is slewed), and exits beyond ``gives_up_beyond_s``."""
+    """It steps what is more than ``steps_beyond_s`` off (less is slewed), and exits beyond
+    ``gives_up_beyond_s``.
+    """
 
     steps_beyond_s: float
     words: str
@@ -64,26 +68,27 @@ class FirstCorrection:
 class Daemon:
     """All that is known of one kind of time daemon.
 
-    Names:
-    ``units``: of its services, without suffix and instance. ``yields_units``: other daemons' units answer to these names too
-    (ntpsec.service is also ntp.service), and are then not this one's. ``is_behind``: whether a unit that has the name of another
-    daemon is in truth this one's, by that daemon's name and the section ``time_services``.
-    ``processes``: of its program, as /proc/PID/comm has them; each is of one daemon only. ``may_run_as``: names of other daemons'
-    processes that its own may have as well.
-    ``package``: Debian's, if it conflicts with chrony's (both are a ``time-daemon``), so that apt removes it when chrony comes.
-    ``section``: of the evidence, with its configuration and its answers. ``wait_units``: those that can wait for its first
-    synchronisation by asking it, its own first.
+    Names: ``units``: of its services, without suffix and instance. ``yields_units``: other daemons'
+    units answer to these names too (ntpsec.service is also ntp.service), and are then not this
+    one's. ``is_behind``: whether a unit that has the name of another daemon is in truth this one's,
+    by that daemon's name and the section ``time_services``. ``processes``: of its program, as
+    /proc/PID/comm has them; each is of one daemon only. ``may_run_as``: names of other daemons'
+    processes that its own may have as well. ``package``: Debian's, if it conflicts with chrony's
+    (both are a ``time-daemon``). Then apt removes it when it installs chrony. ``section``: of the
+    evidence, with its configuration and its answers. ``wait_units``: those that can wait for its
+    first synchronisation by asking it, its own first.
 
-    What it does:
-    ``shown_by``: the commands that show on a node what it says, for whoever has to look there.
-    ``ask``: what it says of itself; None if it can't be asked: then ``not_asked_because`` goes on after its name.
-    ``first_correction``: what it does right after its start with a clock that is off, always or by the evidence; None: not known.
-    ``let_it_step``, ``keep_it_running``: what to do if it would only slew, or would exit.
-    ``leaves_clock_alone``: why a process of the evidence moves no system clock, by its arguments and by its files in the record;
-    empty if it does, or may. It raises MissingEvidenceError if a file decides that and was not read. ``counts_alone``: its unit
-    counts as one that steers even then, as long as no other daemon does.
-    ``instead_of_stopping``: how to keep it from the clock if it has other work too, so that nobody is to stop it.
-    ``of_linuxptp``: a part of a node's set-up for PTP, which the remediation leaves alone.
+    What it does: ``shown_by``: the commands that show on a node what it says, for whoever has to
+    look there. ``ask``: what it says of itself; None if it can't be asked: then
+    ``not_asked_because`` goes on after its name. ``first_correction``: what it does right after its
+    start with a clock that is off, always or by the evidence; None: not known. ``let_it_step``,
+    ``keep_it_running``: what to do if it would only slew, or would exit. ``leaves_clock_alone``:
+    why a process of the evidence moves no system clock, by its arguments and by its files in the
+    record; empty if it does, or may. It raises MissingEvidenceError if a file decides that and was
+    not read. ``counts_alone``: its unit counts as one that steers even then, as long as no other
+    daemon does. ``instead_of_stopping``: how to keep it from the clock, if it has other work too
+    and must not be stopped. ``of_linuxptp``: a part of a node's set-up for PTP, which the
+    remediation leaves alone.
     """
 
     name: str

@@ -1,4 +1,6 @@
-"""What a time daemon does, right after its start, with a clock that is off: whether it steps it, slews it, or gives up."""
+"""What a time daemon does, right after its start, with a clock that is off: whether it steps it,
+slews it, or gives up.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ from .daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 def first_correction(daemon: TimeDaemon, record: Record) -> FirstCorrection:
     """By the daemon's descriptor, and by its configuration and command line if these decide.
 
-    Raises MissingEvidenceError if the node did not show them, and FirstCorrectionUnknownError for a daemon of which it is not
-    known what it does.
+    Raises MissingEvidenceError if the node did not show them, and FirstCorrectionUnknownError for a
+    daemon of which it is not known what it does.
     """
     known = discover()[daemon.daemon].first_correction
     if known is None:
-        raise FirstCorrectionUnknownError(f"whether {daemon.daemon} steps the clock at its start is not known")
+        raise FirstCorrectionUnknownError(f"it is not known whether {daemon.daemon} steps the clock at its start")
     return known if isinstance(known, FirstCorrection) else known(record, daemon)
 
 
@@ -29,10 +31,12 @@ def has_option(argv: Sequence[str], letter: str, long: str) -> bool:
 
 
 def arguments(record: Record, daemon: TimeDaemon) -> list[str]:
-    """The daemon's arguments, from the process that runs; raises MissingEvidenceError if none shows them."""
+    """The daemon's arguments, from the process that runs; raises MissingEvidenceError if none shows
+    them.
+    """
     processes = record.section("time_services").get("processes") or []
     own = [p["argv"] for p in processes if discover()[daemon.daemon].may_be(p)]
-    # OpenNTPD renames its processes ("ntpd: ntp engine"): these tell no argument.
+    # OpenNTPD renames its processes ("ntpd: ntp engine"), so they show no arguments.
     shown = [argv for argv in own if any(argv) and ": " not in argv[0]]
     if not shown:
         raise MissingEvidenceError(f"the command line of {daemon.unit} was not found among the processes")
@@ -50,7 +54,9 @@ def configuration_lines(record: Record, section: str) -> list[list[str]]:
 
 
 def configuration_texts(record: Record, section: str) -> list[str]:
-    """The texts of a daemon's files; raises MissingEvidenceError where one is there and was not read: it may say otherwise."""
+    """The texts of a daemon's files; raises MissingEvidenceError if one is there and was not read:
+    it may say otherwise.
+    """
     config: Mapping[str, Any] = record.section(section).get("config") or {}
     for file in config.get("unread") or []:
         if file.get("kind") != "missing":

@@ -1,4 +1,6 @@
-"""Processes that are no known time daemon and may set the clock: which of them are known not to, by themselves."""
+"""Processes that are no known time daemon and may set the clock: which of them are known not to, by
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from typing import Any
 
 from ...model.record import Record
 
-# By the name in /proc/PID/comm. systemd's own units say which capabilities they keep (systemd, units/*.service.in).
+# By the name in /proc/PID/comm. systemd's own units say which capabilities they keep (systemd,
+# units/*.service.in).
 SET_NO_CLOCK = {
     "systemd-timedat": "it sets the clock only if timedatectl asks it to",
     "systemd-nspawn": "it starts containers",
@@ -24,8 +27,8 @@ SET_IT_WHEN_ASKED = {
     "qemu-ga": "if the hypervisor asks it to (guest-set-time)",
     "google_guest_ag": "after a live migration",
 }
-"""Programs of guests that set the clock now and then: QEMU's guest agent, Google's (google_guest_agent/clock.go). VMware's and
-VirtualBox's tools are for clock_movers.
+"""Programs of guests that set the clock now and then: QEMU's guest agent, Google's
+(google_guest_agent/clock.go). VMware's and VirtualBox's tools are for clock_movers.
 """
 
 MOST_NAMED = 5
@@ -43,7 +46,9 @@ def unknown_holders(record: Record) -> list[Mapping[str, Any]]:
 
 
 def note(record: Record) -> str:
-    """What a summary says of them, and of those that set the clock when they are asked; empty where there are none."""
+    """What a summary says of them, and of those that set the clock when they are asked; empty if
+    there are none.
+    """
     shown = record.section("time_services").get("may_set_clock") or {}
     names = {*(shown.get("privileged") or []), *(holder["comm"] for holder in shown.get("given") or [])}
     asked = "".join(

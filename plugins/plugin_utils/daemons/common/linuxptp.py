@@ -1,7 +1,8 @@
-"""The settings of a linuxptp program that runs: from its arguments, and from the file that they name.
+"""The settings of a linuxptp program that runs: from its arguments, and from the file that they
+name.
 
-Source: linuxptp's ptp4l.c, phc2sys.c and config.c of 3.1 to 4.4: every setting of a file is a long option too, and the
-arguments win. Without ``-f`` no file is read.
+Source: linuxptp's ptp4l.c, phc2sys.c and config.c of 3.1 to 4.4: every setting of a file is a long
+option too, and the arguments win. Without ``-f`` no file is read.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ FEEDS = ("ntpshm", "refclock_sock")
 
 
 def given(read: Sequence[tuple[str, str]], name: str, *shorts: str) -> str | None:
-    """The last value that the arguments give a setting, by its long name (or the start of it) or by its short options."""
+    """The last value that the arguments give a setting, by its long name (or the start of it) or by
+    its short options.
+    """
     values = [
         value for option, value in read if option in shorts or (len(option) > 2 and f"--{name}".startswith(option))
     ]
@@ -24,14 +27,16 @@ def given(read: Sequence[tuple[str, str]], name: str, *shorts: str) -> str | Non
 
 
 def settings(process: Mapping[str, Any], read: Sequence[tuple[str, str]], record: Record) -> Mapping[str, str]:
-    """The settings in the section ``global`` of a process's file; raises MissingEvidenceError as ``file_text`` does."""
+    """The settings in the section ``global`` of a process's file; raises MissingEvidenceError as
+    ``file_text`` does.
+    """
     return global_settings(file_text(process, read, record))
 
 
 def file_text(process: Mapping[str, Any], read: Sequence[tuple[str, str]], record: Record) -> str:
-    """The text of a process's file; empty where it was started without one.
+    """The text of a process's file; empty if it was started without one.
 
-    Raises MissingEvidenceError where it has a file that the evidence does not show.
+    Raises MissingEvidenceError if it has a file that the evidence does not show.
     """
     path = next((value for option, value in reversed(read) if option == "-f"), None)
     if path is None:
@@ -39,32 +44,35 @@ def file_text(process: Mapping[str, Any], read: Sequence[tuple[str, str]], recor
     called = f"{process['comm']} (pid {process['pid']})"
     if process.get("contained"):
         why = f"it runs in a container, whose {path} was not read"
-        raise _not_told(called, why)
+        raise _not_known(called, why)
     config = record.section("ptp").get("config") or {}
     texts = [str(file["text"]) for file in config.get("files") or [] if _is(file["path"], path)]
     if len(texts) != 1:
         unread = next((file["error"] for file in config.get("unread") or [] if _is(file["path"], path)), "")
         why = f"{path} was not read{f': {unread}' if unread else ''}"
-        raise _not_told(called, why)
+        raise _not_known(called, why)
     return texts[0]
 
 
-def _not_told(called: str, why: str) -> MissingEvidenceError:
+def _not_known(called: str, why: str) -> MissingEvidenceError:
     return MissingEvidenceError(
         f"it is not known whether {called} steers the system clock: {why}",
         "ptp",
-        remedy="See that its file is there and root can read it. Where it can't be, see by hand what the program steers "
-        "and make the checks that can't tell advisory for this node (gate_advisory_checks).",
+        remedy="Check that its file exists and that root can read it. If that is not possible, find by hand what the program "
+        "steers, and make the inconclusive checks advisory for this node (gate_advisory_checks).",
     )
 
 
 def _is(found: str, path: str) -> bool:
-    """A relative path starts from the program's working directory, which the node has put before it."""
+    """A relative path starts from the program's working directory, which the node has put before
+    it.
+    """
     return found == path if path.startswith("/") else found.endswith(f"/{path}")
 
 
 def global_settings(text: str) -> dict[str, str]:
-    """The settings of a file's section ``global``; of two lines the last one counts (config.c, config_read).
+    """The settings of a file's section ``global``; of two lines the last one counts (config.c,
+    config_read).
 
     >>> global_settings("# x\\n[global]\\nclock_servo\\tNTPSHM \\n[eth0]\\nserverOnly 1\\n")
     {'clock_servo': 'ntpshm'}

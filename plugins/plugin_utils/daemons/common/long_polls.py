@@ -1,7 +1,9 @@
-"""A daemon that sets the clock seldom: what the kernel then says of it, and who believes the kernel.
+"""A daemon that sets the clock seldom: what the kernel then says of it, and who believes the
+kernel.
 
-With `maxpoll 16` (18.2 h, as the STIG of RHEL has it), a fixed poll of 14 that lost one reply, or timesyncd with an interval of a
-day, the kernel's maxerror grows to its limit between two updates, and nothing is wrong.
+With `maxpoll 16` (18.2 h, as the STIG of RHEL has it), a fixed poll of 14 that lost one reply, or
+timesyncd with an interval of a day, the kernel's maxerror grows to its limit between two updates,
+and nothing is wrong.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from ...model.record import Record
 from .synchronisation import KERNEL_GROWTH, KERNEL_UNSYNCHRONISED_S, Kernel, Synchronisation, kernel
 
 KERNELS_MEMORY_S = KERNEL_UNSYNCHRONISED_S / KERNEL_GROWTH
-"""So long after an update the kernel calls a clock unsynchronised, without an error that is there from the beginning: 8.9 h."""
+"""So long after an update the kernel calls a clock unsynchronised, without an error that is there
+from the beginning: 8.9 h."""
 
 
 def is_growth(sync: Synchronisation, in_kernel: Kernel) -> bool:
-    """Whether the kernel calls the clock unsynchronised because the last update is long ago, as it is with a long poll.
+    """Whether the kernel calls the clock unsynchronised because the last update is long ago, as it
+    is with a long poll.
 
-    A daemon that does not tell the age of its update may have one as old as is believed of any.
+    If a daemon does not show the age of its update, the largest age that is accepted of any daemon
+    is assumed.
     """
     age_s = sync.stale_after_s if sync.last_update_age_s is None else sync.last_update_age_s
     if in_kernel.synchronised or age_s is None:
@@ -30,7 +35,9 @@ def misses_once(sync: Synchronisation) -> bool:
 
 
 def kernels_view(sync: Synchronisation, record: Record) -> str:
-    """A note where the kernel calls a clock unsynchronised that is not, now or before each update, and others believe it."""
+    """A note if the kernel wrongly calls a clock unsynchronised, now or before each update, and
+    others believe it.
+    """
     in_kernel, interval_s = kernel(record), sync.interval_s or 0.0
     now = in_kernel is not None and not in_kernel.synchronised
     if not now and not (sync.sets_maxerror and interval_s >= KERNELS_MEMORY_S):

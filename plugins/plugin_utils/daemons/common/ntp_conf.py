@@ -1,4 +1,6 @@
-"""Whether and how ntpd corrects the clock, by ntp.conf and its options: the same for NTP's and NTPsec's."""
+"""Whether and how ntpd corrects the clock, by ntp.conf and its options: the same for NTP's and
+NTPsec's.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,11 @@ KEEP_IT_RUNNING = "Start ntpd with -g."
 
 
 def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """``disable ntp`` in ntp.conf switches the discipline of the clock off (ntp.conf(5)); of several lines the last one counts.
+    """``disable ntp`` in ntp.conf switches the discipline of the clock off (ntp.conf(5)); of
+    several lines the last one counts.
 
-    A file that was not shown is taken for one without it: then the daemon counts as one that steers.
+    A file that was not shown is taken for one without it: then the daemon counts as one that
+    steers.
     """
     shown = record.evidence.get("ntpd") or {}
     if process.get("contained") or not shown.get("present"):

@@ -1,6 +1,8 @@
-"""What ntp.org's ntpd and NTPsec's say: ``ntpq -c rv`` and ``ntpq -pn``, as ntpq's manual page describes them.
+"""What ntp.org's ntpd and NTPsec's say: ``ntpq -c rv`` and ``ntpq -pn``, as ntpq's manual page
+describes them.
 
-Both give times in milliseconds, and offsets as *server minus node* ("offset of server relative to this host").
+Both give times in milliseconds, and offsets as *server minus node* ("offset of server relative to
+this host").
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from .synchronisation import STALE_AFTER_INTERVALS, Advice, DistanceLimit, Peer,
 
 ADVICE = Advice(
     "Name servers that answer this node in ntpd's ntp.conf (/etc/ntpsec/ntp.conf, /etc/ntp.conf) and restart {unit}, or "
-    "change the node to chrony: the gate does it.",
-    "Step the clock: systemctl stop {unit}, ntpd -gq, systemctl start {unit}. Or change the node to chrony: the gate does it.",
-    "Take `server 127.127.1.0`, `refclock local` and `tos orphan` out of ntp.conf on nodes, and name servers there.",
+    "change the node to chrony (the gate does it).",
+    "Step the clock: systemctl stop {unit}, ntpd -gq, systemctl start {unit}. Or change the node to chrony (the gate does it).",
+    "Remove `server 127.127.1.0`, `refclock local` and `tos orphan` from ntp.conf on nodes, and name servers there.",
     "set `maxpoll 10` (the default) on the server lines of ntp.conf, or 13 at most",
 )
 
-# The tally codes of ntpq's manual page: reject, falseticker, excess, outlier, candidate, backup, system peer, PPS peer.
+# The tally codes of ntpq's manual page: reject, falseticker, excess, outlier, candidate, backup,
+# system peer, PPS peer.
 _TALLY: dict[str, PeerState] = {
     " ": "unusable",
     "x": "falseticker",
@@ -42,7 +45,9 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "y": 31557600}
 
 @dataclass(frozen=True)
 class SystemVariables:
-    """``ntpq -c rv``; the clock's offset as everywhere (positive: ahead), ``age_s`` since the last update."""
+    """``ntpq -c rv``; the clock's offset as everywhere (positive: ahead), ``age_s`` since the last
+    update.
+    """
 
     leap: int
     stratum: int
@@ -57,7 +62,7 @@ class SystemVariables:
 
 @dataclass(frozen=True)
 class Association:
-    """A row of ``ntpq -pn``; ``poll_s`` is None where it is not polled."""
+    """A row of ``ntpq -pn``; ``poll_s`` is None if it is not polled."""
 
     peer: Peer
     kind: str
@@ -67,11 +72,12 @@ class Association:
 def parse_system_variables(text: str) -> SystemVariables:
     """Parse ntpd's system variables, for example
 
-    ``associd=0 status=0018 leap_none, sync_unspec, 1 event, no_sys_peer, leap=00, stratum=2, precision=-24, rootdelay=2.023,
-    rootdisp=187.935, refid=10.99.0.2, reftime=eead590d.3e37736c 2026-11-22T12:05:33.243Z, tc=3, peer=17768, offset=-0.000879,
-    ..., clock=eead5922.904ee02d 2026-11-22T12:05:54.563Z, ...``
+    ``associd=0 status=0018 leap_none, sync_unspec, 1 event, no_sys_peer, leap=00, stratum=2,
+    precision=-24, rootdelay=2.023, rootdisp=187.935, refid=10.99.0.2, reftime=eead590d.3e37736c
+    2026-11-22T12:05:33.243Z, tc=3, peer=17768, offset=-0.000879, ..., clock=eead5922.904ee02d
+    2026-11-22T12:05:54.563Z, ...``
 
-    Raises ValueError where it is not that.
+    Raises ValueError if it is not that.
     """
     variables = dict(re.findall(r'\b(\w+)=("[^"]*"|[^,\n]*)', text))
     try:
@@ -91,7 +97,9 @@ def parse_system_variables(text: str) -> SystemVariables:
 
 
 def _age_s(reftime: str, clock: str) -> float | None:
-    """Clock minus reftime: NTP timestamps in hexadecimal, whose difference does not depend on their era."""
+    """Clock minus reftime: NTP timestamps in hexadecimal, whose difference does not depend on their
+    era.
+    """
     stamps = [re.match(r"\s*([0-9a-f]{8})\.([0-9a-f]{8})", stamp) for stamp in (reftime, clock)]
     if not (stamps[0] and stamps[1]):
         return None
@@ -102,9 +110,10 @@ def _age_s(reftime: str, clock: str) -> float | None:
 
 
 def parse_associations(text: str) -> list[Association]:
-    """Parse the rows below the ruler, for example ``*10.77.0.1  .GPS.  1 u  24  64  377  18.241  -0.112  0.042``.
+    """Parse the rows below the ruler, for example ``*10.77.0.1  .GPS.  1 u  24  64  377  18.241
+    -0.112  0.042``.
 
-    The first character is the tally code; reach is octal. Raises ValueError where a row is not that.
+    The first character is the tally code; reach is octal. Raises ValueError if a row is not that.
     """
     lines = text.splitlines()
     ruler = next((number for number, line in enumerate(lines) if line.startswith("====")), None)
@@ -144,7 +153,9 @@ def _seconds(text: str) -> float:
 
 
 def _is_own_clock(refid: str, source: str) -> bool:
-    """The local clock driver is 127.127.1.x with refid LOCL; a ntpd in orphan mode names the loopback address."""
+    """The local clock driver is 127.127.1.x with refid LOCL; a ntpd in orphan mode names the
+    loopback address.
+    """
     return (
         refid.strip(".") in ("LOCL", "LOCAL")
         or refid.startswith(("127.127.1.", "LOCAL(", "127.0.0.1"))
@@ -155,14 +166,17 @@ def _is_own_clock(refid: str, source: str) -> bool:
 def synchronisation(
     record: Record, daemon: TimeDaemon, called: str = "ntpd", empty_pool: PeerState = "unreachable"
 ) -> Synchronisation:
-    """What ntpd says of itself. ``called``: the daemon, in findings. ``empty_pool``: the state of a pool without a server.
+    """What ntpd says of itself.
 
-    ntp.org's ntpd has a server of a pool only once that one has answered (ntp_proto.c, POOL), so that the pool's name may well
-    resolve.
+    ``called``: the daemon, in findings. ``empty_pool``: the state of a pool without a server.
+
+    ntp.org's ntpd has a server of a pool only after that server has answered (ntp_proto.c, POOL).
+    So the pool's name may resolve even if the pool has no server.
     """
     system = parse_system_variables(record.answer("ntpd", "rv", "ntpq -c rv"))
     rows = parse_associations(record.answer("ntpd", "peers", "ntpq -pn"))
-    # A pool's line (type p) stands for the servers that its name gives; alone, the name has given none yet.
+    # A pool's line (type p) stands for the servers that its name gives; alone, the name has given
+    # none yet.
     servers = [r.peer for r in rows if r.kind != "p"]
     pools = [replace(r.peer, state=empty_pool) for r in rows if r.kind == "p"]
     peers = [peer for peer in servers or pools if not _is_own_clock(peer.name, "")]
@@ -186,7 +200,7 @@ def synchronisation(
 
 
 def _distance_limit(record: Record) -> DistanceLimit | None:
-    """`tos maxdist`; None where a file was not read."""
+    """`tos maxdist`; None if a file was not read."""
     with suppress(MissingEvidenceError, ValueError):
         options = [words for words in configuration_lines(record, "ntpd") if words[0] == "tos"]
         given = [finite(value) for words in options for name, value in pairwise(words) if name == "maxdist"]

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 
 def options(arguments: Sequence[str], letters: str) -> list[tuple[str, str]]:
-    """The options among a program's arguments, as getopt_long(3) reads them: ``("-s", "eth0")``, ``("--clock_servo", "pi")``.
+    """The options among a program's arguments, as getopt_long(3) reads them: ``("-s", "eth0")``,
+    ``("--clock_servo", "pi")``.
 
-    ``letters`` is the program's own option string. Each long option takes a value (config.c, config_long_options).
+    ``letters`` is the program's own option string. Each long option takes a value (config.c,
+    config_long_options).
 
     >>> options(["-arm", "-feth0.conf", "--clock_servo", "ntpshm", "--free_running=1"], "armf:")
     [('-a', ''), ('-r', ''), ('-m', ''), ('-f', 'eth0.conf'), ('--clock_servo', 'ntpshm'), ('--free_running', '1')]

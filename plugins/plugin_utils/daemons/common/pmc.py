@@ -1,7 +1,8 @@
-"""What linuxptp says: ``pmc``'s TIME_STATUS_NP and PORT_DATA_SET of ptp4l, as pmc(8) and linuxptp's pmc.c describe them.
+"""What linuxptp says: ``pmc``'s TIME_STATUS_NP and PORT_DATA_SET of ptp4l, as pmc(8) and linuxptp's
+pmc.c describe them.
 
-``master_offset`` is node minus master in nanoseconds (ptp4l(8)). phc2sys, which carries ptp4l's time from the network card
-to the system clock, can't be asked.
+``master_offset`` is node minus master in nanoseconds (ptp4l(8)). phc2sys, which carries ptp4l's
+time from the network card to the system clock, can't be asked.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from .daemon import FirstCorrection, TimeDaemon
 from .synchronisation import Advice, Peer, PeerState, Synchronisation
 
 ADVICE = Advice(
-    "See that a grandmaster's Announce and Sync messages reach this port (UDP 319 and 320, multicast, the same domain), or "
-    "change the node to chrony: the gate does it.",
-    "See in journalctl -u {unit} why the offset stays, and restart it: first_step_threshold makes it step as it starts.",
-    "Give ptp4l `clientOnly 1` (before linuxptp 4.0: slaveOnly), so that a node never becomes the grandmaster.",
+    "Check that a grandmaster's Announce and Sync messages reach this port (UDP 319 and 320, multicast, the same domain), or "
+    "change the node to chrony (the gate does it).",
+    "Find in journalctl -u {unit} why the offset stays, and restart it: first_step_threshold makes it step when it starts.",
+    "Set `clientOnly 1` for ptp4l (before linuxptp 4.0: slaveOnly). Then a node never becomes the grandmaster.",
 )
 
 FIRST_CORRECTION = FirstCorrection(0.00002, "it steps the clock at first (first_step_threshold)")
@@ -29,10 +30,11 @@ _STATES: dict[str, PeerState] = {"SLAVE": "selected", "UNCALIBRATED": "candidate
 def parse_management(text: str, message: str) -> list[dict[str, str]]:
     """Parse each RESPONSE to a GET of ``message``, for example
 
-    ``sending: GET TIME_STATUS_NP``, ``3cecef.fffe.7a7020-0 seq 0 RESPONSE MANAGEMENT TIME_STATUS_NP`` and below it
-    ``master_offset  10``, ``gmPresent  true``, ``gmIdentity  3c2c30.ffff.670e00``, each further in.
+    ``sending: GET TIME_STATUS_NP``, ``3cecef.fffe.7a7020-0 seq 0 RESPONSE MANAGEMENT
+    TIME_STATUS_NP`` and below it ``master_offset  10``, ``gmPresent  true``, ``gmIdentity
+    3c2c30.ffff.670e00``, each further in.
 
-    ``identity`` is who answered. Raises ValueError where there is no such response.
+    ``identity`` is who answered. Raises ValueError if there is no such response.
     """
     responses: list[dict[str, str]] = []
     for line in text.splitlines():

@@ -1,4 +1,6 @@
-"""What a daemon's sources said of themselves when the node asked them too: why one that answers is of no use to the daemon."""
+"""The replies of a daemon's sources to the node itself: why the daemon can't use one that
+answers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from .synchronisation import DistanceLimit, Peer, Reason, Unfit
 
 
 def reply_of(record: Record, peer: Peer) -> Header | None:
-    """This source's best reply to the node itself, from the section ``ntp``; None where it was not asked or did not reply."""
+    """This source's best reply to the node itself, from the section ``ntp``; None if it was not
+    asked or did not reply.
+    """
     names = {peer.name, peer.address} - {""}
     servers = (record.evidence.get("ntp") or {}).get("servers") or []
     samples = [
@@ -26,7 +30,9 @@ def reply_of(record: Record, peer: Peer) -> Header | None:
 
 
 def reason_of(record: Record, peer: Peer, limit: DistanceLimit | None) -> Reason | None:
-    """Why the daemon does not use this source: as the daemon tells it, else by the source's own reply to the node."""
+    """Why the daemon does not use this source: the daemon's reason, or else from the source's
+    reply.
+    """
     reply = reply_of(record, peer)
     if reply is None or (peer.reason and peer.reason.unfit is not Unfit.ROOT_DISTANCE):
         return peer.reason

@@ -20,7 +20,7 @@ _NOT_THE_SOURCES: Mapping[ErrorPart, str] = {
     ErrorPart.ROOT_DELAY: _IN_GENERAL[ErrorPart.DELAY],
     ErrorPart.ROOT_DISPERSION: "the daemon has few measurements, or poor or old ones, as after its start or over a lossy link",
 }
-"""Where the source's own figure is small."""
+"""If the source's own figure is small."""
 
 
 def closer_source(sync: Synchronisation, record: Record) -> str:

@@ -1,4 +1,6 @@
-"""Time daemons that run beside the known units: by hand, in a container, or in a unit of another name."""
+"""Time daemons that run beside the known units: by hand, in a container, or in a unit of another
+name.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from .units import leaves_clock_alone
 _CONTAINER = re.compile(r"kubepods|docker|libpod|containerd|crio|lxc|machine\.slice|buildkit")
 
 _STARTS_OTHERS = re.compile(r"(ssh|sshd|cron|crond|atd|getty|serial-getty|rc-local)(@.*)?\.service$")
-"""Units that only start what others ask for: stopping them would take away the way in, or other jobs."""
+"""Units that only start what others ask for: stopping them would take away the way in, or other
+jobs."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class StrayDaemon:
         unit = cgroup.rsplit("/", 1)[-1]
         if unit.endswith(".service") and not _STARTS_OTHERS.match(unit):
             return f"systemctl disable --now {unit}"
-        return f"kill {self.pid}, and take it out of what starts it"
+        return f"kill {self.pid}, and remove it from whatever starts it"
 
 
 def stray_daemons(record: Record, daemons: Sequence[TimeDaemon]) -> list[StrayDaemon]:
-    """Those that steer the clock now, from the section ``time_services``; one for each program and cgroup: daemons fork."""
+    """Those that steer the clock now, from the section ``time_services``; one for each program and
+    cgroup: daemons fork.
+    """
     section = record.section("time_services")
     known = {d.unit for d in daemons}
     units = [unit for unit in section["units"] if unit["unit"] in known]
@@ -60,7 +65,7 @@ def stray_daemons(record: Record, daemons: Sequence[TimeDaemon]) -> list[StrayDa
             continue
         if cgroup and cgroup != "/" and (section.get("manager") == "systemd" or _CONTAINER.search(cgroup)):
             own = bool(names & set(cgroup.split("/")))
-        else:  # it does not tell whose the process is
+        else:  # it does not show whose the process is
             own = any(kinds[name].may_be(process) for name in active)
         if not own and not leaves_clock_alone(process, record):
             strays.setdefault((kind.name, cgroup), StrayDaemon(kind.name, process["pid"], process["comm"], cgroup))

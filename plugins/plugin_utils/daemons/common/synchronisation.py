@@ -1,4 +1,6 @@
-"""What any time daemon says of its synchronisation, in one form: seconds everywhere, and positive offsets mean *ahead*."""
+"""What any time daemon says of its synchronisation, in one form: seconds everywhere, and positive
+offsets mean *ahead*.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,20 @@ from ...model.record import Record
 PeerState = Literal["selected", "candidate", "falseticker", "unreachable", "unusable", "unresolved", "unknown"]
 
 STALE_AFTER_INTERVALS = 8
-"""ClockBound distrusts chronyd when its last update is older than eight of its intervals; held for every daemon here."""
+"""ClockBound distrusts chronyd when its last update is older than eight of its intervals; held for
+every daemon here."""
 
 KERNEL_UNSYNCHRONISED_S = 16.0
-"""NTP_PHASE_LIMIT of the kernel's include/linux/timex.h: with this maxerror the clock counts as unsynchronised."""
+"""NTP_PHASE_LIMIT of the kernel's include/linux/timex.h: with this maxerror the clock counts as
+unsynchronised."""
 
 KERNEL_GROWTH = 500e-6
-"""By so much a second the kernel grows maxerror while no daemon sets it (MAXFREQ; kernel/time/ntp.c, second_overflow)."""
+"""By so much a second the kernel grows maxerror while no daemon sets it (MAXFREQ;
+kernel/time/ntp.c, second_overflow)."""
 
 _GROWTH_LEEWAY = 1.02
-"""The age of an update is known to some seconds, and a sample is a little older than the update that it leads to."""
+"""The age of an update is known to some seconds, and a sample is a little older than the update
+that it leads to."""
 
 
 class Unfit(StrEnum):
@@ -42,7 +48,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class DistanceLimit:
-    """The root distance beyond which a daemon uses no source. ``setting``: what sets it, and where."""
+    """The root distance beyond which a daemon uses no source.
+
+    ``setting``: what sets it, and where.
+    """
 
     limit_s: float
     setting: str
@@ -50,9 +59,12 @@ class DistanceLimit:
 
 @dataclass(frozen=True)
 class Peer:
-    """A source of the daemon. ``offset_s`` > 0: the node is ahead of it; ``reach`` is the register of its last eight polls.
+    """A source of the daemon.
 
-    ``address``: where ``name`` is none, and the daemon tells it. ``reason``: why it is not used, where the daemon tells it.
+    ``offset_s`` > 0: the node is ahead of it; ``reach`` is the register of its last eight polls.
+
+    ``address``: set if ``name`` is not an address and the daemon shows it. ``reason``: why it is
+    not used, if the daemon shows that.
     """
 
     name: str
@@ -67,7 +79,7 @@ class Peer:
 
     @property
     def shown(self) -> str:
-        """Its name, with its address where that is another."""
+        """Its name, and its address if that differs."""
         return f"{self.name} ({self.address})" if self.address not in ("", self.name) else self.name
 
     @property
@@ -77,7 +89,7 @@ class Peer:
 
     @property
     def answers(self) -> bool:
-        """Whether it has answered one of its last polls, as far as the daemon tells."""
+        """Whether it has answered one of its last polls, as far as the daemon shows it."""
         return self.state not in ("unreachable", "unresolved") and self.reach != 0
 
 
@@ -97,7 +109,10 @@ def root_error(root_delay_s: float, root_dispersion_s: float) -> dict[ErrorPart,
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do about it, in the daemon's own terms. ``poll``: how to have it ask its sources more often."""
+    """What to do about it, in the daemon's own terms.
+
+    ``poll``: how to have it ask its sources more often.
+    """
 
     servers: str
     step: str
@@ -113,12 +128,14 @@ class Advice:
 class Synchronisation:
     """What the daemon claims, in ``claim`` in its own words, and what it shows beside that.
 
-    Its clock is ``offset_s`` ahead (None: it does not tell), by its own figures give or take ``max_error_s``, the sum of
-    ``error_parts_s`` (None: no figures). ``own_clock``: it follows the node's own clock. ``last_update_age_s`` < 0: in this
-    clock's future. ``sets_maxerror``: each of its updates sets the kernel's maxerror. ``shows_age``: its claim outlives its
-    sources, so that it counts only with the age of its last update. ``distance_limit``: None where it has none, or where it is
-    not known. ``spare``: the sources that it tries in turn with its one peer, and tells nothing of. ``poll_s``: how often it
-    asks, where its last interval may be longer because replies were missing.
+    Its clock is ``offset_s`` ahead (None: not shown), according to its own figures ±
+    ``max_error_s``, the sum of ``error_parts_s`` (None: no figures). ``own_clock``: it follows the
+    node's own clock. ``last_update_age_s`` < 0: in this clock's future. ``sets_maxerror``: each of
+    its updates sets the kernel's maxerror. ``shows_age``: its claim outlives its sources, so it
+    counts only with the age of its last update. ``distance_limit``: None if it has none, or if it
+    is not known. ``spare``: the sources that it tries in turn with its one peer, and does not show.
+    ``poll_s``: how often it asks, set if its last interval may be longer because replies were
+    missing.
     """
 
     daemon: str
@@ -142,12 +159,12 @@ class Synchronisation:
 
     @property
     def max_error_s(self) -> float | None:
-        """How far off the clock may be besides ``offset_s``; None where the daemon has no figures."""
+        """How far off the clock may be besides ``offset_s``; None if the daemon has no figures."""
         return sum(self.error_parts_s.values()) if self.error_parts_s else None
 
     @property
     def interval_s(self) -> float | None:
-        """How long one of its updates is followed by the next; None where it does not tell."""
+        """The time from one of its updates to the next; None if it is not shown."""
         if self.poll_s is not None:
             return self.poll_s
         return None if self.stale_after_s is None else self.stale_after_s / STALE_AFTER_INTERVALS
@@ -159,7 +176,7 @@ class Synchronisation:
 
     @property
     def bound_s(self) -> float | None:
-        """How far off the clock may be by the daemon's own figures; None where it has none."""
+        """How far off the clock may be by the daemon's own figures; None if it has none."""
         if self.offset_s is None and self.max_error_s is None:
             return None
         return abs(self.offset_s or 0.0) + (self.max_error_s or 0.0)
@@ -167,31 +184,39 @@ class Synchronisation:
 
 @dataclass(frozen=True)
 class Kernel:
-    """The kernel's own view, from adjtimex(2): ``offset_s`` > 0 as everywhere (ahead), what is still to be slewed away."""
+    """The kernel's own view, from adjtimex(2): ``offset_s`` > 0 as everywhere (ahead), what is
+    still to be slewed away.
+    """
 
     max_error_s: float
     offset_s: float
 
     @property
     def synchronised(self) -> bool:
-        """What timedatectl shows as NTPSynchronized (systemd, src/basic/time-util.c, ntp_synced)."""
+        """What timedatectl shows as NTPSynchronized (systemd, src/basic/time-util.c,
+        ntp_synced).
+        """
         return self.max_error_s < KERNEL_UNSYNCHRONISED_S
 
     @property
     def set_at_most_ago_s(self) -> float | None:
-        """How long ago a daemon set maxerror, at most: exact where it sets it to 0; None where nothing can be told."""
+        """How long ago a daemon set maxerror, at most: exact if it sets it to 0; None if
+        unknown.
+        """
         return self.max_error_s / KERNEL_GROWTH if self.synchronised else None
 
     def reaches_limit_within(self, age_s: float, error_s: float) -> bool:
-        """Whether the kernel's own growth takes maxerror to its limit, from ``error_s`` at an update so long ago.
+        """Whether the kernel's own growth takes maxerror to its limit, from ``error_s`` at an
+        update so long ago.
 
-        That is 8.9 h without an update: the normal state of a clock that is set once in 18 h (`maxpoll 16`) or once a day.
+        That is 8.9 h without an update: the normal state of a clock that is set once in 18 h
+        (`maxpoll 16`) or once a day.
         """
         return error_s + _GROWTH_LEEWAY * KERNEL_GROWTH * age_s >= KERNEL_UNSYNCHRONISED_S
 
 
 def kernel(record: Record) -> Kernel | None:
-    """The kernel's view, or None where adjtimex(2) told nothing."""
+    """The kernel's view, or None if adjtimex(2) showed nothing."""
     adjtimex = (record.evidence.get("clock") or {}).get("adjtimex") or {}
     if "maxerror_us" not in adjtimex:
         return None

@@ -17,19 +17,22 @@ ENABLED_STATES = ("enabled", "enabled-runtime", "static", "generated")
 RUNNING_STATES = ("active", "activating", "reloading")
 
 FILES = ("ntpd", "ptp")
-"""The sections whose files say whether a daemon that runs steers the clock: a check that asks for the daemons reads them."""
+"""The sections whose files say whether a daemon that runs steers the clock: a check that asks for
+the daemons reads them."""
 
 
 @once
 def time_daemons(record: Record) -> Sequence[TimeDaemon]:
-    """All that are installed, from the evidence's section ``time_services``, and from FILES what they do.
+    """All that are installed, from the evidence's section ``time_services``, and from FILES what
+    they do.
 
-    Raises MissingEvidenceError where the service manager did not tell, or a file decides what one does and was not read.
+    Raises MissingEvidenceError if the service manager did not show them, or if a file that decides
+    was not read.
     """
     time_services = record.section("time_services")
     units = time_services["units"]
     if "error" in units:
-        raise MissingEvidenceError(f"systemd did not tell its units: {units['error']}", "time_services")
+        raise MissingEvidenceError(f"systemd did not show its units: {units['error']}", "time_services")
     found: dict[str, TimeDaemon] = {}
     for unit in units:
         kind = _kind(unit, time_services)
@@ -64,9 +67,11 @@ def _kind(unit: Mapping[str, Any], time_services: Mapping[str, Any]) -> Daemon |
 
 
 def _with_idle_beside_others(daemons: list[TimeDaemon], record: Record) -> list[TimeDaemon]:
-    """Beside a daemon that steers, one that counts alone leaves the clock alone, unless one of its processes moves it.
+    """Beside a daemon that steers, one that counts alone leaves the clock alone, unless one of its
+    processes moves it.
 
-    By default ptp4l steers the network card's clock, which phc2sys or chronyd then follows (ptp4l(8)).
+    By default ptp4l steers the network card's clock, which phc2sys or chronyd then follows
+    (ptp4l(8)).
     """
     idle = {
         kind.name: idle_alone(kind, record)
@@ -79,9 +84,10 @@ def _with_idle_beside_others(daemons: list[TimeDaemon], record: Record) -> list[
 
 
 def idle_alone(kind: Daemon, record: Record) -> str:
-    """Why a daemon that counts alone moves no system clock with any of its processes; empty if it does, or is no such daemon.
+    """Why a daemon that counts alone moves no system clock with any of its processes; empty if it
+    does, or is no such daemon.
 
-    Where no process is shown it is judged as one without arguments.
+    If no process is shown it is judged as one without arguments.
     """
     if not kind.counts_alone:
         return ""
@@ -95,7 +101,10 @@ _INSTANCE_AND_SUFFIX = re.compile(r"(@[^.]*)?\.service$")
 
 
 def _stem(unit: str) -> str:
-    """``ptp4l@eth0.service`` is ``ptp4l``; OpenRC's names have neither part. Helpers and targets keep their suffix."""
+    """``ptp4l@eth0.service`` is ``ptp4l``; OpenRC's names have neither part.
+
+    Helpers and targets keep their suffix.
+    """
     return _INSTANCE_AND_SUFFIX.sub("", unit)
 
 
@@ -105,21 +114,24 @@ def _leaves_clock_alone(kind: Daemon, unit: Mapping[str, Any], record: Record) -
         return ""
     processes = record.section("time_services").get("processes") or []
     own = [p for p in processes if kind.may_be(p) and any(p["argv"])]
-    # OpenRC tells no main process. Then a command line counts only where it is the only one.
+    # OpenRC shows no main process. Then a command line counts only if it is the only one.
     shown = [p for p in own if p["pid"] == unit.get("main_pid")] or (own if len(own) == 1 else [])
     return _why_it_leaves(kind, shown[0], record) if shown else ""
 
 
 def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:
-    """Why this process moves no system clock, by its arguments and files; empty if it does, or may."""
+    """Why this process moves no system clock, by its arguments and files; empty if it does, or
+    may.
+    """
     kind = daemons_by_process().get(process["comm"])
     return _why_it_leaves(kind, process, record) if kind else ""
 
 
 def leaves_at_start(daemon: TimeDaemon, boot_units: Mapping[str, Mapping[str, Any]], record: Record) -> str:
-    """Why a daemon would move no clock after its start: as now where it runs, else by the one command that its unit runs.
+    """Why a daemon would move no clock after its start: as now if it runs, else by the one command
+    that its unit runs.
 
-    Empty where a variable of the environment, a script or a file that was not read decides.
+    Empty if a variable of the environment, a script or a file that was not read decides.
     """
     command = boot_units.get(daemon.unit, {}).get("exec_start") or ""
     argv = command.split()
