@@ -1,4 +1,5 @@
-"""Begins a run: reads the settings of all hosts before any is contacted, and takes an earlier report out of force.
+"""Begins a run: reads the settings of all hosts before any is contacted, and takes an earlier
+report out of force.
 
 The documentation for users is in plugins/modules/fleet_begin.py.
 """
@@ -37,11 +38,12 @@ from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.run_settings import RunSettings, Variables, read_run_settings
 
 ROOM_OF_NODE_BYTES = 128 * 1024
-"""About what a node's evidence and its entries in the reports need, each of which is there twice until the files are complete."""
+"""The bytes that a node's evidence and its entries in the reports need, roughly. Both exist twice
+until the files are complete."""
 
 display = Display()
 
-before_the_fork()  # for this, and for the checks that come after it
+before_the_fork()  # for this action, and for the checks after it
 
 
 class ActionModule(PlainAction):
@@ -51,11 +53,14 @@ class ActionModule(PlainAction):
     _requires_connection = False
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """What the run has once; the task fails if a host's settings are wrong, or the folder can't be written."""
+        """The run's data; the task fails if a setting is wrong, or if the folder can't be
+        written.
+        """
         if problems:
             return _wrong(problems)
         play = PlayVariables(self._task, self._templar, variables)
-        # Without an order each host begins by itself, and what the others have kept by now is of this run.
+        # Without an order each host begins by itself, and what the others have kept by now is of
+        # this run.
         alone = PlayVariables.without_order(self._task)
         forget([host_of(variables)] if alone else variables["ansible_play_batch"])
         # Every batch of a play comes here, and every host if the strategy has no order.
@@ -68,7 +73,7 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
         networks: dict[str, str] = {}
         groups = list(_groups(hosts, play, networks, remediation=remediation))
         if unfilled := [problem for group in groups for problem in to_fill_in(group.hosts, group.values)]:
-            return _wrong(list(dict.fromkeys(unfilled)))  # what else is wrong may follow from these
+            return _wrong(list(dict.fromkeys(unfilled)))  # other problems may follow from these
         run = read_run_settings(groups, options, list(discover()))
         # The process of ansible-playbook: this one ends with the task.
         holder = Holder.of(os.getppid(), run.run_id)
@@ -84,16 +89,21 @@ def _begin(hosts: list[str], play: PlayVariables, *, remediation: bool) -> dict[
     try:
         note_minters(begun["id"], choice.minters)
     except OSError as error:
-        return failed(f"Which nodes mint a token could not be noted in {constants.DEFAULT_LOCAL_TMP}: {error.strerror}")
+        return failed(
+            f"The choice of the nodes that mint a token could not be written to {constants.DEFAULT_LOCAL_TMP}: {error.strerror}. "
+            "No node was contacted. Make room there, or set Ansible's local_tmp to another folder."
+        )
     for warning in (*run.warnings, *choice.notes):
         display.warning(warning)
-    if run.apps:  # JWTs will be signed; with the references of all hosts, before one host's own are all there is
+    if run.apps:  # JWTs will be signed, so measure now, with the references of all hosts
         measured_once(Path(constants.DEFAULT_LOCAL_TMP), run.references.measure)
     return {**begun, "settings": settings_with_sources((group.sources, group.values) for group in groups)}
 
 
 def _room_of_hour(api_url: str, issuer: str, per_hour: int) -> int:
-    """How many tokens of this App this hour has room for; where that can't be read, each node's own check says so."""
+    """How many more tokens of this App fit into this hour; if unknown, each node's check reports
+    that.
+    """
     with contextlib.suppress(OSError):
         return MintThrottle(state_file(api_url, issuer), per_hour=per_hour).room()
     return per_hour
@@ -102,7 +112,10 @@ def _room_of_hour(api_url: str, issuer: str, per_hour: int) -> int:
 def _groups(
     hosts: list[str], play: PlayVariables, networks: dict[str, str], *, remediation: bool
 ) -> Iterator[Variables]:
-    """The hosts with equal settings together: these are worked out and validated once. ``networks`` gets each host's."""
+    """The hosts in groups with equal settings, which are validated once.
+
+    ``networks`` gets each host's.
+    """
     members: dict[str, list[str]] = {}
     variables_of: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
     for host in hosts:
@@ -120,16 +133,17 @@ def _groups(
             problems += _wrong_in_role(values)
         misspelt, others = not_known(names, values.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
-            display.warning(f"variables that this collection does not read: {', '.join(others)}")
+            display.warning(f"skewgate does not read these variables: {', '.join(others)}")
         sources = play.sources(members[key][0], of_first, values)
         yield Variables(hosts=members[key], values=values, problems=[*problems, *misspelt], sources=sources)
 
 
 def _wrong_in_role(values: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the settings of the role that remediates."""
+    """Problems of the settings of the role that remediates."""
     options = documented(remediation_plan.DOCUMENTATION)[1]
     given = {name: values[f"chrony_{name}"] for name in options if f"chrony_{name}" in values}
-    # By default they are the gate's, which are read as such; and a check registers what is measured.
+    # By default they are the gate's, which are read as such; and a check registers what is
+    # measured.
     given = {"servers": ["ntp.invalid"], **given, "measured": "gate_before"}
     args, problems = read_arguments(remediation_plan.DOCUMENTATION, given, prefix="chrony_")
     try:
@@ -154,5 +168,5 @@ def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
 
 
 def _wrong(problems: list[str]) -> dict[str, Any]:
-    msg = f"The settings are wrong, and no node was contacted: {'; '.join(problems)}"
+    msg = f"The settings are wrong. No node was contacted. {'; '.join(problems)}"
     return failed(msg, configuration_errors=problems)

@@ -1,4 +1,4 @@
-"""All nodes of the play together: writes the evidence and the report in every format, and says what an operator needs to read.
+"""Writes the evidence and the report of all nodes of the play, and returns what an operator reads.
 
 The documentation for users is in plugins/modules/fleet_report.py.
 """
@@ -51,14 +51,16 @@ class ActionModule(PlainAction):
     _requires_connection = False
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """Put all hosts together, write the report, and return what an operator needs to read."""
+        """Collect all hosts' checks, write the report, and return what an operator needs to
+        read.
+        """
         if problems:
             return failed(f"Nothing was written. The settings are wrong: {'; '.join(problems)}")
         run = current_run()
         if not run and not args["report_dir"]:
             return failed(
-                "Nothing was written: no run has begun. The role skewgate.preflight.gate begins one (tasks_from judge) before it "
-                "reports (tasks_from conclude); a task of your own gives report_dir."
+                "Nothing was written, because no run has begun. The role skewgate.preflight.gate begins a run (tasks_from judge) "
+                "before it reports (tasks_from conclude). Use the role, or give this task report_dir."
             )
         checks = _Checks(hostvars=variables["hostvars"], args=args, run=run, judged_at=now())
         if strategy := PlayVariables.without_order(self._task):
@@ -99,7 +101,9 @@ class ActionModule(PlainAction):
         }
 
     def _written(self, directory: Path, checks: _Checks, shown: _Shown) -> tuple[dict[str, Any], list[Path]]:
-        """The report, each entry of which ``shown`` gets, and the files that were written; raises ValueError and OSError."""
+        """The report, each entry of which ``shown`` gets, and the files that were written; raises
+        ValueError and OSError.
+        """
         run_id = checks.args["run_id"] or checks.run.get("run_id", "")
         formats = checks.args["report_formats"] or checks.run.get("report_formats", DEFAULT)
         directory.mkdir(parents=True, exist_ok=True)
@@ -116,14 +120,18 @@ class ActionModule(PlainAction):
 
 @dataclass(frozen=True)
 class _Shown:
-    """What Ansible gets of each host: its verdict, and which checks refuse it; the report, which says why, has been shown."""
+    """What Ansible gets of each host: its verdict, and which checks refuse it; the report, which
+    says why, has been shown.
+    """
 
     text: Path
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     standings: dict[str, tuple[Standing, str]] = field(default_factory=dict)
 
     def add(self, host: str, entry: Mapping[str, Any], admitted: Standing = Standing.ADMITTED) -> None:
-        """Take a host's entry of the report, in the place of an earlier one; ``admitted`` is what it is if that admits it."""
+        """Take a host's entry of the report, in the place of an earlier one; ``admitted`` is what
+        it is if that admits it.
+        """
         self.nodes[host] = {key: entry[key] for key in ("verdict", "judged_at")}
         checks = ", ".join(finding["check"] for finding in refusing_findings(entry))
         refused = f"Refused by {checks}. The report says why, and what to do next: {self.text}"
@@ -141,12 +149,15 @@ def _earlier(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 Check = dict[str, Any]
-"""A host's ``record`` and ``judgement``, with the ``check_id`` and the ``address`` of the host, where these are known."""
+"""A host's ``record`` and ``judgement``, with the ``check_id`` and the ``address`` of the host, if
+these are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Checks:
-    """The checks of the run's hosts: as the gate kept them, or as they are registered in variables."""
+    """The checks of the run's hosts: as the gate kept them, or as they are registered in
+    variables.
+    """
 
     hostvars: Any
     args: Mapping[str, Any]
@@ -156,7 +167,7 @@ class _Checks:
     ids: dict[str, str] = field(default_factory=dict)
 
     def by_id(self, standings: Mapping[str, tuple[Standing, str]]) -> dict[str, tuple[Standing, str]]:
-        """The same by the ID of each host's first check, of those that had one."""
+        """The standings by the ID of each host's first check, for hosts that had one."""
         return {self.ids[host]: standing for host, standing in standings.items() if host in self.ids}
 
     def timings(self, report_s: float) -> dict[str, Any]:
@@ -167,14 +178,16 @@ class _Checks:
         return {"timings": {"checks": summed_up(self.timed), "report_s": round(report_s, 3), "forks": forks}}
 
     def standing(self, host: str) -> tuple[Standing, str]:
-        """What a host's last check alone says of it."""
+        """A host's standing according to its last check only."""
         first, again, _noted = self._of(host)
         judgement = (again or first)["judgement"]
         admitted = judgement["verdict"] == "admit"
         return (Standing.ADMITTED, "") if admitted else (Standing.REFUSED, refusal(judgement))
 
     def reported(self, host: str, earlier: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A host's record and its entry of the report, from its last check; a host that left the play early had none."""
+        """A host's record and report entry, from its last check; a host that left early had
+        none.
+        """
         first, again, noted = self._of(host)
         last = again or first
         before = first if again else None
@@ -185,13 +198,13 @@ class _Checks:
             "earlier": earlier,
             "address": last.get("address"),
         }
-        if wrong := misfit(record, RECORD):  # nobody could read the evidence of the others beside it
+        if wrong := misfit(record, RECORD):  # it would make the evidence of all others unreadable
             return _not_stored(wrong, self.judged_at)
         judgement = with_drift(last["judgement"], record)
         return record, node_entry(judgement, before and before["judgement"], record["remediation"])
 
     def _of(self, host: str) -> tuple[Check, Check | None, dict[str, Any] | None]:
-        """A host's first check of this run, the one that repeats it, and what was noted of the remediation between them."""
+        """A host's first check of this run, its repeated check, and the note on the remediation."""
         first = kept(host) if self.run else None
         if first and "timings" in first:
             self.timed.append(first["timings"])
@@ -216,7 +229,9 @@ class _Checks:
         return {**first, **address}, again and {**again, **address}, noted and remediation_of(plain(noted))
 
     def _check(self, variables: Any, which: str, follows: str, found: Check | None) -> Check | None:
-        """The check that follows from this run or check: as kept, as registered, or why Ansible could not begin it."""
+        """The check that follows this run or check, or the reason why Ansible could not begin
+        it.
+        """
         if found and found["follows"] == follows:
             return found
         name = self.args[which]
@@ -226,7 +241,10 @@ class _Checks:
 def _add(
     host: str, record: dict[str, Any], entry: dict[str, Any], records: Stored, together: Together
 ) -> dict[str, Any]:
-    """Keep a host's record and its entry of the report; if one is too large, the host is refused for it. The entry that stays."""
+    """Keep a host's record and its report entry, and return the entry.
+
+    If one of them is too large, the host is refused for that.
+    """
     try:
         records[host] = record
         together.add(host, Record(record), entry)
@@ -238,13 +256,13 @@ def _add(
 
 
 def _not_stored(wrong: str, judged_at: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What stands for a record that could not be read again."""
+    """The replacement for a record that could not be read again."""
     refused = _without_check(judged_at, module_error=f"its record can't be stored: {wrong}")
     return refused["record"], node_entry(refused["judgement"], None, None)
 
 
 def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | None:
-    """What a node_check task registered, if it ran and follows from this run or check."""
+    """The result that a node_check task registered, if it ran and follows this run or check."""
     registered = variables.get(name) or {}
     if not (registered.get("record") and registered.get("judgement")) or registered.get("follows", "") != follows:
         return None
@@ -253,7 +271,7 @@ def _registered(variables: Any, name: str, follows: str) -> dict[str, Any] | Non
 
 
 def _never_begun(variables: Any, name: str, judged_at: str) -> dict[str, Any] | None:
-    """What stands for a check that Ansible could not even begin, if it says why."""
+    """The replacement for a check that Ansible could not begin, if it gives a reason."""
     registered = variables.get(name) or {}
     reason = said(words(str(registered.get("msg") or "")))
     if not reason or registered.get("record") or not (registered.get("failed") or registered.get("unreachable")):
@@ -263,6 +281,6 @@ def _never_begun(variables: Any, name: str, judged_at: str) -> dict[str, Any] | 
 
 
 def _without_check(judged_at: str, **why: Any) -> dict[str, Any]:
-    """What stands for a check of a node of which nothing counts; ``why`` as for ``without_evidence``."""
+    """The replacement for a check without evidence; ``why`` as for ``without_evidence``."""
     record = without_evidence(Policy((), (), ()), judged_at, **why)
     return {"record": record, "judgement": judge_record(record)}

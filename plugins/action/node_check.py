@@ -46,7 +46,8 @@ from ..plugin_utils.verdict.timings import Stopwatch
 from ..plugin_utils.verdict.tokens import awaits_others
 
 NODE_STARTS_WITHIN_S = 60
-"""To connect, to become root and to start Python, and for what runs one after the other on a slow node."""
+"""Time to connect, to become root, to start Python, and for steps that run in turn on a slow
+node."""
 
 WAIT_STEP_S = 2
 WAIT_REPORTED_FROM_S = 20
@@ -65,11 +66,15 @@ class ActionModule(CallingAction, PlainAction):
 
     @property
     def prefix(self) -> str:
-        """The role chrony, too, checks by the gate's variables, and so does a task of one's own that reads these."""
+        """The gate's prefix if the settings are read from variables, as in both roles; else
+        nothing.
+        """
         return ROLES if super().prefix or self._from_variables else ""
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
+        """The task's arguments; with ``from_variables``, the host's settings in the place of those
+        that it does not give.
+        """
         self._stopwatch = Stopwatch()
         given, wrong = super().given(variables)
         options = documented(self.documentation)[1]
@@ -81,21 +86,23 @@ class ActionModule(CallingAction, PlainAction):
         of_host = play.of(host_of(variables))
         read = {option for option in options if option not in given}
         if args["checks"] and CREDENTIALS_CHECK not in args["checks"]:
-            read.discard("github_apps")  # they may not even be there, where only the clock is of interest
+            read.discard("github_apps")  # they may not be set if only the clock is checked
         names = [*map(setting_of, read), "gate_environment"]
         values, problems = play.worked_out(of_host, [name for name in names if name in of_host])
         settings, more = read_settings(values)
         return {**options_of(settings, read), **given}, [*wrong, *problems, *more]
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """The node's record, judgement and verdict; the task fails only if the settings are wrong."""
+        """The node's record, judgement and verdict; the task fails only if the settings are
+        wrong.
+        """
         named = set_by_facts(variables.get("ansible_facts") or {})
         if named:
             policy = Policy((), (), ())
             return self._kept(_result(without_evidence(policy, now(), settings_in_facts=named), args), args, variables)
         misspelt, others = not_known(variables, variables.get("gate_own_variables"))
         if others:  # Ansible shows the same warning once
-            display.warning(f"variables that this collection does not read: {', '.join(others)}")
+            display.warning(f"skewgate does not read these variables: {', '.join(others)}")
         try:
             settings = read_check_settings(
                 args,
@@ -104,7 +111,7 @@ class ActionModule(CallingAction, PlainAction):
                 prefix=self.prefix,
             )
         except SettingsError as error:
-            msg = f"The settings are wrong, and no node was contacted: {error}"
+            msg = f"The settings are wrong. No node was contacted. {error}"
             return failed(msg, configuration_errors=error.problems)
         if not current_id():  # whose begin has shown them
             for warning in settings.warnings:
@@ -133,7 +140,10 @@ class ActionModule(CallingAction, PlainAction):
         return self._kept(result, args, variables)
 
     def _connect(self) -> None:
-        """Connect to the node by a command that does nothing, for its time; whether the node can be reached, its check says."""
+        """Connect with a command that does nothing, to measure its time.
+
+        The check itself reports whether the node can be reached.
+        """
         with (
             self._stopwatch.connecting(),
             contextlib.suppress(AnsibleError, CutOffError),
@@ -143,7 +153,7 @@ class ActionModule(CallingAction, PlainAction):
         self.on_call = self._stopwatch.call
 
     def _kept(self, result: dict[str, Any], args: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The result; of the gate's check without its evidence and findings, which are kept for the report of the run."""
+        """The result. The gate's check keeps evidence and findings for the run's report instead."""
         if not (args["admit_to"] and current_id()):
             return result
         kept: dict[str, Any] = {
@@ -156,32 +166,36 @@ class ActionModule(CallingAction, PlainAction):
         """Only the gate, which fails the hosts that its report refuses, may admit."""
         if args["admit_to"] and super().prefix != "gate_":
             return [
-                "admit_to: expected in the role skewgate.preflight.gate alone; group hosts by its report, or by `verdict`"
+                "admit_to: expected only in the role skewgate.preflight.gate; group hosts by the role's report, or by `verdict`"
             ]
         return []
 
     def _admitted(self, group: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """What puts the host into the group: the answer of Ansible's own action, which each ansible-core takes in its own way."""
+        """The result that adds the host to the group, from Ansible's action, as each ansible-core
+        reads it.
+        """
         action = self.other_action("ansible.builtin.group_by", {"key": group})
         answer = action.run(task_vars=variables)
         return {key: answer[key] for key in ("add_group", "parent_groups")}
 
     def _ways_into_a_file(self) -> list[str]:
-        """A module's arguments, the JWT among them, stay out of files only where the module is piped to the node."""
-        with contextlib.suppress(KeyError):  # a connection plugin without the option can't be told
+        """Problems that would write the JWT to a file: it is safe only if the module is piped to
+        the node.
+        """
+        with contextlib.suppress(KeyError):  # a connection plugin may lack the option
             self._connection.set_option("pipelining", True)
         if constants.config.get_config_value("DEFAULT_DEBUG"):
             return [
-                "ANSIBLE_DEBUG is on: Ansible would print the JWT with its module's arguments; turn it off for this run"
+                "ANSIBLE_DEBUG is on, so Ansible would print the JWT with the module's arguments; turn it off for this run"
             ]
         if constants.config.get_config_value("DEFAULT_KEEP_REMOTE_FILES"):
             return [
-                "ANSIBLE_KEEP_REMOTE_FILES is on: the JWT would be left in a file on the node; turn it off for this run"
+                "ANSIBLE_KEEP_REMOTE_FILES is on, so the JWT would stay in a file on the node; turn it off for this run"
             ]
         if not self._is_pipelining_enabled("new"):
             return [
-                f"the connection {self._connection.transport!r} can't pipe modules to the node with this become method: the "
-                "JWT would be written to a file there; use ssh with sudo or as root, or leave github_app_token out of "
+                f"the connection {self._connection.transport!r} can't pipe modules to the node with this become method, so the "
+                "JWT would be written to a file there. Use ssh as root or with sudo, or leave github_app_token out of "
                 f"{self.prefix}checks"
             ]
         return []
@@ -199,7 +213,8 @@ class ActionModule(CallingAction, PlainAction):
             call=functools.partial(self._call, variables, Tokens()),
             controller=functools.partial(measured_once, Path(constants.DEFAULT_LOCAL_TMP), settings.references.measure),
             throttle=functools.partial(_throttle, settings, host),
-            # Others mint for a node only where a report follows, which can tell what came of it.
+            # Other nodes mint for this one only if a report follows, because the report shows the
+            # result.
             minting=functools.partial(minting_on, current_id() if args["admit_to"] else "", host),
         )
 
@@ -215,7 +230,9 @@ class ActionModule(CallingAction, PlainAction):
 
 
 def answer_limit_s(arguments: Mapping[str, Any]) -> float:
-    """How long a node may take for its answer: what its slowest probe may take, and NODE_STARTS_WITHIN_S."""
+    """How long a node may take for its answer: its slowest probe's limit, plus
+    NODE_STARTS_WITHIN_S.
+    """
     options: Mapping[str, Any] = node_evidence.ARGUMENTS
     run = node_evidence.Run({**{name: option.get("default") for name, option in options.items()}, **arguments})
     bounds_s = [node_evidence.PROBES[section][1](run) for section in arguments["sections"]]
@@ -246,14 +263,14 @@ def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:
 
 def _message(judgement: Mapping[str, Any], *, awaits_report: bool) -> str:
     if awaits_report:
-        return (
-            "Not decided yet: all but the token is good. Other nodes of the run try the token, and the report decides."
-        )
+        return "Not decided yet: only the token is left. Other nodes of the run try it, and the report decides."
     return "Admitted." if judgement["verdict"] == "admit" else refusal(judgement)
 
 
 def minting_on(run_id: str, host: str, app: GithubApp) -> Minting:
-    """How an App's token is tried on this host, as the run's beginning chose; outside of a run it is minted on each."""
+    """How an App's token is tried on this host, as the run chose; without a run each host mints
+    it.
+    """
     noted = noted_minter(run_id, identity_of(app.public()), host)
     return Minting.WAITS if noted is None else Minting(noted or Minting.JWT_ALONE)
 
@@ -271,6 +288,6 @@ def _throttle(settings: CheckSettings, node: str, app: GithubApp) -> MintThrottl
 def _report_wait(wait_s: float) -> None:
     if wait_s > WAIT_REPORTED_FROM_S:
         display.warning(
-            f"waiting for up to {wait_s:.0f} s: GitHub limits how many tokens are minted in a minute and in an hour "
+            f"waiting up to {wait_s:.0f} s, because GitHub limits how many tokens are minted in a minute and in an hour "
             "(`depth: jwt` mints none)"
         )

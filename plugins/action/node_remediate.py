@@ -1,4 +1,4 @@
-"""Run the module of this name on the node, and take back what it documents and nothing else.
+"""Run the module of this name on the node, and return only what it documents.
 
 The documentation for users is in plugins/modules/node_remediate.py.
 """

@@ -1,4 +1,4 @@
-"""Run one of Ansible's own modules on the node, and take back what is documented here and nothing else.
+"""Run one of Ansible's own modules on the node, and return only what is documented here.
 
 The documentation for users is in plugins/modules/node_task.py.
 """
@@ -11,7 +11,7 @@ from ..modules import node_task as module
 from ..plugin_utils.plain_action import NodeAction
 
 ACTIONS = ("copy", "dnf")
-"""Those that do a part of their work on the controller."""
+"""The modules that do a part of their work on the controller."""
 
 
 class ActionModule(NodeAction):
@@ -30,7 +30,7 @@ class ActionModule(NodeAction):
         return {**result, **lines}
 
     def asked(self, args: dict[str, Any], variables: dict[str, Any]) -> Any:
-        """What the module answers, and Ansible's action of its name makes of it."""
+        """The module's answer, as Ansible's action of that name returns it."""
         name, arguments = f"ansible.builtin.{args['module']}", args["arguments"]
         if args["module"] not in ACTIONS:
             return self._execute_module(module_name=name, module_args=arguments, task_vars=variables)

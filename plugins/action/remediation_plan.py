@@ -27,7 +27,9 @@ class ActionModule(PlainAction):
     _requires_connection = False
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The task's arguments; with ``from_variables``, the host's settings in the place of those that it does not give."""
+        """The task's arguments; with ``from_variables``, the host's settings in the place of those
+        that it does not give.
+        """
         given, wrong = super().given(variables)
         options = documented(self.documentation)[1]
         if not read_arguments(self.documentation, given)[0]["from_variables"]:
@@ -39,7 +41,9 @@ class ActionModule(PlainAction):
         return {**{names[name]: value for name, value in values.items()}, **given}, [*wrong, *problems]
 
     def answer(self, args: dict[str, Any], problems: list[str], variables: dict[str, Any]) -> dict[str, Any]:
-        """The plan for the host, from what node_check registered in one of its variables; a refusal to plan fails the task."""
+        """The plan for the host, from a registered node_check; if a plan is refused, the task
+        fails.
+        """
         if named := set_by_facts(variables.get("ansible_facts") or {}):
             return failed(f"Nothing was changed. The node's facts have the names of settings: {', '.join(named)}.")
         try:
@@ -48,7 +52,10 @@ class ActionModule(PlainAction):
             return failed(f"Nothing was changed. The settings are wrong: {error}")
         measured = _measured(variables, args["measured"])
         if not measured:
-            return failed(f"Nothing was changed. There is no variable {args['measured']!r} of node_check.")
+            return failed(
+                f"Nothing was changed. The variable {args['measured']!r} is not a result of node_check. Register a node_check "
+                "task in it."
+            )
         plan = make_plan(Record(measured["record"]), measured["judgement"], settings)
         result: dict[str, Any] = {
             "changed": False,
@@ -66,7 +73,8 @@ class ActionModule(PlainAction):
 
 
 def _measured(variables: dict[str, Any], name: str) -> dict[str, Any]:
-    """The check that is registered in a variable, or was kept by the gate; nothing if there is none.
+    """The check that is registered in a variable, or was kept by the gate; nothing if there is
+    none.
 
     Not as an argument: the evidence is large, and need not be templated to be read.
     """

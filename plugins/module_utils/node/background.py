@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Waiting with an end: every function that may hang runs in a thread that nobody has to wait for."""
+"""Waiting with an end: every function that may hang runs in a thread that nobody has to wait
+for.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,9 @@ class NotEnded(Exception):  # noqa: N818 - it is a state
 class Future:
     """What a function in a thread will have returned or raised.
 
-    That of concurrent.futures would bring ``logging`` with it, a tenth of what a node spends on starting. Its ThreadPoolExecutor
-    would not do either: it joins its threads at exit, so a thread that hangs would hang the module.
+    That of concurrent.futures would bring ``logging`` with it, a tenth of what a node spends on
+    starting. Its ThreadPoolExecutor would not do either: it joins its threads at exit, so a thread
+    that hangs would hang the module.
     """
 
     def __init__(self, function, arguments: tuple) -> None:
@@ -51,7 +54,8 @@ def start(function, *arguments) -> Future:
 
 
 def outcome(future: Future, deadline_mono_s: float):
-    """What the function returned, or ``{"error": "Type: text"}`` if it raised or has not ended by the deadline.
+    """What the function returned, or ``{"error": "Type: text"}`` if it raised or has not ended by
+    the deadline.
 
     ``deadline_mono_s`` is on the clock of ``time.monotonic()``.
     """
@@ -71,7 +75,9 @@ def gather(tasks: dict, bound_s: float) -> dict:
 
 
 class Once:
-    """A function without arguments that runs at most once, and only if somebody asks for what it returns."""
+    """A function without arguments that runs at most once, and only if somebody asks for what it
+    returns.
+    """
 
     def __init__(self, function) -> None:
         """Does nothing yet."""
@@ -80,7 +86,9 @@ class Once:
         self._future = None
 
     def __call__(self):
-        """What the function returned, or raised; waits for it as long as it lasts, in whichever thread asks."""
+        """What the function returned, or raised; waits for it as long as it lasts, in whichever
+        thread asks.
+        """
         with self._lock:
             if self._future is None:
                 self._future = start(self._function)

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The wall clock and the monotonic clock, read together: what every measurement on a node begins with."""
+"""The wall clock and the monotonic clock, read together: what every measurement on a node begins
+with.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ import time
 def read_clocks() -> tuple:
     """``(wall_ns, mono_ns)`` read as one: the tightest of three pairs.
 
-    The two clocks cannot be read at the same time, and where the process is put aside between the two readings, the
-    pause would pass for skew.
+    The two clocks cannot be read at the same time, and if the process is paused between the two
+    readings, the pause would look like skew.
     """
     pairs = []
     for _attempt in range(3):
@@ -24,7 +26,9 @@ def read_clocks() -> tuple:
 
 
 def process_age_s():
-    """For how many seconds this process has run, to the hundredth (proc(5), starttime); None where that is not shown."""
+    """For how many seconds this process has run, to the hundredth (proc(5), starttime); None if
+    that is not shown.
+    """
     try:
         with open("/proc/self/stat", "rb") as file:
             after_name = file.read(4096).rpartition(b")")[2].split()

@@ -18,12 +18,13 @@ MAX_SMALL_BYTES = 4096
 
 
 def read_files(paths: list, drawn_in=None) -> dict:
-    """The files at ``paths`` and all that they draw in: ``{"files": [{"path", "text", "mtime_s"}], "unread": [...]}``.
+    """The files at ``paths`` and all that they draw in: ``{"files": [{"path", "text", "mtime_s"}],
+    "unread": [...]}``.
 
-    ``drawn_in(text)`` gives the paths that a file's text names; they are read right after it. None is read twice.
-    ``unread`` is ``[{"path", "error", "kind"}]``, and ``kind`` is "missing", "denied" or "other". A file that would go beyond a
-    limit is there and not in ``files``, because half of it would pass for all. Key files are never read: what names them is not
-    followed.
+    ``drawn_in(text)`` gives the paths that a file's text names; they are read right after it. None
+    is read twice. ``unread`` is ``[{"path", "error", "kind"}]``, and ``kind`` is "missing",
+    "denied" or "other". A file that would go beyond a limit is there and not in ``files``, because
+    half of it would pass for all. Key files are never read: what names them is not followed.
     """
     files: list = []
     unread: list = []
@@ -54,7 +55,9 @@ def read_files(paths: list, drawn_in=None) -> dict:
 
 
 def fragments(directories: list, suffix: str) -> list:
-    """The files of several directories by file name; of two with the same name, the one in the earlier directory."""
+    """The files of several directories by file name; of two with the same name, the one in the
+    earlier directory.
+    """
     by_name: dict = {}
     for directory in directories:
         for path in glob.glob(os.path.join(glob.escape(directory), "*" + suffix)):
@@ -68,7 +71,9 @@ def first_existing(paths):
 
 
 def text_or_none(path: str):
-    """What a small file shows, of /proc or /sys for instance; None where it may not be read, is not there or is not small."""
+    """What a small file shows, of /proc or /sys for instance; None if it may not be read, is not
+    there or is not small.
+    """
     try:
         return read_text(path, MAX_SMALL_BYTES).strip()
     except (OSError, ValueError):
@@ -76,7 +81,9 @@ def text_or_none(path: str):
 
 
 def read_text(path: str, max_bytes: int = MAX_FILE_BYTES) -> str:
-    """A file's text; ValueError if it is larger than ``max_bytes``, or not a file that ends: a pipe or a device."""
+    """A file's text; ValueError if it is larger than ``max_bytes``, or not a file that ends: a pipe
+    or a device.
+    """
     # Opening a pipe that nobody writes to would wait for ever.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""HTTPS that says in which phase it failed, and that always ends; shared by the probes that ask an API."""
+"""HTTPS that says in which phase it failed, and that always ends; shared by the probes that ask an
+API.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,15 @@ MAX_MESSAGE_CHARS = 1000
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME of OpenSSL's x509_vfy.h, which ssl.VerifyFlags does not name
 X509_STRICT = 0x20  # on by default since Python 3.13; the clients that skewgate speaks for do not ask for it
 
-# OpenSSL's X509_V_ERR_* (openssl-verification-options(1), x509_vfy.h) by what they mean for the reader.
+# OpenSSL's X509_V_ERR_* (openssl-verification-options(1), x509_vfy.h) by what they mean for the
+# reader.
 KINDS = {
     **dict.fromkeys((9, 10), "certificate_time"),
     **dict.fromkeys((2, 18, 19, 20, 21), "unknown_ca"),
     **dict.fromkeys((62, 64), "wrong_name"),
 }
-# OpenSSL's text of the alert of RFC 7301, section 3.2 (its ssl/ssl_err.c). ``SSLError.reason`` is None for it: Python 3.8 to
-# 3.13 have no name for that number.
+# OpenSSL's text of the alert of RFC 7301, section 3.2 (its ssl/ssl_err.c). ``SSLError.reason`` is
+# None for it: Python 3.8 to 3.13 have no name for that number.
 NO_COMMON_PROTOCOL = "alert no application protocol"
 
 
@@ -40,8 +43,8 @@ class HttpsError(Exception):
     def __init__(self, phase: str, message: str, kind=None):
         """``phase``: url, dns, connect, proxy, tls or reply.
 
-        ``kind``: one of KINDS for a certificate; of connect timeout, refused or no_route, what tells most of all addresses;
-        of tls no_common_protocol; else None.
+        ``kind``: for a certificate one of KINDS; for connect timeout, refused or no_route, the most
+        specific one of all addresses; for tls no_common_protocol; else None.
         """
         super().__init__(message)
         self.phase = phase
@@ -55,7 +58,10 @@ class HttpsError(Exception):
 
 
 class Reply(NamedTuple):
-    """An HTTP answer; header names are in lower case. The times are around request and header of the answer."""
+    """An HTTP answer; header names are in lower case.
+
+    The times are around request and header of the answer.
+    """
 
     status: int
     headers: dict
@@ -66,12 +72,16 @@ class Reply(NamedTuple):
 
 
 def asks_to_wait(headers) -> bool:
-    """Whether an API asks to be left alone (GitHub's "Rate limits for the REST API"); the headers' names in lower case."""
+    """Whether an API asks to be left alone (GitHub's "Rate limits for the REST API"); the headers'
+    names in lower case.
+    """
     return "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
 
 
 def tls_context(ca_pem, check_time: bool = True, add_system: bool = False) -> ssl.SSLContext:
-    """Verifies against ``ca_pem`` alone, or against the system's store where it is empty; both with ``add_system``."""
+    """Verifies against ``ca_pem`` alone, or against the system's store if it is empty; both with
+    ``add_system``.
+    """
     try:
         context = ssl.create_default_context(cadata=ca_pem or None)
     except (ssl.SSLError, ValueError, TypeError) as error:  # TypeError: not ASCII
@@ -85,11 +95,13 @@ def tls_context(ca_pem, check_time: bool = True, add_system: bool = False) -> ss
 
 
 def connect_at_any_time(url: str, context_for, timeout_s: float, proxied: bool = True) -> tuple:
-    """``(connection, certificate_time_error)``: connected though the certificate is not valid at this node's time.
+    """``(connection, certificate_time_error)``: connected though the certificate is not valid at
+    this node's time.
 
-    On a wrong clock a good certificate seems out of date, and the clock must not hide the proof against it: the chain and
-    the name are verified all the same. ``certificate_time_error`` is None where the certificate is valid here and now.
-    ``context_for(check_time)`` makes the TLS context. Ends within twice ``timeout_s`` or raises HttpsError.
+    On a wrong clock a good certificate seems out of date, and the clock must not hide the proof
+    against it: the chain and the name are verified all the same. ``certificate_time_error`` is None
+    if the certificate is valid here and now. ``context_for(check_time)`` makes the TLS context.
+    Ends within twice ``timeout_s`` or raises HttpsError.
     """
     connection = Connection(url, context_for(True), timeout_s, proxied)
     try:
@@ -105,10 +117,11 @@ def connect_at_any_time(url: str, context_for, timeout_s: float, proxied: bool =
 
 
 def certificate_validity(url: str, ca_pem, timeout_s: float):
-    """From when to when the server's certificate is valid: ``{"not_before_s", "not_after_s"}`` (Unix time).
+    """From when to when the server's certificate is valid: ``{"not_before_s", "not_after_s"}``
+    (Unix time).
 
-    For a certificate that was refused for this node's time. Its chain and name are verified here too, and nothing is sent.
-    None where that could not be done. Ends within ``timeout_s``.
+    For a certificate that was refused for this node's time. Its chain and name are verified here
+    too, and nothing is sent. None if that could not be done. Ends within ``timeout_s``.
     """
     try:
         connection = Connection(url, tls_context(ca_pem, check_time=False), timeout_s)
@@ -121,13 +134,15 @@ def certificate_validity(url: str, ca_pem, timeout_s: float):
 
 
 class Connection:
-    """One HTTPS connection, through the environment's proxy if there is one and ``proxied``. Redirects are not followed.
+    """One HTTPS connection, through the environment's proxy if there is one and ``proxied``.
+
+    Redirects are not followed.
 
     ``connect`` and ``request`` each end within ``timeout_s`` or raise HttpsError.
     """
 
     def __init__(self, url: str, context: ssl.SSLContext, timeout_s: float, proxied: bool = True):
-        """Does nothing yet; raises HttpsError where the URL is not one of https."""
+        """Does nothing yet; raises HttpsError if the URL is not one of https."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port or 443
@@ -146,7 +161,9 @@ class Connection:
 
     @property
     def addresses(self) -> tuple:
-        """After ``connect``: this node's IP address, and the one that it is connected to (a proxy's if there is one)."""
+        """After ``connect``: this node's IP address, and the one that it is connected to (a proxy's
+        if there is one).
+        """
         try:
             return self._http.sock.getsockname()[0], self._http.sock.getpeername()[0]
         except OSError:  # the other side has closed it already
@@ -159,7 +176,9 @@ class Connection:
             self._bounded(self._http.connect)
 
     def request(self, method: str, target: str, headers: dict, body=None, max_bytes: int = 4 << 20) -> Reply:
-        """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the answer's body."""
+        """Sends one request (``target``: path and query) and reads at most ``max_bytes`` of the
+        answer's body.
+        """
         self._http.phase = "reply"
         return self._bounded(self._request, method, target, headers, body, max_bytes)
 
@@ -169,7 +188,9 @@ class Connection:
         return self._http.sock.selected_alpn_protocol()
 
     def certificate_validity(self) -> dict:
-        """Of the certificate that the server showed in ``connect``: ``not_before_s`` and ``not_after_s``, Unix time."""
+        """Of the certificate that the server showed in ``connect``: ``not_before_s`` and
+        ``not_after_s``, Unix time.
+        """
         shown = self._http.sock.getpeercert()
         return {
             "not_before_s": ssl.cert_time_to_seconds(shown["notBefore"]),
@@ -194,7 +215,9 @@ class Connection:
         return Reply(answer.status, fields, content, sent_wall_ns, sent_mono_ns, received_mono_ns)
 
     def _bounded(self, function, *arguments):
-        """A name's resolution has no timeout, and a socket's timeout begins anew with each byte: a thread bounds both."""
+        """A name's resolution has no timeout, and a socket's timeout begins anew with each byte: a
+        thread bounds both.
+        """
         try:
             return start(function, *arguments).result(self.timeout_s)
         except (NotEnded, socket.timeout):
@@ -210,8 +233,8 @@ class Connection:
     def _failure(self, message: str, kind=None) -> HttpsError:
         if self._http.phase == "proxy":
             message = f"{self._proxy.address}: {self._proxy.redact(message)}"
-        told = self._http.phase == "connect" or kind == "no_common_protocol"
-        return HttpsError(self._http.phase, message, kind if told else None)
+        known = self._http.phase == "connect" or kind == "no_common_protocol"
+        return HttpsError(self._http.phase, message, kind if known else None)
 
 
 def _kind(error: Exception):
@@ -221,7 +244,7 @@ def _kind(error: Exception):
 
 
 class _DialError(OSError):
-    """No address could be connected to; ``kind`` is that of the one that tells most."""
+    """No address could be connected to; ``kind`` is the most specific one of all addresses."""
 
     def __init__(self, message: str, errors: list):
         super().__init__(message)
@@ -234,7 +257,10 @@ class _DialError(OSError):
 
 
 class _PhasedConnection(http.client.HTTPConnection):
-    """http.client's HTTPSConnection, with its steps told apart in ``phase``; all up to a proxy's tunnel is one, ``proxy``."""
+    """http.client's HTTPSConnection, with its present step in ``phase``.
+
+    All steps up to a proxy's tunnel are the step ``proxy``.
+    """
 
     default_port = 443
     auto_open = 0  # a connection that the server closed is not opened anew between the clock's reading and the sending
@@ -264,7 +290,7 @@ class _PhasedConnection(http.client.HTTPConnection):
         problems, errors = [], []
         for family, kind, protocol, _name, target in found:
             tcp = socket.socket(family, kind, protocol)
-            tcp.settimeout(timeout_s / len(found))  # so that a dead address leaves time for the others
+            tcp.settimeout(timeout_s / len(found))  # a dead address must leave time for the others
             try:
                 tcp.connect(target)
             except OSError as error:
@@ -282,7 +308,7 @@ class _Proxy(NamedTuple):
 
     host: str
     port: int
-    user: str  # user:password, "" where the proxy asks for none
+    user: str  # user:password, "" if the proxy asks for none
 
     @property
     def address(self) -> str:
@@ -303,7 +329,9 @@ class _Proxy(NamedTuple):
 
 
 def _environments_proxy(host: str, port: int):
-    """The proxy of HTTPS_PROXY, or None where there is none or NO_PROXY names the host (``host`` or ``host:port``)."""
+    """The proxy of HTTPS_PROXY, or None if there is none or NO_PROXY names the host (``host`` or
+    ``host:port``).
+    """
     if not any(name.lower() == "https_proxy" for name in os.environ):
         return None
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - few nodes need it, and it costs time

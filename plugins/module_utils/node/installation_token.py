@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """An installation token: how far it can be narrowed, and waiting for it while it is fresh.
 
-Some of GitHub's machines may not know a fresh token yet, and its permissions even later: GitHub's staff says so in
-octokit/auth-app.js issue 589, 401 until the token is known, 403 until its permissions are. Kargo waits as long as this before it
-tries again, after 404 too.
+Some of GitHub's machines may not know a fresh token yet, and its permissions even later. GitHub's
+staff says so in octokit/auth-app.js issue 589: 401 until the token is known, 403 until its
+permissions are known. Kargo waits as long as this before it tries again, after 404 too.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import time
 
 from .https import asks_to_wait
 
-# GitHub narrows a token to no more repositories (its documentation, "Generating an installation access token").
+# GitHub narrows a token to no more repositories (its documentation, "Generating an installation
+# access token").
 MAX_NARROWED = 500
 LEVELS = ("read", "write", "admin")
 
 WAITS_S = (3, 10, 30)
-# What a refusal says that no waiting helps against; GitHub has no other sign of it.
+# Words of refusals that stay however long one waits; GitHub has no other sign of them.
 OTHER_REASON = re.compile(
     r"rate limit|abuse|allow ?list|\bsaml\b|\bsso\b|suspend|terms of service|administrative rules|blocked|disabled|billing"
     r"|locked|flagged|forbids access",
@@ -28,7 +29,10 @@ OTHER_REASON = re.compile(
 
 
 def ways_to_narrow(app: dict) -> list:
-    """What to ask for, the narrowest first. The API wants names without their owner, who is the installation's account."""
+    """What to ask for, the narrowest first.
+
+    The API wants names without their owner, who is the installation's account.
+    """
     names = list(dict.fromkeys(repository.split("/")[-1] for repository in app["repositories"]))
     ways = []
     for repositories in ([] if len(names) > MAX_NARROWED else names, []):
@@ -39,14 +43,18 @@ def ways_to_narrow(app: dict) -> list:
 
 
 def lacking_of(app: dict, granted) -> dict:
-    """Which of the permissions that are asked for are not granted, at their level; none where it is not known."""
+    """Which of the permissions that are asked for are not granted, at their level; none if that is
+    not known.
+    """
     if not isinstance(granted, dict):
         return {}
     return {name: level for name, level in app["permissions"].items() if _level(granted.get(name)) < _level(level)}
 
 
 def repositories_of(minted: dict) -> set:
-    """The full names of the repositories that the answer to a mint shows, in lower case; none if it was not narrowed to some."""
+    """The full names of the repositories that the answer to a mint shows, in lower case; none if it
+    was not narrowed to some.
+    """
     shown = minted.get("repositories")
     rows = [row for row in shown if isinstance(row, dict)] if isinstance(shown, list) else []
     return {str(row.get("full_name")).lower() for row in rows}
@@ -70,7 +78,9 @@ class Patience:
         self._left_s = longest_wait_s()
 
     def wait(self, waits: int) -> float:
-        """Wait for a token that was waited for so many times; for how many seconds, 0 if there is no more waiting for it."""
+        """Wait for a token that was waited for so many times; for how many seconds, 0 if there is
+        no more waiting for it.
+        """
         seconds = min(WAITS_S[waits], self._left_s) if waits < len(WAITS_S) else 0.0
         self._left_s = round(self._left_s - seconds, 3)
         time.sleep(seconds)
@@ -78,17 +88,23 @@ class Patience:
 
 
 class FreshToken:
-    """The uses of one token, whatever they are for: each wait for it is longer than the one before."""
+    """The uses of one token, whatever they are for: each wait for it is longer than the one
+    before.
+    """
 
     def __init__(self, patience: Patience, narrowed: bool) -> None:
-        """``narrowed``: its permissions are its own. Those of the installation are known for long."""
+        """``narrowed``: it has other permissions than the installation's, which are known
+        already.
+        """
         self.waited_s = 0.0
         self._patience = patience
         self._statuses = (401, 403, 404) if narrowed else (401,)
         self._waits = 0
 
     def tries(self):
-        """The number of each try of one use, and for how long was waited between; waits before the next one."""
+        """The number of each try of one use, and for how long was waited between; waits before the
+        next one.
+        """
         begun_s, tries, wait_s = self.waited_s, 1, -1.0
         while wait_s:
             yield {"tries": tries, "waited_s": round(self.waited_s - begun_s, 3)}

@@ -1,9 +1,10 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What chrony's configuration names besides its own files: whether it is there, and what kind of thing it is.
+"""The paths, interfaces and users that chrony's configuration names: whether they exist, and their
+kind.
 
-Nothing is changed and no device is opened: paths are looked at by stat(2), interfaces are asked what they can, as by
-`ethtool -T`.
+Nothing is changed and no device is opened. Paths are read with stat(2). Interfaces are asked for
+their abilities, as `ethtool -T` does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import struct
 from .files import read_text
 
 MAX_NAMED = 200
-"""More paths, interfaces or users than any configuration has; what goes beyond is left out, and is then not known."""
+"""More paths, interfaces or users than any configuration has. Further ones are left out, and count
+as unknown."""
 MAX_POINTS_BYTES = 64 * 1024
 
 _KINDS = (
@@ -44,12 +46,14 @@ _POINT = re.compile(rf"\s*{_NUMBER}\s+{_NUMBER}")
 
 
 def named(directives: list, options: dict, directory: str = "/") -> dict:
-    """What is there of what the lines and chronyd's own options name: ``{"paths", "interfaces", "users", "options"}``.
+    """What is there of what the lines and chronyd's own options name: ``{"paths", "interfaces",
+    "users", "options"}``.
 
-    ``directives``: the lines as lists of words, the first in lower case. ``options``: those of the next start that may end
-    it, ``{letter: {"value", "from"}}``, handed on as they are. ``directory``: where relative paths start from.
-    The three others are mappings from the word in the configuration to what it stands for: ``paths`` as `kind` says,
-    ``interfaces`` as `interface`, ``users`` "present", "absent" or "unknown".
+    ``directives``: the lines as lists of words, the first in lower case. ``options``: those of the
+    next start that may end it, ``{letter: {"value", "from"}}``, handed on as they are.
+    ``directory``: where relative paths start from. The three others are mappings from the word in
+    the configuration to what it stands for: ``paths`` as `kind` says, ``interfaces`` as
+    `interface`, ``users`` "present", "absent" or "unknown".
     """
     paths, interfaces, users, points = set(), set(), set(), set()
     for name, *words in directives:
@@ -99,10 +103,12 @@ def folder_of(path: str) -> str:
 
 
 def kind(path: str) -> str:
-    """What a path leads to: "missing", "folder", "file", "socket", the class of a character device or "other".
+    """What a path leads to: "missing", "folder", "file", "socket", the class of a character device
+    or "other".
 
-    The class is the kernel's, "ptp", "pps", "rtc" or "mem" for instance, and "device" where sysfs does not say it. "denied" where
-    it may not be looked at, "unknown" where that fails in another way.
+    The class is the kernel's, "ptp", "pps", "rtc" or "mem" for instance, and "device" if sysfs does
+    not show it. It is "denied" if the path may not be read, and "unknown" if that fails in another
+    way.
     """
     try:
         status = os.stat(path)
@@ -120,9 +126,10 @@ def kind(path: str) -> str:
 
 
 def points_file(path: str) -> str:
-    """As `kind` says, but for a file "points" or "no points": whether it has lines of two numbers each, and two at least.
+    """As `kind` says, but for a file "points" or "no points": whether it has lines of two numbers
+    each, and two at least.
 
-    chronyd ends where `tempcomp` names one that has not (chrony's tempcomp.c, read_points).
+    chronyd ends if `tempcomp` names a file without them (chrony's tempcomp.c, read_points).
     """
     what = kind(path)
     if what != "file":
@@ -137,9 +144,11 @@ def points_file(path: str) -> str:
 
 
 def interface(name: str) -> str:
-    """What a network interface can: "absent", "plain", "phc" (a hardware clock) or "hardware" (it stamps packets with that).
+    """What a network interface can: "absent", "plain", "phc" (a hardware clock) or "hardware" (it
+    stamps packets with that).
 
-    "there" where it could not be asked. chronyd asks the kernel the same (chrony's ntp_io_linux.c, add_interface).
+    "there" if it could not be asked. chronyd asks the kernel the same (chrony's ntp_io_linux.c,
+    add_interface).
     """
     try:
         socket.if_nametoindex(name)

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Names of units and processes that a probe looks for, each in one table.
 
-Units of time services are without suffix, as OpenRC has none. Processes are named as in /proc/PID/comm, which holds 15
-characters. The descriptors in plugin_utils/daemons say more about each daemon; a test holds these tables to them.
+Units of time services are without suffix, as OpenRC has none. Processes are named as in
+/proc/PID/comm, which holds 15 characters. The descriptors in plugin_utils/daemons say more about
+each daemon; a test holds these tables to them.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ MOVER_UNITS = (
 """Units that may move the clock and are no time daemons: they set it once, or have other work."""
 
 WAIT_UNITS = ("chrony-wait", "ntpsec-wait", "systemd-time-wait-sync")
-"""Units that wait for the first synchronisation, shown with the daemons. The section ``boot`` knows ``ntp-wait`` too."""
+"""Units that wait for the first synchronisation, shown with the daemons. The section ``boot`` knows
+``ntp-wait`` too."""
 
 # ntpd is that of NTP, NTPsec, OpenNTPD and BusyBox alike.
 DAEMON_PROCESSES = (
@@ -83,7 +85,8 @@ DAEMON_PROCESSES = (
 MOVER_PROCESSES = ("ntpdate", "sntp", "sntpc", "rdate", "vmtoolsd", "vmware-guestd", "VBoxService")
 """Programs that may move the clock and are no time daemons."""
 
-# Each distribution of Kubernetes runs its kubelet, and the containers' runtime, under a unit of its own.
+# Each distribution of Kubernetes runs its kubelet, and the containers' runtime, under its own unit
+# name.
 KUBELET_UNITS = (
     "kubelet.service",
     "k3s.service",
@@ -109,8 +112,8 @@ RUNTIME_UNITS = (
 KUBELET_PROCESS = "kubelet"
 """It also runs before the node has joined."""
 
-# What is not here on purpose: k3s-agent and rke2 retry for ever before they have joined (because of a wrong clock, for
-# example), and afterwards their paths and their containers show it.
+# What is not here on purpose: k3s-agent and rke2 retry for ever before they have joined (because of
+# a wrong clock, for example), and afterwards their paths and their containers show it.
 CLUSTER_PROCESSES = (
     "etcd",
     "kube-apiserver",
@@ -128,7 +131,8 @@ CLUSTER_PROCESSES = (
 """Programs that run only on a node that works in a cluster, or are its workload."""
 
 COMMAND_LINE = "chronyd's command line"
-"""In place of a file's path: given directives as arguments, chronyd reads these and no file (chronyd(8))."""
+"""In place of a file's path: given directives as arguments, chronyd reads these and no file
+(chronyd(8))."""
 
 _CHRONY_DIRECTIVES = """
     acquisitionport allow authselectmode bindacqaddress bindacqdevice bindaddress bindcmdaddress bindcmddevice binddevice
@@ -143,4 +147,5 @@ _CHRONY_DIRECTIVES = """
     stratumweight tempcomp user
 """
 CHRONY_DIRECTIVES = frozenset(_CHRONY_DIRECTIVES.split())
-"""All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among them."""
+"""All that chrony.conf may name (CNF_ParseLine in chrony 4.9), those that are ignored by now among
+them."""

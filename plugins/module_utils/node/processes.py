@@ -27,11 +27,12 @@ CAP_SYS_TIME = 25
 class Running(NamedTuple):
     """What runs on the node, as far as a probe asks for it.
 
-    ``time_daemons``: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained", "may_set_clock"}]``, by pid. ``exe`` is the
-    program's path, by which BusyBox's ntpd is known; None where another user may not see it. ``contained``: it runs in a
-    container of this node, so that its paths and its commands are not the node's. ``may_set_clock``: the kernel lets it.
-    ``cluster``: ``[(pid, comm, argv)]`` of kubelets and of CLUSTER_PROCESSES, whoever's they are, by pid.
-    ``may_set_clock``: what else the kernel lets set the clock, as ``_Holders`` has it.
+    ``time_daemons``: ``[{"pid", "comm", "argv", "exe", "cgroup", "contained", "may_set_clock"}]``,
+    by pid. ``exe`` is the program's path, by which BusyBox's ntpd is known; None if another user
+    may not see it. ``contained``: it runs in a container of this node, and its paths and commands
+    are not the node's. ``may_set_clock``: the kernel lets it. ``cluster``: ``[(pid, comm, argv)]``
+    of kubelets and of CLUSTER_PROCESSES, whoever's they are, by pid. ``may_set_clock``: what else
+    the kernel lets set the clock, as ``_Holders`` has it.
     """
 
     time_daemons: list
@@ -42,9 +43,10 @@ class Running(NamedTuple):
 def scan(proc: str = "/proc") -> Running:
     """One look at all processes, for all probes: there are thousands on a large machine.
 
-    An ordinary user's process is no time daemon, whatever its name: it may not set the clock, and root would read the file that
-    it names. Nor is what prints and ends, has ended, or has no arguments yet: the probes run such commands themselves.
-    Raises ValueError where there are more time daemons, or one has more arguments, than could be handed out as a whole.
+    An ordinary user's process is no time daemon, whatever its name: it may not set the clock, and
+    root would read the file that it names. Nor is what prints and ends, has ended, or has no
+    arguments yet: the probes run such commands themselves. Raises ValueError if there are more time
+    daemons, or one has more arguments, than could be handed out as a whole.
     """
     own_processes = _link(f"{proc}/self/ns/pid")
     holders = _Holders(proc)
@@ -86,13 +88,15 @@ def scan(proc: str = "/proc") -> Running:
 
 
 def _capabilities(status: str) -> int:
-    """The permitted ones, a bit each: what a process has put aside, as htpdate -u does, it can take again (capabilities(7))."""
+    """The permitted ones, a bit each: what a process has put aside, as htpdate -u does, it can take
+    again (capabilities(7)).
+    """
     return int(status.partition("\nCapPrm:\t")[2][:16] or "0", 16)
 
 
 def _may_set_clock(status: str, place: str, own_users):
-    """Whether a process may set the node's clock: it holds CAP_SYS_TIME, and not in a user namespace below the node's. None where
-    the kernel does not show it.
+    """Whether a process may set the node's clock: it holds CAP_SYS_TIME, and not in a user
+    namespace below the node's. None if the kernel does not show it.
 
     A thread of the kernel has no memory, and holds everything.
     """
@@ -105,11 +109,12 @@ def _may_set_clock(status: str, place: str, own_users):
 
 
 class _Holders:
-    """Who may set the clock and is not known to: ``{"given": [{"comm", "pid", "processes", "cgroup"}], "privileged": [comm]}``.
+    """Who may set the clock and is not known to: ``{"given": [{"comm", "pid", "processes",
+    "cgroup"}], "privileged": [comm]}``.
 
-    ``given``: those that hold CAP_SYS_TIME and not CAP_SYS_ADMIN, so that somebody chose it for them: by name, with the first
-    one's pid and cgroup. ``privileged``: the names of those that hold both, as root's processes do in general. This run and
-    those who started it are left out.
+    ``given``: those that hold CAP_SYS_TIME but not CAP_SYS_ADMIN. Somebody chose that for them.
+    They are grouped by name, with the first one's pid and cgroup. ``privileged``: the names of
+    those that hold both, as most of root's processes do. This run and its parents are left out.
     """
 
     def __init__(self, proc: str) -> None:
@@ -160,16 +165,20 @@ def _parent(status: str) -> int:
 
 
 def _is_systems(status: str) -> bool:
-    """Whether root or a system's account started a process, or who asks; it is the real user that counts (proc(5)).
+    """Whether root or a system's account started a process, or who asks; it is the real user that
+    counts (proc(5)).
 
-    login.defs(5), UID_MIN; systemd's docs/UIDS-GIDS.md on those of DynamicUser=, which are from 61184 on.
+    login.defs(5), UID_MIN; systemd's docs/UIDS-GIDS.md on those of DynamicUser=, which are from
+    61184 on.
     """
     uid = int(status.partition("\nUid:")[2].split(None, 1)[0])
     return uid < 1000 or 61184 <= uid <= 65519 or uid == os.getuid()
 
 
 def _prints_and_ends(comm: str, argv: list) -> bool:
-    """Whether a chronyd does no more than that: its help, version, configuration or measurement (chronyd(8))."""
+    """Whether a chronyd does no more than that: its help, version, configuration or measurement
+    (chronyd(8)).
+    """
     letters = {"h": ("help",), "v": ("version",), "p": (), "Q": ()}
     return comm == "chronyd" and any(
         option(argv, CHRONYD_LETTERS, letter, long) is not None for letter, long in letters.items()
@@ -189,7 +198,8 @@ def _cgroup(place: str):
 
 
 def cgroup(text: str):
-    """The path that systemd knows a process by, in cgroups of version 2 or 1; None where there is neither (cgroups(7)).
+    """The path that systemd knows a process by, in cgroups of version 2 or 1; None if there is
+    neither (cgroups(7)).
 
     >>> cgroup("12:cpu:/\\n1:name=systemd:/system.slice/ntp.service\\n0::/system.slice/ntp.service\\n")
     '/system.slice/ntp.service'
@@ -204,10 +214,11 @@ def cgroup(text: str):
 
 
 def ntpds(processes: list) -> dict:
-    """The processes that are called ntpd, by whose they are: ``{"ntpd": [...], "openntpd": [...], "busybox": [...]}``.
+    """The processes that are called ntpd, by whose they are: ``{"ntpd": [...], "openntpd": [...],
+    "busybox": [...]}``.
 
-    BusyBox is known by its program. OpenNTPD's has the name of ntp.org's, but its children call themselves ``ntpd: ntp engine``
-    and ``ntpd: dns engine``.
+    BusyBox is known by its program. OpenNTPD's has the name of ntp.org's, but its children call
+    themselves ``ntpd: ntp engine`` and ``ntpd: dns engine``.
     """
     found: dict = {"ntpd": [], "openntpd": [], "busybox": []}
     called = [process for process in processes if process["comm"] in ("ntpd", "openntpd", "busybox")]
@@ -221,16 +232,20 @@ def ntpds(processes: list) -> dict:
 
 
 def whose(processes: list, daemon: str) -> tuple:
-    """The node's processes of ``daemon``, one of those that ``ntpds`` tells apart, and whether another's ntpd runs."""
+    """The node's processes of ``daemon``, a key of ``ntpds``, and whether another daemon's ntpd
+    runs.
+    """
     found = ntpds(not_contained(processes))
     own = found.pop(daemon)
     return own, any(found.values())
 
 
 def option(argv: list, letters: str, wanted: str, long: tuple = ()):
-    """The value of an option of a running program, the last one as getopt(3) takes it; None without it.
+    """The value of an option of a running program, the last one as getopt(3) takes it; None without
+    it.
 
-    ``letters`` is the program's own option string, ``wanted`` the option's letter, ``long`` its long names.
+    ``letters`` is the program's own option string, ``wanted`` the option's letter, ``long`` its
+    long names.
     """
     names = [f"{name}=" for name in long]
     try:
@@ -242,7 +257,8 @@ def option(argv: list, letters: str, wanted: str, long: tuple = ()):
 
 
 def operands(argv: list, letters: str) -> list:
-    """What follows the options of a running program, wherever they stand, as getopt(3) of glibc leaves it.
+    """What follows the options of a running program, wherever they stand, as getopt(3) of glibc
+    leaves it.
 
     >>> operands(["chronyd", "server a.example iburst", "-f", "x.conf", "-Z", "rtcsync"], CHRONYD_LETTERS)
     ['server a.example iburst', 'rtcsync']
@@ -259,10 +275,11 @@ def operands(argv: list, letters: str) -> list:
 def whole_directives(given: list) -> list:
     """The directives of a chronyd's command line as they were given.
 
-    chronyd puts a NUL behind each word that it reads (cmdparse.c, CPS_SplitWord), so that /proc shows words: each word that is a
-    directive begins one.
+    chronyd writes a NUL after each word that it reads (cmdparse.c, CPS_SplitWord), so /proc shows
+    words. Each word that is a directive begins a new one.
 
-    A few are an option of a source too (``port 123``): the last words of a source's line are taken for a directive.
+    A few directives are also options of a source (``port 123``). If they are the last words of a
+    source's line, they are read as a directive.
 
     >>> whole_directives(["server", "a", "port", "123", "iburst", "port", "0", "makestep", "1 3", "rtcsync"])
     ['server a port 123 iburst', 'port 0', 'makestep 1 3', 'rtcsync']

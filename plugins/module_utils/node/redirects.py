@@ -8,9 +8,11 @@ from urllib.parse import urljoin, urlsplit
 
 
 def moved_url(step: dict) -> str:
-    """Where a repository's redirect leads if the credential may be sent there: to the same server alone; "" for any other.
+    """Where a repository's redirect leads if the credential may be sent there: to the same server
+    alone; "" for any other.
 
-    git follows a redirect of this request, and takes only one that ends as the request does (http.c, update_url_from_redirect).
+    git follows a redirect of this request, and takes only one that ends as the request does
+    (http.c, update_url_from_redirect).
     """
     location = step["headers"].get("location")
     if step["status"] not in (301, 302, 303, 307, 308) or not location:

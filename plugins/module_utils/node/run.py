@@ -29,10 +29,12 @@ def installed(command: str) -> bool:
 
 
 def run(argv: list, timeout_s: float) -> dict:
-    """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` where there is no whole answer.
+    """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` without a whole
+    answer.
 
-    That is where it is missing, does not end in time, or prints more than MAX_OUTPUT bytes: then it is killed, with all that it
-    started, and nothing of its output is given, because half an answer would pass for a whole one.
+    There is no whole answer if the command is missing, does not end in time, or prints more than
+    MAX_OUTPUT bytes. Then it is killed, with all processes that it started. None of its output is
+    returned, because half an answer would look like a whole one.
     """
     executable = shutil.which(argv[0], path=PATH)
     if executable is None:
@@ -47,7 +49,7 @@ def run(argv: list, timeout_s: float) -> dict:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # a group of its own, to be killed as one
+            start_new_session=True,  # a new group, to be killed as a whole
             env={**os.environ, "PATH": PATH, "LC_ALL": "C", "TZ": "UTC"},
         )
     except OSError as error:
@@ -60,7 +62,7 @@ def run(argv: list, timeout_s: float) -> dict:
         return {"error": f"{called} did not end within {timeout_s:g} s"}
     except _PrintsTooMuchError:
         _kill(process)
-        return {"error": f"{called} printed more than {MAX_OUTPUT} bytes: it was stopped, and its output was not used"}
+        return {"error": f"{called} printed more than {MAX_OUTPUT} bytes; it was stopped, and its output was not used"}
     finally:
         process.stdout.close()
         process.stderr.close()
@@ -72,7 +74,9 @@ class _PrintsTooMuchError(Exception):
 
 
 def _read(process: subprocess.Popen, deadline_mono_s: float) -> tuple:
-    """What comes through both pipes until they are closed; raises TimeoutExpired or _PrintsTooMuchError."""
+    """What comes through both pipes until they are closed; raises TimeoutExpired or
+    _PrintsTooMuchError.
+    """
     pipes = (process.stdout, process.stderr)
     read: tuple = (bytearray(), bytearray())
     with selectors.DefaultSelector() as selector:
@@ -93,7 +97,10 @@ def _read(process: subprocess.Popen, deadline_mono_s: float) -> tuple:
 
 
 def _kill(process: subprocess.Popen):
-    """Kills the command and its children. It is not reaped before, so the number of its group is still its own."""
+    """Kills the command and its children.
+
+    It is not reaped before, so the number of its group is still its own.
+    """
     with contextlib.suppress(OSError):  # all have ended, or it became another user's
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel
@@ -106,5 +113,7 @@ def run_all(commands: dict, timeout_s: float) -> dict:
 
 
 def said(answer: dict) -> str:
-    """What a command that failed said, from an answer of ``run``; its exit code where it said nothing."""
+    """The message of a failed command, from an answer of ``run``; its exit code if there is
+    none.
+    """
     return answer.get("error") or answer["stderr"].strip() or answer["stdout"].strip() or f"exit code {answer['rc']}"

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Scripts: the commands that one in Python, Perl, Ruby, PHP or JavaScript runs, and variables that hold a program's name."""
+"""Scripts: the commands that one in Python, Perl, Ruby, PHP or JavaScript runs, and variables that
+hold a program's name.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def language(first_line: str) -> str:
 
 
 def calls(line: str, of_language: str) -> list:
-    """The commands that a line of such a script runs: each is a list of its words, or a text of shell.
+    """The commands that a line of such a script runs: each is a list of its words, or a text of
+    shell.
 
     >>> calls('subprocess.call(["ntpdate", "-u", server]); os.system("hwclock -s")', "python")
     [['ntpdate', '-u'], 'hwclock -s']
@@ -65,7 +68,8 @@ def program_text(words: list) -> list:
 
 
 def with_programs(text: str, programs) -> str:
-    """A script, or a crontab, with the value in place of each variable that holds one of these programs.
+    """A script, or a crontab, with the value in place of each variable that holds one of these
+    programs.
 
     >>> with_programs('N=/usr/sbin/ntpdate\\nC="$N -u $S"\\n$C ${S} $PATH', {"ntpdate"}).splitlines()[2]
     '/usr/sbin/ntpdate -u $S ${S} $PATH'

@@ -52,7 +52,8 @@ def in_double_quotes(line: str) -> list:
 def simple_commands(line: str):
     """The simple commands of a line, in words, and whether each one's output goes to the next.
 
-    A command substitution is a command, and stands as ``$`` among the words of the one that it is part of.
+    A command substitution is a command, and stands as ``$`` among the words of the one that it is
+    part of.
 
     >>> list(simple_commands("docker exec $(docker ps -q) date | cat"))
     [(['docker', 'ps', '-q'], False), (['docker', 'exec', '$', 'date'], True), (['cat'], False)]

@@ -17,8 +17,8 @@ def is_manager() -> bool:
 def show(units, properties, timeout_s: float, missing: bool = False):
     """``systemctl show`` of all units in one command: a process is dear on a small node.
 
-    The units that are there, with ``missing`` those that are not too, as ``parse_show`` gives them; ``{"error": text}`` if the
-    question failed.
+    The units that are there, with ``missing`` those that are not too, as ``parse_show`` gives them;
+    ``{"error": text}`` if the question failed.
     """
     answer = run(
         ["systemctl", "show", "--property", ",".join(["Id", "LoadState", *properties]), "--", *units], timeout_s
@@ -33,7 +33,8 @@ def show(units, properties, timeout_s: float, missing: bool = False):
 def parse_show(text: str) -> list:
     """Each unit's properties, by its own name: an alias adds nothing.
 
-    A property that systemctl repeats (one ``ExecStart`` a command) has its values joined by a newline.
+    A property that systemctl repeats (one ``ExecStart`` a command) has its values joined by a
+    newline.
 
     >>> parse_show("Id=ntp.service\\nLoadState=not-found\\n\\nId=a.service\\nLoadState=loaded\\nExecStart=b\\nExecStart=c")
     [{'Id': 'ntp.service', 'LoadState': 'not-found'}, {'Id': 'a.service', 'LoadState': 'loaded', 'ExecStart': 'b\\nc'}]
@@ -51,7 +52,8 @@ def parse_show(text: str) -> list:
 
 
 def commands(exec_property: str) -> list:
-    """The command lines of ``ExecStart=`` as ``systemctl show`` prints it, with what it says of the last run left out.
+    """The command lines of ``ExecStart=`` as ``systemctl show`` prints it, with what it says of the
+    last run left out.
 
     The form is that of systemd's src/systemctl/systemctl-show.c; variables are not expanded in it.
 

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Commands that run another: where the other one stands among their words.
 
-A word counts as a command only where the wrapper takes one: after its options, their values and its operands. So in
-``timeout 5 apt-get install ntpdate`` the command is apt-get, and in ``docker run --name ntpd image`` there is none.
+A word counts as a command only at the place where the wrapper takes one: after its options, their
+values and its operands. So in ``timeout 5 apt-get install ntpdate`` the command is apt-get, and in
+``docker run --name ntpd image`` there is none.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ LOCAL = re.compile(r"(?:[\w.-]+@)?(?:localhost[\w.]*|127(?:\.\d+){1,3}|\[?::1\]?
 
 
 class Wrapper(NamedTuple):
-    """How one takes its command: ``values`` are the letters of options with a value, ``long`` those options' long names (a word
-    of its own follows them), ``operands`` how many words stand before the command.
+    """How a wrapper takes its command.
+
+    ``values`` are the letters of options with a value. ``long`` are those options' long names,
+    whose value is the next word. ``operands`` is the number of words before the command.
     """
 
     values: str = ""
@@ -128,8 +131,9 @@ WRAPPERS = {
 
 
 class Container(NamedTuple):
-    """How a tool of containers takes a command: ``options`` are letters with a value that may stand before the subcommand, and
-    ``runs`` the subcommands that run one, each with its letters with a value and how many words name the container.
+    """How a tool of containers takes a command: ``options`` are letters with a value that may stand
+    before the subcommand, and ``runs`` the subcommands that run one, each with its letters with a
+    value and how many words name the container.
     """
 
     options: str
@@ -181,8 +185,8 @@ def inner(words: list) -> list:
         return _script(words, 1, "oO", "rcfile init-file")
     if INTERPRETER.fullmatch(name):
         return program_text(words)
-    if name in OF_ITS_OWN:
-        return OF_ITS_OWN[name](words)
+    if name in SPECIAL:
+        return SPECIAL[name](words)
     if name in CONTAINERS:
         return _in_container(words, CONTAINERS[name])
     wrapper = WRAPPERS.get(name)
@@ -196,7 +200,8 @@ def inner(words: list) -> list:
 
 
 def program(words: list) -> list:
-    """A command without the assignments and redirections before it, and without redirections after it.
+    """A command without the assignments and redirections before it, and without redirections after
+    it.
 
     >>> program(["A=1", "2>", "/dev/null", "date", ">/tmp/11282000", "-u"])
     ['date', '-u']
@@ -245,7 +250,9 @@ def options(words: list, at: int, values: str = "", long: str = "") -> tuple:
 
 
 def _script(words: list, at: int, values: str = "", long: str = "", operands: int = 0) -> list:
-    """The text after ``-c``, alone or the last of several letters, among the options or after so many operands."""
+    """The text after ``-c``, alone or the last of several letters, among the options or after so
+    many operands.
+    """
     for _round in range(1 + operands):
         while at < len(words) and words[at].startswith(("-", "+")):
             word = words[at]
@@ -268,7 +275,9 @@ def _script(words: list, at: int, values: str = "", long: str = "", operands: in
 
 
 def _su(words: list) -> list:
-    """``su USER -c TEXT``, ``runuser -u USER -- COMMAND``, ``sg GROUP -c TEXT``, ``sg GROUP TEXT``."""
+    """``su USER -c TEXT``, ``runuser -u USER -- COMMAND``, ``sg GROUP -c TEXT``, ``sg GROUP
+    TEXT``.
+    """
     name = os.path.basename(words[0])
     script = _script(words, 1, "gGsTwu", "group supp-group shell whitelist-environment user", operands=1)
     if script:
@@ -374,7 +383,7 @@ def _options_of_container(words: list, at: int, values: str) -> tuple:
     return options(words, at, values, long)
 
 
-OF_ITS_OWN = {
+SPECIAL = {
     **dict.fromkeys(("su", "runuser", "sg"), _su),
     "flock": _flock,
     "find": _find,

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The ``Date`` that an API answers with: the clock that GitHub judges a JWT by. No credential is sent."""
+"""The ``Date`` of an API's answers: the clock with which GitHub judges a JWT. No credential is
+sent.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,18 @@ from ..node.https import HttpsError, Reply, asks_to_wait, connect_at_any_time, t
 NS = 1_000_000_000
 REQUESTS = 5
 PLACING_S = 3.5
-"""How long further requests are placed after the first: each of the four waits up to a second, on average half of one."""
+"""How long further requests are placed after the first: each of the four waits up to a second, on
+average half of one."""
 LOOK_AGAIN_S = 0.02
 """How often it is looked whether NTP has answered well meanwhile."""
 
 
 def collect(apis: list, timeout_s: float, requests: int = 0, skew=lambda: None) -> dict:
-    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``; so many ``requests`` to each, all if it is 0.
+    """The section ``api_date`` for ``apis``, each ``{"url", "ca_pem"}``; so many ``requests`` to
+    each, all if it is 0.
 
-    ``skew`` gives ``(low, high)``, node minus true time, once NTP has answered well, else None. An API whose first answer fits
-    that is not asked again: the edge of its second is of no use then.
+    ``skew`` gives ``(low, high)``, node minus true time, once NTP has answered well, else None. An
+    API whose first answer fits that is not asked again: the edge of its second is of no use then.
     """
     asked = gather(
         {
@@ -38,7 +42,9 @@ def collect(apis: list, timeout_s: float, requests: int = 0, skew=lambda: None) 
 
 
 def bound_s(timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: two connections, and a last request that is placed late and on a new one."""
+    """How long ``collect`` lasts at most: two connections, and a last request that is placed late
+    and on a new one.
+    """
     return 4 * timeout_s + PLACING_S + 2
 
 
@@ -84,7 +90,9 @@ def _answer(reply: Reply) -> dict:
 
 
 def _is_settled(answers: list, skew, until_mono_s: float) -> bool:
-    """Waits until then, or until NTP has answered well; whether it has, and no answer of the API contradicts it."""
+    """Waits until then, or until NTP has answered well; whether it has, and no answer of the API
+    contradicts it.
+    """
     low_s, high_s, _round_trip_s = _left_open(answers)
     while True:
         known = skew()
@@ -97,7 +105,9 @@ def _is_settled(answers: list, skew, until_mono_s: float) -> bool:
 
 
 def _left_open(answers: list) -> tuple:
-    """``(low, high, round_trip)`` in seconds: node minus API by all answers, each with a Date, and how long the quickest took."""
+    """``(low, high, round_trip)`` in seconds: node minus API by all answers, each with a Date, and
+    how long the quickest took.
+    """
     low_s, high_s, round_trip_s = -math.inf, math.inf, math.inf
     for answer in answers:
         sent_s = answer["t_send_wall_ns"] / NS - _date_s(answer["date"])
@@ -108,7 +118,7 @@ def _left_open(answers: list) -> tuple:
 
 
 def _wait_s(answers: list):
-    """How long to wait with the next request; None where a further answer would tell nothing."""
+    """How long to wait before the next request; None if a further answer would show nothing new."""
     if _date_s(answers[-1]["date"] or "") is None:
         return None
     low_s, high_s, round_trip_s = _left_open(answers)
@@ -120,7 +130,7 @@ def _wait_s(answers: list):
 
 
 def _date_s(date: str):
-    """The Unix time of an HTTP ``Date``; None where it is not one."""
+    """The Unix time of an HTTP ``Date``; None if it is not one."""
     try:
         return mktime_tz(parsedate_tz(date))
     except (TypeError, ValueError, OverflowError):  # TypeError: parsedate_tz found none and gave None
@@ -128,11 +138,13 @@ def _date_s(date: str):
 
 
 def next_request_s(low_s: float, high_s: float, round_trip_s: float, now_s: float) -> float:
-    """When to send the request whose answer halves what is open, on the node's clock, like ``now_s``.
+    """When to send the request whose answer halves what is open, on the node's clock, like
+    ``now_s``.
 
-    Node minus API lies in ``[low_s, high_s]``. Were it in the middle of that, the API's second would turn over when the
-    node's clock shows a whole second plus the middle: a request that arrives then tells by its second on which side of the
-    middle the truth lies, give or take half the round trip.
+    Node minus API is in ``[low_s, high_s]``. If it were exactly in the middle, the API's second
+    would change when the node's clock shows a whole second plus the middle. So a request that
+    arrives at that moment shows, with its second, on which side of the middle the truth is (± half
+    the round trip).
 
     >>> next_request_s(-0.5, 0.5, 0.1, now_s=100.25)  # arrives when the node shows 101.0
     100.95

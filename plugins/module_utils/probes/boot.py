@@ -40,7 +40,8 @@ FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last
 
 
 def collect(shown) -> dict:
-    """The section ``boot``; ``units`` is empty if systemd does not run, and ``{"error"}`` if the question failed.
+    """The section ``boot``; ``units`` is empty if systemd does not run, and ``{"error"}`` if the
+    question failed.
 
     ``shown``: what ``systemd.show`` gives of UNITS with PROPERTIES, an empty list without systemd.
     """
@@ -62,6 +63,6 @@ def _unit(properties: dict) -> dict:
         **{name: properties.get(key, "") for key, name in TEXTS.items()},
         **{name: sorted(properties.get(key, "").split()) for key, name in LISTS.items()},
         "exec_start": "; ".join(lines),
-        # Of the last start; None where it was not started since boot.
+        # Of the last start; None if it was not started since boot.
         "condition_met": properties.get("ConditionResult") == "yes" if tried else None,
     }

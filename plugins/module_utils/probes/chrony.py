@@ -21,14 +21,17 @@ from ..node.processes import CHRONYD_LETTERS, not_contained, operands, option, w
 from ..node.run import installed, run, run_all
 from ..node.systemd import commands
 
-# What a chronyd reads without -f is compiled in: Debian's, Alpine's and Arch's package, and that of all others.
+# What a chronyd reads without -f is compiled in: Debian's, Alpine's and Arch's package, and that of
+# all others.
 CONFIGURATIONS = ("/etc/chrony/chrony.conf", "/etc/chrony.conf")
 OF_SUSE = "/usr/etc/chrony.conf"  # in place of an absent /etc/chrony.conf
-# Whose package has which of CONFIGURATIONS, where chronyd is older than 4.0 and does not say it.
+# Which of CONFIGURATIONS belongs to whose package, for a chronyd before 4.0, which does not show
+# it.
 PACKAGE_DATABASES = (("/var/lib/dpkg/status", "/lib/apk/db"), ("/var/lib/rpm", "/usr/lib/sysimage/rpm"))
 UNITS = ("chrony.service", "chronyd.service", "chronyd-restricted.service")
 HELP_WITHIN_S = 2.0
-# Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and Gentoo's OpenRC.
+# Where chronyd's options stand: Debian and SUSE or Red Hat's EnvironmentFile=, Alpine's and
+# Gentoo's OpenRC.
 DEFAULTS = ("/etc/default/chrony", "/etc/sysconfig/chronyd", "/etc/conf.d/chronyd")
 DEFAULTS_OPTIONS = ("DAEMON_OPTS", "OPTIONS", "ARGS")
 DEFAULTS_SHOWN = (*DEFAULTS_OPTIONS, "GNUTLS_FORCE_FIPS_MODE")  # the rest of chronyd's environment may hold a secret
@@ -56,9 +59,12 @@ COMMANDS = {
 
 
 def collect(timeout_s: float, processes: list, units=list) -> dict:
-    """The section ``chrony``; a command that cannot be run is ``{"error"}``. ``processes``: the time daemons that run.
+    """The section ``chrony``; a command that cannot be run is ``{"error"}``.
 
-    ``units`` gives what ``systemd.show`` says of time daemons, with the names, ExecStart and MainPID of each.
+    ``processes``: the time daemons that run.
+
+    ``units`` gives what ``systemd.show`` says of time daemons, with the names, ExecStart and
+    MainPID of each.
     """
     asked = background.start(
         run_all, {name: ["chronyc", "-c", *arguments] for name, arguments in COMMANDS.items()}, timeout_s
@@ -67,8 +73,8 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
     start = configuration(processes, defaults, units)
     of_program = {"version": [start.program, "-v"]}
     if start.path and not start.unknown:
-        # Prints what chronyd makes of the file and ends, without privilege and touching nothing; before 4.0 it knows no -p,
-        # prints its help and ends (chrony's main.c).
+        # Prints what chronyd makes of the file and ends, without privilege and touching nothing;
+        # before 4.0 it knows no -p, prints its help and ends (chrony's main.c).
         of_program["printed"] = [
             start.program,
             "-p",
@@ -88,7 +94,8 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
         "features": _features(version),
         "config": config,
         "keyfile": key_file(config["files"], start.directory),
-        # A user is looked up where nsswitch.conf says, a path may be on a network: neither may hold up the rest.
+        # nsswitch.conf may send the look-up of a user over the network, and a path may be on one.
+        # Neither may hold up the rest.
         "named": background.outcome(named_by_config, time.monotonic() + timeout_s),
         "fips": text_or_none("/proc/sys/crypto/fips_enabled") == "1",
         "defaults": defaults,
@@ -100,7 +107,9 @@ def collect(timeout_s: float, processes: list, units=list) -> dict:
 
 
 def _version(text: str):
-    """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None where chronyd is not installed."""
+    """``chronyd (chrony) version 4.3 (+CMDMON ...)`` to ``4.3``; None if chronyd is not
+    installed.
+    """
     words = text.split()
     return words[words.index("version") + 1] if "version" in words[:-1] else None
 
@@ -115,7 +124,8 @@ def _features(text: str) -> list:
 
 
 def directives(files: list) -> list:
-    """The lines of chrony's files as lists of words, the first in lower case; comments are left out.
+    """The lines of chrony's files as lists of words, the first in lower case; comments are left
+    out.
 
     A comment is a line that begins with one of ``!;#%`` (chrony.conf(5)).
     """
@@ -129,7 +139,10 @@ def directives(files: list) -> list:
 
 
 def key_file(files: list, directory: str = "/"):
-    """The key file's permissions, ``{"path", "mode": "0640"}``; it is never read. None where there is none."""
+    """The key file's permissions, ``{"path", "mode": "0640"}``; it is never read.
+
+    None if there is none.
+    """
     paths = [words[1] for words in directives(files) if words[0] == "keyfile" and len(words) > 1]
     if not paths:
         return None
@@ -141,9 +154,10 @@ def key_file(files: list, directory: str = "/"):
 
 
 def default_files() -> list:
-    """The files of DEFAULTS that are there, ``[{"path", "text", "mtime_s"}]``; of their lines those of DEFAULTS_SHOWN.
+    """The files of DEFAULTS that are there, ``[{"path", "text", "mtime_s"}]``; of their lines those
+    of DEFAULTS_SHOWN.
 
-    Raises ValueError where one is larger than it can be: chronyd's options might be in the rest of it.
+    Raises ValueError if one is larger than it can be: chronyd's options might be in the rest of it.
     """
     read = read_files([path for path in DEFAULTS if os.path.exists(path)])
     files = read["files"]
@@ -158,10 +172,12 @@ def default_files() -> list:
 
 
 class Start(NamedTuple):
-    """How chronyd was started, or would be: ``program``, by a name of PATH or a path, and what it reads.
+    """How chronyd was started, or would be: ``program``, by a name of PATH or a path, and what it
+    reads.
 
-    ``path``: its configuration, COMMAND_LINE with ``directives`` in place of one, None without chronyd. ``directory``: where
-    relative paths start from. ``unknown``: why ``path`` is only one of those that it may read.
+    ``path``: its configuration, COMMAND_LINE with ``directives`` in place of one, None without
+    chronyd. ``directory``: where relative paths start from. ``unknown``: why ``path`` is only one
+    of those that it may read.
     """
 
     program: str
@@ -172,7 +188,9 @@ class Start(NamedTuple):
 
 
 def configuration(processes: list, defaults: list = (), units=list) -> Start:
-    """What the chronyd that runs reads; without one, what its unit or the options in ``defaults`` would have it read."""
+    """What the chronyd that runs reads; without one, what its unit or the options in ``defaults``
+    would have it read.
+    """
     process = _running(processes)
     if process:
         directory, program = working_directory(process["pid"]), _own_program(process) or "chronyd"
@@ -191,7 +209,9 @@ def _running(processes: list):
 
 
 def _steers(process: dict) -> bool:
-    """With -x a chronyd serves time and leaves the clock alone; one that may not set the clock is anybody's."""
+    """With -x a chronyd serves time and leaves the clock alone; one that may not set the clock is
+    anybody's.
+    """
     return (
         process["comm"] == "chronyd"
         and process.get("may_set_clock") is not False
@@ -218,7 +238,9 @@ def _started_with(argv: list, program: str = "chronyd", directory: str = "/", wh
 
 
 def _unit(shown, pid: int = 0) -> dict:
-    """Of chronyd's units the one whose main process it is, else one that is enabled; empty if there is none."""
+    """Of chronyd's units the one whose main process it is, else one that is enabled; empty if there
+    is none.
+    """
     found = [
         unit
         for unit in ([] if "error" in shown else shown)
@@ -228,7 +250,8 @@ def _unit(shown, pid: int = 0) -> dict:
 
 
 def _argv_of_unit(unit: dict, defaults: list) -> tuple:
-    """``(argv, unknown)``: how a unit starts chronyd, or why that is not known; both empty without a unit or a chronyd in it.
+    """``(argv, unknown)``: how a unit starts chronyd, or why that is not known; both empty without
+    a unit or a chronyd in it.
 
     systemctl shows no quotes, so of directives in ExecStart= it is not known where one ends.
     """
@@ -258,14 +281,18 @@ def _argv_of_unit(unit: dict, defaults: list) -> tuple:
 
 
 def _may_have_from_elsewhere(unit: dict, name: str) -> bool:
-    """Whether a unit sets a variable itself, or reads a file that may; of those in /run a boot leaves nothing."""
+    """Whether a unit sets a variable itself, or reads a file that may; of those in /run a boot
+    leaves nothing.
+    """
     files = re.findall(r"^(\S+) \(ignore_errors=", unit.get("EnvironmentFiles", ""), re.MULTILINE)
     others = [file for file in files if file not in DEFAULTS and not file.startswith("/run/")]
     return bool(others or re.search(rf"(?:^|[\s\"]){name}=", unit.get("Environment", "")))
 
 
 def _next_start(start: Start, processes: list, defaults: list, units):
-    """What the unit of the chronyd that runs has it read at its next start; None where that is not known."""
+    """What the unit of the chronyd that runs has it read at its next start; None if that is not
+    known.
+    """
     process = _running(processes)
     unit = _unit(units(), process["pid"]) if process else {}
     argv, _unknown = _argv_of_unit(unit, defaults)
@@ -286,7 +313,10 @@ def _text(directives_of_argv) -> str:
 
 
 def _by_default(program: str, directory: str) -> Start:
-    """The file that is compiled in: `chronyd -h` names it since 4.0. Of an older one, whose package it is."""
+    """The file that is compiled in: `chronyd -h` names it since 4.0.
+
+    Of an older one, whose package it is.
+    """
     said = re.search(r"^ +-f FILE\s.*\((/.*)\)$", run([program, "-h"], HELP_WITHIN_S).get("stdout", ""), re.MULTILINE)
     if said:
         suses = said[1] in CONFIGURATIONS[1:] and not os.path.exists(said[1]) and os.path.exists(OF_SUSE)
@@ -304,9 +334,11 @@ def _by_default(program: str, directory: str) -> Start:
 
 
 def _own_program(process: dict):
-    """The program of a chronyd that runs, where it can be run here; None where that is not known to be safe.
+    """The program of a chronyd that runs, if it can be run here; None if that is not known to be
+    safe.
 
-    It must be the same file still, in mounts of this module's, and only root or who asks may have put it there.
+    It must be the same file still, in mounts of this module's, and only root or who asks may have
+    put it there.
     """
     path = process.get("exe")
     try:
@@ -345,10 +377,11 @@ def _options(text: str, names: tuple = DEFAULTS_OPTIONS) -> list:
 
 
 def ending_options(processes: list, defaults: list) -> dict:
-    """Of ENDING_OPTIONS those of chronyd's next start: ``{letter: {"value", "from"}}``, ``from`` the file or COMMAND_LINE.
+    """Of ENDING_OPTIONS those of chronyd's next start: ``{letter: {"value", "from"}}``, ``from``
+    the file or COMMAND_LINE.
 
-    They stand in the files of DEFAULTS; where none of these sets any, they are those of the chronyd that runs. The letter ``?``
-    is for an option that chronyd does not know: its value says which.
+    They are in the files of DEFAULTS. If none of these sets any, they are those of the chronyd that
+    runs. The letter ``?`` is for an option that chronyd does not know: its value says which.
     """
     given = [(file["path"], words) for file in defaults for words in [_options(file["text"])] if words]
     letters = ENDING_OPTIONS if given else ENDING_OPTIONS_OF_RUNNING
@@ -370,9 +403,10 @@ def ending_options(processes: list, defaults: list) -> dict:
 
 
 def started_s():
-    """When chronyd made its PID file, by the clock that it started with: comparable with its files' times after a step too.
+    """When chronyd made its PID file, by the clock that it started with: comparable with its files'
+    times after a step too.
 
-    None where the file is elsewhere than by default, or left from a chronyd that no longer runs.
+    None if the file is elsewhere than by default, or left from a chronyd that no longer runs.
     """
     for path in PID_FILES:
         try:
@@ -384,11 +418,13 @@ def started_s():
 
 
 def read_configuration(path, directory: str = "/", arguments: tuple = (), unknown: str = "") -> dict:
-    """The file at ``path`` and all that it draws in: ``{"path", "files", "unread", "sources_dirs"}``.
+    """The file at ``path`` and all that it draws in: ``{"path", "files", "unread",
+    "sources_dirs"}``.
 
-    Follows ``include``, ``confdir`` and ``sourcedir`` as chrony.conf(5) says; ``sources_dirs`` are the folders of the last two,
-    ``[{"path", "exists"}]``. The key file is never read: it is named by ``keyfile``, which is not followed. The rest is as
-    in ``Start``: directives as ``arguments`` are a file too, with a line for each.
+    Follows ``include``, ``confdir`` and ``sourcedir`` as chrony.conf(5) says; ``sources_dirs`` are
+    the folders of the last two, ``[{"path", "exists"}]``. The key file is never read: it is named
+    by ``keyfile``, which is not followed. The rest is as in ``Start``: directives as ``arguments``
+    are a file too, with a line for each.
     """
     directories: dict = {}
 

@@ -79,9 +79,10 @@ def _adjtimex() -> dict:
 def _rtc() -> dict:
     """The hardware clock, to the second.
 
-    ``since_epoch_s`` takes its reading for UTC (the kernel's Documentation/ABI/testing/sysfs-class-rtc): where the clock
-    keeps local time, it is off by the time zone. Whether it does is the third line of /etc/adjtime, UTC or LOCAL
-    (adjtime_config(5)), from which timedatectl has its LocalRTC too (systemd's src/shared/clock-util.c; section
+    ``since_epoch_s`` takes its reading for UTC (the kernel's
+    Documentation/ABI/testing/sysfs-class-rtc). If the clock keeps local time, it is off by the time
+    zone. Whether it does is the third line of /etc/adjtime, UTC or LOCAL (adjtime_config(5)), from
+    which timedatectl has its LocalRTC too (systemd's src/shared/clock-util.c; section
     ``time_services``). None: there is no such line, and UTC is assumed.
     """
     since_epoch = _first_line("/sys/class/rtc/rtc0/since_epoch")

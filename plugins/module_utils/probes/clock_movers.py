@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What moves the clock beside a time daemon: commands in cron and timers, the hypervisor's tools."""
+"""What moves the clock beside a time daemon: commands in cron and timers, the hypervisor's
+tools.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ NO_COMMAND = re.compile(r"$|#|[\"']?\w+[\"']?\s*=")  # nothing, a comment, or a 
 CHRONYC_MOVES = {"makestep", "settime", "doffset", "dfreq"}
 RUN_WHAT_THEY_READ = {"at", "batch", "sh", "bash", "dash", "ash"}
 
-# What systemd-detect-virt would say of the DMI's vendor and product (systemd's src/basic/virt.c), where it is not there.
+# What systemd-detect-virt would say of the DMI's vendor and product (systemd's src/basic/virt.c),
+# if that program is missing.
 DMI_ID = "/sys/class/dmi/id"
 DMI = {
     "VMware": "vmware",
@@ -55,7 +58,7 @@ DMI = {
 
 
 def collect(timeout_s: float) -> dict:
-    """The section ``clock_movers``; ``timers`` is ``{"error"}`` where the question failed.
+    """The section ``clock_movers``; ``timers`` is ``{"error"}`` if the question failed.
 
     ``error`` beside them: the crontabs could not be read to their end, and ``cron`` is not there.
     """
@@ -76,9 +79,10 @@ def collect(timeout_s: float) -> dict:
 
 
 def cron(root: str = "") -> dict:
-    """``cron``: the lines whose command moves the clock, by path and line number; ``unread``: files that may hold more.
+    """``cron``: the lines whose command moves the clock, by path and line number; ``unread``: files
+    that may hold more.
 
-    Raises ValueError where the files go beyond a limit: the rest of them might move the clock.
+    Raises ValueError if the files go beyond a limit: the rest of them might move the clock.
     """
     found, unread = [], []
     files = [
@@ -140,7 +144,9 @@ def _files(patterns: tuple, root: str) -> list:
 
 
 def _is_run(name: str, debian: bool) -> bool:
-    """Whether cron heeds a file of this name: cron(8) and run-parts(8) of Debian, cron(8) of cronie."""
+    """Whether cron heeds a file of this name: cron(8) and run-parts(8) of Debian, cron(8) of
+    cronie.
+    """
     if debian:
         return re.fullmatch(r"[\w-]+", name, re.ASCII) is not None
     return not name.startswith(".") and not name.endswith(("~", ",", ".rpmsave", ".rpmorig", ".rpmnew", ".swp"))
@@ -157,7 +163,7 @@ def _unreadable_folders(root: str) -> list:
 
 
 def cron_command(line: str, has_user: bool) -> str:
-    """The command of a crontab's line, "" where it has none (crontab(5)).
+    """The command of a crontab's line, "" if it has none (crontab(5)).
 
     >>> cron_command("*/5 * * * *  root  ntpdate pool.example", has_user=True)
     'ntpdate pool.example'
@@ -184,7 +190,8 @@ def anacron_command(line: str) -> str:
 
 
 def moving_commands(line: str, nested: int = 0) -> list:
-    """The commands in a line of shell that move the clock, each alone: what stands beside it may hold a secret.
+    """The commands in a line of shell that move the clock, each alone: what stands beside it may
+    hold a secret.
 
     >>> moving_commands("KEY=x curl -d $KEY h && { /usr/sbin/ntpdate -u pool.example; hwclock -w; } # ntpdate")
     ['/usr/sbin/ntpdate -u pool.example']
@@ -224,7 +231,7 @@ def moving_calls(line: str, written_in: str) -> list:
 
 
 def _names_mover(line: str) -> bool:
-    """Raises ValueError where it does and is too long; the line is not shown, it may hold a secret."""
+    """Raises ValueError if it does and is too long; the line is not shown, it may hold a secret."""
     found = MOVERS_NAMES.search(line)
     if found and len(line) > MAX_LINE:
         raise ValueError(f"a line has more than {MAX_LINE} characters, and {found.group()} among them")
@@ -265,7 +272,9 @@ def _moving_of(ran: list, nested: int) -> list:
 
 
 def _read(arguments: list, values: str = "") -> tuple:
-    """The options' letters and long names, and what is no option; ``values`` are the letters of options with a value."""
+    """The options' letters and long names, and what is no option; ``values`` are the letters of
+    options with a value.
+    """
     flags: set = set()
     operands, at = [], 0
     while at < len(arguments):
@@ -279,7 +288,9 @@ def _read(arguments: list, values: str = "") -> tuple:
 
 
 def _with(flags: str, values: str = "", long: str = ""):
-    """It moves the clock with one of these options; a long one may be cut, as getopt_long(3) allows."""
+    """It moves the clock with one of these options; a long one may be cut, as getopt_long(3)
+    allows.
+    """
     return lambda arguments: _has(_read(arguments, values)[0], flags, long)
 
 
@@ -294,7 +305,8 @@ def _has(given: set, flags: str, long: str = "") -> bool:
 
 
 def _date(arguments: list) -> bool:
-    """``-s``, or a time instead of a format: ``112820002026.30``, and BusyBox's ``2026.11.28-20:00:30`` and ``@1795900000``.
+    """``-s``, or a time instead of a format: ``112820002026.30``, and BusyBox's
+    ``2026.11.28-20:00:30`` and ``@1795900000``.
 
     With -d, -f and -r it only shows one.
     """
@@ -332,7 +344,9 @@ def _tickadj(arguments: list) -> bool:
 
 
 def _starts(arguments: list) -> bool:
-    """Of a service that sets the clock once, as it starts: ``systemctl start ntpdate.service``, ``service ntpdate restart``."""
+    """Of a service that sets the clock once, as it starts: ``systemctl start ntpdate.service``,
+    ``service ntpdate restart``.
+    """
     words = set(_read(arguments, "HMnopPst")[1])
     return bool(words & STARTS) and bool({word.partition(".service")[0] for word in words} & SET_AT_START)
 
@@ -407,13 +421,16 @@ def _hypervisor(timeout_s: float) -> dict:
     asked = virtualization == "vmware" and installed("vmware-toolbox-cmd")
     return {
         "virtualization": virtualization,
-        # It prints Enabled or Disabled; the latter with EX_UNAVAILABLE (open-vm-tools' toolbox/toolboxcmd-time.c).
+        # It prints Enabled or Disabled; the latter with EX_UNAVAILABLE (open-vm-tools'
+        # toolbox/toolboxcmd-time.c).
         "vmware_timesync": run(["vmware-toolbox-cmd", "timesync", "status"], timeout_s) if asked else None,
     }
 
 
 def _virtualization(timeout_s: float):
-    """What runs this node, in systemd-detect-virt(1)'s words ("none" for iron); None where nothing tells."""
+    """The node's hypervisor, in systemd-detect-virt(1)'s words ("none" for hardware); None if
+    unknown.
+    """
     if installed("systemd-detect-virt"):
         return run(["systemd-detect-virt"], timeout_s).get("stdout", "").strip() or None  # "none" comes with rc 1
     shown = f"{text_or_none(f'{DMI_ID}/sys_vendor')} {text_or_none(f'{DMI_ID}/product_name')}"

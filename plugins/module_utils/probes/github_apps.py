@@ -1,9 +1,10 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What GitHub answers to a JWT of the App when it is this node that sends it.
+"""GitHub's answers to a JWT of the App that this node sends.
 
-The JWT comes signed from the controller. An installation token that is minted on the way never leaves this file: it is
-revoked before the attempt ends, and no text that it or the JWT might stand in is handed out unredacted.
+The controller signs the JWT. An installation token that is minted never leaves this file. It is
+revoked before the attempt ends. Any text that might contain it or the JWT is redacted before it is
+returned.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ MAX_OWNERS = 30
 
 CONNECTIONS = 8
 REPOSITORY_S = 0.25
-"""What a repository may take in the mean, where there are many."""
+"""How long a repository may take on average, if there are many."""
 MAX_REPOSITORY_STEPS = 20
 """After so many, what was answered alike is one step."""
 
 
 def collect(apps: list, timeout_s: float) -> list:
-    """The section ``github_apps``: each App in a thread of its own, its attempts in order."""
+    """The section ``github_apps``: each App in a separate thread, with its attempts in order."""
     asked = gather(
         {number: functools.partial(_ask, app, timeout_s) for number, app in enumerate(apps)},
         bound_s(apps, timeout_s) - 1,
@@ -50,14 +51,19 @@ def collect(apps: list, timeout_s: float) -> list:
 
 
 def bound_s(apps: list, timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: a token must not outlive the run because nobody waited for its revocation."""
-    # After the last moment at which an exchange may begin: that exchange, made anew on another connection, and the revocation.
+    """How long ``collect`` lasts at most: a token must not outlive the run because nobody waited
+    for its revocation.
+    """
+    # After the last moment at which an exchange may begin: that exchange, made anew on another
+    # connection, and the revocation.
     busy_s = max((len(app["attempts"]) * (_limit_s(app, timeout_s) + 5 * timeout_s) for app in apps), default=0)
     return busy_s + longest_wait_s() + 2
 
 
 def _limit_s(app: dict, timeout_s: float) -> float:
-    """After how many seconds of work an attempt begins no more exchange; waiting for a fresh token is not counted."""
+    """After how many seconds of work an attempt begins no more exchange; waiting for a fresh token
+    is not counted.
+    """
     return (12 if app.get("owner") else 8) * timeout_s + REPOSITORY_S * len(app["repositories"])
 
 
@@ -108,7 +114,9 @@ class _Caller:
         self.ends_mono_s = time.monotonic() + _limit_s(app, timeout_s)
 
     def run(self, jwt: str):
-        """As deep as the App's ``depth`` says; ends at the first answer that leaves nothing to go on with."""
+        """As deep as the App's ``depth`` says; ends at the first answer that leaves nothing to go
+        on with.
+        """
         number = self.app.get("installation_id") or self._look_up(jwt)
         if number is None:
             return
@@ -128,7 +136,8 @@ class _Caller:
         self.secrets.append(token)
         minted = self.steps[-1]
         fresh = FreshToken(self.patience, bool(minted["narrowed"]))
-        # GitHub itself shows at the mint which repositories are granted. It was asked for names without owners.
+        # GitHub itself shows at the mint which repositories are granted. It was asked for names
+        # without owners.
         asked = {repository.lower() for repository in self.app["repositories"]}
         unproved = self.app["depth"] == "repository" or not asked <= granted
         try:
@@ -138,7 +147,9 @@ class _Caller:
             self._revoke(token, fresh)
 
     def _look_up(self, jwt: str):
-        """The ID of the owner's installation, in the list of all that the App has; None if it is not there."""
+        """The ID of the owner's installation, in the list of all that the App has; None if it is
+        not there.
+        """
         owners: list = []
         for page in range(1, MAX_PAGES + 1):
             url = f"{self.api_url}/app/installations?per_page={PAGE_SIZE}&page={page}"
@@ -164,10 +175,12 @@ class _Caller:
         return None
 
     def _mint(self, installation: str, jwt: str) -> tuple:
-        """An installation token, narrowed as far as GitHub does it, and the repositories that it shows; None if there is none.
+        """An installation token, narrowed as far as GitHub does it, and the repositories that it
+        shows; None if there is none.
 
-        One and the same status refuses what is not granted and what is too much to narrow a token to, and a client that does
-        not narrow its tokens meets neither. So each refusal narrows less, unless a permission is not granted.
+        One and the same status refuses what is not granted and what is too much to narrow a token
+        to, and a client that does not narrow its tokens meets neither. So each refusal narrows
+        less, unless a permission is not granted.
         """
         lacking = None
         for narrowed in ways_to_narrow(self.app):
@@ -193,7 +206,9 @@ class _Caller:
         return token, repositories_of(said)
 
     def _reach_repositories(self, token: str, fresh: FreshToken):
-        """One fetch's first request for each repository; waiting for a fresh token is shared among them."""
+        """One fetch's first request for each repository; waiting for a fresh token is shared among
+        them.
+        """
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
         self.secrets.append(basic)
         headers = {"Authorization": f"Basic {basic}", "Git-Protocol": "version=2"}
@@ -210,7 +225,9 @@ class _Caller:
         self._keep(reached.values())
 
     def _reach_each(self, repositories: list, headers: dict) -> dict:
-        """Each repository's step, by its name; several at a time, each on a connection that is used for more than one."""
+        """Each repository's step, by its name; several at a time, each on a connection that is used
+        for more than one.
+        """
         left, found = deque(repositories), {}
 
         def work():
@@ -230,7 +247,9 @@ class _Caller:
         return {repository: found[repository] for repository in repositories}
 
     def _reach(self, repository: str, headers: dict, idle: list) -> dict:
-        """The step of a fetch's first request, which follows a renamed repository's redirect as git does."""
+        """The step of a fetch's first request, which follows a renamed repository's redirect as git
+        does.
+        """
         url = f"{self.git_url}/{quote(repository)}.git/info/refs?service=git-upload-pack"
         step, _ = self._exchange("repository", "GET", url, headers, repository=repository, idle=idle)
         for _ in range(GIT_REDIRECTS):
@@ -242,7 +261,9 @@ class _Caller:
         return step
 
     def _keep(self, steps):
-        """Record the repositories' steps; what was answered as another one was, only by its name if there are many."""
+        """Record the repositories' steps; what was answered as another one was, only by its name if
+        there are many.
+        """
         alike: dict = {}
         for number, step in enumerate(steps):
             error = step["error"] or {}
@@ -281,7 +302,10 @@ class _Caller:
         return step, answer
 
     def _exchange(self, name, method, url, headers, *, content=None, repository=None, idle=None) -> tuple:
-        """One exchange: (its step, the body of a 2xx answer). ``idle`` holds the connection to use, and gets it back."""
+        """One exchange: (its step, the body of a 2xx answer).
+
+        ``idle`` holds the connection to use, and gets it back.
+        """
         step = {
             "step": name,
             "method": method,
@@ -329,7 +353,9 @@ class _Caller:
         return {key: self._shown(headers[key]) for key in kept}
 
     def _request(self, url: str, step: dict, request: tuple, idle):
-        """The reply on an idle connection, or on a new one where there is none or its server has closed it."""
+        """The reply on an idle connection, or on a new one if there is none or the server has
+        closed it.
+        """
         # A token that was minted is revoked, however late it is.
         if time.monotonic() > self.ends_mono_s + self.waited_s and step["step"] != "revoke":
             raise HttpsError("time", "not asked: what came before took too long, or had no answer at all")
@@ -371,7 +397,9 @@ def _nobody_answers(steps: list) -> bool:
 
 
 def _owner_and_id(row):
-    """Of an installation in the list: whose account it is at, and its ID; None if that can't be read."""
+    """Of an installation in the list: whose account it is at, and its ID; None if that can't be
+    read.
+    """
     account = row.get("account") if isinstance(row, dict) else None
     owner = account.get("login") if isinstance(account, dict) else None
     return (owner, str(row["id"])) if isinstance(owner, str) and isinstance(row.get("id"), int) else None
@@ -383,7 +411,9 @@ def _not_github(message: str) -> dict:
 
 
 def _int(digits: str):
-    """A number that is none of GitHub's stays text: before Python 3.11, to read millions of digits takes minutes."""
+    """A number that is none of GitHub's stays text: before Python 3.11, to read millions of digits
+    takes minutes.
+    """
     return int(digits) if len(digits) < 100 else digits
 
 

@@ -27,7 +27,8 @@ PATHS = (
 def collect(processes: list, root: str = "", proc: str = "/proc") -> dict:
     """The section ``join_state``: ``{"paths": {path: bool}, "processes": [name]}``.
 
-    ``processes``: ``cluster`` of ``processes.scan``. A path is None where it may not be seen without root.
+    ``processes``: ``cluster`` of ``processes.scan``. A path is None if it may not be seen without
+    root.
     """
     return {"paths": {path: _exists(root + path) for path in PATHS}, "processes": _processes(processes, proc)}
 
@@ -35,8 +36,9 @@ def collect(processes: list, root: str = "", proc: str = "/proc") -> dict:
 def _processes(processes: list, proc: str) -> list:
     """What runs that works in a cluster, or is its workload.
 
-    systemd starts kubelet before the node has joined, over and over again: kubeadm's unit names a kubeconfig that is not there
-    yet (kubernetes/release, 10-kubeadm.conf). It counts once its kubeconfig is there.
+    systemd starts kubelet before the node has joined, over and over again: kubeadm's unit names a
+    kubeconfig that is not there yet (kubernetes/release, 10-kubeadm.conf). It counts once its
+    kubeconfig is there.
     """
     found = set()
     for pid, comm, argv in processes:

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Raw SNTP exchanges (RFC 5905, section 14) with each reference, as bytes and clock readings; the controller decodes."""
+"""Raw SNTP exchanges (RFC 5905, section 14) with each reference, as bytes and clock readings; the
+controller decodes.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,14 @@ SPACING_S = 0.05
 MAX_UNANSWERED = 2
 MAX_ADDRESSES = 64
 
-# linux/in.h IP_RECVERR and linux/in6.h IPV6_RECVERR, which socket does not name. Without them a connected UDP socket hears
-# of "port unreachable" but not of "host unreachable" and its like, which Linux takes for transient (ip(7), IP_RECVERR).
+# linux/in.h IP_RECVERR and linux/in6.h IPV6_RECVERR, which socket does not name. Without them a
+# connected UDP socket hears of "port unreachable" but not of "host unreachable" and its like, which
+# Linux takes for transient (ip(7), IP_RECVERR).
 RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 
-# What ICMP's other codes of "destination unreachable" come as (Linux, net/ipv4/icmp.c icmp_err_convert, net/ipv6/icmp.c
-# tab_unreach), and what this node's own routes and firewall answer with.
+# What ICMP's other codes of "destination unreachable" come as (Linux, net/ipv4/icmp.c
+# icmp_err_convert, net/ipv6/icmp.c tab_unreach), and what this node's own routes and firewall
+# answer with.
 UNREACHABLE = {
     errno.ENETUNREACH,
     errno.EHOSTUNREACH,
@@ -35,20 +39,22 @@ UNREACHABLE = {
     errno.ENOPROTOOPT,
     errno.EACCES,
     errno.EPERM,
-    errno.EADDRNOTAVAIL,  # no address of this node's fits the server's: an IPv6 one where there is no IPv6
+    errno.EADDRNOTAVAIL,  # no address of this node's fits the server's: an IPv6 address without IPv6 here
 }
 
 
 UNIX_S = 2_208_988_800  # NTP's seconds when Unix time begins
 WELL_WITHIN_S = 0.25
-"""By how much a server's reading may be wrong, to be as good as what many requests make of an API's Date."""
+"""By how much a server's reading may be wrong, to be as good as what many requests make of an API's
+Date."""
 
 
 def collect(servers: list, port: int, samples: int, timeout_s: float, answered: dict | None = None) -> dict:
-    """The section ``ntp``: every server in a thread of its own, and every address of it.
+    """The section ``ntp``: every server, and every address of it, in a separate thread.
 
-    ``answered`` gets each server's answer as soon as it is there. Beside each ``error`` stands its ``kind``: dns of a server,
-    refused, unreachable, silent or other of a sample, and of what the kernel said its ``errno`` by name (ENETUNREACH).
+    ``answered`` gets each server's answer as soon as it is there. Beside each ``error`` stands its
+    ``kind``: dns of a server, refused, unreachable, silent or other of a sample, and of what the
+    kernel said its ``errno`` by name (ENETUNREACH).
     """
     asked = gather(
         {server: partial(_ask, server, port, samples, timeout_s, answered) for server in servers},
@@ -92,9 +98,11 @@ def _asked(server: str, port: int, samples: int, timeout_s: float) -> dict:
 
 
 def resolve(server: str, port: int) -> dict:
-    """{address: (family, socket address)}; raises OSError where the name cannot be resolved, ValueError where it has too many."""
+    """{address: (family, socket address)}; raises OSError if the name cannot be resolved,
+    ValueError if it has too many.
+    """
     found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
-    if len(found) > MAX_ADDRESSES:  # each is asked in a thread of its own
+    if len(found) > MAX_ADDRESSES:  # each is asked in a separate thread
         raise ValueError(f"{server} has {len(found)} addresses; expected at most {MAX_ADDRESSES}")
     return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}
 
@@ -111,8 +119,8 @@ def _exchange_all(target: tuple, samples: int, wait_s: float) -> list:
 
 
 def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
-    # A random transmit timestamp, echoed as the reply's origin, shows that the reply answers this request; and it tells
-    # nobody this node's time (draft-ietf-ntp-data-minimization).
+    # A random transmit timestamp, echoed as the reply's origin, shows that the reply answers this
+    # request. It does not show this node's time to anybody (draft-ietf-ntp-data-minimization).
     sent = CLIENT_V4 + bytes(39) + os.urandom(8)
     t1_wall_ns = time.time_ns()
     try:
@@ -136,11 +144,11 @@ def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:
 
 
 def _failure(error: Exception, wait_s: float) -> tuple:
-    """``(kind, text)`` of an exchange without a reply; ``kind`` tells what in the network it is.
+    """``(kind, text)`` of an exchange without a reply; ``kind`` says what happened in the network.
 
-    refused: ICMP port unreachable, from the host where nothing listens or from a firewall that says so (it is what
-    iptables' REJECT sends). unreachable: this node's routes or firewall, or a router or firewall on the way, say so.
-    silent: nobody says anything. other: what came is no reply.
+    refused: ICMP port unreachable, from the host where nothing listens or from a firewall that says
+    so (it is what iptables' REJECT sends). unreachable: this node's routes or firewall, or a router
+    or firewall on the way, say so. silent: nobody says anything. other: what came is no reply.
     """
     if isinstance(error, socket.timeout):
         return "silent", f"no reply within {wait_s:g} s"
@@ -152,7 +160,9 @@ def _failure(error: Exception, wait_s: float) -> tuple:
 
 
 def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
-    """The first packet that echoes our transmit timestamp as its origin (RFC 5905, section 8, TEST2), and when it came."""
+    """The first packet that echoes our transmit timestamp as its origin (RFC 5905, section 8,
+    TEST2), and when it came.
+    """
     strange = None
     while True:
         left_s = deadline_mono_s - time.monotonic()
@@ -172,11 +182,11 @@ def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
 
 
 def agreed(answered: dict, servers: int):
-    """``(low, high)``, node minus true time in seconds, where NTP has answered well by now; else None.
+    """``(low, high)``, node minus true time in seconds, if NTP has answered well by now; else None.
 
-    That is where none of the ``servers`` is waited for, more than half of them gave a reading within WELL_WITHIN_S, two of these
-    at least are independent of each other, and all agree. It decides nothing but what else is measured: the controller judges the
-    replies.
+    NTP has answered well if all of the ``servers`` have answered, more than half of them gave a
+    reading within WELL_WITHIN_S, at least two of these are independent, and all agree. This decides
+    only what else is measured. The controller judges the replies.
     """
     readings, groups, coarse, well = [], [], [], 0
     for answer in list(answered.values()):
@@ -204,7 +214,8 @@ def _joined(groups: list, ids: set) -> list:
 
 
 def _reading(sample: dict):
-    """``(bound, low, high, ids)`` of a sample whose reply can be used, as plugin_utils/clock/ntp_packet.py reads it; else None.
+    """``(bound, low, high, ids)`` of a sample whose reply can be used, as
+    plugin_utils/clock/ntp_packet.py reads it; else None.
 
     ``ids``: who answered and whom it follows, both as reference IDs (RFC 5905, figure 12).
     """
@@ -226,7 +237,7 @@ def _reading(sample: dict):
 
 
 def _reference_id(address: str):
-    """How its followers name a server; None where this Python makes no MD5."""
+    """How its followers name a server; None if this Python makes no MD5."""
     try:
         return socket.inet_pton(socket.AF_INET, address)
     except OSError:

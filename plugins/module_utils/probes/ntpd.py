@@ -14,13 +14,17 @@ from ..node.run import run_all
 # DHCP's comes first, as in the start scripts of Debian (ntp-systemd-wrapper of ntp and ntpsec).
 CONFIGURATIONS = ("/run/ntpsec/ntp.conf.dhcp", "/etc/ntpsec/ntp.conf", "/run/ntp.conf.dhcp", "/etc/ntp.conf")
 LETTERS = "46aAbc:dD:f:gGhi:I:k:l:LmMnNp:P:qr:Rs:t:u:U:vVw:xzZ"  # both's: ntp.org's ntpd-opts.def, getopt's in NTPsec's ntpd.c
-# What ntp.org's autokey protects its private key with (ntp.conf(5), crypto); maybe in quotes, which may hold spaces.
+# What ntp.org's autokey protects its private key with (ntp.conf(5), crypto); maybe in quotes, which
+# may hold spaces.
 PASSWORD = re.compile(r"""((?<!\S)pw\s+)("[^"]*"?|'[^']*'?|\S+)""")
 COMMANDS = {"rv": ["ntpq", "-c", "rv"], "peers": ["ntpq", "-pn"]}
 
 
 def collect(timeout_s: float, processes: list) -> dict:
-    """The section ``ntpd``: nothing is run on a node that has no ntpd. ``processes``: the time daemons that run."""
+    """The section ``ntpd``: nothing is run on a node that has no ntpd.
+
+    ``processes``: the time daemons that run.
+    """
     own, another_runs = whose(processes, "ntpd")
     path = configuration(own)
     # BusyBox reads /etc/ntp.conf as well, and what another's ntpd follows says nothing of this one.
@@ -31,7 +35,8 @@ def collect(timeout_s: float, processes: list) -> dict:
     return {
         "present": present,
         "config": config,
-        # Who writes a file that no ntpd here reads may bring the one that does: kubespray, where `ntp` stands for ntpsec.
+        # A tool that writes a file that no ntpd here reads may install the ntpd that does: for
+        # kubespray, `ntp` means ntpsec.
         "beside": _readable(others if present else [])["files"],
         "commands": run_all(COMMANDS, timeout_s) if present else {},
     }
@@ -49,8 +54,9 @@ def configuration(processes: list):
 def read_configuration(path) -> dict:
     """The file at ``path`` and all that it draws in: ``{"path", "files", "unread"}``.
 
-    Follows ``includefile`` of a file or, in NTPsec, of a folder's *.conf; NTPsec then reads those in ``ntp.d`` beside the file
-    (ntp.conf(5) and ntp_config.c of NTPsec). What ``keys`` and ``crypto`` name is never read.
+    Follows ``includefile`` of a file or, in NTPsec, of a folder's *.conf; NTPsec then reads those
+    in ``ntp.d`` beside the file (ntp.conf(5) and ntp_config.c of NTPsec). What ``keys`` and
+    ``crypto`` name is never read.
     """
     directory = os.path.dirname(path or "/")
 
@@ -76,7 +82,9 @@ def _readable(paths: list, drawn_in=None) -> dict:
 
 
 def without_passwords(text: str) -> str:
-    """The text with autokey's passwords redacted. Line by line: looked for in a whole text, it may take quadratic time.
+    """The text with autokey's passwords redacted.
+
+    Line by line: looked for in a whole text, it may take quadratic time.
 
     >>> without_passwords('  crypto host a pw "my secret" ident x\\nserver pw.example pw x')
     '  crypto host a pw [redacted] ident x\\nserver pw.example pw x'

@@ -1,6 +1,7 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Whether the node reaches the key establishment (RFC 8915) of the servers with NTS: chrony's, and those it might be given.
+"""Whether the node reaches the key establishment (RFC 8915) of the servers with NTS: chrony's, and
+those it might be given.
 
 Connected, handshaken, closed: no cookie is asked for, and nothing is said beyond TLS.
 """
@@ -26,9 +27,12 @@ MAX_CERTIFICATE_BYTES = 4 * 1024 * 1024
 
 
 def collect(timeout_s: float, candidates: list, processes: list, units=list) -> dict:
-    """The section ``nts``: every server in a thread of its own. ``processes`` and ``units`` are as in ``chrony.collect``.
+    """The section ``nts``: every server in a separate thread.
 
-    ``candidates`` are names, tried as `server NAME nts` would be: at the default port, with the certificates of set 0.
+    ``processes`` and ``units`` are as in ``chrony.collect``.
+
+    ``candidates`` are names, tried as `server NAME nts` would be: at the default port, with the
+    certificates of set 0.
     """
     start = configuration(processes, default_files(), units)
     lines = directives(read_configuration(*start[1:])["files"])
@@ -43,7 +47,9 @@ def collect(timeout_s: float, candidates: list, processes: list, units=list) -> 
 
 
 def bound_s(timeout_s: float) -> float:
-    """How long ``collect`` lasts at most: chronyd's word, the name, two connections where the certificate seems out of date."""
+    """How long ``collect`` lasts at most: chronyd's word, the name, two connections if the
+    certificate seems out of date.
+    """
     return 3 * timeout_s + 2 + HELP_WITHIN_S
 
 
@@ -101,7 +107,8 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
             shown = {"phase": "alpn", "message": error.message}
         return {**found, "error": shown}
     chosen = connection.alpn
-    # Its times are told where they hold here too: on a clock that is behind, an expired certificate seems valid.
+    # The certificate's times are recorded even if it is valid here: if the clock is behind, an
+    # expired certificate seems valid.
     found.update(alpn=chosen, certificate_time_error=refusal, certificate=connection.certificate_validity())
     connection.close()
     if chosen != ALPN:
@@ -110,7 +117,9 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
 
 
 def _certificates(paths: list, left_bytes: int) -> list:
-    """The texts of the files; raises OSError, or ValueError where they are more than any store of certificates has."""
+    """The texts of the files; raises OSError, or ValueError if they are more than any store of
+    certificates has.
+    """
     if len(paths) > MAX_CERTIFICATE_FILES:
         raise ValueError(f"a folder has more than {MAX_CERTIFICATE_FILES} files")
     texts = []
@@ -130,10 +139,11 @@ def _context(pem: str, system: bool, check_time: bool) -> ssl.SSLContext:
 
 
 def trusted(lines: list, certset: str, directory: str) -> tuple:
-    """``(pem, system)``: the certificates of ``ntstrustedcerts`` for a set, and whether the system's store is in it too.
+    """``(pem, system)``: the certificates of ``ntstrustedcerts`` for a set, and whether the
+    system's store is in it too.
 
-    As chrony.conf(5) says of ``ntstrustedcerts``, ``nosystemcert`` and ``certset``: only set 0 has the system's store.
-    Raises HttpsError where a file cannot be read or nothing is trusted.
+    As chrony.conf(5) says of ``ntstrustedcerts``, ``nosystemcert`` and ``certset``: only set 0 has
+    the system's store. Raises HttpsError if a file cannot be read or nothing is trusted.
     """
     texts: list = []
     try:

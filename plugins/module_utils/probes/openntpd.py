@@ -15,7 +15,10 @@ LETTERS = "df:np:P:sSv"  # getopt's in its ntpd.c
 
 
 def collect(timeout_s: float, processes: list) -> dict:
-    """The section ``openntpd``: nothing is run on a node that has none. ``processes``: the time daemons that run."""
+    """The section ``openntpd``: nothing is run on a node that has none.
+
+    ``processes``: the time daemons that run.
+    """
     own, another_runs = whose(processes, "openntpd")
     path = configuration(own)
     present = bool(own) or (path is not None and not another_runs)

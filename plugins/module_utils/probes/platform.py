@@ -24,7 +24,9 @@ PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "rpm-ostree", "transactio
 
 
 def collect(root: str = "") -> dict:
-    """The section ``platform``: ``{"os_release", "selinux", "read_only", "package_managers", "dpkg"}``."""
+    """The section ``platform``: ``{"os_release", "selinux", "read_only", "package_managers",
+    "dpkg"}``.
+    """
     texts = (text_or_none(root + path) for path in OS_RELEASE)
     return {
         "os_release": os_release(next((text for text in texts if text is not None), "")),
@@ -57,8 +59,9 @@ def read_only(root: str = ""):
 
     ``etc`` and ``usr``: that folder is read-only. ``ostree``: packages come with the image.
 
-    ``/run/ostree-booted`` is there where ostree or bootc made the image: packages come with the next one, and /etc is
-    writable (ostree's documentation, "Adapting existing mainstream distributions").
+    ``/run/ostree-booted`` exists if ostree or bootc made the image: packages come with the next
+    one, and /etc is writable (ostree's documentation, "Adapting existing mainstream
+    distributions").
     """
     if _is_mounted_read_only(root + "/etc"):
         return "etc"
@@ -70,11 +73,13 @@ def read_only(root: str = ""):
 
 
 def dpkg(root: str = ""):
-    """How far dpkg has come with chrony, and whether it is at work or was cut off; None without dpkg.
+    """How far dpkg has come with chrony, and whether it is at work or was cut off; None without
+    dpkg.
 
-    ``{"chrony": the package's state (dpkg(1)), None where it knows none, "held_by": who has dpkg's lock, "interrupted"}``. Cut
-    off, it leaves numbered files in ``updates``, of which the last has what is to come into ``status`` (dpkg's
-    lib/dpkg/dbmodify.c); apt then refuses all work (CheckUpdates in its apt-pkg/deb/debsystem.cc).
+    ``{"chrony": the package's state (dpkg(1)), None if it knows none, "held_by": who has dpkg's
+    lock, "interrupted"}``. Cut off, it leaves numbered files in ``updates``, of which the last has
+    what is to come into ``status`` (dpkg's lib/dpkg/dbmodify.c); apt then refuses all work
+    (CheckUpdates in its apt-pkg/deb/debsystem.cc).
     """
     if not os.path.isfile(f"{root}{DPKG}/status"):
         return None
@@ -100,9 +105,10 @@ def _dpkg_is_held_by(root: str):
 
 
 def lock_holder(path: str):
-    """``{"pid", "name"}`` of who has locked the file for itself; None when nobody has, or it can't be asked (fcntl(2), F_GETLK).
+    """``{"pid", "name"}`` of who has locked the file for itself; None when nobody has, or it can't
+    be asked (fcntl(2), F_GETLK).
 
-    The process's number is 0 or less, and its name None, where it is not to be seen from here.
+    The process's number is 0 or less, and its name None, if it is not visible from here.
     """
     asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:

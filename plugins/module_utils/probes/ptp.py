@@ -22,13 +22,15 @@ QUESTIONS = {"time_status": "GET TIME_STATUS_NP", "port_data_set": "GET PORT_DAT
 
 
 def collect(timeout_s: float, processes: list) -> dict:
-    """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only where ptp4l runs.
+    """The section ``ptp``; ``present``: linuxptp runs or is configured. pmc is run only if ptp4l
+    runs.
 
     ``processes``: the time daemons that run.
     """
     own_processes = [process for process in not_contained(processes) if process["comm"] in LETTERS]
     paths = configurations(own_processes)
-    # ptp4l's own file tells pmc the domain and the socket: with another domain than 0, ptp4l answers nobody else.
+    # pmc reads the domain and the socket from ptp4l's file. If the domain is not 0, ptp4l answers
+    # no other request.
     own = next((given(process) for process in own_processes if process["comm"] == "ptp4l"), None)
     pmc = ["pmc", "-u", "-b", "0", *(["-f", own] if own else [])]
     commands = {name: [*pmc, question] for name, question in QUESTIONS.items()}

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What may steer the clock: units and processes.
 
-timedatectl is not asked: ``timedatectl show`` makes D-Bus start systemd-timedated (systemd's src/timedate/timedatectl.c), and
-whether it would say NTPSynchronized=yes stands in the section ``clock``, in adjtimex's maxerror.
+timedatectl is not asked: ``timedatectl show`` makes D-Bus start systemd-timedated (systemd's
+src/timedate/timedatectl.c), and whether it would say NTPSynchronized=yes stands in the section
+``clock``, in adjtimex's maxerror.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ OPENRC_STATES = {
 def collect(timeout_s: float, shown, processes: list, may_set_clock: dict) -> dict:
     """The section ``time_services``; ``units`` is ``{"error"}`` if the question failed.
 
-    ``shown``: what ``systemd.show`` gives of UNITS (and maybe more) with PROPERTIES, an empty list without systemd.
-    ``processes``: the time daemons that run; ``may_set_clock``: who else may set the clock (``processes.Running``).
+    ``shown``: what ``systemd.show`` gives of UNITS (and maybe more) with PROPERTIES, an empty list
+    without systemd. ``processes``: the time daemons that run; ``may_set_clock``: who else may set
+    the clock (``processes.Running``).
     """
     manager = "systemd" if is_manager() else "openrc" if os.path.isdir("/run/openrc") else "other"
     return {
@@ -62,10 +64,11 @@ def collect(timeout_s: float, shown, processes: list, may_set_clock: dict) -> di
 
 
 def connman_time_updates(processes: list, path: str = "/var/lib/connman/settings"):
-    """Whether the ConnMan that runs sets the clock: ``manual`` (it does not) or ``auto``, as it has stored it (its src/clock.c).
+    """Whether the ConnMan that runs sets the clock: ``manual`` (it does not) or ``auto``, as it has
+    stored it (its src/clock.c).
 
-    None where it does not run, or nothing was read: by default it sets it. Of the file, which also holds passphrases, no more is
-    shown.
+    None if it does not run, or nothing was read: by default it sets it. Of the file, which also
+    holds passphrases, no more is shown.
     """
     if not any(process["comm"] == "connmand" for process in not_contained(processes)):
         return None
@@ -108,10 +111,11 @@ def _unit(properties: dict) -> dict:
 
 
 def openrc_units(root: str = "") -> list:
-    """OpenRC's services in the form of systemd's units, from its folders (OpenRC's src/librc: rc.h, librc.c, librc-daemon.c).
+    """OpenRC's services in the form of systemd's units, from its folders (OpenRC's src/librc: rc.h,
+    librc.c, librc-daemon.c).
 
-    ``enabled``: in a runlevel that a boot goes through, which ``shutdown`` is not. A service that was started and whose PID file
-    names no process is ``crashed``, as rc-status(8) calls it.
+    ``enabled``: in a runlevel that a boot goes through, which ``shutdown`` is not. A service that
+    was started and whose PID file names no process is ``crashed``, as rc-status(8) calls it.
     """
     units = []
     for name in SERVICES:
@@ -139,7 +143,7 @@ def openrc_units(root: str = "") -> list:
 
 
 def _openrc_pid(name: str, root: str):
-    """The process of a started service: 0 where OpenRC noted no PID file, None where it has ended."""
+    """The process of a started service: 0 if OpenRC noted no PID file, None if it has ended."""
     for daemon in sorted(glob.glob(f"{root}/run/openrc/daemons/{name}/*")):
         for line in read_text(daemon).splitlines():
             key, _equals, pid_file = line.partition("=")

@@ -16,9 +16,12 @@ PROGRAM = "systemd-timesyncd"
 
 
 def collect(timeout_s: float, processes: list) -> dict:
-    """The section ``timesyncd``; ``present``: it is installed. ``processes``: the time daemons that run.
+    """The section ``timesyncd``; ``present``: it is installed.
 
-    timedatectl is asked only where timesyncd runs: the question goes over D-Bus, which starts it where it is enabled.
+    ``processes``: the time daemons that run.
+
+    timedatectl is asked only if timesyncd runs. The question goes over D-Bus, which would start an
+    enabled timesyncd.
     """
     runs = any(process["comm"] == "systemd-timesyn" for process in not_contained(processes))
     return {
@@ -29,7 +32,9 @@ def collect(timeout_s: float, processes: list) -> dict:
 
 
 def read_configuration(root: str = "") -> dict:
-    """The first timesyncd.conf, then the drop-ins of all folders by name: ``{"path", "files", "unread"}``."""
+    """The first timesyncd.conf, then the drop-ins of all folders by name: ``{"path", "files",
+    "unread"}``.
+    """
     folders = [root + folder for folder in FOLDERS]
     path = first_existing(f"{folder}/timesyncd.conf" for folder in folders)
     drop_ins = fragments([f"{folder}/timesyncd.conf.d" for folder in folders], ".conf")

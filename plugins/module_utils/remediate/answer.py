@@ -8,7 +8,9 @@ from .files import RemediationError
 
 
 def result(backup, changes=(), diff=(), notes=()) -> dict:
-    """What the module returns on success, of the backup as it is now; RETURN of node_remediate says more of each key."""
+    """What the module returns on success, of the backup as it is now; RETURN of node_remediate says
+    more of each key.
+    """
     return {
         "changed": bool(changes),
         "changes": list(changes),
@@ -22,7 +24,9 @@ def result(backup, changes=(), diff=(), notes=()) -> dict:
 
 
 def difference(path: str, before, after) -> dict:
-    """One of the differences that --diff shows, of a file's bytes; None for a file that is not there."""
+    """One of the differences that --diff shows, of a file's bytes; None for a file that is not
+    there.
+    """
     return {
         "before": (before or b"").decode("utf-8", "replace"),
         "after": (after or b"").decode("utf-8", "replace"),

@@ -1,6 +1,9 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Begun and applied: the remediation of a node as one transaction. All of it is done, or the node is what it was."""
+"""Begun and applied: a node's remediation as one transaction.
+
+If it fails, the node is as before.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ from .units import disabling, enabling, words
 def begun(node: Node, params: dict, check_mode: bool) -> dict:
     """Writes the backup, and readies the node for packages.
 
-    Units that must not be started with them are masked. The clock is set if that is asked for: apt does not believe a repository
-    if the node's clock is far off.
+    Units that must not be started with them are masked. The clock is set if that is asked for: apt
+    does not believe a repository if the node's clock is far off.
     """
     with unless(check_mode, node.lock):
         backup = node.backups.to_continue(params["backup_id"], check_mode)
@@ -33,7 +36,7 @@ def begun(node: Node, params: dict, check_mode: bool) -> dict:
             if not check_mode:
                 backup = _saved(node, backup, desired, params)
             changes.append(f"saved the node's state as the backup {backup.id if backup else params['backup_id']}")
-        # In /run, so that nothing of it is left after a boot, whatever comes in between.
+        # In /run, because nothing of it may be left after a boot, whatever happens in between.
         to_mask = [u for u in desired.hold if not desired.units_now[u]["unit_file_state"].startswith("masked")]
         if to_mask:
             mask = [("mask --runtime", to_mask)]
@@ -48,7 +51,9 @@ def begun(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def applied(node: Node, params: dict, check_mode: bool) -> dict:
-    """Changes files and units as the parameters say, starts chronyd and waits until it answers; puts all back if that fails."""
+    """Changes files and units as the parameters say, starts chronyd and waits until it answers;
+    puts all back if that fails.
+    """
     with unless(check_mode, node.lock):
         backup = node.backups.to_continue(params["backup_id"], check_mode)
         desired = Desired(node, params)
@@ -86,7 +91,7 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
                     node.systemd.systemctl("restart", [desired.restart])
                     node.execute(late)
                     node.systemd.wait_for_chronyd(desired.restart)
-                # Last, so that at no moment nothing keeps the node's time.
+                # Last, because something must keep the node's time at every moment.
                 node.execute(to_disable)
         except BaseException as error:
             raise _restored(node, backup, error) from error
@@ -94,7 +99,9 @@ def applied(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def _saved(node: Node, backup, desired: Desired, params: dict) -> Backup:
-    """The backup, with all that is desired in it; discarded if it is this call's own and could not be written."""
+    """The backup, with all that is desired in it; discarded if it is this call's own and could not
+    be written.
+    """
     made = backup is None
     try:
         backup = backup or node.backups.create(params["backup_id"])
@@ -107,7 +114,9 @@ def _saved(node: Node, backup, desired: Desired, params: dict) -> Backup:
 
 
 def _staged(node: Node, backup, desired: Desired, params: dict, *, to_write: list, notes: list) -> Backup:
-    """The backup, with all on the node ready to be renamed in; RemediationError, with nothing changed, if that fails."""
+    """The backup, with all on the node ready to be renamed in; RemediationError, with nothing
+    changed, if that fails.
+    """
     needed = [unit for unit in dict.fromkeys([*desired.enable, desired.restart]) if unit]
     missing = [unit for unit in needed if desired.units_now[unit]["load_state"] == "not-found"]
     if missing:
@@ -145,20 +154,19 @@ def _staged(node: Node, backup, desired: Desired, params: dict, *, to_write: lis
 def _nothing_changed(backup, error: BaseException) -> RemediationError:
     text = f"Nothing was changed. {reason(error)}"
     if backup:
-        text += (
-            f" The backup {backup.id}, which was there before, is still open: state=undone takes the node back to it."
-        )
+        text += f" The earlier backup {backup.id} is still open. Run node_remediate with state=undone to restore it."
     return about(backup, text)
 
 
 def _restored(node: Node, backup: Backup, error: BaseException) -> RemediationError:
     """Puts all back; the error that says what failed, and whether the former state was restored."""
-    # Packages are still to be put back, by who has changed them: until then there is something to undo.
+    # Packages are still to be put back, by who has changed them: until then there is something to
+    # undo.
     problems = restore(node, backup, [], state="open" if backup.manifest["packages"] else "undone")
     if problems:
         return about(
             backup,
             f"What failed: {reason(error)} The former state was not restored in full: {' '.join(problems)} Run "
-            f"node_remediate with state=undone again; what was saved is in {backup.path}.",
+            f"node_remediate with state=undone again. The backup is in {backup.path}.",
         )
     return about(backup, f"The former state was restored. What failed: {reason(error)}")

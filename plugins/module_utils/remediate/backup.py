@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Backups: what was on the node before it was fixed, on the disk before anything is changed.
 
-``FOLDER/backups/ID/manifest.json`` and, below ``files`` beside it, the files that it names. ID is a time in UTC, so that names
-sort by age. A folder without a manifest is a backup that was interrupted before anything was changed.
+A backup is ``FOLDER/backups/ID/manifest.json`` and, in the folder ``files`` beside it, the files
+that it names. ID is a time in UTC, so names sort by age. A folder without a manifest is a backup
+that was interrupted before anything was changed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CONTINUED_FOR = datetime.timedelta(hours=24)
 
 
 def id_time(backup_id: str) -> datetime.datetime:
-    """The time that a backup's id tells; RemediationError where it is none."""
+    """The time in a backup's id; RemediationError if it is not a time."""
     try:
         return datetime.datetime.strptime(backup_id, "%Y%m%dT%H%M%SZ")
     except ValueError:
@@ -38,9 +39,10 @@ class TakenOverError(RemediationError):
 class Backup:
     """One backup. ``manifest`` is what stands in its manifest.json:
 
-    ``{"schema", "id", "runs": [its own id, and those of the runs that continued it], "state": "open"|"confirmed"|"undone",
-    "files": {path: what files.describe gives}, "written": {path: [SHA-256 of each content that a run wrote there]}, "folders":
-    [those that are made for files], "units": {unit: what systemd.Systemd.show gives}, "restarted": unit or None, "packages": {},
+    ``{"schema", "id", "runs": [its own id, and those of the runs that continued it], "state":
+    "open"|"confirmed"|"undone", "files": {path: what files.describe gives}, "written": {path:
+    [SHA-256 of each content that a run wrote there]}, "folders": [those that are made for files],
+    "units": {unit: what systemd.Systemd.show gives}, "restarted": unit or None, "packages": {},
     "by_hand": whether it was undone by hand}``
     """
 
@@ -58,7 +60,7 @@ class Backup:
         return self.manifest["state"]
 
     def saved(self, path: str):
-        """The bytes of a file as they were, or None where there was no file."""
+        """The bytes of a file as they were, or None if there was no file."""
         record = self.manifest["files"][path]
         return files.read(self._saved(path)) if record["existed"] and "link" not in record else None
 
@@ -68,7 +70,9 @@ class Backup:
         self.update(written={**written, **{path: [*written.get(path, []), _digest(data_of[path])] for path in data_of}})
 
     def is_as_left(self) -> bool:
-        """Whether each file that a run wrote is as that run, or the state before it, has it: nobody else's since."""
+        """Whether each file that a run wrote is as that run, or the state before it, has it: nobody
+        else's since.
+        """
         return all(
             _digest(files.read(path)) in (*digests, _digest(self.saved(path)))
             for path, digests in self.manifest["written"].items()
@@ -80,7 +84,10 @@ class Backup:
         return any(set(names) - set(self.manifest[kind]) for kind, names in wanted.items())
 
     def add(self, paths, units: dict, packages: dict) -> None:
-        """Saves files and units' states, and has them on the disk. What is in it already stays as it is."""
+        """Saves files and units' states, and has them on the disk.
+
+        What is in it already stays as it is.
+        """
         folders = list(self.manifest["folders"])
         for path in paths:
             if path in self.manifest["files"]:
@@ -105,7 +112,7 @@ class Backup:
         """Removes it from the disk, with all that it saved."""
         files.remove(
             os.path.join(self.path, "manifest.json")
-        )  # first, so that no half of it is ever taken for a backup
+        )  # first, because a part of a backup must never count as a backup
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _saved(self, path: str) -> str:
@@ -136,9 +143,11 @@ class Backups:
         return next((backup for backup in self.all() if backup_id in backup.manifest["runs"]), None)
 
     def chosen(self, params: dict):
-        """The backup of the run ``params["backup_id"]``, or None if there is none and that is ``missing_ok``.
+        """The backup of the run ``params["backup_id"]``, or None if there is none and that is
+        ``missing_ok``.
 
-        TakenOverError if a later run has gone on with it and ``only_latest`` is set; RemediationError if there is none.
+        TakenOverError if a later run has gone on with it and ``only_latest`` is set;
+        RemediationError if there is none.
         """
         found = self.get(params["backup_id"])
         if found is None and not params["missing_ok"]:
@@ -146,15 +155,17 @@ class Backups:
         latest = found.manifest["runs"][-1] if found else None
         if params["only_latest"] and latest not in (None, params["backup_id"]):
             raise TakenOverError(
-                f"Another run, {latest}, has gone on with the backup {found.id} since, which is for that one to undo or to "
-                "close. Two controllers are at work on this node, or were: see how the other one ends."
+                f"Another run, {latest}, has continued the backup {found.id} since then. Only that run may undo or close it. "
+                "Two controllers work on this node, or did: look how the other run ended."
             )
         return found
 
     def to_undo(self, params: dict):
-        """The ``chosen`` one, or without ``backup_id`` the newest but those that runs undid themselves.
+        """The ``chosen`` one, or without ``backup_id`` the newest but those that runs undid
+        themselves.
 
-        One that was undone by hand is taken again: to undo twice is not to undo what an earlier run did.
+        One that was undone by hand is taken again: to undo twice is not to undo what an earlier run
+        did.
         """
         if params["backup_id"]:
             return self.chosen(params)
@@ -164,10 +175,12 @@ class Backups:
         raise self._missing("nothing to undo")
 
     def to_continue(self, backup_id: str, check_mode: bool):
-        """The open backup that a run which begins now continues, or None: an interrupted run's, less than a day old.
+        """The open backup that a run which begins now continues, or None: an interrupted run's,
+        less than a day old.
 
-        It has the state from before that run's changes, so it is never begun anew. It is found by the id of this run, too. Where
-        someone has edited what that run wrote, it is not continued: undoing this run would take them back beyond their edit.
+        It has the state from before that run's changes, so it is never begun again. It is found by
+        the id of this run, too. If someone has edited what that run wrote, it is not continued:
+        undoing this run would take them back beyond their edit.
         """
         now = id_time(backup_id)
         for backup in self.all():
@@ -177,7 +190,9 @@ class Backups:
                 return backup
         closed = self.get(backup_id)
         if closed:
-            raise RemediationError(f"The backup {backup_id} is {closed.state} and takes no more. Give a new backup_id.")
+            raise RemediationError(
+                f"The backup {backup_id} is {closed.state} and can't be continued. Give a new backup_id."
+            )
         return None
 
     def create(self, backup_id: str) -> Backup:
@@ -215,10 +230,10 @@ class Backups:
             schema = manifest["schema"]
         except (ValueError, KeyError, TypeError) as error:
             raise RemediationError(
-                f"{path}/manifest.json can't be read ({error}). Look at it, and move {path} away to go on."
+                f"{path}/manifest.json can't be read ({error}). Check the file, then move {path} away and run again."
             ) from error
         if schema != SCHEMA:
             raise RemediationError(
-                f"{path}/manifest.json says {schema}; expected {SCHEMA}. Undo it by the skewgate that wrote it, or move it away."
+                f"{path}/manifest.json says {schema}; expected {SCHEMA}. Undo it with the version that wrote it, or move it away."
             )
         return Backup(path, manifest)

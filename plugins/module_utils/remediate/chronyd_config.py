@@ -17,10 +17,12 @@ TIMEOUT_S = 60
 
 
 def validate(config: str, data_of: dict, notes: list) -> None:
-    """Has ``chronyd -p`` read the configuration with the files that are staged; RemediationError with what it says.
+    """Has ``chronyd -p`` read the configuration with the files that are staged; RemediationError
+    with what it says.
 
-    The main file, staged or as it is, and the staged fragments that it draws in; what else it draws in is read as it is.
-    A copy elsewhere would not do: Debian's AppArmor profile lets chronyd read its own folder alone.
+    The main file, staged or as it is, and the staged fragments that it draws in; what else it draws
+    in is read as it is. A copy elsewhere would not do: Debian's AppArmor profile lets chronyd read
+    its own folder alone.
     """
     text = (data_of[config] if config in data_of else files.read(config) or b"").decode("utf-8", "replace")
     fragments = [path for path in data_of if path != config and draws_in(text, path)]
@@ -42,7 +44,9 @@ def validate(config: str, data_of: dict, notes: list) -> None:
 
 
 def refuse_lacking(needs: list) -> None:
-    """RemediationError where the node lacks what a line needs: ``chronyd -p`` does not look for it, and a start would end."""
+    """RemediationError if the node lacks what a line needs: ``chronyd -p`` does not look for it,
+    and a start would end.
+    """
     for need in needs:
         path = os.path.join("/", need["name"])
         if need["kind"] == "users":
@@ -60,7 +64,8 @@ def refuse_lacking(needs: list) -> None:
 
 
 def draws_in(text: str, path: str) -> bool:
-    """Whether chrony.conf's text names the file, or the folder that it is in (chrony.conf(5): confdir, sourcedir, include).
+    """Whether chrony.conf's text names the file, or the folder that it is in (chrony.conf(5):
+    confdir, sourcedir, include).
 
     >>> draws_in("confdir /etc/chrony/conf.d\\n", "/etc/chrony/conf.d/50-site.conf")
     True
@@ -79,11 +84,12 @@ def draws_in(text: str, path: str) -> bool:
 
 
 def slew_files(root: str, unit: str, chronyd: dict) -> dict:
-    """The files by which chronyd's start does not step the clock, until the next boot: there a step is right.
+    """The files by which chronyd's start does not step the clock, until the next boot: there a step
+    is right.
 
-    ``{path: (content, mode)}``, both None if a file is to be absent. ``chronyd``: that option of the module, ``unit`` its unit
-    by systemd's own name.
-    chronyd(8) -R: makestep is ignored at this start. Of several EnvironmentFile= the last wins (systemd.exec(5)).
+    ``{path: (content, mode)}``, both None if a file is to be absent. ``chronyd``: that option of
+    the module, ``unit`` its unit by systemd's own name. chronyd(8) -R: makestep is ignored at this
+    start. Of several EnvironmentFile= the last wins (systemd.exec(5)).
     """
     # By its name the last of the unit's drop-ins, whichever folder these are in (systemd.unit(5)).
     drop_in = f"{root}/run/systemd/system/{unit}.d/zz-skewgate-slew.conf"

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a call asks of the node, how the node is now, and what changes.
 
-A change is reported against the backup, the state before the first attempt, and not against the present. So check mode, a run,
-and a run after an interrupted one say the same.
+A change is reported against the backup, the state before the first attempt, and not against the
+present. So check mode, a run, and a run after an interrupted one say the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Desired:
         )
         self.chronyd = {**chronyd, "unit": shown[chronyd["unit"]][0]} if chronyd else None
         self.restart = self.chronyd["unit"] if self.chronyd and self.chronyd["restart"] else None
-        # path: its content, None where it is to be absent, and its mode
+        # path: its content, None if it is to be absent, and its mode
         self.files = {file["path"]: (file["content"].encode(), file["mode"]) for file in params["files"]}
         self._refuse_nonsense(params)
         if self.restart:
@@ -72,7 +72,9 @@ class Desired:
         return changed
 
     def former(self, backup) -> tuple:
-        """The files and units as they were before the first attempt; as they are now, if there was none."""
+        """The files and units as they were before the first attempt; as they are now, if there was
+        none.
+        """
         if backup is None:
             return self.files_now, self.units_now
         saved = {path: (record, backup.saved(path)) for path, record in backup.manifest["files"].items()}

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files that are whole at every moment: staged beside their place, flushed to the disk, renamed in."""
+"""Files that are whole at every moment: staged beside their place, flushed to the disk, renamed
+in.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ NEXT_STEPS = {
 
 
 class RemediationError(Exception):
-    """What was found, what was expected and what to do next, as sentences. ``backup_id``: the backup it is about."""
+    """What was found, what was expected and what to do next, as sentences.
+
+    ``backup_id``: the backup it is about.
+    """
 
     backup_id = None
 
@@ -41,9 +46,11 @@ df -i counts its inodes).'
 
 
 def describe(path: str) -> dict:
-    """What is at ``path``: ``{"existed": False}``, or True with ``mode``, ``uid``, ``gid`` and ``mtime_ns``, or with ``link``.
+    """What is at ``path``: ``{"existed": False}``, or True with ``mode``, ``uid``, ``gid`` and
+    ``mtime_ns``, or with ``link``.
 
-    A symbolic link is described itself, not what it points to: it is replaced and put back as a link.
+    A symbolic link is described itself, not what it points to: it is replaced and put back as a
+    link.
     """
     try:
         found = os.lstat(path)
@@ -63,7 +70,7 @@ def describe(path: str) -> dict:
 
 
 def read(path: str):
-    """The bytes of the file at ``path``, or None where there is none: a link is no file."""
+    """The bytes of the file at ``path``, or None if there is none: a link is no file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -75,7 +82,8 @@ def read(path: str):
 
 
 def staged(path: str) -> str:
-    """Where what is to be at ``path`` is staged: a hidden name, which no daemon's ``*.conf`` matches.
+    """Where what is to be at ``path`` is staged: a hidden name, which no daemon's ``*.conf``
+    matches.
 
     >>> staged("/etc/chrony/chrony.conf")
     '/etc/chrony/.chrony.conf.skewgate-new'
@@ -85,7 +93,9 @@ def staged(path: str) -> str:
 
 
 def stage(path: str, data: bytes, record: dict) -> None:
-    """Writes ``data`` beside ``path``, flushed, with the mode, owner and time of ``record`` as far as they are in it."""
+    """Writes ``data`` beside ``path``, flushed, with the mode, owner and time of ``record`` as far
+    as they are in it.
+    """
     remove(staged(path))
     descriptor = os.open(staged(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
@@ -93,7 +103,7 @@ def stage(path: str, data: bytes, record: dict) -> None:
             file.write(data)
             file.flush()
         except OSError as error:
-            error.filename = staged(path)  # which write(2) does not tell
+            error.filename = staged(path)  # write(2) does not set it
             raise
         if "uid" in record:
             os.fchown(descriptor, record["uid"], record["gid"])
@@ -120,7 +130,9 @@ def write(path: str, data: bytes, record: dict) -> None:
 
 
 def put_back(path: str, record: dict, data) -> bool:
-    """Makes ``path`` what ``record`` (of ``describe``) says, with ``data``; False where it is that already."""
+    """Makes ``path`` what ``record`` (of ``describe``) says, with ``data``; False if it is that
+    already.
+    """
     if describe(path) == record and read(path) == data:
         return False
     if not record["existed"]:
@@ -138,7 +150,7 @@ def put_back(path: str, record: dict, data) -> bool:
 
 
 def remove(path: str) -> None:
-    """Removes a file where it is there."""
+    """Removes a file if it exists."""
     with suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)
 

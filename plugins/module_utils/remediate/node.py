@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The node that is fixed: where its state is saved, who may work on it, and how its systemd is asked."""
+"""The node that is fixed: where its state is saved, who may work on it, and how its systemd is
+asked.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ RESTORECON_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Node:
-    """The node that is fixed. ``root``: where /etc, /run and /sys are, for what is not named by the plan."""
+    """The node that is fixed.
+
+    ``root``: where /etc, /run and /sys are, for what is not named by the plan.
+    """
 
     state_folder: str = STATE_FOLDER
     root: str = ""
@@ -36,7 +41,10 @@ class Node:
 
     @contextmanager
     def lock(self, wait_s: float = LOCK_WAIT_S):
-        """Holds the node against other runs: one whose connection was cut may still be at work. It ends in ``wait_s``."""
+        """Holds the node against other runs: one whose connection was cut may still be at work.
+
+        It ends in ``wait_s``.
+        """
         files.make_folders(files.missing_folders(self.state_folder))
         if not os.path.isdir(self.state_folder):
             os.mkdir(self.state_folder, 0o700)
@@ -60,7 +68,9 @@ class Node:
             yield
 
     def relabel(self, paths: list, notes: list) -> None:
-        """Gives files the SELinux labels of their places: renamed in, they have those of their folders."""
+        """Gives files the SELinux labels of their places: renamed in, they have those of their
+        folders.
+        """
         paths = [path for path in paths if os.path.lexists(path)]
         if paths and os.path.exists(f"{self.root}/sys/fs/selinux") and installed("restorecon"):
             answer = run(["restorecon", *paths], RESTORECON_TIMEOUT_S)
@@ -88,5 +98,7 @@ def unless(condition: bool, lock):
 
 
 def has_units(paths: list) -> bool:
-    """Whether one of the files is systemd's, which reads them anew only if it is asked to (systemctl daemon-reload)."""
+    """Whether one of the files is systemd's, which reads them anew only if it is asked to
+    (systemctl daemon-reload).
+    """
     return any("/systemd/system/" in path for path in paths)

@@ -1,6 +1,9 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Confirmed: the RTC is set by the proved clock, and the backup is closed. How an RTC in local time is put back."""
+"""Confirmed: the RTC is set by the proved clock, and the backup is closed.
+
+How an RTC in local time is put back.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,9 @@ def confirmed(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def was_local(node: Node, backup: Backup) -> bool:
-    """Whether the RTC kept local time and keeps UTC now; hwclock(8): by the third line of /etc/adjtime."""
+    """Whether the RTC kept local time and keeps UTC now; hwclock(8): by the third line of
+    /etc/adjtime.
+    """
     path = f"{node.root}/etc/adjtime"
     return path in backup.manifest["files"] and _is_local(backup.saved(path)) and not _is_local(files.read(path))
 
@@ -65,7 +70,9 @@ def _is_local(adjtime) -> bool:
 
 
 def put_back(node: Node, backup: Backup) -> None:
-    """Sets the RTC in local time if it was so before; RemediationError with what hwclock said if it fails."""
+    """Sets the RTC in local time if it was so before; RemediationError with what hwclock said if it
+    fails.
+    """
     if was_local(node, backup):
         argv = ["hwclock", "--systohc", "--localtime", "--noadjfile"]
         answer = run(argv, TIMEOUT_S)

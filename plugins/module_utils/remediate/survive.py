@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Work that a cut connection does not stop half-way.
 
-When an ssh connection with a terminal breaks, the kernel sends SIGHUP to what runs in it; sudo with ``use_pty``, its default
-since 1.9.14, then ends its command by SIGHUP, SIGTERM and, two seconds later, SIGKILL (terminate_command() in its
-src/exec.c), which none can ignore. A process in a session of its own gets none of these.
+When an ssh connection with a terminal breaks, the kernel sends SIGHUP to what runs in it; sudo with
+``use_pty``, its default since 1.9.14, then ends its command by SIGHUP, SIGTERM and, two seconds
+later, SIGKILL (terminate_command() in its src/exec.c), which none can ignore. A process in another
+session gets none of these.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from .files import RemediationError, reason
 
 
 def in_own_session(work) -> dict:
-    """What ``work()`` returns (as JSON takes it), done by a child that lives on when this process is killed.
+    """What ``work()`` returns (as JSON takes it), done by a child that lives on when this process
+    is killed.
 
-    RemediationError where the work raised: what RemediationError and OSError say, and the name of any other exception.
+    RemediationError if the work raised: what RemediationError and OSError say, and the name of any
+    other exception.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -67,7 +70,9 @@ def _work(work, writer: int) -> None:
 
 @contextmanager
 def stopped_by_sigterm():
-    """Within, SIGTERM (the node shuts down) raises RemediationError, so that what was begun is put back."""
+    """Meanwhile SIGTERM (the node shuts down) raises RemediationError, so the changes are
+    undone.
+    """
 
     def stop(_number, _frame):
         raise RemediationError("SIGTERM stopped it: the node shuts down, or someone ended this process.")

@@ -1,6 +1,8 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The node's systemd as far as the remediation touches it: units' states, systemctl, and whether chronyd came up."""
+"""The node's systemd as far as the remediation touches it: units' states, systemctl, and whether
+chronyd came up.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,14 @@ COMMAND_TIMEOUT_S = 150
 
 @dataclass(frozen=True)
 class Systemd:
-    """systemctl, and chronyc where it is about a unit's life. ``root``: where /etc is."""
+    """systemctl, and chronyc for a unit's state. ``root``: where /etc is."""
 
     root: str = ""
 
     def show(self, units: list) -> dict:
-        """The units' states by the names that systemd itself has for them: {name given: (unit, state)}."""
+        """The units' states by the names that systemd itself has for them: {name given: (unit,
+        state)}.
+        """
         if not units:
             return {}
         if not is_manager():
@@ -48,7 +52,9 @@ class Systemd:
             raise RemediationError(" ".join([failure, *why]))
 
     def wait_for_chronyd(self, unit: str, timeout_s: float = 10) -> None:
-        """Returns when chronyd answers and its unit is active; RemediationError with the end of its journal if it does not."""
+        """Returns when chronyd answers and its unit is active; RemediationError with the end of its
+        journal if it does not.
+        """
         answer: dict = {"rc": 0}
         end_mono_s = time.monotonic() + timeout_s
         while installed("chronyc"):
@@ -64,7 +70,9 @@ class Systemd:
             raise RemediationError(f"{unit} did not stay active. {self.last_words(unit)}")
 
     def last_words(self, unit: str) -> str:
-        """The end of what ``systemctl status`` shows of a unit: after an empty line, its journal."""
+        """The end of what ``systemctl status`` shows of a unit: after an empty line, its
+        journal.
+        """
         argv = ["systemctl", "status", "--no-pager", "--full", "--lines=6", unit]
         shown = run(argv, SHOW_TIMEOUT_S).get("stdout", "").strip().rpartition("\n\n")[2]
         return f"systemctl status {unit}: {' | '.join(line.strip() for line in shown.splitlines()) or 'nothing'}."

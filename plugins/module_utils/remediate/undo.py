@@ -1,6 +1,6 @@
 # Copyright (c) the skewgate developers
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Undone and described: what the backup has, put back."""
+"""Undone and described: restores the state in the backup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
         backup = node.backups.to_undo(params)
         if backup is None:
             return result(backup)
-        # Of one that is undone, only what has changed since: packages put back may have brought files and started units.
+        # Of one that is undone, only what has changed since: packages put back may have brought
+        # files and started units.
         changes, diff = _back(node, backup)
         notes: list = []
         if not check_mode:
@@ -28,14 +29,14 @@ def undone(node: Node, params: dict, check_mode: bool) -> dict:
             if problems:
                 raise about(
                     backup,
-                    f"The former state was not restored in full: {' '.join(problems)} The rest was. Fix that, run this again; "
-                    f"what was saved is in {backup.path}.",
+                    f"The former state was not restored in full: {' '.join(problems)} The rest was. Fix that and run this again. "
+                    f"The backup is in {backup.path}.",
                 )
         return result(backup, changes, diff, notes)
 
 
 def described(node: Node, params: dict, check_mode: bool) -> dict:
-    """Tells what state=undone would undo."""
+    """Shows what state=undone would undo."""
     with unless(check_mode or not os.path.isdir(node.state_folder), node.lock):
         backup = node.backups.to_undo(params)
         changes, _diff = _back(node, backup) if backup else ([], [])
@@ -43,7 +44,7 @@ def described(node: Node, params: dict, check_mode: bool) -> dict:
 
 
 def restore(node: Node, backup: Backup, notes: list, **closed) -> list:
-    """Puts all back that the backup has, whatever has become of it. What could not be, in words; all else is done.
+    """Restores everything in the backup, whatever has changed since. Returns the failures in words.
 
     ``closed``: what the manifest says once all is put back.
     """
@@ -111,8 +112,9 @@ def _back(node: Node, backup: Backup) -> tuple:
 def _early_and_late(node: Node, backup: Backup) -> tuple:
     """The files to put back before the units are restarted, and those after it.
 
-    The slew's files are in /run: a joined node must not be stepped by the restart that undoes, either. And a unit that was
-    brought is disabled before its file goes: of a unit without a file, its links would stay.
+    The slew's files are in /run: a joined node must not be stepped by the restart that undoes,
+    either. And a unit that was brought is disabled before its file goes: of a unit without a file,
+    its links would stay.
     """
     files_were = backup.manifest["files"]
     late = [path for path, was in files_were.items() if node.in_run(path) or (has_units([path]) and not was["existed"])]

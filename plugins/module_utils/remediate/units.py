@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Which systemctl commands bring units from one state to another: pure functions.
 
-A unit's state is ``{"load_state", "unit_file_state", "active_state", "wanted"}``: the first three as ``systemctl show`` has
-them; ``wanted``: whether something starts it at boot, which a mask and a SysV script hide.
-A command is ``(verb, units)``, of ``systemctl VERB UNITS``: a process is dear on a small node, so one for all units.
+A unit's state is ``{"load_state", "unit_file_state", "active_state", "wanted"}``: the first three
+as ``systemctl show`` has them; ``wanted``: whether something starts it at boot, which a mask and a
+SysV script hide. A command is ``(verb, units)``, of ``systemctl VERB UNITS``: a process is dear on
+a small node, so one for all units.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def enabling(states: dict, units: list) -> list:
 def disabling(states: dict, units: list) -> list:
     """The commands that have ``units`` neither run nor start at boot.
 
-    A masked unit stays masked, as it can't be disabled. Of SysV scripts ``disable --now`` stops none (verb_enable() in systemd's
-    src/systemctl/systemctl-enable.c).
+    A masked unit stays masked, as it can't be disabled. Of SysV scripts ``disable --now`` stops
+    none (verb_enable() in systemd's src/systemctl/systemctl-enable.c).
     """
     there = [unit for unit in units if states[unit]["load_state"] != "not-found"]
     native = [
@@ -73,10 +74,12 @@ def disabling(states: dict, units: list) -> list:
 
 
 def restoring(now: dict, former: dict, restarted) -> list:
-    """The commands that bring units from the states ``now`` back to ``former``. ``restarted``: the unit to start anew if it ran.
+    """The commands that bring units from the states ``now`` back to ``former``.
 
-    A unit that is not there any more is left out; one that was not there neither ran nor started at boot. Masks come last:
-    a masked unit may have run, and could not be started.
+    ``restarted``: the unit to start anew if it ran.
+
+    A unit that is not there any more is left out; one that was not there neither ran nor started at
+    boot. Masks come last: a masked unit may have run, and could not be started.
     """
     units = [unit for unit in former if now.get(unit, {}).get("load_state", "not-found") != "not-found"]
 
@@ -119,21 +122,24 @@ def _mask(state: dict) -> str:
 
 
 def _enabled(state: dict) -> str:
-    """``enabled`` or ``enabled-runtime`` where links that ``disable`` removes start it at boot, else nothing."""
+    """``enabled`` or ``enabled-runtime`` if links that ``disable`` removes start it at boot, else
+    nothing.
+    """
     if state["unit_file_state"] in ("generated", "masked", "masked-runtime"):
         return "enabled" if state["wanted"] else ""
     return state["unit_file_state"] if state["unit_file_state"] in ("enabled", "enabled-runtime") else ""
 
 
 def _starts_at_boot(state: dict) -> bool:
-    """Whether ``enable`` has nothing to add: static and indirect units have no links of their own."""
+    """Whether ``enable`` has nothing to add: static and indirect units need no links."""
     if state["unit_file_state"] == "generated":
         return state["wanted"]
     return state["unit_file_state"] in ("enabled", "static", "indirect", "alias")
 
 
 def states(shown: list, units: list, wanted) -> dict:
-    """The states of units, from what ``systemd.show`` gives: {name given: (unit, state)}. An alias leads to its unit.
+    """The states of units, from what ``systemd.show`` gives: {name given: (unit, state)}. An alias
+    leads to its unit.
 
     ``wanted(unit)``: the state's ``wanted``.
 
@@ -156,5 +162,5 @@ def states(shown: list, units: list, wanted) -> dict:
             by_name[name] = (unit, state)
     strange = [unit for unit in units if unit not in by_name]
     if strange:
-        raise RemediationError(f"systemctl show said nothing of {', '.join(strange)}. Look whether the name is right.")
+        raise RemediationError(f"systemctl show showed nothing for {', '.join(strange)}. Check the name.")
     return {unit: by_name[unit] for unit in units}

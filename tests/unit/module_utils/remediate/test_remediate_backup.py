@@ -62,12 +62,12 @@ def test_a_run_leaves_to_a_later_one_what_that_one_has_taken_over(node: Node, pl
     applied(node, {**plan, "backup_id": later}, check_mode=False)
     for act in (described, undone):
         with pytest.raises(
-            RemediationError, match=f"Another run, {later}, has gone on with the backup {plan['backup_id']}"
+            RemediationError, match=f"Another run, {later}, has continued the backup {plan['backup_id']}"
         ):
             act(node, params(only_latest=True), check_mode=False)
     left = confirmed(node, params(only_latest=True), check_mode=False)
     assert left["backup"] is None
-    assert left["notes"][0].startswith(f"Another run, {later}, has gone on with the backup {plan['backup_id']}")
+    assert left["notes"][0].startswith(f"Another run, {later}, has continued the backup {plan['backup_id']}")
     assert config.read_text() == SERVER
     assert confirmed(node, params(backup_id=later, only_latest=True), check_mode=False)["backup_state"] == "confirmed"
     with pytest.raises(RemediationError, match=f"Another run, {later}"):
@@ -113,5 +113,5 @@ def test_a_backup_that_is_not_there_is_reported_with_those_that_are(node: Node, 
 def test_a_closed_backup_takes_no_more(node: Node, plan: dict):
     begun(node, plan, check_mode=False)
     confirmed(node, params(), check_mode=False)
-    with pytest.raises(RemediationError, match=r"The backup 20261122T152134Z is confirmed and takes no more"):
+    with pytest.raises(RemediationError, match=r"The backup 20261122T152134Z is confirmed and can't be continued"):
         applied(node, plan, check_mode=False)

@@ -140,5 +140,5 @@ def test_units_come_by_the_names_that_they_were_asked_for():
 
 
 def test_a_unit_that_systemd_says_nothing_of_is_reported():
-    with pytest.raises(RemediationError, match=r"said nothing of x\.service"):
+    with pytest.raises(RemediationError, match=r"showed nothing for x\.service"):
         states(parse_show(SHOWN), ["x.service"], lambda _unit: False)
