@@ -25,7 +25,7 @@ $(READY): pyproject.toml
 demo: $(READY) ## The incident on three real nodes: check, refusals, gate, admission (root, x86-64)
 	@python -m tests.lab.demo
 
-lab: $(READY) ## Bring up three nodes with clocks of their own, NTP servers and a GitHub API (root, x86-64)
+lab: $(READY) ## Bring up three nodes with separate clocks, NTP servers and a GitHub API (root, x86-64)
 	@python -m tests.lab up
 
 lab-down: $(READY) ## Take the lab down; its images stay for the next time

@@ -1,4 +1,6 @@
-"""Notes every step of the clock in /run/clock-steps: what it moved against the monotonic clock faster than a slew could."""
+"""Notes every step of the clock in /run/clock-steps: what it moved against the monotonic clock
+faster than a slew could.
+"""
 
 import time
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Sets this machine's clock so many seconds off the time of an NTP server: `set_clock.py SERVER OFFSET_S`."""
+"""Sets this machine's clock so many seconds off the time of an NTP server: `set_clock.py SERVER
+OFFSET_S`.
+"""
 
 import socket
 import struct

@@ -1,15 +1,15 @@
 # An image that has skewgate, and whose time configuration passes: the build fails if it doesn't.
 #   packer build -var wheel=https://example.com/skewgate/skewgate-0.1.0-py3-none-any.whl .
-# What a clock shows while an image is built says nothing of the nodes that boot from it: each node is checked again before it
-# joins (../cluster-api, ../cloud-init).
+# The clock during the build says nothing about the nodes that boot from the image. Each node is
+# checked again before it joins (../cluster-api, ../cloud-init).
 
 variable "wheel" {
   type        = string
   description = "Where pip finds skewgate: a wheel's address, or a file in the image."
 }
 
-# Replace it by your own source (qemu, amazon-ebs, ...): a machine that has booted, with systemd. In a container or a chroot, no
-# service runs, and the check refuses the image.
+# Replace it with your own source (qemu, amazon-ebs, ...): a machine that has booted, with systemd.
+# In a container or a chroot, no service runs, and the check refuses the image.
 source "null" "node" {
   ssh_host       = "builder.example.net"
   ssh_username   = "root"

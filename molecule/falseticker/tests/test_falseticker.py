@@ -1,4 +1,6 @@
-"""A node whose chrony believes liars is refused, whatever chrony says of itself, and left as it was."""
+"""A node whose chrony believes liars is refused, whatever chrony says of itself, and left as it
+was.
+"""
 
 import json
 import os

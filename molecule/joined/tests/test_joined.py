@@ -1,4 +1,6 @@
-"""The clock of a node that has joined a cluster is slewed or left alone; it is never stepped back."""
+"""The clock of a node that has joined a cluster is slewed or left alone; it is never stepped
+back.
+"""
 
 import json
 import os

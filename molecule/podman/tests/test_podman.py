@@ -1,4 +1,6 @@
-"""What a container can't show: a wrong clock, a clock that is fixed, and the units that a boot starts."""
+"""What a container can't show: a wrong clock, a clock that is fixed, and the units that a boot
+starts.
+"""
 
 import time
 
