@@ -168,5 +168,5 @@ def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
 
 
 def _wrong(problems: list[str]) -> dict[str, Any]:
-    msg = f"The settings are wrong. No node was contacted. {'; '.join(problems)}"
+    msg = f"The settings are wrong, and no node was contacted: {'; '.join(problems)}"
     return failed(msg, configuration_errors=problems)

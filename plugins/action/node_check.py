@@ -111,7 +111,7 @@ class ActionModule(CallingAction, PlainAction):
                 prefix=self.prefix,
             )
         except SettingsError as error:
-            msg = f"The settings are wrong. No node was contacted. {error}"
+            msg = f"The settings are wrong, and no node was contacted: {error}"
             return failed(msg, configuration_errors=error.problems)
         if not current_id():  # whose begin has shown them
             for warning in settings.warnings:
