@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
+.PHONY: help venv demo docs docs-site changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,6 +38,11 @@ docs: $(READY) ## Make docs/reference/checks/, answers.md, formats.md, command.m
 	@python docs/make_schema.py
 	@python docs/make_picture.py
 
+# Not with --quiet: MkDocs counts no warning then, and nothing fails.
+docs-site: export NO_MKDOCS_2_WARNING = 1
+docs-site: $(READY) ## Build the documentation's site into build/site, without the network; a broken link or anchor fails
+	mkdocs build --strict
+
 changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 	antsibull-changelog release --update-existing --refresh-fragments
 
@@ -45,10 +50,10 @@ changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs --keep-going --output-sync=target
 
 quick: $(READY) ## lint and the unit tests, in less than two minutes
-	@$(SIDE_BY_SIDE) lint-python lint-ansible unit
+	@$(SIDE_BY_SIDE) lint-python lint-ansible docs-site unit
 
-lint: $(READY) ## ruff, mypy, the direction of imports, ansible-lint
-	@$(SIDE_BY_SIDE) lint-python lint-ansible
+lint: $(READY) ## ruff, mypy, the direction of imports, ansible-lint, the documentation's links
+	@$(SIDE_BY_SIDE) lint-python lint-ansible docs-site
 
 lint-python: $(READY)
 	ruff check .
