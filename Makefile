@@ -31,12 +31,10 @@ lab: $(READY) ## Bring up three nodes with separate clocks, NTP servers and a Gi
 lab-down: $(READY) ## Take the lab down; its images stay for the next time
 	@python -m tests.lab down
 
-docs: $(READY) ## Make docs/reference/checks/, answers.md, formats.md, command.md and evidence.schema.json from the code, and what is made from the table of settings
-	@python docs/make_pages.py
-	@python docs/make_settings.py
-	@python docs/make_command.py
-	@python docs/make_schema.py
-	@python docs/make_picture.py
+docs: $(READY) ## Make the pages of docs/reference/ from the code, and what else is made from the table of settings
+	@python -m docs.make_pages
+	@python -m docs.make_settings
+	@python -m docs.make_command
 
 # Not with --quiet: MkDocs counts no warning then, and nothing fails.
 docs-site: export NO_MKDOCS_2_WARNING = 1

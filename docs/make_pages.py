@@ -1,43 +1,34 @@
-"""Makes docs/reference/checks/, and answers.md, clients.md and formats.md beside it. `make docs` runs it.
+"""Makes the pages of docs/reference/ from the code of the collection. `make docs` runs it.
 
-A check's page is made from its docstring and what its module declares; the page of answers from the
-table that classifies them; that of clients from their profiles; that of formats from their docstrings.
+A check's page is made from its docstring and what its module declares, that of the rules from
+chrony/rules.py, that of the limits from model/limits.yml. docs/github_pages.py and
+docs/report_pages.py have the others.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
 from inspect import cleandoc
-from io import StringIO
-from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, Format
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import discover as discover_formats
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import API, DOCUMENTED, GIT, ROWS
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import (
-    ClientProfile,
-    known_clients,
-    profiles_of,
-)
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, Rule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import Limit, shipped_limits
 
-ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "docs" / "reference" / "checks"
-ANSWERS = FOLDER.parent / "answers.md"
-CLIENTS = FOLDER.parent / "clients.md"
-FORMATS = FOLDER.parent / "formats.md"
-LABELS = {"Passes if": "What passes", "What to do:": "What to do", "Source:": "Source"}
-"""How a paragraph of the docstring begins that begins a section,
-and the section's heading on the page.
-"""
+from docs.github_pages import answers_page, clients_page
+from docs.report_pages import evidence_page, exit_codes_page, report_page
+from docs.writing import ROOT, ended, head, listed, page, sentence, table, wrapped
+
+REFERENCE = ROOT / "docs" / "reference"
+FOLDER = REFERENCE / "checks"
+LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
+"""The first words of a docstring's paragraph that begin a section, and the section's heading."""
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """A check's docstring by its sections, in the form of docs/how-to/add-a-check.md;
-    raises ValueError without it.
+    """A check's docstring by its sections; raises ValueError if it has another form.
+
+    docs/how-to/add-a-check.md describes the form.
     """
     question, *paragraphs = re.split(r"\n\n+", cleandoc(docstring))
     if not question.endswith("?") or "\n" in question:
@@ -58,169 +49,138 @@ def sections(docstring: str) -> dict[str, str]:
     return found
 
 
-def page(name: str, check: Check) -> str:
+def check_page(name: str, check: Check) -> str:
     """One check's page."""
     found = sections(check.__doc__ or "")
     remediation = (
-        "The gate fixes what the role `chrony` can, and proves it again."
+        "The gate fixes what the role `chrony` can fix, and then checks again."
         if check.REMEDIABLE
         else "The gate changes nothing for this check."
     )
-    evidence = f"Needs of the node's evidence: {_listed(check.NEEDS) or 'nothing but that there is any'}."
+    evidence = f"It needs these sections of [the evidence](../evidence.md): {listed(check.NEEDS)}."
+    if not check.NEEDS:
+        evidence = "It needs no section of [the evidence](../evidence.md), only that there is any."
     if reads := sections_of(check) - set(check.NEEDS):
-        evidence += f" Reads, by what the node runs: {_listed(sorted(reads))}."
-    to_do = found["What to do"]
-    parts = [
-        f"<!-- Made by `make docs` from plugins/plugin_utils/checks/{name}.py -->",
-        f"# {name}",
-        f"**{found['Question']}**",
-        f"## Why\n\n{found['Why']}",
-        f"## What passes\n\n{found['What passes']}",
-        f"## What to do\n\n{to_do[0].upper()}{to_do[1:]}\n\n{remediation}",
-    ]
+        evidence += f" Depending on what runs on the node, it also reads {listed(sorted(reads))}."
     source = found["Source"]
+    more = {
+        "chrony_config": "## Rules\n\n[The rules](../rules.md) have a page: each with its reason and its remedy.",
+        "clock_skew": "## Budgets\n\n[The clients](../clients.md) and [the limits](../limits.md) have their own pages.",
+        "github_app_token": "## Answers\n\n[What GitHub answers](../answers.md): each answer with its key and its next step.",
+    }
     if name == "chrony_config":
-        source = source.partition("\n\nRules:")[0]  # the list for the terminal; here it is a table
-        parts.append(f"## Rules\n\n{_rules()}")
-    if name == "github_app_token":
-        parts.append("## Answers\n\n[What GitHub answers](../answers.md): each answer with its key and its next step.")
-    parts += [f"## Evidence\n\n{evidence}", f"## Source\n\n{source}"]
-    return "\n\n".join(parts) + "\n"
+        source = source.partition("\n\nRules:")[0]  # the list for the terminal
+    return page(
+        head(name, f"plugins/plugin_utils/checks/{name}.py"),
+        wrapped(f"**{found['Question']}**"),
+        f"## Why\n\n{wrapped(found['Why'])}",
+        f"## What passes\n\n{wrapped(found['What passes'])}",
+        f"## What to do\n\n{wrapped(sentence(found['What to do']))}\n\n{remediation}",
+        more.get(name, ""),
+        f"## Evidence\n\n{wrapped(evidence)}",
+        f"## Source\n\n{wrapped(ended(source))}",
+    )
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _rules() -> str:
-    """The rules as a table.
-
-    `error` and `unknown` refuse a node, `warning` is named in the summary.
-    """
-    heads = ("rule", "severity", "matches", "why", "remedy", "source")
-    return _table(heads, [(r.id, r.severity, r.name, r.why, r.remedy, r.source) for r in RULES.values()])
-
-
-def _table(heads: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
-
-
-CLASSES = {
-    "accepted": "GitHub accepts it: the check passes",
-    "clock": "GitHub refuses the JWT's times. The JWT of the true time shows whether the clock is the sole cause",
-    "certificate_time": "TLS refuses a certificate for its times: the clock's fault, or the certificate's",
-    "credential": "GitHub refuses the credential: the check fails, and no clock helps",
-    "access": "GitHub knows the App, and does not allow what is asked: the check fails",
-    "network": "no answer came: the check is inconclusive, which refuses the node too",
-    "unclear": "the answer says nothing of the credential: inconclusive",
-    "not_sent": "the JWT was not sent: a further one is signed for the node's clock",
-    "withheld": "the controller signed no JWT: inconclusive, or the clock's fault",
-}
-"""What each class makes of the check, as the page of answers says it."""
-
-
-def answers_page() -> str:
-    """docs/reference/answers.md: every row of the table, in the order in which they are tried."""
-    rows = [
-        (
-            row.answer,
-            {API: "API", GIT: "git"}.get(row.at, "both") if row.statuses else "",
-            f"`{row.kind}`",
-            f"`{row.key}`",
-            row.remedy.format(**DOCUMENTED) or "By more than the answer: see the check.",
-            row.source or "skewgate's own rule",
-        )
-        for row in ROWS
-    ]
-    classes = _table(("class", "what it means for the check"), [(f"`{name}`", text) for name, text in CLASSES.items()])
-    table = _table(("GitHub's answer", "at", "class", "key", "next step", "source"), rows)
-    return f"""<!-- Made by `make docs` from plugins/plugin_utils/github/answer_table.py -->
-
-# What GitHub answers
-
-What [github_app_token](checks/github_app_token.md) makes of each answer to a node's JWT and its installation token.
-The first row that fits decides.
-Its key is in `report.json`, among the finding's `keys`; the whole answer is there under `seen`.
-
-Only GitHub's own words accuse a clock or a credential: JSON at the API, plain text at git.
-A page (HTML), or another's JSON, never does, whatever its status.
-
-{classes}
-
-GitHub cannot be reached from where this was made: its words are from the sources in the last column.
-In the tests, the lab's GitHub gives many of these answers to the probe.
-
-{table}
-"""
+def checks_index() -> str:
+    """docs/reference/checks/README.md."""
+    rows = [(f"[{name}]({name}.md)", sections(check.__doc__ or "")["Question"]) for name, check in discover().items()]
+    return page(
+        head("The checks", "plugins/plugin_utils/checks/"),
+        wrapped(
+            "Every check is required unless `gate_advisory_checks` names it: if a required check does not pass, the node is "
+            "refused. `skewgate explain CHECK` prints a check's page on the terminal."
+        ),
+        table(("check", "question"), rows),
+    )
 
 
 def pages() -> dict[str, str]:
     """All files of docs/reference/checks/ by name."""
-    checks = discover()
-    rows = "\n".join(
-        f"| [{name}]({name}.md) | {sections(check.__doc__ or '')['Question']} |" for name, check in checks.items()
-    )
-    index = (
-        "<!-- Made by `make docs` from plugins/plugin_utils/checks/ -->\n\n# The checks\n\n"
-        "Every check is required unless `gate_advisory_checks` names it: one that does not pass refuses the node.\n"
-        "`skewgate explain CHECK` prints the same on a terminal.\n\n"
-        f"| check | question |\n| --- | --- |\n{rows}\n"
-    )
-    return {"README.md": index} | {f"{name}.md": page(name, check) for name, check in checks.items()}
+    return {"README.md": checks_index()} | {f"{name}.md": check_page(name, each) for name, each in discover().items()}
 
 
-_CLIENTS_TEXT = """\
-# GitHub App clients
-
-The names that `gate_clients` takes, how each client dates its JWTs, and the skew at which it breaks.
-A client that is not here may use a library that is (ghinstallation, octokit, PyGithub ...): name that.
-Or add it: [add a client or a limit](../how-to/add-a-client-or-a-limit.md).
-
-- *iat* and *exp* are what it adds to its own clock, in seconds.
-- *ahead* is how many seconds a node may be ahead. *behind* is at how many seconds behind the client
-  breaks, and *by* says by which of its budgets: its JWT has expired (*JWT*), so has one that it made
-  earlier and sends again (*reused JWT*), or it uses an installation token that GitHub has dropped
-  (*installation token*).
-- *renews* is how long before the end of its installation token it gets a new one, by its own clock.
-  If a node is 75 s behind and that is 60 s, the client gets 401 for 15 s in each hour. Where nothing is
-  given, its clock has no say in when it renews.
-- *runs*: it uses that client's code, or is another name of it; sources that are not given are that
-  client's. A name in two rows runs both.
-
-Within two seconds of a limit the answer is inconclusive. GitHub itself was not asked: the figures come
-from the clients' code. [tried.md](tried.md) says which clients were run against an API that applies
-GitHub's rules.
-"""
+GROUPS = {
+    "CHR0": "Reading the files",
+    "CHR1": "Sources",
+    "CHR2": "The clock's discipline",
+    "CHR3": "Access",
+    "CHR4": "NTS, and what was not built in",
+    "CHR5": "The next start",
+}
+"""The headings of the rules, by how their IDs begin."""
 
 
-def clients_page() -> str:
-    """The client profiles as a table, each by every name."""
-    profiles = [profile for name in known_clients() for profile in profiles_of(name, {})]
-    return (
-        f"<!-- Made by `make docs` from plugins/plugin_utils/github/client_profiles.yml -->\n\n{_CLIENTS_TEXT}\n"
-        + _table(
-            ("client", "runs", "iat", "exp", "ahead", "behind", "by", "renews", "source", "renewal's source"),
-            map(_client, profiles),
-        )
-        + "\n"
+def rules_page() -> str:
+    """docs/reference/rules.md: every rule of chrony_config."""
+    return page(
+        head("The rules of chrony_config", "plugins/plugin_utils/chrony/rules.py"),
+        wrapped(
+            "The check [chrony_config](checks/chrony_config.md) applies each rule to all that chronyd reads, and reports file "
+            "and line. An `error` or `unknown` refuses the node. A `warning` is in the finding's summary and refuses nothing. "
+            "`gate_accepted_rules` names rules that you accept. A rule's ID never changes its meaning."
+        ),
+        *(_rules(begin, title) for begin, title in GROUPS.items()),
     )
 
 
-def _client(profile: ClientProfile) -> tuple[str, ...]:
-    run = profiles_of(profile.runs, {})[0] if profile.runs else None
-    return (
-        profile.name,
-        profile.runs,
-        str(profile.iat_s),
-        f"+{profile.exp_s}",
-        str(profile.ahead_limit_s),
-        str(profile.behind_limit_s),
-        profile.behind_by.replace("_", " ").replace("jwt", "JWT"),
-        "" if profile.renew_before_s is None else str(profile.renew_before_s),
-        profile.source if run is None or profile.source != run.source else "",
-        profile.renewal_source if run is None or profile.renewal_source != run.renewal_source else "",
+def _rules(begin: str, title: str) -> str:
+    return "\n\n".join([f"## {title}", *(_rule(rule) for rule in RULES.values() if rule.id.startswith(begin))])
+
+
+def _rule(rule: Rule) -> str:
+    items = "\n".join(
+        [
+            f"- Severity: `{rule.severity}`",
+            f"- Why: {ended(rule.why)}",
+            f"- What to do: {ended(rule.remedy)}",
+            f"- Source: {ended(rule.source)}",
+        ]
     )
+    return f"### {rule.id} {rule.name}\n\n{wrapped(items)}"
+
+
+def limits_page() -> str:
+    """docs/reference/limits.md: what else breaks at which skew."""
+    limits = shipped_limits()
+    rows = [(f"`{name}`", _seconds(-limit.skew_s.low), _seconds(limit.skew_s.high)) for name, limit in limits.items()]
+    return page(
+        head("Limits", "plugins/plugin_utils/model/limits.yml"),
+        wrapped(
+            "The names that `gate_limits` takes: software that fails, or refuses a node, at some skew. *Behind* and *ahead* are "
+            "how far the node's clock may be from the true time. A limit between two machines is half of what they may differ, "
+            "so two admitted nodes keep it together. `gate_limit_profiles` takes limits that are not here: [add a client or a "
+            "limit](../how-to/add-a-client-or-a-limit.md)."
+        ),
+        wrapped(
+            "The GitHub App clients have [a page of their budgets](clients.md). The validity of the cluster's CA is read from "
+            "`gate_cluster_ca_file`."
+        ),
+        table(("limit", "behind", "ahead"), rows),
+        *(_limit(limit) for limit in limits.values()),
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:g} s" if value < float("inf") else "no limit"
+
+
+def _limit(limit: Limit) -> str:
+    items = f"- Beyond it: {ended(limit.breaks)}\n- Source: {ended(limit.source)}"
+    return f"## {limit.name}\n\n{wrapped(items)}"
+
+
+def files() -> dict[str, str]:
+    """Every page that this makes, by its path below docs/reference/."""
+    return {f"checks/{name}": text for name, text in pages().items()} | {
+        "answers.md": answers_page(),
+        "clients.md": clients_page(),
+        "evidence.md": evidence_page(),
+        "exit-codes.md": exit_codes_page(),
+        "limits.md": limits_page(),
+        "report.md": report_page(),
+        "rules.md": rules_page(),
+    }
 
 
 _FORMATS_TEXT = """\
@@ -292,17 +252,13 @@ def _markup(each: Format) -> str:
 def main() -> None:
     """Write the pages, and remove those of checks that are gone."""
     FOLDER.mkdir(exist_ok=True)
-    made = pages()
+    made = files()
     for old in FOLDER.glob("*.md"):
-        if old.name not in made:
+        if f"checks/{old.name}" not in made:
             old.unlink()
     for name, text in made.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    ANSWERS.write_text(answers_page(), encoding="utf-8")
-    CLIENTS.write_text(clients_page(), encoding="utf-8")
-    FORMATS.write_text(formats_page(), encoding="utf-8")
-    beside = ", ".join(str(path.relative_to(ROOT)) for path in (ANSWERS, CLIENTS, FORMATS))
-    print(f"{len(made)} pages in {FOLDER.relative_to(ROOT)}, {beside}")
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+    print(f"{len(made)} pages in {REFERENCE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""What is made from plugins/plugin_utils/boundary/settings.yml: the roles' argument specs and defaults, the modules' options, and
-docs/reference/settings.md. `make docs` writes it.
+"""What is made from plugins/plugin_utils/boundary/settings.yml: the roles' argument specs and
+defaults, the modules' options, and docs/reference/settings.md. `make docs` writes it.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from docs import writing
+from docs.writing import ROOT, listed, of_ansible, wrapped
+
 TABLE = "plugins/plugin_utils/boundary/settings.yml"
 MADE = f"# Made by `make docs` from {TABLE}"
 MODULES = ("node_check", "remediation_plan")
@@ -81,24 +82,34 @@ def module_options(text: str, module: str, rows: Rows) -> str:
 
 
 def page(rows: Rows) -> str:
-    """docs/reference/settings.md."""
+    """docs/reference/settings.md: a section for each setting."""
+    fields = rows["gate_github_apps"]["suboptions"]
     parts = [
-        f"<!-- Made by `make docs` from {TABLE} -->",
-        "# The settings",
-        "Each is an Ansible variable. `gate_hosts` and `gate_serial` are read by the playbooks alone: which hosts, and how\n"
-        "many at a time.",
+        writing.head("The settings", TABLE),
+        wrapped(
+            "Each setting is an Ansible variable. A name that is no setting is refused before any node is contacted. "
+            "The playbooks read two more variables: `gate_hosts` says which hosts, and `gate_serial` how many at a time."
+        ),
+        "- [The check and the gate](#the-check-and-the-gate)\n"
+        "- [A GitHub App: the fields of gate_github_apps](#a-github-app-the-fields-of-gate_github_apps)\n"
+        "- [Remediation](#remediation)",
+        "## The check and the gate",
+        *(_setting(name, row) for name, row in rows.items() if name.startswith("gate_")),
+        "## A GitHub App: the fields of gate_github_apps",
+        *(_setting(name, row) for name, row in fields.items()),
+        "## Remediation",
+        *(_setting(name, row) for name, row in rows.items() if name.startswith("chrony_")),
     ]
-    for role, title in (("gate", "The check and the gate"), ("chrony", "Remediation")):
-        lines = ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
-        for name, row in rows.items():
-            if name.startswith(f"{role}_"):
-                lines.append(f"| `{name}` | {_kind(row)} | {_default(row)} | {_markdown(row['text'])} |")
-        parts.append(f"## {title}\n\n" + "\n".join(lines))
-    lines = ["| field | type | default | meaning |", "| --- | --- | --- | --- |"]
-    for name, row in rows["gate_github_apps"]["suboptions"].items():
-        lines.append(f"| `{name}` | {_kind(row)} | {_default(row)} | {_markdown(row['text'])} |")
-    parts.append("## The fields of an App in `gate_github_apps`\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _setting(name: str, row: dict[str, Any]) -> str:
+    text = row["text"]
+    default = _default(row)
+    kind = _kind(row) + (f", one of {listed(row['choices'])}" if row.get("choices") else "")
+    bound = "required" if row.get("required") else f"default {default}" if default else "no default"
+    paragraphs = [of_ansible(part) for part in (text if isinstance(text, list) else [text])]
+    return "\n\n".join([f"### {name}", f"{kind}; {bound}", *map(wrapped, paragraphs)])
 
 
 def _option(row: dict[str, Any], role: str, *, suboptions: bool = False) -> dict[str, Any]:
@@ -118,19 +129,11 @@ def _references(text: Any, role: str) -> Any:
     return text if role else re.sub(r"O\((?:gate|chrony)_", "O(", text)
 
 
-def _markdown(text: Any) -> str:
-    whole = " ".join(text) if isinstance(text, list) else text
-    plain = re.sub(r"[CVO]\((?:github_apps\[\]\.)?([^)]*)\)", r"`\1`", whole)
-    return re.sub(r"M\(skewgate\.preflight\.(\w+)\)", r"`\1`", plain).replace("|", "\\|")
-
-
 def _kind(row: dict[str, Any]) -> str:
     return f"{row['type']} of {row['elements']}" if "elements" in row else str(row["type"])
 
 
 def _default(row: dict[str, Any]) -> str:
-    if row.get("required"):
-        return "required"
     value = row.get("initial") or row.get("default")
     return "" if value is None else f"`{_yaml(_in_line(value)).removesuffix('...' + chr(10)).strip()}`"
 

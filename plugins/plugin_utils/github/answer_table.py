@@ -239,7 +239,7 @@ ROWS = (
     Row(
         key=AnswerKey.NEEDS_APP_ID,
         kind="credential",
-        answer="the same as in the row below, from a GitHub Enterprise Server to a JWT with a client ID",
+        answer="401 `'Issuer' claim ('iss') must be an Integer`, from a GitHub Enterprise Server to a JWT with a client ID",
         meaning="this GitHub Enterprise Server accepts no client ID",
         remedy="Use app_id (the number on the App's settings page) instead of client_id, here and in the clients. "
         "GitHub Enterprise Server accepts client IDs from about 3.14 on. If yours does, compare client_id with that "

@@ -11,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.settings import read_policy
 
-from docs.make_pages import page
+from docs.make_pages import check_page
 from skewgate import cli
 from tests.builders import record
 from tests.examples import blocks, planted
@@ -40,4 +40,4 @@ def test_the_file_alone_makes_it_a_check_that_admits_and_refuses(example: str) -
 def test_the_file_alone_explains_it(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", example]) == 0
     assert capsys.readouterr().out.startswith("Does the node's clock tick by a counter?\n")
-    assert "## What to do\n\nSee why the kernel distrusts" in page(example, checks.discover()[example])
+    assert "## What to do\n\nSee why the kernel distrusts" in check_page(example, checks.discover()[example])

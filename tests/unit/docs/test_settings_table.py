@@ -49,7 +49,7 @@ def test_a_row_alone_makes_a_setting() -> None:
     assert yaml.safe_load(defaults(of_role))["gate_max_rtc_error_s"] == 2
     module = module_options((ROOT / "plugins/modules/node_check.py").read_text(), "node_check", rows)
     assert "\n  max_rtc_error_s:\n    description: The most that the RTC may differ" in module
-    assert "\n| `gate_max_rtc_error_s` | float | `2` | The most that the RTC" in page(rows)
+    assert "\n### gate_max_rtc_error_s\n\nfloat; default `2`\n\nThe most that the RTC" in page(rows)
 
 
 def test_an_entry_point_without_settings_has_none() -> None:
