@@ -43,7 +43,7 @@ def files() -> dict[str, str]:
 
 
 def defaults(rows: Rows) -> str:
-    """A role's defaults; a setting without one is there and empty, so that tasks can read it."""
+    """A role's defaults; a setting without one is there and empty: tasks read it."""
     values = {name: row.get("initial", row.get("default")) for name, row in rows.items()}
     set_there = {
         name: _in_line(value) for name, value in values.items() if not ("initial" in rows[name] and value is None)

@@ -70,7 +70,7 @@ def _part(name: str, part: Schema, schema: Schema) -> str:
 
 
 def _fields(part: Schema, schema: Schema, section: str, path: str = "") -> Iterator[str]:
-    """A line for each field, and for the fields in it; what has a section of its own is named there."""
+    """A line for each field, and for the fields in it, unless these have a section of the page."""
     for name, field in part.get("properties", {}).items():
         here = f"{path}{name}"
         kind, inner, text = _described(field, schema, section)

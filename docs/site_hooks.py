@@ -30,8 +30,8 @@ READMES = {
 LINKS_PAGE = "reference/external-links.md"
 
 _FENCE = re.compile(r"^ *(`{3,}|~{3,}).*?^ *\1`*~* *$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(\]\()([^)\s]+)(\))")
-_ADDRESS = re.compile(r"\]\((\w+://[^)\s]*)\)|<(https?://[^>\s]*)>")
+_LINK = re.compile(r"(\]\()([^)\s]+)(\))|(^\[[^\]\n]+\]: )(\S+)", re.MULTILINE)
+_ADDRESS = re.compile(r"\]\((\w+://[^)\s]*)\)|^\[[^\]\n]+\]: (\w+://\S*)|<(https?://[^>\s]*)>", re.MULTILINE)
 
 
 def repository() -> str:
@@ -58,7 +58,8 @@ def with_links_of_the_site(markdown: str, place: str) -> str:
     """A page's Markdown with its links as they are on the site; code is left alone."""
 
     def link(match: re.Match[str]) -> str:
-        return match[1] + _target(match[2], place) + match[3]
+        before, target, after = (match[1], match[2], match[3]) if match[1] else (match[4], match[5], "")
+        return before + _target(target, place) + after
 
     parts, last = [], 0
     for fence in _FENCE.finditer(markdown):
@@ -84,7 +85,7 @@ def _target(target: str, place: str) -> str:
 def external_links(markdown: str) -> set[str]:
     """The addresses of other hosts that a page links to, without those in code."""
     text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", markdown))
-    return {first or second for first, second in _ADDRESS.findall(text)}
+    return {"".join(forms) for forms in _ADDRESS.findall(text)}
 
 
 def problem_with(address: str) -> str | None:

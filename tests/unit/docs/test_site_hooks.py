@@ -38,6 +38,11 @@ def test_a_link_leads_to_the_page_or_to_the_repository(place: str, link: str, on
     assert with_links_of_the_site(f"a [b]({link}).", place) == f"a [b]({on_site})."
 
 
+def test_the_address_of_a_reference_is_a_link_too() -> None:
+    assert with_links_of_the_site("[b].\n\n[b]: ../README.md\n", "README.md") == "[b].\n\n[b]: start.md\n"
+    assert external_links("[b].\n\n[b]: https://example.org/b\n") == {"https://example.org/b"}
+
+
 def test_code_keeps_its_links() -> None:
     code = "```markdown\n[a](../README.md)\n```\n"
     assert with_links_of_the_site(f"{code}[a](../README.md)\n{code}", "README.md") == f"{code}[a](start.md)\n{code}"
