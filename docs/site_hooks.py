@@ -1,7 +1,10 @@
-"""What MkDocs calls while it builds the site (mkdocs.yml): the same Markdown works in the checkout and on the site.
+"""What MkDocs calls while it builds the site: the same Markdown works in the checkout and on it.
 
-A link to a page of the site becomes a link between pages. Any other link to a file of the checkout becomes a
-link to that file in the repository. The build fails if a page would load anything from another host.
+A link to a page of the site becomes a link between pages. Any other link to a file of the checkout
+becomes a link to that file in the repository. Names of code blocks, which the tests use, are taken
+off, and what goes on in an item of a list is indented as Python-Markdown wants it.
+
+The build fails if a page would load anything from another host, or shows Markdown as text.
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ READMES = {
 """Pages of the site whose file is not below docs/, by their place on the site."""
 LINKS_PAGE = "reference/external-links.md"
 
+_NAMED_FENCE = re.compile(r"^( *`{3,}[a-z]+)(?: \w+)+$", re.MULTILINE)
+_ITEM = re.compile(r"(?:[-*+]|\d+\.) +(?=\S)")
+_RAW = re.compile(r"`{3}|\| *-{3,} *\|")
+"""Signs of a code block and of a table, which no reader should see."""
 _FENCE = re.compile(r"^ *(`{3,}|~{3,}).*?^ *\1`*~* *$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))|(^\[[^\]\n]+\]: )(\S+)", re.MULTILINE)
 _ADDRESS = re.compile(r"\]\((\w+://[^)\s]*)\)|^\[[^\]\n]+\]: (\w+://\S*)|<(https?://[^>\s]*)>", re.MULTILINE)
@@ -82,6 +89,30 @@ def _target(target: str, place: str) -> str:
     return f"{repository()}/{kind}/main/{source}{hash_}{anchor}"
 
 
+def without_names(markdown: str) -> str:
+    """Code blocks without the names that stand after their language; a title stays."""
+    return _NAMED_FENCE.sub(r"\1", markdown)
+
+
+def with_wide_lists(markdown: str) -> str:
+    """What goes on in an item of a list, indented by four columns, as Python-Markdown wants it."""
+    lines: list[str] = []
+    width = 0  # of the item's sign; 0 outside of a list
+    fence = ""
+    for line in markdown.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if not fence and (item := _ITEM.match(line)):
+            width = len(item[0])
+        elif line and width and indent >= width:
+            line = " " * 4 + line[width:]  # noqa: PLW2901 - the same line, as it is written
+        elif line and not fence:
+            width = 0
+        if mark := re.match(r" *(`{3,})", line):
+            fence = "" if fence else mark[1]
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def external_links(markdown: str) -> set[str]:
     """The addresses of other hosts that a page links to, without those in code."""
     text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", markdown))
@@ -121,12 +152,13 @@ def _from_reference(place: str) -> str:
     return posixpath.relpath(place, posixpath.dirname(LINKS_PAGE))
 
 
-class _Loaded(HTMLParser):
-    """Collects what a browser fetches by itself when it shows a page."""
+class _Page(HTMLParser):
+    """Collects what a browser fetches by itself when it shows a page, and the text that it shows."""
 
     def __init__(self) -> None:
         super().__init__()
         self.addresses: list[str] = []
+        self.text: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the addresses of one element."""
@@ -139,9 +171,11 @@ class _Loaded(HTMLParser):
         self.addresses += _loaded_by_css(given.get("style", ""))
 
     def handle_data(self, data: str) -> None:
-        """Note the addresses in a style sheet of the page."""
+        """Note the text, and the addresses in a style sheet."""
         if self.get_starttag_text() == "<style>":
             self.addresses += _loaded_by_css(data)
+        elif not str(self.get_starttag_text()).startswith("<script"):
+            self.text.append(data)
 
 
 def _loaded_by_css(text: str) -> Iterator[str]:
@@ -154,10 +188,17 @@ def loaded_from_elsewhere(text: str, *, css: bool = False) -> list[str]:
     if css:
         addresses = [*_loaded_by_css(text)]
     else:
-        page = _Loaded()
+        page = _Page()
         page.feed(text)
         addresses = page.addresses
     return [address for address in addresses if re.match(r"(?:[a-z][a-z0-9+.-]*:)?//", address.strip(), re.IGNORECASE)]
+
+
+def markdown_in(html: str) -> list[str]:
+    """The signs of Markdown that a page shows as text."""
+    page = _Page()
+    page.feed(html)
+    return _RAW.findall("".join(page.text))
 
 
 def on_config(config: Any) -> Any:
@@ -184,9 +225,16 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Turn the links of the checkout into links of the site."""
+    """Turn a file of the checkout into a page of the site."""
     place: str = page.file.src_uri
-    return markdown if place == LINKS_PAGE else with_links_of_the_site(markdown, place)
+    return markdown if place == LINKS_PAGE else with_wide_lists(without_names(with_links_of_the_site(markdown, place)))
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Fail if the page shows Markdown as text."""
+    if found := markdown_in(html):
+        LOG.warning("%s shows %s as text: see its code blocks and tables", source_of(page.file.src_uri), found[0])
+    return html
 
 
 def on_post_build(config: Any, **_: Any) -> None:

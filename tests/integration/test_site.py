@@ -41,6 +41,11 @@ def test_each_mistake_is_named_and_fails_the_build(copy: Path) -> None:
         '<img alt="" src="https://example.org/picture.png">': "https://example.org/picture.png",
     }
     tutorial.write_text(tutorial.read_text(encoding="utf-8") + "\n\n".join(["", *mistakes, ""]), encoding="utf-8")
+    roles = copy / "roles/gate/README.md"
+    roles.write_text(
+        roles.read_text(encoding="utf-8") + "\nA table without a line before it:\n| a | b |\n| --- | --- |\n"
+    )
+    mistakes["the table"] = "roles/gate/README.md shows | --- | as text"
     (copy / "docs/how-to/in-no-navigation.md").write_text("# A page\n", encoding="utf-8")
     done = build(copy)
     assert done.returncode == 1

@@ -11,9 +11,12 @@ from docs.site_hooks import (
     external_links,
     links_page,
     loaded_from_elsewhere,
+    markdown_in,
     problem_with,
     repository,
     with_links_of_the_site,
+    with_wide_lists,
+    without_names,
 )
 from tests.paths import ROOT
 
@@ -102,3 +105,27 @@ def test_links_and_files_of_the_site_load_from_no_other_host() -> None:
 def test_a_style_sheet_that_loads_from_another_host_is_seen() -> None:
     css = 'a{background:url("data:image/svg+xml;x")}@font-face{src:url(https://example.org/f.woff)}'
     assert loaded_from_elsewhere(css, css=True) == ["https://example.org/f.woff"]
+
+
+def test_the_name_of_a_code_block_is_taken_off_and_a_title_stays() -> None:
+    assert without_names("```python key\nx = 1\n```\n") == "```python\nx = 1\n```\n"
+    assert without_names('   ```yaml title="join.yml"\n') == '   ```yaml title="join.yml"\n'
+
+
+def test_what_goes_on_in_an_item_is_indented_by_four_columns() -> None:
+    markdown = (
+        "1. One\n   goes on.\n\n   ```python\n   x = [\n     1]\n   ```\n\n2. Two\n- Three\n  - Four\n\nText\n  more\n"
+    )
+    wide = "1. One\n    goes on.\n\n    ```python\n    x = [\n      1]\n    ```\n\n2. Two\n- Three\n    - Four\n\nText\n  more\n"
+    assert with_wide_lists(markdown) == wide
+
+
+def test_a_list_in_a_code_block_is_left_alone() -> None:
+    code = "```yaml\n- a:\n  b: 1\n```\n"
+    assert with_wide_lists(code) == code
+
+
+def test_markdown_that_a_page_shows_as_text_is_seen() -> None:
+    assert markdown_in("<p>```python key x = 1 ```</p>") == ["```", "```"]
+    assert markdown_in("<p>| a | | --- | | b |</p>") == ["| --- |"]
+    assert markdown_in('<pre><code>a | b</code></pre><p title="```">-- a</p>') == []
