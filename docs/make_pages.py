@@ -13,6 +13,7 @@ from inspect import cleandoc
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, Rule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import Limit, shipped_limits
 
 from docs.github_pages import answers_page, clients_page
@@ -77,9 +78,16 @@ def check_page(name: str, check: Check) -> str:
         f"## What passes\n\n{wrapped(found['What passes'])}",
         f"## What to do\n\n{wrapped(sentence(found['What to do']))}\n\n{remediation}",
         more.get(name, ""),
+        _keys(check),
         f"## Evidence\n\n{wrapped(evidence)}",
         f"## Source\n\n{wrapped(ended(source))}",
     )
+
+
+def _keys(check: Check) -> str:
+    keys = listed(getattr(check, "Key", ()))
+    text = f"What a finding of this check has in `keys`, beside [the keys of all checks](README.md#keys): {keys}."
+    return f"## Keys\n\n{wrapped(text)}" if keys else ""
 
 
 def checks_index() -> str:
@@ -92,6 +100,11 @@ def checks_index() -> str:
             "refused. `skewgate explain CHECK` prints a check's page on the terminal."
         ),
         table(("check", "question"), rows),
+        "## Keys",
+        wrapped(
+            "A finding that is not `pass` has keys: the reasons, for programs. Each check has its keys, on its page. A finding "
+            f"of any check may have these, which are about the evidence: {listed(CommonKey)}."
+        ),
     )
 
 

@@ -59,3 +59,9 @@ def test_the_index_lists_every_check_and_pages_lead_to_what_belongs_to_them():
     assert "(../rules.md)" in made["chrony_config.md"]
     assert "(../clients.md)" in made["clock_skew.md"]
     assert "(../answers.md)" in made["github_app_token.md"]
+
+
+@pytest.mark.parametrize("name", discover())
+def test_every_key_of_a_check_is_on_its_page(name):
+    page = pages()[f"{name}.md"].partition("## Keys\n")[2].partition("\n## ")[0]
+    assert [key for key in discover()[name].Key if f"`{key}`" not in page] == []
