@@ -22,7 +22,7 @@ from docs.writing import ROOT, ended, head, listed, page, sentence, table, wrapp
 
 REFERENCE = ROOT / "docs" / "reference"
 FOLDER = REFERENCE / "checks"
-LABELS = {"Passes where": "What passes", "What to do:": "What to do", "Source:": "Source"}
+LABELS = {"Passes ": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """The first words of a docstring's paragraph that begin a section, and the section's heading."""
 
 
