@@ -52,7 +52,7 @@ def defaults(rows: Rows) -> str:
 
 
 def argument_specs(text: str, role: str, rows: Rows) -> str:
-    """The specs with the options of each entry point replaced; what stands above these is written by hand."""
+    """The specs with the options of each entry point replaced; what is above these is written by hand."""
     entries = dict(re.findall(r"^  (\w+):\n(.*?)    options:.*?(?=^  \w+:\n|\Z)", text, re.MULTILINE | re.DOTALL))
     read = {entry: {name for name, row in rows.items() if entry in row.get("tasks", ROLES[role])} for entry in entries}
     options = {name: _option({**row, "default": None} if "initial" in row else row, role) for name, row in rows.items()}

@@ -42,7 +42,7 @@ _ADDRESS = re.compile(r"\]\((\w+://[^)\s]*)\)|^\[[^\]\n]+\]: (\w+://\S*)|<(https
 
 
 def repository() -> str:
-    """The address of the public repository, from galaxy.yml: it stands there and nowhere else."""
+    """The address of the public repository, from galaxy.yml: it is there and nowhere else."""
     address: str = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["repository"]
     return address
 
@@ -90,7 +90,7 @@ def _target(target: str, place: str) -> str:
 
 
 def without_names(markdown: str) -> str:
-    """Code blocks without the names that stand after their language; a title stays."""
+    """Code blocks without the names after their language; a title stays."""
     return _NAMED_FENCE.sub(r"\1", markdown)
 
 
