@@ -35,6 +35,8 @@ docs: $(READY) ## Make the pages of docs/reference/ from the code, and what else
 	@python -m docs.make_pages
 	@python -m docs.make_settings
 	@python -m docs.make_command
+	@python -m docs.make_schema
+	@python -m docs.make_picture
 
 # Not with --quiet: MkDocs counts no warning then, and nothing fails.
 docs-site: export NO_MKDOCS_2_WARNING = 1

@@ -7,7 +7,6 @@ docs/report_pages.py have the others.
 
 from __future__ import annotations
 
-import json
 import re
 from inspect import cleandoc
 
@@ -16,13 +15,14 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import Limit, shipped_limits
 
+from docs.format_pages import formats_page
 from docs.github_pages import answers_page, clients_page
 from docs.report_pages import evidence_page, exit_codes_page, report_page
 from docs.writing import ROOT, ended, head, listed, page, sentence, table, wrapped
 
 REFERENCE = ROOT / "docs" / "reference"
 FOLDER = REFERENCE / "checks"
-LABELS = {"Passes ": "What passes", "What to do:": "What to do", "Source:": "Source"}
+LABELS = {"Passes if": "What passes", "What to do:": "What to do", "Source:": "Source"}
 """The first words of a docstring's paragraph that begin a section, and the section's heading."""
 
 
@@ -190,76 +190,11 @@ def files() -> dict[str, str]:
         "clients.md": clients_page(),
         "evidence.md": evidence_page(),
         "exit-codes.md": exit_codes_page(),
+        "formats.md": formats_page(),
         "limits.md": limits_page(),
         "report.md": report_page(),
         "rules.md": rules_page(),
     }
-
-
-_FORMATS_TEXT = """\
-# Formats of the report
-
-A run writes `report.json` and `evidence.json` into the report folder, and the report in each format
-that `--format` or `gate_report_formats` names; without them that is {default}. `skewgate report`
-writes a saved report in any of them, and `--output FILE` writes one to a file or to standard output:
-
-```
-skewgate check -i inventory --format junit,markdown
-skewgate report skewgate-report --format csv --output -
-skewgate report skewgate-report --output /tmp/report.csv
-```
-
-A format has what `report.json` has, and neither keys nor tokens. No reader of a format can take what
-a node sent for anything but text.
-[Add a format](../how-to/add-a-format.md) says how to write another one.
-
-The examples are the beginning of one report with two nodes.
-"""
-
-EXAMPLE = FOLDER.parent / "example-report.json"
-"""A report with an admitted node and one that is behind, for the examples."""
-
-_SHOWN = 14, 100
-"""So many lines of an example, and so many characters of a line, are shown."""
-
-
-def formats_page() -> str:
-    """docs/reference/formats.md: each format's docstring."""
-    formats = discover_formats()
-    default = " and ".join(f"`{name}`" for name in DEFAULT)
-    rows = [(f"[{name}](#{name})", f"`{each.FILE}`", _purpose(each)) for name, each in formats.items()]
-    parts = [
-        "<!-- Made by `make docs` from plugins/plugin_utils/formats/ -->",
-        _FORMATS_TEXT.format(default=default).rstrip(),
-        _table(("format", "file", "what it is"), rows),
-        *(f"## {name}\n\n{_markup(each)}\n\n{_example(each)}" for name, each in formats.items()),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _example(each: Format) -> str:
-    """The beginning of what it writes; a page for a browser says nothing as text."""
-    if each.FILE.endswith(".html"):
-        return "Open it in a browser: here is no example."
-    written = StringIO()
-    each.write(json.loads(EXAMPLE.read_text(encoding="utf-8")), written)
-    most, width = _SHOWN
-    lines = written.getvalue().splitlines()
-    shown = [line if len(line) <= width else f"{line[: width - 3]}..." for line in lines[:most]]
-    return "\n".join(["````", *shown, *(["..."] if len(lines) > most else []), "````"])
-
-
-def _purpose(each: Format) -> str:
-    """The first sentence of its docstring without the file's name."""
-    first = _markup(each).partition("\n\n")[0].replace("\n", " ")
-    if not first.startswith(f"`{each.FILE}`: "):
-        raise ValueError(f"format {each.NAME}: expected a docstring that begins with the file's name, found {first!r}")
-    return first.removeprefix(f"`{each.FILE}`: ").partition(". ")[0].removesuffix(".")
-
-
-def _markup(each: Format) -> str:
-    text = cleandoc(each.__doc__ or "").replace("``", "`")
-    return re.sub(r"\bdocs/(how-to/[\w-]+\.md)", r"[\1](../\1)", text)
 
 
 def main() -> None:

@@ -148,7 +148,8 @@ def evidence_page() -> str:
             "What a node showed, without any judgement. `evidence.json` holds it for every node, beside `report.json`, and "
             "`skewgate report` makes the same findings from it again. The evidence of a node has sections; a check reads some. "
             "Each section has a fixed form (`boundary/sections.py`): if a node's answer does not fit it, the section is "
-            "*malformed*, and the checks that need it are inconclusive for that node."
+            "*malformed*, and the checks that need it are inconclusive for that node. "
+            "[evidence.schema.json](evidence.schema.json) is the JSON Schema of the file, for programs."
         ),
         _bullets(documented["description"]),
         *(_section(name, row) for name, row in sections.items()),

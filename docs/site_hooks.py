@@ -107,8 +107,10 @@ def with_wide_lists(markdown: str) -> str:
             line = " " * 4 + line[width:]  # noqa: PLW2901 - the same line, as it is written
         elif line and not fence:
             width = 0
-        if mark := re.match(r" *(`{3,})", line):
-            fence = "" if fence else mark[1]
+        if fence:
+            fence = "" if line.strip() == fence else fence
+        elif mark := re.match(r" *(`{3,})", line):
+            fence = mark[1]
         lines.append(line)
     return "\n".join(lines) + "\n"
 
@@ -159,9 +161,11 @@ class _Page(HTMLParser):
         super().__init__()
         self.addresses: list[str] = []
         self.text: list[str] = []
+        self.in_code = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the addresses of one element."""
+        self.in_code = self.in_code or tag == "pre"
         given = {name: value or "" for name, value in attrs}
         rel = given.get("rel", "").split()
         if tag == "link" and not {"canonical", "prev", "next", "alternate"}.intersection(rel):
@@ -170,11 +174,15 @@ class _Page(HTMLParser):
         self.addresses += [part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()]
         self.addresses += _loaded_by_css(given.get("style", ""))
 
+    def handle_endtag(self, tag: str) -> None:
+        """Note the end of a code block."""
+        self.in_code = self.in_code and tag != "pre"
+
     def handle_data(self, data: str) -> None:
-        """Note the text, and the addresses in a style sheet."""
+        """Note the text outside of code blocks, and the addresses in a style sheet."""
         if self.get_starttag_text() == "<style>":
             self.addresses += _loaded_by_css(data)
-        elif not str(self.get_starttag_text()).startswith("<script"):
+        elif not self.in_code and not str(self.get_starttag_text()).startswith("<script"):
             self.text.append(data)
 
 

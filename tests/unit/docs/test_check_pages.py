@@ -50,7 +50,7 @@ def test_a_docstring_that_lacks_a_section_is_refused(lacks, error):
 @pytest.mark.parametrize("name", discover())
 def test_every_checks_docstring_has_the_form(name):
     found = sections(discover()[name].__doc__ or "")
-    assert found["What passes"].startswith("Passes ")
+    assert found["What passes"].startswith("Passes if")
 
 
 def test_the_index_lists_every_check_and_pages_lead_to_what_belongs_to_them():

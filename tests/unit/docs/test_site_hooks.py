@@ -121,11 +121,11 @@ def test_what_goes_on_in_an_item_is_indented_by_four_columns() -> None:
 
 
 def test_a_list_in_a_code_block_is_left_alone() -> None:
-    code = "```yaml\n- a:\n  b: 1\n```\n"
+    code = "````yaml\n```\n- a:\n  b: 1\n````\n"
     assert with_wide_lists(code) == code
 
 
 def test_markdown_that_a_page_shows_as_text_is_seen() -> None:
     assert markdown_in("<p>```python key x = 1 ```</p>") == ["```", "```"]
     assert markdown_in("<p>| a | | --- | | b |</p>") == ["| --- |"]
-    assert markdown_in('<pre><code>a | b</code></pre><p title="```">-- a</p>') == []
+    assert markdown_in('<pre><code>```</code></pre><p title="```">-- a</p>') == []
