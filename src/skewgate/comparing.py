@@ -23,7 +23,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import verdict_line
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, cut, listed, wrapped
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed, one_line, wrapped
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import skews_of, verdict_text
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import wider
 
@@ -226,8 +226,8 @@ def _setting(setting: Any) -> str:
     if not isinstance(setting, Mapping):
         return "not known"
     value = f"{_value(setting['value'])} " if "value" in setting else ""
-    return f"{value}({cut(clean(setting.get('source')), LONGEST_VALUE)})"
+    return f"{value}({one_line(setting.get('source'), LONGEST_VALUE)})"
 
 
 def _value(value: Any) -> str:
-    return cut(clean(json.dumps(value, ensure_ascii=False)), LONGEST_VALUE)
+    return one_line(json.dumps(value, ensure_ascii=False), LONGEST_VALUE)

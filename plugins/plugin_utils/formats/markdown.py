@@ -19,7 +19,7 @@ from ..clock.interval import Interval
 from ..model.wording import one_line, range_text, skew_text
 from ..verdict.next_step import Action, Commands, next_steps
 from ..verdict.report import GroupText, refusing_findings
-from ..verdict.root_cause import short
+from ..verdict.root_cause import causes, short
 
 NAME = "markdown"
 FILE = "summary.md"
@@ -103,8 +103,10 @@ def _cause(report: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[str]
     skew = f", {prose(range_text(text.skew_s) if count > 1 else skew_text(text.skew_s))}" if text.skew_s else ""
     yield f"**{count} node{'' if count == 1 else 's'}**: {_names(group['nodes'])}{skew}"
     yield ""
-    for finding in text.findings():
-        yield from _advice(f"{code(finding['check'])} {finding['state']}", finding)
+    for cause in causes(text.findings()):
+        yield from _advice(f"{', '.join(map(code, cause.checks))} {cause.root['state']}", cause.root)
+        for finding in cause.leads_to:
+            yield f"  - So {code(finding['check'])}: {prose(finding['summary'])}"
     for message in text.remediation_lines():
         yield f"- Remediation: {prose(message)}"
 

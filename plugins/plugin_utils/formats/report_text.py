@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..clock.skew import is_off
-from ..model.wording import clean, cut, difference_text, listed, skew_text, wrapped
+from ..model.wording import clean, difference_text, listed, one_line, skew_text, wrapped
 from ..verdict.admission import MAX_AGE_S
 from ..verdict.exit_code import ExitCode
 from ..verdict.next_step import Action, Commands, NextSteps
@@ -259,13 +259,13 @@ def _table(rows: list[Row], width: int) -> Iterator[str]:
     widths = [max(map(len, whos)), verdict, skew]
     for who, texts_of in zip(whos, texts, strict=True):
         cells = [text.ljust(wide) for text, wide in zip((who, *texts_of[:2]), widths, strict=True)]
-        yield "  ".join([*cells, cut(texts_of[2], room - widths[0] - 2)]).rstrip()
+        yield "  ".join([*cells, one_line(texts_of[2], room - widths[0] - 2)]).rstrip()
 
 
 def _who(names: list[str], width: int) -> str:
     """A node's name; of several nodes their number, and the first names if they fit."""
     if len(names) == 1:
-        return cut(clean(names[0]), width)
+        return one_line(names[0], width)
     texts = (clean(f"{_counted(len(names))}: {listed(names, most)}") for most in (3, 2, 1))
     return next((text for text in texts if len(text) <= width), _counted(len(names)))
 
@@ -296,7 +296,7 @@ def _skipped_beside(node: Node) -> list[str]:
 
 def _advice(width: int, cause: Cause) -> Iterator[str]:
     """A root cause, and in short what follows from it."""
-    yield f"  {clean(cause.root['check'])}: {cause.root['state']}"
+    yield from _wrapped(width, "  ", f"{', '.join(cause.checks)}: {cause.root['state']}")
     yield from _wrapped(width, "    seen  ", cause.root["summary"])
     for finding in cause.leads_to:
         yield from _wrapped(width, "    so    ", f"{finding['check']}: {finding['summary']}")

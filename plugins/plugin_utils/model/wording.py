@@ -12,7 +12,7 @@ from fractions import Fraction
 from ..boundary.text import listed, printable
 from ..clock.interval import Interval
 
-__all__ = ["clean", "cut", "difference_text", "listed", "one_line", "range_text", "skew_text", "wrapped"]
+__all__ = ["clean", "difference_text", "listed", "one_line", "range_text", "skew_text", "wrapped"]
 
 
 def clean(text: object) -> str:
@@ -27,10 +27,10 @@ def one_line(text: object, most: int | None = None) -> str:
     r"""The same on one line, without needless spaces, and with at most so many characters.
 
     >>> one_line("a\x1b[31m\n  b"), one_line("0123456789", 8)
-    ('a\\x1b[31m b', '01234...')
+    ('a\\x1b[31m b', '0123456…')
     """
     line = " ".join(clean(text).split())
-    return line if most is None or len(line) <= most else f"{line[: most - 3]}..."
+    return line if most is None or len(line) <= most else f"{line[: most - 1].rstrip()}…" if most > 0 else ""
 
 
 def wrapped(text: str, width: int, label: str = "") -> list[str]:
@@ -51,16 +51,6 @@ def wrapped(text: str, width: int, label: str = "") -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace("\0", " ") for line in lines]
-
-
-def cut(text: str, width: int) -> str:
-    """The text on one line of at most ``width`` columns; what does not fit is cut at the end.
-
-    >>> cut("no source answers", 10), cut("short", 10)
-    ('no source…', 'short')
-    """
-    line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 1].rstrip()}…" if width > 0 else ""
 
 
 def skew_text(skew_s: Interval) -> str:

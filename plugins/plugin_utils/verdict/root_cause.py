@@ -6,8 +6,8 @@ to fix first, and then, in short, what comes of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..checks import clock_skew, github_app_token, ntp_servers, ntp_sources
@@ -28,6 +28,13 @@ class Cause:
 
     root: Finding
     leads_to: tuple[Finding, ...] = ()
+    same: tuple[Finding, ...] = ()
+    """The findings of other checks that say the same, for example because the node's answer is malformed."""
+
+    @property
+    def checks(self) -> list[str]:
+        """The names of the checks that found it."""
+        return [finding["check"] for finding in (self.root, *self.same)]
 
     @property
     def text(self) -> str:
@@ -46,7 +53,18 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
         )
         for root in dict.fromkeys(roots.values())
     ]
-    return sorted(found, key=_urgency)
+    return sorted(_together(found), key=_urgency)
+
+
+def _together(found: Iterable[Cause]) -> Iterator[Cause]:
+    """One cause for all that say the same and lead to nothing else."""
+    alike: dict[tuple[Any, ...], list[Cause]] = {}
+    for cause in found:
+        says = [cause.root.get(key) for key in ("state", "cause", "summary", "remedy")]
+        itself = (cause.root["check"],) if cause.leads_to or not cause.root["keys"] else ()
+        alike.setdefault((*says, *cause.root["keys"], itself), []).append(cause)
+    for first, *others in alike.values():
+        yield replace(first, same=tuple(cause.root for cause in others))
 
 
 def short(findings: Sequence[Finding]) -> str:

@@ -353,7 +353,7 @@ def test_a_name_used_twice_is_reported_once(row):
 
 def test_all_that_is_wrong_with_one_entry_is_reported_at_once(row):
     said = fault(row(app_id="<APP_ID>", installation_id=-1, api_url="https://github.com", private_key="?", appid=1))
-    for field in ("app_id: expected a number", "installation_id: ", "api_url is", "private_key can't", "'appid'"):
+    for field in ("app_id: expected a number", "installation_id: ", "api_url: ", "private_key", "'appid'"):
         assert field in said
 
 

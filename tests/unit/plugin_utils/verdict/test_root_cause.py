@@ -50,6 +50,18 @@ def test_what_follows_from_another_finding_stands_with_it(findings: Any, expecte
     assert shape(*findings) == expected
 
 
+def test_checks_that_say_the_same_are_one_cause() -> None:
+    malformed = {"cause": "could not tell", "summary": "processes[0].argv: expected a list", "remedy": "Look."}
+    said = [{**off(check, "malformed", state="inconclusive"), **malformed} for check in ("next_boot", "sync_state")]
+    another = {
+        **off("time_service", "malformed", state="inconclusive"),
+        **malformed,
+        "summary": "uid: expected a number",
+    }
+    assert [cause.checks for cause in causes([*said, another])] == [["next_boot", "sync_state"], ["time_service"]]
+    assert short([*said, another]).endswith("(and 1 more)")
+
+
 @pytest.mark.parametrize(
     "token",
     [off("github_app_token", "not_the_clock"), off("github_app_token", "clock_and_credential")],
