@@ -5,7 +5,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs docs-site changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
+.PHONY: help venv demo docs docs-site docs-outputs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,9 @@ docs: $(READY) ## Make the pages of docs/reference/ from the code, and what else
 docs-site: export NO_MKDOCS_2_WARNING = 1
 docs-site: $(READY) ## Build the documentation's site into build/site, without the network; a broken link or anchor fails
 	mkdocs build --strict
+
+docs-outputs: $(READY) ## Run the commands of the documentation, and write what they print into its pages; PAGES="README.md" (root)
+	@python -m tests.documentation $(PAGES)
 
 changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 	antsibull-changelog release --update-existing --refresh-fragments

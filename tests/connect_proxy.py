@@ -14,11 +14,11 @@ class ConnectProxy(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, target_port: int | None, refusal: bytes | None) -> None:
+    def __init__(self, target_port: int | None, refusal: bytes | None, port: int) -> None:
         self.target_port = target_port
         self.refusal = refusal
         self.asked: list[str] = []
-        super().__init__(("127.0.0.1", 0), _Client)
+        super().__init__(("127.0.0.1", port), _Client)
         self.port = self.server_address[1]
 
     @property
@@ -57,9 +57,11 @@ class _Client(socketserver.BaseRequestHandler):
 
 
 @contextmanager
-def running_proxy(*, target_port: int | None = None, refusal: bytes | None = None) -> Iterator[ConnectProxy]:
+def running_proxy(
+    *, target_port: int | None = None, refusal: bytes | None = None, port: int = 0
+) -> Iterator[ConnectProxy]:
     """``refusal``: the status and reason with which every CONNECT is answered, b"403 Forbidden" for instance."""
-    with ConnectProxy(target_port, refusal) as proxy:
+    with ConnectProxy(target_port, refusal, port) as proxy:
         threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield proxy

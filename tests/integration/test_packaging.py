@@ -19,13 +19,14 @@ import pytest
 import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
+from tests.documentation.pages import blocks, commands
 from tests.findings import unsaid
 from tests.integration.conftest import app_settings
 from tests.lab.github_api import RunningApi
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULE = "skewgate.preflight.node_evidence"
-README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+INSTALL = CHECKOUT / "docs/how-to/install.md"
 PLAYBOOKS = ("check", "remediate", "gate", "cluster_migration")
 
 
@@ -147,8 +148,9 @@ def test_every_link_holds_in_the_built_collection(artifact: Path) -> None:
     assert [(page, target) for page, target in links if target not in names] == []
 
 
-def test_the_readmes_commands_install_the_collection_from_the_checkout(tmp_path: Path) -> None:
-    [commands] = re.findall(r"^```\n(ansible-galaxy collection .*?)^```$", README, re.MULTILINE | re.DOTALL)
+def test_the_pages_commands_install_the_collection_from_the_checkout(tmp_path: Path) -> None:
+    [block] = [block for block in blocks(INSTALL) if "ansible-galaxy collection build" in block.text]
+    galaxy = [each.command for each in commands(block.text) if each.command.startswith(("ansible-galaxy", "cd dist"))]
     checkout, home = tmp_path / "checkout", tmp_path / "home"
     checkout.mkdir()
     left_out = {".git", ".venv", "build", "dist"}
@@ -156,7 +158,7 @@ def test_the_readmes_commands_install_the_collection_from_the_checkout(tmp_path:
         if entry.name not in left_out:
             run("cp", "-a", entry, checkout, cwd=tmp_path, home=tmp_path)
     where: dict[str, Any] = {"cwd": checkout, "home": home, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
-    run("bash", "-e", "-c", commands, **where)
+    run("bash", "-e", "-c", "\n".join(galaxy), **where)
     installed = home / ".ansible/collections/ansible_collections/skewgate/preflight"
     python = environment_without_skewgate(tmp_path / "venv") / "bin/python"
     found = place_of_the_module(python, cwd=tmp_path, home=home)

@@ -24,7 +24,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-SERVER_NAMES = ("api.github.lab", "github.lab", "ghes.github.lab", "localhost")
+IN_DOCUMENTATION = ("api.github.com", "github.com", "github.example.com")
+"""In the place of these the API answers the commands of the documentation (tests/documentation)."""
+SERVER_NAMES = ("api.github.lab", "github.lab", "ghes.github.lab", "localhost", *IN_DOCUMENTATION)
 SERVER_ADDRESSES = ("10.77.0.1", "127.0.0.1")
 # Nodes of the lab are behind by minutes: TLS must still work there, as it does with GitHub's certificate.
 BACKDATED = datetime.timedelta(days=30)
