@@ -92,9 +92,19 @@ def running(folder: Path, count: int) -> Iterator[Nodes]:
                 RUN.rmdir()
 
 
+def prepare() -> None:
+    """Unpack sshd if it is not installed, for nodes that run where there is no way to Debian's packages."""
+    if not _installed():
+        _unpacked()
+
+
+def _installed() -> str | None:
+    return shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
+
+
 def _sshd(folder: Path) -> list[str]:
     """How sshd is started."""
-    sshd = [found] if (found := shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")) else _unpacked()
+    sshd = [found] if (found := _installed()) else _unpacked()
     with contextlib.suppress(KeyError):
         pwd.getpwnam("sshd")
         return sshd

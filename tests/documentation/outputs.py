@@ -17,6 +17,8 @@ _VARIES: tuple[tuple[str, str], ...] = (
     (r"\b\d+\.\d+(?= ?s\b)", "SECONDS"),
     (r"± \d+\.\d+", "± SECONDS"),
     (r"\bin \d+ s\b", "in SECONDS"),
+    (r"skewgate-lab-[0-9a-f]{8}", "skewgate-lab"),
+    (r"\brefid: [0-9A-F]{8}, correction: \S+, skew: \S+", "IN SYNC"),
     (r"(?<=\+)[-+]+(?=\+)|-{4,}|─+|={4,}|\*{4,}", "RULE"),  # as wide as what stands beside it
 )
 

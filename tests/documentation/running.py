@@ -10,10 +10,12 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.benchmarks import nodes
 from tests.documentation.outputs import differs, renewed
 from tests.documentation.pages import LEFT_OUT, Block, Command, blocks, commands
 from tests.documentation.tables import World, why_not_run
-from tests.lab.host import NO_CLOCK
+from tests.documentation.world import LIBFAKETIME
+from tests.lab.host import NO_CLOCK, unpack_package
 from tests.paths import ROOT
 
 #: After each command's output: its number and exit status.
@@ -65,6 +67,8 @@ def run_page(
 ) -> list[Ran]:
     """Run a page's blocks in this world (`world.py`); ``folder``: a new one."""
     page_blocks = [block for block in page_blocks or blocks(page) if not why_not_run(block)]
+    unpack_package("libfaketime", LIBFAKETIME)
+    nodes.prepare()
     (folder / "bin").mkdir(parents=True)
     (folder / "script").write_text(script(page_blocks, folder, world.before), encoding="utf-8")
     for name, text in world.stand_ins.items():

@@ -42,18 +42,18 @@ WORLDS: dict[str, World] = {
     "README.md": World(nodes_behind_s=612),
     "docs/how-to/air-gapped.md": World(server="ghes"),
     "docs/how-to/check-your-first-node.md": World(),
-    "docs/how-to/check-many-nodes.md": World(before=PASSING),
-    "docs/how-to/gate-a-node-at-its-first-boot.md": World(),
-    "docs/how-to/github-enterprise-server.md": World(server="ghes"),
+    "docs/how-to/check-many-nodes.md": World(before=PASSING, nightly=True),
+    "docs/how-to/gate-a-node-at-its-first-boot.md": World(nightly=True),
+    "docs/how-to/github-enterprise-server.md": World(server="ghes", nightly=True),
     "docs/how-to/install.md": World(),
     "docs/how-to/read-argo-cds-log.md": World(),
-    "docs/how-to/run-it-in-ci.md": World(before=PASSING),
-    "docs/how-to/run-it-on-awx.md": World(before=PASSING),
-    "docs/how-to/run-the-command.md": World(before=(*PASSING, "mv my-nodes nodes.yml")),
+    "docs/how-to/run-it-in-ci.md": World(before=PASSING, nightly=True),
+    "docs/how-to/run-it-on-awx.md": World(before=PASSING, nightly=True),
+    "docs/how-to/run-the-command.md": World(before=(*PASSING, "mv my-nodes nodes.yml"), nightly=True),
     "docs/how-to/take-the-clusters-credentials.md": World(
-        before=(CLONE,), stand_ins={"kubectl": "cat ~/argocd-secrets.json"}
+        before=(CLONE,), stand_ins={"kubectl": "cat ~/argocd-secrets.json"}, nightly=True
     ),
-    "docs/how-to/use-a-proxy.md": World(way_to_github=False),
+    "docs/how-to/use-a-proxy.md": World(way_to_github=False, nightly=True),
     "docs/how-to/use-the-gate-in-your-plays.md": World(before=PASSING),
     "docs/how-to/verify-with-testinfra.md": World(),
 }

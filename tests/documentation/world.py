@@ -34,6 +34,7 @@ PROXY_PORT = 3128
 NTP = {f"ntp{n}.example.net": f"127.0.2.{n}" for n in (1, 2, 3)}
 NODES = 3
 TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
+LIBFAKETIME = BUILD / "clients/libfaketime"
 #: Changes to these vanish with the mounts.
 COVERED = ("/etc", "/home", "/usr", "/var")
 #: What would make a node differ from one that never had NTP.
@@ -94,7 +95,7 @@ def main(job: Path) -> None:
 
 def _ahead_by(seconds: float) -> dict[str, str]:
     """What gives the controller's programs the time of the NTP servers and the API; this machine's is the nodes'."""
-    (library,) = (BUILD / "clients/libfaketime").glob("usr/lib/*/faketime/libfaketime.so.1")
+    (library,) = LIBFAKETIME.glob("usr/lib/*/faketime/libfaketime.so.1")
     return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+f}", "NO_FAKE_STAT": "1", "FAKETIME_DISABLE_SHM": "1"}
 
 
@@ -115,6 +116,11 @@ def _cover(box: Path) -> None:
         subprocess.run(["mount", "-t", "overlay", "none", "-o", options, folder], check=True)
     for folder in ("/run", "/dev/shm"):  # libfaketime has files by process IDs in the second, and here they are others
         subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+    for options in (
+        "--bind",
+        "-oremount,bind,ro",
+    ):  # the commands are those of a user, and may overwrite what they find
+        subprocess.run(["mount", options, ROOT, ROOT], check=True)
     for name in DAEMONS:
         Path("/usr", name).unlink(missing_ok=True)
 
@@ -127,7 +133,7 @@ def _write_home(credentials: Credentials) -> None:
     shutil.copy(credentials.ca_pem, HOME / "example-ca.pem")
     secrets = secret_list(credentials.app_pem.read_text(), "https://api.github.com")
     (HOME / "argocd-secrets.json").write_text(json.dumps(secrets))  # what a stand-in for kubectl prints
-    (HOME / ".ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT}/collections\n")
+    (HOME / ".ansible.cfg").write_text(f"[defaults]\ncollections_path = ~/.ansible/collections:{ROOT}/collections\n")
     insteadof = f'[url "file://{ROOT}"]\n\tinsteadOf = {CHECKOUT}\n[safe]\n\tdirectory = *\n'
     (HOME / ".gitconfig").write_text(f"{insteadof}[advice]\n\tdetachedHead = false\n")
     passwd = Path("/etc/passwd")

@@ -21,10 +21,9 @@ PAGES = [pytest.param(name, marks=[pytest.mark.nightly] if world.nightly else []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_commands_of_a_page_print_what_it_shows(name: str, tmp_path: Path, libfaketime: Path) -> None:
+def test_the_commands_of_a_page_print_what_it_shows(name: str, tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("mounts and networks take root")
-    assert libfaketime.is_file()
     found = problems(run_page(ROOT / name, tmp_path / "page", WORLDS[name]))
     assert not found, "\n\n".join([*found, "run `make docs-outputs` if the pages are to show what is printed now"])
 
