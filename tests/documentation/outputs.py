@@ -10,13 +10,14 @@ from tests.documentation.pages import LEFT_OUT
 #: What differs from run to run, each with what stands for it.
 _VARIES: tuple[tuple[str, str], ...] = (
     (r"\x1b\[[0-9;]*m", ""),
-    (r"(?m)^\d+ of \d+ done; waiting for .*\n?", ""),  # only of a run that takes long
+    (r"(?m)^(\d+ of \d+ done; waiting for|no node was contacted yet:) .*\n?", ""),  # of a run that takes long
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00| UTC)?", "TIME"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b0\.\d+ s( ahead| behind)?(?= \(± )", "SMALL SKEW"),
     (r"\b\d+\.\d+(?= ?s\b)", "SECONDS"),
     (r"± \d+\.\d+", "± SECONDS"),
     (r"\bin \d+ s\b", "in SECONDS"),
+    (r"\b\d+ s ago\b", "SECONDS ago"),
     (r"skewgate-lab-[0-9a-f]{8}", "skewgate-lab"),
     (r"\brefid: [0-9A-F]{8}, correction: \S+, skew: \S+", "IN SYNC"),
     (r"(?<=\+)[-+]+(?=\+)|-{4,}|─+|={4,}|\*{4,}", "RULE"),  # as wide as what stands beside it

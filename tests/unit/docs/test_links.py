@@ -51,3 +51,7 @@ def test_every_file_that_is_named_is_there() -> None:
         f"{page.relative_to(ROOT)}: {path}" for page in of_today for path in named(page) if not (ROOT / path).exists()
     ]
     assert not gone, "\n".join(gone)
+
+
+def test_the_readme_can_be_read_in_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 800
