@@ -16,6 +16,7 @@ _VARIES: tuple[tuple[str, str], ...] = (
     (r"\b0\.\d+ s( ahead| behind)?(?= \(± )", "SMALL SKEW"),
     (r"\b\d+\.\d+(?= ?s\b)", "SECONDS"),
     (r"± \d+\.\d+", "± SECONDS"),
+    (r"-?\b\d+\.\d{4,}s?\b|\b1[78]\d{8}(\.\d+)?\b", "NUMBER"),
     (r"\bin \d+ s\b", "in SECONDS"),
     (r"\b\d+ s ago\b", "SECONDS ago"),
     (r"skewgate-lab-[0-9a-f]{8}", "skewgate-lab"),

@@ -19,6 +19,17 @@ CLONE = "git clone -q https://example.com/skewgate"
 #: Nodes that pass: these ask of them what this machine can have, which has no time daemon.
 PASSING = (*MY_NODES, "echo 'gate_checks: [clock_skew, github_app_token, ntp_servers]' >> my-nodes/group_vars/all.yml")
 
+#: Nodes whose last report is there, and the folders of the tools that watch them.
+MONITORED = (
+    *PASSING,
+    "mv my-nodes inventory",
+    "skewgate check -i inventory || test $? = 4",
+    "mkdir -p /var/lib/skewgate /var/lib/prometheus/node-exporter",
+    "cp -r skewgate-report /var/lib/skewgate/report",
+    CLONE,
+    "export PATH=$PATH:$PWD/skewgate/docs/monitoring",
+)
+
 
 @dataclass(frozen=True)
 class World:
@@ -46,6 +57,8 @@ WORLDS: dict[str, World] = {
     "docs/how-to/gate-a-node-at-its-first-boot.md": World(nightly=True),
     "docs/how-to/github-enterprise-server.md": World(server="ghes", nightly=True),
     "docs/how-to/install.md": World(),
+    "docs/how-to/monitor-with-nagios.md": World(before=MONITORED, nodes_behind_s=612, nightly=True),
+    "docs/how-to/monitor-with-prometheus.md": World(before=MONITORED, nodes_behind_s=612, nightly=True),
     "docs/how-to/read-argo-cds-log.md": World(),
     "docs/how-to/run-it-in-ci.md": World(before=PASSING, nightly=True),
     "docs/how-to/run-it-on-awx.md": World(before=PASSING, nightly=True),
@@ -78,6 +91,7 @@ HELD: dict[str, tuple[str, ...]] = {
 #: Page that is made from the code: the test that compares them.
 MADE: dict[str, str] = {
     "docs/reference/command.md": "tests/unit/docs/test_command_page.py",
+    "docs/reference/formats.md": "tests/unit/docs/test_formats_page.py",
 }
 
 PRINTED = "ansible-test and galaxy-importer print it, in minutes: tests/integration/test_collection_tools.py."
@@ -91,6 +105,8 @@ NOT_RUN: dict[str, str] = {
     "docs/how-to/add-a-setting.md: gate_max_rtc_error_s:": "There is no such setting: it is the page's example.",
     "docs/how-to/air-gapped.md: $ pip wheel": "It asks PyPI for all wheels.",
     "docs/how-to/air-gapped.md: $ ~/.skewgate/bin/pip install --no-index": "It installs what the command above brings.",
+    "docs/how-to/monitor-with-nagios.md: object CheckCommand": "It is Icinga's configuration, and Icinga is not run.",
+    "docs/how-to/monitor-with-nagios.md: define command": "It is Nagios's configuration, and Nagios is not run.",
     "docs/how-to/read-argo-cds-log.md: $ skewgate explain --argocd -n argocd": (
         "It asks a cluster; tests/daemons/skewgate/test_kubectl.py runs it with kubectl and an API server."
     ),
