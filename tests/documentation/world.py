@@ -1,6 +1,6 @@
 """The world that a page's commands run in: names of the documentation, which lead to stand-ins on loopback.
 
-`python -m tests.documentation.world JOB`, in namespaces of its own (`running.py`): mounts, network, processes, host name.
+`python -m tests.documentation.world JOB`, in separate namespaces (`running.py`): mounts, network, processes, host name.
 There are NTP servers, a GitHub API, and nodes with an sshd, all of them this machine. It has no time daemon here.
 """
 
