@@ -55,7 +55,7 @@ SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs --keep-going --output-sync=ta
 quick: $(READY) ## lint and the unit tests, in less than two minutes
 	@$(SIDE_BY_SIDE) lint-python lint-ansible docs-site unit
 
-lint: $(READY) ## ruff, mypy, the direction of imports, ansible-lint, the documentation's links
+lint: $(READY) ## ruff, mypy, the direction of imports, banned words, ansible-lint, the documentation's links
 	@$(SIDE_BY_SIDE) lint-python lint-ansible docs-site
 
 lint-python: $(READY)
@@ -63,6 +63,7 @@ lint-python: $(READY)
 	ruff format --check .
 	mypy plugins/plugin_utils plugins/action plugins/filter src/skewgate tests/lab
 	lint-imports --no-logo --no-cache
+	python docs/check_words.py
 
 lint-ansible: $(READY)
 	ansible-lint
