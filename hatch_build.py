@@ -9,7 +9,9 @@ ENTRIES = ("plugins", "roles", "playbooks", "meta", "galaxy.yml", "requirements.
 
 
 class CollectionHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Maps the checkout's folders to the collection's place; an editable install reads the checkout itself."""
+    """Maps the checkout's folders to the collection's place;
+    an editable install reads the checkout itself.
+    """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Hatchling's hook; ``version`` is ``standard`` or ``editable``."""

@@ -1,4 +1,7 @@
-"""Makes docs/pictures/report.svg from docs/pictures/report.json, a report of the lab. `make docs` runs it."""
+"""Makes docs/pictures/report.svg from docs/pictures/report.json, a report of the lab.
+
+`make docs` runs it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ PICTURE = PICTURES / "report.svg"
 
 
 def picture() -> str:
-    """The text of docs/pictures/report.svg: the incident on three nodes, before the gate fixed two of them."""
+    """The text of docs/pictures/report.svg:
+    the incident on three nodes, before the gate fixed two of them.
+    """
     return svg(read_report(PICTURES))
 
 

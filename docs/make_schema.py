@@ -1,6 +1,9 @@
-"""Makes docs/reference/evidence.schema.json from the shapes and forms that evidence is parsed by. `make docs` runs it.
+"""Makes docs/reference/evidence.schema.json from the shapes and forms that evidence is parsed by.
 
-A shape is a function that another one made with what it was given: its kind is in its name, and the rest is in its closure.
+`make docs` runs it.
+
+A shape is a function that another one made with what it was given: its kind is in its name, and the
+rest is in its closure.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ _KINDS: Mapping[forms.Kind, Schema] = {
 
 
 def of_form(form: Any) -> Schema:
-    """The schema of a form: keys that it does not name may be there, and those that may be null may be missing."""
+    """The schema of a form: keys that it does not name may be there,
+    and those that may be null may be missing.
+    """
     if isinstance(form, forms.Maybe):
         return _or_null(of_form(form.form))
     if isinstance(form, dict):

@@ -52,7 +52,9 @@ def defaults(rows: Rows) -> str:
 
 
 def argument_specs(text: str, role: str, rows: Rows) -> str:
-    """The specs with the options of each entry point replaced; what is above these is written by hand."""
+    """The specs with the options of each entry point replaced;
+    what is above these is written by hand.
+    """
     entries = dict(re.findall(r"^  (\w+):\n(.*?)    options:.*?(?=^  \w+:\n|\Z)", text, re.MULTILINE | re.DOTALL))
     read = {entry: {name for name, row in rows.items() if entry in row.get("tasks", ROLES[role])} for entry in entries}
     options = {name: _option({**row, "default": None} if "initial" in row else row, role) for name, row in rows.items()}
@@ -113,7 +115,9 @@ def _setting(name: str, row: dict[str, Any]) -> str:
 
 
 def _option(row: dict[str, Any], role: str, *, suboptions: bool = False) -> dict[str, Any]:
-    """A row as Ansible's specification of an option; ``role`` is the one whose variables a text may refer to, if any."""
+    """A row as Ansible's specification of an option;
+    ``role`` is the one whose variables a text may refer to, if any.
+    """
     option: dict[str, Any] = {"description": _references(row["text"], role), "type": row["type"]}
     option |= {key: row[key] for key in ("elements", "required") if key in row}
     option |= {key: _in_line(row[key]) for key in ("default", "choices") if row.get(key) is not None}
@@ -123,7 +127,9 @@ def _option(row: dict[str, Any], role: str, *, suboptions: bool = False) -> dict
 
 
 def _references(text: Any, role: str) -> Any:
-    """A text whose references to settings are to the role's own variables, or to a module's options."""
+    """A text whose references to settings are to the role's own variables,
+    or to a module's options.
+    """
     if isinstance(text, list):
         return [_references(part, role) for part in text]
     return text if role else re.sub(r"O\((?:gate|chrony)_", "O(", text)
@@ -171,7 +177,8 @@ _Dumper.add_representer(type(None), lambda d, _: d.represent_scalar("tag:yaml.or
 
 
 def _yaml(value: Any) -> str:
-    # PyYAML ends a line with the word that crosses the width. With the indentation that is column 100.
+    # PyYAML ends a line with the word that crosses the width. With the indentation
+    # that is column 100.
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=80, allow_unicode=True)
 
 

@@ -155,7 +155,9 @@ def _from_reference(place: str) -> str:
 
 
 class _Page(HTMLParser):
-    """Collects what a browser fetches by itself when it shows a page, and the text that it shows."""
+    """Collects what a browser fetches by itself when it shows a page,
+    and the text that it shows.
+    """
 
     def __init__(self) -> None:
         super().__init__()

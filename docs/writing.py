@@ -1,4 +1,6 @@
-"""How the pages that are made from the code are written: text in Markdown, wrapped at 100 columns, and tables."""
+"""How the pages that are made from the code are written:
+text in Markdown, wrapped at 100 columns, and tables.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""`make test`: the tests on the lab, and beside them all others, which spend most of their time waiting.
+"""`make test`: the tests on the lab, and beside them all others, which spend most of
+their time waiting.
 
-`python -m tests.both EXPRESSION` runs what the marker expression chooses. The lab's tests are shown as they run, the others
-after them.
+`python -m tests.both EXPRESSION` runs what the marker expression chooses. The lab's tests are shown
+as they run, the others after them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def interrupted(*_: object) -> None:
 
 def main(expression: str) -> int:
     """0 when both passed, else the status of one that did not; 130 when interrupted."""
-    # SIGINT too: a job in the background is started with it ignored, and so would be what is started here.
+    # SIGINT too: a job in the background is started with it ignored, and so would be
+    # what is started here.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     OTHERS_LOG.parent.mkdir(exist_ok=True)

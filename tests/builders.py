@@ -1,4 +1,5 @@
-"""Evidence and records in miniature, in the forms that the module `node_evidence` gives; times are those of a made-up run.
+"""Evidence and records in miniature, in the forms that the module `node_evidence` gives; times are
+those of a made-up run.
 
 Positive skew: the node is ahead. Everything is built from a true time and the node's skew, so tests
 know the truth.
@@ -76,7 +77,9 @@ def ntp_sample(
     true_ns: int = TRUE_NS,
     **reply: Any,
 ) -> dict[str, Any]:
-    """One exchange begun ``after_s`` into the run, with a server whose own clock is ``server_off_s`` ahead of the truth."""
+    """One exchange begun ``after_s`` into the run,
+    with a server whose own clock is ``server_off_s`` ahead of the truth.
+    """
     begun_ns = true_ns + round(after_s * NS)
     t2_ns = begun_ns + round((there_s + server_off_s) * NS)
     t3_ns = t2_ns + round(serving_s * NS)
@@ -122,7 +125,9 @@ def date_answer(
     api_off_s: float = 0.0,
     **changes: Any,
 ) -> dict[str, Any]:
-    """An API, whose clock is ``api_off_s`` ahead of the truth, puts its whole second into `Date` when the request arrives."""
+    """An API, whose clock is ``api_off_s`` ahead of the truth,
+    puts its whole second into `Date` when the request arrives.
+    """
     second = (TRUE_NS + round((after_s + there_s + api_off_s) * NS)) // NS
     return {
         "t_send_wall_ns": wall_ns(skew_s, after_s),
@@ -178,7 +183,9 @@ CHRONY_UNIT = unit("chrony.service", names=["chrony.service", "chronyd.service"]
 
 
 def time_services(*units: dict[str, Any], manager: str = "systemd", processes: Iterable[Any] = ()) -> dict[str, Any]:
-    """The section: who starts services on the node, those that concern time, and the processes of time daemons."""
+    """The section: who starts services on the node, those that concern time,
+    and the processes of time daemons.
+    """
     return {"manager": manager, "units": list(units), "processes": list(processes)}
 
 
@@ -210,7 +217,9 @@ def source(name: str = "10.77.0.1", state: str = "*", reach: int = 0o377, poll: 
 def chrony(
     tracking_text: str | None = None, *sources: str, config: str | None = None, **commands: Any
 ) -> dict[str, Any]:
-    """A chronyd that runs with what its files say, unless ``config`` is another text, or ``commands`` answer otherwise."""
+    """A chronyd that runs with what its files say, unless ``config`` is another text,
+    or ``commands`` answer otherwise.
+    """
     rows = "".join(sources or [source()])
     printed = {
         "tracking": tracking_text or tracking(),
@@ -235,7 +244,9 @@ def answer(stdout: str, rc: int = 0) -> dict[str, Any]:
 
 
 def step(name: str, status: int | None = 200, message: str | None = None, **changes: Any) -> dict[str, Any]:
-    """One request of an attempt to GitHub's API, and what came back: GitHub's ``message`` if it refused."""
+    """One request of an attempt to GitHub's API, and what came back:
+    GitHub's ``message`` if it refused.
+    """
     return {
         "step": name,
         "method": "GET",
@@ -258,12 +269,16 @@ def repository_step(status: int = 200, **changes: Any) -> dict[str, Any]:
 
 
 def failed_step(name: str, phase: str, message: str, **kind: str) -> dict[str, Any]:
-    """A request without an answer: the phase that failed (dns, connect, tls ...), why, and the error's ``kind`` if it has one."""
+    """A request without an answer: the phase that failed (dns, connect, tls ...), why,
+    and the error's ``kind`` if it has one.
+    """
     return step(name, None, error={"phase": phase, "message": message, **kind})
 
 
 def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """An entry of ``github_apps[].attempts``: a JWT signed for the true time was sent, and these requests made with it."""
+    """An entry of ``github_apps[].attempts``:
+    a JWT signed for the true time was sent, and these requests made with it.
+    """
     return {
         "label": label,
         "signed_for_s": TRUE_NS // NS,
@@ -276,7 +291,9 @@ def attempt(label: str, *steps: dict[str, Any], **changes: Any) -> dict[str, Any
 
 
 def not_sent(label: str = "now") -> dict[str, Any]:
-    """An attempt that the node kept to itself: its clock, 612 s behind, is not the one that the JWT was signed for."""
+    """An attempt that the node kept to itself:
+    its clock, 612 s behind, is not the one that the JWT was signed for.
+    """
     why = "the node's clock is -612.002 s from the time that the JWT was signed for, more than 5 s"
     return attempt(label, sent=False, not_sent_because=why)
 
@@ -321,7 +338,9 @@ def policy(**changes: Any) -> dict[str, Any]:
 
 
 def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
-    """A node with chrony, three NTP servers and a working App; ``sections`` replace, and None takes one away."""
+    """A node with chrony, three NTP servers and a working App;
+    ``sections`` replace, and None takes one away.
+    """
     whole = {
         "schema": "skewgate/evidence/1",
         "collected": {
@@ -350,7 +369,9 @@ CONTROLLER = {"before_ns": TRUE_NS - NS, "after_ns": TRUE_NS + 3 * NS}
 
 
 def record(skew_s: float = 0.0, *, of_policy: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
-    """A node's entry of evidence.json: its evidence with the policy, from a controller that has the true time."""
+    """A node's entry of evidence.json: its evidence with the policy,
+    from a controller that has the true time.
+    """
     return {
         "policy": of_policy or policy(),
         "collected_at": "2026-11-22T08:35:36Z",

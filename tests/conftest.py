@@ -1,7 +1,8 @@
-"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for any other; and `api`.
+"""Fixtures on the lab: `lab` for all of a session, `trio` for the incident's nodes, `lab_node` for
+any other; and `api`.
 
-A test that uses one of them gets the marker `lab`. And ``--sample N``: of the tests that were chosen, run N, which the
-commit picks; none that is skipped anyway.
+A test that uses one of them gets the marker `lab`. And ``--sample N``: of the tests that were
+chosen, run N, which the commit picks; none that is skipped anyway.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 def lab() -> Iterator[Lab]:
     """The lab with its servers and TRIO; taken down at the end unless it was up before.
 
-    Where the lab can't run, tests are skipped with the reason; but never in CI, and never where it should run.
+    Where the lab can't run, tests are skipped with the reason; but never in CI, and never
+    where it should run.
     """
     lab = Lab()
     was_up = lab.namespace.exists()
@@ -95,7 +97,9 @@ def trio(lab: Lab) -> Lab:
 
 @pytest.fixture
 def lab_node(lab: Lab) -> Iterator[Callable[[NodeSpec], NodeSpec]]:
-    """Function that boots a node anew as its spec says (about 6 s); the node is stopped when the test ends."""
+    """Function that boots a node anew as its spec says (about 6 s);
+    the node is stopped when the test ends.
+    """
     names = set()
 
     def boot(spec: NodeSpec) -> NodeSpec:

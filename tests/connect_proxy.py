@@ -10,7 +10,9 @@ from contextlib import contextmanager, suppress
 
 
 class ConnectProxy(socketserver.ThreadingTCPServer):
-    """Connects clients to where they ask, or, if that is given, to one port of loopback; or refuses them all."""
+    """Connects clients to where they ask, or, if that is given, to one port of loopback;
+    or refuses them all.
+    """
 
     daemon_threads = True
 
@@ -60,7 +62,9 @@ class _Client(socketserver.BaseRequestHandler):
 def running_proxy(
     *, target_port: int | None = None, refusal: bytes | None = None, port: int = 0
 ) -> Iterator[ConnectProxy]:
-    """``refusal``: the status and reason with which every CONNECT is answered, b"403 Forbidden" for instance."""
+    """``refusal``: the status and reason with which every CONNECT is answered,
+    b"403 Forbidden" for instance.
+    """
     with ConnectProxy(target_port, refusal, port) as proxy:
         threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
         try:

@@ -1,4 +1,6 @@
-"""Code that is no file of the product, put where it would be: that of the pages in docs/how-to, for example."""
+"""Code that is no file of the product, put where it would be:
+that of the pages in docs/how-to, for example.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests.paths import ROOT
 
 
 def blocks(page: str) -> dict[str, str]:
-    """The code of docs/how-to/PAGE.md by the word after the block's language: ``check`` of a block that opens "python check"."""
+    """The code of docs/how-to/PAGE.md by the word after the block's language:
+    ``check`` of a block that opens "python check".
+    """
     text = (ROOT / f"docs/how-to/{page}.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^```[a-z]+ (\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
 
@@ -45,7 +49,8 @@ def filter_examples(name: str) -> list[Any]:
 def planted(package: ModuleType, name: str, code: str, folder: Path, *tables: Any) -> Iterator[ModuleType]:
     """The module NAME of ``package``, as if a file with this code were in the package's folder.
 
-    ``tables``: the cached functions that read the package's folder; they see the module, and afterwards forget it.
+    ``tables``: the cached functions that read the package's folder; they see the module, and
+    afterwards forget it.
     """
     (folder / f"{name}.py").write_text(code, encoding="utf-8")
     path = package.__path__

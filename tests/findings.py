@@ -17,12 +17,16 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record im
 
 
 def finding_of(check: Check, data: Mapping[str, Any]) -> Finding:
-    """The answer of one check, by the record's own policy; raises MissingEvidenceError as the check itself does."""
+    """The answer of one check, by the record's own policy;
+    raises MissingEvidenceError as the check itself does.
+    """
     return check.judge(Record(data), Policy.from_json(data["policy"]))
 
 
 def unsaid(text: str, *parts: str) -> list[str]:
-    """Those of the parts that are not in the text: none, if it says all that a reader needs. Refuses to look for nothing.
+    """Those of the parts that are not in the text: none, if it says all that a reader needs.
+
+    Refuses to look for nothing.
 
     A number by itself is looked for with a space on both sides: ``" 3 "``.
     """

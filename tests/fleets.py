@@ -1,4 +1,6 @@
-"""Reports of many nodes, each like a node of the lab, with its evidence as the lab's nodes showed it."""
+"""Reports of many nodes, each like a node of the lab,
+with its evidence as the lab's nodes showed it.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,17 @@ LAB = ROOT / "docs/pictures/report.json"
 
 
 def lab() -> dict[str, Any]:
-    """The lab's report: node1 is good, node2 is 612 s behind without a time daemon, node3 is 45 s ahead."""
+    """The lab's report: node1 is good, node2 is 612 s behind without a time daemon,
+    node3 is 45 s ahead.
+    """
     saved: dict[str, Any] = json.loads(LAB.read_text(encoding="utf-8"))
     return saved
 
 
 def fleet(admitted: int, refused: int = 0, *, causes: int = 1, fixed: int = 0, unreached: int = 0) -> dict[str, Any]:
-    """A report: ``refused`` nodes for so many different causes, ``fixed`` of the admitted ones after a remediation."""
+    """A report: ``refused`` nodes for so many different causes,
+    ``fixed`` of the admitted ones after a remediation.
+    """
     chance, nodes = random.Random(15), lab()["nodes"]
     found: dict[str, dict[str, Any]] = {}
     for number in range(admitted):

@@ -1,4 +1,6 @@
-"""Reports in which every string that a node, or the name of one, can choose is hostile; and what such strings are."""
+"""Reports in which every string that a node, or the name of one, can choose is hostile;
+and what such strings are.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), min_size=1, max_
 
 
 def hostile_report(text: str) -> dict[str, Any]:
-    """Nodes with this text in their names and in all that a check says of them: refused, admitted and not judged."""
+    """Nodes with this text in their names and in all that a check says of them:
+    refused, admitted and not judged.
+    """
     rule = {
         **dict.fromkeys(("id", "name", "file", "text", "why", "remedy"), text),
         "severity": "error",
@@ -52,6 +56,8 @@ def said(of: dict[str, Any], text: str) -> dict[str, Any]:
 
 @cache
 def judged() -> dict[str, Any]:
-    """The report of one node that is admitted, one that is behind, one that is ahead, and one that was not reached."""
+    """The report of one node that is admitted, one that is behind, one that is ahead,
+    and one that was not reached.
+    """
     records = {"node1": record(), "node2": record(-612.0), "node3": record(45.0), "node4": unreached()}
     return judge_records(records, AT, "run 1")

@@ -1,4 +1,6 @@
-"""A node in miniature for the tests of what runs on nodes: its files, its commands and its processes."""
+"""A node in miniature for the tests of what runs on nodes:
+its files, its commands and its processes.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def add_command(folder: Path, name: str, script: str) -> Path:
 
 
 def own_chronyd(folder: Path, chronyd: Path, config: Path) -> None:
-    """The node's chronyd: the real one, in a folder that the test puts before PATH, which calls ``config`` its own file."""
+    """The node's chronyd: the real one, in a folder that the test puts before PATH,
+    which calls ``config`` its own file.
+    """
     default = f"{chronyd} -h | sed 's|(/etc/chrony/chrony.conf)|({config})|'"
     add_command(folder, "chronyd", f'case "$1" in -h) {default};; *) exec {chronyd} "$@";; esac')
 
@@ -39,7 +43,9 @@ def names(configuration: dict[str, Any], below: Path) -> list[str]:
 
 
 def process(*argv: str, comm: str = "", exe: str | None = None, pid: int = 0) -> dict[str, Any]:
-    """A time daemon as ``processes.scan`` gives it; by default it has the pid and the working directory of the test."""
+    """A time daemon as ``processes.scan`` gives it;
+    by default it has the pid and the working directory of the test.
+    """
     return {
         "pid": pid or os.getpid(),
         "comm": comm or Path(argv[0]).name[:COMM_CHARACTERS],
@@ -87,7 +93,9 @@ def debian(root: Path) -> Path:
 
 
 def nts_probe(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str, Any]]]:
-    """``collect("server ... nts", ..., candidates=[])``: the servers' entries with these lines as chrony's configuration."""
+    """``collect("server ... nts", ..., candidates=[])``:
+    the servers' entries with these lines as chrony's configuration.
+    """
     start = chrony.Start("chronyd", str(folder / "chrony.conf"), str(folder))
     monkeypatch.setattr(nts, "configuration", lambda *_asked: start)
 

@@ -20,7 +20,9 @@ OLDEST = {"2.18": (3, 11), "2.19": (3, 11), "2.20": (3, 12), "2.21": (3, 12)}
 
 @functools.cache
 def folders() -> tuple[str, ...]:
-    """Where Pythons are: on PATH, and in pyenv's versions, of which PATH may have nothing but shims that do not run."""
+    """Where Pythons are: on PATH, and in pyenv's versions,
+    of which PATH may have nothing but shims that do not run.
+    """
     on_path = [folder for folder in os.environ["PATH"].split(":") if Path(folder).name != "shims"]
     if not shutil.which("pyenv"):
         return tuple(on_path)
@@ -30,7 +32,9 @@ def folders() -> tuple[str, ...]:
 
 @functools.cache
 def python_for(core: str) -> str | None:
-    """A Python that this ansible-core runs with: this one, or the oldest that is there; None without any."""
+    """A Python that this ansible-core runs with: this one, or the oldest that is there;
+    None without any.
+    """
     oldest = OLDEST[core]
     if sys.version_info >= oldest:
         return sys.executable
@@ -47,7 +51,10 @@ def without_python(core: str) -> str:
 
 
 def params(*cores: str) -> list[Any]:
-    """These ansible-cores as parameters. A test whose core has no Python here is skipped, and no sample draws it."""
+    """These ansible-cores as parameters.
+
+    A test whose core has no Python here is skipped, and no sample draws it.
+    """
     reasons = {core: without_python(core) for core in cores}
     return [
         pytest.param(core, marks=[pytest.mark.skip(reason=reason)] if reason else [])
@@ -56,7 +63,9 @@ def params(*cores: str) -> list[Any]:
 
 
 def venv_of(name: str, core: str, *packages: str | Path) -> Path:
-    """The venv build/NAME-CORE with this ansible-core and these packages, made where it is not there."""
+    """The venv build/NAME-CORE with this ansible-core and these packages,
+    made where it is not there.
+    """
     venv = BUILD / f"{name}-{core}"
     if not (venv / ".ready").exists():
         if reason := without_python(core):

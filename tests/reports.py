@@ -27,7 +27,9 @@ def saying(text: str) -> Callable[[TextIO], object]:
 def finding(
     check: str, state: str = "pass", summary: str = "as it should be", *, required: bool = True
 ) -> dict[str, Any]:
-    """A check's answer as ``report.json`` has it; whatever is not ``pass`` says why and what to do."""
+    """A check's answer as ``report.json`` has it;
+    whatever is not ``pass`` says why and what to do.
+    """
     words = (
         {"why": "", "remedy": ""} if state == "pass" else {"why": f"why {check}", "remedy": f"what to do for {check}"}
     )
@@ -104,14 +106,18 @@ def report(run_id: str | None = None, **nodes: dict[str, Any]) -> dict[str, Any]
 
 
 def checked(data: dict[str, Any], check_id: str = "first", follows: str = "") -> dict[str, Any]:
-    """What a task of node_check registers for a node with this record; the first check of no run that was begun."""
+    """What a task of node_check registers for a node with this record;
+    the first check of no run that was begun.
+    """
     judgement = judge_record(data)
     known = {key: judgement[key] for key in ("verdict", "judged_at")}
     return {"record": data, "judgement": judgement, "check_id": check_id, "follows": follows, **known}
 
 
 def shown(node: dict[str, Any], phase: str | None = "check", **more: Any) -> dict[str, Any]:
-    """What those who follow a run read of the check's result, for a node with this entry of the report."""
+    """What those who follow a run read of the check's result,
+    for a node with this entry of the report.
+    """
     known = {key: node.get(key) for key in ("verdict", "refused_because", "skew_s")}
     return {**known, "reason": reason(node), "phase": phase, **more}
 

@@ -1,4 +1,6 @@
-"""What tests build programs of other languages with: got by the package tools that are here, and kept in the checkout."""
+"""What tests build programs of other languages with:
+got by the package tools that are here, and kept in the checkout.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def go(build: Path) -> Path:
 
 
 def debian_packages(names: Iterable[str], folder: Path) -> Path:
-    """The folder, with what Debian's unstable suite has in these packages; nothing is installed, and apt's own lists stay."""
+    """The folder, with what Debian's unstable suite has in these packages;
+    nothing is installed, and apt's own lists stay.
+    """
     if not folder.exists():
         partial = folder.with_name(f"{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -44,7 +48,9 @@ def debian_packages(names: Iterable[str], folder: Path) -> Path:
 
 
 def chrony(version: str, build: Path) -> Path:
-    """The folder with ``usr/sbin/chronyd`` and ``usr/bin/chronyc`` of one of CHRONYS, unpacked and never installed."""
+    """The folder with ``usr/sbin/chronyd`` and ``usr/bin/chronyc`` of one of CHRONYS,
+    unpacked and never installed.
+    """
     folder = build / f"chrony-{version}"
     with locked(build / f"chrony-{version}.lock"):
         if not folder.exists():
@@ -70,7 +76,9 @@ def _unpack_with_libraries(package: str, suite: str, folder: Path) -> None:
 
 
 def _use_own_libraries(programs: Iterable[Path], folder: Path, final: Path) -> None:
-    """Have the programs use the folder's C library and all others of it: this machine's are of another suite."""
+    """Have the programs use the folder's C library and all others of it:
+    this machine's are of another suite.
+    """
     patchelf = str(unpack_package("patchelf", final.with_name("patchelf")) / "usr/bin/patchelf")
     folders = [path for path in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu") if (folder / path).exists()]
     libraries = ":".join(str(final / path) for path in folders)
@@ -109,7 +117,9 @@ def _archive() -> str:
 
 
 def chromium(build: Path) -> tuple[Path, str]:
-    """The program, and the folders of libraries that this machine lacks, as LD_LIBRARY_PATH has them; nothing is installed."""
+    """The program, and the folders of libraries that this machine lacks,
+    as LD_LIBRARY_PATH has them; nothing is installed.
+    """
     if installed := shutil.which("chromium"):
         return Path(installed), ""
     folder = build / "chromium"

@@ -201,7 +201,7 @@ def ansible_messages(output: Sequence[str]) -> list[str]:
 
     >>> ansible_messages(["PLAY [all]", "ERROR! the playbook: x.yml could", "not be found", "", "else"])
     ['the playbook: x.yml could not be found']
-    """
+    """  # noqa: W505 - an example or a table
     starts = ("[ERROR]: ", "[WARNING]: ", "ERROR! ", "ansible-playbook: error: ", "playbook: error: ")
     messages: list[str] = []
     inside = False

@@ -1,4 +1,6 @@
-"""What the gate's check finds on the hosts that were chosen: one run for all of them, which changes nothing on any."""
+"""What the gate's check finds on the hosts that were chosen:
+one run for all of them, which changes nothing on any.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class Checked:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pytest know the suite's own marker, and keep testinfra from logging the inventory, which may hold a private key."""
+    """Let pytest know the suite's own marker, and keep testinfra from logging the inventory,
+    which may hold a private key.
+    """
     config.addinivalue_line("markers", BESIDE)
     logging.getLogger("testinfra").addFilter(lambda record: "ansible-inventory" not in record.getMessage())
 
@@ -95,7 +99,9 @@ def findings(judgement: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def _asked_where_required(request: pytest.FixtureRequest) -> None:
-    """Leave out a plain question whose check the gate leaves out: what it does not require fails no node."""
+    """Leave out a plain question whose check the gate leaves out:
+    what it does not require fails no node.
+    """
     marker = request.node.get_closest_marker("beside")
     if marker is None:
         return
@@ -137,7 +143,9 @@ def chrony_conf(host: Host, checked: Checked, chrony: TimeDaemon) -> str:  # noq
 
 
 def _is_ours(item: pytest.Item) -> bool:
-    """Whether it is a question of this suite, beside which a run may have tests of the user's own."""
+    """Whether it is a question of this suite,
+    beside which a run may have tests of the user's own.
+    """
     return item.path.parent == Path(__file__).parent
 
 

@@ -1,4 +1,6 @@
-"""What a node in service must have: first what the gate finds on it, then plain questions that anyone can ask there."""
+"""What a node in service must have: first what the gate finds on it,
+then plain questions that anyone can ask there.
+"""
 
 from __future__ import annotations
 

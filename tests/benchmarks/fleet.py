@@ -1,13 +1,14 @@
-"""Whole runs over fleets, measured from outside: `make bench` runs it, and writes docs/reference/performance.md.
+"""Whole runs over fleets, measured from outside: `make bench` runs it, and writes
+docs/reference/performance.md.
 
     python -m tests.benchmarks.fleet [PART...]
 
-with the venv's Python, as root (NTP's port; sshd). Parts are those of PARTS and ALONE, all of them if none is named. What was
-measured is kept in build/benchmarks/results.json, part by part, and the page is made of all that is there: so a part can be
-measured again alone.
+with the venv's Python, as root (NTP's port; sshd). Parts are those of PARTS and ALONE, all of them
+if none is named. What was measured is kept in build/benchmarks/results.json, part by part, and the
+page is made of all that is there: so a part can be measured again alone.
 
-In each part the sides take turns (A B C A B C ...), and a side that has had its rounds sits out. With ROUNDS=1 in the
-environment each has one.
+In each part the sides take turns (A B C A B C ...), and a side that has had its rounds sits out.
+With ROUNDS=1 in the environment each has one.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ ALONE = {"payload", "judging"}
 
 
 def run_part(name: str, part: Part, folder: Path, api: RunningApi, most: int = OFTEN) -> dict[str, Any]:
-    """All rounds, at most so many, of a part: what each round of each side cost, by the side's name."""
+    """All rounds, at most so many, of a part:
+    what each round of each side cost, by the side's name.
+    """
     with ExitStack() as stack:
         of_sshd = stack.enter_context(nodes.running(folder / "nodes", part.nodes)) if part.over_ssh else None
         place = sides.Place(folder, api, part.nodes, of_sshd)

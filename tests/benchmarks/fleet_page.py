@@ -83,7 +83,9 @@ def _nodes(part: Mapping[str, Any]) -> int:
 
 
 def _measured_on(results: Mapping[str, Any]) -> Iterable[str]:
-    """When, on which machine, with which versions; more than one where parts were measured at different times."""
+    """When, on which machine, with which versions;
+    more than one where parts were measured at different times.
+    """
     rows: dict[str, list[str]] = {}
     for name, part in results.items():
         rows.setdefault(f"{part['at']}, {part['machine']}; {part['versions']}.", []).append(name)

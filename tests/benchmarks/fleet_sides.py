@@ -23,7 +23,9 @@ READ_AT_MOST = 1000
 ASKED = HERE.parent / "asked"
 COMMUNITY_ROLE = "ansible-role-chrony==1.3.0"
 REQUIRED = {"clock_skew", "github_app_token"}
-"""Of nodes that are this machine; all other checks are made and judged too, and refuse nothing, as it may have no chrony."""
+"""Of nodes that are this machine; all other checks are made and judged too, and refuse nothing,
+as it may have no chrony.
+"""
 
 
 class NotAnsweredError(Exception):
@@ -32,7 +34,10 @@ class NotAnsweredError(Exception):
 
 @dataclass(frozen=True)
 class Side:
-    """A command to measure. ``check`` raises NotAnsweredError where a run did not really do its work."""
+    """A command to measure.
+
+    ``check`` raises NotAnsweredError where a run did not really do its work.
+    """
 
     argv: list[str]
     environment: Mapping[str, str]
@@ -51,7 +56,9 @@ class Place:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Connections are kept open as Ansible does by default, with their sockets in the folder."""
+        """Connections are kept open as Ansible does by default,
+        with their sockets in the folder.
+        """
         kept = {
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.control_paths),
             "ANSIBLE_ROLES_PATH": str(self.folder / "roles"),
@@ -88,7 +95,10 @@ class Place:
         (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": hosts}}))
 
     def report(self, depth: str) -> None:
-        """Every node was reached and admitted, or NotAnsweredError. Of a very large fleet, the exit status has said so."""
+        """Every node was reached and admitted, or NotAnsweredError.
+
+        Of a very large fleet, the exit status has said so.
+        """
         if self.nodes > READ_AT_MOST:
             return
         path = self.folder / depth / "report" / "report.json"
@@ -126,7 +136,9 @@ def command(place: Place, depth: str, forks: int | None = FORKS) -> Side:
 
 
 def builtin(place: Place) -> Side:
-    """The same questions with built-in modules; its JWT is made for each run, and lives 9 minutes."""
+    """The same questions with built-in modules;
+    its JWT is made for each run, and lives 9 minutes.
+    """
     variables = place.folder / "asked.json"
     variables.write_text(json.dumps(_asked(place)))
     argv = [str(BIN / "ansible-playbook"), "-i", str(place.replay("token").inventory), str(ASKED / "builtin.yml")]

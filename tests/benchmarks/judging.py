@@ -1,4 +1,5 @@
-"""What judging costs on the controller, as ratios within one run: `python -m tests.benchmarks.judging` (with the venv's Python).
+"""What judging costs on the controller, as ratios within one run:
+`python -m tests.benchmarks.judging` (with the venv's Python).
 
 What one node costs this process, in ms of CPU time: its answer read (JSON, and what the boundary
 does with it), judged, and written. Judging against reading the JSON alone, and tenfold fleets
@@ -63,7 +64,9 @@ def together_s(report: dict[str, Any], records: dict[str, Record]) -> float:
 
 
 def of_one_node() -> None:
-    """Print what a node costs, one that has all sections and passes, and the samples of real ones."""
+    """Print what a node costs, one that has all sections and passes,
+    and the samples of real ones.
+    """
     nodes = {"a healthy node": record()} | {path.stem: json.loads(path.read_text()) for path in SAMPLES}
     for name, data in nodes.items():
         text = json.dumps(data["evidence"])

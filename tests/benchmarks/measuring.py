@@ -19,7 +19,10 @@ LAUNCH = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True)
 class Measured:
-    """One run. ``cpu_s``: user and system, of the process and all that it started and waited for."""
+    """One run.
+
+    ``cpu_s``: user and system, of the process and all that it started and waited for.
+    """
 
     status: int
     output: str

@@ -1,7 +1,9 @@
-"""What reading a text costs on a node, whatever stands in it, as ratios within one run: `python -m tests.benchmarks.node_texts`.
+"""What reading a text costs on a node, whatever stands in it, as ratios within one run:
+`python -m tests.benchmarks.node_texts`.
 
-The texts are those that took quadratic time once, or would with the pattern that comes to mind first. Eight times the text
-takes eight times as long if the time is linear, and 64 times as long if it is quadratic.
+The texts are those that took quadratic time once, or would with the pattern that comes to mind
+first. Eight times the text takes eight times as long if the time is linear, and 64 times as
+long if it is quadratic.
 """
 
 from __future__ import annotations
@@ -86,7 +88,9 @@ def least_s(function: Callable[[str], object], text: str) -> float:
 
 
 def main() -> int:
-    """Print for each text its time at the limit, and as a multiple of that of an eighth of it; 1 if one is not linear."""
+    """Print for each text its time at the limit, and as a multiple of that of an eighth of it;
+    1 if one is not linear.
+    """
     ratios = {}
     for name, (function, piece, limit) in TEXTS.items():
         text = piece * (limit // len(piece))

@@ -2,8 +2,8 @@
 
 They are this machine, and share its cores.
 
-Debian's openssh-server is unpacked into build/ where sshd is not installed. It wants a user `sshd`, which then is in a passwd
-file that only these processes see.
+Debian's openssh-server is unpacked into build/ where sshd is not installed. It wants a user `sshd`,
+which then is in a passwd file that only these processes see.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def running(folder: Path, count: int) -> Iterator[Nodes]:
 
 
 def prepare() -> None:
-    """Unpack sshd if it is not installed, for nodes that run where there is no way to Debian's packages."""
+    """Unpack sshd if it is not installed,
+    for nodes that run where there is no way to Debian's packages.
+    """
     if not _installed():
         _unpacked()
 

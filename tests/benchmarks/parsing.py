@@ -1,7 +1,9 @@
-"""What reading a hostile node costs on the controller: `python -m tests.benchmarks.parsing` (with the venv's Python).
+"""What reading a hostile node costs on the controller: `python -m tests.benchmarks.parsing`
+(with the venv's Python).
 
-Each parser of text at 1, 2, 4 and 8 times its limit, with texts that lead it astray most: 8 times the text may take 8 times as
-long, give or take, and not 64 times. And a node at the boundary's limit, read and judged.
+Each parser of text at 1, 2, 4 and 8 times its limit, with texts that lead it astray most: 8 times
+the text may take 8 times as long, give or take, and not 64 times. And a node at the boundary's
+limit, read and judged.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ from tests.builders import evidence, record
 
 TIMES = (1, 2, 4, 8)
 SLOWER_THAN_LINEAR = 3.0
-"""By how much a text of 8 times the length may take longer than 8 times: a busy machine disturbs, and a square takes 64 times."""
+"""By how much a text of 8 times the length may take longer than 8 times:
+a busy machine disturbs, and a square takes 64 times.
+"""
 
 LEAST_S = 0.005
 """What takes less than this is not compared: it says nothing of growth."""
@@ -113,7 +117,9 @@ def growth(parse: Parse, part: str, limit: int = MAX_TEXT) -> list[float]:
 
 
 def at_the_limit(part: str) -> dict[str, Any]:
-    """A node's evidence that fills the boundary with this text: configurations, and what commands answered."""
+    """A node's evidence that fills the boundary with this text:
+    configurations, and what commands answered.
+    """
     whole: dict[str, Any] = evidence()
     some = "".join(text_of(part, MAX_TEXT // 2).splitlines(keepends=True)[: MAX_LINES // 2 - 1])
     text = text_of(FILLING, MAX_TEXT - 1)

@@ -1,7 +1,9 @@
-"""Records a node's evidence anew, for the nodes that are replayed: `python -m tests.benchmarks.record EVIDENCE_JSON NODE`.
+"""Records a node's evidence anew, for the nodes that are replayed:
+`python -m tests.benchmarks.record EVIDENCE_JSON NODE`.
 
-`make demo` leaves build/demo/after/evidence.json with three nodes that were admitted. What was recorded of GitHub's answers, for
-each depth, stays. tests/unit/benchmarks shows whether a node with that evidence is admitted.
+`make demo` leaves build/demo/after/evidence.json with three nodes that were admitted. What was
+recorded of GitHub's answers, for each depth, stays. tests/unit/benchmarks shows whether a node with
+that evidence is admitted.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
-"""Runs over nodes that cost the controller nothing: a connection plugin gives a recorded answer after 50 ms.
+"""Runs over nodes that cost the controller nothing: a connection plugin gives a
+recorded answer after 50 ms.
 
     python -m tests.benchmarks.replayed HOSTS DEPTH [FORKS]
 
-with the venv's Python, as root (NTP's port): `ansible all -m ping`, the playbook `check` and the command `skewgate check` over
-HOSTS hosts, once each; DEPTH is `none` (no GitHub App), `jwt` or `token`. It prints each one's wall time, CPU and memory.
-With `--stay` it makes the folder, prints the three commands, and serves NTP and the API until Ctrl-C: so the commands can be
-run by hand in another terminal, under a profiler for instance, from the checkout's root.
+with the venv's Python, as root (NTP's port): `ansible all -m ping`, the playbook `check` and the
+command `skewgate check` over HOSTS hosts, once each; DEPTH is `none` (no GitHub App), `jwt` or
+`token`. It prints each one's wall time, CPU and memory. With `--stay` it makes the folder, prints
+the three commands, and serves NTP and the API until Ctrl-C: so the commands can be run by hand in
+another terminal, under a profiler for instance, from the checkout's root.
 
 The answer is that of a node of the lab that was admitted (recorded.json: a Debian 12 with chrony;
 `tests.benchmarks.record` records another). It is put to the present time and to these NTP servers
@@ -46,7 +48,9 @@ UNQUOTED = re.compile(r'"(@[WFJ](?:[+-]\d+)?@)"')
 
 
 def answer(depth: str, api_url: str, servers: Sequence[str] = NTP_ADDRESSES) -> str:
-    """The recorded answer with places for the present times (connection_plugins/replay.py), as the module prints it."""
+    """The recorded answer with places for the present times (connection_plugins/replay.py),
+    as the module prints it.
+    """
     recorded = json.loads(RECORDED.read_text())
     evidence = recorded["evidence"]
     begun_ns = evidence["collected"]["wall_ns"]
@@ -90,7 +94,9 @@ def _in_time(evidence: dict[str, Any], servers: Sequence[str]) -> None:
 
 
 def _shifted(value: Any, begun_ns: int) -> Any:
-    """The same with places for all other times of about then: when chronyd started, when a file was written."""
+    """The same with places for all other times of about then:
+    when chronyd started, when a file was written.
+    """
     if isinstance(value, dict):
         return {key: _shifted(one, begun_ns) for key, one in value.items()}
     if isinstance(value, list):
@@ -104,7 +110,9 @@ def _shifted(value: Any, begun_ns: int) -> Any:
 
 @dataclass(frozen=True)
 class Replay:
-    """A folder with an inventory of replayed nodes, and the environment in which commands use it."""
+    """A folder with an inventory of replayed nodes, and the environment in
+    which commands use it.
+    """
 
     folder: Path
     environment: dict[str, str]
@@ -166,7 +174,9 @@ def _all_checks_but(left_out: str) -> list[str]:
 
 
 def environment_of(folder: Path) -> dict[str, str]:
-    """The checkout's collection and commands, nothing of the caller's Ansible, and a home in the folder."""
+    """The checkout's collection and commands, nothing of the caller's Ansible,
+    and a home in the folder.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "GATE_"))}
     return {
         **own,
@@ -199,7 +209,9 @@ def make(folder: Path, api: RunningApi, hosts: int, depth: str, delay_s: float =
 
 @contextlib.contextmanager
 def references(folder: Path) -> Iterator[RunningApi]:
-    """The NTP servers and the GitHub API that the controller, and nodes on loopback, ask; here, in this process."""
+    """The NTP servers and the GitHub API that the controller, and nodes on loopback, ask;
+    here, in this process.
+    """
     servers = [
         ScriptedServer(lambda request: [lie(request, 0.0)] if len(request) >= 48 else [], address, NTP_PORT)
         for address in NTP_ADDRESSES

@@ -1,8 +1,10 @@
-"""What the evidence and reports of a fleet cost: `python -m tests.benchmarks.streaming` (with the venv's Python).
+"""What the evidence and reports of a fleet cost: `python -m tests.benchmarks.streaming`
+(with the venv's Python).
 
-Written, judged again, merged from three runs, and verified: peak memory and CPU time of a process for each, at 1,000 and 10,000
-nodes made from tests/samples, and their ratios. Memory is bounded if it hardly grows, and time is linear if it grows tenfold.
-Other numbers of nodes can be given: `python -m tests.benchmarks.streaming 100 1000`.
+Written, judged again, merged from three runs, and verified: peak memory and CPU time of a process
+for each, at 1,000 and 10,000 nodes made from tests/samples, and their ratios. Memory is bounded if
+it hardly grows, and time is linear if it grows tenfold. Other numbers of nodes can be given:
+`python -m tests.benchmarks.streaming 100 1000`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def start(_nodes: int, _folder: Path) -> None:
 
 
 def written(nodes: int, folder: Path) -> None:
-    """As the action ``fleet_report`` does, but for what Ansible keeps: one node judged after the other, then the reports."""
+    """As the action ``fleet_report`` does, but for what Ansible keeps:
+    one node judged after the other, then the reports.
+    """
     (folder / "run").mkdir()
     records, together = Stored(folder), Together(Stored(folder))
     for number in range(nodes):

@@ -1,4 +1,6 @@
-"""Chromium from Debian's packages, and the npm packages of package.json; a test is skipped if they cannot be had."""
+"""Chromium from Debian's packages, and the npm packages of package.json;
+a test is skipped if they cannot be had.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def npm() -> Path:
 
 @pytest.fixture(scope="session")
 def browse(npm: Path) -> Browse:
-    """``browse(jobs)``: what Chromium shows of pages, in the order of the jobs; browse.mjs says what a job may ask for."""
+    """``browse(jobs)``: what Chromium shows of pages, in the order of the jobs;
+    browse.mjs says what a job may ask for.
+    """
     if shutil.which("apt-get") is None:
         pytest.skip("Chromium is unpacked from Debian's package, and here is no apt-get")
     try:

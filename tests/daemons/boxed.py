@@ -1,6 +1,7 @@
 """Real time daemons for the probes' tests: unpacked, in a separate network, unable to set a clock.
 
-A daemon is started only after its own surroundings have shown that the kernel refuses to set the clock there.
+A daemon is started only after its own surroundings have shown that the kernel refuses to
+set the clock there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes 
 from tests.lab.host import NO_CLOCK, LabError, unpack_package
 from tests.paths import BUILD, ROOT
 
-#: Ends with 0 if nothing here may set the clock. The kernel is asked only where the capability is gone.
+#: Ends with 0 if nothing here may set the clock. The kernel is asked only where the
+#: capability is gone.
 REFUSED = """
 import sys, time
 held = [int(line.split()[1], 16) for line in open("/proc/self/status") if line.startswith("Cap")]
@@ -101,7 +103,9 @@ class Box:
         path.chmod(0o755)
 
     def daemons(self, process: subprocess.Popen) -> list[dict]:
-        """The time daemons that ``process`` and its children are, as the probe finds them; not others of this machine."""
+        """The time daemons that ``process`` and its children are, as the probe finds them;
+        not others of this machine.
+        """
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         return [found for found in scan().time_daemons if found["pid"] in {process.pid, *map(int, children)}]
 

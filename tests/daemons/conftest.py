@@ -1,4 +1,6 @@
-"""Real counterparts for the probes: an unpacked chronyd, certificates of a throw-away CA, HTTPS servers on loopback."""
+"""Real counterparts for the probes: an unpacked chronyd, certificates of a throw-away CA,
+HTTPS servers on loopback.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from tests.toolchains import CHRONYS, chrony
 
 @pytest.fixture(scope="session")
 def chrony_tree() -> Path:
-    """The package chrony, unpacked and not installed: installed, it would steer this machine's clock."""
+    """The package chrony, unpacked and not installed:
+    installed, it would steer this machine's clock.
+    """
     if shutil.which("apt-get") is None:
         pytest.skip("chronyd is unpacked from Debian's package, and here is no apt-get")
     return unpack_package("chrony", ROOT / "build/chrony")
@@ -41,7 +45,9 @@ NEWEST = max(CHRONYS, key=lambda version: tuple(map(int, version.split("."))))
     params=[pytest.param(version, marks=() if version == NEWEST else pytest.mark.nightly) for version in CHRONYS],
 )
 def each_chrony_tree(request: pytest.FixtureRequest) -> Path:
-    """Each version of chrony that is tried, unpacked as ``chrony_tree`` is: the newest in ``make test``, all nightly."""
+    """Each version of chrony that is tried, unpacked as ``chrony_tree`` is:
+    the newest in ``make test``, all nightly.
+    """
     if shutil.which("apt-get") is None or platform.machine() != "x86_64":
         pytest.skip("chronyd is unpacked from Debian's packages for x86-64, and here is no apt-get, or another machine")
     return chrony(request.param, ROOT / "build")
@@ -64,7 +70,9 @@ class Authority:
         return context
 
     def issue(self, *, days: tuple[int, int] = (-30, 30), host: str = "localhost") -> Path:
-        """A file with a key and its certificate; ``days`` from now is its validity, ``host`` the name in it."""
+        """A file with a key and its certificate;
+        ``days`` from now is its validity, ``host`` the name in it.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(host)]
         if host == "localhost":
@@ -197,7 +205,9 @@ def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def dropping_port() -> Iterator[int]:
-    """A port of loopback that drops what it is sent, as a firewall does: with its queue full, Linux drops further SYNs."""
+    """A port of loopback that drops what it is sent, as a firewall does:
+    with its queue full, Linux drops further SYNs.
+    """
     with ExitStack() as open_sockets:
         full = open_sockets.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))

@@ -1,1 +1,3 @@
-"""Every fenced block of the documentation is run, checked, or in a table that says why it cannot be."""
+"""Every fenced block of the documentation is run, checked,
+or in a table that says why it cannot be.
+"""

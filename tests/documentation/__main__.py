@@ -1,6 +1,7 @@
 """`make docs-outputs`: run the commands of the pages, and write into the pages what was printed.
 
-`python -m tests.documentation [PAGE...]` does so for these pages: README.md, docs/how-to/check-many-nodes.md.
+`python -m tests.documentation [PAGE...]` does so for these pages: README.md,
+docs/how-to/check-many-nodes.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from tests.paths import ROOT
 
 
 def main(names: list[str]) -> int:
-    """0 if every command of these pages ended as its page says; 1 if one did not; 2 for a page that is not known."""
+    """0 if every command of these pages ended as its page says; 1 if one did not;
+    2 for a page that is not known.
+    """
     if unknown := [name for name in names if name not in WORLDS]:
         print(f"no page with commands is called {', '.join(unknown)}; known: {', '.join(WORLDS)}", file=sys.stderr)
         return 2

@@ -26,7 +26,9 @@ _VARIES: tuple[tuple[str, str], ...] = (
 
 
 def words(text: str) -> list[str]:
-    """The words of an output, without what differs from run to run, and wherever lines are wrapped."""
+    """The words of an output, without what differs from run to run,
+    and wherever lines are wrapped.
+    """
     for pattern, stands_for in _VARIES:
         text = re.sub(pattern, stands_for, text)
     return text.split()
@@ -53,7 +55,9 @@ def differs(shown: str, printed: str) -> str | None:
 
 
 def renewed(shown: str, printed: str) -> str:
-    """The printed output, without the lines that the page leaves out; all of it if what the page shows is not found in it."""
+    """The printed output, without the lines that the page leaves out;
+    all of it if what the page shows is not found in it.
+    """
     lines = printed.splitlines()
     kept: list[tuple[int, int]] = []
     pieces = parts(shown)

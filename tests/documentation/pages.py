@@ -1,7 +1,8 @@
 """The pages of the documentation, their fenced blocks, and the commands of a console block.
 
-A block's first line says what it is: ```` ```console ```` for commands with their output, ```` ```yaml title="join.yml" ````
-for a file that the commands below it use, ```` ```python check ```` for a block that a test takes by this name.
+A block's first line says what it is. ```` ```console ```` has commands with their output,
+```` ```yaml title="join.yml" ```` a file that the commands below it use, and
+```` ```python check ```` a block that a test takes by this name.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """A command as bash takes it, as the page has it, and the output below it: None if the page shows none."""
+    """A command as bash takes it, as the page has it, and the output below it:
+    None if the page shows none.
+    """
 
     command: str
     shown: str
@@ -83,7 +86,9 @@ def all_blocks() -> Iterator[Block]:
 
 
 def commands(text: str) -> list[Command]:
-    r"""The commands of a console block. A line that ends with a backslash or a pipe goes on; so does one before ``> ``.
+    r"""The commands of a console block.
+
+    A line that ends with a backslash or a pipe goes on; so does one before ``> ``.
 
     >>> commands("$ echo a \\\n    b\na b\n$ true\n")[0]
     Command(command='echo a \\\n    b', shown='$ echo a \\\n    b', output='a b')

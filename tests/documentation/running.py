@@ -34,7 +34,8 @@ class Ran:
 
 
 def script(page_blocks: list[Block], folder: Path, before: tuple[str, ...] = ()) -> str:
-    """The commands of the console blocks, for bash, with the files of the others where the page has them.
+    """The commands of the console blocks, for bash, with the files of the others
+    where the page has them.
 
     ``before``: commands that come first, and print nothing.
     """
@@ -104,7 +105,10 @@ def ran(page_blocks: list[Block], argv: list[str], environment: dict[str, str], 
 
 
 def problems(done: list[Ran]) -> list[str]:
-    """What the page shows otherwise. A command ends with 0, or `echo $?` follows it and shows its exit status."""
+    """What the page shows otherwise.
+
+    A command ends with 0, or `echo $?` follows it and shows its exit status.
+    """
     found = []
     for number, each in enumerate(done):
         follows = done[number + 1].command.command if number + 1 < len(done) else ""
@@ -116,7 +120,8 @@ def problems(done: list[Ran]) -> list[str]:
 
 
 def updated(text: str, page_blocks: list[Block], done: list[Ran]) -> tuple[str, list[str]]:
-    """The page's text with the outputs that it shows as they were printed, and the commands whose output is not cut any more.
+    """The page's text with the outputs that it shows as they were printed, and the commands whose
+    output is not cut any more.
 
     Their output has changed so much that what the page leaves out of it is not known.
     """

@@ -40,7 +40,9 @@ class World:
     nodes_behind_s: float = 0
     """How far the nodes' clocks are behind that of the NTP servers, the API and the controller."""
     server: str = "github.com"
-    """What the API answers as: a GitHub Enterprise Server (`ghes`) has the certificate of a CA that nobody trusts."""
+    """What the API answers as: a GitHub Enterprise Server (`ghes`) has the certificate of a CA
+    that nobody trusts.
+    """
     way_to_github: bool = True
     """Whether there is another way to GitHub than a proxy."""
     stand_ins: dict[str, str] = field(default_factory=dict)

@@ -1,7 +1,10 @@
-"""The world that a page's commands run in: names of the documentation, which lead to stand-ins on loopback.
+"""The world that a page's commands run in: names of the documentation, which lead to
+stand-ins on loopback.
 
-`python -m tests.documentation.world JOB`, in separate namespaces (`running.py`): mounts, network, processes, host name.
-There are NTP servers, a GitHub API, and nodes with an sshd, all of them this machine. It has no time daemon here.
+`python -m tests.documentation.world JOB`, in separate namespaces (`running.py`): mounts, network,
+processes, host name.
+There are NTP servers, a GitHub API, and nodes with an sshd, all of them this machine. It has
+no time daemon here.
 """
 
 from __future__ import annotations
@@ -94,7 +97,9 @@ def main(job: Path) -> None:
 
 
 def _ahead_by(seconds: float) -> dict[str, str]:
-    """What gives the controller's programs the time of the NTP servers and the API; this machine's is the nodes'."""
+    """What gives the controller's programs the time of the NTP servers and the API;
+    this machine's is the nodes'.
+    """
     (library,) = LIBFAKETIME.glob("usr/lib/*/faketime/libfaketime.so.1")
     return {"LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+f}", "NO_FAKE_STAT": "1", "FAKETIME_DISABLE_SHM": "1"}
 
@@ -126,7 +131,9 @@ def _cover(box: Path) -> None:
 
 
 def _write_home(credentials: Credentials) -> None:
-    """The user's folder, with the App's key, and settings of ansible and git that lead to the checkout."""
+    """The user's folder, with the App's key, and settings of ansible and git that lead
+    to the checkout.
+    """
     (HOME / ".ssh").mkdir(parents=True)
     (HOME / ".secrets").mkdir()
     shutil.copy(credentials.app_pem, HOME / ".secrets/deploy-app.pem")
@@ -163,7 +170,9 @@ def _write_names(running: nodes.Nodes, github: Iterable[str]) -> None:
 
 
 def _write_stand_ins(folder: Path) -> None:
-    """Commands before all others: a `python3` whose venvs have this environment's commands, and what they need."""
+    """Commands before all others: a `python3` whose venvs have this environment's commands,
+    and what they need.
+    """
     (folder / "pip.py").write_text(PIP)
     scripts = {
         "python3": PYTHON3.format(python=sys.executable, bin=BIN, folder=folder),

@@ -13,7 +13,8 @@ REPOSITORIES = ["acme/deploy-config", "acme/charts"]
 
 
 def secret_list(app_pem: str, api_url: str) -> dict[str, Any]:
-    """What ``kubectl get secrets -o json`` prints: one App, in three Secrets, for two repositories; and what uses no App.
+    """What ``kubectl get secrets -o json`` prints: one App, in three Secrets, for two repositories;
+    and what uses no App.
 
     >>> [item["metadata"]["name"] for item in secret_list("", "https://api.github.lab")["items"]][:3]
     ['repo-deploy-config', 'creds-acme', 'repo-charts']

@@ -1,4 +1,6 @@
-"""Runs of the product on the lab, as a user makes them: the command line or ansible-playbook, inside the lab's network."""
+"""Runs of the product on the lab, as a user makes them:
+the command line or ansible-playbook, inside the lab's network.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,9 @@ Runner = Callable[..., Run]
 
 
 def backup_states(lab: Lab, node: str) -> list[str]:
-    """The state of each backup that the remediation left on a node, oldest first: ``undone``, if all was put back."""
+    """The state of each backup that the remediation left on a node, oldest first:
+    ``undone``, if all was put back.
+    """
     manifests = lab.ssh(node, "cat /var/lib/skewgate/backups/*/manifest.json", check=False).stdout
     states, decoder = [], json.JSONDecoder()
     while manifests := manifests.lstrip():
@@ -101,14 +105,18 @@ def backup_states(lab: Lab, node: str) -> list[str]:
 
 
 def playbook_here(folder: Path, *words: str | Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
-    """Run ansible-playbook on this machine's own network; what it keeps between runs goes into ``folder``."""
+    """Run ansible-playbook on this machine's own network;
+    what it keeps between runs goes into ``folder``.
+    """
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
     argv = [BIN / "ansible-playbook", *words]
     return subprocess.run(argv, **CAPTURED, cwd=REPOSITORY, env=environment, timeout=timeout_s, check=False)
 
 
 def run_in(lab: Lab, report_dir: Path, argv: list[str], timeout_s: float) -> Run:
-    """Run a command in the lab's network, in the checkout, and read the reports that it left in ``report_dir``."""
+    """Run a command in the lab's network,
+    in the checkout, and read the reports that it left in ``report_dir``.
+    """
     environment = {**os.environ, **OUR_COMMANDS, "XDG_CACHE_HOME": str(report_dir / "cache")}
     done = lab.run(argv, **CAPTURED, cwd=REPOSITORY, env=environment, timeout=timeout_s)
     run = Run(done.returncode, done.stdout)
@@ -124,7 +132,8 @@ class Controller:
     """A command that runs in the lab's network with all that it starts, as on another machine."""
 
     def __init__(self, lab: Lab, argv: list[str]) -> None:
-        # Ansible's workers and ssh's masters leave the process group, and can not leave the namespace of processes.
+        # Ansible's workers and ssh's masters leave the process group, and can not leave the
+        # namespace of processes.
         alone = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"]
         self.process = subprocess.Popen(
             lab.namespace.argv([*alone, *argv]),
@@ -135,7 +144,8 @@ class Controller:
         )
 
     def kill(self) -> None:
-        """Kill the command, its workers and the ssh connections that it made, and return when they are gone.
+        """Kill the command, its workers and the ssh connections that it made, and
+        return when they are gone.
 
         What it started on a node may run on there.
         """
@@ -148,10 +158,12 @@ class Controller:
 def run_until(
     lab: Lab, argv: list[str], pattern: str, act: Callable[[Controller], object], *, timeout_s: float = 300
 ) -> Run:
-    r"""Run ansible-playbook in the lab's network, and call ``act`` once, when a line matches; then let it go on to its end.
+    r"""Run ansible-playbook in the lab's network, and call ``act`` once, when a line matches; then
+    let it go on to its end.
 
     ``pattern`` is searched in each line as it is printed, with the line of its task before it:
-    ``r"TASK \[.*Prove"`` acts when that task begins, ``r"TASK \[.*Prove.*\nok: \[node3\]"`` when the node is done with it.
+    ``r"TASK \[.*Prove"`` acts when that task begins, ``r"TASK \[.*Prove.*\nok: \[node3\]"`` when
+    the node is done with it.
     What runs after ``timeout_s`` is killed. AssertionError when it was, or when no line matched.
     """
     controller = Controller(lab, argv)
@@ -179,7 +191,9 @@ def run_until(
 
 @pytest.fixture(scope="module")
 def skewgate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """``skewgate COMMAND`` on the lab's inventory; keyword ``extra`` is a dict of variables, ``args`` further words."""
+    """``skewgate COMMAND`` on the lab's inventory;
+    keyword ``extra`` is a dict of variables, ``args`` further words.
+    """
 
     def run(command: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 900) -> Run:
         folder = tmp_path_factory.mktemp(command)
@@ -194,7 +208,9 @@ def skewgate(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 @pytest.fixture(scope="module")
 def playbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    """``ansible-playbook skewgate.preflight.NAME`` on the lab's inventory, with further words and variables likewise."""
+    """``ansible-playbook skewgate.preflight.NAME`` on the lab's inventory,
+    with further words and variables likewise.
+    """
 
     def run(name: str, *args: str, extra: dict[str, Any] | None = None, timeout_s: float = 900) -> Run:
         folder = tmp_path_factory.mktemp(name)
@@ -207,7 +223,9 @@ def playbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runner:
 
 @pytest.fixture
 def more(tmp_path: Path) -> list[str]:
-    """Words that add node4 and node5 to the inventory; nothing answers at node5's address until a test boots it."""
+    """Words that add node4 and node5 to the inventory;
+    nothing answers at node5's address until a test boots it.
+    """
     hosts = {f"node{n}": {"ansible_host": f"10.77.0.1{n}", "lab_dir": str(STATE_DIR)} for n in (4, 5)}
     (tmp_path / "more.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     return ["-i", str(tmp_path / "more.json")]
@@ -271,7 +289,9 @@ def place(tmp_path: Path, ntp_here: str) -> Place:
 
 @pytest.fixture(scope="session")
 def recipe_tools() -> Path:
-    """The commands of a venv that has the schemas of GitHub and GitLab, and what cloud-init imports."""
+    """The commands of a venv that has the schemas of GitHub and GitLab,
+    and what cloud-init imports.
+    """
     venv = REPOSITORY / "build/recipes"
     if not (venv / ".ready").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)

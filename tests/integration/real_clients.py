@@ -1,7 +1,8 @@
 """Real GitHub App clients as processes with their own clocks, and how each is installed.
 
-All but ghinstallation run under libfaketime, and the API keeps the true time. Go does not ask the library for the time, so
-ghinstallation keeps the true time and the API's clock is off: only the difference counts.
+All but ghinstallation run under libfaketime, and the API keeps the true time. Go does not ask
+the library for the time, so ghinstallation keeps the true time and the API's clock is off: only
+the difference counts.
 
 The clients have their own folders in ``build/clients``: in the project's venv their dependencies
 would have a say in the versions that skewgate is tested with.
@@ -47,9 +48,11 @@ GO_PACKAGES = (
 
 @dataclass
 class Clocks:
-    """The API's clock and a client's, both as seconds from this machine's; ``file`` is what libfaketime reads the client's from.
+    """The API's clock and a client's, both as seconds from this machine's; ``file`` is what
+    libfaketime reads the client's from.
 
-    Without a file the client has this machine's clock. Then time passes for it as for everybody, and for the API as well.
+    Without a file the client has this machine's clock. Then time passes for it as for everybody,
+    and for the API as well.
     """
 
     api: RunningApi
@@ -116,10 +119,13 @@ Drive = Callable[[list[str], int], AbstractContextManager[Client]]
 
 @pytest.fixture
 def drive(api: RunningApi, libfaketime: Path, tmp_path: Path) -> Drive:
-    """``drive([DRIVER, word ...], skew_s)``: that client as a process, whose clock is ahead of the API's by the skew."""
+    """``drive([DRIVER, word ...], skew_s)``:
+    that client as a process, whose clock is ahead of the API's by the skew.
+    """
     ca_pem = str(api.credentials.ca_pem)
     clock_file = tmp_path / "clock"
-    # Each client's own way to a private CA: PyGithub's requests, githubkit's and gidgethub's httpx and Go, node.
+    # Each client's own way to a private CA: PyGithub's requests, githubkit's and
+    # gidgethub's httpx and Go, node.
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
@@ -192,7 +198,9 @@ def python_clients() -> Path:
 
 @cache
 def community_general() -> Path:
-    """The folder with the lookup: the package ansible has the collection, and of it this one file is unpacked."""
+    """The folder with the lookup: the package ansible has the collection,
+    and of it this one file is unpacked.
+    """
     lookups = Path("ansible_collections/community/general/plugins/lookup")
     folder = BUILD / "community.general"
 
@@ -221,7 +229,9 @@ def node() -> str:
 
 @cache
 def node_clients() -> Path:
-    """A folder with the packages of ``package.json``, and the driver, which node lets import them only from there."""
+    """A folder with the packages of ``package.json``, and the driver,
+    which node lets import them only from there.
+    """
     folder = BUILD / "node"
 
     def install() -> None:

@@ -34,7 +34,8 @@ done
 exec "$@"
 """
 
-#: `python3 -m venv FOLDER`, without a network: pip notes what it is asked for, and the commands are those of this environment.
+#: `python3 -m venv FOLDER`, without a network: pip notes what it is asked for, and the commands are
+#: those of this environment.
 PYTHON3 = """
 [ "$1 $2" = "-m venv" ] || exec {python} "$@"
 mkdir -p "$3/bin"
@@ -45,7 +46,9 @@ chmod +x "$3/bin/pip"
 
 
 class Place:
-    """A folder to run recipes in, with commands that stand in for others, and an NTP server that the clock agrees with."""
+    """A folder to run recipes in, with commands that stand in for others,
+    and an NTP server that the clock agrees with.
+    """
 
     def __init__(self, folder: Path, ntp: str) -> None:
         self.folder = folder
@@ -81,7 +84,9 @@ class Place:
         }
 
     def inventory(self, **groups: list[str]) -> Path:
-        """An inventory whose ``good`` hosts are admitted, and whose ``gone`` hosts can't be reached."""
+        """An inventory whose ``good`` hosts are admitted, and whose ``gone`` hosts
+        can't be reached.
+        """
         gone = {**self.clock_alone, "ansible_host": "127.0.0.1", "ansible_port": 1}
         hosts = {name: gone if name.startswith("gone") else self.local() for group in groups.values() for name in group}
         children = {group: {"hosts": {name: hosts[name] for name in names}} for group, names in groups.items()}
@@ -120,7 +125,9 @@ class Place:
 
 
 def git(folder: Path, address: str) -> dict[str, str]:
-    """Make the folder a git repository; the environment in which it is what git finds at the recipe's address."""
+    """Make the folder a git repository; the environment in which it is what git finds
+    at the recipe's address.
+    """
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
         who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
         subprocess.run(["git", *who, *words], cwd=folder, check=True)
@@ -132,7 +139,9 @@ def git(folder: Path, address: str) -> dict[str, str]:
 
 
 def runcmd_script(commands: list[str]) -> str:
-    """The script of runcmd, as cloud-init's util.shellify makes it: no line but the commands, and no `set -e`."""
+    """The script of runcmd, as cloud-init's util.shellify makes it:
+    no line but the commands, and no `set -e`.
+    """
     return "\n".join(["#!/bin/sh", *commands, ""])
 
 

@@ -1,4 +1,5 @@
-"""A run on several machines as Receptor and AWX make it: `ansible-runner transmit | worker | process`, a pipe for each slice.
+"""A run on several machines as Receptor and AWX make it:
+`ansible-runner transmit | worker | process`, a pipe for each slice.
 
 A worker is a process with a home, a cache and a private folder, as on another machine. The nodes
 are replayed: of a dozen, eight are healthy and four are refused, each for another reason.
@@ -52,7 +53,9 @@ def answers(healthy: str) -> dict[str, str]:
 
 
 def inventory(folder: Path, api: RunningApi, nodes: int, key: Mapping[str, str]) -> dict[str, Any]:
-    """The nodes, of every dozen four that are refused, and the settings; their answers go to ``folder``."""
+    """The nodes, of every dozen four that are refused, and the settings;
+    their answers go to ``folder``.
+    """
     replay = replayed.make(folder, api, nodes, "jwt", delay_s=0.05)
     healthy = (folder / "answer.json").read_text()
     for name, answer in answers(healthy).items():

@@ -1,4 +1,6 @@
-"""The testinfra suite as a user runs it, with this machine as the only node: what it asks, what it prints, how it ends."""
+"""The testinfra suite as a user runs it, with this machine as the only node:
+what it asks, what it prints, how it ends.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ class Suite:
         }
 
     def run(self, *words: str, hosts: str = "--hosts=ansible://all") -> subprocess.CompletedProcess[str]:
-        """The page's command, away from the checkout's settings of pytest; ``hosts`` stands for its option of that name."""
+        """The page's command, away from the checkout's settings of pytest;
+        ``hosts`` stands for its option of that name.
+        """
         (self.folder / "my-nodes").write_text(json.dumps({"all": {"vars": self.variables, "hosts": {"node": None}}}))
         argv = [hosts if word.startswith("--hosts=") else word for word in shlex.split(PAGE["run"])]
         return self.here([*filter(None, argv), "-p", "no:cacheprovider", "-rA", *words])

@@ -1,4 +1,5 @@
-"""Each ansible-core that the project names, on a node that has everything done to it: installed, fixed, and taken back.
+"""Each ansible-core that the project names, on a node that has everything done to it: installed,
+fixed, and taken back.
 
 The version of the project's own .venv has all other tests.
 """
@@ -28,7 +29,9 @@ def ansible_playbook(request: pytest.FixtureRequest) -> Path:
 
 
 def playbook_of(core: str) -> Path:
-    """The ansible-playbook of a venv that has this ansible-core and the checkout; skips without its Python."""
+    """The ansible-playbook of a venv that has this ansible-core and the checkout;
+    skips without its Python.
+    """
     return venv_of("ansible", core, "-e", REPOSITORY) / "bin/ansible-playbook"
 
 

@@ -1,4 +1,6 @@
-"""A GitHub whose own clock is wrong, on the lab: the API is blamed, and no node, no credential, no controller is."""
+"""A GitHub whose own clock is wrong, on the lab:
+the API is blamed, and no node, no credential, no controller is.
+"""
 
 from __future__ import annotations
 

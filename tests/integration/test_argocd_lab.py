@@ -1,4 +1,6 @@
-"""The credentials of the cluster itself: an Argo CD Secret list is all that a check on the lab's nodes is given."""
+"""The credentials of the cluster itself:
+an Argo CD Secret list is all that a check on the lab's nodes is given.
+"""
 
 from __future__ import annotations
 

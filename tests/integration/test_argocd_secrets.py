@@ -1,4 +1,6 @@
-"""A run whose only credentials are Argo CD's Secrets, on the example inventory as it stands, against the lab's API."""
+"""A run whose only credentials are Argo CD's Secrets, on the example inventory as it stands,
+against the lab's API.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ HERE = {
 
 @pytest.fixture
 def check(tmp_path: Path, api: RunningApi) -> Runner:
-    """Runs a command of the environment's with a ``kubectl`` that prints the list and notes how it was called."""
+    """Runs a command of the environment's with a ``kubectl`` that prints the list
+    and notes how it was called.
+    """
 
     def run(secrets: dict[str, Any], *words: str) -> Run:
         (tmp_path / "secrets.json").write_text(json.dumps(secrets))

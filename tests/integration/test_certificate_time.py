@@ -1,4 +1,6 @@
-"""A certificate that TLS refuses for its times: real handshakes, of a process whose clock is off and of one whose is not."""
+"""A certificate that TLS refuses for its times:
+real handshakes, of a process whose clock is off and of one whose is not.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ Collect = Callable[[dict[str, Any], float], dict[str, Any]]
 
 
 def parameters(api: RunningApi, node_s: int) -> dict[str, Any]:
-    """What node_evidence is given to ask the API with a JWT of a node whose clock reads ``node_s``."""
+    """What node_evidence is given to ask the API with a JWT
+    of a node whose clock reads ``node_s``.
+    """
     claims = {"iss": CLIENT_ID, "iat": node_s - 30, "exp": node_s + 90}
     ca_pem = api.credentials.ca_pem.read_text()
     attempt = {
@@ -90,7 +94,9 @@ def collect(libfaketime: Path) -> Collect:
 
 @pytest.fixture
 def check(collect: Collect) -> Check:
-    """``check(api, skew_s)``: the token's finding on a node whose clock is ahead by the skew; the API's Date is the reference."""
+    """``check(api, skew_s)``: the token's finding on a node whose clock is ahead by the skew;
+    the API's Date is the reference.
+    """
 
     def run(api: RunningApi, skew_s: float) -> dict[str, Any]:
         record = {

@@ -1,4 +1,6 @@
-"""The incident, checked: three nodes whose kernel clocks differ, each refused or admitted for the right reason."""
+"""The incident, checked: three nodes whose kernel clocks differ,
+each refused or admitted for the right reason.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from tests.lab.lab import REPOSITORY
 
 pytestmark = pytest.mark.lab
 
-# Files that a package or a configuration consists of; the daemon's own state and logs move by themselves.
+# Files that a package or a configuration consists of; the daemon's own state and
+# logs move by themselves.
 FINGERPRINT = (
     'set -e; units=$(systemctl list-unit-files --no-legend --no-pager); echo "$units" | sort | sha256sum; '
     "find /etc /usr /opt /srv /root -xdev -type f -newermt @0 -printf '%p %s %T@\\n' | sort | sha256sum"

@@ -1,4 +1,6 @@
-"""docs/monitoring/check_skewgate: skewgate as a plugin of Nagios and Icinga, with real reports and with a stand-in."""
+"""docs/monitoring/check_skewgate: skewgate as a plugin of Nagios and Icinga,
+with real reports and with a stand-in.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The first runs of a newcomer: `check --here` without an inventory, and `init` with the inventory that it writes."""
+"""The first runs of a newcomer: `check --here` without an inventory,
+and `init` with the inventory that it writes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`check` and `gate` as a user calls them: a real ansible-playbook, on a collection that answers as each test says."""
+"""`check` and `gate` as a user calls them:
+a real ansible-playbook, on a collection that answers as each test says.
+"""
 
 from __future__ import annotations
 

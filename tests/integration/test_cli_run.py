@@ -28,7 +28,7 @@ LOCAL = ["--inventory=localhost,", "--connection=local", f"--extra-vars=ansible_
 
 @pytest.fixture(autouse=True)
 def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's current directory, and a place of our own for temporary files."""
+    """The user's current directory, and a place for this test's temporary files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
@@ -137,7 +137,10 @@ def test_if_a_handler_fails_the_run_ends_and_leaves_nothing(user_dir: Path) -> N
 
 
 def test_an_interrupt_that_ansible_drops_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python drops one that comes within a hook, of a fork for example. This program drops those of its first second."""
+    """Python drops one that comes within a hook, of a fork for example.
+
+    This program drops those of its first second.
+    """
     deaf = (
         "import signal, time\n"
         "for wait_s, action in ((1, signal.SIG_IGN), (30, signal.SIG_DFL)):\n"
@@ -204,7 +207,8 @@ def test_a_playbook_that_is_not_there_is_an_error() -> None:
     ],
 )
 def test_a_question_on_the_terminal_is_answered_and_never_waits(question: str, answer: str) -> None:
-    # Asks as ssh does, on the terminal of the process; ansible runs such a script to get a vault's password.
+    # Asks as ssh does, on the terminal of the process; ansible runs such a script to
+    # get a vault's password.
     script = Path("ask.sh")
     script.write_text(
         f"#!/bin/bash\nprintf '%s' {shlex.quote(question)} >/dev/tty\n"

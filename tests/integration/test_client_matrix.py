@@ -1,7 +1,9 @@
-"""Real GitHub App clients, each with a wrong clock, get from the lab's API what their profiles foretell.
+"""Real GitHub App clients, each with a wrong clock, get from the lab's API what
+their profiles foretell.
 
-They sign at skews on both sides of each edge of their profiles. This proves the rows of ``client_profiles.yml`` and the lab's API
-at once: neither was made with the other in view. ``real_clients.py`` says how they get their clocks.
+They sign at skews on both sides of each edge of their profiles. This proves the rows of
+``client_profiles.yml`` and the lab's API at once: neither was made with the other in view.
+``real_clients.py`` says how they get their clocks.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ FRESH = {name: replace(PROFILES[name], reuse_s=0) for name in DRIVEN}
 
 
 def skews(profile: ClientProfile) -> dict[int, bool]:
-    """No skew, and both sides of both edges, as near as the prediction is certain there on a busy machine; a second beside each.
+    """No skew, and both sides of both edges, as near as the prediction is certain there on a busy
+    machine; a second beside each.
 
     Of each whether it is one of the second kind.
     """
@@ -90,7 +93,8 @@ def test_a_client_with_a_wrong_clock_fares_as_its_profile_says(
         answer = client.attempt()
 
     (request,) = api.control.requests()
-    # The claims are the profile's, at the skew that was meant; then nothing but GitHub's rules is left to explain the rest.
+    # The claims are the profile's, at the skew that was meant; then nothing but GitHub's rules is
+    # left to explain the rest.
     signed_at_s = request["claims"]["iat"] - profile.iat_s - skew_s
     assert request["at_s"] - 3 < signed_at_s <= request["at_s"]
     assert request["claims"]["exp"] - request["claims"]["iat"] == profile.exp_s - profile.iat_s
@@ -102,7 +106,8 @@ def test_a_client_with_a_wrong_clock_fares_as_its_profile_says(
         assert_refused_for_the_clock({**answer, "status": request["status"], "message": request["message"]}, skew_s)
     else:
         assert_refused_for_the_clock(answer, skew_s)
-    # In the second at an edge the fraction of the second decides, and the claims above say what it decided.
+    # In the second at an edge the fraction of the second decides, and the claims above
+    # say what it decided.
     assert (
         answer["token"]
         in {"pass": [True], "fail": [False], "inconclusive": [True, False]}[jwt_outcome(profile, skew_s)]
@@ -110,7 +115,9 @@ def test_a_client_with_a_wrong_clock_fares_as_its_profile_says(
 
 
 def by_githubs_rules(request: dict[str, Any]) -> set[bool]:
-    """Whether these claims are to be accepted when they came: at the time of the log, which is some milliseconds later."""
+    """Whether these claims are to be accepted when they came:
+    at the time of the log, which is some milliseconds later.
+    """
     iat, exp = request["claims"]["iat"], request["claims"]["exp"]
     seconds = {int(request["at_s"]), int(request["at_s"] - 0.1)}
     return {iat <= now_s < exp <= now_s + 600 for now_s in seconds}

@@ -1,4 +1,5 @@
-"""Real GitHub App clients that run for long renew their installation token in time, or not, as their profiles foretell.
+"""Real GitHub App clients that run for long renew their installation token in time, or not, as
+their profiles foretell.
 
 The API's tokens live for some seconds here, so the clients come to the end of one.
 """
@@ -26,7 +27,9 @@ USING = {
     "ghinstallation": ["drive_ghinstallation", "use"],
 }
 TOKEN_LIFE_S = 6
-"""Short, because ghinstallation has to wait for it; how long it is makes no difference to what is beside its end."""
+"""Short, because ghinstallation has to wait for it;
+how long it is makes no difference to what is beside its end.
+"""
 
 
 def tokens_minted(api: RunningApi) -> int:
@@ -81,7 +84,8 @@ def test_a_client_behind_by_less_than_its_margin_renews_its_token_in_time(
         client.let_pass_until(expires_s - left_s + 0.5)
         renewed = client.attempt()
 
-    # It used its token twice, and had a new one when there were less than two seconds left of the first.
+    # It used its token twice, and had a new one when there were less than two
+    # seconds left of the first.
     assert (minted, renewed["token"], tokens_minted(api)) == (1, True, 2)
 
 

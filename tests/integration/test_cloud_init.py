@@ -1,4 +1,6 @@
-"""A node whose chrony is cloud-init's, the real one: what the gate says to do there works, and neither undoes the other."""
+"""A node whose chrony is cloud-init's, the real one:
+what the gate says to do there works, and neither undoes the other.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ USER_DATA = r"#cloud-config\nntp: {servers: [10.77.0.9], pools: []}\n"
 
 @pytest.fixture
 def node(lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec]) -> Callable[[str], str]:
-    """Runs a command on a node where cloud-init has installed chrony, with a server that does not answer."""
+    """Runs a command on a node where cloud-init has installed chrony,
+    with a server that does not answer.
+    """
     lab_node(NODE)
     lab.namespace.end_connections(NODE.ip)
 

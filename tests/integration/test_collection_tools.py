@@ -1,7 +1,8 @@
-"""What the tools of Ansible's collections say of this one, as it is built and installed, with each ansible-core.
+"""What the tools of Ansible's collections say of this one, as it is built and installed,
+with each ansible-core.
 
-`make collection` runs them for one ansible-core, `make test-nightly` for all, and CI what is quick for the one that the
-commit picks. docs/reference/collection-tools.md has the results.
+`make collection` runs them for one ansible-core, `make test-nightly` for all, and CI what is quick
+for the one that the commit picks. docs/reference/collection-tools.md has the results.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ PARTS = {
     "import": (["--test", "import"], {"import"}),
     "pylint": (["--test", "pylint"], {"pylint"}),
 }
-"""ansible-test's sanity tests in three parts: its options, and some of the tests that run. Two tests take most of its time."""
+"""ansible-test's sanity tests in three parts: its options, and some of the tests that run.
+
+Two tests take most of its time.
+"""
 
 GET_PIP = """\
 import runpy
@@ -51,7 +55,9 @@ sys.path.insert(0, {wheel!r})
 sys.argv[1:] = ["install", *(word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel"))]
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
-"""What ansible-test would download from its own site as get-pip: it runs pip out of pip's wheel, which comes from PyPI."""
+"""What ansible-test would download from its own site as get-pip:
+it runs pip out of pip's wheel, which comes from PyPI.
+"""
 
 PIP_OF_ANSIBLE_TEST = """\
 import sys
@@ -67,7 +73,9 @@ UNRESOLVED = (
     "WARNING: ERROR    Failed to find skewgate.preflight.gate playbook.",
     "WARNING: docs/recipes/awx/job-template.yml:11:7: syntax-check[unknown-module]: ",
 )
-"""galaxy-importer lints the collection where Ansible does not find it, and without AWX's collection, which one recipe needs."""
+"""galaxy-importer lints the collection where Ansible does not find it,
+and without AWX's collection, which one recipe needs.
+"""
 
 
 @dataclass
@@ -96,7 +104,8 @@ class Tools:
 @pytest.fixture(scope="module", params=params(*OLDEST))
 def tools(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tools:
     folder = tmp_path_factory.mktemp("collection")
-    # No folder of the checkout: where a place is within one, git's ignored files are none for ansible-test.
+    # No folder of the checkout: where a place is within one, git's ignored files are
+    # none for ansible-test.
     artifact = folder / f"skewgate-preflight-{VERSION}.tar.gz"
     home = BUILD / f"home-{request.param}"
     tools = Tools(request.param, home, artifact, folder / "ansible_collections/skewgate/preflight")

@@ -1,4 +1,6 @@
-"""The controller measures its own clock once in a run, with the references of all hosts, and the report says what came of it."""
+"""The controller measures its own clock once in a run, with the references of all hosts,
+and the report says what came of it.
+"""
 
 from __future__ import annotations
 

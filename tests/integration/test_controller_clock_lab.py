@@ -1,4 +1,6 @@
-"""A controller whose own clock is wrong checks nodes of the lab: the run says so, and no node is refused for it."""
+"""A controller whose own clock is wrong checks nodes of the lab:
+the run says so, and no node is refused for it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def test_a_wrong_controller_is_a_finding_of_the_run_and_refuses_no_node(
 ) -> None:
     trio.wait_synchronised("node1")
     settings = json.dumps({"gate_report_dir": str(tmp_path)})
-    # The monotonic clock is false too: else its sleeps, which end at a time of that clock, are refused.
+    # The monotonic clock is false too: else its sleeps, which end at a time of that
+    # clock, are refused.
     wrong_clock = [f"LD_PRELOAD={libfaketime}", f"FAKETIME={off_s:+d}", "NO_FAKE_STAT=1"]
     check = [BIN / "ansible-playbook", "-i", INVENTORY, "skewgate.preflight.check", "-l", "node1", "-e", settings]
     run = run_in(trio, tmp_path, ["env", *wrong_clock, *map(str, check)], 600)

@@ -1,4 +1,5 @@
-"""Debian 11, 12 and 13, each with each of its time daemons, on real nodes: the same questions, the same words.
+"""Debian 11, 12 and 13, each with each of its time daemons, on real nodes: the same
+questions, the same words.
 
 A commit's run has all of Debian 12; the other releases, each with its own images, are nightly.
 """
@@ -109,7 +110,8 @@ def test_a_daemon_in_sync_passes_every_check_of_time(in_sync: tuple[Fleet, Run])
     for (release, daemon), spec in fleet.nodes.items():
         refused = run.refusing(spec.name)
         if daemon == "openntpd":
-            # It takes minutes to call its clock synced, and by Debian's options it never steps a clock that no RTC sets.
+            # It takes minutes to call its clock synced, and by Debian's options it never steps a
+            # clock that no RTC sets.
             assert refused - {"sync_state"} == {"next_boot"}, release
             said = run.evidence["nodes"][spec.name]["evidence"]["openntpd"]["commands"]["all"]["stdout"]
             assert ("sync_state" not in refused) is ("clock synced" in said), said

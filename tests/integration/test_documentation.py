@@ -1,4 +1,5 @@
-"""The commands of the documentation, run in order, print what the pages show; its plays are plays to Ansible.
+"""The commands of the documentation, run in order, print what the pages show; its plays
+are plays to Ansible.
 
 `make docs-outputs` writes the outputs anew.
 """

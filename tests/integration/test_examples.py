@@ -1,4 +1,6 @@
-"""The examples of docs/how-to pass the tests that stand beside them, and those of modules and filters run, here, on loopback."""
+"""The examples of docs/how-to pass the tests that stand beside them,
+and those of modules and filters run, here, on loopback.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ EXAMPLES = {
 
 
 def plant(page: str, folder: Path) -> str:
-    """Write a page's example and its test; the line that adds the example's folder to its package."""
+    """Write a page's example and its test;
+    the line that adds the example's folder to its package.
+    """
     package, name, block = EXAMPLES[page]
     place = folder / package
     place.mkdir()

@@ -1,8 +1,8 @@
 """What goes wrong while a node is fixed: what it has afterwards, and what the next run does.
 
-Each test makes the real fault on a node of the lab. Whatever it is, the node ends with the configuration that it had or with
-the new one, whole; chronyd runs where it ran; and once the fault is gone, one more run fixes the node and `--tags undo` takes it
-back to the very first state.
+Each test makes the real fault on a node of the lab. Whatever it is, the node ends with the
+configuration that it had or with the new one, whole; chronyd runs where it ran; and once the fault
+is gone, one more run fixes the node and `--tags undo` takes it back to the very first state.
 """
 
 from __future__ import annotations

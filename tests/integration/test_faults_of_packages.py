@@ -1,4 +1,6 @@
-"""What goes wrong while chrony is installed: a package that is missing, a dpkg that is cut off, another program at work."""
+"""What goes wrong while chrony is installed: a package that is missing, a dpkg that is cut off,
+another program at work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How a run begins: settings of all hosts at once, the old report out of force, and nothing that a node says is a setting."""
+"""How a run begins: settings of all hosts at once, the old report out of force,
+and nothing that a node says is a setting.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The flow of the gate in Ansible: batches, strategies, playbooks of others, and what it costs the controller.
+"""The flow of the gate in Ansible: batches, strategies, playbooks of others, and what it
+costs the controller.
 
-The check is the real one, on hosts of this machine that are asked by a good NTP server or by one that is off, and no host is
-remediated.
+The check is the real one, on hosts of this machine that are asked by a good NTP server or by one
+that is off, and no host is remediated.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from tests.paths import ROOT
 
 RIGHT, WRONG = ([f"127.77.{net}.{n}" for n in (1, 2, 3)] for net in (2, 3))
 OFF_S = 0.1
-"""So little that the controller's own reading agrees with it, and more than the limit of the nodes that ask these servers."""
+"""So little that the controller's own reading agrees with it,
+and more than the limit of the nodes that ask these servers.
+"""
 CLOSED_PORT = 9
 
 
@@ -63,7 +66,9 @@ TOUCH = {"ansible.builtin.copy": {"dest": "{{ folder }}/after-{{ inventory_hostn
 
 
 def role(how: str, tasks_from: str = "main") -> dict[str, Any]:
-    """A play that has the role gate in one of the ways in which a play can have one, and a task after it."""
+    """A play that has the role gate in one of the ways in which a play can have one,
+    and a task after it.
+    """
     name = "skewgate.preflight.gate"
     if how == "roles":
         return {"roles": [name], "tasks": [TOUCH]}
@@ -164,7 +169,9 @@ def played(
 
 @pytest.fixture(params=[None, *(pytest.param(core, marks=pytest.mark.nightly) for core in ("2.18", "2.21"))])
 def ansible(request: pytest.FixtureRequest) -> Ansible:
-    """Runs plays with the ansible-core of the project's .venv, nightly also with the oldest and the newest that it names."""
+    """Runs plays with the ansible-core of the project's .venv,
+    nightly also with the oldest and the newest that it names.
+    """
     return functools.partial(played, command=request.param and playbook_of(request.param))
 
 

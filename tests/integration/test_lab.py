@@ -28,8 +28,9 @@ class HostClock:
 
     def __init__(self) -> None:
         self.set_s = time.clock_gettime(time.CLOCK_REALTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
-        # struct timex begins with modes (0: read only), offset, freq, maxerror, esterror, status, constant,
-        # precision, tolerance, the time in two words, and tick; 208 bytes in all (adjtimex(2)).
+        # struct timex begins with modes (0: read only), offset, freq, maxerror, esterror,
+        # status, constant, precision, tolerance, the time in two words, and tick; 208 bytes
+        # in all (adjtimex(2)).
         timex = (ctypes.c_long * 26)()
         assert ctypes.CDLL(None).adjtimex(ctypes.byref(timex)) >= 0
         self.status = timex[5] & 0xFFFFFFFF
@@ -47,7 +48,9 @@ def own_lab(
     lab: Lab,  # noqa: ARG001 - it makes the images
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lab]:
-    """A second lab; the session's stands for the images, and for a neighbour that must not be touched."""
+    """A second lab; the session's stands for the images, and for a neighbour
+    that must not be touched.
+    """
     own = Lab(tmp_path_factory.mktemp("lab"), cache_dir=STATE_DIR)
     own.up()
     yield own

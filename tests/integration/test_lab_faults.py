@@ -1,4 +1,6 @@
-"""The faults that the lab can make, shown by what they do: power cuts, wrong RTCs, lost packets, lies, a killed controller."""
+"""The faults that the lab can make, shown by what they do:
+power cuts, wrong RTCs, lost packets, lies, a killed controller.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,8 @@ def test_servers_that_lie_agree_on_their_time_and_an_honest_one_gives_the_true_o
     lying, honest = ["10.77.0.4", "10.77.0.5"], "10.77.0.1"
     with trio.liars(600, lying):
         measured = skews_measured(trio, name, [*lying, honest], tmp_path)
-    # As it is now: a guest without a time daemon drifts by milliseconds a minute on a loaded machine.
+    # As it is now: a guest without a time daemon drifts by milliseconds a minute on
+    # a loaded machine.
     true_s = sum(trio.skew_s(name)) / 2
     assert measured[honest].middle == pytest.approx(true_s, abs=0.1)
     assert [measured[server].middle for server in lying] == pytest.approx([true_s - 600] * 2, abs=0.1)
@@ -95,7 +98,9 @@ def test_most_of_chronyds_servers_lying_it_follows_the_lie(lab: Lab, lab_node: C
 
 @pytest.fixture
 def play(trio: Lab, tmp_path: Path) -> list[str]:
-    """A play of two tasks on node2, each of which leaves a file there in a folder of the test's; the second takes 6 s."""
+    """A play of two tasks on node2, each of which leaves a file there in a folder of the test's;
+    the second takes 6 s.
+    """
     trio.namespace.end_connections(TRIO[1].ip)  # which an earlier run left for a later one
     folder = folder_on_node(tmp_path)
     tasks = [

@@ -1,4 +1,6 @@
-"""The ways in which Ansible may log in to a node, and that a JWT is never written to a file on the way."""
+"""The ways in which Ansible may log in to a node, and that a JWT is never written
+to a file on the way.
+"""
 
 from __future__ import annotations
 

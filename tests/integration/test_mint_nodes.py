@@ -1,4 +1,6 @@
-"""Real runs in which some nodes mint and the others rely on them: who is admitted, who is not, and who joins."""
+"""Real runs in which some nodes mint and the others rely on them:
+who is admitted, who is not, and who joins.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Minting from real runs of Ansible: within GitHub's rate, honouring its Retry-After, and narrowed as far as GitHub does it."""
+"""Minting from real runs of Ansible: within GitHub's rate, honouring its Retry-After,
+and narrowed as far as GitHub does it.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,8 @@ def test_200_hosts_mint_within_the_published_rate_and_none_fails(tmp_path: Path)
         reports = check_tokens(api, tmp_path, 200)
         begun = mints(api)
         live = api.control.tokens()["live"]
-    # Where the machine is too slow for 20 forks, a host that answers after the JWT's 10 s is asked a second time too.
+    # Where the machine is too slow for 20 forks, a host that answers after the JWT's 10 s is
+    # asked a second time too.
     assert 200 <= len(begun) < 240
     assert max(sum(start <= t < start + 60 for t in begun) for start in begun) <= PUBLISHED_PER_MINUTE
     assert [report["verdict"] for report in reports] == ["admit"] * 200
@@ -88,7 +91,9 @@ def token_finding(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_app_of_an_owner_whose_token_is_slow_and_can_not_be_narrowed_is_admitted(tmp_path: Path) -> None:
-    """A public repository outside the installation, no installation ID, and a token that is known after two seconds."""
+    """A public repository outside the installation, no installation ID,
+    and a token that is known after two seconds.
+    """
     repositories = ["acme/deploy-config", "upstream/tools"]
     with running_api(tmp_path / "github") as api:
         api.control.set_replication(2, 403)

@@ -1,4 +1,6 @@
-"""Without ntplib, PyJWT or cryptography: one line that says what to install into which Python, before any node is contacted."""
+"""Without ntplib, PyJWT or cryptography: one line that says what to install into which Python,
+before any node is contacted.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ OURS = {"ntplib": ("ntplib.py",), "PyJWT": ("jwt",), "cryptography": ("cryptogra
 
 
 def python_without(folder: Path, *libraries: str) -> Path:
-    """The Python of a venv that has what this one has, but for these libraries and the checkout's own .pth file."""
+    """The Python of a venv that has what this one has,
+    but for these libraries and the checkout's own .pth file.
+    """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     [own] = folder.glob("lib/python3.*/site-packages")
     left_out = {name for library in libraries for name in OURS[library]}

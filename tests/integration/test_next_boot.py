@@ -1,4 +1,6 @@
-"""What is judged of a real node's units: the order at the next boot, what else moves the clock, and a daemon that has died."""
+"""What is judged of a real node's units: the order at the next boot, what else moves the clock,
+and a daemon that has died.
+"""
 
 from __future__ import annotations
 

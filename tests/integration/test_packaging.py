@@ -1,4 +1,6 @@
-"""The collection works from the checkout, as a built collection, and from an installed wheel; each is really the one used."""
+"""The collection works from the checkout, as a built collection, and from an installed wheel;
+each is really the one used.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def evidence_of_localhost(python: Path | str, **where: Any) -> dict[str, Any]:
 
 
 def has_playbooks(python: Path | str, **where: Any) -> None:
-    """Fail unless each playbook is found by its full name, with the roles and actions that it names."""
+    """Fail unless each playbook is found by its full name,
+    with the roles and actions that it names.
+    """
     names = [f"skewgate.preflight.{name}" for name in PLAYBOOKS]
     output = run(*ansible(python, "playbook"), "--inventory=localhost,", "--syntax-check", *names, **where).stdout
     assert [Path(path).stem for path in re.findall(r"^playbook: (\S+)$", output, re.MULTILINE)] == list(PLAYBOOKS)
@@ -86,7 +90,8 @@ def test_the_checkout_works_by_full_name(tmp_path: Path) -> None:
 def environment_without_skewgate(place: Path) -> Path:
     """Make a fresh environment; what skewgate depends on comes from this one's site-packages.
 
-    A folder that a .pth file names has its own .pth files unread, so the checkout that is installed there stays unseen.
+    A folder that a .pth file names has its own .pth files unread, so the checkout that is
+    installed there stays unseen.
     """
     run(sys.executable, "-m", "venv", "--without-pip", place, cwd=place.parent, home=place.parent)
     [packages] = place.glob("lib/python3.*/site-packages")
@@ -180,7 +185,9 @@ def test_the_built_collection_works_where_it_is_installed(artifact: Path, tmp_pa
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as pip builds it; the build's only requirement, hatchling, is the one that is installed."""
+    """The wheel as pip builds it; the build's only requirement, hatchling,
+    is the one that is installed.
+    """
     place = tmp_path_factory.mktemp("wheel")
     options = ("--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", place)
     run(sys.executable, "-m", "pip", "wheel", *options, CHECKOUT, cwd=place, home=place)

@@ -1,4 +1,6 @@
-"""Nodes that reach GitHub through a proxy: the role's `gate_environment`, on this machine as the only node."""
+"""Nodes that reach GitHub through a proxy:
+the role's `gate_environment`, on this machine as the only node.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The inventory that `skewgate report -i` names is read by Ansible itself: whole and in time, or nothing is judged."""
+"""The inventory that `skewgate report -i` names is read by Ansible itself:
+whole and in time, or nothing is judged.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The recipe in which a node without the key sends its evidence, run as it stands: it is judged where the key is."""
+"""The recipe in which a node without the key sends its evidence, run as it stands:
+it is judged where the key is.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ mkdir -p "$(dirname "$to")" && cp "$file" "$to"
 
 
 def first_boot(place: Place, checks: list[str], **settings: Any) -> tuple[int, str]:
-    """Run the user data's script on node1, with a repository that has the recipe's files and this machine's settings."""
+    """Run the user data's script on node1,
+    with a repository that has the recipe's files and this machine's settings.
+    """
     repository = place.folder / "nodes.git"
     shutil.copytree(RECIPE / "repository", repository)
     (repository / "inventory/host_vars").mkdir()

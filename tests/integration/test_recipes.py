@@ -1,4 +1,6 @@
-"""The recipes for Ansible and cloud-init, run as they stand: a node that the gate refuses never joins."""
+"""The recipes for Ansible and cloud-init, run as they stand:
+a node that the gate refuses never joins.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def user_data() -> dict[str, Any]:
 
 
 def first_boot(place: Place, checks: list[str]) -> tuple[int, str]:
-    """Run the user data's script, with a repository that has the recipe's files and this machine's settings."""
+    """Run the user data's script, with a repository that has the recipe's files
+    and this machine's settings.
+    """
     repository = place.folder / "nodes.git"
     shutil.copytree(RECIPES / "cloud-init/repository", repository)
     (repository / "inventory/host_vars").mkdir()

@@ -1,4 +1,6 @@
-"""The recipes for GitHub Actions, GitLab and AWX, run as they stand: nodes that the gate refuses are not joined."""
+"""The recipes for GitHub Actions, GitLab and AWX, run as they stand:
+nodes that the gate refuses are not joined.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def pipeline(place: Place, hosts: list[str]) -> None:
 
 
 class Actions:
-    """Runs the steps of a workflow's jobs as GitHub's runner does; of the actions it knows that they need nothing here."""
+    """Runs the steps of a workflow's jobs as GitHub's runner does;
+    of the actions it knows that they need nothing here.
+    """
 
     KNOWN = ("actions/checkout@", "actions/upload-artifact@", "actions/download-artifact@")
 
@@ -97,7 +101,9 @@ def test_the_workflow_of_github_joins_if_all_nodes_are_admitted(place: Place, ho
 
 
 def gitlab_jobs(place: Place) -> dict[str, tuple[int, str]]:
-    """Run the jobs as GitLab's runner does: a job's scripts are one script, and a job needs those before it."""
+    """Run the jobs as GitLab's runner does:
+    a job's scripts are one script, and a job needs those before it.
+    """
     place.stand_in("apt-get", "")
     file = yaml.safe_load((RECIPES / "gitlab/skewgate.gitlab-ci.yml").read_text(encoding="utf-8"))
     for name in ("NODES_SSH_KEY", "NODES_KNOWN_HOSTS", "APP_KEY_FILE"):
@@ -167,7 +173,9 @@ def awx(place: Place) -> dict[str, Any]:
 def launched(
     place: Place, awx: dict[str, Any], groups: dict[str, list[str]], **answers: Any
 ) -> tuple[int, dict[str, Any]]:
-    """Launch the job with the survey's defaults and other answers; its exit status, and the statistics that it set."""
+    """Launch the job with the survey's defaults and other answers;
+    its exit status, and the statistics that it set.
+    """
     extra = extra_variables(place, awx, **answers)
     words = ["-i", place.inventory(**groups), RECIPES / "awx" / awx["job_template"]["playbook"], "-e", f"@{extra}"]
     status, printed = place.playbook(*words, ANSIBLE_SHOW_CUSTOM_STATS="1")
@@ -182,7 +190,9 @@ def statistics(printed: str) -> dict[str, Any]:
 
 
 def extra_variables(place: Place, awx: dict[str, Any], **answers: Any) -> Path:
-    """The extra variables of a job that is launched with the survey's defaults and other answers, as AWX makes them."""
+    """The extra variables of a job that is launched with the survey's defaults and other answers,
+    as AWX makes them.
+    """
     key = rsa.generate_private_key(65537, 2048).private_bytes(
         Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
     )
@@ -232,7 +242,8 @@ def test_a_job_of_awx_whose_settings_are_wrong_admits_nobody(place: Place, awx: 
     assert (stats["skewgate_verdict"], stats["skewgate_admitted"]) == ("refuse", [])
 
 
-#: A workflow: what an earlier one left goes, each slice is a job, and the last job joins what they wrote. A slice may fail.
+#: A workflow: what an earlier one left goes, each slice is a job, and the last job joins what they
+#: wrote. A slice may fail.
 WORKFLOW = """
 mkdir -p /var/lib/skewgate/slices/7
 ansible-playbook -i {inventory} {awx}/empty.yml

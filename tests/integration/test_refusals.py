@@ -1,4 +1,6 @@
-"""What is wrong besides the clock: each fault has its own finding and exit status, and none ends in a traceback."""
+"""What is wrong besides the clock: each fault has its own finding and exit status,
+and none ends in a traceback.
+"""
 
 from __future__ import annotations
 

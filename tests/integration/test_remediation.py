@@ -64,7 +64,8 @@ def test_the_migration_joins_the_fixed_nodes_and_leaves_the_unreachable_one_out(
     assert "skewgate.preflight.chrony :" not in again.output
 
 
-# The servers are gone for the node as soon as the new configuration is there; 17 is UDP, which the node has no name for.
+# The servers are gone for the node as soon as the new configuration is there; 17 is UDP, which the
+# node has no name for.
 WITHOUT_SERVERS = (
     "(until grep -q 10.77.0.3 /etc/chrony/chrony.conf; do sleep 0.1; done; "
     "for n in 1 2 3; do ip rule add to 10.77.0.$n ipproto 17 dport 123 prohibit; done) > /dev/null 2>&1 &"
@@ -224,7 +225,8 @@ def test_after_a_boot_with_a_wrong_rtc_the_clock_is_right_before_kubelet_starts(
     assert abs(skew_at_last_start_s(lab, "node3")) < 1
 
 
-# The names that Red Hat's family has, on a node of Debian's packages: paths, the unit, the options' file.
+# The names that Red Hat's family has, on a node of Debian's packages: paths, the
+# unit, the options' file.
 LIKE_RED_HAT = """\
 systemctl stop chrony; systemctl disable chrony
 mv /etc/chrony/chrony.conf /etc/chrony.conf; cp /etc/chrony/chrony.keys /etc/chrony.keys; rm -r /etc/chrony /etc/default/chrony
@@ -255,7 +257,9 @@ def test_the_layout_of_red_hats_family_is_fixed_by_its_own_names(
 def test_a_daemon_that_kubespray_would_bring_back_is_not_replaced(
     lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
 ) -> None:
-    """kubespray's `ntp` is NTPsec on Debian 12, which does not read the file that kubespray writes."""
+    """kubespray's `ntp` is NTPsec on Debian 12,
+    which does not read the file that kubespray writes.
+    """
     lab_node(NodeSpec("node2", "10.77.0.12", -612, "ntpsec", ("10.77.0.9",)))
     kubesprays = (REPOSITORY / "tests/samples/owners/kubespray/etc/ntpsec/ntp.conf").read_text()
     lab.ssh("node2", f"cat > /etc/ntp.conf <<'EOF'\n{kubesprays}EOF")

@@ -1,7 +1,9 @@
-"""Nodes whose chrony is an RPM: dnf with Red Hat's names, zypper with SUSE's, each on a node of the lab.
+"""Nodes whose chrony is an RPM: dnf with Red Hat's names, zypper with SUSE's, each
+on a node of the lab.
 
-The package managers are Debian's, of one age with RHEL 9's and Leap 15's. The RPM is Debian's chrony in the layout of Red Hat's
-or SUSE's package (tests/lab/image/chrony.spec). See docs/reference/distributions.md for what such a node is not.
+The package managers are Debian's, of one age with RHEL 9's and Leap 15's. The RPM is Debian's
+chrony in the layout of Red Hat's or SUSE's package (tests/lab/image/chrony.spec). See
+docs/reference/distributions.md for what such a node is not.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from tests.lab import Lab, NodeSpec
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly]
 
-# But /etc/hosts, to which the lab adds the node's own line at each boot, and what RPMs leave behind: the user that they made,
-# and of SUSE's package the options' file, which its script makes, and the folder that another package had a file in.
+# But /etc/hosts, to which the lab adds the node's own line at each boot, and what RPMs leave
+# behind: the user that they made, and of SUSE's package the options' file, which its script makes,
+# and the folder that another package had a file in.
 LEFT_BEHIND = ("passwd", "group", "shadow", "gshadow", "sysconfig", "sysconfig/chronyd", "chrony.d")
 BUT = " ".join(f"! -path /etc/{name} ! -path /etc/{name}-" for name in ("hosts", *LEFT_BEHIND))
 STATE = (
@@ -89,7 +92,8 @@ def test_the_gate_installs_chrony_and_undo_takes_it_back_without_a_repository(no
     assert node.state() == before
 
 
-# What is done, how it is fixed, and what each package manager says. dnf asks a repository anew when its metadata_expire is over.
+# What is done, how it is fixed, and what each package manager says. dnf asks a repository anew when
+# its metadata_expire is over.
 CAN_NOT_BE_HAD = {
     "the repository is down": (
         "mv /srv/rpms /srv/down",

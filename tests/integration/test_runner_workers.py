@@ -1,4 +1,6 @@
-"""A fleet on three workers of ansible-runner gives the verdicts of one run, or says which nodes are missing; no key travels."""
+"""A fleet on three workers of ansible-runner gives the verdicts of one run,
+or says which nodes are missing; no key travels.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def runners(folder: Path, api: RunningApi, nodes: int, key: Mapping[str, str]) -
     return Runners(folder, api, inventory(folder / "answers", api, nodes, key))
 
 
-#: The key as a file of the worker, and as a lookup that the worker makes in the place of one in a secret store.
+#: The key as a file of the worker, and as a lookup that the worker makes in the place of
+#: one in a secret store.
 FILE = {"private_key_file": KEY}
 LOOKUP = {"private_key": f"{{{{ lookup('ansible.builtin.file', '{KEY}') }}}}"}
 

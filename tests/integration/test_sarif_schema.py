@@ -1,4 +1,6 @@
-"""skewgate.sarif fits the JSON schema of SARIF 2.1.0, which comes from npm, in a package of Microsoft's (MIT)."""
+"""skewgate.sarif fits the JSON schema of SARIF 2.1.0, which comes from npm,
+in a package of Microsoft's (MIT).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Settings that are wrong, and those that a node would like to set, through real Ansible: no node is contacted."""
+"""Settings that are wrong, and those that a node would like to set, through real Ansible:
+no node is contacted.
+"""
 
 from __future__ import annotations
 

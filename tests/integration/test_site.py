@@ -1,4 +1,6 @@
-"""The documentation's site is built from a copy of the checkout, and a mistake in a page fails the build."""
+"""The documentation's site is built from a copy of the checkout,
+and a mistake in a page fails the build.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever keeps Ansible from its module on a node is its finding, with a next step: a real sshd and sudo, real failures."""
+"""Whatever keeps Ansible from its module on a node is its finding, with a next step:
+a real sshd and sudo, real failures.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ LOCKED = """!vault |
           6564"""
 
 SETTINGS = "connection_settings"
-#: What is wrong with each host, and the key of its finding. Without a user it is one who may do everything.
+#: What is wrong with each host, and the key of its finding. Without a user it is one
+#: who may do everything.
 HOSTS: dict[str, tuple[dict[str, Any], str | None]] = {
     "good": ({}, None),
     "no-password": ({"ansible_user": "asked"}, "become_password_missing"),
@@ -152,7 +155,8 @@ def test_every_failure_has_the_key_of_its_cause_and_none_hides_another(
     done = run(box, tmp_path, BIN / "ansible-playbook", "-i", path, tmp_path / "play.yml")
     found = {name: done.finding(name, "reachable") for name in done.report["nodes"]}
     wanted = {name: wanted for name, (_, wanted) in HOSTS.items()} | {"locked-vault": "vault_locked"}
-    # The last key: before it stands the general one, which is another in ansible-core 2.18 where becoming root takes too long.
+    # The last key: before it stands the general one, which is another in ansible-core 2.18 where
+    # becoming root takes too long.
     assert {name: [None, *finding["keys"]][-1] for name, finding in found.items()} == wanted, done.output
     passed = {name for name, (_, key) in HOSTS.items() if key is None}
     assert {found.pop(name)["state"] for name in passed} == {"pass"}

@@ -1,4 +1,6 @@
-"""How the suite is run: a sample that the commit picks, and the two halves of it beside each other."""
+"""How the suite is run: a sample that the commit picks, and the two halves
+of it beside each other.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def run(folder: Path, *argv: str) -> tuple[int, str]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout with twenty tests that are nightly, one that is skipped too, and one that is not nightly."""
+    """A checkout with twenty tests that are nightly, one that is skipped too,
+    and one that is not nightly.
+    """
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = nightly\n")
     (tmp_path / "test_many.py").write_text(
         "import pytest\n"
@@ -80,7 +84,9 @@ def test_a_sample_of_more_than_there_are_is_all_and_without_a_commit_there_is_no
 
 @pytest.fixture
 def halves(tmp_path: Path) -> Path:
-    """A checkout whose tests with and without the lab wait for each other, and note their teardown."""
+    """A checkout whose tests with and without the lab wait for each other,
+    and note their teardown.
+    """
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    lab\n    slow\n")
     for half, other, mark in (("on_lab", "others", "pytestmark = pytest.mark.lab"), ("others", "on_lab", "")):
         (tmp_path / f"test_{half}.py").write_text(

@@ -1,6 +1,7 @@
 """The lab: nodes whose kernel clocks differ, NTP servers and a GitHub App API, in a network apart.
 
-Reached by ``make lab`` and ``make lab-down``, ``python -m tests.lab``, and the fixtures in ``tests/conftest.py``.
+Reached by ``make lab`` and ``make lab-down``, ``python -m tests.lab``, and the fixtures in
+``tests/conftest.py``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ INVENTORY = "inventories/lab/hosts.yml"
 
 
 def main() -> int:
-    """Do what the command line says; 0 done, 1 the lab failed, 2 usage, 3 (of status) not all is up."""
+    """Do what the command line says; 0 done, 1 the lab failed, 2 usage,
+    3 (of status) not all is up.
+    """
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Nodes with their own clocks.")
     parser.add_argument("--state-dir", type=Path, default=STATE_DIR, help="the lab's folder (%(default)s)")
     actions = parser.add_subparsers(dest="action", required=True)

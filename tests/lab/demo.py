@@ -25,7 +25,9 @@ def say(text: str) -> None:
 
 
 def run(lab: Lab, command: str, report_dir: Path, expected: int) -> None:
-    """``skewgate COMMAND`` inside the lab's network; LabError where it ends otherwise than the story says."""
+    """``skewgate COMMAND`` inside the lab's network;
+    LabError where it ends otherwise than the story says.
+    """
     argv = [str(SKEWGATE), command, "-i", str(INVENTORY), "--report-dir", str(report_dir)]
     shown = f"skewgate {command} -i inventories/lab --report-dir {report_dir.relative_to(REPOSITORY)}"
     print(f"$ {shown}\n", flush=True)

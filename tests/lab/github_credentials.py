@@ -8,7 +8,7 @@ server.pem          the server's certificate; server_key.pem is its key
 app.pem             the App's private key, in the form in which GitHub hands one out (PKCS#1)
 app_public.pem      its public key, all that the API needs of it
 ==================  =====================================================================================
-"""
+"""  # noqa: W505 - an example or a table
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ IN_DOCUMENTATION = ("api.github.com", "github.com", "github.example.com")
 """In the place of these the API answers the commands of the documentation (tests/documentation)."""
 SERVER_NAMES = ("api.github.lab", "github.lab", "ghes.github.lab", "localhost", *IN_DOCUMENTATION)
 SERVER_ADDRESSES = ("10.77.0.1", "127.0.0.1")
-# Nodes of the lab are behind by minutes: TLS must still work there, as it does with GitHub's certificate.
+# Nodes of the lab are behind by minutes: TLS must still work there, as it does with
+# GitHub's certificate.
 BACKDATED = datetime.timedelta(days=30)
 VALID_FOR = datetime.timedelta(days=3650)
 

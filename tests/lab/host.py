@@ -1,4 +1,6 @@
-"""What the lab needs of the machine it runs on: user-mode Linux's requirements, Debian packages, an unpacked chronyd."""
+"""What the lab needs of the machine it runs on:
+user-mode Linux's requirements, Debian packages, an unpacked chronyd.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-#: What the lab's own commands come from, and the libraries of the chronyd that is unpacked and not installed.
+#: What the lab's own commands come from, and the libraries of the chronyd that is
+#: unpacked and not installed.
 PACKAGES = (
     "e2fsprogs",
     "iproute2",
@@ -30,8 +33,9 @@ PACKAGES = (
 #: UML maps a node's memory from an executable file here.
 MEMORY_DIR = Path("/dev/shm")
 
-#: Prefix of every command that runs someone else's code for the lab: without CAP_SYS_TIME, which root's programs get
-#: through the bounding set, the kernel lets nothing under it set this machine's clock.
+#: Prefix of every command that runs someone else's code for the lab: without CAP_SYS_TIME,
+#: which root's programs get through the bounding set, the kernel lets nothing under it set
+#: this machine's clock.
 NO_CLOCK = ("setpriv", "--bounding-set=-sys_time", "--inh-caps=-sys_time")
 
 
@@ -56,7 +60,9 @@ def say(message: str) -> None:
 
 
 def command(argv: list[str], *, timeout_s: float = 60) -> str:
-    """Run argv and return its standard output; LabError with the end of all it said when it fails."""
+    """Run argv and return its standard output;
+    LabError with the end of all it said when it fails.
+    """
     try:
         done = subprocess.run(
             argv,
@@ -78,9 +84,11 @@ def command(argv: list[str], *, timeout_s: float = 60) -> str:
 
 
 def looking(look: Callable[[], Seen], *, tries: int = 4, pause_s: float = 1) -> Seen:
-    """What `look` sees; tried again after a LabError, with pauses that double, and the last LabError raised.
+    """What `look` sees; tried again after a LabError, with pauses that double, and the
+    last LabError raised.
 
-    Only for what changes nothing: on a loaded machine a guest's command can fail or print nothing, and be right a moment later.
+    Only for what changes nothing: on a loaded machine a guest's command can fail or print nothing,
+    and be right a moment later.
     """
     for attempt in range(1, tries):
         try:
@@ -117,7 +125,9 @@ def require_machine() -> None:
 
 
 def install_packages() -> None:
-    """Install what is missing of PACKAGES, with one command that is announced; nothing when all is there."""
+    """Install what is missing of PACKAGES, with one command that is announced;
+    nothing when all is there.
+    """
     there = installed_names(command(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}, ${Provides}\n"]))
     missing = [name for name in PACKAGES if name not in there]
     if not missing:
@@ -129,13 +139,15 @@ def install_packages() -> None:
 
 
 def installed_names(query: str) -> set[str]:
-    """The names that installed packages have or provide, from lines of ``STATUS NAME, PROVIDED (= VERSION), ...``.
+    """The names that installed packages have or provide, from lines of
+    ``STATUS NAME, PROVIDED (= VERSION), ...``.
 
-    Debian 13 renamed libraries whose time_t became longer (libgnutls30t64), and their packages provide the former names.
+    Debian 13 renamed libraries whose time_t became longer (libgnutls30t64), and their packages
+    provide the former names.
 
     >>> sorted(installed_names("installed libgnutls30t64, libgnutls30 (= 3.8.9-3)\\nconfig-files chrony, time-daemon\\n"))
     ['libgnutls30', 'libgnutls30t64']
-    """
+    """  # noqa: W505 - an example or a table
     lines = (line.partition(" ") for line in query.splitlines())
     named = [names.split(",") for status, _, names in lines if status == "installed"]
     return {name.split()[0] for names in named for name in names if name.strip()}

@@ -1,4 +1,6 @@
-"""The nodes' disk images: one Debian tree, and the variants made from it, cached by a hash of the recipe."""
+"""The nodes' disk images: one Debian tree, and the variants made from it,
+cached by a hash of the recipe.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pathlib import Path
 from tests.lab import rpms
 from tests.lab.host import NO_CLOCK, LabError, command, say
 
-#: What a variant has installed on top of a node that has no time daemon at all. Bookworm has those of rpms.py, too, and one
-#: with cloud-init.
+#: What a variant has installed on top of a node that has no time daemon at all. Bookworm has those
+#: of rpms.py, too, and one with cloud-init.
 VARIANTS: dict[str, tuple[str, ...]] = {
     "fresh": (),
     "chrony": ("chrony",),
@@ -22,7 +24,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 CLOUD_INIT = "cloud-init"
-#: No other module than the one for NTP: the lab itself gives its nodes their names, addresses and keys.
+#: No other module than the one for NTP: the lab itself gives its nodes their names,
+#: addresses and keys.
 CLOUD_CONFIG = """\
 datasource_list: [NoCloud, None]
 network: {config: disabled}
@@ -33,7 +36,8 @@ cloud_final_modules: []
 
 TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 
-#: Debian's releases, and the packages of time daemons that each has. From bookworm on, ntp is a name for ntpsec.
+#: Debian's releases, and the packages of time daemons that each has. From bookworm on, ntp
+#: is a name for ntpsec.
 RELEASES = {
     "bullseye": (*TIME_DAEMONS, "ntp"),
     "bookworm": TIME_DAEMONS,
@@ -44,7 +48,8 @@ INCLUDE = (
     "ca-certificates,tzdata"
 )
 
-#: No device, module or user ever appears in a node, and nothing periodic is wanted: boots in half the time.
+#: No device, module or user ever appears in a node, and nothing periodic is wanted:
+#: boots in half the time.
 MASKED = (
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
@@ -86,7 +91,8 @@ HOSTS = """\
 10.77.0.3 ntp3.lab
 """
 
-#: The packages that plays install, beside the node's own: a node has no other source, and no way out to one.
+#: The packages that plays install, beside the node's own: a node has no other source,
+#: and no way out to one.
 #: One download each, because any two time daemons conflict.
 DOWNLOAD = """\
 mkdir -p /srv/debs/partial
@@ -112,7 +118,9 @@ def recipe(ssh_dir: Path) -> str:
 
 
 def make_keys(ssh_dir: Path) -> None:
-    """Make the key that nodes admit, their common host key, and the known_hosts that names it, in `ssh_dir`."""
+    """Make the key that nodes admit, their common host key, and the known_hosts that names it,
+    in `ssh_dir`.
+    """
     ssh_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, comment in (("id_ed25519", "skewgate-lab"), ("host_ed25519", "skewgate-lab-node")):
         if not (ssh_dir / f"{name}.pub").exists():
@@ -134,7 +142,9 @@ def image_path(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> P
 
 
 def build_image(images_dir: Path, ssh_dir: Path, release: str, variant: str) -> Path:
-    """Path of a variant's ext4 image; built when the cache does not have it (a release's tree: about 45 s, variant: 5 s)."""
+    """Path of a variant's ext4 image; built when the cache does not have it (a release's tree:
+    about 45 s, variant: 5 s).
+    """
     path = image_path(images_dir, ssh_dir, release, variant)
     if path.exists():
         return path
@@ -259,7 +269,8 @@ def _format(path: Path, tree: Path) -> None:
 
 def _install(tree: Path, packages: tuple[str, ...]) -> None:
     """Install packages of the local repository in a tree that is not running."""
-    # Here, with no systemd at work, the packages' scripts would start their daemons by /etc/init.d: on this machine.
+    # Here, with no systemd at work, the packages' scripts would start their daemons by
+    # /etc/init.d: on this machine.
     policy = tree / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
@@ -282,7 +293,8 @@ def _local_repository(tree: Path) -> None:
     """Make /srv/debs of the tree the only place that its apt knows."""
     stanzas = []
     for downloaded in sorted((tree / "srv/debs").glob("*.deb")):
-        # apt would take the %3a that stands for an epoch's colon for an escape in the file's address.
+        # apt would take the %3a that stands for an epoch's colon for an escape in
+        # the file's address.
         deb = downloaded.rename(downloaded.with_name(downloaded.name.replace("%3a", "-")))
         digest = hashlib.sha256(deb.read_bytes()).hexdigest()
         control = command(["dpkg-deb", "-f", str(deb)]).rstrip()

@@ -28,11 +28,12 @@ NOBODY_ANSWERED = ("Failed to connect to bus", "Connection timed out", "Connecti
 
 
 class Lab:
-    """Nodes, NTP servers and a GitHub API in a network namespace, with all their state below one folder.
+    """Nodes, NTP servers and a GitHub API in a network namespace, with all their
+    state below one folder.
 
-    `cache_dir` keeps what outlives `down`: images, SSH keys and the unpacked chronyd (below `state_dir` by default). The
-    labs of several folders can run side by side.
-    Commands raise LabUnavailable where the lab can not run, LabError where something went wrong.
+    `cache_dir` keeps what outlives `down`: images, SSH keys and the unpacked chronyd (below
+    `state_dir` by default). The labs of several folders can run side by side. Commands raise
+    LabUnavailable where the lab can not run, LabError where something went wrong.
     """
 
     def __init__(self, state_dir: Path = STATE_DIR, cache_dir: Path | None = None) -> None:
@@ -47,9 +48,11 @@ class Lab:
         self.github = Process(self.namespace, self.state_dir / "github", "api")
 
     def up(self, nodes: Sequence[NodeSpec] = TRIO) -> None:
-        """Bring up the servers and what is missing of these nodes; change nothing that is as it should be.
+        """Bring up the servers and what is missing of these nodes; change nothing
+        that is as it should be.
 
-        A node that runs as something else than asked is reset. Nodes that are not named are left alone.
+        A node that runs as something else than asked is reset. Nodes that are not
+        named are left alone.
         """
         require_machine()
         with self._locked():
@@ -78,20 +81,26 @@ class Lab:
             self._stop_everything()
 
     def start_node(self, spec: NodeSpec) -> None:
-        """Boot a node, and return when it can be used; nothing when it runs as this spec already."""
+        """Boot a node, and return when it can be used;
+        nothing when it runs as this spec already.
+        """
         with self._locked():
             self._require_up()
             if not self._node(spec.name).runs(spec, self._image(spec)):
                 self._boot([spec])
 
     def stop_node(self, name: str) -> None:
-        """Kill a node, as a power cut would, and forget its disk; nothing when there is none of that name."""
+        """Kill a node, as a power cut would, and forget its disk;
+        nothing when there is none of that name.
+        """
         with self._locked():
             self._require_up()
             self._node(name).stop()
 
     def reset_node(self, spec: NodeSpec) -> None:
-        """Boot a node anew, with a disk as the image and a clock as the spec, and return when it can be used."""
+        """Boot a node anew, with a disk as the image and a clock as the spec,
+        and return when it can be used.
+        """
         with self._locked():
             self._require_up()
             self._boot([spec])
@@ -102,9 +111,11 @@ class Lab:
             self._known(name).cut_power()
 
     def reboot_node(self, name: str, skew_s: float) -> None:
-        """Cut a node's power, boot it from its own disk with a clock that is off by so much, and return when it has booted.
+        """Cut a node's power, boot it from its own disk with a clock that is off by so much, and
+        return when it has booted.
 
-        Nothing of its configuration is written anew. It may have booted with failed units: what a test broke stays broken.
+        Nothing of its configuration is written anew. It may have booted with failed units: what a
+        test broke stays broken.
         Connections to it from before are ended, as keepalives would end them.
         """
         with self._locked():
@@ -120,7 +131,9 @@ class Lab:
             node.ready_file.touch()
 
     def cut_connection(self, name: str) -> None:
-        """Lose all packets to and from a node, in silence: what is connected hangs, and the node gets no NTP."""
+        """Lose all packets to and from a node, in silence:
+        what is connected hangs, and the node gets no NTP.
+        """
         with self._locked():
             self._known(name).cut_connection()
 
@@ -131,7 +144,8 @@ class Lab:
 
     @contextlib.contextmanager
     def liars(self, offset_s: float, addresses: Sequence[str]) -> Iterator[None]:
-        """While the block runs, NTP servers at these addresses (10.77.0.4 to .8 are free) agree on a time that is so much ahead.
+        """While the block runs, NTP servers at these addresses (10.77.0.4 to .8 are free) agree on
+        a time that is so much ahead.
 
         Afterwards nothing answers there, as at a dead server's address.
         """
@@ -159,7 +173,9 @@ class Lab:
         )
 
     def processes(self) -> dict[str, int | None]:
-        """The servers and nodes by name, each with its process id, or None when it was started and lives no more."""
+        """The servers and nodes by name, each with its process id,
+        or None when it was started and lives no more.
+        """
         nodes = [path.parent.name for path in sorted(self.state_dir.glob("nodes/*/booted.json"))]
         processes = [*(server.process for server in self.ntp_servers), self.refclock, self.github]
         processes += [self._node(name).process for name in nodes]
@@ -172,7 +188,9 @@ class Lab:
     def ssh(
         self, name: str, command: str, timeout_s: float = 60, *, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        """Run a shell command as root on a node; LabError when it takes too long or, with `check`, fails."""
+        """Run a shell command as root on a node;
+        LabError when it takes too long or, with `check`, fails.
+        """
         try:
             done = self.run(
                 self.ssh_argv(name, command),
@@ -188,9 +206,11 @@ class Lab:
         return done
 
     def look(self, name: str, command: str, timeout_s: float = 60, *, check: bool = True) -> str:
-        """What a shell command prints that only looks at a node, and always prints something; tried again where it fails.
+        """What a shell command prints that only looks at a node, and always prints something; tried
+        again where it fails.
 
-        Without `check` any status is good, as long as something was printed and systemd was there to answer.
+        Without `check` any status is good, as long as something was printed and systemd
+        was there to answer.
         """
 
         def once() -> str:
@@ -203,7 +223,9 @@ class Lab:
         return looking(once)
 
     def ssh_argv(self, name: str, command: str) -> list[str]:
-        """The ssh command, to be run inside the lab's network, that runs a shell command as root on a node."""
+        """The ssh command, to be run inside the lab's network,
+        that runs a shell command as root on a node.
+        """
         options = {
             "BatchMode": "yes",
             "ConnectTimeout": "10",
@@ -216,7 +238,9 @@ class Lab:
         return ["ssh", "-F", "none", *words, f"root@{self._node(name).address()}", command]
 
     def skew_s(self, name: str) -> tuple[float, float]:
-        """Bounds of a node's clock minus this machine's, in seconds: the narrowest of five exchanges over one ssh."""
+        """Bounds of a node's clock minus this machine's, in seconds:
+        the narrowest of five exchanges over one ssh.
+        """
         return looking(lambda: self._skew_s(name))
 
     def _skew_s(self, name: str) -> tuple[float, float]:
@@ -239,7 +263,9 @@ class Lab:
         return min(bounds, key=lambda bound: bound[1] - bound[0])
 
     def wait_synchronised(self, name: str, timeout_s: int = 120) -> None:
-        """Return when the node's chronyd says that it is synchronised and within 50 ms of its sources."""
+        """Return when the node's chronyd says that it is synchronised and within 50 ms
+        of its sources.
+        """
         self.ssh(name, f"chronyc -n waitsync {timeout_s} 0.05 0 1", timeout_s + 30)
 
     def _boot(self, specs: Sequence[NodeSpec]) -> None:

@@ -1,6 +1,8 @@
-"""NTP servers that lie: well formed answers of a synchronised stratum 2 server, with a time that is off.
+"""NTP servers that lie: well formed answers of a synchronised stratum 2 server, with
+a time that is off.
 
-`python -m tests.lab.liar OFFSET_S ADDRESS...` answers at these addresses' NTP port until it is killed.
+`python -m tests.lab.liar OFFSET_S ADDRESS...` answers at these addresses' NTP port
+until it is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ Answer = Callable[[bytes], list[bytes]]
 
 
 class ScriptedServer:
-    """A UDP server that answers each request with the packets of a function; `port` 0 takes a free one."""
+    """A UDP server that answers each request with the packets of a function;
+    `port` 0 takes a free one.
+    """
 
     def __init__(self, answer: Answer, address: str, port: int) -> None:
         """Answer from now on, in a thread, until `udp` is closed."""
@@ -51,7 +55,8 @@ def lie(
     root_delay_s: float = 0.01,
     root_dispersion_s: float = 0.01,
 ) -> bytes:
-    """A reply (RFC 5905, figure 8) that says of itself all that clients ask for, with every time off by `offset_s`.
+    """A reply (RFC 5905, figure 8) that says of itself all that clients ask for, with every
+    time off by `offset_s`.
 
     It may also say what makes clients discard it.
     """

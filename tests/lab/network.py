@@ -1,4 +1,6 @@
-"""The lab's network: a namespace with a bridge and no way out, and the processes that live in it."""
+"""The lab's network: a namespace with a bridge and no way out,
+and the processes that live in it.
+"""
 
 from __future__ import annotations
 
@@ -50,17 +52,21 @@ class Namespace:
         for address in ADDRESSES:
             self.add_address(address)
         self._ip("-n", self.name, "link", "set", BRIDGE, "up")
-        # Last: what was cut off before, or outlived the folder of its processes' state, is made anew.
+        # Last: what was cut off before, or outlived the folder of its processes'
+        # state, is made anew.
         self.made.touch()
 
     def delete(self) -> None:
-        """End every process in the namespace (ssh's masters and the user's shells too), and remove it."""
+        """End every process in the namespace (ssh's masters and the user's shells too),
+        and remove it.
+        """
         self.made.unlink(missing_ok=True)
         if self._mounted():
             self.kill_all()
         if self.path.exists():
             self._ip("netns", "delete", self.name)
-        # `ip netns add` mounts this folder on itself, which serves nobody once the last namespace is gone.
+        # `ip netns add` mounts this folder on itself, which serves nobody once the
+        # last namespace is gone.
         folder = self.path.parent
         mounted = any(line.split()[1] == str(folder) for line in Path("/proc/self/mounts").read_text().splitlines())
         if mounted and not any(folder.iterdir()):
@@ -114,7 +120,9 @@ class Namespace:
         self._ip("-n", self.name, "neighbour", "flush", "to", address, "dev", BRIDGE, "nud", "permanent")
 
     def end_connections(self, address: str) -> None:
-        """End the namespace's TCP connections to an address: whoever holds one gets an error at once."""
+        """End the namespace's TCP connections to an address:
+        whoever holds one gets an error at once.
+        """
         command(self.argv(["ss", "--kill", "--no-header", "--tcp", "dst", address]))
 
     def argv(self, argv: list[str]) -> list[str]:
@@ -144,12 +152,14 @@ class Namespace:
         return made[0]
 
     def wait_for_tcp(self, address: str, port: int, process: Process, timeout_s: float, expect: bytes = b"") -> None:
-        """Return when the port accepts and greets with `expect`; LabError with the end of the log if it does not."""
+        """Return when the port accepts and greets with `expect`;
+        LabError with the end of the log if it does not.
+        """
 
         def answers() -> bool:
             with self.socket(socket.SOCK_STREAM) as tcp:
-                # Not to be impatient: each connection that is given up leaves a slow guest's sshd one more process to start,
-                # until it greets nobody any more.
+                # Not to be impatient: each connection that is given up leaves a slow guest's sshd
+                # one more process to start, until it greets nobody any more.
                 tcp.settimeout(15)
                 tcp.connect((address, port))
                 return tcp.recv(64).startswith(expect) if expect else True
@@ -166,7 +176,9 @@ class Namespace:
 
 
 class Process:
-    """A background process in a namespace: `NAME.pid` and `NAME.log` in a folder, and all that it started."""
+    """A background process in a namespace:
+    `NAME.pid` and `NAME.log` in a folder, and all that it started.
+    """
 
     def __init__(self, namespace: Namespace, folder: Path, name: str) -> None:
         self.namespace = namespace
@@ -190,7 +202,9 @@ class Process:
         self.pid_file.write_text(f"{process.pid} {_start_time(process.pid)}\n")
 
     def pid(self) -> int | None:
-        """The process's id if it lives: a later process that got the same id started at another time."""
+        """The process's id if it lives: a later process that got the same id started
+        at another time.
+        """
         try:
             pid, started = self.pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
@@ -211,7 +225,10 @@ class Process:
         self.pid_file.unlink(missing_ok=True)
 
     def wait_until(self, ready: Callable[[], bool], otherwise: str, timeout_s: float) -> None:
-        """Return when `ready()`; LabError when the process ends first or time runs out. OSError counts as not ready."""
+        """Return when `ready()`; LabError when the process ends first or time runs out.
+
+        OSError counts as not ready.
+        """
         deadline = time.monotonic() + timeout_s
         while self.pid() is not None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
@@ -232,7 +249,9 @@ def _reap() -> None:
 
 
 def _start_time(pid: int) -> str | None:
-    """A process's start in clock ticks since boot (proc(5), field 22 of stat); None when it has ended."""
+    """A process's start in clock ticks since boot (proc(5), field 22 of stat);
+    None when it has ended.
+    """
     _reap()
     stat = _stat(pid)
     return None if stat is None or stat[0] == "Z" else stat[19]

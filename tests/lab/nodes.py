@@ -31,7 +31,8 @@ class NodeSpec:
     release: str = "bookworm"
 
 
-#: The incident's nodes: in sync; behind, with NTP left out; ahead, with a time daemon whose only source is dead.
+#: The incident's nodes: in sync; behind, with NTP left out; ahead, with a time daemon whose
+#: only source is dead.
 TRIO = (
     NodeSpec("node1", "10.77.0.11", 0, "chrony", tuple(SERVERS.values())),
     NodeSpec("node2", "10.77.0.12", -612),
@@ -40,7 +41,9 @@ TRIO = (
 
 
 class Node:
-    """One guest: its process, its tap, and its folder with its log and how its disk differs from the image."""
+    """One guest: its process, its tap, and its folder with its log and how its disk differs
+    from the image.
+    """
 
     def __init__(self, namespace: Namespace, state_dir: Path, name: str) -> None:
         self.name = name
@@ -52,7 +55,9 @@ class Node:
         self.ready_file = self.folder / "ready"
 
     def runs(self, spec: NodeSpec, image: Path) -> bool:
-        """Whether the node lives, was booted as this spec from this image, and got to the end of its boot."""
+        """Whether the node lives, was booted as this spec from this image,
+        and got to the end of its boot.
+        """
         if self.process.pid() is None or not self.ready_file.exists():
             return False
         return self.booted_file.read_text() == _booted(spec, image)
@@ -65,7 +70,8 @@ class Node:
         return str(json.loads(self.booted_file.read_text())["ip"])
 
     def boot(self, spec: NodeSpec, image: Path) -> None:
-        """Start the guest: after `stop` on a disk that is as the image, after `cut_power` on the one that it had.
+        """Start the guest: after `stop` on a disk that is as the image, after `cut_power` on
+        the one that it had.
 
         It takes some 8 s until it can be used.
         """
@@ -86,8 +92,9 @@ class Node:
                 "con0=null,fd:2",
                 "ssl=null",
                 "quiet",
-                # A tickless guest that goes idle just as a disk or packet interrupt comes in misses it until its next
-                # timer (os_idle_sleep of arch/um): seconds, or for ever in a boot without a network. A tick bounds it.
+                # A tickless guest that goes idle just as a disk or packet interrupt comes in misses
+                # it until its next timer (os_idle_sleep of arch/um): seconds, or for ever in a boot
+                # without a network. A tick bounds it.
                 "nohz=off",
                 "selinux=0",
                 "noreboot",
@@ -111,7 +118,9 @@ class Node:
         self.namespace.join(self.tap, self.address())
 
     def rebooted(self, skew_s: float) -> NodeSpec:
-        """What the node is when it boots once more: given no servers, it keeps its time daemon's configuration."""
+        """What the node is when it boots once more:
+        given no servers, it keeps its time daemon's configuration.
+        """
         booted = json.loads(self.booted_file.read_text())
         del booted["image"]
         return replace(NodeSpec(**booted), skew_s=skew_s, ntp=())

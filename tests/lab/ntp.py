@@ -1,4 +1,6 @@
-"""Real NTP servers: chronyd, unpacked and not installed, which serves this machine's time and never sets it."""
+"""Real NTP servers: chronyd, unpacked and not installed,
+which serves this machine's time and never sets it.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ class NtpServer:
         (self.folder / "chronyd.pid").unlink(missing_ok=True)
         config = self.folder / "chrony.conf"
         config.write_text(
-            # Three servers on one clock agree to the microsecond, and a loaded machine's delays do not: without a root delay
-            # like that of a server in the world, a node's chronyd takes its servers for falsetickers.
+            # Three servers on one clock agree to the microsecond, and a loaded machine's delays do
+            # not: without a root delay like that of a server in the world, a node's chronyd takes
+            # its servers for falsetickers.
             f"refclock SOCK {self.refclock} refid LAB poll 0 delay 0.02\n"
             f"allow\nbindaddress {self.address}\ncmdport 0\nbindcmdaddress /\n"
             f"pidfile {self.folder}/chronyd.pid\ndriftfile {self.folder}/drift\n"

@@ -1,4 +1,6 @@
-"""Nodes that look like another distribution: its names, its package manager, and a chrony that is an RPM."""
+"""Nodes that look like another distribution:
+its names, its package manager, and a chrony that is an RPM.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ DISTRIBUTIONS = SAMPLES / "distributions"
 
 @dataclass(frozen=True)
 class Likeness:
-    """What makes a Debian node look like another distribution; Debian itself packages the package managers."""
+    """What makes a Debian node look like another distribution;
+    Debian itself packages the package managers.
+    """
 
     packages: tuple[str, ...]
     os_release: str
@@ -24,7 +28,8 @@ class Likeness:
     repositories: str
     #: For rpmbuild.
     defines: tuple[str, ...]
-    #: Files by which Ansible knows it, and the package manager's settings where Debian's are others.
+    #: Files by which Ansible knows it, and the package manager's settings where
+    #: Debian's are others.
     files: tuple[tuple[str, str], ...] = ()
 
 
@@ -66,7 +71,8 @@ autorefresh=1
 gpgcheck=0
 """
 
-#: As Fedora's, Red Hat's and SUSE's: what is installed is not enabled unless it is named; Debian has no such rule.
+#: As Fedora's, Red Hat's and SUSE's: what is installed is not enabled unless it is named;
+#: Debian has no such rule.
 PRESET = "enable chronyd.service\ndisable *\n"
 
 BUILD = """\
@@ -92,7 +98,9 @@ def sources() -> list[Path]:
 
 
 def make_alike(tree: Path, like: Likeness) -> None:
-    """Give a node's tree, which has the packages, the distribution's names, and /srv/rpms as the only source of packages."""
+    """Give a node's tree, which has the packages, the distribution's names,
+    and /srv/rpms as the only source of packages.
+    """
     work = tree / "tmp/rpm"
     shutil.copytree(DISTRIBUTIONS / like.sample, work / "conf")
     shutil.copyfile(FILES / "chrony.spec", work / "chrony.spec")

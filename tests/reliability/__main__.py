@@ -1,4 +1,6 @@
-"""`python -m tests.reliability COUNT [SEED]`: so many mutants, on all processors; 1 if something does not hold of one of them."""
+"""`python -m tests.reliability COUNT [SEED]`: so many mutants, on all processors;
+1 if something does not hold of one of them.
+"""
 
 from __future__ import annotations
 

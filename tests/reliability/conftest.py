@@ -1,4 +1,6 @@
-"""Whole runs over nodes of which some are hostile: real Ansible, a GitHub API and NTP on loopback, and fact injection is on."""
+"""Whole runs over nodes of which some are hostile:
+real Ansible, a GitHub API and NTP on loopback, and fact injection is on.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,10 @@ class Fleet:
         cache: Path | None = None,
         **settings: Any,
     ) -> Result:
-        """One run; ``setup``: another play asks all nodes for their facts first. ``command``: the command, or another Ansible."""
+        """One run; ``setup``: another play asks all nodes for their facts first.
+
+        ``command``: the command, or another Ansible.
+        """
         names = tuple(hostile)
         self.count += 1
         folder = self.folder / str(self.count)
@@ -199,7 +204,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def run(argv: list[Any], folder: Path, cache: Path) -> tuple[int | None, bytes]:
-    """The status, None of a run that lasted longer than LIMIT_S and was ended, and all that was printed."""
+    """The status, None of a run that lasted longer than LIMIT_S and was ended,
+    and all that was printed.
+    """
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "GATE_"))},
         "PATH": f"{BIN}:{os.environ['PATH']}",
@@ -260,7 +267,9 @@ def alone(fleet: Fleet) -> Result:
 
 
 CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xaa-\xae]|[\x80-\xbf]{5}")
-"""What a terminal obeys, and what hides or turns text, in UTF-8; a newline and a tab are let through."""
+"""What a terminal obeys, and what hides or turns text, in UTF-8;
+a newline and a tab are let through.
+"""
 
 
 @pytest.fixture(params=["2.18", "2.21"])

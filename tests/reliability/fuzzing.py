@@ -1,7 +1,8 @@
 """Evidence that is changed at random, and what must hold of its judgement whatever was changed.
 
-The same seed makes the same mutants. Each mutant is a bad node's record with one to four changes of its evidence, of structure or
-of text; fifty of them are judged in one report together with two good nodes.
+The same seed makes the same mutants. Each mutant is a bad node's record with one to four
+changes of its evidence, of structure or of text; fifty of them are judged in one report
+together with two good nodes.
 """
 
 from __future__ import annotations
@@ -152,7 +153,9 @@ ALWAYS_BAD_S = (-612.0, 45.0, 86400.0, -1_400_000_000.0)
 
 @cache
 def read_by_refusal(base: str) -> frozenset[str]:
-    """The sections on which the refusal of a base rests; the skew's always, as many checks weigh it."""
+    """The sections on which the refusal of a base rests;
+    the skew's always, as many checks weigh it.
+    """
     findings = judge_records({base: bases()[base]}, AT)["nodes"][base]["findings"]
     checks = discover()
     refusing = [f["check"] for f in findings if f["required"] and f["state"] != "pass" and f["check"] in checks]
@@ -249,7 +252,9 @@ def faults_of(some: list[Mutant]) -> list[str]:
 
 
 def faults_of_one(mutant: Mutant, entry: dict[str, Any], *, parse: bool) -> Iterator[str]:
-    """What does not hold of one mutant's entry of the report; ``parse``: whether it is looked at what is stored of it."""
+    """What does not hold of one mutant's entry of the report; ``parse``:
+    whether it is looked at what is stored of it.
+    """
     if parse:
         parsed = parse_record(mutant.record)
         if parse_record(parsed) != parsed:
@@ -269,7 +274,9 @@ def faults_of_one(mutant: Mutant, entry: dict[str, Any], *, parse: bool) -> Iter
 
 
 def run(seed: int, count: int) -> list[str]:
-    """All that does not hold of so many mutants by this seed; an exception says which one raised it."""
+    """All that does not hold of so many mutants by this seed;
+    an exception says which one raised it.
+    """
     faults = []
     made = list(mutants(seed, count))
     for start in range(0, count, TOGETHER):

@@ -28,7 +28,9 @@ EVIDENCE = "node_evidence"
 
 CANARY_KEY, CANARY_FILE, ELSEWHERE = "@canary_key@", "@canary_file@", "@elsewhere@"
 PLACES = {CANARY_KEY: "canary.pem", CANARY_FILE: "canary.deb", ELSEWHERE: "elsewhere"}
-"""What answers name by a word, and where it is in the folder of a run: files of the controller that no node may get."""
+"""What answers name by a word, and where it is in the folder of a run:
+files of the controller that no node may get.
+"""
 
 
 @dataclass
@@ -84,7 +86,8 @@ def while_asked() -> bool:
     return os.getppid() != 1
 
 
-#: What an answer is: JSON, text, or bytes for standard output; or it prints by itself and gives None.
+#: What an answer is: JSON, text, or bytes for standard output; or it prints by
+#: itself and gives None.
 Answer = Callable[[Asked], dict[str, Any] | str | bytes | None]
 
 
@@ -101,7 +104,9 @@ def install(folder: Path, name: str) -> Path:
 
 
 def main(name: str, folder: str) -> None:
-    """What the program does: keep what came on standard input, or in the file that is named, and answer."""
+    """What the program does: keep what came on standard input,
+    or in the file that is named, and answer.
+    """
     from tests.reliability.answers import ANSWERS  # noqa: PLC0415 - which imports this file
 
     files = [Path(word) for word in sys.argv[1:] if Path(word).is_file()]

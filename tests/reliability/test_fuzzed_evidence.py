@@ -43,7 +43,9 @@ def test_every_field_of_chrony_and_of_the_time_services_is_in_some_base() -> Non
 
 
 def good_for(base: str, **evidence: Any) -> fuzzing.Mutant:
-    """A good node's record that is said to be made from this bad one by a change of its boot section."""
+    """A good node's record that is said to be made from this bad one by a change
+    of its boot section.
+    """
     data = copy.deepcopy(record())
     data["evidence"].update(evidence)
     return fuzzing.Mutant(base, (("boot", "uptime_s"),), data)

@@ -1,6 +1,7 @@
 """What a hostile node can reach: nothing but its own refusal.
 
-Each name of ``answers.py`` is a node. It runs beside others of its group and two honest nodes, through real Ansible.
+Each name of ``answers.py`` is a node. It runs beside others of its group and two honest nodes,
+through real Ansible.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from tests.reliability.conftest import CANARY, CONTROL, HONEST, LIMIT_S, NTP_ADD
 
 CHECKED = [group for group in GROUPS if group not in CHANGING]
 TOGETHER = [group for group in CHECKED if group not in ALONE]
-# It waits for as long as an answer may take (150 s). Of the group `flood`, one has an answer without an end.
+# It waits for as long as an answer may take (150 s). Of the group `flood`, one has an
+# answer without an end.
 NIGHTLY = ("silence",)
 LONGEST_S = 600
 """The most that a JWT may be valid after the controller's time."""
@@ -146,7 +148,9 @@ def test_no_jwt_and_no_key_is_left_in_any_file_or_on_the_screen(runs: Runs, flee
 
 
 def forms(jwt: str) -> list[bytes]:
-    """A JWT's signature, without which it is worth nothing, plain, in base64 at each position, in hex, and from behind."""
+    """A JWT's signature, without which it is worth nothing, plain, in base64 at each position,
+    in hex, and from behind.
+    """
     signature = jwt.rpartition(".")[2].encode()
     found = [signature, signature.hex().encode(), signature[::-1]]
     for start in range(3):

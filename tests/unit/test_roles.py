@@ -24,7 +24,9 @@ def tasks_in(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def tasks_of(entry: str) -> list[dict[str, Any]]:
-    """The tasks of an entry point of the role gate, with those of the files and entry points that it imports."""
+    """The tasks of an entry point of the role gate,
+    with those of the files and entry points that it imports.
+    """
     found = []
     for task in tasks_in(yaml.safe_load((GATE / f"tasks/{entry}.yml").read_text())):
         imported = task.get("ansible.builtin.import_tasks")

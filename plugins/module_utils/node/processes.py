@@ -203,7 +203,7 @@ def cgroup(text: str):
 
     >>> cgroup("12:cpu:/\\n1:name=systemd:/system.slice/ntp.service\\n0::/system.slice/ntp.service\\n")
     '/system.slice/ntp.service'
-    """
+    """  # noqa: W505 - an example or a table
     paths = {}
     for line in text.splitlines():
         hierarchy, _first, rest = line.partition(":")
@@ -262,7 +262,7 @@ def operands(argv: list, letters: str) -> list:
 
     >>> operands(["chronyd", "server a.example iburst", "-f", "x.conf", "-Z", "rtcsync"], CHRONYD_LETTERS)
     ['server a.example iburst', 'rtcsync']
-    """
+    """  # noqa: W505 - an example or a table
     while True:
         try:
             return getopt.gnu_getopt(argv[1:], letters)[1]
@@ -283,7 +283,7 @@ def whole_directives(given: list) -> list:
 
     >>> whole_directives(["server", "a", "port", "123", "iburst", "port", "0", "makestep", "1 3", "rtcsync"])
     ['server a port 123 iburst', 'port 0', 'makestep 1 3', 'rtcsync']
-    """
+    """  # noqa: W505 - an example or a table
     if any(words.split()[1:] and words.split()[0].lower() in CHRONY_DIRECTIVES for words in given):
         return given  # it has not read them yet
     words = " ".join(given).split()

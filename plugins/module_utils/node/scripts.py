@@ -31,7 +31,7 @@ def language(first_line: str) -> str:
 
     >>> language("#!/usr/bin/env -S python3 -u"), language("#!/usr/bin/perl -w"), language("#!/bin/sh")
     ('python', 'perl', '')
-    """
+    """  # noqa: W505 - an example or a table
     words = first_line[2:].split() if first_line.startswith("#!") else []
     names = [INTERPRETER.fullmatch(os.path.basename(word)) for word in words]
     return next((name[1] for name in names if name), "")
@@ -45,7 +45,7 @@ def calls(line: str, of_language: str) -> list:
     [['ntpdate', '-u'], 'hwclock -s']
     >>> calls("my $said = `ntpdate a.example`; # system('true')", "perl"), calls("print('date -s')", "python")
     (['ntpdate a.example', ['true']], [])
-    """
+    """  # noqa: W505 - an example or a table
     if line.lstrip().startswith(("#", "//")):
         return []
     found: list = []
@@ -73,7 +73,7 @@ def with_programs(text: str, programs) -> str:
 
     >>> with_programs('N=/usr/sbin/ntpdate\\nC="$N -u $S"\\n$C ${S} $PATH', {"ntpdate"}).splitlines()[2]
     '/usr/sbin/ntpdate -u $S ${S} $PATH'
-    """
+    """  # noqa: W505 - an example or a table
     for _time in range(2):  # a variable may hold another
         values = {}
         for name, *forms in ASSIGNED.findall(text):

@@ -38,7 +38,7 @@ def parse_show(text: str) -> list:
 
     >>> parse_show("Id=ntp.service\\nLoadState=not-found\\n\\nId=a.service\\nLoadState=loaded\\nExecStart=b\\nExecStart=c")
     [{'Id': 'ntp.service', 'LoadState': 'not-found'}, {'Id': 'a.service', 'LoadState': 'loaded', 'ExecStart': 'b\\nc'}]
-    """
+    """  # noqa: W505 - an example or a table
     units = {}
     for block in text.strip().split("\n\n"):
         shown: dict = {}
@@ -59,7 +59,7 @@ def commands(exec_property: str) -> list:
 
     >>> commands("{ path=/usr/sbin/ntpdate ; argv[]=/usr/sbin/ntpdate -u $HOST ; ignore_errors=no ; pid=0 ; status=0/0 }")
     ['/usr/sbin/ntpdate -u $HOST']
-    """
+    """  # noqa: W505 - an example or a table
     found = []
     for line in exec_property.splitlines():
         _before, is_there, argv = line.partition(" ; argv[]=")

@@ -184,7 +184,7 @@ def anacron_command(line: str) -> str:
 
     >>> anacron_command("@monthly 45 clock ntpdate pool.example"), anacron_command("START_HOURS_RANGE=3-22")
     ('ntpdate pool.example', '')
-    """
+    """  # noqa: W505 - an example or a table
     words = [] if NO_COMMAND.match(line.strip()) else line.split(None, 3)
     return words[3] if len(words) > 3 else ""
 
@@ -201,7 +201,7 @@ def moving_commands(line: str, nested: int = 0) -> list:
     ['chronyc -a makestep']
     >>> moving_commands('date -s "$(curl -H "Token: $KEY" h)"')
     ['date -s $']
-    """
+    """  # noqa: W505 - an example or a table
     if not _names_mover(line):  # shlex is slow
         return []
     _check_depth(nested)  # each is read anew
@@ -226,7 +226,7 @@ def moving_calls(line: str, written_in: str) -> list:
 
     >>> moving_calls("subprocess.run(['ntpdate', '-u', 'a.example'])", "python"), moving_calls("print('ntpdate')", "python")
     (['ntpdate -u a.example'], [])
-    """
+    """  # noqa: W505 - an example or a table
     return _shown(_moving_of(calls(line, written_in), 0)) if _names_mover(line) else []
 
 

@@ -76,7 +76,7 @@ def nts_servers(lines: list) -> list:
     >>> nts_servers([["server", "a.example", "iburst", "nts"], ["pool", "b.example", "NTS", "ntsport", "4461", "certset", "1"],
     ...              ["server", "c.example", "iburst"]])
     [('a.example', 4460, '0'), ('b.example', 4461, '1')]
-    """
+    """  # noqa: W505 - an example or a table
     found = {}
     for directive, *words in lines:
         options = [word.lower() for word in words[1:]]

@@ -103,7 +103,7 @@ def _unit(properties: dict) -> dict:
     ...        "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "MainPID": "7"})
     {'unit': 'chrony.service', 'names': ['chrony.service', 'chronyd.service'], 'load_state': 'loaded', \
 'active_state': 'active', 'sub_state': 'running', 'unit_file_state': 'enabled', 'main_pid': 7}
-    """
+    """  # noqa: W505 - an example or a table
     unit = {"unit": properties["Id"], **{name: properties.get(key, "") for key, name in PROPERTIES.items()}}
     unit["names"] = sorted(unit["names"].split())
     unit["main_pid"] = int(unit["main_pid"] or 0)  # a target has none

@@ -71,7 +71,7 @@ def draws_in(text: str, path: str) -> bool:
     True
     >>> draws_in("include /etc/chrony.d/*.conf\\n", "/etc/systemd/system/kubelet.service.d/order.conf")
     False
-    """
+    """  # noqa: W505 - an example or a table
     folder = os.path.dirname(path)
     for directive, *named in (line.split() for line in text.splitlines() if line.strip()):
         if directive.lower() in ("confdir", "sourcedir") and folder in [name.rstrip("/") for name in named]:

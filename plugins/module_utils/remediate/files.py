@@ -35,7 +35,7 @@ def reason(error: BaseException) -> str:
     >>> reason(OSError(errno.ENOSPC, "No space left on device", "/etc/chrony/.chrony.conf.skewgate-new"))
     '/etc/chrony/.chrony.conf.skewgate-new: No space left on device. Make room on that file system (df shows how full it is, \
 df -i counts its inodes).'
-    """
+    """  # noqa: W505 - an example or a table
     if isinstance(error, RemediationError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:

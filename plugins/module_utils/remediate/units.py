@@ -36,7 +36,7 @@ def words(commands: list) -> list:
 
     >>> words([("unmask", ["chrony.service"]), ("reset-failed", ["chrony.service"]), ("enable", ["chrony.service"])])
     ['unmasked chrony.service', 'enabled chrony.service']
-    """
+    """  # noqa: W505 - an example or a table
     return [f"{DONE[verb]} {unit}" for verb, units in commands if verb in DONE for unit in units]
 
 
@@ -148,7 +148,7 @@ def states(shown: list, units: list, wanted) -> dict:
     >>> states([chrony], ["chronyd.service"], lambda unit: True)
     {'chronyd.service': ('chrony.service', {'load_state': 'loaded', 'unit_file_state': 'enabled', \
 'active_state': 'active', 'wanted': True})}
-    """
+    """  # noqa: W505 - an example or a table
     by_name = {}
     for properties in shown:
         unit = properties["Id"]

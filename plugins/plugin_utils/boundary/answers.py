@@ -42,7 +42,7 @@ def read_answer(returned: str, answer: Any) -> dict[str, Any]:
     {'changed': True, 'notes': ['done']}
     >>> read_answer(returned, {"failed": True, "msg": "no \\x1b space", "notes": 1})
     {'changed': False, 'failed': True, 'msg': 'no \\\\x1b space'}
-    """
+    """  # noqa: W505 - an example or a table
     if not isinstance(answer, Mapping):
         raise ValueError(f"expected a mapping, found {type(answer).__name__}")
     keys = documented_keys(returned)

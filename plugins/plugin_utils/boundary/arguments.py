@@ -30,7 +30,7 @@ def read_arguments(
 
     >>> read_arguments("module: m\\noptions: {force: {type: bool}}", {"force": "false", "forced": 1})
     ({'force': False}, ["m: no option is called 'forced'; did you mean force?"])
-    """
+    """  # noqa: W505 - an example or a table
     return read_options(*documented(documentation), given, prefix=prefix)
 
 

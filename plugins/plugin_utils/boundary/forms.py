@@ -88,7 +88,7 @@ def remediation_of(noted: Any) -> dict[str, Any]:
 
     >>> remediation_of({"attempted": True, "succeeded": False, "message": ["no"], "changes": "x"})["message"]
     '["no"]'
-    """
+    """  # noqa: W505 - an example or a table
     given = noted if isinstance(noted, Mapping) else {}
     texts = {key: given.get(key) for key in ("message", "backup")}
     changes = given.get("changes") or []

@@ -167,7 +167,7 @@ def words(text: str) -> str:
 
     >>> words("Failed to connect to the host via ssh: debug1: Reading configuration\r\nssh: No route to host\r\n")
     'ssh: No route to host'
-    """
+    """  # noqa: W505 - an example or a table
     return "\n".join(_lines(text)) or text.strip()
 
 

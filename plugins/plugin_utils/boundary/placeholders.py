@@ -19,7 +19,7 @@ def to_fill_in(hosts: Iterable[str], settings: Mapping[str, Any]) -> list[str]:
 
     >>> to_fill_in(["FILL_IN_NODE_1"], {"gate_github_apps": [{"app_id": "FILL_IN_APP_ID"}]})
     ['the inventory: FILL_IN_NODE_1 is still to be filled in', 'gate_github_apps: FILL_IN_APP_ID is still to be filled in']
-    """
+    """  # noqa: W505 - an example or a table
     found = [("the inventory", word) for host in hosts for word in PLACEHOLDER.findall(host)]
     for name, value in settings.items():
         found += [(name, word) for text in texts_in(value) for word in PLACEHOLDER.findall(text)]

@@ -28,7 +28,7 @@ def source_of(
 
     >>> source_of("gate_checks", ["reachable"], extra={}, inventory={}, defaults={"gate_checks": []})
     'play'
-    """
+    """  # noqa: W505 - an example or a table
     if name in extra:
         by_command = extra.get(FROM_COMMAND)
         said = by_command.get(name) if isinstance(by_command, Mapping) else None

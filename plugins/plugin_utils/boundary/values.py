@@ -44,7 +44,7 @@ def shown(value: Any) -> str:
 
     >>> shown("12345\n"), shown(["a"]), shown("-----BEGIN RSA PRIVATE KEY-----")
     ("'12345\\n'", 'a list', 'a text of 31 characters that is not shown, since it may hold a secret')
-    """
+    """  # noqa: W505 - an example or a table
     if isinstance(value, str):
         if may_be_secret(value):
             return f"a text of {len(value)} characters that is not shown, since it may hold a secret"
@@ -107,7 +107,7 @@ def is_placeholder(text: str) -> bool:
 
     >>> [is_placeholder(text) for text in ("<APP_ID>", "changeme", "{{ app_id }}", "xxx", "ntp1.example.net")]
     [True, True, True, True, False]
-    """
+    """  # noqa: W505 - an example or a table
     return bool(_PLACEHOLDER.fullmatch(text.strip()))
 
 
@@ -143,7 +143,7 @@ def server_problem(value: Any) -> str | None:
 
     >>> server_problem("ntp1.example.net"), server_problem("2001:db8::1"), server_problem("ntp1.example.net iburst")
     (None, None, 'it has a blank; give the name alone, without options')
-    """
+    """  # noqa: W505 - an example or a table
     problem = name_problem(value)
     if problem:
         return problem

@@ -1,4 +1,6 @@
-"""The formats of a report, one file each. A format is a name, a file's name, and a function that writes a report.
+"""The formats of a report, one file each.
+
+A format is a name, a file's name, and a function that writes a report.
 
 A format knows the report alone: a saved ``report.json`` is enough. A new file here is a new format.
 """
@@ -27,7 +29,9 @@ class Format(Protocol):
     FILE: str
 
     def write(self, report: Mapping[str, Any], file: TextIO) -> None:
-        """Write the report (the content of ``report.json``) piece by piece: its nodes may be more than fit into memory."""
+        """Write the report (the content of ``report.json``) piece by piece:
+        its nodes may be more than fit into memory.
+        """
 
 
 @cache
@@ -39,7 +43,8 @@ def discover() -> dict[str, Format]:
 
 
 def begin(directory: Path, holder: Holder, room_bytes: int = ROOM_BYTES) -> None:
-    """Before a run: take the folder for it and its report out of force in every format; prove that the next one can be written.
+    """Before a run: take the folder for it and its report out of force in every format; prove that
+    the next one can be written.
 
     Raises SavedFileError.
     """
@@ -55,10 +60,11 @@ def write(
     names: Collection[str] = DEFAULT,
     holder: Holder | None = None,
 ) -> list[Path]:
-    """Write the evidence and the report, as one, and return the paths; ``holder``: the run, or this process.
+    """Write the evidence and the report, as one, and return the paths; ``holder``: the
+    run, or this process.
 
-    ``names``: the formats beside ``report.json``, which is always written. Raises OSError if the directory can't be written, or
-    another run has it.
+    ``names``: the formats beside ``report.json``, which is always written. Raises OSError if the
+    directory can't be written, or another run has it.
     """
     files: dict[str, Writer] = {EVIDENCE_FILE: partial(write_nodes, evidence)}
     chosen = (each for name, each in discover().items() if name in names or each.FILE == REPORT_FILE)

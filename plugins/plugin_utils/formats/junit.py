@@ -1,12 +1,12 @@
 """``junit.xml``: each node is a suite and each check a case, for CI systems that show test results.
 
-A check that refuses its node fails the case: ``fail`` is a failure, ``inconclusive`` is an error, and
-the type of either has the check's keys. A check that was skipped is a skipped case. An advisory check
-never fails its case; what it found is in the case's output. If no case of a refused node fails, the
-case ``verdict`` does.
+A check that refuses its node fails the case: ``fail`` is a failure, ``inconclusive`` is an error,
+and the type of either has the check's keys. A check that was skipped is a skipped case. An advisory
+check never fails its case; what it found is in the case's output. If no case of a refused node
+fails, the case ``verdict`` does.
 
-The elements are those that Jenkins, GitLab and the test reporters for GitHub Actions read. How long a
-check took is not known, so no case has a time.
+The elements are those that Jenkins, GitLab and the test reporters for GitHub Actions read. How long
+a check took is not known, so no case has a time.
 """
 
 from __future__ import annotations

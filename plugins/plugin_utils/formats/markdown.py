@@ -1,8 +1,9 @@
-"""``summary.md``: the report on a page of Markdown, for a change ticket and the summary of a CI job.
+"""``summary.md``: the report on a page of Markdown, for a change ticket and the
+summary of a CI job.
 
-The verdict comes first, then the commands to run next, then each cause with what was seen and what to
-do, then a table of the refused nodes. Of many causes and nodes it has the first ones: the page has at most 60,000
-characters, as comments on GitHub have, and a job's summary may have 1 MiB.
+The verdict comes first, then the commands to run next, then each cause with what was seen and what
+to do, then a table of the refused nodes. Of many causes and nodes it has the first ones: the page
+has at most 60,000 characters, as comments on GitHub have, and a job's summary may have 1 MiB.
 
 What a node sent cannot become markup: all but plain words and numbers is shown as code, in which
 nothing is a link, a mention, HTML or a cell's end. A bar is shown as ¦ and a backquote as '.
@@ -32,7 +33,9 @@ MOST_CHARACTERS = {"name": 80, "cause": 160, "text": 500}
 """Of a text."""
 
 ROOM = {"causes": 25_000, "nodes": 25_000, "fleet": 8_000}
-"""The most characters of a part of the page, which has 60,000 in all: GitHub takes 65,536 in a comment."""
+"""The most characters of a part of the page, which has 60,000 in all:
+GitHub takes 65,536 in a comment.
+"""
 
 _WORD = re.compile(r"\(?(?:[^\W\d_]+(?:['-][^\W\d_]+)*|[+\-±]?\d+(?:[.,]\d+)*%?|±)\)?[.,;:!?]?|[().,;:]*")
 """A word, a number or punctuation that means nothing to any Markdown."""
@@ -125,7 +128,9 @@ _STEPS = {
 
 
 def _next_steps(report: Mapping[str, Any]) -> Iterator[str]:
-    """The commands to run; no name is in them that a shell or Markdown could take for more than a name."""
+    """The commands to run; no name is in them that a shell or Markdown could take
+    for more than a name.
+    """
     for step in next_steps(report):
         if sentence := _STEPS.get(step.action):
             nodes = "1 node" if len(step.nodes) == 1 else f"{len(step.nodes)} nodes"

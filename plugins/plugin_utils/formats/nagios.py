@@ -1,12 +1,12 @@
 """``skewgate.nagios``: one line with performance data, for Nagios, Icinga and Checkmk.
 
 ``SKEWGATE OK``, ``CRITICAL`` (a node is refused for a failure) or ``UNKNOWN`` (a node could not be
-judged), how many nodes that are, their names and the check that refuses them, in at most 1,000 bytes:
-NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the skews of all
-nodes, in seconds.
+judged), how many nodes that are, their names and the check that refuses them, in at most 1,000
+bytes: NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the skews
+of all nodes, in seconds.
 
-Nagios goes by the exit status, and skewgate has others: 0 is OK, 4 is CRITICAL, and everything else is
-UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that returns them.
+Nagios goes by the exit status, and skewgate has others: 0 is OK, 4 is CRITICAL, and everything else
+is UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that returns them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ MOST_OF_A_NAME = 64
 _STATUS = {int(ExitCode.ADMITTED): "OK", int(ExitCode.REFUSED): "CRITICAL"}
 
 _FORBIDDEN = str.maketrans({**dict.fromkeys("`~$&'\"<>;", "_"), "|": "¦"})
-"""The bar begins the performance data; the others Nagios keeps from the commands that send notifications."""
+"""The bar begins the performance data;
+the others Nagios keeps from the commands that send notifications.
+"""
 
 
 def write(report: Mapping[str, Any], file: TextIO) -> None:
@@ -70,7 +72,9 @@ def _sentence(summary: Mapping[str, int], worst: Mapping[str, list[str]]) -> str
 
 
 def _performance(summary: Mapping[str, int], skew_s: Interval | None) -> str:
-    """LABEL=VALUE[UNIT];WARNING;CRITICAL;MINIMUM;MAXIMUM, as the Monitoring Plugins' guidelines write it."""
+    """LABEL=VALUE[UNIT];WARNING;CRITICAL;MINIMUM;MAXIMUM,
+    as the Monitoring Plugins' guidelines write it.
+    """
     total = sum(summary.values())
     parts = [
         f"admitted={summary['admitted']};;;0;{total}",

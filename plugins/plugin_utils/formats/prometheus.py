@@ -1,8 +1,9 @@
-"""``skewgate.prom``: the report as metrics, for the textfile collector of Prometheus' node_exporter.
+"""``skewgate.prom``: the report as metrics, for the textfile collector of
+Prometheus' node_exporter.
 
-A node's name is in the label ``node``; ``instance`` is the machine that skewgate runs on. There are at
-most six series for each node, one more for each check that refuses it, and a fixed number for all
-nodes together.
+A node's name is in the label ``node``; ``instance`` is the machine that skewgate runs on. There
+are at most six series for each node, one more for each check that refuses it, and a fixed number
+for all nodes together.
 
 docs/monitoring has alert rules and a Grafana dashboard for these metrics, and
 docs/how-to/monitor-with-prometheus.md says how to use them.
@@ -55,7 +56,9 @@ Sample = tuple[str, dict[str, str], float]
 
 
 def write(report: Mapping[str, Any], file: TextIO) -> None:
-    """Go through the nodes once; each metric's lines wait in a file, because they have to stand together."""
+    """Go through the nodes once; each metric's lines wait in a file,
+    because they have to stand together.
+    """
     with ExitStack() as files:
         waiting: dict[str, IO[str]] = {}
 
@@ -147,6 +150,9 @@ def _unix(time: str) -> float:
 
 
 def _escaped(text: str) -> str:
-    """A label's value. Two names stay two: what shows a character as an escape doubles the backslashes that were there."""
+    """A label's value.
+
+    Two names stay two: what shows a character as an escape doubles the backslashes that were there.
+    """
     shown = clean(text.replace("\\", "\\\\")).replace("\n", "\\n")
     return shown.replace("\\", "\\\\").replace('"', '\\"')

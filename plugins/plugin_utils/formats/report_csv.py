@@ -1,11 +1,11 @@
 """``report.csv``: a line for each node, for spreadsheets.
 
-The first line has the names of the columns. Lines end as RFC 4180 asks, numbers are numbers, and all
-else is quoted. A refused node has one line, whatever refuses it, so lines can be counted, sorted and
-filtered; ``keys`` has what refuses it as CHECK.KEY.
+The first line has the names of the columns. Lines end as RFC 4180 asks, numbers are numbers, and
+all else is quoted. A refused node has one line, whatever refuses it, so lines can be counted,
+sorted and filtered; ``keys`` has what refuses it as CHECK.KEY.
 
-A cell that a spreadsheet would take for a formula begins with an apostrophe, as OWASP advises. So does
-the part after a semicolon, which splits cells in some countries.
+A cell that a spreadsheet would take for a formula begins with an apostrophe, as OWASP advises. So
+does the part after a semicolon, which splits cells in some countries.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ _FORMULA = re.compile(r"""(^|;)(?=[\s"']*[=+\-@\uff1d\uff0b\uff0d\uff20])""")
 
 
 def write(report: Mapping[str, Any], file: TextIO) -> None:
-    """Verdict, skew in seconds (positive: the node is ahead), and why and what next if the node is refused."""
+    """Verdict, skew in seconds (positive:
+    the node is ahead), and why and what next if the node is refused.
+    """
     table = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     table.writerow(COLUMNS)
     for name, node in report["nodes"].items():

@@ -1,6 +1,8 @@
-"""``report.html``: the report as one page for a browser and for paper, to read and to add to a change ticket.
+"""``report.html``: the report as one page for a browser and for paper, to read and to
+add to a change ticket.
 
-It asks the network for nothing and can be read without its script. What it is made of is in ``pages``.
+It asks the network for nothing and can be read without its script. What it is made
+of is in ``pages``.
 """
 
 from __future__ import annotations

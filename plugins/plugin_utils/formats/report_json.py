@@ -1,6 +1,8 @@
-"""``report.json``: verdicts and findings for programs, schema ``skewgate/report/1`` (docs/reference/report.schema.json).
+"""``report.json``: verdicts and findings for programs, schema ``skewgate/report/1``
+(docs/reference/report.schema.json).
 
-What is said of all nodes comes first, then a line for each node; ``jq . report.json`` shows it to people.
+What is said of all nodes comes first, then a line for each node;
+``jq . report.json`` shows it to people.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""``skewgate.sarif``: what ``chrony_config`` found, by file and line, as SARIF 2.1.0 for code scanners and editors.
+"""``skewgate.sarif``: what ``chrony_config`` found, by file and line, as SARIF 2.1.0 for code
+scanners and editors.
 
-Other checks have no files and lines, and are not in it. A rule of severity ``error`` or ``unknown`` is an
-error, because it refuses a node, and any other is a warning. If the check is advisory, they are a warning
-and a note. A rule in ``gate_accepted_rules`` is a suppressed result. If the configuration of a node
-was not looked at, the run is not successful, and a notification says why.
+Other checks have no files and lines, and are not in it. A rule of severity ``error`` or ``unknown``
+is an error, because it refuses a node, and any other is a warning. If the check is advisory, they
+are a warning and a note. A rule in ``gate_accepted_rules`` is a suppressed result. If the
+configuration of a node was not looked at, the run is not successful, and a notification says why.
 
 The address of a file is ``NODE/PATH``, relative to the base ``NODES``: two nodes' files are two.
 """
@@ -31,7 +32,9 @@ Row = Mapping[str, Any]
 
 
 def write(report: Mapping[str, Any], file: TextIO) -> None:
-    """Write the results node by node, then the rules that they name, then the nodes that were not looked at."""
+    """Write the results node by node, then the rules that they name,
+    then the nodes that were not looked at.
+    """
     rules: dict[str, Row] = {}
     file.write(f'{{"$schema": {json.dumps(SCHEMA)},\n"version": "2.1.0",\n"runs": [{{\n"results": ')
     _write_list(_results(report, rules), file)
@@ -135,7 +138,9 @@ def _notifications(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 _LITERAL = str.maketrans({"\\": "\\\\", "[": "\\[", "]": "\\]", "{": "{{", "}": "}}"})
-"""How SARIF's messages write what would begin a link or a placeholder (sections 3.11.5 and 3.11.6)."""
+"""How SARIF's messages write what would begin a link or a placeholder (sections 3.11.5
+and 3.11.6).
+"""
 
 
 def _message(text: str) -> dict[str, str]:

@@ -97,7 +97,7 @@ def clock_side(message: str) -> Literal["ahead", "behind"] | None:
 
     >>> clock_side("'Expiration time' claim ('exp') is too far in the future"), clock_side("Not Found")
     ('ahead', None)
-    """
+    """  # noqa: W505 - an example or a table
     said = straight(message[:READ_CHARS])
     refused = re.search(BY_KEY[AnswerKey.CLOCK].words, said, re.IGNORECASE)
     if refused is None:

@@ -70,7 +70,7 @@ def network_of(name: str, address: str | None) -> str:
 
     >>> network_of("node7", "10.0.3.17"), network_of("node7", "fd00:1:2:3::17"), network_of("node07.rack2.example.net", None)
     ('10.0.3.0/24', 'fd00:1:2:3::/64', 'node#.rack2.example.net')
-    """
+    """  # noqa: W505 - an example or a table
     text = (address or name).strip("[]")
     try:
         known = ipaddress.ip_address(text.partition("%")[0])

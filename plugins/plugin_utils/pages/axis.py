@@ -1,7 +1,8 @@
-"""The axis of a picture of skews: symmetric about zero, nearly linear near it, and logarithmic farther out.
+"""The axis of a picture of skews: symmetric about zero, nearly linear near it, and
+logarithmic farther out.
 
-A node is milliseconds or years off, and a client breaks at half a minute: one axis shows all of them. The node that is behind
-stands on the left.
+A node is milliseconds or years off, and a client breaks at half a minute: one axis shows all of
+them. The node that is behind stands on the left.
 """
 
 from __future__ import annotations
@@ -36,13 +37,17 @@ _BETWEEN = (100 * _DAY, 6 * _HOUR, 30 * _MINUTE, 5 * _MINUTE, 2 * _MINUTE, 30, 5
 
 @dataclass(frozen=True)
 class Axis:
-    """Skews in seconds from ``-most_s`` to ``most_s``; it is nearly linear up to ``linear_s`` on both sides."""
+    """Skews in seconds from ``-most_s`` to ``most_s``;
+    it is nearly linear up to ``linear_s`` on both sides.
+    """
 
     most_s: float
     linear_s: float
 
     def at(self, skew_s: float) -> float:
-        """The place of a skew: 0 is the left edge, 0.5 no skew, 1 the right edge; skews beyond an edge stand there."""
+        """The place of a skew: 0 is the left edge, 0.5 no skew, 1 the right edge;
+        skews beyond an edge stand there.
+        """
         half = math.asinh(self._held(skew_s) / self.linear_s) / math.asinh(self.most_s / self.linear_s) / 2
         return min(1.0, max(0.0, 0.5 + half))
 
@@ -51,7 +56,9 @@ class Axis:
         return self.linear_s * math.sinh((place - 0.5) * 2 * math.asinh(self.most_s / self.linear_s))
 
     def ticks(self, apart: float = 0.1) -> list[float]:
-        """Skews that are round numbers, from left to right, at least so far ``apart``; zero is one of them."""
+        """Skews that are round numbers, from left to right, at least so far ``apart``;
+        zero is one of them.
+        """
         places = {0.0: 0.5}
         for step in (*_STEPS, *_BETWEEN):
             place = self.at(step)
@@ -65,7 +72,8 @@ class Axis:
 
 
 def axis_for(skews: Iterable[Interval], limits_s: Sequence[float]) -> Axis:
-    """The axis on which skews and limits, at least one of them, have room; the smallest limit stands well off zero.
+    """The axis on which skews and limits, at least one of them, have room; the smallest limit
+    stands well off zero.
 
     Limits are distances from zero, in seconds.
     """

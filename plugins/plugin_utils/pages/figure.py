@@ -1,4 +1,6 @@
-"""The picture in the page: tracks beside words, which wrap on a narrow screen and are read aloud."""
+"""The picture in the page: tracks beside words,
+which wrap on a narrow screen and are read aloud.
+"""
 
 from __future__ import annotations
 

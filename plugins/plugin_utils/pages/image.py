@@ -1,4 +1,6 @@
-"""The picture of a report as one SVG document, which is an image in a README or a ticket, light and dark."""
+"""The picture of a report as one SVG document, which is an image in a README or a ticket,
+light and dark.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _TEXT_STYLE = Markup(
 
 
 def svg(report: Report) -> str:
-    """One document with all that it needs: it loads nothing, and its words are those of the page."""
+    """One document with all that it needs:
+    it loads nothing, and its words are those of the page.
+    """
     scene = Scene(report)
     for index, (name, node) in enumerate(report["nodes"].items()):
         scene.add(index, name, node)

@@ -1,4 +1,6 @@
-"""How a node's verdict and a finding's state look: always a word and a shape, and a colour beside them."""
+"""How a node's verdict and a finding's state look:
+always a word and a shape, and a colour beside them.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Elements of HTML and SVG. Text becomes markup nowhere else, so it is escaped here and cannot be forgotten.
+"""Elements of HTML and SVG. Text becomes markup nowhere else, so it is escaped here and
+cannot be forgotten.
 
-Names and messages come from nodes and are hostile. Control characters and bidirectional overrides become visible escapes, so
-no text reorders the page.
+Names and messages come from nodes and are hostile. Control characters and bidirectional overrides
+become visible escapes, so no text reorders the page.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ Content = str | Iterable["Content"] | None
 
 
 def element(name: str, /, *content: Content, **attributes: str | float | bool | None) -> Markup:
-    """An element with its content: ``class_`` is written ``class``, and ``aria_label`` is written ``aria-label``.
+    """An element with its content: ``class_`` is written ``class``, and ``aria_label`` is
+    written ``aria-label``.
 
-    An attribute that is ``True`` has no value; one that is ``None`` or ``False`` is left out. Raises ValueError for an
-    attribute that runs code, and for an address outside of the page.
+    An attribute that is ``True`` has no value; one that is ``None`` or ``False`` is left out.
+    Raises ValueError for an attribute that runs code, and for an address outside of the page.
 
     >>> element("p", "1 < 2 ", element("b", "so"), class_="note")
     '<p class="note">1 &lt; 2 <b>so</b></p>'
@@ -71,7 +73,9 @@ def joined(content: Content) -> Markup:
 
 
 def of_the_project(text: str) -> Markup:
-    """A style sheet or script of this folder, which is no text of a report; raises ValueError if it ends its own element."""
+    """A style sheet or script of this folder, which is no text of a report;
+    raises ValueError if it ends its own element.
+    """
     if "</" in text or "<!--" in text:
         raise ValueError("a style sheet or script must not have an end tag or a comment of HTML")
     return Markup(text)

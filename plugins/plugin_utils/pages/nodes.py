@@ -1,6 +1,7 @@
 """Each node of the page: what was found on it, what was seen, and what the remediation changed.
 
-Of many nodes, those that may not join come first, with all of their findings as long as there is room; then they are short.
+Of many nodes, those that may not join come first, with all of their findings as long as there is
+room; then they are short.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ WHOLE_BYTES = 500_000
 """So much of the page is for nodes with all of their findings and what was seen."""
 
 SHORT_BYTES = 250_000
-"""So much more is for refused nodes with the findings that refuse them. The others have a line each."""
+"""So much more is for refused nodes with the findings that refuse them.
+
+The others have a line each.
+"""
 
 _EXAMPLES = 20
 """The examples of so many groups have all of their findings, wherever they stand."""
 
 
 def nodes(report: Report, index: Mapping[str, int]) -> Iterator[Markup]:
-    """The section with all nodes, the refused ones by cause first; ``index``: the place of each in the report."""
+    """The section with all nodes, the refused ones by cause first; ``index``:
+    the place of each in the report.
+    """
     refused = [name for group in report["groups"] for name in group["nodes"]]
     examples = {group["example"] for group in report["groups"][:_EXAMPLES]}
     room = _Room(examples)

@@ -1,6 +1,8 @@
-"""The page of a report: the verdict, the picture, the causes, each node, all nodes together, and the run itself.
+"""The page of a report: the verdict, the picture, the causes, each node, all nodes
+together, and the run itself.
 
-It is one file that asks the network for nothing, and can be read without its script. It is written piece by piece.
+It is one file that asks the network for nothing, and can be read without its script. It is
+written piece by piece.
 """
 
 from __future__ import annotations
@@ -87,7 +89,9 @@ def _head(report: Report) -> Markup:
 
 
 class _Gathered:
-    """What one reading of all nodes gives: the picture, what each group says, and what was not answered."""
+    """What one reading of all nodes gives:
+    the picture, what each group says, and what was not answered.
+    """
 
     def __init__(self, report: Report) -> None:
         shown = report["groups"][:MOST_GROUPS]

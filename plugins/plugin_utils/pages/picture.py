@@ -1,7 +1,9 @@
-"""The picture of a report: each node's skew as an interval on one axis, before the windows of the clients that it serves.
+"""The picture of a report: each node's skew as an interval on one axis, before the windows of the
+clients that it serves.
 
-A track is an SVG whose places are percentages, so it is as wide as there is room. In the page it stands beside HTML, which is
-read aloud and wraps on a phone; ``svg`` makes one document with words, of the same tracks.
+A track is an SVG whose places are percentages, so it is as wide as there is room. In the page it
+stands beside HTML, which is read aloud and wraps on a phone; ``svg`` makes one document with
+words, of the same tracks.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _SHAPES: dict[Look, tuple[str, dict[str, str | float]]] = {
     UNTRIED: ("path", {"d": "M-6-6H6V6H-6Z"}),
     NOT_JUDGED: ("path", {"d": "M-7 6 0-7 7 6Z"}),
 }
-"""Each verdict has a shape, so that no colour is needed to see it."""
+"""Each verdict has a shape: no colour is needed to see it."""
 
 
 def percent(place: float) -> str:
@@ -123,7 +125,9 @@ class Picture:
         return [line, element("svg", element("path", d=tip, class_="tip"), x=percent(end), y="50%", overflow="visible")]
 
     def strip(self, skews_s: Iterable[float], height: int, style: str) -> Markup:
-        """How many nodes stand where: a column for each place, whose height is logarithmic, and at least visible."""
+        """How many nodes stand where: a column for each place, whose height is logarithmic,
+        and at least visible.
+        """
         counts = [0] * (_BINS + 1)
         for skew_s in skews_s:
             counts[round(self.axis.at(skew_s) * _BINS)] += 1
@@ -182,13 +186,14 @@ def _limit(seconds: float) -> str:
 
 
 def outcome_words(row: Row, most: int | None = None) -> str:
-    """What becomes of a node's clients, how it was before it was fixed, and what else refuses it, in one line.
+    """What becomes of a node's clients, how it was before it was fixed, and what else
+    refuses it, in one line.
 
     Of more than ``most`` characters, the first statements that fit.
 
     >>> outcome_words(Row("a", REFUSED, Interval(44, 45), outcomes={"argocd": "fail", "pygithub": "pass"}))
     'breaks argocd; works for pygithub'
-    """
+    """  # noqa: W505 - an example or a table
     words = ""
     for part in _outcomes(row):
         longer = f"{words}; {part}" if words else part

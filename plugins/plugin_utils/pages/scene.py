@@ -1,7 +1,8 @@
-"""What the picture of a report shows, taken from its nodes one by one: rows, windows of clients, and the skews of the rest.
+"""What the picture of a report shows, taken from its nodes one by one: rows, windows of clients,
+and the skews of the rest.
 
-A report may have more nodes than fit on a page, or into memory: what is kept here has a bound, but for a number for each
-admitted node.
+A report may have more nodes than fit on a page, or into memory: what is kept here has a bound, but
+for a number for each admitted node.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ MOST_ROWS = 60
 """Up to so many nodes have a row each. Of more, the admitted ones share a strip."""
 
 MOST_REFUSED_ROWS = 300
-"""Of more nodes than MOST_ROWS, so many refused ones have a row each. The others share a row for each cause."""
+"""Of more nodes than MOST_ROWS, so many refused ones have a row each.
+
+The others share a row for each cause.
+"""
 
 MOST_WINDOWS = 12
 MOST_CAUSES = 40
 _NEAR_S = 3600
-"""A limit farther from zero than this does not stretch the axis: a cluster's CA is valid for years."""
+"""A limit farther from zero than this does not stretch the axis:
+a cluster's CA is valid for years.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ class Row:
 
 
 def budget_of(node: Node) -> list[Mapping[str, Any]]:
-    """What a node's clock was held against, a row for each client and limit; empty if its skew is not known."""
+    """What a node's clock was held against, a row for each client and limit;
+    empty if its skew is not known.
+    """
     rows = next((f["seen"].get("budget") for f in node["findings"] if f["check"] == CLOCK_CHECK), None)
     return [row for row in rows if isinstance(row, Mapping) and "name" in row] if isinstance(rows, list) else []
 

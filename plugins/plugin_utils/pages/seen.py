@@ -1,4 +1,6 @@
-"""What a finding saw, as tables and lists: all of it as long as there is room, however a node filled it."""
+"""What a finding saw, as tables and lists:
+all of it as long as there is room, however a node filled it.
+"""
 
 from __future__ import annotations
 
@@ -220,7 +222,9 @@ def _of_credentials(found: dict[str, Any]) -> list[Markup]:
 
 
 def _app(app: Mapping[str, Any]) -> Markup:
-    """The App's answers side by side: they prove whether the clock is at fault, or the credential."""
+    """The App's answers side by side: they prove whether the clock is at fault,
+    or the credential.
+    """
     answers = [*_ANSWERS, *([_API_ANSWER] if _API_ANSWER[0] in app else [])]
     columns = [_answer(caption, app[key]) for key, caption in answers if isinstance(app.get(key), Mapping)]
     shown = {key for key, _ in answers}

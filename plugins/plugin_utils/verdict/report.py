@@ -28,11 +28,12 @@ def judge_records(
     run_id: str | None = None,
     nodes: MutableMapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Judge every record and sum up (schema ``skewgate/report/1``, docs/reference/report.schema.json).
+    """Judge every record and sum up (schema ``skewgate/report/1``,
+    docs/reference/report.schema.json).
 
-    A record may carry ``before`` (the record of before the remediation) and ``remediation``. Raises ValueError if there
-    is no record: a report about nothing would admit everything; and if one's policy can't be read. ``nodes``: where the
-    entries go, if they are more than fit into memory.
+    A record may carry ``before`` (the record of before the remediation) and ``remediation``. Raises
+    ValueError if there is no record: a report about nothing would admit everything; and if one's
+    policy can't be read. ``nodes``: where the entries go, if they are more than fit into memory.
     """
     together = Together({} if nodes is None else nodes)
     for name in sorted(records):
@@ -42,7 +43,9 @@ def judge_records(
 
 
 def judge_node(name: str, record: Record) -> dict[str, Any]:
-    """The entry of ``report.json`` for a node's record in the guaranteed form; raises ValueError if its policy can't be read."""
+    """The entry of ``report.json`` for a node's record in the guaranteed form;
+    raises ValueError if its policy can't be read.
+    """
     before = record.data.get("before")
     try:
         return node_entry(judge_record(record), before and judge_record(before), record.data.get("remediation"))
@@ -53,7 +56,9 @@ def judge_node(name: str, record: Record) -> dict[str, Any]:
 def node_entry(
     judgement: Mapping[str, Any], before: Mapping[str, Any] | None, remediation: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """A node's entry of ``report.json``; ``before`` is the judgement of before the remediation, where there was one."""
+    """A node's entry of ``report.json``; ``before`` is the judgement of before the remediation,
+    where there was one.
+    """
     return {**judgement, "remediation": remediation, "before": before}
 
 
@@ -97,7 +102,8 @@ class Together:
     ) -> dict[str, Any]:
         """``report.json``; raises ValueError if there is no node.
 
-        ``settings`` are those of the run with their sources, as ``fleet_begin`` returns them, where they are known.
+        ``settings`` are those of the run with their sources, as ``fleet_begin`` returns them,
+        where they are known.
         """
         if not self._nodes:
             raise ValueError(NO_NODE)
@@ -123,7 +129,9 @@ class Together:
 
 
 class Groups:
-    """The refused nodes by what refuses them: the same checks in the same state by the same keys."""
+    """The refused nodes by what refuses them:
+    the same checks in the same state by the same keys.
+    """
 
     def __init__(self) -> None:
         """No node yet."""
@@ -156,7 +164,9 @@ def group_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def refusing_findings(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The findings that refuse a node; what was skipped follows from another one, and counts where there is no other."""
+    """The findings that refuse a node; what was skipped follows from another one,
+    and counts where there is no other.
+    """
     found = [f for f in node["findings"] if f["required"] and f["state"] != "pass"]
     return [f for f in found if f["state"] != "skipped"] or found
 
@@ -167,7 +177,9 @@ def remediation_message(node: Mapping[str, Any]) -> str | None:
 
 
 def only_token_untried(node: Mapping[str, Any]) -> bool:
-    """Whether a node's clock passed, and all that refuses it is that no App was given to try its token with."""
+    """Whether a node's clock passed, and all that refuses it is that no App was given
+    to try its token with.
+    """
     found = refusing_findings(node)
     untried = bool(found) and all(
         f["check"] == CREDENTIALS_CHECK and github_app_token.Key.NO_APP in f["keys"] for f in found
@@ -176,7 +188,9 @@ def only_token_untried(node: Mapping[str, Any]) -> bool:
 
 
 MOST_MESSAGES = 5
-"""So many different messages of a group's remediations are shown: some of it is the nodes' words, and each may have its own."""
+"""So many different messages of a group's remediations are shown:
+some of it is the nodes' words, and each may have its own.
+"""
 
 TEXTS = ("summary", "why", "remedy")
 """What a finding says to people."""

@@ -29,7 +29,9 @@ class Cause:
     root: Finding
     leads_to: tuple[Finding, ...] = ()
     same: tuple[Finding, ...] = ()
-    """The findings of other checks that say the same, for example because the node's answer is malformed."""
+    """The findings of other checks that say the same,
+    for example because the node's answer is malformed.
+    """
 
     @property
     def checks(self) -> list[str]:

@@ -165,7 +165,7 @@ def parse_line(line: str, pods: Container[str] = (), only_pod: str = "") -> Even
 
     >>> parse_line('[pod/argocd-repo-server-7d4b9c6f8-x2x9k/repo-server] time="2026-01-31T12:00:00Z" level=info msg=ok').pod
     'argocd-repo-server-7d4b9c6f8-x2x9k'
-    """
+    """  # noqa: W505 - an example or a table
     line = _COLOUR.sub("", line.rstrip("\r\n")) if "\x1b" in line else line.rstrip("\r\n")
     source = _of_kubectl(line) or _of_json(line) or _of_loki(line) or _of_stern(line, pods)
     if source is None:

@@ -1,4 +1,6 @@
-"""Questions of builtin.yml that need no Ansible module, asked with testinfra: `pytest test_plain_questions.py --hosts=...`."""
+"""Questions of builtin.yml that need no Ansible module, asked with testinfra:
+`pytest test_plain_questions.py --hosts=...`.
+"""
 
 import os
 

@@ -74,7 +74,9 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
 
 
 def bearer(api: RunningApi, key: object = None, alg: str = "RS256", **claims: object) -> str:
-    """`Bearer JWT` of a client with ghinstallation's times, any claim replaced; `None` leaves it out."""
+    """`Bearer JWT` of a client with ghinstallation's times, any claim replaced;
+    `None` leaves it out.
+    """
     now = int(time.time())
     all_claims = {"iat": now - 30, "exp": now + 90, "iss": CLIENT_ID, **claims}
     present = {name: value for name, value in all_claims.items() if value is not None}

@@ -1,4 +1,6 @@
-"""The lab's GitHub: limits of narrowed tokens, public repositories, replication, and the list of installations."""
+"""The lab's GitHub: limits of narrowed tokens, public repositories, replication,
+and the list of installations.
+"""
 
 from __future__ import annotations
 

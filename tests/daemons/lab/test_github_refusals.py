@@ -1,4 +1,6 @@
-"""What the lab's GitHub answers besides its rules for Apps: refusals of another kind, other servers, renamed repositories."""
+"""What the lab's GitHub answers besides its rules for Apps:
+refusals of another kind, other servers, renamed repositories.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Addresses and names as people write them, and what each version of a real chronyd shows of them."""
+"""Addresses and names as people write them, and what each version
+of a real chronyd shows of them.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,15 @@ AGAIN = ("fd00:9::0:1", "::2")
 def taken_of(
     each_chrony_tree: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str, Callable[[str], bool]], dict[str, Any]]:
-    """``taken_of(text, is_ready)``: the section of a chronyd with this configuration, once the sources it shows are ready."""
+    """``taken_of(text, is_ready)``: the section of a chronyd with this configuration,
+    once the sources it shows are ready.
+    """
     tmp_path = tmp_path_factory.mktemp("c")  # chronyc takes a path of some 90 characters for its socket
     folder = tmp_path / "node"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/chronyd").symlink_to(each_chrony_tree / "usr/sbin/chronyd")
-    # Before it asks, the chronyc of 4.9 takes the user that chronyd has; the package's is not on this machine.
+    # Before it asks, the chronyc of 4.9 takes the user that chronyd has; the package's is
+    # not on this machine.
     asked_as = "-u root" if each_chrony_tree.name.endswith("4.9") else ""
     asking = f'exec {each_chrony_tree}/usr/bin/chronyc {asked_as} -h {folder}/sock "$@"'
     add_command(tmp_path / "bin", "chronyc", asking)

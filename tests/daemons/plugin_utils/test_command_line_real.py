@@ -1,4 +1,6 @@
-"""A real chronyd that was started with directives in place of a file, and what the checks make of it."""
+"""A real chronyd that was started with directives in place of a file,
+and what the checks make of it.
+"""
 
 from __future__ import annotations
 

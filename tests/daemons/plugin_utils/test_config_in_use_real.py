@@ -1,4 +1,6 @@
-"""The check ``config_in_use`` on a real chronyd that is brought into each state, its evidence taken by the product's probe."""
+"""The check ``config_in_use`` on a real chronyd that is brought into each state,
+its evidence taken by the product's probe.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +68,12 @@ class Node:
         return run.run(["chronyc", *command], 5)["stdout"]
 
     def wait_for_nts_keys(self, server: str) -> None:
-        """Ask once more for NTS keys every 10 s, with ``server`` (its line without the directive) as a new source.
+        """Ask once more for NTS keys every 10 s, with ``server`` (its line without the
+        directive) as a new source.
 
-        On a busy machine the key port may be closed at first, or the handshake take longer than chronyd's 2 s; after
-        that chronyd itself asks again only 1024 s later (nts_ke.h, ``NKE_RETRY_FACTOR2_TLS``).
+        On a busy machine the key port may be closed at first, or the handshake take longer than
+        chronyd's 2 s; after that chronyd itself asks again only 1024 s later (nts_ke.h,
+        ``NKE_RETRY_FACTOR2_TLS``).
         """
         again_s = time.monotonic() + 10
 
@@ -94,7 +98,9 @@ class Node:
 
 @pytest.fixture
 def node(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Node]]:
-    """``node(text)`` starts a chronyd with this configuration; ``{port}`` in it is that of a good server on 127.0.0.1 and .3."""
+    """``node(text)`` starts a chronyd with this configuration;
+    ``{port}`` in it is that of a good server on 127.0.0.1 and .3.
+    """
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")
     monkeypatch.setattr(chrony, "PID_FILES", (str(tmp_path / "node/pid"),))
     own_chronyd(tmp_path / "bin", chrony_tree / "usr/sbin/chronyd", tmp_path / "node/chrony.conf")
@@ -192,7 +198,9 @@ def test_sources_that_were_set_offline_are_seen(node):
 
 
 def test_a_clock_that_makestep_no_longer_steps_is_slewed_for_long(node):
-    """With -x no step succeeds, so what a used-up budget leaves stays: the offset, as System time, with Leap status Normal."""
+    """With -x no step succeeds, so what a used-up budget leaves stays:
+    the offset, as System time, with Leap status Normal.
+    """
     it = node(PLAIN.replace("iburst", "iburst offset 45"))
     it.wait_until_selected()
     eventually("there is no update", lambda: float(it.chronyc("-c", "tracking").split(",")[4]) > 40)

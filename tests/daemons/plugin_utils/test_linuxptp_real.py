@@ -1,4 +1,6 @@
-"""Options are read as the real programs of linuxptp read them, and what they steer is what they really steer."""
+"""Options are read as the real programs of linuxptp read them,
+and what they steer is what they really steer.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def test_a_real_ptp4l_tries_to_steer_the_system_clock_where_we_say_so(
     box: Box, tmp_path: Path, arguments: str, text: str
 ):
-    """The kernel refuses it here, and it says so as it starts: it sets the clock's frequency (clock.c, clock_create)."""
+    """The kernel refuses it here, and it says so as it starts:
+    it sets the clock's frequency (clock.c, clock_create).
+    """
     program = unpacked("linuxptp") / "usr/sbin/ptp4l"
     conf, log = tmp_path / "ptp4l.conf", tmp_path / "box.log"
     conf.write_text(f"[global]\n{text}network_transport L2\nuds_address {tmp_path}/uds\n")

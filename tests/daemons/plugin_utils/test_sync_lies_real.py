@@ -2,8 +2,9 @@
 
 It is shown by the daemon, taken by the product's probes, and reported by the checks.
 
-It runs with -x on loopback and moves no clock. So where the node's clock is to be wrong, the servers' time is moved instead: a
-server is a chronyd whose reference clock gives it any offset that a test likes.
+It runs with -x on loopback and moves no clock. So where the node's clock is to be wrong, the
+servers' time is moved instead: a server is a chronyd whose reference clock gives it any
+offset that a test likes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ FOLLOW = "server 127.0.0.1 port {} iburst minpoll -2 maxpoll 0\n"
 
 @pytest.fixture
 def serve(chrony_tree: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """``serve(text)`` starts a server, ``serve(ahead_s=5.0)`` one whose clock is so much ahead; both return its port.
+    """``serve(text)`` starts a server, ``serve(ahead_s=5.0)`` one whose clock is so much ahead;
+    both return its port.
 
     ``serve.stop()`` stops them all.
     """
@@ -63,7 +65,9 @@ def serve(chrony_tree: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def feed(path: Path, ahead_s: float, over: threading.Event) -> None:
-    """Samples of chrony's `struct sock_sample` (refclock_sock.c): true time is so much ahead of this machine's clock."""
+    """Samples of chrony's `struct sock_sample` (refclock_sock.c):
+    true time is so much ahead of this machine's clock.
+    """
     with socket(AF_UNIX, SOCK_DGRAM) as sender:
         while not over.wait(0.1):
             seconds, ns = divmod(time.time_ns(), 1_000_000_000)
@@ -72,11 +76,14 @@ def feed(path: Path, ahead_s: float, over: threading.Event) -> None:
 
 
 def take(references: list[int] | None = None, wall_moved_s: float = 0.0, **sections: Any) -> Record:
-    """The node's record: what the probes show of it now, and three exchanges with each port of ``references``."""
+    """The node's record: what the probes show of it now, and three exchanges with each port
+    of ``references``.
+    """
     wall_ns, mono_ns = clocks.read_clocks()
     exchanges = [ntp.collect(["127.0.0.1"], port, samples=3, timeout_s=2)["servers"][0] for port in references or []]
     taken = {
-        # This machine's kernel says 16 s: no daemon steers its clock. A node's kernel knows of a daemon's update.
+        # This machine's kernel says 16 s: no daemon steers its clock. A node's kernel knows
+        # of a daemon's update.
         "clock": recorded.kernel(1.0),
         "chrony": chrony.collect(5, []),
         "ntp": {"servers": [{**e, "server": f"ntp{number}.example"} for number, e in enumerate(exchanges)]},
@@ -105,7 +112,9 @@ def tracking(running: real.Node) -> list[str]:
 
 
 def wait_until_sure(running: real.Node) -> None:
-    """Until a source is selected and the root distance is far below the limit: on a busy machine it begins above 1 s."""
+    """Until a source is selected and the root distance is far below the limit:
+    on a busy machine it begins above 1 s.
+    """
     running.wait_until_selected()
     real.eventually("its root distance stays", lambda: sum(map(float, tracking(running)[10:12])) < 0.5)
 
@@ -160,7 +169,9 @@ def test_it_says_normal_after_it_has_lost_every_source(node, serve):
     ("hours", "kernel_hours", "state_of_it"), [(9.5, 9.5, "pass"), (18.0, 18.0, "pass"), (1.0, 9.5, "fail")]
 )
 def test_a_real_chronyd_that_polls_once_in_18_hours(node, serve, hours: float, kernel_hours: float, state_of_it: str):
-    """Time is not waited for: the evidence is as of that many hours later, and the kernel's maxerror what it grew to by then."""
+    """Time is not waited for: the evidence is as of that many hours later,
+    and the kernel's maxerror what it grew to by then.
+    """
     running = node(f"server 127.0.0.1 port {serve()} iburst minpoll 16 maxpoll 16\n")
     running.wait_until_selected()
     assert running.chronyc("-c", "-n", "sources").split(",")[4] == "16"
@@ -192,7 +203,9 @@ def test_it_follows_a_server_to_1980(node, serve):
 
 @pytest.mark.parametrize(("ahead_s", "offset_s"), [(5.0, -5.0), (-5.0, 5.0)])
 def test_it_says_normal_while_it_still_slews_seconds_away(node, serve, ahead_s: float, offset_s: float):
-    """This is what the sign of the system time means: where the servers are ahead, the node is behind."""
+    """This is what the sign of the system time means:
+    where the servers are ahead, the node is behind.
+    """
     port = serve(ahead_s=ahead_s)
     running = node(FOLLOW.format(port))
     real.eventually("no correction", lambda: abs(float(tracking(running)[4])) > 4)
@@ -218,7 +231,9 @@ def test_it_says_normal_with_a_root_distance_of_seconds(node, serve):
 
 @pytest.fixture
 def says() -> Iterator[Callable[..., int]]:
-    """``says(root_dispersion_s=10.0)`` starts a server with the right time that says this of itself, and returns its port."""
+    """``says(root_dispersion_s=10.0)`` starts a server with the right time that says this
+    of itself, and returns its port.
+    """
     servers = []
 
     def start(**said: Any) -> int:

@@ -1,4 +1,6 @@
-"""As much of a Kubernetes API server, over plain HTTP, as kubectl needs to list pods and to read their logs."""
+"""As much of a Kubernetes API server, over plain HTTP,
+as kubectl needs to list pods and to read their logs.
+"""
 
 from __future__ import annotations
 

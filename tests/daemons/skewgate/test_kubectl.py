@@ -1,4 +1,6 @@
-"""`skewgate explain --argocd`: kubectl itself, against an API server of the test; its odd moods by a script in its place."""
+"""`skewgate explain --argocd`: kubectl itself, against an API server of the test;
+its odd moods by a script in its place.
+"""
 
 from __future__ import annotations
 

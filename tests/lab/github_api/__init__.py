@@ -2,8 +2,9 @@
 
     python -m tests.lab.github_api serve --listen 10.77.0.1:443 --state-dir build/lab/github
 
-It answers as api.github.com, as a GitHub Enterprise Server (the same paths under ``/api/v3``) and as github.com's git
-over HTTPS, all on one address. Tests use `running_api` in their own process, and `Control` to script either.
+It answers as api.github.com, as a GitHub Enterprise Server (the same paths under ``/api/v3``) and
+as github.com's git over HTTPS, all on one address. Tests use `running_api` in their own process,
+and `Control` to script either.
 
 What each answer rests on
 =========================
@@ -61,12 +62,14 @@ old GHES: `iss` as a client ID is unusable                   I    the message: a
 422 Too many repositories for installation
   more than 500 named                                        D    changelog 2024-02-22, which has these words of it
   many repositories together with permissions                D    the same, and 2024-11-08: of tokens narrowed both ways
-                                                                  only since then. How many is not published: scripted
+                                                                  only since then. How many is
+                                                                  not published: scripted
 422 Invalid request. (lists that are no lists)               I
 400 Problems parsing JSON                                    D
 401 Bad credentials: revoked, expired, unknown token         D    expiry after 1 hour: D
 401, 403 or 404 for a token that was just minted, narrowed   T    GitHub's staff in octokit/auth-app.js #589: 401 until it is
-                                                                  known, 403 until its permissions are; Kargo retries 404
+                                                                  known, 403 until its permissions
+                                                                  are; Kargo retries 404
 200 for GET /app/installations, pages of 30, at most 100     D    `Link` with rel="next"
 200 for GET /orgs/OWNER/installation, /users/OWNER/...       D
 401 Requires authentication: a token's endpoint without one  T
@@ -88,14 +91,16 @@ stable*: a client with iat -30 and exp +570 breaks both at once when it is ahead
 named exp (octokit/auth-app.js #698) and iat (Expensify/App #32069). The lab says exp; no caller may
 rely on that.
 
-The comparison is with whole seconds of the API's clock; for integer claims fractions would change nothing (iat > g and
-exp <= g are the same for g and for its floor). Whether GitHub compares so is not known, hence the inconclusive second.
+The comparison is with whole seconds of the API's clock; for integer claims fractions would change
+nothing (iat > g and exp <= g are the same for g and for its floor). Whether GitHub compares so is
+not known, hence the inconclusive second.
 
-tests/integration/test_client_matrix.py lets PyGithub, githubkit, gidgethub, octokit and ghinstallation get their tokens here:
+tests/integration/test_client_matrix.py lets PyGithub, githubkit, gidgethub, octokit and
+ghinstallation get their tokens here:
 their own readers take its answers, and their own windows end where these rules say.
 
 No token, JWT or key is kept or logged: tokens are known by their SHA-256 only.
-"""
+"""  # noqa: W505 - an example or a table
 
 from .app import APP_ID, CLIENT_ID, INSTALLATION_ID, OWNER, PUBLIC_REPOSITORIES, REPOSITORY_IDS
 from .control import Control, ControlError

@@ -50,7 +50,9 @@ DOCS_RATE = f"{DOCS}/using-the-rest-api/rate-limits-for-the-rest-api"
 
 @dataclass(frozen=True)
 class Request:
-    """One request; the path is without query and without GHES' prefix, which `of_ghes` says was there."""
+    """One request; the path is without query and without GHES' prefix,
+    which `of_ghes` says was there.
+    """
 
     method: str
     path: str

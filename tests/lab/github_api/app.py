@@ -52,7 +52,9 @@ def repository(full_name: str, id_: int) -> dict[str, Any]:
 
 
 def upload_pack_advertisement(full_name: str) -> bytes:
-    """One branch, in version 0 (gitprotocol-http, gitprotocol-pack), which a client of version 2 understands too."""
+    """One branch, in version 0 (gitprotocol-http, gitprotocol-pack),
+    which a client of version 2 understands too.
+    """
     # The repository has no content: any object name does, as long as it stays the same.
     commit = hashlib.sha1(full_name.lower().encode(), usedforsecurity=False).hexdigest()
     capabilities = "symref=HEAD:refs/heads/main object-format=sha1 agent=git/lab"

@@ -41,7 +41,9 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 
 def claims_for_the_log(claims: dict[str, Any]) -> dict[str, Any]:
-    """iat and exp if they are numbers, a jti of reasonable length: nothing that could hold a secret by mistake."""
+    """iat and exp if they are numbers, a jti of reasonable length:
+    nothing that could hold a secret by mistake.
+    """
     logged = {name: claims[name] for name in ("iat", "exp") if isinstance(claims.get(name), int | float)}
     if isinstance(claims.get("jti"), str):
         logged["jti"] = claims["jti"][:64]
@@ -49,7 +51,9 @@ def claims_for_the_log(claims: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_jwt(authorization: str, app_public_pem: str, now_s: float, *, takes_client_id: bool = True) -> None:
-    """RefusedError for a header `Authorization` that is not the App's at this second of the API's clock."""
+    """RefusedError for a header `Authorization` that is not the App's at this second
+    of the API's clock.
+    """
     scheme, _, assertion = authorization.partition(" ")
     claims = unverified_claims(assertion) if scheme.lower() == "bearer" else None
     if claims is None:

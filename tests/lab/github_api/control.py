@@ -33,7 +33,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 
 class _ControlHandler(socketserver.StreamRequestHandler):
-    """A line of JSON each way: `{"do": COMMAND, ...its arguments}`, `{"result": ...}` or `{"error": text}`."""
+    """A line of JSON each way: `{"do": COMMAND, ...its arguments}`,
+    `{"result": ...}` or `{"error": text}`.
+    """
 
     server: ControlServer
 
@@ -108,10 +110,13 @@ class Control:
         delay_s: float = 0.0,
         reset: bool = False,
     ) -> None:
-        """The next `times` requests of `method` (`*`: any) for `path` (shell pattern, without `/api/v3`).
+        """The next `times` requests of `method` (`*`: any) for `path` (shell
+        pattern, without `/api/v3`).
 
-        With a status they get it, with `message` in GitHub's JSON or `body` as it is; without, GitHub's own answer.
-        Either comes after `delay_s` and with `headers` added. `reset` resets the connection instead.
+        With a status they get it, with `message` in GitHub's JSON or `body` as it is; without,
+        GitHub's own answer.
+        Either comes after `delay_s` and with `headers` added. `reset` resets the
+        connection instead.
         """
         scripted = {"status": status, "message": message, "body": body, "headers": dict(headers or {})}
         self._do("script", method=method, path=path, times=times, delay_s=delay_s, reset=reset, **scripted)
@@ -125,7 +130,9 @@ class Control:
         self._do("refuse", reason=reason)
 
     def rename(self, old: str, new: str) -> None:
-        """The repository OWNER/NAME `old`, of the App or renamed before, is `new` from now on; `old` redirects there."""
+        """The repository OWNER/NAME `old`, of the App or renamed before, is `new` from now on;
+        `old` redirects there.
+        """
         self._do("rename", old=old, new=new)
 
     def set_server(self, server: str) -> None:
@@ -137,7 +144,9 @@ class Control:
         self._do("set_token_form", form=form)
 
     def set_token_life(self, seconds: int) -> None:
-        """How long tokens live that are minted from now on, in whole seconds: GitHub's live for 3600."""
+        """How long tokens live that are minted from now on, in whole seconds:
+        GitHub's live for 3600.
+        """
         self._do("set_token_life", seconds=seconds)
 
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
@@ -153,11 +162,15 @@ class Control:
         self._do("set_other_owners", count=count)
 
     def set_scope_limit(self, limit: int | None) -> None:
-        """The most repositories times permissions of a token that is narrowed to permissions; None: no such limit."""
+        """The most repositories times permissions of a token that is narrowed to permissions; None:
+        no such limit.
+        """
         self._do("set_scope_limit", limit=limit)
 
     def set_replication(self, seconds: float, status: int = 401) -> None:
-        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long, by the API's clock."""
+        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long,
+        by the API's clock.
+        """
         self._do("set_replication", seconds=seconds, status=status)
 
     def tokens(self) -> dict[str, list[str]]:
@@ -168,7 +181,8 @@ class Control:
     def requests(self) -> list[dict[str, Any]]:
         """Each request so far: at_s (API's clock), method, path, status, message, node, claims.
 
-        `claims` are iat, exp and jti, not verified; `status` is None where the connection was reset.
+        `claims` are iat, exp and jti, not verified; `status` is None where the
+        connection was reset.
         """
         result: list[dict[str, Any]] = self._do("requests")
         return result

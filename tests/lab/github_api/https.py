@@ -28,7 +28,8 @@ IDLE_TIMEOUT_S = 30
 class _Handler(BaseHTTPRequestHandler):
     server: HttpsServer
     protocol_version = "HTTP/1.1"
-    # One segment an answer: unbuffered, headers and body would wait for each other's acknowledgement.
+    # One segment an answer: unbuffered, headers and body would wait for each other's
+    # acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -72,7 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _reset_connection(self) -> None:
-        """Lets the close that follows send RST instead of FIN (socket(7), SO_LINGER with no time)."""
+        """Lets the close that follows send RST instead of FIN (socket(7),
+        SO_LINGER with no time).
+        """
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
 
@@ -111,7 +114,8 @@ class HttpsServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """As the base class, but for asking a resolver for a name."""
-        # HTTPServer's own asks the resolver for the host's name, and the lab has no resolver to answer.
+        # HTTPServer's own asks the resolver for the host's name, and the lab has no
+        # resolver to answer.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
@@ -133,7 +137,8 @@ class HttpsServer(ThreadingHTTPServer):
         self.stopping.set()
         for connection in list(self._connections):
             with suppress(OSError):
-                # Not SSLSocket's own shutdown: the thread that reads from it still needs its TLS state.
+                # Not SSLSocket's own shutdown: the thread that reads from it still
+                # needs its TLS state.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         super().server_close()
 

@@ -1,4 +1,6 @@
-"""What GitHub refuses for reasons that are not the App's: said by the API in JSON, and by git in plain text."""
+"""What GitHub refuses for reasons that are not the App's:
+said by the API in JSON, and by git in plain text.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,17 @@ from .app import OWNER
 
 @dataclass(frozen=True)
 class Reason:
-    """Why everything is refused: at the API with `status` and `message`, at git with 403 and `at_git`; None: git takes it."""
+    """Why everything is refused: at the API with `status` and `message`,
+    at git with 403 and `at_git`; None: git takes it.
+    """
 
     status: int
     message: str
     at_git: str | None
     at_mint: bool = True
-    """Whether an installation, its mint and the end of a token are refused too, or only what a token reads."""
+    """Whether an installation, its mint and the end of a token are refused too,
+    or only what a token reads.
+    """
 
 
 # What each rests on stands in the package's docstring.
@@ -54,4 +60,6 @@ REASONS = {
 }
 
 SERVERS = ("github.com", "ghes", "old_ghes")
-"""`github.com` also answers under `/api/v3`; a GHES answers pages elsewhere; an old one takes no client ID."""
+"""`github.com` also answers under `/api/v3`; a GHES answers pages elsewhere;
+an old one takes no client ID.
+"""

@@ -25,7 +25,9 @@ class RunningApi:
 
 @contextmanager
 def running_api(state_dir: Path, listen: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[RunningApi]:
-    """Serves until the block ends; credentials that are missing in the folder are made, the log is its `api.log`."""
+    """Serves until the block ends; credentials that are missing in the folder are made,
+    the log is its `api.log`.
+    """
     credentials = ensure_credentials(state_dir)
     control = Control(state_dir)
     with (state_dir / "api.log").open("a") as log_file:

@@ -39,7 +39,9 @@ class Scripted:
 
 @dataclass
 class RateLimit:
-    """A primary limit: `remaining` of `limit` requests until `resets_at_s` (epoch, by the API's clock)."""
+    """A primary limit: `remaining` of `limit` requests until `resets_at_s` (epoch,
+    by the API's clock).
+    """
 
     limit: int
     remaining: int

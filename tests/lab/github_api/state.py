@@ -23,7 +23,10 @@ from .tokens import (
 
 
 class State:
-    """What is scripted, what was minted, and the log. Every public method may be called from any thread."""
+    """What is scripted, what was minted, and the log.
+
+    Every public method may be called from any thread.
+    """
 
     def __init__(self, app_public_pem: str, log_file: TextIO | None = None) -> None:
         self._app_public_pem = app_public_pem
@@ -97,12 +100,16 @@ class State:
             self._token_form = form
 
     def set_token_life(self, seconds: int) -> None:
-        """How long tokens live that are minted from now on, in whole seconds as `expires_at` has them."""
+        """How long tokens live that are minted from now on,
+        in whole seconds as `expires_at` has them.
+        """
         with self._lock:
             self._token_life_s = int(seconds)
 
     def set_rate_limit(self, limit: int | None, remaining: int | None = None, window_s: float = 3600) -> None:
-        """A primary limit over all requests, counted down from `remaining` (default: the limit); None ends it."""
+        """A primary limit over all requests, counted down from `remaining` (default: the limit);
+        None ends it.
+        """
         with self._lock:
             self._rate_limit = None
             if limit is not None:
@@ -115,17 +122,23 @@ class State:
             self._repository_ids = {**REPOSITORY_IDS, **{f"repo-{n:04}": 10_000 + n for n in range(1, more + 1)}}
 
     def set_other_owners(self, count: int) -> None:
-        """Installs the App at so many more organisations, org-0001 and on, which are listed before OWNER."""
+        """Installs the App at so many more organisations, org-0001 and on,
+        which are listed before OWNER.
+        """
         with self._lock:
             self._other_owners = [f"org-{n:04}" for n in range(1, count + 1)]
 
     def set_scope_limit(self, limit: int | None) -> None:
-        """The most repositories times permissions of a token that is narrowed to permissions; None: no such limit."""
+        """The most repositories times permissions of a token that is narrowed to permissions; None:
+        no such limit.
+        """
         with self._lock:
             self._scope_limit = limit
 
     def set_replication(self, seconds: float, status: int = 401) -> None:
-        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long, by the API's clock."""
+        """Tokens minted narrowed from now on are refused with 401, 403 or 404 for so long,
+        by the API's clock.
+        """
         if status not in (401, 403, 404):
             raise ValueError(f"a token that is not replicated is refused with 401, 403 or 404, not with {status}")
         with self._lock:
@@ -141,7 +154,10 @@ class State:
         return states
 
     def requests(self) -> list[dict[str, Any]]:
-        """The log, oldest first. `status` is None where the connection was reset; `claims` are not verified."""
+        """The log, oldest first.
+
+        `status` is None where the connection was reset; `claims` are not verified.
+        """
         with self._lock:
             return list(self._log)
 
@@ -163,7 +179,9 @@ class State:
         return None
 
     def log(self, **entry: Any) -> None:
-        """Notes a request in memory and in the file; an error, which has no `method`, in the file alone."""
+        """Notes a request in memory and in the file;
+        an error, which has no `method`, in the file alone.
+        """
         entry = {"at_s": round(self.now_s(), 3), **entry}
         with self._lock:
             if "method" in entry:
@@ -172,7 +190,9 @@ class State:
                 print(json.dumps(entry), file=self._log_file, flush=True)
 
     def first_name(self, full_name: str) -> str | None:
-        """The name that a repository of the App had before all renaming; None if it is none of the App's."""
+        """The name that a repository of the App had before all renaming;
+        None if it is none of the App's.
+        """
         name = full_name.lower()
         first_names = {new.lower(): old for old, new in self._renamed.items()}
         for _ in range(len(first_names) + 1):

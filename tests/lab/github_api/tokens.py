@@ -31,12 +31,16 @@ class Token:
     expires_at_s: int
     revoked: bool = False
     known_from_s: float = 0.0
-    """Before this time of the API's clock its use is refused with `unknown_status`: it is not replicated yet."""
+    """Before this time of the API's clock its use is refused with `unknown_status`:
+    it is not replicated yet.
+    """
     unknown_status: int = 401
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The request's settings, none for `null`, which ghinstallation sends; RefusedError for what is no JSON object."""
+    """The request's settings, none for `null`, which ghinstallation sends;
+    RefusedError for what is no JSON object.
+    """
     try:
         content = json.loads(body or b"{}")
     except ValueError:
@@ -49,7 +53,9 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def wanted_repositories(wanted: dict[str, Any], repository_ids: Mapping[str, int]) -> list[str]:
-    """Names without the owner, as `repositories` has them; empty: the token is not narrowed to some."""
+    """Names without the owner, as `repositories` has them; empty:
+    the token is not narrowed to some.
+    """
     names, ids = wanted.get("repositories") or [], wanted.get("repository_ids") or []
     if not isinstance(names, list) or not isinstance(ids, list):
         raise RefusedError(refusal(422, INVALID_REQUEST, DOCS_MINT))
@@ -74,7 +80,9 @@ def wanted_permissions(wanted: dict[str, Any]) -> dict[str, str]:
 
 
 def check_scope(named: int, installed: int, permissions: int, limit: int | None) -> None:
-    """RefusedError where a token narrowed to permissions is of more repositories times permissions than the limit."""
+    """RefusedError where a token narrowed to permissions is
+    of more repositories times permissions than the limit.
+    """
     if limit is not None and permissions and (named or installed) * permissions > limit:
         raise RefusedError(refusal(422, TOO_MANY, DOCS_MINT))
 

@@ -1,4 +1,6 @@
-"""Nodes that a remediation can help, they say: it begins, and what its modules answer is the lie."""
+"""Nodes that a remediation can help, they say:
+it begins, and what its modules answer is the lie.
+"""
 
 from __future__ import annotations
 

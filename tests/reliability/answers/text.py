@@ -50,7 +50,9 @@ def _terminal_in_an_error(_asked: Asked) -> dict[str, Any]:
 
 
 def encoded(name: str, encode: Callable[[str], str]) -> None:
-    """A node that gives back the JWT that it was sent, in some form, in texts that are kept or shown."""
+    """A node that gives back the JWT that it was sent, in some form,
+    in texts that are kept or shown.
+    """
 
     def answer(asked: Asked) -> dict[str, Any]:
         answer = asked.behind()

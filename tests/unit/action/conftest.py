@@ -12,7 +12,9 @@ Result = dict[str, Any]
 
 
 class Connection:
-    """A connection that pipes modules to the node if it is asked to and can; ``transport`` is its name."""
+    """A connection that pipes modules to the node if it is asked to and can;
+    ``transport`` is its name.
+    """
 
     transport = "carrier"
     _shell = SimpleNamespace(tmpdir="/tmp")
@@ -30,7 +32,8 @@ class Connection:
 
 @pytest.fixture
 def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs an action with these arguments and variables of its host, whose modules answer by ``module``: the task's result.
+    """Runs an action with these arguments and variables of its host, whose modules answer by
+    ``module``: the task's result.
 
     ``role``: whose task it is, if it is a role's.
     """

@@ -1,4 +1,6 @@
-"""What `fleet_report` makes of what node_check registered on each host: which check counts, and what is judged again."""
+"""What `fleet_report` makes of what node_check registered on each host:
+which check counts, and what is judged again.
+"""
 
 from __future__ import annotations
 

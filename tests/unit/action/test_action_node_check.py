@@ -1,4 +1,6 @@
-"""What the action has to do with Ansible: the connection's ways, its errors, and a task's result."""
+"""What the action has to do with Ansible:
+the connection's ways, its errors, and a task's result.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "check
 
 @pytest.fixture
 def run(run_action: Any) -> Any:
-    """Runs the action with these arguments on a node whose module answers so; returns the task's result."""
+    """Runs the action with these arguments on a node whose module answers so;
+    returns the task's result.
+    """
 
     def run(args: dict[str, Any], module: Any = None, *, can_pipe: bool = True) -> dict[str, Any]:
         return run_action(node_check.ActionModule, args, module=module, can_pipe=can_pipe)
@@ -97,7 +101,9 @@ def test_an_error_of_ansible_is_the_nodes_finding_in_ansibles_words(run: Any) ->
 
 @pytest.fixture
 def broken_pipe(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the action where the pipe breaks on which Ansible writes its module; started anew, Python ends so."""
+    """Runs the action where the pipe breaks on which Ansible writes its module;
+    started anew, Python ends so.
+    """
 
     def module(**_call: Any) -> dict[str, Any]:
         raise AnsibleConnectionFailure("Data could not be sent to remote host 'a'.") from BrokenPipeError()

@@ -1,4 +1,6 @@
-"""What the actions do whose work a module does on the node: its arguments go there, and of its answer little comes back."""
+"""What the actions do whose work a module does on the node:
+its arguments go there, and of its answer little comes back.
+"""
 
 from __future__ import annotations
 

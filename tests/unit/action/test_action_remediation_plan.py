@@ -36,7 +36,9 @@ PLATFORM = {
 
 @pytest.fixture
 def plan(run_action: Any) -> Any:
-    """Runs the action for a node with this record or these sections, None for no evidence; returns the task's result."""
+    """Runs the action for a node with this record or these sections, None for no evidence;
+    returns the task's result.
+    """
 
     def run(sections: dict[str, Any] | None, **changes: Any) -> dict[str, Any]:
         variables: dict[str, Any] = {"inventory_hostname": "node3"}

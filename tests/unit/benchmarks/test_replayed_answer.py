@@ -1,4 +1,6 @@
-"""The recorded answer of the benchmark's nodes, put to the present time, is one by which a node is admitted."""
+"""The recorded answer of the benchmark's nodes, put to the present time,
+is one by which a node is admitted.
+"""
 
 from __future__ import annotations
 

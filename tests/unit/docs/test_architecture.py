@@ -1,4 +1,6 @@
-"""What docs/explanation/architecture.md says of the layers, and of one finding, is what the code does."""
+"""What docs/explanation/architecture.md says of the layers, and of one finding,
+is what the code does.
+"""
 
 from __future__ import annotations
 

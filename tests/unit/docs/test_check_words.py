@@ -1,4 +1,6 @@
-"""The lint finds every banned word and every long line of prose, says where, and leaves code alone."""
+"""The lint finds every banned word and every long line of prose, says where,
+and leaves code alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The examples that users copy: of each module, filter and role. Each is understood as it stands there."""
+"""The examples that users copy: of each module, filter and role.
+
+Each is understood as it stands there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every fenced block of the documentation is run, checked, or in a table with the reason why not."""
+"""Every fenced block of the documentation is run, checked,
+or in a table with the reason why not.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def test_the_tables_name_what_is_there() -> None:
 
 
 def parsed(block: Block) -> Any:
-    """The data of a block; raises ValueError or yaml.YAMLError if it is not what its first line says."""
+    """The data of a block; raises ValueError or yaml.YAMLError
+    if it is not what its first line says.
+    """
     match block.language:
         case "yaml":
             return yaml.safe_load(block.text)

@@ -1,4 +1,6 @@
-"""docs/reference/evidence.schema.json is made from the shapes by which evidence is parsed, and describes what is saved."""
+"""docs/reference/evidence.schema.json is made from the shapes by which evidence is parsed,
+and describes what is saved.
+"""
 
 from __future__ import annotations
 

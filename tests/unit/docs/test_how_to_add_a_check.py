@@ -1,4 +1,6 @@
-"""The worked example of docs/how-to/add-a-check.md is run as it stands: one file and its test, and nothing else."""
+"""The worked example of docs/how-to/add-a-check.md is run as it stands:
+one file and its test, and nothing else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The rows of docs/how-to/add-a-client-or-a-limit.md are read, and nodes are judged by them as the page says."""
+"""The rows of docs/how-to/add-a-client-or-a-limit.md are read,
+and nodes are judged by them as the page says.
+"""
 
 from __future__ import annotations
 

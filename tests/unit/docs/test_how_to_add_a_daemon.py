@@ -1,4 +1,6 @@
-"""The example of docs/how-to/add-a-daemon.md is found by its file alone, and asked from what its tool printed."""
+"""The example of docs/how-to/add-a-daemon.md is found by its file alone,
+and asked from what its tool printed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The probe of docs/how-to/add-a-section.md gives a section of the module's answer by its file and its row."""
+"""The probe of docs/how-to/add-a-section.md gives a section of the module's answer by its file
+and its row.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ PAGE = blocks("add-a-section")
 
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A node on which ConnMan runs: the folder of its commands. The module has the page's probe and row."""
+    """A node on which ConnMan runs: the folder of its commands.
+
+    The module has the page's probe and row.
+    """
     with planted(probes, "connman", PAGE["probe"], tmp_path) as connman:
         rows = eval(f"{{{PAGE['row']}}}", {**vars(node_evidence), "connman": connman})
         monkeypatch.setattr(node_evidence, "PROBES", {**node_evidence.PROBES, **rows})

@@ -1,4 +1,6 @@
-"""The lists of docs/how-to/add-a-setting.md are the files that name the settings, and its reader reports as it says."""
+"""The lists of docs/how-to/add-a-setting.md are the files that name the settings,
+and its reader reports as it says.
+"""
 
 from __future__ import annotations
 

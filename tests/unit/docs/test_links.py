@@ -1,4 +1,6 @@
-"""The documentation is found from the README, its links lead somewhere, and the files that it names are there."""
+"""The documentation is found from the README, its links lead somewhere,
+and the files that it names are there.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def links(page: Path) -> set[Path]:
 
 
 def named(page: Path) -> set[str]:
-    """The files and folders that a page names in backticks, from the root; without examples and patterns."""
+    """The files and folders that a page names in backticks, from the root;
+    without examples and patterns.
+    """
     text = page.read_text(encoding="utf-8")
     found = set(re.findall(rf"`((?:{FOLDERS})/[^`\s]*)`", text))
     found |= {f"plugins/plugin_utils/{path}" for path in re.findall(rf"`((?:{IN_PLUGIN_UTILS})/[^`\s]*)`", text)}

@@ -1,4 +1,6 @@
-"""docs/monitoring: the alert rules and the dashboard name metrics and labels that the format writes, and no others."""
+"""docs/monitoring: the alert rules and the dashboard name metrics and labels
+that the format writes, and no others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""All that is made from the table of settings is as `make docs` makes it, and whatever else has settings follows the table."""
+"""All that is made from the table of settings is as `make docs` makes it,
+and whatever else has settings follows the table.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How docs/site_hooks.py turns the links of the checkout into those of the site, and what it refuses."""
+"""How docs/site_hooks.py turns the links of the checkout into those of the site,
+and what it refuses.
+"""
 
 from __future__ import annotations
 

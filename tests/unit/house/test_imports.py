@@ -16,7 +16,9 @@ ROOM = ROOT / "plugins/plugin_utils"
 
 
 def names_of_checks(source: str, package: tuple[str, ...]) -> Iterator[str]:
-    """``CHECK.NAME`` for each name that a module of a package of plugin_utils uses of a module in `checks`."""
+    """``CHECK.NAME`` for each name that a module of a package of plugin_utils uses of a module
+    in `checks`.
+    """
     tree = ast.parse(source)
     modules = {}
     for node in ast.walk(tree):

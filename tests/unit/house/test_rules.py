@@ -1,4 +1,6 @@
-"""The rules of this house, over the product and its tests: what is short can be read, and what has a name says what it is."""
+"""The rules of this house, over the product and its tests:
+what is short can be read, and what has a name says what it is.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def is_docstring(node: ast.stmt) -> bool:
 
 
 def code_lines(path: Path) -> int:
-    """A file's lines without its docstrings, and without its tables: the assignments outside of functions."""
+    """A file's lines without its docstrings, and without its tables:
+    the assignments outside of functions.
+    """
     tables = [node for node in tree_of(path).body if isinstance(node, ast.Assign | ast.AnnAssign)]
     docstrings = filter(is_docstring, statements(path))
     return len(path.read_text(encoding="utf-8").splitlines()) - sum(map(lines_of, [*tables, *docstrings]))
@@ -84,7 +88,9 @@ def public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
 
 
 def is_of_tests(path: Path) -> bool:
-    """Whether a file's functions are tests and fixtures, which say by their names what they show and give."""
+    """Whether a file's functions are tests and fixtures,
+    which say by their names what they show and give.
+    """
     return path.name.startswith("test_") or path.name == "conftest.py"
 
 

@@ -59,7 +59,9 @@ def test_a_mistake_of_the_tests_is_not_tried_again() -> None:
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Lab]:
-    """A lab whose node answers commands with (status, output), one after the other; no time passes between them."""
+    """A lab whose node answers commands with (status, output), one after the other;
+    no time passes between them.
+    """
 
     def make(*answers: tuple[int, str]) -> Lab:
         lab, left = Lab(tmp_path), list(answers)

@@ -1,4 +1,6 @@
-"""The protocol of one node, against a node and a GitHub that are simulated: a clock decides what each of them answers."""
+"""The protocol of one node, against a node and a GitHub that are simulated:
+a clock decides what each of them answers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a node claims of the time gets it no JWT for that time, against the simulated node and GitHub."""
+"""What a node claims of the time gets it no JWT for that time,
+against the simulated node and GitHub.
+"""
 
 from __future__ import annotations
 

@@ -40,12 +40,14 @@ APP = GithubApp.from_settings(
 
 
 class World:
-    """A node whose clock is ``skew_s`` ahead, a controller whose clock is ``controller_off_s`` ahead, and GitHub with the truth.
+    """A node whose clock is ``skew_s`` ahead, a controller whose clock is ``controller_off_s``
+    ahead, and GitHub with the truth.
 
     ``github_off_s``: GitHub's clock minus the truth, which the controller has seen if it is not 0.
-    The controller has measured how far it is off, within 10 ms, unless its clock is not ``checked``. Calls and waits are all that
-    moves the time. ``refusals`` are what GitHub answers at first, instead of what it judges itself.
-    ``sections`` replace those of the first call's evidence; ``failures`` are what the calls do in place of answering, by number.
+    The controller has measured how far it is off, within 10 ms, unless its clock is not
+    ``checked``. Calls and waits are all that moves the time. ``refusals`` are what GitHub answers
+    at first, instead of what it judges itself. ``sections`` replace those of the first call's
+    evidence; ``failures`` are what the calls do in place of answering, by number.
     """
 
     def __init__(
@@ -140,6 +142,8 @@ def labels(app: dict[str, Any]) -> list[str]:
 
 
 def answers(record: dict[str, Any], number: int = 0) -> list[tuple[str, str]]:
-    """The attempts of an App, in order: the clock that each was signed for, and the class of GitHub's answer."""
+    """The attempts of an App, in order: the clock that each was signed for,
+    and the class of GitHub's answer.
+    """
     tried = record["evidence"]["github_apps"][number]["attempts"]
     return [(each["label"], classify(each).kind) for each in tried]

@@ -1,4 +1,6 @@
-"""Lines of Argo CD's repo-server log and lists of its pods, in the forms that Argo CD, old and new, and kubectl give them."""
+"""Lines of Argo CD's repo-server log and lists of its pods, in the forms that Argo CD, old and new,
+and kubectl give them.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def message(installation: Installation = GITHUB, status: str = "401 Unauthorized
 
 
 def lookup(words: str, status: int = 401, api_url: str = "https://api.github.com") -> str:
-    """The error that Argo CD 3.3 and later give when GitHub refuses to list an App's installations, as go-github words it."""
+    """The error that Argo CD 3.3 and later give when GitHub refuses to list an App's installations,
+    as go-github words it.
+    """
     return f"failed to list installations: GET {api_url}/app/installations?per_page=100: {status} {words} []"
 
 
@@ -104,8 +108,8 @@ def failed(pod: str, error: str, at: str = "12:00:00") -> str:
 
 def repeated(pod: str, error: str, component: str = "argocd-application-controller") -> str:
     """A line in which another component repeats the error that a repo-server gave it."""
-    told = f"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = {error}"
-    return line(pod, as_logfmt({"time": "2026-01-31T12:00:01Z", "level": "error", "msg": told}), component)
+    said = f"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = {error}"
+    return line(pod, as_logfmt({"time": "2026-01-31T12:00:01Z", "level": "error", "msg": said}), component)
 
 
 def refused(pod: str, installation: Installation = GITHUB, at: str = "12:00:00") -> str:
@@ -114,7 +118,9 @@ def refused(pod: str, installation: Installation = GITHUB, at: str = "12:00:00")
 
 
 def as_logcli(lines: list[str], output: str) -> list[str]:
-    """The same lines as ``logcli query -o OUTPUT`` prints them, of a Loki that has the usual labels."""
+    """The same lines as ``logcli query -o OUTPUT`` prints them,
+    of a Loki that has the usual labels.
+    """
     written = []
     for each in lines:
         pod, container, text = re.match(r"\[pod/(.*)/(.*)\] (.*)\n", each).groups()  # type: ignore[union-attr]

@@ -144,12 +144,12 @@ def test_one_line_of_another_node_takes_nothing_from_the_many_of_one() -> None:
     assert (seen.failing, seen.backed) == (["worker-2", "worker-3"], ["worker-2"])
 
 
-def test_a_single_proof_is_told_first_whatever_else_fails_more_often() -> None:
+def test_a_single_proof_is_shown_first_whatever_else_fails_more_often() -> None:
     others = [refused(POD1, Installation(str(number), "https://api.github.com")) for number in range(40)] * 2
-    told = list(explanation(summarise([*others, failed(POD2, lookup(EXP_PAST))], NODES)))
-    [first, *_] = [text for text in told if ": 401" in text]
+    said = list(explanation(summarise([*others, failed(POD2, lookup(EXP_PAST))], NODES)))
+    [first, *_] = [text for text in said if ": 401" in text]
     assert first == "GitHub App at https://api.github.com: 401"
-    assert any("other ways to fail are less frequent" in text for text in told)
+    assert any("other ways to fail are less frequent" in text for text in said)
 
 
 def test_a_node_whose_calls_work_is_not_suspected_for_the_failures_of_another() -> None:

@@ -175,7 +175,8 @@ def behind(pod: str, now: str = OLDER) -> str:
             (),
         ),
         ([behind(POD2)], ("Proof that the clock of worker-2 is behind, unless",), ("By the clocks",)),
-        # worker-2 has gone past that date since: then the log is of weeks, and the others' last line says nothing
+        # worker-2 has gone past that date since: then the log is of weeks, and the others'
+        # last line says nothing
         (
             [behind(POD2), ok(POD2), *[ok(POD1)] * 20],
             ("Proof that the clock of worker-2 is behind, unless",),
@@ -219,9 +220,9 @@ def test_what_tls_says_of_a_nodes_time_is_compared_with_the_others(
 def test_who_repeats_what_tls_says_shows_how_far_the_two_clocks_are_apart(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], at: str, now: str, said: str
 ) -> None:
-    told = f"rpc error: code = Unknown desc = {expired(now, 'before', '2027-01-01T00:00:00Z')}"
-    late = line(GONE, as_logfmt({"time": "2026-02-01T12:00:00Z", "level": "error", "msg": told}))
-    soon = line(GONE, as_logfmt({"time": at, "level": "error", "msg": told}))
+    shown = f"rpc error: code = Unknown desc = {expired(now, 'before', '2027-01-01T00:00:00Z')}"
+    late = line(GONE, as_logfmt({"time": "2026-02-01T12:00:00Z", "level": "error", "msg": shown}))
+    soon = line(GONE, as_logfmt({"time": at, "level": "error", "msg": shown}))
     assert explain(tmp_path, [late, soon, late], as_table({**NODES, GONE: "innocent"})) == 0
     out = capsys.readouterr().out
     assert f"innocent repeated it at {at} by its clock" in out
@@ -288,7 +289,7 @@ def test_a_log_without_prefix_is_that_of_the_pod_that_is_named(
     assert "1 of 1 call" in capsys.readouterr().out
 
 
-def test_what_could_not_be_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_could_not_be_used_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = [
         ok(POD1),
         refused(GONE),
@@ -339,7 +340,7 @@ def test_names_from_the_files_reach_neither_the_terminal_nor_a_shell_as_commands
     assert "--limit 'a\\x1b[2J;reboot\\nLikely'" in out
 
 
-def test_a_log_of_other_pods_could_not_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_of_other_pods_gives_no_conclusion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(tmp_path, [refused(GONE)]) == 2
     captured = capsys.readouterr()
     assert "no pod of the log is in the list of pods" in captured.err
@@ -360,7 +361,7 @@ def test_a_log_of_other_pods_could_not_tell(tmp_path: Path, capsys: pytest.Captu
         (ok(POD1), "No resources found\n", ("found no table with the columns", PODS_COMMAND)),
     ],
 )
-def test_a_file_of_another_kind_is_told_with_the_command_that_makes_the_right_one(
+def test_a_file_of_another_kind_is_reported_with_the_command_that_makes_the_right_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], log: str, pods: str, expected: tuple[str, str]
 ) -> None:
     assert explain(tmp_path, [log], pods) == 2

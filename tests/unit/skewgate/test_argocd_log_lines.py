@@ -60,7 +60,7 @@ def test_the_401_is_found_where_argo_cd_quotes_it_within_another_error(
     assert event.failure == Failure(unexplained(GITHUB))
 
 
-def test_an_error_from_the_cache_is_told_apart(written: Callable[[dict[str, str]], str]) -> None:
+def test_an_error_from_the_cache_is_distinguished(written: Callable[[dict[str, str]], str]) -> None:
     event = parse_line(line(POD1, written(call(f"{argocd_log.CACHED}: {message()}"))))
     assert event is not None
     assert event.failure == Failure(unexplained(GITHUB), cached=True)
@@ -113,15 +113,15 @@ def test_no_text_of_a_line_ends_the_reading(text: str) -> None:
 
 
 def test_what_another_component_repeats_is_not_its_own_nodes(written: Callable[[dict[str, str]], str]) -> None:
-    told = {
+    shown = {
         **call(f"rpc error: code = Unknown desc = {message()}", service="application.ApplicationService"),
         "level": "info",
     }
     events = [
         parse_line(repeated("argocd-application-controller-0", message())),
         parse_line(repeated("argocd-application-controller-0", lookup(EXP_PAST))),
-        parse_line(line("argocd-server-5c798f66b5-c26cm", written(told), "argocd-server")),
-        parse_line(line(POD1, written(told), "argocd-repo-server")),  # the line decides, whatever the pod is called
+        parse_line(line("argocd-server-5c798f66b5-c26cm", written(shown), "argocd-server")),
+        parse_line(line(POD1, written(shown), "argocd-repo-server")),  # the line decides, whatever the pod is called
         parse_line(line("argocd-server-5c798f66b5-c26cm", written({"level": "error", "msg": message()}), "server")),
     ]
     assert [event and event.failure and event.failure.repeated for event in events] == [True] * 5
@@ -136,7 +136,7 @@ def test_what_a_repo_server_wraps_in_a_status_is_its_own(written: Callable[[dict
     assert event.call
 
 
-def test_a_controllers_own_tls_connection_is_of_its_own_clock() -> None:
+def test_a_tls_connection_of_a_controller_shows_that_pods_clock() -> None:
     error = expired("2026-01-31T12:00:00Z", "before", "2026-03-05T00:00:00Z", "https://10.0.0.1/api/v1")
     event = parse_line(
         line("argocd-application-controller-0", as_logfmt({"level": "error", "msg": error}), "application-controller")

@@ -1,4 +1,6 @@
-"""Lines of Argo CD's log about git, registries, keys and the components that have a GitHub App themselves."""
+"""Lines of Argo CD's log about git, registries,
+keys and the components that have a GitHub App themselves.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +142,9 @@ def test_a_limit_on_what_an_applicationset_asks_is_githubs(written: Callable[[di
     assert event.failure.cause == ("answer", ("", "https://api.github.com"), 403, "rate_limit", "")
 
 
-def test_the_notifications_controllers_own_app_is_of_its_own_node(written: Callable[[dict[str, str]], str]) -> None:
+def test_the_app_of_the_notifications_controller_shows_the_node_of_that_pod(
+    written: Callable[[dict[str, str]], str],
+) -> None:
     fields = {"level": "error", "msg": f"Failed to notify recipient: {message()}"}
     event = parse_line(
         line("argocd-notifications-controller-567f4c469", written(fields), "argocd-notifications-controller")

@@ -165,7 +165,7 @@ def test_a_file_that_is_no_evidence_is_a_usage_error(
     assert text in capsys.readouterr().err
 
 
-def test_reports_that_can_not_be_written_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_reports_that_can_not_be_written_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evidence = unreachable_in(tmp_path / "evidence.json", a=("2026-01-31T12:00:00Z", "gone"))
     assert cli.main(["report", evidence, "--report-dir", f"{evidence}/below-a-file"]) == 2
     assert "can't write to" in capsys.readouterr().err
@@ -184,13 +184,13 @@ def test_report_shows_how_old_each_record_is(tmp_path: Path, capsys: pytest.Capt
 def test_many_ages_and_many_nodes_of_one_age_take_two_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     times = {f"n{minutes:03}": (minutes_ago(minutes + 0.5), "gone") for minutes in range(3, 110)}
     assert cli.main(["report", unreachable_in(tmp_path / "evidence.json", **times)]) == 3
-    told = " ".join(capsys.readouterr().out.rpartition("Evidence was taken:")[2].split())
-    young, old = told.split(" 60 min to 109 min ago (too old to join by: more than 3600 s): ")
+    shown = " ".join(capsys.readouterr().out.rpartition("Evidence was taken:")[2].split())
+    young, old = shown.split(" 60 min to 109 min ago (too old to join by: more than 3600 s): ")
     assert young.startswith("3 min to 59 min ago: n003, n004, ")
     assert (young[-12:], old[-12:]) == (" and 47 more", " and 40 more")
 
 
-def test_a_nodes_reading_in_the_record_that_a_later_one_takes_the_place_of_tells_its_drift(tmp_path: Path) -> None:
+def test_a_nodes_reading_in_the_record_that_a_later_one_takes_the_place_of_shows_its_drift(tmp_path: Path) -> None:
     earlier, later = written(tmp_path / "1", a=aged(65, 0.0), b=fresh()), written(tmp_path / "2", a=aged(5, 0.001))
     assert cli.main(["report", str(earlier), str(later), "--report-dir", str(tmp_path / "3")]) == 0
     nodes = json.loads((tmp_path / "3/evidence.json").read_text())["nodes"]
@@ -232,7 +232,7 @@ def test_an_unknown_check_is_answered_with_the_known_ones(capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("name", ["CHR101", "chr101"])
-def test_explain_tells_a_rule_of_the_lint(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_a_rule_of_the_lint(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explain", name]) == 0
     out = capsys.readouterr().out
     rule = RULES["CHR101"]

@@ -52,7 +52,7 @@ def test_a_role_that_runs_on_an_admitted_node_is_no_remediation() -> None:
     assert progress.lines(event("runner_on_ok", "node1", {}, **IN_CHRONY)) == []
 
 
-def test_an_unreachable_node_is_told_with_its_reason() -> None:
+def test_an_unreachable_node_is_shown_with_its_reason() -> None:
     with_report = event("runner_on_unreachable", "node4", shown(unreachable(), unreachable=True))
     elsewhere = event("runner_on_unreachable", "node5", {"msg": "Connection refused"}, action="ansible.builtin.setup")
     assert Progress(gate=False).lines(with_report) == ["node4: not judged, skew unknown: cause reachable"]
@@ -175,15 +175,15 @@ def test_after_some_silence_it_says_who_is_done_and_what_the_others_wait_for() -
     assert progress.waiting()[0].startswith("3 of 6 done; waiting for d")
 
 
-def test_silence_that_goes_on_is_told_less_and_less_often() -> None:
+def test_silence_that_goes_on_is_shown_less_and_less_often() -> None:
     clock = Clock()
     progress = Progress(gate=False, clock_s=clock)
     begun(progress, "a")
     started(progress, "a")
-    told = []
+    said = []
     for clock.now_s in range(200):
-        told += [clock.now_s for _ in progress.waiting()]
-    assert told == [10, 30, 70, 150]
+        said += [clock.now_s for _ in progress.waiting()]
+    assert said == [10, 30, 70, 150]
 
 
 def test_of_many_nodes_that_wait_for_the_same_some_are_named() -> None:

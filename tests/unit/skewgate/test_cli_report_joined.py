@@ -1,4 +1,6 @@
-"""`skewgate report -i INVENTORY`: the evidence of several runs joined, of every node that has to be there."""
+"""`skewgate report -i INVENTORY`: the evidence of several runs joined,
+of every node that has to be there.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ NODES = ["web1", "web2", "web3", "db1"]
 
 @pytest.fixture(autouse=True)
 def user_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's directory; the inventory, which tests/integration/test_read_inventory.py has Ansible read, has four nodes."""
+    """The user's directory; the inventory,
+    which tests/integration/test_read_inventory.py has Ansible read, has four nodes.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reporting, "nodes_of", lambda args: NODES[:2] if args.limit else NODES)
     return tmp_path

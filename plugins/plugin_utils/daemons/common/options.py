@@ -14,7 +14,7 @@ def options(arguments: Sequence[str], letters: str) -> list[tuple[str, str]]:
 
     >>> options(["-arm", "-feth0.conf", "--clock_servo", "ntpshm", "--free_running=1"], "armf:")
     [('-a', ''), ('-r', ''), ('-m', ''), ('-f', 'eth0.conf'), ('--clock_servo', 'ntpshm'), ('--free_running', '1')]
-    """
+    """  # noqa: W505 - an example or a table
     found: list[tuple[str, str]] = []
     waiting = list(arguments)
     while waiting:

@@ -68,7 +68,7 @@ def _arc_target(url: object) -> Target:
 
     >>> _arc_target("https://github.com/acme")[:2], _arc_target("https://ghes.example.net/acme/shop")[:2]
     (('https://api.github.com', None), ('https://ghes.example.net/api/v3', ('https://ghes.example.net', 'acme/shop')))
-    """
+    """  # noqa: W505 - an example or a table
     expected = "github_config_url: expected https://HOST/OWNER or https://HOST/OWNER/REPOSITORY"
     if not isinstance(url, str):
         raise SettingsError([f"{expected}, found {value_shown(url)}"])

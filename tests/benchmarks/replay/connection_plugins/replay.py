@@ -1,4 +1,5 @@
-"""A connection to a node that costs the controller nothing: it waits, and gives a recorded answer at the present time.
+"""A connection to a node that costs the controller nothing: it waits, and gives a recorded answer
+at the present time.
 
 How it is used: ``tests/benchmarks/replayed.py``.
 """
@@ -36,7 +37,9 @@ extends_documentation_fragment: [connection_pipelining]
 NS = 1_000_000_000
 NTP_TO_UNIX_S = 2_208_988_800
 BEGUN_BEFORE_NS = 45_000_000
-"""How long before its answer the node began: no longer than the least delay that the benchmark uses."""
+"""How long before its answer the node began:
+no longer than the least delay that the benchmark uses.
+"""
 TAKES_NS = 40_000_000
 PLACE = re.compile(r"@([WFNDJL])([+-]\d+)?@")
 SIGNED_FOR = re.compile(rb'signed_for_s[\\"\': ]+(\d+)')
@@ -47,7 +50,8 @@ PONG = b'{"ping": "pong", "invocation": {"module_args": {"data": "pong"}}}'
 def filled(template: str, sent: bytes, now_ns: int) -> bytes:
     """The answer with the present times in their places, and of the JWT what the arguments say.
 
-    W, F: the node's clock, in nanoseconds and in seconds; N: an NTP timestamp; D: HTTP's date; each plus nanoseconds.
+    W, F: the node's clock, in nanoseconds and in seconds; N: an NTP timestamp; D: HTTP's date;
+    each plus nanoseconds.
     """
     begun_ns = now_ns - BEGUN_BEFORE_NS
     if begun_ns // NS != (begun_ns + TAKES_NS) // NS:  # all dates are of one second

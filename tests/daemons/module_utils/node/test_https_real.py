@@ -1,4 +1,6 @@
-"""In which phase a request over HTTPS fails, by certificates, dead hosts and proxies; asked by the probe of the Date."""
+"""In which phase a request over HTTPS fails, by certificates, dead hosts and proxies;
+asked by the probe of the Date.
+"""
 
 from __future__ import annotations
 

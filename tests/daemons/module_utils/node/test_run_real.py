@@ -1,4 +1,6 @@
-"""Commands with real processes: what they print is bounded while they run, and what does not end is killed with its children."""
+"""Commands with real processes: what they print is bounded while they run,
+and what does not end is killed with its children.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""GitHub Apps as the probe gets them, at the lab's GitHub or at any server, and what it makes of them."""
+"""GitHub Apps as the probe gets them, at the lab's GitHub or at any server,
+and what it makes of them.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ def read(path: Path) -> dict:
 
 @pytest.fixture
 def synchronised_chrony(chrony_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A real chronyd with a real server on loopback, neither touching the clock; its ``chrony.conf``."""
+    """A real chronyd with a real server on loopback, neither touching the clock;
+    its ``chrony.conf``.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

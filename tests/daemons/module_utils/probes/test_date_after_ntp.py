@@ -25,7 +25,9 @@ def _as_often_as_it_takes(_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ntp_port() -> Iterator[Callable[..., int]]:
-    """Starts servers whose times are so far off, one an address of SERVERS, None for one that says nothing: their port."""
+    """Starts servers whose times are so far off, one an address of SERVERS,
+    None for one that says nothing: their port.
+    """
     started: list[ScriptedServer] = []
 
     def start(*offs_s: float | None, late_s: float = 0.0, follows: str = "") -> int:

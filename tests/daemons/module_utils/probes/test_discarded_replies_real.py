@@ -53,7 +53,8 @@ def serve(box: Box, said: dict[str, float]) -> None:
     It has a separate network: an ntpd takes port 123 of every address in its own.
     """
     server = box.start("unshare", "--net", "--", *python(SERVER, json.dumps(said)))
-    # Before that it is one of the commands that lead to it, which name it too and still have the box's network.
+    # Before that it is one of the commands that lead to it, which name it too and still
+    # have the box's network.
     running = os.fsencode(sys.executable) + b"\0"
     wait_for(lambda: Path(f"/proc/{server.pid}/cmdline").read_bytes().startswith(running), "there is no network")
     inside = ["nsenter", "--net", f"--target={server.pid}", "--", "ip"]

@@ -91,7 +91,8 @@ def test_a_redirect_is_an_answer_and_not_followed(authority, serve_https):
 def test_a_success_without_a_token_is_reported(authority, serve_https):
     class Empty(Elsewhere):
         def do_POST(self) -> None:
-            # A socket that is closed with something unread is reset, and the answer may be lost with it.
+            # A socket that is closed with something unread is reset, and the answer
+            # may be lost with it.
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(201)
             self.send_header("Content-Length", "2")

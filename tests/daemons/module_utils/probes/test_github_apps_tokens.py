@@ -1,4 +1,6 @@
-"""The App's probe, against the lab's GitHub: fresh tokens, how far a token can be narrowed, and many repositories."""
+"""The App's probe, against the lab's GitHub:
+fresh tokens, how far a token can be narrowed, and many repositories.
+"""
 
 from __future__ import annotations
 

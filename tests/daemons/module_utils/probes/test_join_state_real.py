@@ -17,7 +17,9 @@ Start = Callable[..., None]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """``start(name, *options)`` starts a process that is called so and waits; ``inside`` is a command that it is run by."""
+    """``start(name, *options)`` starts a process that is called so and waits;
+    ``inside`` is a command that it is run by.
+    """
     with ExitStack() as ends:
 
         def start(name: str, *options: str, inside: Sequence[str] = ()) -> None:

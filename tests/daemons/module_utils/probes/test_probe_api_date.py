@@ -53,7 +53,9 @@ def behind(dated: type[Dated], offset_s: float) -> type[Dated]:
 
 
 def interval(answers: list[dict]) -> tuple[float, float]:
-    """Node minus API as all answers together leave it open: each says ``[sent - D - 1, received - D]``."""
+    """Node minus API as all answers together leave it open:
+    each says ``[sent - D - 1, received - D]``.
+    """
     low, high = -math.inf, math.inf
     for answer in answers:
         date_s = email.utils.parsedate_to_datetime(answer["date"]).timestamp()

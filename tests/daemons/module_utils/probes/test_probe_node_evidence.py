@@ -111,7 +111,8 @@ def test_an_unknown_section_is_answered_with_the_known_ones(run_module: Run):
 
 
 def test_the_jwt_is_shown_at_no_verbosity(run_module: Run, silent_port: int, tmp_path: Path):
-    # From a file, as a play has it from a variable: what stands on a command line is the caller's to hide.
+    # From a file, as a play has it from a variable: what stands on a command line is
+    # the caller's to hide.
     arguments = tmp_path / "arguments.yml"
     app = app_at(silent_port)
     arguments.write_text(json.dumps({"apps": [app]}))

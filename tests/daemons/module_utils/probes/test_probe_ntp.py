@@ -14,7 +14,9 @@ from tests.lab.liar import Answer, ScriptedServer
 
 
 def answer_well(request: bytes) -> list[bytes]:
-    """A server's reply: version 4, mode 4, stratum 2, our transmit timestamp as its origin, its own times."""
+    """A server's reply: version 4, mode 4, stratum 2, our transmit timestamp as its origin,
+    its own times.
+    """
     return [bytes([0x24, 2]) + bytes(22) + request[40:48] + b"\xee" * 16]
 
 

@@ -70,7 +70,9 @@ def connects(port: int) -> bool:
 
 @pytest.fixture
 def chronyd_with_nts(chrony_tree: Path, authority, tmp_path: Path) -> Iterator[int]:
-    """A real chronyd that serves NTS at a port of loopback; with -x it leaves this machine's clock alone."""
+    """A real chronyd that serves NTS at a port of loopback;
+    with -x it leaves this machine's clock alone.
+    """
     pem = authority.issue()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -1,4 +1,6 @@
-"""Real failures amid a remediation: a full disk, a read-only folder, a killed process, a cut connection."""
+"""Real failures amid a remediation: a full disk, a read-only folder, a killed process,
+a cut connection.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,9 @@ def test_a_read_only_folder_changes_nothing_in_any_other(etc: Path, tmp_path: Pa
 
 @needs_root
 def test_a_file_that_is_mounted_by_itself_cannot_be_replaced_and_all_is_restored(etc: Path, tmp_path: Path):
-    """A bind mount on the file, as containers have it: renaming onto it fails, after the first file was renamed in."""
+    """A bind mount on the file, as containers have it:
+    renaming onto it fails, after the first file was renamed in.
+    """
     mounted = f"touch {etc}/b.conf; mount --bind {etc}/b.conf {etc}/b.conf"
     files = [file(etc / "chrony.conf", "server a\n"), file(etc / "b.conf", "rtcsync\n")]
     failure = answer(fix(tmp_path / "state", prelude=mounted, files=files))["msg"]
@@ -133,7 +137,8 @@ def worker_of(parent: int) -> int | None:
 def killed_when(process: subprocess.Popen, reached: Callable[[], bool]) -> None:
     """Kills the process and its worker when that moment is reached, as a reset of the node does."""
     worker = worker_of(process.pid)
-    # Each file is written through to the disk (fsync), and that took 20 s where other work wrote to it at the same time.
+    # Each file is written through to the disk (fsync), and that took 20 s where other work wrote to
+    # it at the same time.
     end_mono_s = time.monotonic() + 300
     while not reached() and process.poll() is None:
         assert time.monotonic() < end_mono_s

@@ -1,4 +1,6 @@
-"""What is sent to a node to take its evidence, run as a node runs it: by a Python that knows nothing else of ours."""
+"""What is sent to a node to take its evidence, run as a node runs it:
+by a Python that knows nothing else of ours.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sent(arguments: Mapping[str, Any]) -> str:
-    """What Ansible makes of the script: the arguments' JSON, its own among them, stands in its text (module_common.py)."""
+    """What Ansible makes of the script: the arguments' JSON, its own among them,
+    stands in its text (module_common.py).
+    """
     given = json.dumps({**arguments, "_ansible_check_mode": False, "_ansible_tmpdir": None})
     return carried.script_for(arguments["sections"]).read_text().replace("<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>", given)
 

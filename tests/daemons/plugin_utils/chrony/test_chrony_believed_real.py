@@ -41,7 +41,8 @@ class Chrony:
         self.tree = tree
         self.folder = folder
         self.version = self.chronyd("-v").stdout.split("version ")[1].split()[0]
-        # From 4.8 on chronyc drops root's rights for those of a user whom this machine does not have.
+        # From 4.8 on chronyc drops root's rights for those of a user whom this
+        # machine does not have.
         user = "-u root " if tuple(map(int, self.version.split(".")[:2])) >= (4, 8) else ""
         (folder / "bin").mkdir()
         chronyc = folder / "bin/chronyc"
@@ -61,7 +62,9 @@ class Chrony:
 
 @pytest.fixture
 def it(each_chrony_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chrony]:
-    """In a folder with a short path: a socket's may have 107 characters, and newer chronycs add to it."""
+    """In a folder with a short path: a socket's may have 107 characters,
+    and newer chronycs add to it.
+    """
     with TemporaryDirectory(prefix="c") as path:
         folder = Path(path)
         monkeypatch.setattr(run, "PATH", f"{folder}/bin:{run.PATH}")
@@ -71,7 +74,9 @@ def it(each_chrony_tree: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chro
 
 @pytest.fixture
 def start(it: Chrony) -> Iterator[Callable[[str], Node]]:
-    """``start(text)`` runs a chronyd with this configuration; ``{port}`` in it is that of a good server on 127.0.0.1."""
+    """``start(text)`` runs a chronyd with this configuration;
+    ``{port}`` in it is that of a good server on 127.0.0.1.
+    """
     port = free_port()
     with ExitStack() as daemons:
         daemons.enter_context(running(it.tree, it.folder / "server", f"local stratum 5\nallow\nport {port}\n"))

@@ -1,7 +1,8 @@
 """What is judged of chronyd's next start is what a start does, line by line and version by version.
 
-Each chronyd is started with -x and never touches the clock. Not tried, as this takes hardware: a PHC, a PPS device and an
-interface that stamps packets; what chronyd wants of these is read in its source.
+Each chronyd is started with -x and never touches the clock. Not tried, as this takes
+hardware: a PHC, a PPS device and an interface that stamps packets; what chronyd wants of
+these is read in its source.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ LONG = "x" * 108
 
 
 class Row(NamedTuple):
-    """Lines of a configuration, and what becomes of a start with them by chrony's version: ``ends``, ``runs`` or ``refused``.
+    """Lines of a configuration, and what becomes of a start with them by chrony's version:
+    ``ends``, ``runs`` or ``refused``.
 
-    ``outcome``: one for all versions, or several, each from a version on ("runs, 4.1 ends"); ``refused`` is by `chronyd -p`.
-    ``@``: the folder of the row, with the files ``points``, ``one_point`` and ``no_folder``. ``#``: a free port.
+    ``outcome``: one for all versions, or several, each from a version on ("runs, 4.1 ends");
+    ``refused`` is by `chronyd -p`.
+    ``@``: the folder of the row, with the files ``points``, ``one_point`` and
+    ``no_folder``. ``#``: a free port.
     """
 
     lines: str
@@ -215,7 +219,8 @@ class Start:
         argv = ["chronyd", *self.options, "-f", str(self.config)]
         process = {"pid": os.getpid(), "comm": "chronyd", "argv": argv, "exe": None, "cgroup": None, "contained": False}
         section = chrony.collect(5, [process])
-        # As they stand in the file that the next start reads: of a process, which runs, the probe asks less.
+        # As they stand in the file that the next start reads: of a process, which runs,
+        # the probe asks less.
         defaults = [{"path": "/etc/default/chrony", "text": f'DAEMON_OPTS="{" ".join(self.options)}"\n'}]
         options = chrony.ending_options([], defaults)
         section["named"] = named(chrony.directives(section["config"]["files"]), options, str(Path.cwd()))

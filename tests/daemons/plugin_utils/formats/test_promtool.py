@@ -1,4 +1,6 @@
-"""What Prometheus' own promtool says of skewgate.prom, the alert rules and the dashboard's queries."""
+"""What Prometheus' own promtool says of skewgate.prom,
+the alert rules and the dashboard's queries.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a host's process imports and reads by itself is done again for every host: nothing of that is left to it."""
+"""What a host's process imports and reads by itself is done again for every host:
+nothing of that is left to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which servers the probe asks for NTS, by configuration and candidates: no name here resolves, so nobody is asked."""
+"""Which servers the probe asks for NTS, by configuration and candidates:
+no name here resolves, so nobody is asked.
+"""
 
 from __future__ import annotations
 

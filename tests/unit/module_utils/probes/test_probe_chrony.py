@@ -144,7 +144,9 @@ HELP = "echo '  -f FILE\tSpecify configuration file ({})'"
 
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A node with two files that chronyd might read, and what one of SUSE might; its commands are in bin."""
+    """A node with two files that chronyd might read, and what one of SUSE might;
+    its commands are in bin.
+    """
     for name in ("chrony/chrony.conf", "chrony.conf", "usr/chrony.conf"):
         write(tmp_path / name, "")
     monkeypatch.setattr(run, "PATH", f"{tmp_path}/bin:{run.PATH}")

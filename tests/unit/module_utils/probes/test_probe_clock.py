@@ -19,7 +19,8 @@ def test_the_kernels_clock_state_is_read_and_left_alone():
 
 
 def test_the_layout_of_struct_timex_is_the_kernels():
-    # linux/timex.h on 64-bit: 208 bytes, of which the last 44 are reserved, here more to be on the safe side.
+    # linux/timex.h on 64-bit: 208 bytes, of which the last 44 are reserved, here more to
+    # be on the safe side.
     assert clock._Timex.tai.offset == 160
     assert ctypes.sizeof(clock._Timex) >= 208
 

@@ -18,7 +18,10 @@ def test_the_docstrings_example_holds():
 
 
 def shown(*names: str, load_state: str = "loaded", main_pid: str | None = "0") -> dict[str, str]:
-    """What systemctl shows of a unit with these names, the first its own. A target has no MainPID."""
+    """What systemctl shows of a unit with these names, the first its own.
+
+    A target has no MainPID.
+    """
     states = {"LoadState": load_state, "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled"}
     return {"Id": names[0], "Names": " ".join(names), **states, **({"MainPID": main_pid} if main_pid else {})}
 

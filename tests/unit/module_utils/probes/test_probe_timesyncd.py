@@ -41,7 +41,9 @@ def test_drop_ins_are_read_without_a_main_file_too(tmp_path: Path):
 
 @pytest.fixture
 def node(commands: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A node without timesyncd, whose timedatectl answers as a real one did and notes that it was asked."""
+    """A node without timesyncd, whose timedatectl answers as a real one did and notes
+    that it was asked.
+    """
     monkeypatch.setattr(timesyncd, "FOLDERS", (str(commands / "systemd"),))
     answer = SAMPLES / "timesyncd_synchronised.timesync.txt"
     add_command(commands, "timedatectl", f'echo "$@" >> {commands}/asked\ncat {answer}')

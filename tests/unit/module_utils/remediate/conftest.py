@@ -1,4 +1,6 @@
-"""A node for node_remediate: a real file tree, and a systemd of which only the bookkeeping is there."""
+"""A node for node_remediate: a real file tree, and a systemd of
+which only the bookkeeping is there.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +125,9 @@ def chronyd(config: Path, **given) -> dict:
 
 
 def tree(folder: Path) -> dict:
-    """All below a folder but the module's own: {path: (mode, times, bytes or link)}; of folders the mode alone."""
+    """All below a folder but the module's own: {path: (mode, times, bytes or link)};
+    of folders the mode alone.
+    """
     found: dict = {}
     for path in sorted(folder.rglob("*")):
         name, status = str(path.relative_to(folder)), path.lstat()

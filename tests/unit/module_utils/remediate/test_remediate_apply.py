@@ -99,7 +99,8 @@ def test_check_mode_foresees_what_an_installation_in_between_does_not_change(
     del systemd.units["chrony.service"]
     foreseen = applied(node, plan, check_mode=True)
     begun(node, plan, check_mode=False)
-    # Debian's package comes with a configuration, starts its daemon, and removes the other's package.
+    # Debian's package comes with a configuration, starts its daemon, and removes the
+    # other's package.
     config.write_text("pool 2.debian.pool.ntp.org\n")
     systemd.units = {"chrony.service": unit("enabled", "active")}
     done = applied(node, plan, check_mode=False)
@@ -128,7 +129,8 @@ def test_chronyd_that_does_not_live_has_the_former_state_restored(
     assert tree(tmp_path) == before
     assert systemd.units == units_before
     assert raised.value.backup_id == plan["backup_id"]
-    # Packages are still to be put back: by hand, or by a next run that begins from the first state, too.
+    # Packages are still to be put back: by hand, or by a next run that begins from
+    # the first state, too.
     assert described(node, params(backup_id=None), check_mode=False)["packages"] == plan["packages"]
     undone(node, params(), check_mode=False)
     assert described(node, params(), check_mode=False)["backup_state"] == "undone"

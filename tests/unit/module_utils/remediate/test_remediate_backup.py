@@ -34,14 +34,17 @@ def test_an_interrupted_run_s_backup_is_continued_and_keeps_the_first_state(
 
 
 def test_a_backup_is_found_by_the_runs_that_made_and_continued_it_and_by_no_other(node: Node, plan: dict):
-    """A run needs to remember nothing: it may have been cut off from the answer with the backup's id."""
+    """A run needs to remember nothing: it may have been cut off from the answer
+    with the backup's id.
+    """
     applied(node, plan, check_mode=False)
     again, other = "20261122T160000Z", "20261122T170000Z"
     unchanged = {**plan, "chronyd": {**plan["chronyd"], "restart": False}}
     applied(node, {**unchanged, "backup_id": other}, check_mode=True)
     applied(node, {**unchanged, "backup_id": again}, check_mode=False)
     assert confirmed(node, params(backup_id=again), check_mode=False)["backup_id"] == plan["backup_id"]
-    # That one is confirmed: a run that has changed nothing must neither undo nor close what others did.
+    # That one is confirmed: a run that has changed nothing must neither undo nor
+    # close what others did.
     applied(node, {**unchanged, "backup_id": other}, check_mode=False)
     for act in (described, undone, confirmed):
         assert act(node, params(backup_id=other, missing_ok=True), check_mode=False)["backup"] is None
@@ -56,7 +59,9 @@ def test_an_old_open_backup_is_not_continued(later: str, continued: bool, node: 
 
 
 def test_a_run_leaves_to_a_later_one_what_that_one_has_taken_over(node: Node, plan: dict, config: Path):
-    """Two controllers on one node: the one whose proof fails must not undo what the other has proved."""
+    """Two controllers on one node: the one whose proof fails must not undo what the
+    other has proved.
+    """
     later = "20261122T160000Z"
     applied(node, plan, check_mode=False)
     applied(node, {**plan, "backup_id": later}, check_mode=False)

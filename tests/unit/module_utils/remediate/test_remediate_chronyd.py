@@ -1,4 +1,6 @@
-"""What depends on chronyd: its own view of the new configuration, and a start that does not step the clock."""
+"""What depends on chronyd: its own view of the new configuration,
+and a start that does not step the clock.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,9 @@ def test_undoing_it_does_not_step_either(node: Node, running: Bookkeeping, main:
 def test_units_that_an_interrupted_run_has_written_are_loaded_before_the_start(
     node: Node, running: Bookkeeping, main: Path, tmp_path: Path
 ):
-    """Else systemd would start chronyd by what it has read before, without -R, and a joined node would be stepped."""
+    """Else systemd would start chronyd by what it has read before, without -R,
+    and a joined node would be stepped.
+    """
     begun(node, params(chronyd=chronyd(main, **SLEW)), check_mode=False)
     drop_in = tmp_path / "run/systemd/system/chrony.service.d/zz-skewgate-slew.conf"
     drop_in.parent.mkdir(parents=True)

@@ -1,4 +1,6 @@
-"""The end of a remediation: the RTC is set by the proved clock, and the backup is closed. hwclock is a script here."""
+"""The end of a remediation: the RTC is set by the proved clock,
+and the backup is closed. hwclock is a script here.
+"""
 
 from __future__ import annotations
 

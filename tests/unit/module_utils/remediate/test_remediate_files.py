@@ -24,7 +24,9 @@ PLACES = ["chrony.conf", "conf.d/a.conf", "conf.d/b.conf", "new/folder/c.conf", 
 
 @st.composite
 def former_trees(draw) -> dict:
-    """Some of the places, each with a file (its bytes and mode) or a symbolic link (what it points to)."""
+    """Some of the places, each with a file (its bytes and mode)
+    or a symbolic link (what it points to).
+    """
     there = draw(st.lists(st.sampled_from(PLACES), unique=True))
     files = st.tuples(st.binary(max_size=60), st.sampled_from([0o600, 0o640, 0o644, 0o4755]))
     return {place: draw(files | st.sampled_from(["/dev/null", "nowhere", "../elsewhere.conf"])) for place in there}

@@ -46,7 +46,9 @@ def test_undone_again_nothing_is_done(node: Node, systemd: Bookkeeping, plan: di
 def test_packages_put_back_in_between_do_not_keep_the_former_state_from_being_restored(
     node: Node, systemd: Bookkeeping, plan: dict, config: Path, tmp_path: Path
 ):
-    """As the role does it: node_remediate fails and restores; packages are changed back; node_remediate undoes what that did."""
+    """As the role does it: node_remediate fails and restores; packages are changed back;
+    node_remediate undoes what that did.
+    """
     before = tree(tmp_path)
     systemd.units = {"systemd-timesyncd.service": unit("disabled", "inactive")}
     begun(node, plan, check_mode=False)

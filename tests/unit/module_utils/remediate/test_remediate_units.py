@@ -115,7 +115,8 @@ def test_each_command_that_matters_to_a_reader_has_its_words():
     ]
 
 
-# systemd 252, `systemctl show --property Id,Names,LoadState,UnitFileState,ActiveState -- chronyd ntp.service`
+# systemd 252, `systemctl show --property Id,Names,LoadState,UnitFileState,ActiveState --
+# chronyd ntp.service`
 SHOWN = """\
 Id=chrony.service
 Names=chronyd.service chrony.service

@@ -1,4 +1,6 @@
-"""Of a module's answer only what its RETURN documents is passed on, each key of its type, printable and bounded."""
+"""Of a module's answer only what its RETURN documents is passed on, each key of its type,
+printable and bounded.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ ANSWER = {"evidence": {"collected": {"wall_ns": 1}}, "changed": False}
 
 @pytest.fixture
 def read_by_ansible(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What Ansible itself has to read where a module printed this, whatever it makes of it in this version."""
+    """What Ansible itself has to read where a module printed this,
+    whatever it makes of it in this version.
+    """
     monkeypatch.setattr(ActionBase, "_parse_returned_data", lambda _self, res, *_profile: res["stdout"])
     action = NodeTask.__new__(NodeTask)
     return lambda printed: action._parse_returned_data({"stdout": printed, "stderr": "", "rc": 0}, "legacy")

@@ -1,4 +1,6 @@
-"""A node's evidence: what probes give passes as it is, and any other form is malformed in its own section alone."""
+"""A node's evidence: what probes give passes as it is, and any other form is malformed
+in its own section alone.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What ssh, sudo and others print where a node gives no evidence, and what is taken from it.
 
-The messages are those of OpenSSH 7.4 to 10.1, sudo 1.8 and 1.9, sudo-rs, doas, su, paramiko and ansible-core 2.18 to 2.21.
+The messages are those of OpenSSH 7.4 to 10.1, sudo 1.8 and 1.9, sudo-rs, doas, su, paramiko and
+ansible-core 2.18 to 2.21.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a host's own process learns of the run's choice: how this host mints, or that it was not chosen."""
+"""What a host's own process learns of the run's choice:
+how this host mints, or that it was not chosen.
+"""
 
 from __future__ import annotations
 

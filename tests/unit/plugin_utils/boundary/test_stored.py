@@ -1,4 +1,6 @@
-"""Nodes that lie in a file: what is written is what is read, and a file is read by its lines as any reader of JSON reads it."""
+"""Nodes that lie in a file: what is written is what is read,
+and a file is read by its lines as any reader of JSON reads it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Text of a node's: what a terminal would obey is shown as an escape, and a token that it gives back is recognised."""
+"""Text of a node's: what a terminal would obey is shown as an escape,
+and a token that it gives back is recognised.
+"""
 
 from __future__ import annotations
 

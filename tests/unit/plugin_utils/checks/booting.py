@@ -1,4 +1,6 @@
-"""Nodes as their next boot would find them: units, the RTC and the time daemon, for the tests of the check ``next_boot``."""
+"""Nodes as their next boot would find them:
+units, the RTC and the time daemon, for the tests of the check ``next_boot``.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def booting(
     fake_hwclock: str | None = None,
     **sections: Any,
 ) -> dict[str, Any]:
-    """The record of a node with these units; chronyd steps the clock, and the RTC (section ``clock``) is right unless given."""
+    """The record of a node with these units;
+    chronyd steps the clock, and the RTC (section ``clock``) is right unless given.
+    """
     return record(
         skew_s,
         time_services=time_services(*daemons, manager=manager, processes=processes),
@@ -90,7 +94,9 @@ def ntpd(options: str = "", config: str = "", **node: Any) -> dict[str, Any]:
 
 
 def openntpd(options: str = "", **node: Any) -> dict[str, Any]:
-    """A node, as ``booting`` takes it, that OpenNTPD steers with these options: two processes of one daemon."""
+    """A node, as ``booting`` takes it, that OpenNTPD steers with these options:
+    two processes of one daemon.
+    """
     engine = {"pid": 405, "comm": "ntpd", "argv": ["ntpd: ntp engine"], "cgroup": None}
     argv = f"/usr/sbin/ntpd{options} -f /etc/openntpd/ntpd.conf".split()
     main = {"pid": 404, "comm": "ntpd", "argv": argv, "cgroup": None}

@@ -81,20 +81,20 @@ JUDGED = {  # the skew, the settings, the state with its key and whom that is ab
         ("inconclusive", Key.NO_LEEWAY, ("zuul",)),
         ["zuul (0 s ahead)"],
     ),
-    "within a limit of one's own": (0.2, {"max_skew_s": 0.5}, PASS, ["0.200 s ahead"]),
-    "beyond a limit of one's own": (
+    "within the user's limit": (0.2, {"max_skew_s": 0.5}, PASS, ["0.200 s ahead"]),
+    "beyond the user's limit": (
         0.7,
         {"max_skew_s": 0.5},
         beyond("gate_max_skew_s", "ahead"),
         ["gate_max_skew_s (0.5 s ahead)", "argocd (30 s ahead)"],
     ),
-    "behind a limit of one's own": (
+    "behind the user's limit": (
         -0.7,
         {"max_skew_s": 0.5},
         beyond("gate_max_skew_s", "behind"),
         ["gate_max_skew_s (0.5 s behind)"],
     ),
-    "at the edge of a limit of one's own": (
+    "at the edge of the user's limit": (
         0.5,
         {"max_skew_s": 0.5},
         at_the_edge("gate_max_skew_s", "ahead"),
@@ -114,7 +114,7 @@ JUDGED = {  # the skew, the settings, the state with its key and whom that is ab
         beyond("argocd", "behind"),
         ["argocd (90 s behind)", "kubernetes-node-lease ("],
     ),
-    "a limit of one's own against all nodes": (
+    "the user's limit against all nodes": (
         2.0,
         {"limits": ["mine"], "limit_profiles": {"mine": {"behind_s": 3, "ahead_s": 1}}},
         beyond("mine", "ahead"),
@@ -431,7 +431,9 @@ def test_a_clock_that_is_further_ahead_is_to_be_fixed_as_well():
 
 @given(ahead_s=st.floats(0.0, 1.0), way_s=st.floats(0, 0.3), now_s=st.floats(0, 1000))
 def test_no_more_of_a_clients_jwts_are_refused_than_the_finding_says(ahead_s, way_s, now_s):
-    """GitHub refuses an iat beyond its own whole second: only within the last ``ahead_s`` of a second, and less with latency."""
+    """GitHub refuses an iat beyond its own whole second:
+    only within the last ``ahead_s`` of a second, and less with latency.
+    """
     refused = math.floor(now_s + ahead_s) > math.floor(now_s + way_s)
     assert not refused or 1 - now_s % 1 <= ahead_s + 1e-9
 

@@ -1,4 +1,6 @@
-"""Each test writes a configuration and lets chronyc answer as chronyd 4.3 does; test_config_in_use_real.py has real ones."""
+"""Each test writes a configuration and lets chronyc answer as chronyd 4.3 does;
+test_config_in_use_real.py has real ones.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def nts(name, *, last_ke=NEVER, attempts=0, nak=0, cookies=0):
 
 
 def node(text, *rows, dhcp=None, started_s=None, mtime_s=0, without=(), unread=(), named=None, version="4.3", **given):
-    """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a chronyd with these sources.
+    """A record: ``text`` in chrony.conf (and ``dhcp`` in a .sources file), and a
+    chronyd with these sources.
 
     ``without`` are names that it has no address for.
     """
@@ -153,7 +156,9 @@ PHC = "refclock PHC /dev/ptp0 poll 0\n"
     ],
 )
 def test_no_restart_is_advised_that_would_end_chronyd(kind, says, restart_first):
-    """The line was written after the start: a restart is the answer only where it brings the reference clock."""
+    """The line was written after the start:
+    a restart is the answer only where it brings the reference clock.
+    """
     named = {"paths": {"/dev/ptp0": kind}, "interfaces": {}, "users": {}, "options": {}}
     finding = of(THREE + PHC, *RUNNING, named=named)
     assert_fails(finding, Key.CHANGED_SINCE_START)

@@ -218,7 +218,9 @@ def test_a_wrong_key_hides_a_wrong_clock_from_github_but_not_from_the_measured_s
 
 
 def far_ahead(*attempts: dict[str, Any], by: str, key: AnswerKey) -> Finding:
-    """Of a node that is a day ahead by the controller's measurement, or by its own; the other one shows nothing."""
+    """Of a node that is a day ahead by the controller's measurement, or by its own;
+    the other one shows nothing.
+    """
     measured = ControllerClock(Interval(-0.1, 0.1) if by == "controller" else None)
     unseen = {} if by == "node" else {"ntp": None, "api_date": {"apis": []}}
     data = record(86400, github_apps=[{"name": "deploy", "attempts": [*attempts, withheld(key)]}], **unseen)

@@ -147,7 +147,9 @@ def test_an_rtc_that_is_whole_quarters_of_an_hour_off_looks_like_local_time(ahea
 
 
 def test_the_rtc_is_compared_with_the_true_time_not_with_a_wrong_clock():
-    """A clock 612 s behind with an RTC of the true time: what is wrong now is right after the next boot."""
+    """A clock 612 s behind with an RTC of the true time:
+    what is wrong now is right after the next boot.
+    """
     finding = judge(KUBELET, skew_s=-612.0)
     assert (finding.state, finding.seen["rtc"]) == ("pass", "right")
     kept_wrong = judge(KUBELET, clock=rtc(-612.0, skew_s=-612.0), skew_s=-612.0)

@@ -96,7 +96,9 @@ ASKED_FOR = {
 
 
 def next_step(server: dict[str, Any]) -> str:
-    """What is asked for because of this server: its remedy, without what the silence of 192.0.2.2 adds to it."""
+    """What is asked for because of this server:
+    its remedy, without what the silence of 192.0.2.2 adds to it.
+    """
     silence = judge(SILENT[1]).remedy
     return judge({**server, "addresses": [server["server"]]}, SILENT[1]).remedy.removesuffix(f" {silence}")
 

@@ -71,7 +71,9 @@ JUDGED = {  # the sources, the key of the failure, if it is one, and what the re
 
 
 def assert_judged(finding, key, shown):
-    """It passes if ``key`` is None, fails with it otherwise, and its summary shows each of ``shown``."""
+    """It passes if ``key`` is None, fails with it otherwise, and its summary shows each
+    of ``shown``.
+    """
     assert (finding.state, finding.keys) == (("fail", (key,)) if key else ("pass", ()))
     assert not unsaid(finding.summary, *shown)
 
@@ -204,7 +206,9 @@ def test_a_finding_shows_each_source():
 
 
 def answering(sections, name="10.99.0.9", *, asked_as=None, others=(), **reply):
-    """The daemon's section, and what the node itself got from the server of this address when it asked."""
+    """The daemon's section, and what the node itself got from the server of this address
+    when it asked.
+    """
     asked = ntp_server(asked_as or name, ntp_sample(**reply), address=name)
     return judge(**sections, ntp={"servers": [asked, *others]})
 

@@ -153,7 +153,9 @@ def test_sources_of_1980_are_not_followed_there():
 
 
 def test_the_age_is_that_of_the_corrected_clock():
-    """A node that is 612 s behind has its last update 612 s ahead of its own clock, and not in its future."""
+    """A node that is 612 s behind has its last update 612 s ahead of this clock,
+    and not in its future.
+    """
     finding = judge(skew_s=-612.0, chrony=chrony(tracking(skew_s=0.0, system_time_s=612.0)))
     assert finding.keys == (Key.LARGE_CORRECTION,)
     assert finding.seen["last_update_age_s"] == 16.0

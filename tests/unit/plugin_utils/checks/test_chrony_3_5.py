@@ -1,4 +1,6 @@
-"""chrony 3.5, which Ubuntu 20.04 has: no `chronyd -p`, no `chronyc -N`, `authdata` or `selectdata`; it is judged by the rest."""
+"""chrony 3.5, which Ubuntu 20.04 has: no `chronyd -p`, no `chronyc -N`, `authdata` or `selectdata`;
+it is judged by the rest.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ ADDRESSES = [source("91.189.94.4"), *(source(f"91.189.8{number}.157", "+") for n
 def node(
     text: str = UBUNTU, rows: list[str] = ADDRESSES, unresolved: int = 0, mtime_s: float = 0.0, **section: Any
 ) -> dict[str, Any]:
-    """What the probe takes of a chrony 3.5 with these addresses, and this many names without one."""
+    """What the probe takes of a chrony 3.5 with these addresses,
+    and this many names without one.
+    """
     commands = {
         "tracking": answer(tracking()),
         "sources": answer("".join(rows)),

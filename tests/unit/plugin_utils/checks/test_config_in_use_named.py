@@ -1,4 +1,6 @@
-"""What chronyd reads at its next start, addresses in several forms, and what a chronyd can't do at all."""
+"""What chronyd reads at its next start, addresses in several forms,
+and what a chronyd can't do at all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""config_in_use: what chronyd accepts runs, and whether it can select it: enough for `minsources`, with keys that it has."""
+"""config_in_use: what chronyd accepts runs, and whether it can select it:
+enough for `minsources`, with keys that it has.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every key has a node that shows it: a key that no evidence leads to is dead, and one without an example is untested."""
+"""Every key has a node that shows it:
+a key that no evidence leads to is dead, and one without an example is untested.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def asked(*servers: dict[str, Any], **sections: Any) -> dict[str, Any]:
 
 
 def silent(*names: str, phase: str | None = None) -> dict[str, Any]:
-    """NTP servers that do not reply; the API answers, or fails in this phase, or was not asked (an empty one)."""
+    """NTP servers that do not reply; the API answers, or fails in this phase,
+    or was not asked (an empty one).
+    """
     servers = [ntp_server(name, silent_sample()) for name in names]
     if phase is None:
         return asked(*servers)
@@ -283,7 +287,9 @@ EXAMPLES: dict[Any, Records] = {
         time_service.Key.NOT_RUNNING: steered(unit("chrony.service", "inactive")),
     },
 }
-"""A node for each key of each check; a new check has its own in its test file, under the same name."""
+"""A node for each key of each check; a new check has its own in its test file,
+under the same name.
+"""
 
 COMMON = {
     CommonKey.NOT_REACHED: unreached(),
@@ -355,7 +361,9 @@ def keys_of(data: dict[str, Any], check: str | None = None) -> set[str]:
 
 
 def examples_of(name: str) -> Records:
-    """A node for each key of a check: from the table above, or ``EXAMPLES`` of the check's test file."""
+    """A node for each key of a check: from the table above, or ``EXAMPLES``
+    of the check's test file.
+    """
     return EXAMPLES.get(discover()[name]) or import_module(f"{__package__}.test_check_{name}").EXAMPLES
 
 

@@ -1,4 +1,6 @@
-"""A clock that is set seldom: the kernel's maxerror grows by 500 ppm, and is at its limit of 16 s 8.9 h after an update."""
+"""A clock that is set seldom: the kernel's maxerror grows by 500 ppm,
+and is at its limit of 16 s 8.9 h after an update.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ DAY_S = 24 * HOUR_S
 
 
 def polled_seldom(poll, age_s, **fields):
-    """A chronyd that follows one source in this interval, and the kernel as it is so long after an update."""
+    """A chronyd that follows one source in this interval, and the kernel
+    as it is so long after an update.
+    """
     settings = {"age_s": age_s, "interval_s": 2.0**poll, **fields}
     return {"chrony": chrony(tracking(**settings), source(poll=poll)), "clock": recorded.kernel(age_s)}
 

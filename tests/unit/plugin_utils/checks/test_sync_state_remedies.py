@@ -13,7 +13,9 @@ from tests.unit.plugin_utils.daemons import recorded
 
 
 def of_server(sections, **reply):
-    """The daemon's section, and what the server that it follows said of itself when the node asked it."""
+    """The daemon's section, and what the server that it follows said of itself
+    when the node asked it.
+    """
     address = "10.77.0.1" if sections.get("chrony") else "10.99.0.1"
     return judge(**sections, ntp={"servers": [ntp_server(address, ntp_sample(**reply))]})
 

@@ -38,7 +38,9 @@ def with_an_api_ahead(
     servers: tuple[str, ...] = ("a", "b"),
     **changes: Any,
 ) -> dict[str, Any]:
-    """The record of a node with these NTP servers, which agree, and an App whose API's clock is ``api_ahead_s`` ahead of them."""
+    """The record of a node with these NTP servers, which agree,
+    and an App whose API's clock is ``api_ahead_s`` ahead of them.
+    """
     settings = policy(github_apps=[{**app(), "api_url": api_url}])
     taken = record(
         skew_s,

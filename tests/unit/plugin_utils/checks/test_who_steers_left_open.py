@@ -1,4 +1,6 @@
-"""A program that steers a network card alone, or of which it is open whether it steers the clock: what the checks say."""
+"""A program that steers a network card alone, or of which it is open whether it steers the clock:
+what the checks say.
+"""
 
 from __future__ import annotations
 

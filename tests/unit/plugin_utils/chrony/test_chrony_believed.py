@@ -1,4 +1,6 @@
-"""What chronyd accepts or runs counts, whatever stands in the tables; test_chrony_believed_real.py asks real ones."""
+"""What chronyd accepts or runs counts, whatever stands in the tables;
+test_chrony_believed_real.py asks real ones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the distributions ship, and what this project writes, by the rules. Each sample's first line names its source."""
+"""What the distributions ship, and what this project writes, by the rules.
+
+Each sample's first line names its source.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from tests import paths
 
 SAMPLES = paths.SAMPLES / "distributions"
 
-# distribution: (its configuration, what matches). Debian's and Ubuntu's leapsectz is fine: their servers do not smear.
+# distribution: (its configuration, what matches). Debian's and Ubuntu's leapsectz is fine: their
+# servers do not smear.
 SHIPPED = {
     "debian-11": ("/etc/chrony/chrony.conf", []),
     "debian-12": ("/etc/chrony/chrony.conf", []),
@@ -37,7 +41,8 @@ SHIPPED = {
     "amazon-linux-2": ("/etc/chrony.conf", ["CHR109 warning"]),
 }
 
-# Only the .sources files were found: what matches of the rules about sources and NTS (CHR1xx, CHR4xx).
+# Only the .sources files were found: what matches of the rules about sources and NTS
+# (CHR1xx, CHR4xx).
 SHIPPED_SOURCES = {
     # All five pools are NTS, so none becomes required by the others.
     "ubuntu-25.10": [],
@@ -84,7 +89,9 @@ def test_a_distributions_own_sources_have_the_matches_that_they_deserve(distribu
 
 
 def test_a_plain_server_from_dhcp_beside_ubuntus_nts_pools_is_reported():
-    """Ubuntu reads DHCP's servers too: with one, authselectmode mix makes the NTS pools required."""
+    """Ubuntu reads DHCP's servers too: with one,
+    authselectmode mix makes the NTS pools required.
+    """
     files = sample("ubuntu-25.10") | {"/run/chrony-dhcp/eth0.sources": "server 10.0.0.1 iburst\n"}
     main = "sourcedir /run/chrony-dhcp\nsourcedir /etc/chrony/sources.d\nmakestep 1 3\nrtcsync\ndriftfile /d\n"
     assert matched(read({"/c.conf": main, **files}, "/c.conf")) == ["CHR401 warning"]

@@ -1,4 +1,6 @@
-"""Every rule has a configuration in which it matches and one in which it does not; a real chronyd shows what it can."""
+"""Every rule has a configuration in which it matches and one in which it does not;
+a real chronyd shows what it can.
+"""
 
 from __future__ import annotations
 

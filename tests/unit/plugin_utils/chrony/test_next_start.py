@@ -1,4 +1,7 @@
-"""What ends chronyd's next start, where it takes hardware, or a node that could not look. The rest is tried for real."""
+"""What ends chronyd's next start, where it takes hardware, or a node that could not look.
+
+The rest is tried for real.
+"""
 
 from __future__ import annotations
 

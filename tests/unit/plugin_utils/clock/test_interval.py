@@ -150,7 +150,9 @@ def test_agreement_is_what_weighing_every_point_gives(found):
 def test_the_truth_is_in_the_agreement_if_the_wrong_ones_weigh_less_and_do_not_lean_on_the_right_ones(
     right, wrong, truth
 ):
-    """Wrong ones that agree with each other, on an interval that no right one reaches, never win against more weight."""
+    """Wrong ones that agree with each other, on an interval that no right one reaches,
+    never win against more weight.
+    """
     right = [(i, n) for i, n in right if i.low <= truth <= i.high]
     found = right + [(Interval(100, 101), n) for n in wrong]
     readings, weights = weighed(found)

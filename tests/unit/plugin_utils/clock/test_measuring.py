@@ -17,7 +17,9 @@ UNKNOWN = ControllerClock(None, UnknownSkew.NO_REFERENCE, "no reference answered
 
 
 class Controller:
-    """Its clocks, and how often it was measured; the first measurement finds it 1 s ahead, the next one 2 s."""
+    """Its clocks, and how often it was measured;
+    the first measurement finds it 1 s ahead, the next one 2 s.
+    """
 
     def __init__(self, finds: ControllerClock | None = None) -> None:
         self.finds = finds

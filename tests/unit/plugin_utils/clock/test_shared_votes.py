@@ -47,7 +47,8 @@ def group_of(*servers) -> list[tuple[str, ...]]:
         pytest.param(
             [
                 ntp_server("v6", ntp_sample(), address="2001:db8::1"),
-                # The MD5 of 2001:db8::1's sixteen octets begins with these (as `chronyc -n tracking` shows such an upstream).
+                # The MD5 of 2001:db8::1's sixteen octets begins with these (as
+                # `chronyc -n tracking` shows such an upstream).
                 ntp_server(
                     "b", ntp_sample(refid=hashlib.md5(bytes.fromhex("20010db8" + "00" * 11 + "01")).digest()[:4])
                 ),

@@ -108,7 +108,8 @@ def test_the_true_skew_lies_in_the_interval_of_the_date_whatever_the_latency(ske
 
 
 def test_several_answers_narrow_each_other():
-    # The second begins at the node's .75 of a second: one answer just before a new second, one just after.
+    # The second begins at the node's .75 of a second: one answer just before a new
+    # second, one just after.
     api = date_api(date_answer(after_s=0.70), date_answer(after_s=0.76))
     interval = reference(of_references(apis=[api]), "date https://api.github.lab").skew_s
     assert interval.high - interval.low == pytest.approx(0.08)
@@ -198,7 +199,9 @@ def test_the_controller_alone_proves_nothing():
 
 
 def test_a_node_that_is_the_controller_does_not_vouch_for_its_own_clock():
-    """A wrong server that agrees with the node's clock would win against a right one, with the controller on its side."""
+    """A wrong server that agrees with the node's clock would win against a right one,
+    with the controller on its side.
+    """
     servers = ntp_server("a", ntp_sample(server_off_s=600.0)), ntp_server("b", ntp_sample())
     assert of_references(*servers).skew_s is not None
     alone = of_references(*servers, controller={**CONTROLLER, "same_machine": True})
@@ -279,7 +282,9 @@ def bracket_off_by(off_s: float) -> dict[str, int]:
 
 @pytest.mark.parametrize(("off_s", "is_off"), [(0.0, False), (1.9, False), (2.1, True), (-1.9, False), (-3600.0, True)])
 def test_the_controllers_clock_is_judged_by_the_nodes_references(off_s, is_off):
-    """The bracket is [-1, 1] wide around the truth: what lies outside it by more than a second is proven."""
+    """The bracket is [-1, 1] wide around the truth:
+    what lies outside it by more than a second is proven.
+    """
     servers = [ntp_server(n, ntp_sample(7.0)) for n in "abc"]
     estimate = of_references(*servers, skew_s=7.0, controller=bracket_off_by(off_s))
     assert estimate.controller_skew_s.low <= off_s <= estimate.controller_skew_s.high
@@ -305,7 +310,9 @@ def test_if_the_other_references_disagree_nothing_is_said_of_the_controller():
 def test_what_a_jwt_of_the_nodes_clock_is_signed_for_does_not_depend_on_the_controllers_clock(
     *, skew_s, off_s, before_s, after_s, later_s
 ):
-    """The action signs for the controller's now and the bracket's low end: the node's clock, at most the bracket too early."""
+    """The action signs for the controller's now and the bracket's low end:
+    the node's clock, at most the bracket too early.
+    """
     collected = {"wall_ns": wall_ns(skew_s), "mono_ns": mono_ns(), "end_mono_ns": mono_ns(2.0)}
     controller = {
         "before_ns": wall_ns(off_s, -before_s),

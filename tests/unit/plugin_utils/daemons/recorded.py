@@ -31,7 +31,9 @@ def ntpd(rv: str, peers: str, unit_name: str = "ntpsec.service") -> dict[str, An
 
 
 def openntpd(text: str, age_s: float = 100.0) -> dict[str, Any]:
-    """A node that OpenNTPD steers: what ``ntpctl -s all`` printed, so long after its last update of the kernel."""
+    """A node that OpenNTPD steers: what ``ntpctl -s all`` printed,
+    so long after its last update of the kernel.
+    """
     return {
         "chrony": None,
         "clock": kernel(age_s),
@@ -56,7 +58,9 @@ def timesyncd(text: str, age_s: float = 30.0, offset_us: float = 0.0) -> dict[st
 
 
 def ptp(time_status: str, port_data_set: str) -> dict[str, Any]:
-    """A node that ptp4l and phc2sys steer: what ``pmc`` printed to GET TIME_STATUS_NP and PORT_DATA_SET."""
+    """A node that ptp4l and phc2sys steer:
+    what ``pmc`` printed to GET TIME_STATUS_NP and PORT_DATA_SET.
+    """
     answers = {"time_status": answer(time_status), "port_data_set": answer(port_data_set)}
     return {
         "chrony": None,

@@ -1,4 +1,6 @@
-"""The parsers on what real daemons printed (samples/daemons/README.md): the fourth server is 0.7 s ahead of the node."""
+"""The parsers on what real daemons printed (samples/daemons/README.md):
+the fourth server is 0.7 s ahead of the node.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +101,8 @@ def test_an_ntpd_without_servers_has_an_empty_table():
     assert ntpq.parse_associations("No association ID's returned\n") == []
 
 
-# OpenNTPD; what was not recorded has the forms of its ntpd.c: a sensor, constraints, a peer whose name does not resolve
+# OpenNTPD; what was not recorded has the forms of its ntpd.c: a sensor, constraints, a peer whose
+# name does not resolve
 
 OPENNTPD_SYNCED = """\
 2/3 peers valid, 1/1 sensors valid, constraint offset -1s, clock synced, stratum 3

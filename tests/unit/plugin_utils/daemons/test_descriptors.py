@@ -1,4 +1,6 @@
-"""The descriptors, and the tables that can't be derived from them: those that a node has with it, and the role's in YAML."""
+"""The descriptors, and the tables that can't be derived from them:
+those that a node has with it, and the role's in YAML.
+"""
 
 from __future__ import annotations
 

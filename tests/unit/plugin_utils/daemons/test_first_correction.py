@@ -14,7 +14,9 @@ from tests.builders import chrony, record, time_services, unit
 
 
 def first(daemon, **sections):
-    """What the daemon of this unit does first, on a node that shows these sections beside the units."""
+    """What the daemon of this unit does first,
+    on a node that shows these sections beside the units.
+    """
     services = time_services(unit(daemon))
     taken = Record(record(time_services=services, **sections))
     (found,) = time_daemons(taken)

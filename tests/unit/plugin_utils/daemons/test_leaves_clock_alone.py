@@ -1,4 +1,6 @@
-"""Whether a process that runs steers the system clock: by its arguments and by the files that they name."""
+"""Whether a process that runs steers the system clock:
+by its arguments and by the files that they name.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ CONF = "/etc/linuxptp/x.conf"
 
 
 def why(line: str, text: str | None = None, *, section: str = "ptp", unread: str = "", **of_process: Any) -> str:
-    """Why the process with this command line leaves the clock alone, with this text in the file that it names."""
+    """Why the process with this command line leaves the clock alone,
+    with this text in the file that it names.
+    """
     argv = line.split()
     process = {"pid": 7, "comm": argv[0], "argv": [f"/usr/sbin/{argv[0]}", *argv[1:]], "contained": False, **of_process}
     config = {

@@ -24,7 +24,7 @@ def report() -> dict[str, Any]:
     return judge_records(RECORDS, AT)
 
 
-def test_each_format_has_a_name_and_a_file_of_its_own() -> None:
+def test_each_format_has_another_name_and_another_file() -> None:
     formats = discover()
     assert {name: each.FILE for name, each in formats.items()}.items() >= {
         "json": "report.json",

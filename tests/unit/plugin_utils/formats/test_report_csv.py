@@ -55,7 +55,9 @@ def test_lines_end_as_rfc_4180_asks_and_each_has_as_many_cells() -> None:
 
 
 def is_formula(cell: str) -> bool:
-    """Whether a spreadsheet may take a cell for a formula, also if it splits cells at semicolons."""
+    """Whether a spreadsheet may take a cell for a formula,
+    also if it splits cells at semicolons.
+    """
     try:
         float(cell)
     except ValueError:

@@ -33,7 +33,7 @@ def table(content: dict[str, Any], width: int = 100) -> list[str]:
     return blocks(content, width)[1][1:]
 
 
-def told(content: dict[str, Any]) -> str:
+def printed(content: dict[str, Any]) -> str:
     """What stands between the table and the next step."""
     return "\n".join(line for part in blocks(content)[2:-1] for line in part) + "\n"
 
@@ -94,11 +94,11 @@ BEFORE = {key: refused()[key] for key in ("verdict", "judged_at", "refused_becau
 
 
 def test_a_fixed_node_shows_its_earlier_skew_and_below_the_table_what_was_changed() -> None:
-    changes = [{"what": "start chrony.service, so that it steps the clock", "answers": ["time_service: none"]}]
+    changes = [{"what": "start chrony.service, which then steps the clock", "answers": ["time_service: none"]}]
     done = {"attempted": True, "succeeded": True, "changes": [*changes, {"what": "x\x1b", "answers": []}]}
-    content = report(good=admitted(), mended=admitted(before=BEFORE, remediation=done))
+    content = report(good=admitted(), node=admitted(before=BEFORE, remediation=done))
     assert table(content)[1].endswith("fixed; the skew was 612.004 s behind (± 0.012 s)")
-    assert blocks(content)[2] == ["Fixed:", r"  mended: start chrony.service; x\x1b"]
+    assert blocks(content)[2] == ["Fixed:", r"  node: start chrony.service; x\x1b"]
 
 
 @pytest.mark.parametrize("width", [100, 80, 60, 40])
@@ -117,7 +117,7 @@ def test_a_node_has_one_line_whatever_its_name_and_cause_and_the_whole_of_both_i
 
 def test_an_address_stays_whole_to_be_copied() -> None:
     address = "https://api.example.net/" + "x-" * 60
-    assert f" {address}\n" in told(report(node=refused(findings=[finding("clock_skew", "fail", f"see {address}")])))
+    assert f" {address}\n" in printed(report(node=refused(findings=[finding("clock_skew", "fail", f"see {address}")])))
 
 
 def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
@@ -127,7 +127,7 @@ def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
         findings=[failed],
         remediation={"attempted": True, "succeeded": False, "message": evil, "changes": [], "backup": None},
     )
-    content = {**report(**{"no\x1bde": node, "other": node}), "fleet": {**FLEET, "findings": [told_by_all(evil)]}}
+    content = {**report(**{"no\x1bde": node, "other": node}), "fleet": {**FLEET, "findings": [said_of_all(evil)]}}
     for text in (text_of(report_text, content), refusal(node), reason(node)):
         assert r"\x1b]0;owned\x07 \x9b2J\rx" in text
         assert all(character.isprintable() for line in text.split("\n") for character in line)
@@ -137,7 +137,7 @@ def test_control_characters_from_a_node_never_reach_the_terminal() -> None:
 
 
 def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> None:
-    text = told(report(good=admitted(), bad=refused()))
+    text = printed(report(good=admitted(), bad=refused()))
     assert "  refused: bad\n" in text
     assert text.index("clock_skew: fail") < text.index("ntp_sources: inconclusive")
     for part in (
@@ -150,8 +150,8 @@ def test_each_finding_that_refuses_says_what_was_seen_why_and_what_next() -> Non
     assert "advice alone" not in text
 
 
-def test_checks_skipped_for_a_reason_that_is_told_are_named_in_one_line() -> None:
-    text = told(report(node=unreachable()))
+def test_checks_skipped_for_a_reason_that_is_shown_are_named_in_one_line() -> None:
+    text = printed(report(node=unreachable()))
     assert "skipped for that reason: clock_skew, time_service" in text
     assert "why clock_skew" not in text
 
@@ -160,7 +160,7 @@ def test_what_follows_from_a_root_cause_is_named_below_it_without_advice() -> No
     token = {**finding("github_app_token", "fail", "GitHub answers 401"), "keys": ["clock"]}
     clock = {**finding("clock_skew", "fail", "612 s behind"), "keys": ["beyond"]}
     daemon = finding("time_service", "fail", "nothing runs")
-    text = told(report(node=refused(findings=[clock, token, daemon])))
+    text = printed(report(node=refused(findings=[clock, token, daemon])))
     assert "  time_service: fail\n    seen  nothing runs\n" in text
     assert "    so    clock_skew: 612 s behind\n    so    github_app_token: GitHub answers 401\n" in text
     assert "what to do for time_service" in text
@@ -170,19 +170,19 @@ def test_what_follows_from_a_root_cause_is_named_below_it_without_advice() -> No
 
 def test_a_node_where_everything_was_skipped_still_says_why() -> None:
     node = unreachable(findings=[finding("clock_skew", "skipped", "nobody asked")])
-    assert "seen  nobody asked" in told(report(node=node))
+    assert "seen  nobody asked" in printed(report(node=node))
 
 
 def test_what_became_of_the_remediation_stands_with_the_refusal() -> None:
     node = refused(remediation={"attempted": True, "succeeded": False, "message": "no server answers from there"})
-    assert "remediation: no server answers from there" in told(report(node=node))
+    assert "remediation: no server answers from there" in printed(report(node=node))
 
 
 # --- many nodes
 
 
 def fleet(nodes: int, **finding_changes: Any) -> dict[str, Any]:
-    """Nodes that are refused for one cause, each with a skew and a summary of its own."""
+    """Nodes that are refused for one cause, each with another skew and another summary."""
     return {
         f"node{n:03}": refused(
             skew_s={"low": -600.0 - n, "high": -599.5 - n},
@@ -219,7 +219,7 @@ def test_a_few_nodes_that_are_refused_for_one_cause_have_a_row_each() -> None:
 
 
 def test_what_one_cause_asks_for_is_said_once_for_all_its_nodes() -> None:
-    text = told(report(good=admitted(), **fleet(300, cause="beyond argocd, behind"), other=unreachable()))
+    text = printed(report(good=admitted(), **fleet(300, cause="beyond argocd, behind"), other=unreachable()))
     assert text.count("what to do for clock_skew") == 1
     assert "  refused: 300 nodes: node000, node001" in text
     assert "and 290 more" in text
@@ -230,20 +230,20 @@ def test_what_one_cause_asks_for_is_said_once_for_all_its_nodes() -> None:
 
 
 def test_the_cause_that_refuses_the_most_nodes_is_the_first() -> None:
-    text = told(report(a=unreachable(), **fleet(2)))
+    text = printed(report(a=unreachable(), **fleet(2)))
     order = ["Cause 1 of 2: ", "  refused: 2 nodes: node000, node001", "Cause 2 of 2: ", "  not judged: a"]
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
 
 
-def test_nodes_with_different_causes_are_told_apart() -> None:
+def test_nodes_with_different_causes_are_distinguished() -> None:
     nodes = {**fleet(1, cause="beyond argocd, behind"), "other": fleet(1, about=["argocd", "ahead"])["node000"]}
-    text = told(report(**nodes))
+    text = printed(report(**nodes))
     assert "  refused: node000\n" in text
     assert "  refused: other\n" in text
 
 
 def test_the_same_words_on_every_node_are_no_nodes_own() -> None:
-    text = told(report(a=unreachable(), b=unreachable()))
+    text = printed(report(a=unreachable(), b=unreachable()))
     assert "  not judged: 2 nodes: a, b\n  skew: unknown\n" in text
     assert "seen  the node could not be reached: No route to host\n" in text
 
@@ -252,7 +252,7 @@ def test_what_became_of_the_remediation_is_counted_over_a_group() -> None:
     failed = {"attempted": True, "succeeded": False, "message": "no server answers"}
     nodes = fleet(3)
     nodes["node001"]["remediation"] = nodes["node002"]["remediation"] = failed
-    assert "remediation: no server answers (2 of them)" in told(report(**nodes))
+    assert "remediation: no server answers (2 of them)" in printed(report(**nodes))
 
 
 def test_up_to_20_admitted_nodes_have_a_row_each() -> None:
@@ -279,7 +279,7 @@ def many(admitted_nodes: int, *causes: int, **changes: Any) -> dict[str, Any]:
     return report(**nodes)
 
 
-def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_told_on_a_page() -> None:
+def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_on_a_page() -> None:
     content = many(1000, 3000, 1500, 700, 35, *[15] * 250, *[1] * 15)
     shown = lines(content, [Path("/var/report/evidence.json"), Path("/var/report/report.txt")])
     assert len(shown) <= 100
@@ -289,8 +289,10 @@ def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_told_on_a_page() 
         assert f"  refused: {count} nodes: " in text
     full = text_of(report_text, content)
     assert all(f"bad{cause:03}-0" in full for cause in range(269))
-    told_of = [int(line.split()[1]) for line in shown if line.startswith("  refused: ")]
-    others = f"{9000 - sum(told_of)} more nodes refused, for {269 - len(told_of)} other causes: /var/report/report.txt"
+    shown_of = [int(line.split()[1]) for line in shown if line.startswith("  refused: ")]
+    others = (
+        f"{9000 - sum(shown_of)} more nodes refused, for {269 - len(shown_of)} other causes: /var/report/report.txt"
+    )
     assert others in shown
     assert shown.count(shown[0]) == 2
     assert "--limit @" in text
@@ -317,11 +319,11 @@ def test_what_a_node_says_at_length_takes_no_page_of_the_others() -> None:
     assert len(shown) <= 100
     assert "  ... All of it: /var/report/report.txt" in shown
     assert text_of(report_text, content).count("word") >= 10_000
-    together = {**many(30), "fleet": {**FLEET, "findings": [told_by_all("words " * 40) for _ in range(30)]}}
+    together = {**many(30), "fleet": {**FLEET, "findings": [said_of_all("words " * 40) for _ in range(30)]}}
     shown = lines(together, [Path("/var/report/report.txt")])
     assert len(shown) <= 100
-    told_of = shown.count("  controller_clock")
-    assert f"  {30 - told_of} more: /var/report/report.txt" in shown
+    shown_of = shown.count("  controller_clock")
+    assert f"  {30 - shown_of} more: /var/report/report.txt" in shown
     assert text_of(report_text, together).count("  controller_clock\n") == 30
 
 
@@ -334,12 +336,12 @@ FLEET = {
 }
 
 
-def told_by_all(summary: str) -> dict[str, Any]:
+def said_of_all(summary: str) -> dict[str, Any]:
     return {"id": "controller_clock", "summary": summary, "why": "why so", "remedy": "fix it", "nodes": ["a", "b"]}
 
 
 @pytest.mark.parametrize("nodes", [{"a": admitted(), "b": admitted()}, {"a": admitted()}], ids=["two", "one"])
-def test_what_all_nodes_tell_together_is_told_once(nodes: dict[str, Any]) -> None:
+def test_what_all_nodes_show_together_is_said_once(nodes: dict[str, Any]) -> None:
     assert blocks({**report(**nodes), "fleet": FLEET})[2] == [
         "All nodes together:",
         "  largest difference between two nodes: 657.000 s to 657.001 s (node3 ahead of node2)",
@@ -367,7 +369,7 @@ def test_a_clock_that_the_controller_measured_to_be_wrong_is_shown_with_what_cam
     assert ("the controller's own clock, as it measured it, was corrected for JWTs: 1.750 s behind" in text) is shown
 
 
-def test_where_all_nodes_tell_nothing_more_there_is_no_line() -> None:
+def test_if_all_nodes_show_nothing_more_there_is_no_line() -> None:
     assert "All nodes together" not in text_of(report_text, report(a=admitted(), b=refused()))
 
 

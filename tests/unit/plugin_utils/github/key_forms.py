@@ -1,7 +1,7 @@
 """Forms in which private keys are written, and whether Go's GitHub App clients read them.
 
-Go's answers were recorded from Go 1.27 and golang-jwt 4; `tests/integration/test_go_keys.py` asks Go again. Each form is made
-of a real key by one change.
+Go's answers were recorded from Go 1.27 and golang-jwt 4; `tests/integration/test_go_keys.py` asks
+Go again. Each form is made of a real key by one change.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def integers(*numbers: int) -> bytes:
 
 
 def numbers() -> tuple[int, ...]:
-    """What PKCS#1 holds of the key: version, n, e, d, p, q, and the numbers of the Chinese remainder theorem."""
+    """What PKCS#1 holds of the key: version, n, e, d, p,
+    q, and the numbers of the Chinese remainder theorem.
+    """
     private = app_key().private_numbers()
     of_crt = private.dmp1, private.dmq1, private.iqmp
     return (0, private.public_numbers.n, private.public_numbers.e, private.d, private.p, private.q, *of_crt)

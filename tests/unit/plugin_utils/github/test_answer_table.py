@@ -1,4 +1,6 @@
-"""Every row of the table of answers, by answers that GitHub, or who stands before it, was seen to give."""
+"""Every row of the table of answers, by answers that GitHub, or who stands before it,
+was seen to give.
+"""
 
 from __future__ import annotations
 

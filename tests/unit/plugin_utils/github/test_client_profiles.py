@@ -51,7 +51,8 @@ LIMITS = {
     "github-docs-python": (600, None, 0),
     "github-docs-powershell": (600, None, 0),
 }
-"""At what skew each client breaks: behind by its JWT, behind by its installation token (None: never), and ahead.
+"""At what skew each client breaks: behind by its JWT, behind by its installation token
+(None: never), and ahead.
 
 From its own source, not from the figures in the .yml file.
 """
@@ -132,8 +133,9 @@ def test_a_users_own_profile_wins_whatever_is_shipped_by_its_name(name):
     assert profiles_of(name, {name: {"iat_s": -5, "exp_s": 60}}) == [ClientProfile(name, -5, 60)]
 
 
-# A model of GitHub, from what is known of it: it refuses iat > g, exp <= g and exp > g + 600, where g is its clock when
-# the JWT arrives. Whether it rounds g down to the second is not known, so both are tried.
+# A model of GitHub, from what is known of it: it refuses iat > g, exp <= g and exp > g + 600,
+# where g is its clock when the JWT arrives. Whether it rounds g down to the second is not
+# known, so both are tried.
 
 
 def github_accepts(profile: ClientProfile, skew_s: float, signed_s: float, age_s: float, whole_seconds: bool) -> bool:
@@ -144,7 +146,9 @@ def github_accepts(profile: ClientProfile, skew_s: float, signed_s: float, age_s
 
 
 def client_works(profile: ClientProfile, skew_s: float, fraction_s: float, latency_s: float, whole: bool) -> bool:
-    """Whether GitHub accepts the JWT when it is sent first and when it is sent for the last time."""
+    """Whether GitHub accepts the JWT when it is sent first and when it is sent
+    for the last time.
+    """
     ages_s = (latency_s, profile.reuse_s + latency_s)
     return all(github_accepts(profile, skew_s, 1000.0 + fraction_s, age_s, whole) for age_s in ages_s)
 
@@ -215,12 +219,15 @@ def test_reuse_of_a_jwt_takes_from_what_a_clock_behind_has_left():
     assert once.ahead_limit_s == cached.ahead_limit_s == 60
 
 
-# A client that renews its installation token by its own clock: it uses the old one up to renew_before_s before expires_at.
+# A client that renews its installation token by its own clock: it uses the old one up to
+# renew_before_s before expires_at.
 # GitHub drops it at expires_at, within the second before it, or within the second after it.
 
 
 def token_works(profile: ClientProfile, skew_s: float, latency_s: float, dropped_s: float) -> bool:
-    """Whether GitHub takes the old token in its last use, at true times that count from ``expires_at``."""
+    """Whether GitHub takes the old token in its last use,
+    at true times that count from ``expires_at``.
+    """
     if profile.renew_before_s is None:
         return True
     last_used_s = -profile.renew_before_s - skew_s

@@ -39,7 +39,8 @@ RESET_S = 1_795_336_536 + 90
 
 
 def assert_judged(asked: dict[str, Any], kind: str, meaning: str, remedy: str) -> None:
-    """An attempt that ended with this answer has this class, means this, and says what to do next if ``remedy`` is not empty.
+    """An attempt that ended with this answer has this class, means this, and says what to do next
+    if ``remedy`` is not empty.
 
     A repository is asked for with a token that was minted before.
     """

@@ -1,4 +1,6 @@
-"""Which keys Go's clients read, what is said of the others, and that what Go reads is loaded here."""
+"""Which keys Go's clients read, what is said of the others,
+and that what Go reads is loaded here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Which nodes mint: as many as fit, spread over networks and groups, and the same ones each time."""
+"""Which nodes mint: as many as fit, spread over networks and groups,
+and the same ones each time.
+"""
 
 from __future__ import annotations
 

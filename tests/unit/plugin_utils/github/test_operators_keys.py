@@ -1,4 +1,6 @@
-"""Keys that the operator gives: Go's rules decide whether there is a note, Python's whether it is taken all the same."""
+"""Keys that the operator gives: Go's rules decide whether there is a note,
+Python's whether it is taken all the same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Entries that no client could use, and notes, as the filters for the clients' Secrets write them."""
+"""Entries that no client could use, and notes,
+as the filters for the clients' Secrets write them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""No JWT is signed that would be valid too long after the controller's time, whatever it is to be signed for."""
+"""No JWT is signed that would be valid too long after the controller's time,
+whatever it is to be signed for.
+"""
 
 from __future__ import annotations
 

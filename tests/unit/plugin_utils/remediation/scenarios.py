@@ -88,7 +88,9 @@ def booting(*units: dict[str, Any]) -> dict[str, Any]:
 def measured(
     skew_s: float = 0.0, *, joined: tuple[str, ...] = (), rtc: bool = False, **sections: Any
 ) -> dict[str, Any]:
-    """The record of a Debian node with chrony, whose evidence is whole but for the sections given."""
+    """The record of a Debian node with chrony,
+    whose evidence is whole but for the sections given.
+    """
     clock = {
         **record()["evidence"]["clock"],
         "rtc": {"present": rtc, "since_epoch_s": None, "wall_s_at_read": 0.0, "local_time": False},

@@ -1,4 +1,6 @@
-"""The node's distribution, from what /etc/os-release says there; each sample's first line names its source."""
+"""The node's distribution, from what /etc/os-release says there;
+each sample's first line names its source.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who else writes a daemon's configuration: what each of them leaves, in files whose first line names its source."""
+"""Who else writes a daemon's configuration:
+what each of them leaves, in files whose first line names its source.
+"""
 
 from __future__ import annotations
 

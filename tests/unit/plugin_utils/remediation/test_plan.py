@@ -1,4 +1,6 @@
-"""What the role would change, by what the checks found: only that, each change with the findings that it answers."""
+"""What the role would change, by what the checks found:
+only that, each change with the findings that it answers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What another tool or a person wrote is extended, refused or replaced with a word, and never lost in silence."""
+"""What another tool or a person wrote is extended, refused or replaced with a word,
+and never lost in silence.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The clock of a node that has joined a cluster is never stepped back, and never far unless its name is given."""
+"""The clock of a node that has joined a cluster is never stepped back,
+and never far unless its name is given.
+"""
 
 from __future__ import annotations
 

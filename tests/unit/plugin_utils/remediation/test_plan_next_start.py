@@ -1,4 +1,6 @@
-"""A plan does not restart a chronyd that works where the new one would not start: it changes nothing, and says what to fix."""
+"""A plan does not restart a chronyd that works where the new one would not start:
+it changes nothing, and says what to fix.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def node(
     synchronised: bool = False,
     skew_s: float = 45.0,
 ) -> dict[str, Any]:
-    """A node whose chronyd runs; ``user``: what there is of the user ntp. ``option``: chronyd's -u in its defaults file."""
+    """A node whose chronyd runs; ``user``: what there is of the user ntp.
+
+    ``option``: chronyd's -u in its defaults file.
+    """
     section = running(*servers, config=config, synchronised=synchronised, skew_s=skew_s)
     files = [{"path": CONF, "text": config}, *([{"path": FRAGMENT, "text": fragment}] if fragment else [])]
     section["config"] = {"path": CONF, "files": files, "unread": []}

@@ -1,4 +1,6 @@
-"""A root distance that is too large: the same servers have it after a restart too, other ones may not."""
+"""A root distance that is too large: the same servers have it after a restart too,
+other ones may not.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ def with_nts(*entries: dict[str, Any], servers: Servers = THREE, skew_s: float =
 
 
 def test_if_nts_works_its_servers_are_written_alone():
-    """Beside them plain ones count only as far as the others agree (chrony.conf(5), authselectmode mix)."""
+    """Beside them plain ones count only as far as the others agree (chrony.conf(5),
+    authselectmode mix).
+    """
     choice = with_nts(nts("x"), nts("y"), nts("z"))
     assert choice.lines == ("server x iburst nts", "server y iburst nts", "server z iburst nts")
     assert (choice.good, choice.warnings, choice.directives) == (("x", "y", "z"), (), ())
@@ -145,7 +147,9 @@ def test_plain_servers_need_no_directive():
 
 
 def test_the_certificates_that_chrony_was_set_to_trust_stay_trusted():
-    """With them the key establishment was tried; those of other sets are for servers that are not written."""
+    """With them the key establishment was tried;
+    those of other sets are for servers that are not written.
+    """
     config = (
         "server x nts\nnosystemcert\nntstrustedcerts /etc/ca.pem\nntstrustedcerts 0 /etc/b.pem\nntstrustedcerts 1 /c\n"
     )

@@ -304,7 +304,9 @@ def test_a_node_that_showed_nothing_usable_does_not_keep_the_others_from_being_r
 
 
 def measured(clock: Any, after_ns: int = 0) -> dict[str, Any]:
-    """A record of a node for which the controller had measured its clock so, some time after the others."""
+    """A record of a node for which the controller had measured its clock so,
+    some time after the others.
+    """
     data = record()
     times = {name: at_ns + after_ns for name, at_ns in CONTROLLER.items()}
     shown = clock.as_json() if isinstance(clock, ControllerClock) else clock

@@ -31,7 +31,7 @@ def test_a_node_says_its_skew_or_that_it_is_unknown() -> None:
     assert [skew_of(node) for node in (refused(), unreachable())] == ["612.004 s behind (± 0.012 s)", "unknown"]
 
 
-def test_a_failure_is_the_reason_before_what_could_not_be_told() -> None:
+def test_a_failure_is_the_reason_before_what_is_not_known() -> None:
     assert reason(refused()) == "cause clock_skew (and 1 more)"
 
 

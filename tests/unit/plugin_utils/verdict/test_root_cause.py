@@ -51,7 +51,7 @@ def test_what_follows_from_another_finding_stands_with_it(findings: Any, expecte
 
 
 def test_checks_that_say_the_same_are_one_cause() -> None:
-    malformed = {"cause": "could not tell", "summary": "processes[0].argv: expected a list", "remedy": "Look."}
+    malformed = {"cause": "evidence is missing", "summary": "processes[0].argv: expected a list", "remedy": "Look."}
     said = [{**off(check, "malformed", state="inconclusive"), **malformed} for check in ("next_boot", "sync_state")]
     another = {
         **off("time_service", "malformed", state="inconclusive"),

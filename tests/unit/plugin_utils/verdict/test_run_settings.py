@@ -1,4 +1,6 @@
-"""The settings of all hosts of a run together: what is wrong, on which hosts, and what all of them share."""
+"""The settings of all hosts of a run together:
+what is wrong, on which hosts, and what all of them share.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever JSON stands in a setting, reading the settings ends in values or in problems, and shows no key."""
+"""Whatever JSON stands in a setting, reading the settings ends in values or in problems,
+and shows no key.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_LINE}\n-----END RSA PRIVATE KEY---
 
 
 def problems_of(given: dict[str, Any]) -> list[str]:
-    """All problems, as the action reads its arguments; the values that it reads are read without an exception too."""
+    """All problems, as the action reads its arguments;
+    the values that it reads are read without an exception too.
+    """
     values, problems = read_arguments(node_check.DOCUMENTATION, given)
     for read in (given, values):
         try:

@@ -21,7 +21,9 @@ class Clock:
 
 
 def timed(collected: dict[str, Any], calls: int = 1) -> dict[str, float]:
-    """A check that takes 1 s until it connects, 2 s for that, 4 s for each call and 8 s after it."""
+    """A check that takes 1 s until it connects, 2 s for that,
+    4 s for each call and 8 s after it.
+    """
     clock = Clock()
     watch = Stopwatch(clock)
     clock.now_s += 1

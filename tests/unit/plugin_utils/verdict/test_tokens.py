@@ -1,4 +1,6 @@
-"""A node that sent its JWT alone is admitted by the nodes of its network that minted the token, and by nothing else."""
+"""A node that sent its JWT alone is admitted by the nodes of its network that minted the token,
+and by nothing else.
+"""
 
 from __future__ import annotations
 

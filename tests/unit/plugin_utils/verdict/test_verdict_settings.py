@@ -97,7 +97,7 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
         pytest.param(
             {"limits": ["mine"], "client_profiles": {"mine": {"iat_s": -5, "exp_s": 60}}},
             "gate_limits: no limit is called 'mine', but a client profile is: name it in gate_clients",
-            id="a client of one's own as a limit",
+            id="the user's client as a limit",
         ),
         pytest.param(
             {"clients": ["actions-runner"]},

@@ -1,4 +1,6 @@
-"""Words may be improved at any time: with noise for every word of every finding, verdicts, groups and plans are the same."""
+"""Words may be improved at any time: with noise for every word of every finding, verdicts,
+groups and plans are the same.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ RECORDS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Finding gets other words as it is made, so no check can go by the words of another one either."""
+    """Every Finding gets other words as it is made,
+    so no check can go by the words of another one either.
+    """
     check = Finding.__post_init__
     letters = random.Random(9)
 

@@ -1,4 +1,6 @@
-"""What the tests of the clients' Secrets share: an App, its Secrets, and how results and problems are looked at."""
+"""What the tests of the clients' Secrets share:
+an App, its Secrets, and how results and problems are looked at.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def repository(name: str, url: str, **values: str) -> dict[str, Any]:
 
 
 def template(name: str, url: str, **values: str) -> dict[str, Any]:
-    """An Argo CD Secret whose credentials are for all repositories whose URL begins with ``url``."""
+    """An Argo CD Secret whose credentials are for all repositories whose URL begins
+    with ``url``.
+    """
     return secret(name, "repo-creds", url=url, **values)
 
 
@@ -38,7 +42,9 @@ def reached(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def problems(read: Callable[..., list[dict[str, Any]]], *given: Any) -> list[str]:
-    """What the function says is wrong with the Secrets, each with its name; no key may be quoted in it."""
+    """What the function says is wrong with the Secrets, each with its name;
+    no key may be quoted in it.
+    """
     entries = [entry for entry in read(*given) if "unusable" in entry]
     assert all(entry.keys() == {"name", "unusable"} for entry in entries)
     faults = [(entry["name"], fault) for entry in entries for fault in entry["unusable"]]

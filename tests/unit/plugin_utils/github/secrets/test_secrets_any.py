@@ -1,4 +1,6 @@
-"""Whatever stands in Secrets: the filters raise nothing, and what they return are settings without a problem."""
+"""Whatever stands in Secrets: the filters raise nothing, and what they return are settings
+without a problem.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The forms in which Secrets are had, and what becomes of their values; by Argo CD's, which have all of them."""
+"""The forms in which Secrets are had, and what becomes of their values;
+by Argo CD's, which have all of them.
+"""
 
 from __future__ import annotations
 
