@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks import nodes
-from tests.documentation.outputs import differs, renewed
-from tests.documentation.pages import LEFT_OUT, Block, Command, blocks, commands
+from tests.documentation.outputs import differs, parts, renewed
+from tests.documentation.pages import Block, Command, blocks, commands
 from tests.documentation.tables import World, why_not_run
 from tests.documentation.world import LIBFAKETIME
 from tests.lab.host import NO_CLOCK, unpack_package
@@ -134,7 +134,9 @@ def updated(text: str, page_blocks: list[Block], done: list[Ran]) -> tuple[str, 
                 shown = each.command.output
                 if shown is not None and differs(shown, each.printed):
                     new = renewed(shown, each.printed)
-                    whole += [each.command.shown] if new == each.printed and shown != new and LEFT_OUT in shown else []
+                    whole += (
+                        [each.command.shown] if new == each.printed and shown != new and len(parts(shown)) > 1 else []
+                    )
                     shown = new
                 lines += [shown] if shown is not None else []
         if lines:
