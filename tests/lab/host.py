@@ -163,9 +163,10 @@ def unpack_chronyd(folder: Path) -> Path:
 
 def unpack_package(name: str, folder: Path) -> Path:
     """`folder`, with what Debian's package of that name holds; nothing of it is installed."""
-    with locked(APT_LOCK):
-        if not folder.exists():
-            _unpack(name, folder)
+    if not folder.exists():  # it comes by one rename, so it is complete
+        with locked(APT_LOCK):
+            if not folder.exists():
+                _unpack(name, folder)
     return folder
 
 
