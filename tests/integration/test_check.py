@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.root_cause import causes
 
 from tests.findings import unsaid
 from tests.integration.conftest import BIN, GITHUB_DIR, Run, Runner
@@ -95,10 +96,11 @@ def test_the_daemon_whose_only_source_is_dead_is_seen_though_it_runs(checked: Ru
 def test_each_refusal_says_why_and_what_to_do_in_what_the_user_reads(checked: Run) -> None:
     flat = re.sub(r"\s+", " ", checked.output)
     for node in ("node2", "node3"):
-        for check in checked.refusing(node):
-            finding = checked.finding(node, check)
-            for text in (finding["summary"], finding["why"], finding["remedy"]):
-                assert re.sub(r"\s+", " ", text) in flat
+        findings = [checked.finding(node, check) for check in checked.refusing(node)]
+        roots = [cause.root for cause in causes(findings)]
+        texts = [finding["summary"] for finding in findings]
+        for text in [*texts, *(root[key] for root in roots for key in ("why", "remedy"))]:
+            assert re.sub(r"\s+", " ", text) in flat
 
 
 def test_the_healthy_node_costs_one_module_call(checked: Run) -> None:
