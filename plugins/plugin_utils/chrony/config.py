@@ -89,15 +89,15 @@ class ChronyConfig:
     ``dropped``: lines of `.sources` files that chronyd drops without a message. ``invalid``: lines
     of the other files for which it would not start, found by this parser if `chronyd -p` could not
     be asked. ``refused``: the error of `chronyd -p`. ``unjudged``: lines that chronyd accepts,
-    although the tables here do not know them. ``unseen``: lines with characters that an editor does
-    not show, which chronyd takes for letters; ``unseen_lost``: those of them that it cannot use.
-    ``unread``: files that the node could not read, by path. ``unmatched``: `include` lines that
-    match no file. ``rewritten``: files that were changed after chronyd started. ``keyfile_mode``:
-    the key file's permissions, None if they are not known. ``fips``: whether chronyd's TLS library
-    is in FIPS mode. ``version``: chronyd's, None if it is not known. ``named``: which of the things
-    that the lines name exist (module_utils/node/named.py), None if the node did not show it.
-    ``not_built_in``: the features that `chronyd -v` lists as missing. ``defaults``: the files of
-    chronyd's options, by path.
+    although according to the tables here it cannot use them. ``unseen``: lines with characters that
+    an editor does not show, which chronyd takes for letters; ``unseen_lost``: those of them that it
+    cannot use. ``unread``: files that the node could not read, by path. ``unmatched``: `include`
+    lines that match no file. ``rewritten``: files that were changed after chronyd started.
+    ``keyfile_mode``: the key file's permissions, None if they are not known. ``fips``: whether
+    chronyd's TLS library is in FIPS mode. ``version``: chronyd's, None if it is not known.
+    ``named``: which of the things that the lines name exist (module_utils/node/named.py), None if
+    the node did not show it. ``not_built_in``: the features that `chronyd -v` lists as missing.
+    ``defaults``: the files of chronyd's options, by path.
     """
 
     path: str | None

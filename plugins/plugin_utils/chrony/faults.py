@@ -155,7 +155,7 @@ def dropped(config: ChronyConfig) -> Iterator[Place]:
 
 
 def unjudged(config: ChronyConfig) -> Iterator[Place]:
-    """Lines that chronyd accepts, and that the tables here do not know."""
+    """Lines that chronyd accepts, although according to the tables here it cannot use them."""
     return _because(config.unjudged)
 
 

@@ -53,7 +53,7 @@ _RULES = (
         "CHR001",
         "refused-by-chronyd",
         "error",
-        "chronyd does not start with this file. The chronyd that runs now was started with another file, and cannot restart.",
+        "chronyd does not start with this file. The chronyd that runs now read other lines when it started, and cannot restart.",
         "Fix the line, and check that `chronyd -p -f FILE` ends with 0.",
         "chronyd(8), -p; conf.c, CNF_ParseLine",
         faults.refused,
@@ -90,8 +90,9 @@ _RULES = (
         "CHR005",
         "newer-than-the-tables",
         "warning",
-        "chronyd accepts the line, or runs its source, although skewgate's tables do not know it: this chronyd is newer, or was "
-        "built with more features. The source counts, but the effect of the unknown words was not judged.",
+        "chronyd accepts the line, or runs its source, although according to skewgate's tables it cannot use the line: this "
+        "chronyd is newer than they are, or was built with more features. The source counts, but the effect of the unknown "
+        "words was not judged.",
         "Read the effect of these words in chrony.conf(5) of the node's version.",
         "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
         faults.unjudged,
@@ -101,7 +102,8 @@ _RULES = (
         "line-not-known",
         "unknown",
         "According to skewgate's tables chronyd cannot use the line. They may not fit this chronyd, which could not be asked.",
-        "Fix the line; or let chronyd read the file as it is now (restart it), then run the check again.",
+        "Fix the line; or restart chronyd, so it reads the file as it is now, then run the check again. But chronyd ends at its "
+        "start if it refuses a line that is not in a .sources file.",
         "chronyd(8), -p; chronyc(1), sources -a; tables of chrony 4.9",
         faults.uncertain,
     ),
@@ -304,7 +306,7 @@ _RULES = (
         "CHR206",
         "maxdistance-raised",
         "warning",
-        f"chronyd follows servers that report an error of more than {DEFAULT_MAX_DISTANCE_S:g} s for themselves.",
+        f"chronyd follows servers that may be more than {DEFAULT_MAX_DISTANCE_S:g} s off according to their own figures.",
         "Remove it.",
         f"{_DOC}, maxdistance",
         faults.above("maxdistance", DEFAULT_MAX_DISTANCE_S),
