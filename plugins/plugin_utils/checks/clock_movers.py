@@ -82,7 +82,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if movers:
         return Finding(
             state="fail",
-            summary=f"these move the clock beside the time daemon: {'; '.join(mover.what for mover in movers)}",
+            summary=f"programs other than the time daemon move the clock: {'; '.join(mover.what for mover in movers)}",
             why=_WHY,
             remedy=" ".join(dict.fromkeys(mover.stop for mover in movers)),
             seen=seen,
@@ -105,7 +105,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     note = _note(section.get("virtualization"), tools_run)
     if unread := section.get("unread"):
         note += f"; not read, because the check did not run as root: {', '.join(file['path'] for file in unread)}"
-    return Finding(state="pass", summary=f"only the time daemon was found to move the clock{note}", seen=seen)
+    return Finding(
+        state="pass", summary=f"no program other than the time daemon was found to move the clock{note}", seen=seen
+    )
 
 
 def _vmware_answer(section: Mapping[str, Any]) -> str:

@@ -265,9 +265,8 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
         why = (
             "no update came for 8.9 h, or something has set the clock since then"
             if age_s is None
-            else "something has set the clock since then, or another time daemon has started; by itself it grows so "
-            "in 8.9 h, and "
-            f"the last update is {age_s:.0f} s old"
+            else "something has set the clock since then, or another time daemon has started; by itself it grows to "
+            f"that in 8.9 h, and the last update is {age_s:.0f} s old"
         )
         what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s ({why})"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)

@@ -344,7 +344,7 @@ _SERVER_REMEDY = {
         "Find what these nodes share on the way to it (subnet, firewall, route, the server's access list). The server works, "
         "because it answers other nodes.",
         "If it is one server of several, check the server first. If it is all of them, check the network that every node uses on "
-        "the way to them (UDP 123). No node gets an answer.",
+        "the way to them (UDP 123). The fault is the same for all nodes that asked.",
     ),
     ServerFault.WRONG_TIME: (
         "Check whether several machines answer under one name, and whether the way to it from these nodes is slower in one "
