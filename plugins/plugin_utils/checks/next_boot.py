@@ -307,7 +307,7 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
     if not rtc.get("present"):
         saved = record.section("boot").get("fake_hwclock")
         start = f"at {saved}, as fake-hwclock saved it" if saved else "somewhere in the past"
-        # Without both it starts when systemd was built, or when its daemon last ran
+        # With neither it starts when systemd was built, or when its daemon last ran
         # (systemd(1), "clock").
         return _Rtc("absent", f"no RTC: the clock starts {start}", 0.0 if saved else math.inf)
     if rtc.get("local_time"):

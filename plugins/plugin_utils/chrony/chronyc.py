@@ -188,7 +188,7 @@ def parse_activity(text: str) -> Activity:
 
 def _rows(command: str, text: str, expected: int, *, name_at: int | None = None) -> list[list[str]]:
     """``name_at``: the field that may have commas,
-    a configured name (`server a.example,b.example`).
+    a configured name (`server a.example,b.example`), because chronyc quotes none.
     """
     rows = [line.split(",") for line in text.splitlines()]
     for row in rows:

@@ -17,7 +17,7 @@ NAMES_SINCE = (4, 0)
 
 INITSTEPSLEW_WITHIN_S = 60.0
 """How long `initstepslew` may take: about 15 s if its servers are silent,
-and 15 s more to resolve names.
+and 15 s more if their names do not resolve.
 """
 
 

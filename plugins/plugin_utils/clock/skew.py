@@ -221,7 +221,10 @@ def controller_bracket(collected: Mapping[str, Any], controller: Mapping[str, in
 
 
 def _controller_reference(evidence: Mapping[str, Any], controller: Mapping[str, int] | None) -> Iterator[Reference]:
-    """The controller's clock around the module call; None if the node is the controller itself."""
+    """The controller's clock around the module call.
+
+    Nothing if the node is the controller itself, which would confirm its own clock.
+    """
     if not controller or controller.get("same_machine") or "collected" not in evidence:
         return
     try:
