@@ -1,6 +1,4 @@
-"""Do the GitHub App credentials work from this node?
-
-If not, what is to blame: clock, credential or network?
+"""Do the GitHub App credentials work from this node? If not: clock, credential or network?
 
 The controller signs the App's JWT as the client on the node would sign it, with the time of the
 node's clock. The node sends it: it asks for the installation, mints a token with narrowed

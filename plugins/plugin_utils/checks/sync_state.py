@@ -5,7 +5,8 @@ is seconds away and being slewed, at stratum 16, and if `local` makes the daemon
 node's clock. `timedatectl`'s NTPSynchronized=yes stays for hours after the daemon has died. So
 no claim is believed alone.
 
-Passes if the daemon claims to be synchronised, and
+Passes if the daemon claims to be synchronised, and all of these hold:
+
 - it does not follow the node's clock, and neither that clock nor its sources are before 2020
 - its last update is no older than eight of its update intervals (8 s at least), and not
   in this clock's future
