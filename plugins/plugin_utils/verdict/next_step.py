@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..boundary.values import is_host
 from .judge import chrony_can_help
 from .report import only_token_untried, remediation_message
 
@@ -133,4 +134,7 @@ def _names(*, gates: bool) -> str:
 
 def _is_plain(name: str) -> bool:
     """Whether Ansible reads this name as one host, and not as a pattern or a file."""
-    return re.fullmatch(r"[A-Za-z0-9_][\w.-]*|[0-9A-Fa-f:.]+", name, re.ASCII) is not None
+    if re.fullmatch(r"[A-Za-z0-9_][\w.-]*", name, re.ASCII):
+        return True
+    # For Ansible, a colon separates patterns (``ab:cd``), but not inside an IPv6 address.
+    return "%" not in name and is_host(name)

@@ -58,6 +58,8 @@ GATE = Commands(gate="skewgate gate -i hosts", directory="/r d", limit="'web*'")
         (Step(Action.JOIN, ("a",)), "skewgate verify '/r d'"),
         (Step(Action.GATE, ("a", "!b")), "skewgate gate -i hosts --limit 'web*'"),
         (Step(Action.TRY_TOKEN, ("$(reboot)",)), "skewgate check -i INVENTORY --limit 'web*'"),
+        (Step(Action.GATE, ("ab:cd",)), "skewgate gate -i hosts --limit 'web*'"),
+        (Step(Action.GATE, ("fe80::1%eth0",)), "skewgate gate -i hosts --limit 'web*'"),
     ],
 )
 def test_a_command_can_be_pasted_and_names_no_pattern(step: Step, command: str) -> None:
