@@ -75,7 +75,7 @@ _SHORT: Mapping[Kind, str] = {
     "other": "could not be asked",
     "strange": "no NTP server there",
     "kiss": "kiss-o'-death",
-    "bad_time": "its time is not usable",
+    "bad_time": "unusable time",
 }
 
 _ASK: Mapping[Kind, str] = {
