@@ -49,8 +49,8 @@ class Key(StrEnum):
 
 
 _WHY = (
-    "It sets the clock without the time daemon: the daemon's measurements are void each time, and the clock jumps to "
-    "a time that nobody has checked."
+    "If another program sets the clock, each time the daemon's measurements are void, and the clock jumps to a time that "
+    "nobody has checked."
 )
 _VMWARE_UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h: how `timesync status` says "Disabled"
 

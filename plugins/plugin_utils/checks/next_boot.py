@@ -239,7 +239,7 @@ def _wrong_daemon_starts(
         return Finding(
             state="skipped",
             summary=f"{names} would start beside {daemon.unit} at the next boot, as both run now",
-            why="It follows from what time_service found.",
+            why="time_service found the cause.",
             remedy="Fix what time_service reports (its command also keeps them from starting), then run the check again.",
             seen={"at_boot": [f"{d.unit} starts" for d in (daemon, *others)]},
             keys=(Key.SEVERAL_RUN,),

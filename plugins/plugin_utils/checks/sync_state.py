@@ -340,7 +340,10 @@ def _unsynchronised(sync: Synchronisation, record: Record, seen: Mapping[str, An
     if not sync.follows:
         key = Key.NOT_SYNCHRONISED
         return follows_from("ntp_sources", key=key, summary=summary, cause="not synchronised", seen=seen)
-    why = "Its sources answer, but it does not trust the clock yet. A daemon that was just started needs some minutes."
+    why = (
+        f"The sources of {sync.daemon} answer, but it does not trust the clock yet. A daemon that was just started needs "
+        "some minutes."
+    )
     remedy = f"Run the check again in some minutes. If it stays so: {sync.advice.step}"
     if all(peer.stratum == _LAST_STRATUM for peer in sync.follows):
         why = f"Its source ({_followed(sync)}) has stratum 15, the last one. A daemon that follows it counts as unsynchronised."
