@@ -96,7 +96,9 @@ def _lines(one: _Run, other: _Run, width: int) -> Iterator[str]:
     changed = sum(len(change.names) for change in changes)
     nodes = f"{total} node{'s' if total != 1 else ''}"
     if not changed and not policies:
-        yield f"Nothing changed: {nodes} with the same verdicts, findings, skews and settings."
+        same = f"Nothing changed: {nodes} with the same verdicts and findings. No clock is seen to have moved."
+        settings = " The settings that both reports show are the same." if was and is_now else ""
+        yield from wrapped(same + settings, width)
         return
     yield f"{changed} of {nodes} changed."
     shown = MOST_CHANGES if sys.stdout.isatty() else len(changes)
