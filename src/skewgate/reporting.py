@@ -59,7 +59,9 @@ def report_again(args: argparse.Namespace) -> int:
     at = datetime.now(UTC)
     output = Output(args)
     if args.format and not (args.report_dir or args.output):
-        raise SkewgateError("--format: expected --report-dir DIR or --output FILE too (--output - is standard output)")
+        raise SkewgateError(
+            "--format (or SKEWGATE_FORMAT): expected --report-dir DIR or --output FILE too (--output - is standard output)"
+        )
     wanted = _wanted(args)
     records = Merged()
     for path in map(evidence_in, args.evidence):

@@ -90,7 +90,7 @@ def test_the_formats_that_are_named_are_written_beside_the_one_for_programs(tmp_
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (["--format", "json"], "--format: expected --report-dir DIR or --output FILE too"),
+        (["--format", "json"], "--format (or SKEWGATE_FORMAT): expected --report-dir DIR or --output FILE too"),
         (["--format", "json,text", "--output", "-"], "--output -: expected one --format, found json, text"),
     ],
 )
