@@ -9,6 +9,7 @@ the width.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def lines(
 
     Of more than a few nodes it is what fits on one page. ``commands``: how the user calls them.
     """
-    where = str(files[0].parent / FILE) if files else "`skewgate report --output FILE.txt` writes them"
+    folder = shlex.quote(str(files[0].parent)) if files else "RUN"
+    where = next((str(path) for path in files if path.name == FILE), f"`skewgate report {folder} --output {FILE}`")
     page = _Page(where) if len(report["nodes"]) > FOLDED_FROM else _Page()
     found = [*_lines(report, width, page, commands or Commands())]
     if files:

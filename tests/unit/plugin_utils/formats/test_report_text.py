@@ -298,9 +298,12 @@ def test_ten_thousand_nodes_refused_for_hundreds_of_causes_are_on_a_page() -> No
     assert "--limit @" in text
 
 
-def test_where_no_file_was_written_the_page_says_how_to_get_the_rest() -> None:
-    shown = lines(many(0, *[2] * 30))
-    assert flat(" ".join(shown)).count("other causes: `skewgate report --output FILE.txt` writes them") == 1
+@pytest.mark.parametrize(
+    ("files", "run"), [([], "RUN"), ([Path("/var/the report/evidence.json")], "'/var/the report'")]
+)
+def test_if_no_text_was_written_the_page_has_the_command_for_the_rest(files: list[Path], run: str) -> None:
+    shown = lines(many(0, *[2] * 30), files)
+    assert flat(" ".join(shown)).count(f"other causes: `skewgate report {run} --output report.txt`") == 1
 
 
 def test_what_fits_on_a_page_is_shown_as_it_is_in_the_file() -> None:
