@@ -26,7 +26,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_co
 
 from .arguments import REPORT_DIR, SETTINGS, Given
 from .errors import SkewgateError
-from .next_commands import commands_of_run
+from .next_commands import Here, commands_of_run
 from .output import Output
 from .passwords import ask
 from .progress import Progress
@@ -117,10 +117,10 @@ def variables_here(args: argparse.Namespace) -> dict[str, Any]:
     return {"ansible_python_interpreter": sys.executable, **become}
 
 
-def _named_here(args: argparse.Namespace) -> dict[str, str]:
-    """This machine's name, and its variables for ``-e``: the gate has no ``--here``."""
-    values = {**variables_here(args), "gate_key_elsewhere": True}
-    return {"host": this_machine(), "variables": shlex.join(f"{name}={value}" for name, value in values.items())}
+def _named_here(args: argparse.Namespace) -> Here:
+    """This machine for the gate, which has no ``--here``."""
+    values = (f"ansible_python_interpreter={sys.executable}", "gate_key_elsewhere=True")
+    return Here(this_machine(), shlex.join(values), _becomes_root(args))
 
 
 def _becomes_root(args: argparse.Namespace) -> bool:

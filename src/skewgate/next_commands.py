@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.variables import (
+    may_be_shown,
+    settings_of_roles,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
 
 from .arguments import Given
@@ -16,25 +21,29 @@ from .environment import flags_of
 OF_ONE_RUN = frozenset({"limit", "timings", "verbose", "output", "here", "extra_vars"})
 """Flags that are not repeated as they are."""
 
-_SHOWN = re.compile(r"(gate|chrony)_\w+=")
-_MAY_HOLD_A_SECRET = re.compile(r"(gate_github_apps|gate_environment|chrony_package_environment)=")
-
 LEFT_OUT = "This run had variables (-e) that may be secret. The commands do not have them: add them."
 
 
-def commands_of_run(
-    given: Given, extra: Sequence[str], directory: Path, here: Mapping[str, str] | None = None
-) -> Commands:
+class Here(NamedTuple):
+    """This machine, after ``check --here``."""
+
+    host: str
+    variables: str
+    """Those with which the gate finds it, for ``-e``."""
+    is_root: bool
+    """Whether the check was root's. The gate has to be."""
+
+
+def commands_of_run(given: Given, extra: Sequence[str], directory: Path, here: Here | None = None) -> Commands:
     """The commands after ``check`` or ``gate``.
 
     A flag of this run is repeated. A variable of the environment is still set in the user's shell.
-    ``here``: this machine's name and variables under ``host`` and ``variables``, after ``--here``.
     """
     args, flags = given.args, list(_repeated(given))
     rest = [] if _has_variables(extra) else list(extra)
     gate, check, rest_of_gate = flags, flags, rest
     if here:  # the gate needs an inventory; one that ends with a comma is a list of names
-        gate = ["-i", f"{here['host']},", *flags, "-e", here["variables"]]
+        gate = ["-i", f"{here.host},", *([] if here.is_root else ["-K"]), *flags, "-e", here.variables]
         check, rest_of_gate = ["--here", *flags], ["--connection=local", *rest]
     return Commands(
         gate=shlex.join(["skewgate", "gate", *gate]),
@@ -43,7 +52,7 @@ def commands_of_run(
         limit=shlex.quote(args.limit) if args.limit is not None else "",
         after_gate=_after(rest_of_gate),
         after_check=_after(rest),
-        names_nodes=not here,
+        here=here is not None,
         note=LEFT_OUT if _has_variables(extra) or not all(map(_is_shown, args.extra_vars)) else "",
     )
 
@@ -78,14 +87,14 @@ def _repeated(given: Given) -> Iterator[str]:
 
 
 def _is_shown(variables: str) -> bool:
-    """Whether ``-e`` was given a file, or settings of which none may hold a secret."""
+    """Whether ``-e`` was given a file, or only settings of this collection that hold no secret."""
     if variables.startswith("@"):
         return True
     try:
-        words = shlex.split(variables)
+        names = [word.partition("=")[0] for word in shlex.split(variables)]
     except ValueError:
         return False
-    return all(_SHOWN.match(word) and not _MAY_HOLD_A_SECRET.match(word) for word in words)
+    return all(name in settings_of_roles() and may_be_shown(name) for name in names)
 
 
 def _has_variables(extra: Sequence[str]) -> bool:

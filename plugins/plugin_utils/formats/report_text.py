@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..boundary.saved import EVIDENCE_FILE
 from ..clock.interval import Interval
 from ..clock.skew import is_off
 from ..model.wording import clean, difference_text, listed, one_line, skew_text, wrapped
@@ -320,9 +321,14 @@ _WHAT = {
     Action.GATE: "the gate fixes the clock of {}, and checks again:",
     Action.FIX_AND_GATE: "fix what stopped the remediation of {}, then run the gate again:",
     Action.FIX_AND_CHECK: "fix the cause on {}, then check again:",
-    Action.TRY_TOKEN: "the clock of {} is good. Check again where the GitHub App's key is:",
+    Action.TRY_TOKEN: "the clock of {} is good. Check again on the machine that has the GitHub App's key:",
     Action.JOIN: "join {}. Before each join, make sure that this report still admits:",
 }
+
+_UNTRIED_HERE = (
+    "the clock of this machine is good, and its token was not tried. If this machine has the GitHub App's key, check again "
+    "with gate_github_apps in -e @FILE. If not, copy {} to the machine that has the key, and judge it there:"
+)
 
 
 def _next(steps: NextSteps, width: int, commands: Commands) -> Iterator[str]:
@@ -330,6 +336,8 @@ def _next(steps: NextSteps, width: int, commands: Commands) -> Iterator[str]:
     for step in steps.steps():
         count, command = _counted(len(step.nodes)), commands.of(step)
         what = _WHAT[step.action].format(count)
+        if step.action is Action.TRY_TOKEN and commands.here:
+            what = _UNTRIED_HERE.format(f"{commands.directory}/{EVIDENCE_FILE}")
         if not command:
             what = f"join {count}, not later than {MAX_AGE_S / 60:g} minutes after the check."
         yield from _wrapped(width, "Next: ", what)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..boundary.saved import EVIDENCE_FILE
 from ..boundary.values import is_host
 from .judge import chrony_can_help
 from .report import only_token_untried, remediation_message
@@ -27,7 +28,9 @@ class Action(StrEnum):
     FIX_AND_CHECK = "fix_and_check"
     """No remediation helps: fix the cause, then check again."""
     TRY_TOKEN = "try_token"  # noqa: S105
-    """The clock is good, and the token was not tried: check again where the App's key is."""
+    """The clock is good, and the token was not tried: check again on the machine that has the
+    App's key.
+    """
     JOIN = "join"
     """Admitted. This step is there only if every node is."""
 
@@ -82,9 +85,10 @@ class Commands:
     """How the user calls the commands; without arguments, with placeholders in capitals.
 
     ``gate`` and ``check`` are ready for a shell; ``--limit`` comes after them, and ``after_gate``
-    and ``after_check`` after that. ``names_nodes``: whether they take a limit. ``limit`` is the
-    run's own pattern, quoted. ``directory`` has the report. ``verify`` is empty if there may be no
-    such command. ``note``: what a reader has to know of the commands.
+    and ``after_check`` after that. ``here``: the run was of this machine alone, and its commands
+    take no limit. ``limit`` is the run's own pattern, quoted. ``directory`` has the report.
+    ``verify`` is empty if there may be no such command. ``note``: what a reader has to know of the
+    commands.
     """
 
     gate: str = "skewgate gate -i INVENTORY"
@@ -94,16 +98,18 @@ class Commands:
     limit: str = ""
     after_gate: str = ""
     after_check: str = ""
-    names_nodes: bool = True
+    here: bool = False
     note: str = ""
 
     def of(self, step: Step) -> str:
         """The command of a step, on one line, to be pasted into a shell; empty if there is none."""
         if step.action is Action.JOIN:
             return f"{self.verify} {shlex.quote(self.directory)}" if self.verify else ""
+        if step.action is Action.TRY_TOKEN and self.here:
+            return f"skewgate report {EVIDENCE_FILE}"  # on another machine, which has the key
         gates = step.action in (Action.GATE, Action.FIX_AND_GATE)
         command, after = (self.gate, self.after_gate) if gates else (self.check, self.after_check)
-        if not self.names_nodes:
+        if self.here:
             return command + after
         if not all(map(_is_plain, step.nodes)):  # Ansible would read a pattern
             return (f"{command} --limit {self.limit}" if self.limit else command) + after

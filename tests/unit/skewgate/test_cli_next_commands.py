@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats.report_text import lines
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Action, Commands, Step
 
 from skewgate.arguments import Given, read
-from skewgate.next_commands import LEFT_OUT, commands_of_report, commands_of_run
+from skewgate.next_commands import LEFT_OUT, Here, commands_of_report, commands_of_run
+from tests.reports import finding, refused, report
 
 GATE, CHECK = Step(Action.GATE, ("node2", "node3")), Step(Action.FIX_AND_CHECK, ("node2",))
 
@@ -65,6 +67,9 @@ def test_a_variable_of_the_environment_stays_there() -> None:
         '{"gate_github_apps": "hunter2"}',
         "gate_github_apps=hunter2",
         "gate_environment=hunter2",
+        "chrony_package_environment=hunter2",
+        "gate_key_of_mine=hunter2",
+        "gate_checks hunter2",
         "'hunter2",
     ],
 )
@@ -86,14 +91,37 @@ def test_the_options_of_ansible_come_after_the_limit() -> None:
 
 
 def test_this_machine_alone_needs_no_limit() -> None:
-    here = {"host": "this-host", "variables": "ansible_python_interpreter='/a b' ansible_become=False"}
+    here = Here("this-host", "ansible_python_interpreter='/a b' gate_key_elsewhere=True", is_root=True)
     run = read(["check", "--here", "--only", "clock_skew"], {})
     made = commands_of_run(run, ["--diff"], Path("/r"), here)
     assert made.of(CHECK) == "skewgate check --here --only clock_skew -- --diff"
     again, after = read_again(made.of(GATE))
     assert (again.args.inventory, again.args.only) == (["this-host,"], ["clock_skew"])
-    assert again.args.extra_vars == [here["variables"]]
+    assert (again.args.extra_vars, again.args.ask_become_pass) == ([here.variables], False)
     assert after == ["--connection=local", "--diff"]
+
+
+def test_the_gate_of_this_machine_asks_for_sudos_password_if_the_check_was_not_roots() -> None:
+    run = read(["check", "--here", "--only", "clock_skew"], {})
+    again, _ = read_again(commands_of_run(run, [], Path("/r"), Here("h", "a=b", is_root=False)).of(GATE))
+    assert again.args.ask_become_pass
+
+
+def test_after_a_check_here_without_a_key_the_evidence_goes_to_the_machine_that_has_it() -> None:
+    run = read(["check", "--here"], {})
+    made = commands_of_run(run, [], Path("/r"), Here("h", "a=b", is_root=True))
+    again, after = read_again(made.of(Step(Action.TRY_TOKEN, ("h",))))
+    assert (again.args.command, [path.name for path in again.args.evidence], after) == ("report", ["evidence.json"], [])
+    assert commands("check", "-i", "a").of(Step(Action.TRY_TOKEN, ("h",))) == "skewgate check -i a --limit h"
+
+
+def test_after_a_check_here_the_file_to_copy_is_named_where_the_token_was_not_tried() -> None:
+    untried = {**finding("github_app_token", "inconclusive"), "keys": ["no_app_given"]}
+    content = report(a=refused(findings=[finding("clock_skew"), untried]))
+    shown = lines(content, commands=Commands(here=True, directory="/var/run"))
+    assert shown[-1] == "  skewgate report evidence.json"
+    assert "/var/run/evidence.json" in " ".join(shown)
+    assert lines(content)[-1] == "  skewgate check -i INVENTORY --limit a"
 
 
 @pytest.mark.parametrize(
