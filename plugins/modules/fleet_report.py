@@ -98,7 +98,8 @@ files:
   returned: success
 lines:
   description: The report for people and the files that were written, as lines. If there are more
-    than 20 nodes, it is one page of the report. C(skewgate check) shows the same lines.
+    than 20 nodes, it is one page of the report. The next step is a command of ansible-playbook;
+    C(skewgate check) shows the same lines with its own commands.
   type: list
   elements: str
   returned: if a report was written

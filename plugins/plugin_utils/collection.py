@@ -32,8 +32,8 @@ from .model.record import Record, without_evidence
 NS = 1_000_000_000
 
 MAX_MORE_MINTS = 2
-"""How many more mints one attempt may cost. If GitHub does not narrow a token, the node asks for a
-wider one."""
+"""How many more mints one attempt may cost. If GitHub does not narrow a token, it asks for wider
+ones."""
 
 UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
 """No check judges these. Remediation and later readers of the evidence need to know whether the

@@ -195,7 +195,7 @@ ROWS = (
         key=AnswerKey.NOTHING_ASKED,
         kind="unclear",
         answer="none: the node reports no request",
-        meaning="the node sent no request",
+        meaning="the node reports no request",
     ),
     # The clock
     Row(
