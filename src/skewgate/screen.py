@@ -39,7 +39,7 @@ class Verdicts(RegexHighlighter):
         _words("bad", "refused", "fail"),
         _words("unknown", "not judged", "inconclusive"),
         r"^(?P<heading>Cause(?: \d+ of \d+)?:|Next:|Fixed:|Settings:|All nodes together:)",
-        r"^  (?P<heading>(?:skewgate (?:gate|check|verify)|jq -r) .*)$",
+        r"^  (?P<heading>(?:skewgate (?:gate|check|report|verify)|jq -r) .*)$",
     )
 
 

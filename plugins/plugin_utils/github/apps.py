@@ -337,7 +337,7 @@ def _read_installation(entry: _Entry) -> tuple[str, str]:
     if len(given) != 1:
         found = "both are set" if given else "neither is set"
         entry.problems.append(
-            f"expected installation_id or owner (the organisation or user whose installation is looked up); {found}"
+            f"expected either installation_id or owner (the organisation or user whose installation is looked up); {found}"
         )
         return "", ""
     if given == ["owner"]:
