@@ -156,7 +156,7 @@ changes:
   returned: always
   type: list
   elements: str
-  sample: [write /etc/chrony/chrony.conf, restart chrony.service]
+  sample: [write /etc/chrony/chrony.conf, 'restart chrony.service, to step the clock']
 backup_id:
   description: The controller's time. The node's backup is named after it.
   returned: always
