@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 def run(lab: Lab, command: str, report_dir: Path, expected: int) -> None:
     """``skewgate COMMAND`` inside the lab's network;
-    LabError where it ends otherwise than the story says.
+    LabError if it ends otherwise than the story says.
     """
     argv = [str(SKEWGATE), command, "-i", str(INVENTORY), "--report-dir", str(report_dir)]
     shown = f"skewgate {command} -i inventories/lab --report-dir {report_dir.relative_to(REPOSITORY)}"
@@ -47,14 +47,14 @@ def play_incident(lab: Lab) -> None:
         lab.wait_synchronised("node1")
         say("Check them; nothing is changed on any node.")
         run(lab, "check", DEMO_DIR / "before", expected=4)
-        say("The gate: check, fix the clock where that helps, prove it, admit.")
+        say("The gate: check, fix the clock if that helps, prove it, admit.")
         run(lab, "gate", DEMO_DIR / "after", expected=0)
     finally:
         lab.down()
     nodes = json.loads((DEMO_DIR / "after/report.json").read_text())["nodes"]
     admitted = [name for name, node in nodes.items() if node["verdict"] == "admit"]
     say(f"Admitted: {', '.join(admitted)}. It took {time.monotonic() - began_s:.0f} s.")
-    print("The reports: build/demo/before and build/demo/after.")
+    print("The reports, to open in a browser: build/demo/before/report.html and build/demo/after/report.html.")
 
 
 if __name__ == "__main__":
