@@ -53,7 +53,7 @@ def formats_page() -> str:
 def _example(each: Format) -> str:
     """The beginning of what it writes; a page for a browser says nothing as text."""
     if each.FILE.endswith(".html"):
-        return "Open it in a browser: here is no example."
+        return "This page has no example of it: open one in a browser."
     written = StringIO()
     each.write(json.loads(EXAMPLE.read_text(encoding="utf-8")), written)
     most, width = _SHOWN

@@ -2,7 +2,7 @@
 
 A check that refuses its node fails the case: ``fail`` is a failure, ``inconclusive`` is an error,
 and the type of either has the check's keys. A check that was skipped is a skipped case. An advisory
-check never fails its case; what it found is in the case's output. If no case of a refused node
+check never fails its case: its finding is in the case's output. If no case of a refused node
 fails, the case ``verdict`` does.
 
 The elements are those that Jenkins, GitLab and the test reporters for GitHub Actions read. How long

@@ -1,12 +1,12 @@
 """``skewgate.nagios``: one line with performance data, for Nagios, Icinga and Checkmk.
 
 ``SKEWGATE OK``, ``CRITICAL`` (a node is refused for a failure) or ``UNKNOWN`` (a node could not be
-judged), how many nodes that are, their names and the check that refuses them, in at most 1,000
-bytes: NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the skews
+judged), then the number of these nodes, their names and the check that refuses them, in at most
+1,000 bytes: NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the skews
 of all nodes, in seconds.
 
-Nagios goes by the exit status, and skewgate has others: 0 is OK, 4 is CRITICAL, and everything else
-is UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that returns them.
+Nagios decides by the exit status, and expects other values than skewgate returns: 0 is OK, 4 is
+CRITICAL, and everything else is UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that returns them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """``report.html``: the report as one page for a browser and for paper, to read and to
 add to a change ticket.
 
-It asks the network for nothing and can be read without its script. What it is made
-of is in ``pages``.
+It asks the network for nothing and can be read without its script.
 """
 
 from __future__ import annotations

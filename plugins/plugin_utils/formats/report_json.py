@@ -1,7 +1,7 @@
 """``report.json``: verdicts and findings for programs, schema ``skewgate/report/1``
 (docs/reference/report.schema.json).
 
-What is said of all nodes comes first, then a line for each node;
+The summary of all nodes comes first, then a line for each node;
 ``jq . report.json`` shows it to people.
 """
 
