@@ -2,11 +2,12 @@
 
 ``SKEWGATE OK``, ``CRITICAL`` (a node is refused for a failure) or ``UNKNOWN`` (a node could not be
 judged), then the number of these nodes, their names and the check that refuses them, in at most
-1,000 bytes: NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the skews
-of all nodes, in seconds.
+1,000 bytes: NRPE cuts a line after 1,023. The performance data counts nodes by verdict and has the
+skews of all nodes, in seconds.
 
 Nagios decides by the exit status, and expects other values than skewgate returns: 0 is OK, 4 is
-CRITICAL, and everything else is UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that returns them.
+CRITICAL, and everything else is UNKNOWN. docs/how-to/monitor-with-nagios.md has a plugin that
+returns them.
 """
 
 from __future__ import annotations
