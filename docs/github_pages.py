@@ -103,9 +103,9 @@ def clients_page() -> str:
             "- *behind*: at how many seconds behind the client fails. *By* says which of its budgets fails: its JWT has "
             "expired (*JWT*), or a JWT that it made earlier and sends again has (*reused JWT*), or it uses an installation "
             "token that GitHub has dropped (*installation token*).\n"
-            "- *renews*: how many seconds before the end of its installation token the client gets a new one, by its own clock. "
-            "If that is 60 s and the node is 75 s behind, the client gets 401 for 15 s in each hour. If nothing is given, the "
-            "client's clock does not decide when it renews."
+            "- *renews*: how many seconds before the end of its installation token the client gets a new one, according to "
+            "its own clock. If that is 60 s and the node is 75 s behind, the client gets 401 for 15 s in each hour. If "
+            "nothing is given, the client's clock does not decide when it renews."
         ),
         wrapped(
             "Within two seconds of a limit the answer is inconclusive. GitHub itself was not asked: the figures come from the "
