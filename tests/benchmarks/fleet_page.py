@@ -11,12 +11,12 @@ from tests.benchmarks.measuring import median
 from tests.benchmarks.replayed import MINTS_AT_MOST
 
 HEAD = (
-    "What the check costs, beside what else one could run. `make bench` measures this and writes this page. Figures of another "
-    "machine are other figures, so compare the ratios. No test asserts a time."
+    "This page shows what the check costs, compared with other commands that look at nodes. `make bench` measures this and "
+    "writes this page. Another machine gives other figures, so compare the ratios. No test asserts a time."
 )
 HOW = [
     "Whole processes, from start to end. *CPU* is user and system time of the command and of all processes that it waited for: "
-    "the controller's side. What runs on a node is not in it, nor are ssh's processes that keep connections open. *Memory* is "
+    "the controller's side. It does not count a node's work, nor ssh's processes that keep connections open. *Memory* is "
     "the largest resident size of one process.",
     "Sides take turns in rounds (A B C A B C); the figures are medians. *Ratio* is the wall time over that of "
     "`ansible all -m ping` with {forks} forks in the same part.",
@@ -38,12 +38,12 @@ OTHERS = [
     "`stat` and `uri` that ask what the sections of the evidence ask: chrony's commands and configuration, systemd's units, what "
     "moves the clock, the NTP servers, the API's date, a token minted and revoked. It compares and judges nothing. As these "
     "nodes have no chrony, its commands end at once; on a node with chrony they take longer.",
-    "*testinfra*: `tests/benchmarks/asked/test_plain_questions.py`, the same questions where they need no Ansible module, no "
-    "token among them, with `--force-ansible`. It goes from node to node, so it is measured on few.",
+    "*testinfra*: `tests/benchmarks/asked/test_plain_questions.py`, those of the questions that need no Ansible module, "
+    "without the token, with `--force-ansible`. It goes from node to node, so it is measured on few.",
     "*acceptance suite*: `pytest --pyargs skewgate.acceptance`, which runs the check once for all nodes. Its plain questions to "
     "the time daemon are skipped here, as there is none.",
-    "*community role*: OpenStack's `ansible-role-chrony` 1.3.0 with `--check`: what it would install and write. Of whether the "
-    "clock is right, it says nothing in check mode.",
+    "*community role*: OpenStack's `ansible-role-chrony` 1.3.0 with `--check`: what it would install and write. In check "
+    "mode it does not say whether the clock is right.",
     "*its own forks*: no `--forks`; what the command chooses by itself.",
 ]
 
