@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..clock.interval import Interval
+from ..model.limits import CLUSTER_CA
 from ..verdict.report import CLOCK_CHECK, refusing_findings, wider
 from .axis import Axis, axis_for
 from .looks import ADMITTED, Look, Node, Report, look_of, skew_of
@@ -33,6 +34,8 @@ _NEAR_S = 3600
 """A limit farther from zero than this does not stretch the axis:
 a cluster's CA is valid for years.
 """
+_OF_ONE_CA = 0.1
+"""The limits of a cluster's CA differ by so much at most between the nodes of a run."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,12 @@ def budget_of(node: Node) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, Mapping) and "name" in row] if isinstance(rows, list) else []
 
 
+def _is_of_one_ca(one: Window, other: Window) -> bool:
+    """Whether two windows are those of one CA, each at the time when its node was checked."""
+    sides = ((one.behind_s, other.behind_s), (one.ahead_s, other.ahead_s))
+    return all(a == b or (a and b and math.isclose(a, b, rel_tol=_OF_ONE_CA)) for a, b in sides)
+
+
 def _seconds(value: object) -> float | None:
     """A limit in seconds, if the report has a number there."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -91,6 +100,7 @@ class Scene:
         self.crowd_fixed = array("d")
         """The skews of those before their remediation."""
         self._number: dict[Window, int | None] = {}
+        self._cas: list[Window] = []
         self._extent_s: Interval | None = None
         self._cause_of = {name: number for number, group in enumerate(report["groups"]) for name in group["nodes"]}
         self._causes = [", ".join(dict.fromkeys(f["check"] for f in group["findings"])) for group in report["groups"]]
@@ -140,6 +150,8 @@ class Scene:
         found = []
         for row in budget_of(node):
             window = Window(str(row["name"]), _seconds(row.get("behind_limit_s")), _seconds(row.get("ahead_limit_s")))
+            if window.name == CLUSTER_CA:
+                window = self._of_ca(window)
             if window not in self._number and len(self.windows) < MOST_WINDOWS:
                 self._number[window] = len(self.windows)
                 self.windows.append(window)
@@ -149,6 +161,13 @@ class Scene:
                     self._number[window] = None
             found.append(self._number.get(window))
         return tuple(number for number in found if number is not None)
+
+    def _of_ca(self, window: Window) -> Window:
+        """The window of this CA on the first node that has it: as the CA ages, it moves."""
+        known = next((each for each in self._cas if _is_of_one_ca(each, window)), None)
+        if known is None:
+            self._cas.append(window)
+        return known or window
 
     def axis(self) -> Axis:
         """The axis on which all of it has room."""
