@@ -118,10 +118,14 @@ def test_on_paper_everything_is_open(browse: Browse, pages: dict[str, Path]) -> 
     assert seen["printed"] == {"hidden": 0, "width": 800}
 
 
-def test_the_validator_finds_no_error(npm: Path, pages: dict[str, Path]) -> None:
+def test_the_validator_finds_no_error_but_the_planted_one(npm: Path, pages: dict[str, Path], tmp_path: Path) -> None:
     if shutil.which("java") is None:
         pytest.skip("the validator is a program of Java, which is not here")
-    files = [str(pages[name]) for name in ("3", "lab", "60", "1000")]
+    # The validator is also silent about a file that is not there: this error shows that it reads.
+    planted = tmp_path / "planted.html"
+    planted.write_text(pages["3"].read_text(encoding="utf-8").replace("<footer", "<p nonsense></p><footer"), "utf-8")
+    files = [*(str(pages[name]) for name in ("3", "lab", "60", "1000")), str(planted)]
+    assert all(map(os.path.exists, files))
     vnu = [
         "java",
         "-jar",
@@ -131,5 +135,8 @@ def test_the_validator_finds_no_error(npm: Path, pages: dict[str, Path]) -> None
         "--exit-zero-always",
     ]
     ended = subprocess.run([*vnu, *files], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT)
-    messages = json.loads(ended.stderr)["messages"]
-    assert [(each["message"], each.get("extract")) for each in messages if each["type"] == "error"] == []
+    messages = [each for each in json.loads(ended.stderr)["messages"] if each["type"] != "info"]
+    found = [(Path(each.get("url", "")).name, each["message"], each.get("extract")) for each in messages]
+    assert [each for each in found if each[0] != planted.name] == []
+    assert len(found) == 1, found
+    assert "nonsense" in found[0][1]
