@@ -32,7 +32,7 @@ MOST_FLEET = 5
 MOST_CHARACTERS = {"name": 80, "cause": 160, "text": 500}
 """Of a text."""
 
-ROOM = {"causes": 25_000, "nodes": 25_000, "fleet": 8_000}
+ROOM = {"steps": 6_000, "causes": 22_000, "nodes": 22_000, "fleet": 8_000}
 """The most characters of a part of the page, which has 60,000 in all:
 GitHub takes 65,536 in a comment.
 """
@@ -60,7 +60,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         f"Judged at {code(report['judged_at'])} by skewgate {code(report['skewgate_version'])}{run}."
     )
     if report["groups"]:
-        yield from ("", "## Next step", *_next_steps(report))
+        yield from ("", "## Next step", *_fitting(_next_steps(report), ROOM["steps"]))
         yield from ("", "## Causes", *_fitting(_causes(report), ROOM["causes"]))
         yield from ("", "## Refused nodes", "", *_fitting(_table(report), ROOM["nodes"]))
     if findings := report["fleet"]["findings"]:
@@ -70,7 +70,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _fitting(lines: Iterable[str], room: int) -> Iterator[str]:
-    """The first lines, as many as there is room for."""
+    """The first lines or pieces, as many as there is room for."""
     for line in lines:
         room -= len(line) + 1
         if room < 0:
@@ -128,13 +128,13 @@ _STEPS = {
 
 
 def _next_steps(report: Mapping[str, Any]) -> Iterator[str]:
-    """The commands to run; no name is in them that a shell or Markdown could take
-    for more than a name.
+    """The commands to run, each with what it is for as one piece of the page; no name is in them
+    that a shell or Markdown could take for more than a name.
     """
     for step in next_steps(report):
         if sentence := _STEPS.get(step.action):
             nodes = "1 node" if len(step.nodes) == 1 else f"{len(step.nodes)} nodes"
-            yield from ("", sentence.format(nodes), "", "```", Commands().of(step), "```")
+            yield "\n".join(("", sentence.format(nodes), "", "```", Commands().of(step), "```"))
 
 
 def _fleet(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -92,7 +92,27 @@ def test_a_report_of_any_size_fits_into_a_comment() -> None:
     }
     content = report(**nodes)
     content["fleet"]["findings"] = [{"id": "controller_clock", "summary": long, "remedy": long}] * 100
-    assert 30_000 < len(text_of(markdown, content)) < 65_536
+    assert 30_000 < len(text_of(markdown, content)) <= 60_000
+
+
+def test_a_long_next_step_is_left_out_whole_and_the_page_still_fits() -> None:
+    long = "<@" * 1000
+    nodes = {
+        f"node{number:05}{long}": refused(
+            findings=[{**finding("clock_skew", "fail", long), "keys": [f"k{number % 50}"], "remedy": long}]
+        )
+        for number in range(200)
+    }
+    remediable = {**finding("clock_skew", "fail"), "remediable": True}
+    stopped = {"attempted": True, "succeeded": False, "message": "x"}
+    names = [f"n{number:02}-{'x' * 246}" for number in range(20)]
+    nodes |= {f"a{name}": refused(findings=[remediable]) for name in names}
+    nodes |= {f"b{name}": refused(findings=[remediable], remediation=stopped) for name in names}
+    content = report(**nodes)
+    content["fleet"]["findings"] = [{"id": "controller_clock", "summary": long, "remedy": long}] * 100
+    assert len(text_of(markdown, content)) <= 60_000
+    assert [command[:30] for command in commands(content)] == ["skewgate gate -i INVENTORY --l"]
+    assert headings(content)[1:3] == ["Next step", "Causes"]
 
 
 #: What the page itself has; anything else would be a node's.
