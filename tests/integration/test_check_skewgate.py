@@ -71,15 +71,30 @@ def test_an_old_report_and_none_at_all_are_unknown(tmp_path: Path) -> None:
         assert (status, line.split()[1]) == (UNKNOWN, "UNKNOWN")
 
 
+WORDS = {OK: "OK", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN"}
+
+
+def put(folder: Path, script: str) -> None:
+    """A stand-in for skewgate."""
+    stand_in = folder / "skewgate"
+    stand_in.write_text(f"#!/bin/sh\n{script}\n")
+    stand_in.chmod(0o755)
+
+
 @pytest.mark.parametrize("ended", ExitCode)
 def test_each_exit_status_of_a_check_has_its_own_of_the_plugin(tmp_path: Path, ended: ExitCode) -> None:
-    stand_in = tmp_path / "skewgate"
-    script = f'#!/bin/sh\necho "$@" >{tmp_path}/words\necho "the | line"\necho "a | fault" >&2\nexit {int(ended)}\n'
-    stand_in.write_text(script)
-    stand_in.chmod(0o755)
-    status, line = plugin(tmp_path, "-i", "hosts")
+    line = f"SKEWGATE {WORDS[STATUS[ended]]} - the | line"
+    put(tmp_path, f'echo "$@" >{tmp_path}/words\necho "{line}"\necho "a | fault" >&2\nexit {int(ended)}')
+    status, shown = plugin(tmp_path, "-i", "hosts", "--", "-u", "root")
     assert status == STATUS[ended]
-    assert (tmp_path / "words").read_text() == "check -i hosts --format nagios --output -\n"
+    assert (tmp_path / "words").read_text() == "check --format nagios --output - -i hosts -- -u root\n"
     judged = ended not in {ExitCode.INTERNAL_ERROR, ExitCode.USAGE_ERROR}
-    assert ("the | line" in line) is judged
-    assert ("a  fault" in line and "|" not in line) is not judged
+    assert (line in shown) is judged
+    assert ("a  fault" in shown and "|" not in shown) is not judged
+
+
+@pytest.mark.parametrize("said", ["usage: skewgate check", "SKEWGATE CRITICAL - 1 of 1 node refused", ""])
+def test_a_success_without_the_line_of_a_good_report_is_unknown(tmp_path: Path, said: str) -> None:
+    put(tmp_path, f'echo "{said}"')
+    status, line = plugin(tmp_path, "--help")
+    assert (status, line.split()[1]) == (UNKNOWN, "UNKNOWN")
