@@ -18,6 +18,9 @@ MOST_S = 1e12
 
 LEAST_S = 1e-6
 
+_WITHOUT_S = 600.0
+"""So far an axis reaches that has nothing to show."""
+
 _ROOM = 1.25
 """The axis reaches so many times as far as what is shown."""
 
@@ -72,14 +75,13 @@ class Axis:
 
 
 def axis_for(skews: Iterable[Interval], limits_s: Sequence[float]) -> Axis:
-    """The axis on which skews and limits, at least one of them, have room; the smallest limit
-    stands well off zero.
+    """The axis on which skews and limits have room; the smallest limit stands well off zero.
 
     Limits are distances from zero, in seconds.
     """
     limits = [limit for limit in limits_s if LEAST_S < limit < MOST_S]
     ends = [abs(end) for skew_s in skews for end in (skew_s.low, skew_s.high)]
-    most_s = min(MOST_S, max([*ends, *limits, LEAST_S]) * _ROOM)
+    most_s = min(MOST_S, max(LEAST_S, max([*ends, *limits], default=_WITHOUT_S)) * _ROOM)
     # With no window to show, the linear part is that of seconds.
     linear_s = min([*limits, 10.0]) / 10
     return Axis(most_s, max(LEAST_S / 10, min(linear_s, most_s)))

@@ -12,7 +12,7 @@ from typing import Any
 from ..model.wording import listed
 from ..verdict.report import refusing_findings, remediation_message
 from .looks import ADMITTED, Node, Report, look_of, look_of_state, skew_of, skew_words
-from .markup import Markup, closing, element, opening
+from .markup import Markup, closing, element, joined, opening
 from .seen import seen, shortened
 
 WHOLE_BYTES = 500_000
@@ -96,7 +96,8 @@ def _head(name: str, node: Node) -> list[Markup]:
         parts.append(element("span", listed(checks, 4), class_="outcome"))
     elif node.get("before"):
         parts.append(element("span", f"fixed: was {skew_words(skew_of(node['before']))}", class_="outcome"))
-    return parts
+    # A screen reader and a copy have no margins between them, but spaces.
+    return [joined((part, " ")) for part in parts]
 
 
 def _whole(node: Node) -> list[Markup]:

@@ -176,13 +176,18 @@ def window_words(window: Window) -> str:
 
     >>> window_words(Window("argocd", 90, 30)), window_words(Window("lease", None, 40))
     ('90 s behind to 30 s ahead', 'no limit behind, to 40 s ahead')
+    >>> window_words(Window("a CA that is not valid yet", -3300, 600000))
+    '3300 s ahead to 6.94 d ahead'
     """
-    behind = "no limit behind," if window.behind_s is None else f"{_limit(window.behind_s)} behind"
-    return f"{behind} to {'no limit' if window.ahead_s is None else _limit(window.ahead_s)} ahead"
+    low = "no limit behind," if window.behind_s is None else _limit(window.behind_s, "behind", "ahead")
+    high = "no limit ahead" if window.ahead_s is None else _limit(window.ahead_s, "ahead", "behind")
+    return f"{low} to {high}"
 
 
-def _limit(seconds: float) -> str:
-    return f"{seconds:g} s" if abs(seconds) < 600_000 else duration_text(abs(seconds))
+def _limit(seconds: float, side: str, other: str) -> str:
+    distance_s = abs(seconds)
+    shown = f"{distance_s:g} s" if distance_s < 600_000 else duration_text(distance_s)
+    return f"{shown} {other if seconds < 0 else side}"
 
 
 def outcome_words(row: Row, most: int | None = None) -> str:

@@ -109,6 +109,12 @@ def test_a_skew_that_is_not_known_is_shown_as_such() -> None:
     assert "skew unknown" in page_of(report(node1=unreachable())).text
 
 
+def test_what_is_said_of_a_node_beside_its_name_are_separate_words() -> None:
+    text = page_of(report(node1=refused(), node2=admitted())).text
+    assert "✕ refused node1 612.004 s behind (± 0.012 s) ntp_sources, clock_skew" in text
+    assert "✓ admitted node2 0.000 s (± 0.005 s)" in text
+
+
 def test_the_settings_say_who_set_them_and_a_hidden_value_stays_hidden() -> None:
     text = page_of(fleet(1)).text
     assert 'gate_clients ["argocd", "actions-runner-controller"] inventory' in text
