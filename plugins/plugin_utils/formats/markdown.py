@@ -37,11 +37,13 @@ ROOM = {"steps": 6_000, "causes": 22_000, "nodes": 22_000, "fleet": 8_000}
 GitHub takes 65,536 in a comment.
 """
 
-_WORD = re.compile(r"\(?(?:[^\W\d_]+(?:['-][^\W\d_]+)*|[+\-±]?\d+(?:[.,]\d+)*%?|±)\)?[.,;:!?]?|[().,;:]*")
+_WORD = re.compile(
+    r"""[("']*(?:[^\W\d_]+(?:['-][^\W\d_]+)*|[+\-±]?\d+(?:[.,]\d+)*%?|±)[)"']*[.,;:!?]?["']?|[()"'.,;:]*"""
+)
 """A word, a number or punctuation that means nothing to any Markdown."""
 
 _COMMAND = re.compile("`([^`]{1,200})`")
-_AROUND = re.compile(r"(?P<before>\(*)(?P<core>.*?)(?P<after>[).,;:]*)", re.DOTALL)
+_AROUND = re.compile(r"""(?P<before>[("']*)(?P<core>.*?)(?P<after>[)"'.,;:]*)""", re.DOTALL)
 
 
 def write(report: Mapping[str, Any], file: TextIO) -> None:

@@ -146,4 +146,6 @@ def test_no_string_of_a_node_becomes_a_mention_or_a_link_on_github(text: str) ->
 
 def test_of_what_the_checks_say_sentences_stay_sentences() -> None:
     text = text_of(markdown, judged())
+    answer = "\"401 'Expiration time' claim ('exp') must be a numeric value\", and 'x@y'."
+    assert markdown.prose(answer) == answer.replace("x@y", "`x@y`")
     assert "Give the node a working NTP configuration and step its clock" in text
