@@ -75,11 +75,12 @@ class _Run:
         return f"{self.path} ({max(times):%Y-%m-%d %H:%M:%S} UTC)" if times else str(self.path)
 
     def saved(self) -> Mapping[str, Any]:
-        """What its ``report.json`` says of the run itself; nothing if there is none."""
+        """What its ``report.json`` says of the run; nothing if there is none that is whole."""
         try:
-            return read_report(evidence_in(self.path).parent)
+            report = read_report(evidence_in(self.path).parent)
         except SavedFileError:
             return {}
+        return report if isinstance(report.get("settings") or {}, Mapping) else {}
 
 
 def _lines(one: _Run, other: _Run, width: int) -> Iterator[str]:

@@ -142,6 +142,16 @@ def test_without_a_report_the_evidence_is_compared_and_the_rest_is_said_to_be_un
     assert parts[1][-1] == same
 
 
+@pytest.mark.parametrize("settings", [["gate_clients"], "gate_clients", 5])
+def test_settings_of_another_form_are_not_compared(capsys: Any, settings: Any) -> None:
+    one, other = run("a", 9, x=record()), run("b", 5, x=record())
+    edited = Path(other, "report.json")
+    edited.write_text(json.dumps({**json.loads(edited.read_text()), "settings": settings}))
+    status, parts = compared(capsys, one, other)
+    assert status == 0
+    assert any(line.startswith("not compared: ") for line in parts[1])
+
+
 def test_runs_in_the_wrong_order_are_compared_with_a_warning(capsys: Any) -> None:
     run("a", 9, x=record())
     run("b", 5, x=OFF)
