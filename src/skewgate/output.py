@@ -67,6 +67,8 @@ class Output:
         if self._format is None:
             return
         if self._file is None:
+            if not sys.stdout.isatty():  # the bytes that a file would have: some formats name their encoding
+                sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             self._format.write(report, sys.stdout)
             sys.stdout.flush()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,19 @@ def test_a_report_that_is_wanted_on_standard_output_is_alone_there(
     capsys.readouterr()
     assert cli.main(["report", str(tmp_path / "run"), "--output", "-"]) == 0
     assert capsys.readouterr().out == (tmp_path / "again/report.txt").read_text()
+
+
+def test_a_report_that_is_piped_is_in_utf_8_whatever_the_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "run", a=fresh())
+    again = ["report", str(tmp_path / "run"), "--report-dir", str(tmp_path / "again"), "--format", "junit"]
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr("sys.stdout", stream)
+    assert cli.main([*again, "--output", "-"]) == 0
+    piped = stream.buffer.getvalue()  # type: ignore[attr-defined] # it is a BytesIO
+    assert piped == (tmp_path / "again/junit.xml").read_bytes()
+    assert "±".encode() in piped
 
 
 def test_the_formats_that_are_named_are_written_beside_the_one_for_programs(tmp_path: Path) -> None:
