@@ -100,6 +100,27 @@ def test_the_alerts_fire_for_what_the_format_writes(promtool: Path, tmp_path: Pa
     run(promtool, "test", "rules", tmp_path / "tests.yml")
 
 
+@pytest.mark.parametrize(("after", "firing"), [("59m", 1), ("65m", 1), ("90m", 0)])
+def test_an_alert_goes_on_for_a_while_without_a_report(promtool: Path, tmp_path: Path, after: str, firing: int) -> None:
+    """A run removes the file when it begins. A critical alert that ends then, and begins again
+    with the new file, calls a person each hour.
+    """
+    content = report(b=refused(), c=unreachable(), d=admitted(findings=[near(22.0)]))
+    until_a_run = [{**each, "values": each["values"].replace("x240", "x60 stale")} for each in series(content)]
+    queries = [
+        {
+            "expr": f'count(ALERTS{{alertstate="firing",alertname="{alert}"}})',
+            "eval_time": after,
+            "exp_samples": [{"labels": "{}", "value": 1}] * firing,
+        }
+        for alert in ("SkewgateNodeRefused", "SkewgateNodeNotJudged", "SkewgateSkewNearBudget")
+    ]
+    unit = {"interval": "1m", "input_series": until_a_run, "promql_expr_test": queries}
+    tests = {"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [unit]}
+    (tmp_path / "tests.yml").write_text(json.dumps(tests))
+    run(promtool, "test", "rules", tmp_path / "tests.yml")
+
+
 def test_every_alert_is_seen_to_fire() -> None:
     assert {alert for _, _, expected in ALERTING.values() for alert, _ in expected} == {rule["alert"] for rule in RULES}
 
