@@ -32,7 +32,8 @@ def fleet(admitted: int, refused: int = 0, *, causes: int = 1, fixed: int = 0, u
     for number in range(admitted):
         node = _moved(nodes["node1"], chance.gauss(0, 0.02), 0.01 + chance.random() * 0.01)
         if number < fixed:
-            node["before"] = _moved(nodes[chance.choice(["node2", "node3"])], chance.uniform(-900, 200), 0.02)
+            before = _moved(nodes[chance.choice(["node2", "node3"])], chance.uniform(-900, 200), 0.02)
+            node["before"] = {key: value for key, value in before.items() if key not in ("remediation", "before")}
             node["remediation"] = _REMEDIATION
         found[f"good-{number:05}.example.net"] = node
     for number in range(refused):

@@ -11,6 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy im
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from tests.every_finding import every_finding
+from tests.fleets import fleet
 from tests.hostile import PIECES, hostile_report
 from tests.reports import admitted, refused, report, unreachable
 from tests.schemas import REPORT, misfits, schema_of
@@ -28,6 +29,7 @@ def test_reports_fit_the_schema() -> None:
     before = {key: refused()[key] for key in ("verdict", "judged_at", "refused_because", "skew_s", "findings")}
     fixed = admitted(before=before, remediation={"attempted": True, "succeeded": True, "message": None})
     assert errors(report("run", a=admitted(), b=refused(), c=unreachable(), d=fixed)) == []
+    assert errors(fleet(2, 2, fixed=1, unreached=1)) == []
 
 
 def test_what_the_judge_makes_fits_the_schema() -> None:
