@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from ..clock.interval import Interval
 from ..model.wording import one_line, range_text, skew_text
-from ..verdict.next_step import Action, Commands, next_steps
+from ..verdict.next_step import Action, Commands, next_steps, sentence
 from ..verdict.report import GroupText, refusing_findings
 from ..verdict.root_cause import causes, short
 
@@ -121,22 +121,14 @@ def _advice(label: str, finding: Mapping[str, Any]) -> Iterator[str]:
     yield f"  - Next: {prose(finding['remedy'])}"
 
 
-_STEPS = {
-    Action.GATE: "Let the gate fix the clock of {}, and check again:",
-    Action.FIX_AND_GATE: "Fix what stopped the remediation of {}, then run the gate again:",
-    Action.FIX_AND_CHECK: "Fix the causes below on {}, then check again:",
-    Action.TRY_TOKEN: "The clock of {} is good. Check the token from a machine that has the App's key:",
-}
-
-
 def _next_steps(report: Mapping[str, Any]) -> Iterator[str]:
     """The commands to run, each with what it is for as one piece of the page; no name is in them
     that a shell or Markdown could take for more than a name.
     """
     for step in next_steps(report):
-        if sentence := _STEPS.get(step.action):
-            nodes = "1 node" if len(step.nodes) == 1 else f"{len(step.nodes)} nodes"
-            yield "\n".join(("", sentence.format(nodes), "", "```", Commands().of(step), "```"))
+        if step.action is not Action.JOIN:
+            what = sentence(step)
+            yield "\n".join(("", what[0].upper() + what[1:], "", "```", Commands().of(step), "```"))
 
 
 def _fleet(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:

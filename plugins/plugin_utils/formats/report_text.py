@@ -21,7 +21,7 @@ from ..clock.skew import is_off
 from ..model.wording import clean, difference_text, listed, one_line, skew_text, wrapped
 from ..verdict.admission import MAX_AGE_S
 from ..verdict.exit_code import ExitCode
-from ..verdict.next_step import Action, Commands, NextSteps
+from ..verdict.next_step import Action, Commands, NextSteps, sentence
 from ..verdict.node_words import TOKEN_UNTRIED, range_of, reason, skew_of, skews_of, verdict_text
 from ..verdict.report import GroupText, only_token_untried, refusing_findings, wider
 from ..verdict.root_cause import Cause, causes
@@ -317,14 +317,6 @@ def _wrapped(width: int, label: str, text: str) -> list[str]:
 
 # What to do next
 
-_WHAT = {
-    Action.GATE: "the gate fixes the clock of {}, and checks again:",
-    Action.FIX_AND_GATE: "fix what stopped the remediation of {}, then run the gate again:",
-    Action.FIX_AND_CHECK: "fix the cause on {}, then check again:",
-    Action.TRY_TOKEN: "the clock of {} is good. Check again on the machine that has the GitHub App's key:",
-    Action.JOIN: "join {}. Before each join, make sure that this report still admits:",
-}
-
 _UNTRIED_HERE = (
     "the clock of this machine is good, and its token was not tried. If this machine has the GitHub App's key, check again "
     "with gate_github_apps in -e @FILE. If not, copy {} to the machine that has the key, and judge it there:"
@@ -334,12 +326,11 @@ _UNTRIED_HERE = (
 def _next(steps: NextSteps, width: int, commands: Commands) -> Iterator[str]:
     """Each step, and its command on a line for itself."""
     for step in steps.steps():
-        count, command = _counted(len(step.nodes)), commands.of(step)
-        what = _WHAT[step.action].format(count)
+        command, what = commands.of(step), sentence(step)
         if step.action is Action.TRY_TOKEN and commands.here:
             what = _UNTRIED_HERE.format(f"{commands.directory}/{EVIDENCE_FILE}")
         if not command:
-            what = f"join {count}, not later than {MAX_AGE_S / 60:g} minutes after the check."
+            what = f"join {_counted(len(step.nodes))}, not later than {MAX_AGE_S / 60:g} minutes after the check."
         yield from _wrapped(width, "Next: ", what)
         if command:
             yield f"  {command}"

@@ -19,7 +19,9 @@ from ..clock.interval import Interval
 from ..clock.skew import is_off
 from ..model.wording import difference_text, range_text, skew_text
 from ..verdict.exit_code import ExitCode
+from ..verdict.next_step import Commands, NextSteps, sentence
 from ..verdict.report import GroupText
+from ..verdict.root_cause import Cause, causes
 from .figure import figure
 from .looks import ADMITTED, NOT_JUDGED, REFUSED, Node, Report, count_words, look_of, look_of_state, skew_words
 from .markup import Markup, closing, element, of_the_project, opening
@@ -97,6 +99,7 @@ class _Gathered:
         shown = report["groups"][:MOST_GROUPS]
         self.scene = Scene(report)
         self.index: dict[str, int] = {}
+        self.steps = NextSteps()
         self.texts = [GroupText(group["example"], report["nodes"][group["example"]]) for group in shown]
         self._text_of = {name: text for group, text in zip(shown, self.texts, strict=True) for name in group["nodes"]}
         self._untried: Counter[tuple[str, str, str]] = Counter()
@@ -105,6 +108,7 @@ class _Gathered:
         for index, (name, node) in enumerate(report["nodes"].items()):
             self.index[name] = index
             self.scene.add(index, name, node)
+            self.steps.add(name, node)
             self._count(node)
             if text := self._text_of.get(name):
                 text.add(node)
@@ -209,7 +213,9 @@ def _groups(report: Report, gathered: _Gathered) -> Iterator[Markup]:
     groups = report["groups"]
     yield opening("section", id="causes")
     yield element("h2", "Why nodes may not join")
-    if not groups:
+    if groups:
+        yield from _next_steps(gathered.steps)
+    else:
         yield element("p", "No node is refused.")
     for group, text in zip(groups, gathered.texts, strict=False):
         yield _group(group, text, look_of(report["nodes"][group["example"]]).badge())
@@ -222,12 +228,20 @@ def _groups(report: Report, gathered: _Gathered) -> Iterator[Markup]:
     yield closing("section")
 
 
+def _next_steps(steps: NextSteps) -> Iterator[Markup]:
+    """What to do, each step with its command."""
+    for step in steps.steps():
+        what = sentence(step)
+        line = element("p", element("b", "Next: "), what)
+        yield element("div", line, element("p", element("code", Commands().of(step))), class_="step")
+
+
 def _causes(group: Mapping[str, Any]) -> str:
     return "; ".join(f"{f['check']}: {f['cause'] or f['state']}" for f in group["findings"])
 
 
 def _group(group: Mapping[str, Any], text: GroupText, badge: Markup) -> Markup:
-    names, findings = group["nodes"], sorted(text.findings(), key=lambda finding: finding["state"] != "fail")
+    names = group["nodes"]
     reach = (skew_text if len(names) == 1 else range_text)(text.skew_s) if text.skew_s else skew_words(None)
     listed = [element("bdi", name, class_="name") for name in names[:_MOST_NAMES]]
     if len(names) > _MOST_NAMES:
@@ -239,17 +253,23 @@ def _group(group: Mapping[str, Any], text: GroupText, badge: Markup) -> Markup:
         element("p", [[name, " "] for name in listed], class_="names") if len(names) > 1 else None,
         element("p", element("span", reach, class_="skew"), class_="hint"),
         stopped,
-        [_group_finding(finding) for finding in findings],
+        [_group_cause(cause) for cause in causes(text.findings())],
         class_="group",
     )
 
 
-def _group_finding(finding: Mapping[str, Any]) -> Markup:
-    look = look_of_state(finding["state"])
-    check, cause = element("code", finding["check"], class_="check"), shortened(finding["cause"])
-    head = element("p", look.badge(), " ", check, element("b", f" {cause}"), class_="finding-head")
-    summary = element("p", shortened(finding["summary"]), class_="summary")
-    return element("div", head, summary, advice(finding), class_=f"finding {look.style}")
+def _group_cause(cause: Cause) -> Markup:
+    """A root cause, and what follows from it."""
+    look = look_of_state(cause.root["state"])
+    checks = [[element("code", check, class_="check"), " "] for check in cause.checks]
+    words = element("b", shortened(cause.root["cause"]))
+    head = element("p", look.badge(), " ", checks, words, class_="finding-head")
+    summary = element("p", shortened(cause.root["summary"]), class_="summary")
+    follows = [
+        element("p", "So ", element("code", finding["check"], class_="check"), f" {shortened(finding['summary'])}")
+        for finding in cause.leads_to
+    ]
+    return element("div", head, summary, follows, advice(cause.root), class_=f"finding {look.style}")
 
 
 # All nodes together, and the run

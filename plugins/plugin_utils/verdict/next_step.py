@@ -43,6 +43,21 @@ class Step:
     nodes: tuple[str, ...]
 
 
+_WHAT = {
+    Action.GATE: "the gate fixes the clock of {}, and checks again:",
+    Action.FIX_AND_GATE: "fix what stopped the remediation of {}, then run the gate again:",
+    Action.FIX_AND_CHECK: "fix the cause on {}, then check again:",
+    Action.TRY_TOKEN: "the clock of {} is good. Check again on the machine that has the GitHub App's key:",
+    Action.JOIN: "join {}. Before each join, make sure that this report still admits:",
+}
+
+
+def sentence(step: Step) -> str:
+    """What to do, before the command of the step."""
+    count = len(step.nodes)
+    return _WHAT[step.action].format(f"{count} node{'s' if count != 1 else ''}")
+
+
 class NextSteps:
     """The steps after a report, whose nodes come one by one."""
 
