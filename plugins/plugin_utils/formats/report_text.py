@@ -9,6 +9,7 @@ the width.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,8 +125,8 @@ def files_line(files: Sequence[Path]) -> str:
 
 def _changes(node: Node) -> str:
     """What the remediation changed on a node."""
-    # What comes after the comma of a change says why.
-    changes = [c["what"].partition(",")[0] for c in (node.get("remediation") or {}).get("changes") or []]
+    # What comes after the comma or colon of a change says why.
+    changes = [re.split("[,:] ", c["what"])[0] for c in (node.get("remediation") or {}).get("changes") or []]
     return "; ".join(changes)
 
 

@@ -95,7 +95,7 @@ BEFORE = {key: refused()[key] for key in ("verdict", "judged_at", "refused_becau
 
 def test_a_fixed_node_shows_its_earlier_skew_and_below_the_table_what_was_changed() -> None:
     changes = [{"what": "start chrony.service, which then steps the clock", "answers": ["time_service: none"]}]
-    done = {"attempted": True, "succeeded": True, "changes": [*changes, {"what": "x\x1b", "answers": []}]}
+    done = {"attempted": True, "succeeded": True, "changes": [*changes, {"what": "x\x1b: because", "answers": []}]}
     content = report(good=admitted(), node=admitted(before=BEFORE, remediation=done))
     assert table(content)[1].endswith("fixed; the skew was 612.004 s behind (± 0.012 s)")
     assert blocks(content)[2] == ["Fixed:", r"  node: start chrony.service; x\x1b"]
