@@ -35,7 +35,7 @@ options:
     type: path
   report_formats:
     description: The formats of the report. report.json is always written. The default is
-      O(skewgate.preflight.gate#role:gate_report_formats) of the run, or V(html) and
+      C(gate_report_formats) of the run, or V(html) and
       V(text) without a run.
     type: list
     elements: str
