@@ -37,6 +37,7 @@ docs: $(READY) ## Make the pages of docs/reference/ from the code, and what else
 	@python -m docs.make_command
 	@python -m docs.make_schema
 	@python -m docs.make_picture
+	@python -m docs.make_reliability
 
 # Not with --quiet: MkDocs counts no warning then, and nothing fails.
 docs-site: export NO_MKDOCS_2_WARNING = 1
@@ -83,8 +84,9 @@ test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=
 collection: $(READY) ## What Ansible's own tools say of the collection; CORE=2.21 chooses the ansible-core, SAMPLE=1 is quick
 	pytest tests/integration/test_collection_tools.py $(if $(SAMPLE),-k quick --sample $(SAMPLE),-k $(or $(CORE),2.19))
 
-reliability: $(READY) ## 200,000 mutants of nodes' evidence, judged; COUNT and SEED choose others
-	@python -m tests.reliability $(or $(COUNT),200000) $(or $(SEED),1000)
+reliability: $(READY) ## Attacks and faults, in an hour (root): one table of what was found; PARTS="simulation network", SEEDS=10
+	@python -m tests.reliability $(PARTS) $(if $(SEEDS),--seeds $(SEEDS))
+	@python -m docs.make_reliability
 
 molecule: $(READY) ## A molecule scenario on fresh nodes of the lab; SCENARIO=falseticker runs another than default
 	pytest "tests/integration/test_molecule.py::test_the_scenario_passes[$(or $(SCENARIO),default)]"

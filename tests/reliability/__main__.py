@@ -1,30 +1,62 @@
-"""`python -m tests.reliability COUNT [SEED]`: so many mutants, on all processors;
-1 if something does not hold of one of them.
+"""`python -m tests.reliability [PART ...]`: runs the parts, all if none is named, and prints the
+accumulated table; 1 if something was found that must not be.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 
 sys.path.insert(0, "collections")
 
-from tests.reliability.fuzzing import run
+from tests.reliability import results
+from tests.reliability.parts import PARTS, Part
 
-OF_ONE_SEED = 1000
+
+def main(words: Sequence[str]) -> int:
+    """Run what the words name; each row is kept as soon as it is known."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of {', '.join(PARTS)}")
+    parser.add_argument("--seeds", type=int, metavar="N", help="how many seeds to run, instead of the part's number")
+    parser.add_argument("--first", type=int, metavar="SEED", help="run these seeds again, from this one")
+    asked = parser.parse_args(words)
+    if unknown := [name for name in asked.parts if name not in PARTS]:
+        parser.error(f"no part is called {unknown[0]!r}; the parts are {', '.join(PARTS)}")
+    holds = True
+    for name in asked.parts or PARTS:
+        holds &= run(PARTS[name], asked.seeds, asked.first)
+    rows = results.read()
+    print(f"\n{results.table(rows)}\n")
+    return 0 if holds else 1
 
 
-def main(count: int, seed: int) -> int:
-    """Print what does not hold, and how long it took."""
+def run(part: Part, count: int | None, first: int | None) -> bool:
+    """Whether everything holds that this part found now."""
+    seeds = chosen(part, results.read(), count or part.seeds, first)
+    print(f"== {part.name}: {part.what}: {len(seeds)} of {count or part.seeds} seeds to run", flush=True)
     begun_s = time.monotonic()
-    seeds = range(seed, seed + max(1, count // OF_ONE_SEED))
-    with ProcessPoolExecutor() as pool:
-        faults = [fault for found in pool.map(run, seeds, [min(count, OF_ONE_SEED)] * len(seeds)) for fault in found]
-    print(*faults, sep="\n")
-    print(f"{count} mutants, seeds {seeds[0]} to {seeds[-1]}: {len(faults)} faults, {time.monotonic() - begun_s:.0f} s")
-    return 1 if faults else 0
+    holds = True
+    for found in part.run(seeds) if seeds else ():
+        row = found.found_now()
+        row.append()
+        print(*found.faults, sep="\n", end="\n" if found.faults else "")
+        holds &= found.holds
+    print(f"== {part.name}: {time.monotonic() - begun_s:.0f} s", flush=True)
+    return holds
+
+
+def chosen(part: Part, rows: Sequence[results.Row], count: int, first: int | None) -> list[int]:
+    """The seeds of a run: these ones, further ones, or those that were not run with this code."""
+    if first is not None:
+        return list(range(first, first + count))
+    if part.grows:
+        last = max((row.seeds[1] for row in rows if row.part == part.name), default=0)
+        return list(range(last + 1, last + 1 + count))
+    done = results.done(rows, part.name)
+    return [seed for seed in range(1, count + 1) if seed not in done]
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1000))
+    sys.exit(main(sys.argv[1:]))

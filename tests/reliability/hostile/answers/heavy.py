@@ -6,8 +6,8 @@ import sys
 import time
 from typing import Any
 
-from tests.reliability.answers.registry import YEAR_S, answers
-from tests.reliability.hostile_python import EVIDENCE, Asked, while_asked
+from tests.reliability.hostile.answers.registry import YEAR_S, answers
+from tests.reliability.hostile.hostile_python import EVIDENCE, Asked, while_asked
 
 
 @answers("silence")

@@ -1,4 +1,4 @@
-"""5,000 mutants of bad nodes' evidence; `make reliability` judges 200,000."""
+"""5,000 mutants of bad nodes' evidence; `make reliability` judges 60,000."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.builders import record
-from tests.reliability import fuzzing
+from tests.reliability.mutants import fuzzing
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reliability.answers.registry import ADMITTED, TERMINAL, answers
-from tests.reliability.hostile_python import CANARY_FILE, ELSEWHERE, EVIDENCE, Asked
+from tests.reliability.hostile.answers.registry import ADMITTED, TERMINAL, answers
+from tests.reliability.hostile.hostile_python import CANARY_FILE, ELSEWHERE, EVIDENCE, Asked
 
 
 def beside(name: str, keys: dict[str, Any], *, evidence: bool = True) -> None:

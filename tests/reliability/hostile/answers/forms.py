@@ -6,8 +6,8 @@ import json
 import sys
 from typing import Any
 
-from tests.reliability.answers.registry import ADMITTED, TERMINAL, answers
-from tests.reliability.hostile_python import Asked
+from tests.reliability.hostile.answers.registry import ADMITTED, TERMINAL, answers
+from tests.reliability.hostile.hostile_python import Asked
 
 
 @answers("forms")

@@ -27,7 +27,7 @@ from tests.integration.test_ansible_versions import playbook_of
 from tests.lab.github_api import CLIENT_ID, INSTALLATION_ID, RunningApi, running_api
 from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.paths import ROOT
-from tests.reliability.hostile_python import JWT, PLACES, install
+from tests.reliability.hostile.hostile_python import JWT, PLACES, install
 from tests.schemas import EVIDENCE, REPORT, misfits
 
 HONEST = ("honest1", "honest2")

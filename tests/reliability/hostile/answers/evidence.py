@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from tests.lab.liar import lie
-from tests.reliability.answers.registry import ADMITTED, DAY_S, TERMINAL, YEAR_S, answers
-from tests.reliability.hostile_python import Asked
+from tests.reliability.hostile.answers.registry import ADMITTED, DAY_S, TERMINAL, YEAR_S, answers
+from tests.reliability.hostile.hostile_python import Asked
 
 
 @answers("evidence")

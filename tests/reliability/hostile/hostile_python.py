@@ -96,7 +96,7 @@ def install(folder: Path, name: str) -> Path:
     program = folder / f"{name}.python"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from tests.reliability.hostile_python import main\n"
+        "from tests.reliability.hostile.hostile_python import main\n"
         f"main({name!r}, {str(folder)!r})\n"
     )
     program.chmod(0o755)
@@ -107,7 +107,7 @@ def main(name: str, folder: str) -> None:
     """What the program does: keep what came on standard input,
     or in the file that is named, and answer.
     """
-    from tests.reliability.answers import ANSWERS  # noqa: PLC0415 - which imports this file
+    from tests.reliability.hostile.answers import ANSWERS  # noqa: PLC0415 - which imports this file
 
     files = [Path(word) for word in sys.argv[1:] if Path(word).is_file()]
     sent = b"".join(file.read_bytes() for file in files) or sys.stdin.buffer.read()

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.reliability.answers.registry import TERMINAL, answers
-from tests.reliability.hostile_python import Asked
+from tests.reliability.hostile.answers.registry import TERMINAL, answers
+from tests.reliability.hostile.hostile_python import Asked
 
 
 def everywhere(value: Any, text: str) -> Any:

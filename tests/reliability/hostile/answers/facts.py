@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tests.reliability.answers.registry import ADMITTED, answers
-from tests.reliability.hostile_python import CANARY_FILE, CANARY_KEY, ELSEWHERE, EVIDENCE, Asked
+from tests.reliability.hostile.answers.registry import ADMITTED, answers
+from tests.reliability.hostile.hostile_python import CANARY_FILE, CANARY_KEY, ELSEWHERE, EVIDENCE, Asked
 
 
 def of_setup(name: str, facts: dict[str, Any]) -> None:

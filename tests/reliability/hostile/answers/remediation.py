@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.builders import time_services
-from tests.reliability.answers.registry import ADMITTED, TERMINAL, answers
-from tests.reliability.hostile_python import CANARY_FILE, CANARY_KEY, ELSEWHERE, EVIDENCE, Asked
+from tests.reliability.hostile.answers.registry import ADMITTED, TERMINAL, answers
+from tests.reliability.hostile.hostile_python import CANARY_FILE, CANARY_KEY, ELSEWHERE, EVIDENCE, Asked
 from tests.unit.plugin_utils.remediation.scenarios import EMPTY, booting, platform
 
 DONE: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.reliability.hostile_python import Answer
+from tests.reliability.hostile.hostile_python import Answer
 
 ANSWERS: dict[str, Answer] = {}
 GROUPS: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 """What a hostile node can reach: nothing but its own refusal.
 
-Each name of ``answers.py`` is a node. It runs beside others of its group and two honest nodes,
+Each name in ``answers/`` is a node. It runs beside others of its group and two honest nodes,
 through real Ansible.
 """
 
@@ -17,8 +17,8 @@ import pytest
 
 from tests.integration.conftest import BIN
 from tests.lab.github_api import APP_ID, CLIENT_ID
-from tests.reliability.answers import ALONE, CHANGING, GROUPS
-from tests.reliability.conftest import CANARY, CONTROL, HONEST, LIMIT_S, NTP_ADDRESS, Fleet, Result, strict
+from tests.reliability.hostile.answers import ALONE, CHANGING, GROUPS
+from tests.reliability.hostile.conftest import CANARY, CONTROL, HONEST, LIMIT_S, NTP_ADDRESS, Fleet, Result, strict
 
 CHECKED = [group for group in GROUPS if group not in CHANGING]
 TOGETHER = [group for group in CHECKED if group not in ALONE]

@@ -8,8 +8,8 @@ together, those of ``ALONE`` by themselves, as they may take time.
 
 from __future__ import annotations
 
-from tests.reliability.answers import evidence, facts, forms, heavy, remediation, results, text
-from tests.reliability.answers.registry import ALONE, ANSWERS, CHANGING, GROUPS
+from tests.reliability.hostile.answers import evidence, facts, forms, heavy, remediation, results, text
+from tests.reliability.hostile.answers.registry import ALONE, ANSWERS, CHANGING, GROUPS
 
 __all__ = [
     "ALONE",

@@ -1,0 +1,40 @@
+"""The parts of `make reliability`, in the order in which they run.
+
+A part is a folder with a file ``part.py``, whose ``run(seeds)`` gives rows one by one. It runs the
+seeds that it is given and no others. What goes wrong in a part's own working raises: a row is only
+what was found out.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from tests.reliability.results import Row
+
+
+@dataclass(frozen=True)
+class Part:
+    """``seeds``: how many a run has. ``grows``: each run adds further seeds to those that the
+    results have; of another part, the seeds that were run with the same code are left out.
+    """
+
+    name: str
+    seeds: int
+    what: str
+    grows: bool = False
+
+    def run(self, seeds: Sequence[int]) -> Iterator[Row]:
+        """Run these seeds."""
+        module = importlib.import_module(f"tests.reliability.{self.name}.part")
+        return cast("Iterator[Row]", module.run(seeds))
+
+
+PARTS = {
+    part.name: part
+    for part in (
+        Part("mutants", 60, "nodes' evidence changed at random, 1,000 of each seed, judged beside good nodes"),
+    )
+}
