@@ -71,7 +71,7 @@ COUNTS = ("admitted_wrongly", "refused_wrongly", "inconclusive", "exceptions", "
 
 @cache
 def commit() -> str:
-    """The checkout's commit, with ``+`` if a file of the product or of these tests differs from it."""
+    """The checkout's commit, with ``+`` if the product or these tests differ from it."""
     head = _git("rev-parse", "--short=9", "HEAD")
     changed = _git("status", "--porcelain", "--", "plugins", "roles", "playbooks", "src", "tests")
     return head + ("+" if [line for line in changed.splitlines() if not line.endswith(RESULTS.name)] else "")
@@ -83,7 +83,7 @@ def _git(*words: str) -> str:
 
 @cache
 def code_of(part: str) -> str:
-    """A digest of the product and of the part itself: rows of the same code need not be found again."""
+    """A digest of the product and of the part: rows of the same code are not found again."""
     digest = hashlib.sha256()
     folders = ("plugins", "roles", "playbooks", "src", f"tests/reliability/{part}")
     for file in sorted(file for folder in folders for file in (ROOT / folder).rglob("*")):
