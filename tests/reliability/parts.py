@@ -36,5 +36,6 @@ PARTS = {
     part.name: part
     for part in (
         Part("mutants", 60, "nodes' evidence changed at random, 1,000 of each seed, judged beside good nodes"),
+        Part("interruptions", 10, "runs on nodes of the lab, each killed with SIGKILL at a random moment", grows=True),
     )
 }
