@@ -44,7 +44,7 @@ DPKG = ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists
 def locks():
     return [path for path in DPKG if held(path, fcntl.lockf)] + [OURS] * held(OURS, fcntl.flock)
 
-end = time.monotonic() + 60
+end = time.monotonic() + WAIT_S
 while time.monotonic() < end and (locks() or run("pgrep", "-x", "apt-get|dpkg")[0] == 0):
     time.sleep(0.5)
 backups = []
@@ -66,6 +66,7 @@ for unit in ("chrony", "systemd-timesyncd"):
         time.sleep(0.5)
     units[unit] = [active, run("systemctl", "is-enabled", unit)[1].splitlines()[-1]]
 query = run("dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n", "chrony", "systemd-timesyncd")[1]
+apt = run("apt-get", "check", "-q=2")
 packages = dict(line.split() for line in query.splitlines() if len(line.split()) == 2)
 print(json.dumps({
     "conf": digest(conf),
@@ -73,7 +74,7 @@ print(json.dumps({
     "accepted": run("chronyd", "-p", "-f", conf)[0] == 0 if chronyd and os.path.exists(conf) else None,
     "units": units,
     "packages": packages,
-    "apt": "" if run("apt-get", "check", "-q=2")[0] == 0 else run("apt-get", "check", "-q=2")[1][:300] or "fails",
+    "apt": "" if apt[0] == 0 else apt[1][:300] or "fails",
     "locks": locks(),
     "backups": [backup["state"] for backup in backups],
     "written": [each for backup in backups for each in backup.get("written", {}).get(conf, [])],
@@ -113,9 +114,9 @@ class Seen:
         return bool(set(self.packages.values()) - {"installed", "not-installed", "config-files"})
 
 
-def look(lab: Lab, node: str) -> Seen:
+def look(lab: Lab, node: str, wait_s: float = 60) -> Seen:
     """What the node shows once nothing works on it any more."""
-    script = base64.b64encode(LOOK.encode()).decode()
+    script = base64.b64encode(f"WAIT_S = {wait_s}\n{LOOK}".encode()).decode()
     text = lab.look(node, f"echo {script} | base64 -d | python3 -", 180)
     return Seen(**json.loads(text.splitlines()[-1]))
 
