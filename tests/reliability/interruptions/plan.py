@@ -123,7 +123,10 @@ def plan(seed: int) -> Plan:
         target = "command"  # ansible-playbook itself is the command
     all_steps = steps(flow, any(STATES[name].installs for name in (first, second)))
     step, after_s = _moment(chance, all_steps)
-    return Plan(seed, flow, (first, second), target, chance.randrange(2), step, after_s, chance.random() < 0.5)
+    # Of a step that only some nodes have, one of these.
+    installing = [n for n, name in enumerate((first, second)) if STATES[name].installs]
+    victims = installing if step in (*INSTALL, *UNDO_INSTALLED) else [0, 1]
+    return Plan(seed, flow, (first, second), target, chance.choice(victims), step, after_s, chance.random() < 0.5)
 
 
 def _moment(chance: random.Random, all_steps: tuple[Step, ...]) -> tuple[Step, float]:
