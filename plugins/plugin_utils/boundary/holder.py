@@ -20,8 +20,12 @@ from .times import now, read_time
 HOLDER_FILE = "in-use.json"
 
 FORGOTTEN_AFTER = timedelta(hours=4)
-"""This machine cannot see whether a process of another machine still runs. After this time it
-counts as ended."""
+"""This machine cannot see whether a process of another machine still runs, and a container not that
+of another container. After this time it counts as ended."""
+
+FIRST_SPACE = Path("pid:[4026531836]")
+"""The space of process IDs that sees all others of its machine (PROC_PID_INIT_INO in Linux's
+proc_ns.h)."""
 
 _FORM = {"pid": WHOLE, "started": TEXT, "machine": TEXT, "boot": TEXT, "user": TEXT, "since": TEXT, "run_id": TEXT}
 
@@ -67,6 +71,8 @@ class Holder:
     def is_gone(self) -> bool:
         """Whether its process has ended."""
         if self.machine != _machine():
+            if self.boot and self.boot == _boot() and _sees_all():  # a container of this machine
+                return not _runs_in_a_container(self.pid, self.started)
             try:
                 return datetime.now(UTC) - read_time(self.since) > FORGOTTEN_AFTER
             except ValueError:
@@ -130,6 +136,29 @@ def _machine() -> str:
         return platform.node()
 
 
+def _sees_all() -> bool:
+    """Whether this process sees those of all containers of its machine."""
+    try:
+        return Path("/proc/self/ns/pid").readlink() == FIRST_SPACE and Path("/proc/1/stat").exists()
+    except OSError:
+        return False
+
+
+def _runs_in_a_container(pid: int, started: str) -> bool:
+    """Whether there is a process that began then, and has this ID in its own space (proc(5),
+    status, NSpid).
+    """
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and _started(int(folder.name)) == started:
+            try:
+                status = (folder / "status").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            if any(line.split()[-1] == str(pid) for line in status.splitlines() if line.startswith("NSpid:")):
+                return True
+    return False
+
+
 def _boot() -> str:
     """This boot of the machine; empty if the system has no name for it."""
     try:
@@ -140,10 +169,11 @@ def _boot() -> str:
 
 def _started(pid: int) -> str:
     """When a process started, in clock ticks since boot (proc(5), stat, field 22); empty if the
-    system does not say.
+    system does not say, or if the process has ended and nobody has asked how.
     """
     try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""
 
