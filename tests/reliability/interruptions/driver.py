@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass
 class Ended:
-    """How a command ended."""
+    """How a command ended; -1: not in ten minutes."""
 
     status: int
     output: str
@@ -89,7 +90,10 @@ class Case:
     def run(self, flow: str) -> Ended:
         """A whole run of a flow."""
         environment = {**os.environ, **self.environment, "ANSIBLE_LOG_PATH": os.devnull}
-        done = self.lab.run(self.argv(flow), **CAPTURED, cwd=REPOSITORY, env=environment, timeout=600)
+        try:
+            done = self.lab.run(self.argv(flow), **CAPTURED, cwd=REPOSITORY, env=environment, timeout=600)
+        except subprocess.TimeoutExpired as late:
+            return Ended(-1, f"it did not end within 600 s: {late.output!r}")
         return Ended(done.returncode, done.stdout)
 
     def strike(self) -> Struck:
