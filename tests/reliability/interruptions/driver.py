@@ -99,7 +99,7 @@ class Case:
     def strike(self) -> Struck:
         """The run that is killed."""
         words = [f"{name}={value}" for name, value in self.environment.items()]
-        # Of a node whose installation was cut off, the time cannot be proved, however long it waits.
+        # The time of a node whose installation was cut off cannot be proved in any time.
         argv = ["env", *words, *self.argv(self.plan.flow), "-e", "chrony_proof_timeout_s=30"]
         return run_and_strike(self.lab, self.plan, argv, self.log, self.nodes[self.plan.victim])
 
