@@ -183,4 +183,4 @@ def tokens_left(lab: Lab, case: Case, since_s: float) -> int:
     asked = Control(lab.state_dir / "github").requests()
     mine = [each for each in asked if each["node"] in {spec.ip for spec in case.specs} and each["at_s"] >= since_s]
     minted = sum(each["status"] == 201 and each["path"].endswith("/access_tokens") for each in mine)
-    return minted - sum(each["method"] == "DELETE" and each["status"] == 204 for each in mine)
+    return int(minted - sum(each["method"] == "DELETE" and each["status"] == 204 for each in mine))
