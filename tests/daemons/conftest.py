@@ -78,7 +78,14 @@ class Authority:
         if host == "localhost":
             names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        certificate = self._sign(subject, key.public_key(), days, names=names)
+        return self._write(key, self._sign(subject, key.public_key(), days, names=names))
+
+    def self_signed(self, host: str) -> Path:
+        """A file with the CA's key and a certificate for ``host`` that is its own issuer."""
+        certificate = self._sign(self.name, self.key.public_key(), (-30, 30), names=[x509.DNSName(host)])
+        return self._write(self.key, certificate)
+
+    def _write(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Path:
         path = self.folder / f"{certificate.serial_number}.pem"
         path.write_bytes(
             key.private_bytes(
@@ -158,11 +165,13 @@ def serve_https() -> Iterator[Callable[[type[BaseHTTPRequestHandler], ssl.SSLCon
 
 
 class Talk:
-    """A TCP server at loopback whose every connection is handed to one function, in a thread."""
+    """A TCP server, at loopback unless an address is given,
+    whose every connection is handed to one function, in a thread.
+    """
 
-    def __init__(self, talk: Callable[[socket.socket], None]) -> None:
+    def __init__(self, talk: Callable[[socket.socket], None], address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self.talk = talk
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(address)
         self.port = self.listener.getsockname()[1]
         self.connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()

@@ -32,7 +32,7 @@ class ScriptedServer:
         """Answer from now on, in a thread, until `udp` is closed."""
         self.requests: list[bytes] = []
         self.answer = answer
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind((address, port))
         self.port = self.udp.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()

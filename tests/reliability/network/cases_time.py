@@ -1,0 +1,118 @@
+"""Faults of the NTP servers, and of the key establishment of NTS."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.reliability.network import packets, talks
+from tests.reliability.network.case import (
+    Case,
+    another_authority,
+    closed_ntp,
+    every_ntp,
+    ntp_of,
+)
+from tests.reliability.network.world import NTS, Site
+
+
+def nts_by(
+    *talkers: Callable[[Site, str], talks.Talker],
+) -> Callable[[Site], None]:
+    """chrony is configured with NTS; the first servers talk so, the last talker's way is that of
+    all others.
+    """
+
+    def make(site: Site) -> None:
+        ways = [*talkers, *[talkers[-1]] * len(NTS)]
+        site.nts = {name: way(site, name) for name, way in zip(NTS, ways, strict=False)}
+
+    return make
+
+
+def establishes(
+    days: tuple[int, int] = (-30, 30), alpn: str | None = "ntske/1", newest: ssl.TLSVersion | None = None
+) -> Callable[[Site, str], talks.Talker]:
+    """TLS with such a certificate and protocol; then it is silent."""
+
+    def way(site: Site, name: str) -> talks.Talker:
+        certificate = site.authority.issue(days=days, host=name)
+        return talks.tls(talks.context_of(certificate, alpn=alpn, newest=newest), talks.silent)
+
+    return way
+
+
+def untrusted(site: Site, name: str) -> talks.Talker:
+    """A certificate of an unknown CA."""
+    return _shows(another_authority(site).issue(host=name))
+
+
+def misnamed(site: Site, _name: str) -> talks.Talker:
+    """Another's certificate."""
+    return _shows(site.authority.issue(host="elsewhere.lab"))
+
+
+def _shows(certificate: Path) -> talks.Talker:
+    return talks.tls(talks.context_of(certificate, alpn="ntske/1"), talks.silent)
+
+
+def plainly(talk: talks.Talker) -> Callable[[Site, str], talks.Talker]:
+    """Without TLS."""
+    return lambda _site, _name: talk
+
+
+def nts_closed(site: Site) -> None:
+    """chrony is configured with NTS, and nobody listens there."""
+    site.nts = {}
+
+
+GOOD = establishes()
+
+CASES = (
+    Case("NTP silent", "no NTP server answers", every_ntp(None)),
+    Case("one NTP server silent", "one of three does not answer", ntp_of(None), harmless=True),
+    Case("NTP port closed", "all NTP ports are closed (ICMP port unreachable)", closed_ntp(3)),
+    Case("one NTP port closed", "the port of one of three is closed", closed_ntp(1), harmless=True),
+    Case("NTP wrong origin", "replies do not echo the request", every_ntp(packets.wrong_origin)),
+    Case("NTP spoofed before the reply", "a packet that answers no request comes before each reply", every_ntp(packets.spoofed_first), harmless=True),
+    Case("NTP flood", "2,000 packets that answer no request come instead of a reply", every_ntp(packets.flood)),
+    Case("NTP echo", "the request itself comes back", every_ntp(packets.echo)),
+    Case("NTP text", "an HTTP server's text comes back", every_ntp(packets.text)),
+    Case("kiss DENY", "all refuse this node", every_ntp(packets.kissing(b"DENY"))),
+    Case("kiss RSTR", "all refuse this node by their policy", every_ntp(packets.kissing(b"RSTR"))),
+    Case("kiss RATE", "all limit how often they are asked", every_ntp(packets.kissing(b"RATE"))),
+    Case("kiss NTSN", "all say that NTS failed, though nobody asked with it", every_ntp(packets.kissing(b"NTSN"))),
+    Case("one kiss RATE", "one of three limits how often it is asked", ntp_of(packets.kissing(b"RATE")), harmless=True),
+    Case("NTP stratum 16", "no server is synchronised, by its stratum", every_ntp(packets.saying(stratum=16))),
+    Case("NTP leap 3", "no server is synchronised, by its leap indicator", every_ntp(packets.saying(leap=3))),
+    Case("NTP root distance", "each server is 20 s from its reference", every_ntp(packets.saying(root_dispersion_s=20))),
+    Case("NTP short", "replies of 20 bytes", every_ntp(packets.short)),
+    Case("NTP large", "good replies with 1,400 bytes after them", every_ntp(packets.giant), harmless=True),
+    Case("NTP giant", "good replies with 60,000 bytes after them, in fragments", every_ntp(packets.endless), harmless=True),
+    Case("NTP three times", "each reply comes three times", every_ntp(packets.twice), harmless=True),
+    Case("NTP late by 1 s", "each reply leaves 1 s later", every_ntp(packets.late(1)), harmless=True),
+    Case("NTP late by 5 s", "each reply leaves 5 s later, when nobody waits", every_ntp(packets.late(5))),
+    Case("NTP without a transmit time", "the reply's transmit timestamp is 0", every_ntp(packets.no_transmit_time)),
+    Case("NTP sent before received", "the reply left 5 s before its request came, by its own timestamps", every_ntp(packets.sent_before_received)),
+    Case("NTP other era", "the reply's timestamps are those of 1900 or 2036", every_ntp(packets.other_era)),
+    Case("one NTP server lies", "one of three is 612 s off", ntp_of(packets.off_by(612)), harmless=True),
+    Case("one NTP server lies a little", "one of three is 20 s off", ntp_of(packets.off_by(20)), harmless=True),
+    Case("two NTP servers lie apart", "one of three is 612 s ahead, one 612 s behind", ntp_of(packets.off_by(612), packets.off_by(-612))),
+    Case("NTP servers lie together", "all three are 612 s ahead", every_ntp(packets.off_by(612))),
+    Case("NTS good", "nothing; chrony has two servers with NTS", nts_by(GOOD), harmless=True),
+    Case("NTS one closes", "one of two servers ends each connection", nts_by(plainly(talks.closes), GOOD), harmless=True),
+    Case("NTS closes", "both servers end each connection", nts_by(plainly(talks.closes))),
+    Case("NTS resets", "both reset each connection during the handshake", nts_by(plainly(talks.resets))),
+    Case("NTS silent", "both accept and say nothing", nts_by(plainly(talks.silent))),
+    Case("NTS drips", "both send a byte of TLS a second", nts_by(plainly(talks.drips(b"\x16\x03\x03\x40\x00")))),
+    Case("NTS port closed", "nobody listens at TCP 4460", nts_closed),
+    Case("NTS expired", "both certificates expired a day ago", nts_by(establishes(days=(-30, -1)))),
+    Case("NTS not yet valid", "both certificates are valid from tomorrow", nts_by(establishes(days=(1, 30)))),
+    Case("NTS unknown CA", "the certificates are of an unknown CA", nts_by(untrusted)),
+    Case("NTS wrong name", "both show another server's certificate", nts_by(misnamed)),
+    Case("NTS wrong protocol", "both speak h2", nts_by(establishes(alpn="h2"))),
+    Case("NTS no protocol", "both choose no protocol", nts_by(establishes(alpn=None))),
+    Case("NTS TLS 1.2", "both speak TLS 1.2 at most", nts_by(establishes(newest=ssl.TLSVersion.TLSv1_2))),
+    Case("NTS plain text", "both answer in plain HTTP", nts_by(plainly(talks.says(b"HTTP/1.1 400 Bad Request\r\n\r\n")))),
+)
