@@ -294,7 +294,8 @@ evidence:
           dns if its name could not be resolved.
         - A sample has C(address), C(t1_wall_ns), C(t1_mono_ns), C(t4_mono_ns), C(sent_hex) and
           C(reply_hex); or C(address), C(t1_wall_ns), C(error), its C(kind), which is refused,
-          unreachable, silent or other, and the C(errno) of what the kernel said.
+          unreachable, silent, strange (it answers another request) or other, and the C(errno) of what
+          the kernel said.
       type: dict
       returned: when asked for
     nts:

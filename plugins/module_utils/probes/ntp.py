@@ -53,8 +53,8 @@ def collect(servers: list, port: int, samples: int, timeout_s: float, answered: 
     """The section ``ntp``: every server, and every address of it, in a separate thread.
 
     ``answered`` gets each server's answer as soon as it is there. Beside each ``error`` stands its
-    ``kind``: dns of a server, refused, unreachable, silent or other of a sample, and of what the
-    kernel said its ``errno`` by name (ENETUNREACH).
+    ``kind``: dns of a server, refused, unreachable, silent, strange or other of a sample, and of
+    what the kernel said its ``errno`` by name (ENETUNREACH).
     """
     asked = gather(
         {server: partial(_ask, server, port, samples, timeout_s, answered) for server in servers},
@@ -148,7 +148,8 @@ def _failure(error: Exception, wait_s: float) -> tuple:
 
     refused: ICMP port unreachable, from the host where nothing listens or from a firewall that says
     so (it is what iptables' REJECT sends). unreachable: this node's routes or firewall, or a router
-    or firewall on the way, say so. silent: nobody says anything. other: what came is no reply.
+    or firewall on the way, say so. silent: nobody says anything. strange: what came answers another
+    request or none, so something else answers in the server's place. other: any other error.
     """
     if isinstance(error, socket.timeout):
         return "silent", f"no reply within {wait_s:g} s"
@@ -156,7 +157,7 @@ def _failure(error: Exception, wait_s: float) -> tuple:
         return "refused", "connection refused"
     if isinstance(error, OSError):
         return "unreachable" if error.errno in UNREACHABLE else "other", describe(error)
-    return "other", str(error)  # of _receive
+    return "strange", str(error)  # of _receive
 
 
 def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
