@@ -43,7 +43,15 @@ def hints_of(step: Mapping[str, Any], repositories: tuple[str, ...]) -> dict[str
         "answered_by": answered_by or "its headers do not name it",
         "to": place_of(location_of(step)) if header(step, "location") else "no address",
         "read_it": _read_it(step),
+        "through": _through(step),
     }
+
+
+def _through(step: Mapping[str, Any]) -> str:
+    """The proxy on the way, which may itself have answered the handshake in the host's place."""
+    if not step.get("proxy"):
+        return ""
+    return f" The request went through the proxy {step['proxy']}: check what this proxy connects to, and what it changes."
 
 
 def _egress(step: Mapping[str, Any], said: str) -> str:

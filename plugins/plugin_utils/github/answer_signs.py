@@ -158,7 +158,7 @@ def _has(sign: Sign | None, seen: Seen) -> bool:
         case Sign.TO_HTTP:
             return seen.location.scheme == "http"
         case Sign.TO_ANOTHER_HOST:
-            return _origin(seen.location) != _origin(split_url(seen.step["url"]))
+            return bool(seen.location.hostname) and _origin(seen.location) != _origin(split_url(seen.step["url"]))
     return True
 
 

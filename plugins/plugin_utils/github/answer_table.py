@@ -732,7 +732,7 @@ ROWS = (
         answer="none: TLS, a certificate of an unknown CA",
         meaning="no answer (tls: unknown CA)",
         remedy="Name the CA of {host} in ca_file, or install it on this node. If a proxy intercepts TLS, that is the "
-        "proxy's CA.",
+        "proxy's CA.{through}",
         phase="tls",
         error="unknown_ca",
     ),
@@ -742,7 +742,7 @@ ROWS = (
         answer="none: TLS, a certificate for another name",
         meaning="no answer (tls: wrong name)",
         remedy="Check that {setting} has the name in the certificate of {host}, and that this node's DNS or "
-        "/etc/hosts does not lead elsewhere.",
+        "/etc/hosts does not lead elsewhere.{through}",
         phase="tls",
         error="wrong_name",
     ),
@@ -751,7 +751,8 @@ ROWS = (
         kind="network",
         answer="none: TLS failed otherwise",
         meaning="no answer (tls)",
-        remedy="Check {host} and the way there: a port may not speak TLS, or a firewall may cut or delay the handshake.",
+        remedy="Check {host} and the way there: a port may not speak TLS, or a firewall may cut or delay the handshake."
+        "{through}",
         phase="tls",
     ),
     Row(
@@ -768,7 +769,8 @@ ROWS = (
         answer="none: no whole answer came",
         meaning="no answer (reply)",
         remedy="The TLS connection worked, but the answer was not complete. If {host} is slow, set a larger gate_timeout_s "
-        "and check again. Also check what proxies and firewalls on the way do to large packets and long connections.",
+        "and check again. Also check what proxies and firewalls on the way do to large packets and long connections."
+        "{through}",
         phase="reply",
     ),
 )
@@ -793,5 +795,6 @@ DOCUMENTED = {
     "answered_by": "its headers name it",
     "to": "ADDRESS",
     "read_it": "Read the whole answer in report.json under `seen`, then check again.",
+    "through": " If the request went through a proxy, check what that proxy connects to (the finding names it).",
 }
 """The values of a row's fields in braces on the page that is made from the table."""

@@ -295,7 +295,8 @@ SEEN = {  # what is answered, and the key
     ),
     "of the API": (from_api(301, "Moved Permanently"), AnswerKey.REDIRECT),
     "to nowhere": (redirect(None, step("token", 302)), AnswerKey.REDIRECT),
-    "to no address": (redirect("https://[", step("token", 302)), AnswerKey.REDIRECT_TO_ANOTHER_HOST),
+    "to no address": (redirect("https://[", step("token", 302)), AnswerKey.REDIRECT),
+    "to a file": (redirect("file:///etc/passwd", step("token", 302)), AnswerKey.REDIRECT),
     # the rest
     "Unicorn": (
         page(
@@ -319,6 +320,15 @@ def test_an_answer_has_the_key_of_its_row_and_a_next_step(asked, key):
     assert answer.step == asked
     assert answer.remedy or answer.kind == "clock"
     assert not {"{", "}"} & set(answer.meaning + answer.remedy)
+
+
+@pytest.mark.parametrize(
+    ("phase", "kind"), [("tls", {}), ("tls", {"kind": "unknown_ca"}), ("tls", {"kind": "wrong_name"}), ("reply", {})]
+)
+def test_if_what_fails_went_through_a_proxy_the_next_step_names_it(phase, kind):
+    failed = failed_step("token", phase, "EOF occurred in violation of protocol", **kind)
+    assert "10.0.0.7:3128" in answer_to({**failed, "proxy": "10.0.0.7:3128"}).remedy
+    assert "The request went through" not in answer_to(failed).remedy
 
 
 def test_every_row_decides_for_one_of_these_answers():
