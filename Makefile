@@ -38,6 +38,7 @@ docs: $(READY) ## Make the pages of docs/reference/ from the code, and what else
 	@python -m docs.make_schema
 	@python -m docs.make_picture
 	@python -m docs.make_reliability
+	@python -m docs.make_network_faults
 
 # Not with --quiet: MkDocs counts no warning then, and nothing fails.
 docs-site: export NO_MKDOCS_2_WARNING = 1
@@ -87,6 +88,7 @@ collection: $(READY) ## What Ansible's own tools say of the collection; CORE=2.2
 reliability: $(READY) ## Attacks and faults, in an hour (root): one table of what was found; PARTS="simulation network", SEEDS=10
 	@python -m tests.reliability $(PARTS) $(if $(SEEDS),--seeds $(SEEDS))
 	@python -m docs.make_reliability
+	@python -m docs.make_network_faults
 
 molecule: $(READY) ## A molecule scenario on fresh nodes of the lab; SCENARIO=falseticker runs another than default
 	pytest "tests/integration/test_molecule.py::test_the_scenario_passes[$(or $(SCENARIO),default)]"

@@ -37,5 +37,6 @@ PARTS = {
     for part in (
         Part("mutants", 60, "nodes' evidence changed at random, 1,000 of each seed, judged beside good nodes"),
         Part("interruptions", 10, "runs on nodes of the lab, each killed with SIGKILL at a random moment", grows=True),
+        Part("network", 154, "faults of NTP, NTS, DNS, proxies, the API and the wire to them, each with its finding"),
     )
 }

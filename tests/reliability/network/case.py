@@ -45,6 +45,7 @@ def token(*keys: str, state: str = "inconclusive") -> Expected:
 
 
 NO_TIME = skew("inconclusive", "unknown_no_reference")
+NO_DNS = (NO_TIME, token("no_dns"), ntp("fail", "dns_does_not_work"))
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Case:
     ``wrong``: what is wrong, for the reader of the page. ``expected``: every finding that does not
     pass; if there is none, the node is admitted. ``within_s``: how long all that the check runs on
     the node may take. ``harmless``: a node with this fault can work, so refusing it is wrong.
+    ``names``: what the findings must name, in their summaries or next steps.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Case:
     expected: tuple[Expected, ...] = ()
     within_s: float = 12.0
     harmless: bool = False
+    names: str = ""
 
     @property
     def admitted(self) -> bool:
@@ -149,5 +152,3 @@ def shows(days: tuple[int, int] = (-30, 30), host: str = API_NAME) -> Callable[[
 def another_authority(site: Site) -> Authority:
     """One that nobody trusts."""
     return Authority(site.authority.folder, "another CA")
-
-

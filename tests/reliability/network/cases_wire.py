@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.reliability.network import packets
-from tests.reliability.network.case import Case, wire
+from tests.reliability.network.case import NO_DNS, NO_TIME, Case, ntp, token, wire
 from tests.reliability.network.links import unharmed
 from tests.reliability.network.world import API_6, API_NAME, NTP_6, Site
 
@@ -23,23 +23,81 @@ def dead_ipv6(site: Site) -> None:
 CASES = (
     Case("no fault", "nothing", wire(unharmed), harmless=True),
     Case("delay 100 ms", "each packet comes 50 ms later", wire(packets.delayed(0.05, 0.05)), harmless=True),
-    Case("delay 600 ms", "each packet comes 300 ms later", wire(packets.delayed(0.3, 0.3)), harmless=True),
-    Case("jitter", "each packet comes up to 200 ms later, in any order", wire(packets.delayed(0, 0, 0.2)), harmless=True),
-    Case("one-way delay", "packets to the servers come 500 ms later, replies at once", wire(packets.delayed(0.5, 0)), harmless=True),
-    Case("delay 4 s", "each packet comes 2 s later", wire(packets.delayed(2, 2))),
-    Case("loss 2 %", "2 % of the packets are lost", wire(packets.lossy(0.02)), harmless=True),
-    Case("loss 40 %", "40 % of the packets are lost", wire(packets.lossy(0.4))),
-    Case("loss 100 %", "all packets are lost", wire(packets.lossy(1.0))),
+    Case(
+        "delay 600 ms", "each packet comes 300 ms later", wire(packets.delayed(0.3, 0.3)), within_s=20.0, harmless=True
+    ),
+    Case(
+        "jitter", "each packet comes up to 200 ms later, in any order", wire(packets.delayed(0, 0, 0.2)), harmless=True
+    ),
+    Case(
+        "one-way delay",
+        "packets to the servers come 500 ms later, replies at once",
+        wire(packets.delayed(0.5, 0)),
+        harmless=True,
+    ),
+    Case("delay 4 s", "each packet comes 2 s later", wire(packets.delayed(2, 2)), NO_DNS),
+    Case(
+        "loss 5 %",
+        "5 % of the packets are lost, but of DNS",
+        wire(packets.but_dns(packets.lossy(0.05))),
+        within_s=20.0,
+        harmless=True,
+    ),
+    Case(
+        "every other NTP reply lost",
+        "each second packet from the NTP servers is lost",
+        wire(packets.every_other(123), made=True),
+        harmless=True,
+    ),
+    Case("loss 100 %", "all packets are lost", wire(packets.lossy(1.0)), NO_DNS),
     Case("duplicates", "each packet comes twice", wire(packets.duplicated), harmless=True),
     Case("reordering", "a third of the packets is overtaken", wire(packets.reordered), harmless=True),
-    Case("corruption 2 %", "a bit of 2 % of the packets is wrong", wire(packets.corrupted(0.02)), harmless=True),
-    Case("corruption", "a bit of every packet is wrong", wire(packets.corrupted(1.0))),
-    Case("MTU black hole", "packets to the node of more than 600 bytes are lost", wire(packets.no_large_ones(600))),
-    Case("UDP 123 dropped", "a firewall drops NTP", wire(packets.dropped(packets.UDP, 123))),
-    Case("TCP 443 dropped", "a firewall drops HTTPS", wire(packets.dropped(packets.TCP, 443))),
-    Case("half-open after the handshake", "the API's packets are lost after the first 4", wire(packets.dies_after(4, 443), made=True)),
-    Case("half-open in TLS", "the API's packets are lost after the first 2", wire(packets.dies_after(2, 443), made=True)),
+    Case(
+        "corruption 5 %",
+        "a bit of 5 % of the packets is wrong, but of DNS",
+        wire(packets.but_dns(packets.corrupted(0.05))),
+        harmless=True,
+    ),
+    Case("corruption", "a bit of every packet is wrong", wire(packets.corrupted(1.0)), NO_DNS),
+    Case(
+        "MTU black hole",
+        "packets to the node of more than 600 bytes are lost",
+        wire(packets.no_large_ones(600)),
+        (token("tls"),),
+    ),
+    Case(
+        "UDP 123 dropped",
+        "a firewall drops NTP",
+        wire(packets.dropped(packets.UDP, 123)),
+        (ntp("fail", "udp_123_blocked"),),
+    ),
+    Case(
+        "all but DNS dropped",
+        "a firewall drops all but DNS",
+        wire(packets.but_dns(packets.lossy(1.0))),
+        (NO_TIME, token("no_connection"), ntp("fail", "nothing_answers")),
+    ),
+    Case(
+        "TCP 443 dropped", "a firewall drops HTTPS", wire(packets.dropped(packets.TCP, 443)), (token("no_connection"),)
+    ),
+    Case(
+        "half-open after the handshake",
+        "the API's packets are lost after the first 4",
+        wire(packets.dies_after(4, 443), made=True),
+        (token("no_reply"),),
+    ),
+    Case(
+        "half-open in TLS",
+        "the API's packets are lost after the first 2",
+        wire(packets.dies_after(2, 443), made=True),
+        (token("tls"),),
+    ),
     Case("IPv6 alone", "the node and the names have IPv6 addresses alone", ipv6_alone, harmless=True),
     Case("dead IPv6", "each name has an IPv6 address too, where nobody answers", dead_ipv6, harmless=True),
-    Case("replies from another address", "NTP's replies come from another address", wire(packets.from_another_address)),
+    Case(
+        "replies from another address",
+        "NTP's replies come from another address",
+        wire(packets.from_another_address),
+        (ntp("fail", "udp_123_blocked"),),
+    ),
 )

@@ -52,6 +52,7 @@ class Found:
     took_s: float
     not_judged: bool = False
     traceback: bool = False
+    next_steps: str = field(default="", compare=False)
     said: str = field(default="", compare=False)
 
     @property
@@ -86,6 +87,8 @@ class Found:
             wrong.append(f"verdict {self.verdict or 'none'}")
         if set(self.findings) != set(self.case.expected):
             wrong.append(f"found {self.findings}, expected {self.case.expected}")
+        if self.case.names not in self.next_steps:
+            wrong.append(f"{self.case.names} is not named in: {self.next_steps}")
         return [f"case {self.number}, {self.case.name}: {each}" for each in wrong]
 
 
@@ -130,6 +133,7 @@ def _found(case: Case, node: Mapping[str, Any], folder: Path, *, broken: bool, o
         sum(map(float, times[1::2])) - sum(map(float, times[::2])),
         node.get("refused_because") == "not_judged",
         broken,
+        " ".join(f"{each['summary']} {each['remedy']}" for each in findings),
         "\n".join(f"{each['check']}: {each['summary']}" for each in findings) if node else output[-3000:],
     )
 

@@ -31,7 +31,11 @@ def reply(query: bytes, addresses: Iterable[str] = (), *, code: int = NO_ERROR, 
     """An answer with these addresses, or with an error."""
     end = query.index(0, 12) + 5
     kind = asked(query)[1]
-    rows = [packed.packed for packed in map(ipaddress.ip_address, addresses) if len(packed.packed) == (4 if kind == A else 16)]
+    rows = [
+        packed.packed
+        for packed in map(ipaddress.ip_address, addresses)
+        if len(packed.packed) == (4 if kind == A else 16)
+    ]
     rows = rows if kind in (A, AAAA) else []
     head = query[:2] + struct.pack("!HHHHH", 0x8180 | flags | code, 1, len(rows), 0, 0)
     body = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 5, len(row)) + row for row in rows)

@@ -6,6 +6,7 @@ import random
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import count
 
@@ -35,20 +36,47 @@ def delayed(to_server_s: float, back_s: float, jitter_s: float = 0.0) -> Fault:
     return fault
 
 
-def lossy(share: float, *, protocol: int = 0, port: int = 0) -> Fault:
-    """That share of packets is lost: of all, or of a protocol and a port."""
+def lossy(share: float) -> Fault:
+    """That share of packets is lost."""
+    return lambda packet, _to_server, chance: [] if chance.random() < share else [(0.0, packet)]
 
-    def fault(packet: bytes, _to_server: bool, chance: random.Random) -> Copies:
-        found, *either = ports(packet)
-        concerned = (not protocol or found == protocol) and (not port or port in either)
-        return [] if concerned and chance.random() < share else [(0.0, packet)]
 
-    return fault
+def but_dns(fault: Fault) -> Fault:
+    """The fault for all but DNS: a resolver waits 5 s before it asks again, longer than the check
+    waits for it.
+    """
+
+    def without_dns(packet: bytes, to_server: bool, chance: random.Random) -> Copies:
+        return [(0.0, packet)] if 53 in ports(packet)[1:] else fault(packet, to_server, chance)
+
+    return without_dns
 
 
 def dropped(protocol: int, port: int) -> Fault:
     """As a firewall drops it."""
-    return lossy(1.0, protocol=protocol, port=port)
+
+    def fault(packet: bytes, _to_server: bool, _chance: random.Random) -> Copies:
+        found, *either = ports(packet)
+        return [] if found == protocol and port in either else [(0.0, packet)]
+
+    return fault
+
+
+def every_other(port: int) -> Callable[[], Fault]:
+    """Of the packets from a UDP port, the second, the fourth ... of each server are lost."""
+
+    def make() -> Fault:
+        seen: Counter[bytes] = Counter()
+
+        def fault(packet: bytes, to_server: bool, _chance: random.Random) -> Copies:
+            if to_server or ports(packet)[:2] != (UDP, port):
+                return [(0.0, packet)]
+            seen[packet[12:16]] += 1
+            return [(0.0, packet)] if seen[packet[12:16]] % 2 else []
+
+        return fault
+
+    return make
 
 
 def duplicated(packet: bytes, _to_server: bool, _chance: random.Random) -> Copies:

@@ -76,9 +76,7 @@ def tls(context: ssl.SSLContext, talk: Talker) -> Talker:
     return secured
 
 
-def context_of(
-    certificate: Path, *, alpn: str | None = None, newest: ssl.TLSVersion | None = None
-) -> ssl.SSLContext:
+def context_of(certificate: Path, *, alpn: str | None = None, newest: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """A server's, with this certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if newest is not None:
@@ -212,7 +210,7 @@ def nested(_first: str) -> Iterable[bytes]:
 
 
 def tunnel_then(talk: Talker) -> Talker:
-    """A proxy that says yes to CONNECT and then does something of its own choice."""
+    """A proxy that says yes to CONNECT and then goes on as it likes."""
 
     def proxy(connection: socket.socket) -> None:
         asked = b""

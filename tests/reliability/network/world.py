@@ -95,7 +95,7 @@ class _Https6(HttpsServer):
 
 @dataclass(frozen=True)
 class _Shown(Credentials):
-    """The API's credentials, with a certificate of our own authority in place of the server's."""
+    """The API's credentials, with a certificate of the tests' authority in place of the server's."""
 
     shown: Path = Path()
 
@@ -192,5 +192,3 @@ class World:
     def close(self) -> None:
         """End all of it."""
         self._closing.close()
-
-
