@@ -29,7 +29,7 @@ class ScriptedServer:
     """
 
     def __init__(self, answer: Answer, address: str, port: int) -> None:
-        """Answer from now on, in a thread, until `udp` is closed."""
+        """Answer from now on, in a thread, until `close`."""
         self.requests: list[bytes] = []
         self.answer = answer
         self.udp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -41,9 +41,17 @@ class ScriptedServer:
         with contextlib.suppress(OSError):
             while True:
                 request, client = self.udp.recvfrom(1024)
+                if client is None:  # it was shut down
+                    return
                 self.requests.append(request)
                 for packet in self.answer(request):
                     self.udp.sendto(packet, client)
+
+    def close(self) -> None:
+        """End the thread: a socket that is only closed keeps its port while the thread waits."""
+        with contextlib.suppress(OSError):  # it is not connected, and wakes the thread all the same
+            self.udp.shutdown(socket.SHUT_RDWR)
+        self.udp.close()
 
 
 def lie(

@@ -39,9 +39,14 @@ def nts(*keys: str) -> Expected:
     return Expected("nts_servers", "fail", keys)
 
 
-def token(*keys: str, state: str = "inconclusive") -> Expected:
-    """Of the GitHub App: GitHub could not be asked, unless another state is given."""
-    return Expected("github_app_token", state, ("not_judged", *keys) if state == "inconclusive" else keys)
+def blamed(state: str, *keys: str) -> Expected:
+    """Of the GitHub App, with what is to blame."""
+    return Expected("github_app_token", state, keys)
+
+
+def token(*keys: str) -> Expected:
+    """Of the GitHub App, which could not be judged."""
+    return blamed("inconclusive", "not_judged", *keys)
 
 
 NO_TIME = skew("inconclusive", "unknown_no_reference")

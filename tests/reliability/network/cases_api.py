@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 from tests.reliability.network import talks
 from tests.reliability.network.case import (
@@ -11,6 +12,7 @@ from tests.reliability.network.case import (
     another_authority,
     answered,
     api,
+    blamed,
     every_ntp,
     ntp,
     scripted,
@@ -31,7 +33,7 @@ def closed(site: Site) -> None:
     site.api_open = False
 
 
-def old_tls(newest: ssl.TLSVersion) -> object:
+def old_tls(newest: ssl.TLSVersion) -> Callable[[Site], None]:
     """It speaks no newer TLS."""
 
     def make(site: Site) -> None:
@@ -63,7 +65,7 @@ def redirects_elsewhere(site: Site) -> None:
     site.elsewhere = talks.tls(talks.context_of(certificate), talks.http(whole(CREATED, TOKEN, JSON)))
 
 
-def clock_off(seconds: float) -> object:
+def clock_off(seconds: float) -> Callable[[Site], None]:
     """The API's own clock is off."""
 
     def make(site: Site) -> None:
@@ -78,7 +80,7 @@ def no_reference(site: Site) -> None:
     scripted(headers={"date": ""})(site)
 
 
-def redirected(location: str, status: int = 302) -> object:
+def redirected(location: str, status: int = 302) -> Callable[[Site], None]:
     """Every request is sent on."""
     return scripted(status=status, body="", headers={"Location": location})
 
@@ -105,13 +107,13 @@ CASES = (
         "API expired",
         "its certificate expired a day ago",
         shows(days=(-30, -1)),
-        (token("not_the_clock", "certificate_time", state="inconclusive"),),
+        (blamed("inconclusive", "not_the_clock", "certificate_time"),),
     ),
     Case(
         "API not yet valid",
         "its certificate is valid from tomorrow",
         shows(days=(1, 30)),
-        (token("not_the_clock", "certificate_time", state="inconclusive"),),
+        (blamed("inconclusive", "not_the_clock", "certificate_time"),),
     ),
     Case("API unknown CA", "its certificate is of an unknown CA", unknown_ca, (token("unknown_ca"),)),
     Case("API unknown CA and expired", "both at once", unknown_and_expired, (token("unknown_ca"),)),
@@ -271,7 +273,7 @@ CASES = (
         clock_off(3600),
         (
             skew("fail", "api_clock"),
-            token("api_clock", "clock", state="fail"),
+            blamed("fail", "api_clock", "clock"),
         ),
     ),
     Case(

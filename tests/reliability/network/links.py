@@ -50,6 +50,19 @@ def _in_thread(function: Callable[[], Found]) -> Found:
     return found[0]
 
 
+def inside(network: int, function: Callable[[], Found]) -> Found:
+    """What a function returns inside of a network, given by its open file; threads and sockets that
+    it makes stay inside.
+    """
+
+    def entered() -> Found:
+        if _LIBC.setns(network, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+        return function()
+
+    return _in_thread(entered)
+
+
 class Network:
     """A network namespace with loopback and one TUN device; it ends with `close`."""
 
@@ -82,13 +95,7 @@ class Network:
 
     def inside(self, function: Callable[[], Found]) -> Found:
         """What a function returns inside; threads and sockets that it makes stay inside."""
-
-        def entered() -> Found:
-            if _LIBC.setns(self.file, CLONE_NEWNET):
-                raise OSError(ctypes.get_errno(), "setns")
-            return function()
-
-        return _in_thread(entered)
+        return inside(self.file, function)
 
     def ip(self, *words: str) -> None:
         """Run `ip` inside."""

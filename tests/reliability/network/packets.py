@@ -6,9 +6,8 @@ import random
 import socket
 import struct
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from itertools import count
 
 from tests.lab.liar import Answer, lie
 from tests.reliability.network.links import Fault
@@ -110,16 +109,21 @@ def no_large_ones(size: int) -> Fault:
     return fault
 
 
-def dies_after(number: int, port: int) -> Callable[[], Fault]:
-    """Half-open: after so many packets from a TCP port, nothing more comes from it."""
+def dies_at(number: int, port: int) -> Callable[[], Fault]:
+    """Half-open: of each TCP connection to a port, what the server sends is lost as soon as the
+    client has sent so many packets with data.
+    """
 
     def make() -> Fault:
-        numbers = count(1)
+        sent: defaultdict[int, set[int]] = defaultdict(set)
 
         def fault(packet: bytes, to_server: bool, _chance: random.Random) -> Copies:
-            if ports(packet)[:2] == (TCP, port) and not to_server and next(numbers) > number:
-                return []
-            return [(0.0, packet)]
+            protocol, source, target = ports(packet)
+            if protocol != TCP or port not in (source, target):
+                return [(0.0, packet)]
+            if to_server and len(packet) > 20 + 4 * (packet[32] >> 4):  # IPv4 without options
+                sent[source].add(struct.unpack_from("!I", packet, 24)[0])
+            return [] if not to_server and len(sent[target]) >= number else [(0.0, packet)]
 
         return fault
 
@@ -133,7 +137,7 @@ def from_another_address(packet: bytes, to_server: bool, _chance: random.Random)
     changed = bytearray(packet)
     changed[12:16] = socket.inet_aton("10.78.0.77")
     changed[10:12] = bytes(2)
-    changed[10:12] = _checksum(changed[:20])
+    changed[10:12] = _checksum(bytes(changed[:20]))
     changed[26:28] = bytes(2)  # UDP without a checksum (RFC 768)
     return [(0.0, bytes(changed))]
 

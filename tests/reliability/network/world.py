@@ -95,7 +95,7 @@ class _Https6(HttpsServer):
 
 @dataclass(frozen=True)
 class _Shown(Credentials):
-    """The API's credentials, with a certificate of the tests' authority in place of the server's."""
+    """The API's credentials, with another certificate in place of the server's."""
 
     shown: Path = Path()
 
@@ -136,14 +136,15 @@ class World:
             self._closing.callback(DnsServer(address, site.dns or site.answered).close)
         for name, answer in site.ntp.items():
             for address in (NTP[name], NTP_6[name]):
-                self._closing.callback(ScriptedServer(answer or (lambda _request: []), address, NTP_PORT).udp.close)
+                self._closing.callback(ScriptedServer(answer or (lambda _request: []), address, NTP_PORT).close)
         if site.api_open:
             self._serve_api()
-        for talk, address in ((site.elsewhere, (ELSEWHERE, HTTPS_PORT)), (site.proxy, (PROXY, PROXY_PORT))):
-            if talk:
-                self._closing.callback(Talk(talk, address).close)
         for name, talk in (site.nts or {}).items():
             self._closing.callback(Talk(talk, (NTS[name], NTS_PORT)).close)
+        if site.elsewhere:
+            self._closing.callback(Talk(site.elsewhere, (ELSEWHERE, HTTPS_PORT)).close)
+        if site.proxy:
+            self._closing.callback(Talk(site.proxy, (PROXY, PROXY_PORT)).close)
 
     def _serve_api(self) -> None:
         if self.site.api:
