@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from .background import NotEnded, start
 from .clocks import read_clocks
+from .resolving import addresses
 
 MAX_HEADER_CHARS = 32 * 1024
 """Of the names and values of an answer's headers together; GitHub's have a tenth of it."""
@@ -282,7 +283,7 @@ class _PhasedConnection(http.client.HTTPConnection):
     def _dial(self, address, timeout_s, _source_address):
         host, port = address
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = addresses(host, port, socket.SOCK_STREAM)
         except OSError as error:
             raise OSError(f"{host}: {error}") from None
         if self.phase == "dns":

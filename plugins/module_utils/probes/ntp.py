@@ -15,6 +15,7 @@ from functools import partial
 
 from ..node.background import describe, gather
 from ..node.clocks import read_clocks
+from ..node.resolving import addresses
 
 HEADER_BYTES = 48
 CLIENT_V4 = bytes([4 << 3 | 3])  # leap 0, version 4, mode 3
@@ -101,7 +102,7 @@ def resolve(server: str, port: int) -> dict:
     """{address: (family, socket address)}; raises OSError if the name cannot be resolved,
     ValueError if it has too many.
     """
-    found = socket.getaddrinfo(server, port, type=socket.SOCK_DGRAM)
+    found = addresses(server, port, socket.SOCK_DGRAM)
     if len(found) > MAX_ADDRESSES:  # each is asked in a separate thread
         raise ValueError(f"{server} has {len(found)} addresses; expected at most {MAX_ADDRESSES}")
     return {target[0]: (family, target) for family, _type, _protocol, _name, target in found}

@@ -51,7 +51,9 @@ def _through(step: Mapping[str, Any]) -> str:
     """The proxy on the way, which may itself have answered the handshake in the host's place."""
     if not step.get("proxy"):
         return ""
-    return f" The request went through the proxy {step['proxy']}: check what this proxy connects to, and what it changes."
+    return (
+        f" The request went through the proxy {step['proxy']}: check what this proxy connects to, and what it changes."
+    )
 
 
 def _egress(step: Mapping[str, Any], said: str) -> str:
