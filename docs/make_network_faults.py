@@ -24,7 +24,7 @@ a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At mos
 that the check runs on the node may take.
 
 A node without a finding is admitted. A row that says *refused although it can work* is a false
-refusal: what was lost or refused once is not asked for again in the same check. The next check
+refusal: what GitHub could not answer once is not asked for again in the same check. The next check
 admits the node.
 """
 
