@@ -7,8 +7,6 @@ processes of no other, and everything that Ansible runs there is timed.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,14 +18,14 @@ from tests.daemons.conftest import Authority
 from tests.lab.github_api import APP_ID, CLIENT_ID, INSTALLATION_ID
 from tests.lab.github_credentials import Credentials, ensure_credentials
 from tests.lab.host import NO_CLOCK
-from tests.paths import ROOT
+from tests.reliability.hostile.conftest import run
 from tests.reliability.network.case import TIMEOUT_S, Case, Expected
 from tests.reliability.network.matrix import NUMBERS
 from tests.reliability.network.world import API_NAME, NTP, Site, World
 
 CHECKS = ("clock_skew", "ntp_servers", "nts_servers", "github_app_token")
 TOGETHER = 12
-RUN_LIMIT_S = 300.0
+WITHOUT_PROXY = ("env", *(f"--unset={name}" for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")))
 OUR_OWN = ("check_failed", "malformed_evidence", "missing_evidence", "unknown_check")
 """Keys of findings that no fault of the network may lead to."""
 PYTHON = """#!/bin/sh
@@ -170,20 +168,9 @@ def _run(
     (folder / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "hosts": hosts}}))
     playbook = [str(Path(sys.executable).parent / "ansible-playbook"), "skewgate.preflight.check"]
     argv = [*controller.enter_as_controller(), *playbook, "-i", str(folder / "hosts.json"), "--forks", str(TOGETHER)]
-    ours = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    environment = {**ours, "XDG_CACHE_HOME": str(folder / "cache"), "ANSIBLE_NOCOLOR": "true"}
-    done = subprocess.run(
-        argv,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=RUN_LIMIT_S,
-        check=False,
-    )
-    return done.stdout
+    (folder / "home").mkdir()
+    _status, output = run([*WITHOUT_PROXY, *argv], folder, folder / "cache")
+    return output.decode(errors="replace")
 
 
 def _python(world: World) -> Path:
