@@ -30,7 +30,7 @@ admits the node.
 
 
 def text() -> str:
-    """The page."""
+    """All groups of cases, each as a table."""
     parts = []
     for title, cases in GROUPS.items():
         parts += [f"## {title}", table(HEADS, map(cells, cases))]

@@ -25,17 +25,17 @@ class Expected(NamedTuple):
 
 
 def skew(state: str, *keys: str) -> Expected:
-    """Of the clock."""
+    """A finding about how far the clock is off."""
     return Expected("clock_skew", state, keys)
 
 
 def ntp(state: str, *keys: str) -> Expected:
-    """Of the NTP servers."""
+    """A finding about the servers of `gate_ntp_servers`."""
     return Expected("ntp_servers", state, keys)
 
 
 def nts(*keys: str) -> Expected:
-    """Of the servers with NTS."""
+    """A finding about key establishment, which fails."""
     return Expected("nts_servers", "fail", keys)
 
 

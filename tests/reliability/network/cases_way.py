@@ -23,12 +23,12 @@ def dns(answers: Answers) -> Callable[[Site], None]:
 
 
 def coded(code: int) -> Answers:
-    """An error."""
+    """Each query gets this response code (RFC 1035, section 4.1.1)."""
     return lambda query, _name, _kind, _tcp: [names.reply(query, code=code)]
 
 
 def no_answer(_query: bytes, _name: str, _kind: int, _tcp: bool) -> Iterable[bytes]:
-    """Silence."""
+    """Nobody answers, as if all queries were lost."""
     return []
 
 

@@ -153,7 +153,7 @@ def _checksum(header: bytes) -> bytes:
 
 
 def off_by(seconds: float) -> Answer:
-    """A time that is off."""
+    """An honest server's words with another clock."""
     return lambda request: [lie(request, seconds, stratum=1)]
 
 

@@ -106,7 +106,7 @@ def http(said: Said) -> Talker:
 
 
 def date(ahead_s: float = 0.0) -> str:
-    """A header ``Date``."""
+    """This machine's time as HTTP has it."""
     return email.utils.formatdate(time.time() + ahead_s, usegmt=True)
 
 
@@ -160,7 +160,7 @@ def endless_body(_first: str) -> Iterable[bytes]:
 
 
 def endless_chunks(_first: str) -> Iterable[bytes]:
-    """Chunk after chunk."""
+    """320 MiB of spaces, 16 KiB in a chunk."""
     yield head(CREATED, "Content-Type: application/json", "Transfer-Encoding: chunked")
     yield from repeat(b"4000\r\n" + b" " * 0x4000 + b"\r\n", 20_000)
 
