@@ -21,7 +21,8 @@ What the [checks](checks/README.md) find on a node if something between it and i
 `make reliability PARTS=network` makes the fault, runs the check through Ansible, and compares every
 finding that does not pass. The node has three NTP servers and one GitHub App; servers with NTS and
 a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At most* is how long all
-that the check runs on the node may take.
+that the check runs on the node may take. After GitHub's rate limit, the controller waits for a
+minute at most before it goes on.
 
 A node without a finding is admitted. A row that says *refused although it can work* is a false
 refusal: what GitHub could not answer once is not asked for again in the same check. The next check
@@ -42,7 +43,8 @@ def cells(case: Case) -> list[str]:
     found = "<br>".join(map(shown, case.expected)) or "admitted"
     if case.harmless and not case.admitted:
         found += "<br>refused although it can work"
-    return [case.name, case.wrong, found, f"{case.within_s:g} s"]
+    limit = f"{case.within_s:g} s" + (", and a minute of waiting" if case.waits else "")
+    return [case.name, case.wrong, found, limit]
 
 
 def shown(expected: Expected) -> str:

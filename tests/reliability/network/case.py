@@ -61,6 +61,7 @@ class Case:
     pass; if there is none, the node is admitted. ``within_s``: how long all that the check runs on
     the node may take. ``harmless``: a node with this fault can work, so refusing it is wrong.
     ``names``: what the findings must name, in their summaries or next steps.
+    ``waits``: the controller waits for GitHub's rate limit, a minute at most, before it asks again.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Case:
     within_s: float = 12.0
     harmless: bool = False
     names: str = ""
+    waits: bool = False
 
     @property
     def admitted(self) -> bool:

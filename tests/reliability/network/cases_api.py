@@ -219,18 +219,21 @@ CASES = (
         "429, wait an hour",
         scripted(**MINT, status=429, message="API rate limit exceeded", headers={"retry-after": "3600"}),
         (token("rate_limit"),),
+        waits=True,
     ),
     Case(
         "API 429 inf",
         "429, retry-after: inf",
         scripted(**MINT, status=429, message="API rate limit exceeded", headers={"retry-after": "inf"}),
         (token("rate_limit"),),
+        waits=True,
     ),
     Case(
         "API 429 negative",
         "429, retry-after: -1",
         scripted(**MINT, status=429, message="API rate limit exceeded", headers={"retry-after": "-1"}),
         (token("rate_limit"),),
+        waits=True,
     ),
     Case(
         "API 407",
