@@ -19,7 +19,7 @@ must be 0, or the run fails.
 
 
 def text() -> str:
-    """The page."""
+    """The whole page: what is tried, and what was found."""
     rows = results.read()
     parts = table(("part", "what it does"), [(part.name, part.what) for part in PARTS.values()])
     found = table(results.HEADS, map(results.cells, results.together(rows)))
