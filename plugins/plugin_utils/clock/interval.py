@@ -1,4 +1,4 @@
-"""Intervals of seconds, and the interval on which most of several references agree."""
+"""Intervals of seconds, and what a majority of several references leaves possible."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def difference(one: Interval, other: Interval) -> Interval:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The interval that most references share, who they are, and who contradicts them."""
+    """The values that more than half of the references leave possible, those references that share
+    the likeliest of them, and those that contradict these.
+    """
 
     interval: Interval
     agreeing: tuple[str, ...]
@@ -56,13 +58,14 @@ class Agreement:
 
 
 def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = None) -> Agreement:
-    """Find the interval that readings of more than half of all weight share (Marzullo's algorithm;
-    RFC 5905, 11.2.1).
+    """Find the interval that contains the truth if readings of more than half of all weight do
+    (after Marzullo's algorithm; RFC 5905, 11.2.1).
 
-    The most weight meets there, so the fewest readings have to be wrong. If several places have the
-    same weight, any of them may be the true one, and the interval spans them all. ``weights`` are
-    above 0; the default is 1. Readings that are not independent share one vote. Raises ValueError
-    if there is no reading, or if no interval has a strict majority.
+    It spans all places where more than half of the weight meets. A narrower one, where the most
+    weight meets, need not have the truth: a wrong reading inside of a wide right one would choose
+    it. The readings that reach the places with the most weight agree, because so the fewest have
+    to be wrong. ``weights`` are above 0; the default is 1. Readings that are not independent share
+    one vote. Raises ValueError if there is no reading, or if no place has a strict majority.
     """
     if not readings:
         raise ValueError("no reference gave a reading")
@@ -72,18 +75,24 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = 
         [(i.low, 0, weigh[name]) for name, i in readings.items()]
         + [(i.high, 1, weigh[name]) for name, i in readings.items()]
     )
+    total = sum(weigh.values())
     depth = most = 0
     best: list[Interval] = []
+    possible: list[float] = []  # where a majority begins or ends
     for position, (value, is_end, weight) in enumerate(edges):
         if is_end:
+            if 2 * depth > total:
+                possible.append(value)
             depth -= weight
             continue
         depth += weight
+        if 2 * depth > total:
+            possible.append(value)
         if depth > most:
             most, best = depth, []
         if depth == most:
             best.append(Interval(value, edges[position + 1][0]))
-    if 2 * most <= sum(weigh.values()):
+    if not possible:
         listed = ", ".join(f"{name} [{i.low:.3f}, {i.high:.3f}]" for name, i in readings.items())
         raise ValueError(f"no majority of the references agrees: {listed}")
     ends = [shared.high for shared in best]  # each begins after the end of the one before it
@@ -96,4 +105,4 @@ def agree(readings: Mapping[str, Interval], weights: Mapping[str, int] | None = 
     agreeing = tuple(name for name, reading in readings.items() if shares(reading))
     agreed = set(agreeing)  # a fleet may have thousands of nodes
     falsetickers = tuple(name for name in readings if name not in agreed)
-    return Agreement(Interval(best[0].low, best[-1].high), agreeing, falsetickers)
+    return Agreement(Interval(possible[0], possible[-1]), agreeing, falsetickers)

