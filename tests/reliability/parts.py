@@ -38,5 +38,11 @@ PARTS = {
         Part("mutants", 60, "nodes' evidence changed at random, 1,000 of each seed, judged beside good nodes"),
         Part("interruptions", 10, "runs on nodes of the lab, each killed with SIGKILL at a random moment", grows=True),
         Part("network", 154, "faults of NTP, NTS, DNS, proxies, the API and the wire to them, each with its finding"),
+        Part(
+            "simulation",
+            200,
+            "nodes, clocks, servers, networks and daemons made up by chance, 5,000 of each seed: none may be admitted on which a "
+            "named client or limit breaks, unless half or more of the references lie",
+        ),
     )
 }

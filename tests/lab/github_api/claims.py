@@ -64,10 +64,11 @@ def check_jwt(authorization: str, app_public_pem: str, now_s: float, *, takes_cl
         PyJWS().decode(assertion, app_public_pem, algorithms=["RS256"])
     except jwt.InvalidTokenError:
         raise RefusedError(refusal(401, NOT_DECODED)) from None
-    _check_times(claims, int(now_s))
+    check_times(claims, int(now_s))
 
 
-def _check_times(claims: dict[str, Any], now_s: int) -> None:
+def check_times(claims: dict[str, Any], now_s: int) -> None:
+    """RefusedError for claims whose times GitHub refuses when its clock shows this second."""
     exp, iat = claims.get("exp"), claims.get("iat")
     if not is_integer(exp) or exp <= now_s:
         raise RefusedError(refusal(401, EXP_PAST))

@@ -1,0 +1,228 @@
+"""What must hold for an admitted node, from the truth alone: nothing here calls the code that
+judges.
+
+What an admission promises. At some moment of the check, GitHub accepts each JWT of each named
+client (at any fraction of the second, up to one second on its way, up to ``reuse_s`` old), each
+client renews its installation token before GitHub drops it, and the clock is within each named
+limit, within ``gate_max_skew_s``, and within the CA's validity. If sync_state is required, the
+clock is as near to the true time as the daemon may claim, and the references can show.
+
+The bound: this holds unless half or more of the references' votes lie. A reference lies if the
+truth is outside of the interval that it gives. Those that are one machine, or say that they follow
+one upstream, have one vote together. A controller that measured, with two votes, that its clock is
+off has none.
+
+The API's clock is a reference too. If it is wrong, GitHub refuses by that clock; this counts if it
+is off by more than a Date of whole seconds can hide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from ipaddress import IPv4Address
+from typing import Any
+
+from tests.builders import NS, TRUE_NS
+from tests.reliability.simulation.github import BEGIN_S, Client, clients_of, limit_of, refusal
+from tests.reliability.simulation.worlds import (
+    NTP_ERA_S,
+    ApiKind,
+    ControllerKind,
+    DaemonKind,
+    Motion,
+    Server,
+    ServerKind,
+    World,
+)
+
+LATENCY_S = 1
+TINY_S = 2e-6
+"""Evidence has whole nanoseconds, and NTP's header 1/65536 s."""
+HEADER_S = 2.0**-15
+
+STEP_THRESHOLD_S = 0.128
+FASTEST_SLEW = 0.1
+MAX_ROOT_DISTANCE_S = 1.5
+
+UNUSABLE = frozenset(
+    {
+        ServerKind.KISS,
+        ServerKind.STRATUM_16,
+        ServerKind.ALARM,
+        ServerKind.SPOOFED,
+        ServerKind.REPLAYED,
+        ServerKind.NO_TIME,
+        ServerKind.CONTRADICTORY,
+        ServerKind.NO_SERVER,
+        ServerKind.SILENT,
+        ServerKind.REFUSED,
+        ServerKind.NO_NAME,
+    }
+)
+"""Servers that give no reading (RFC 5905)."""
+
+
+def lying_share(world: World) -> Fraction:
+    """The share of the votes that lie; 1 if there is no reference."""
+    votes = [*_ntp_votes(world)]
+    if world.api.gives_date:
+        votes.append(Fraction(_date_lies(world)))
+    if world.controller.counts:
+        controller = world.controller
+        votes.append(Fraction(not -controller.after_s <= controller.off_s <= controller.before_s))
+    return sum(votes, Fraction(0)) / len(votes) if votes else Fraction(1)
+
+
+def _ntp_votes(world: World) -> Iterator[Fraction]:
+    """The lying part of each vote of the NTP servers."""
+    groups: list[tuple[set[int], list[Server]]] = []
+    for server in world.servers:
+        if not gives_time(server):
+            continue
+        identity = {int(IPv4Address(server.address))}
+        if server.stratum >= 2 and server.refid >> 24 not in (0, 127):
+            identity.add(server.refid)
+        joined = [group for group in groups if group[0] & identity]
+        for group in joined:
+            groups.remove(group)
+            identity |= group[0]
+        groups.append((identity, [*(member for group in joined for member in group[1]), server]))
+    for _identity, members in groups:
+        yield Fraction(sum(server_lies(server, world) for server in members), len(members))
+
+
+def gives_time(server: Server) -> bool:
+    """Whether its answer is a reading."""
+    near = server.root_delay_s / 2 + server.root_dispersion_s <= MAX_ROOT_DISTANCE_S
+    answers = any(not exchange.lost for exchange in server.exchanges)
+    return server.kind not in UNUSABLE and near and 2.0**server.precision <= MAX_ROOT_DISTANCE_S and answers
+
+
+def server_lies(server: Server, world: World) -> bool:
+    """Whether the node's skew is outside of what its quickest answer leaves possible."""
+    taken = min((each for each in server.exchanges if not each.lost), key=lambda each: each.there_s + each.back_s)
+    skew_s = world.clock.skew_at(taken.after_s)
+    shown_s = skew_s - server.off_s - (taken.there_s - taken.back_s) / 2
+    shown_s -= NTP_ERA_S * round(shown_s / NTP_ERA_S)  # NTP has no era: the nearest one counts
+    bound_s = (taken.there_s + taken.back_s) / 2 + server.claims_s + HEADER_S
+    return abs(shown_s - skew_s) > bound_s
+
+
+def _date_lies(world: World) -> bool:
+    lows, highs = [], []
+    for number, request in enumerate(world.api.requests):
+        off_s = world.api.offs_s[number % len(world.api.offs_s)]
+        sent_ns = TRUE_NS + round((world.phase_s + request.after_s) * NS)
+        date_ns = (sent_ns + round((request.there_s + off_s) * NS)) // NS * NS
+        ahead_s = (sent_ns - date_ns) / NS + world.clock.skew_at(request.after_s)
+        lows.append(ahead_s - 1 - TINY_S)
+        highs.append(ahead_s + request.there_s + request.back_s + TINY_S)
+    low, high = max(lows), min(highs)
+    if low > high:
+        low, high = min(lows), max(highs)
+    return not any(low <= world.clock.skew_at(at_s) <= high for at_s in world.moments_s())
+
+
+def broken(world: World) -> list[str]:
+    """What this node breaks at every moment of the check; empty if there was a good moment."""
+    found: list[str] = []
+    for at_s in world.moments_s():
+        found = [*broken_at(world, world.clock.skew_at(at_s), at_s)]
+        if not found:
+            return []
+    return found
+
+
+def broken_at(world: World, skew_s: float, at_s: float) -> Iterator[str]:
+    """The clients and limits that break at this skew; ``at_s``: when."""
+    policy = world.policy
+    for name in policy["clients"]:
+        if any(client_breaks(client, skew_s) for client in clients_of(name)):
+            yield name
+    for name in policy["limits"]:
+        behind_s, ahead_s = limit_of(name)
+        if not behind_s - TINY_S <= skew_s <= ahead_s + TINY_S:
+            yield name
+    if policy["max_skew_s"] is not None and abs(skew_s) > policy["max_skew_s"] + TINY_S:
+        yield "gate_max_skew_s"
+    ca, wall_s = policy["cluster_ca"], BEGIN_S + world.phase_s + at_s + skew_s
+    if ca and not ca["not_before_s"] - TINY_S <= wall_s <= ca["not_after_s"] + TINY_S:
+        yield "cluster CA"
+
+
+def client_breaks(client: Client, skew_s: float) -> bool:
+    """Whether GitHub refuses some JWT of the client at this skew, or its token before it
+    renews that.
+    """
+    if client.renew_before_s is not None and skew_s < -(client.renew_before_s - LATENCY_S):
+        return True
+    return jwt_refused(client.iat_s, client.exp_s, client.reuse_s, skew_s)
+
+
+def jwt_refused(iat_s: int, exp_s: int, reuse_s: int, skew_s: float) -> bool:
+    """Whether GitHub refuses a JWT that is signed at any fraction of a second, and sent at once or
+    ``reuse_s`` later, and arrives within LATENCY_S.
+    """
+    for signed_s in (_A_SECOND, _A_SECOND + 0.999, _A_SECOND + (-skew_s) % 1, _A_SECOND + (-skew_s - 1e-4) % 1):
+        claims_from = math.floor(signed_s + skew_s + 1e-6)
+        claims = {"iat": claims_from + iat_s, "exp": claims_from + exp_s}
+        for after_s in {0, LATENCY_S, reuse_s, reuse_s + LATENCY_S}:
+            if refusal(claims, math.floor(signed_s + after_s + 1e-6)):
+                return True
+    return False
+
+
+_A_SECOND = 10_000_000_000
+
+
+def refused_by_the_apis_clock(world: World) -> bool:
+    """Whether the API's wrong clock refuses a named client's JWTs at any time that its Date
+    of whole seconds leaves possible.
+    """
+    if world.api.kind not in (ApiKind.WRONG, ApiKind.COLLUDING):
+        return False
+    unsure_s = 1 + max(each.there_s + each.back_s for each in world.api.requests)
+    ahead_s = [world.clock.skew_at(at_s) - world.api.offs_s[0] for at_s in world.moments_s()]
+    within = [each + by_s for each in ahead_s for by_s in (-unsure_s, 0, unsure_s)]
+    clients = [client for name in world.policy["clients"] for client in clients_of(name)]
+    return any(all(jwt_refused(c.iat_s, c.exp_s, c.reuse_s, each) for each in within) for c in clients)
+
+
+def beyond_max_clock_error(world: World, judgement: dict[str, Any]) -> bool:
+    """Whether a required sync_state passed with a clock further off than the daemon may claim.
+
+    It compares the daemon's interval with the references'. So beside ``gate_max_clock_error_s``
+    there are the step threshold, what is slewed in the time of the check, and the width of the
+    references' interval, which the report shows.
+    """
+    policy = world.policy
+    required = "sync_state" in policy["checks"] and "sync_state" not in policy["advisory_checks"]
+    shown = judgement["skew_s"]
+    if not required or shown is None:
+        return False
+    limit_s = policy["max_clock_error_s"]
+    leeway_s = min(STEP_THRESHOLD_S, limit_s) + FASTEST_SLEW * world.took_s + shown["high"] - shown["low"]
+    return all(abs(world.clock.skew_at(at_s)) > limit_s + leeway_s for at_s in world.moments_s())
+
+
+_GOOD_DAEMONS = frozenset({DaemonKind.SYNCHRONISED, DaemonKind.NTPSEC, DaemonKind.OPENNTPD, DaemonKind.SLEWING})
+
+
+def is_fine(world: World) -> bool:
+    """Whether the node should be admitted: nothing breaks, nothing moves its clock during the
+    check, fewer than half of the votes lie, the controller is not deceived, the API is right, and
+    the daemon's claim is true and within its limit.
+    """
+    still = world.clock.motion in (Motion.STILL, Motion.DRIFT)
+    right = world.api.kind is ApiKind.RIGHT and world.controller.kind is not ControllerKind.DECEIVED
+    if not still or not right or broken(world) or 2 * lying_share(world) >= 1:
+        return False
+    required = set(world.policy["checks"]) - set(world.policy["advisory_checks"])
+    if "sync_state" in required:
+        daemon, skew_s = world.daemon, world.clock.skew_at(0.0)
+        within = abs(daemon.claims_s) + daemon.error_s <= world.policy["max_clock_error_s"]
+        if daemon.kind not in _GOOD_DAEMONS or not within or abs(skew_s - daemon.claims_s) > daemon.error_s:
+            return False
+    return "ntp_servers" not in required or any(map(gives_time, world.servers))
