@@ -12,10 +12,11 @@ Other parts of a cluster have limits too. Those that `gate_limits` names (etcd, 
 so does the validity of the cluster's CA if `gate_cluster_ca_file` is given. If a limit is between
 two machines, each node may use half of it. Then any two admitted nodes keep it.
 
-The skew is node minus reference (positive: the node is ahead). It is an interval on which most
-references agree: raw NTP exchanges with each of `gate_ntp_servers`, the API's `Date`, and the
-controller's clock around the module call. Servers that are one machine, or follow one upstream,
-share one vote. The controller's clock is judged with the same references.
+The skew is node minus reference (positive: the node is ahead). It is the interval of all values
+that more than half of the references leave possible: raw NTP exchanges with each of
+`gate_ntp_servers`, the API's `Date`, and the controller's clock around the module call. Servers
+that are one machine, or follow one upstream, share one vote. The controller's clock is judged with
+the same references.
 
 Passes if the whole interval is within every client's budget and every limit, and within
 `gate_max_skew_s` if that is set. Fails if the whole interval is outside one of them. In between it

@@ -1,4 +1,6 @@
-"""How far a node's clock is ahead of true time: each reference's interval, and the agreed one."""
+"""How far a node's clock is ahead of true time: each reference's interval, and what a majority of
+them leaves possible.
+"""
 
 from __future__ import annotations
 

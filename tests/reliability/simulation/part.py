@@ -16,8 +16,8 @@ some are not:
 - ``clock_skew no_leeway_ahead``: a client that tolerates no clock ahead at all.
 - ``clock_skew unknown_references_disagree``, ``controller_disagrees``: fewer than half of the
   votes lie, but the right ones do not meet in one place.
-- ``github_app_token not_judged, controller_time_unknown``: the controller measured nothing about its clock, so it
-  signs no JWT for a clock ahead of that.
+- ``github_app_token not_judged, controller_time_unknown``: the controller could not measure its
+  clock. So it signs no JWT for a node that is ahead of that clock.
 
 One case of a hundred also goes through JSON text, in one fleet with the others of its seed. It must
 be judged alike, byte by byte. An exception, also one inside a check, is a fault.
