@@ -36,6 +36,9 @@ WITH_LEEWAY = tuple(
 )
 ALL_CLIENTS = tuple(rows())
 
+OF_THE_RECORDED_NTPD_S = 0.19
+"""Its bound of its error, by the recorded answer."""
+
 WITHOUT_TIME = (
     ServerKind.KISS,
     ServerKind.STRATUM_16,
@@ -279,6 +282,8 @@ class _Drawing:
             return Daemon(kind, max(-1000.0, min(1000.0, skew_s)), error_s)
         if kind is DaemonKind.VAGUE:
             return Daemon(kind, 0.0, policy["max_clock_error_s"] * random.uniform(0.5, 3))
+        if kind is DaemonKind.NTPSEC:
+            return Daemon(kind, 0.0, OF_THE_RECORDED_NTPD_S)
         return Daemon(kind, random.gauss(0.0, 0.0005), error_s)
 
     def _conspire(self, world: World) -> None:

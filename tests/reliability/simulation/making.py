@@ -176,14 +176,23 @@ def _daemon(world: World) -> dict[str, Any]:
     return {"chrony": _chrony(text, builders.source())}
 
 
-_OTHERS = {DaemonKind.NTPSEC: NTPSEC, DaemonKind.OPENNTPD: OPENNTPD}
+_OTHERS = {
+    DaemonKind.NTPSEC: (NTPSEC, "ntpd", ["/usr/sbin/ntpd", "-g", "-c", "/etc/ntpsec/ntp.conf"]),
+    DaemonKind.OPENNTPD: (OPENNTPD, "openntpd", ["/usr/sbin/ntpd", "-s", "-f", "/etc/openntpd/ntpd.conf"]),
+}
+"""What a daemon's tool printed once, the section that has it, and the daemon's process."""
 
 
 @cache
 def _other(kind: DaemonKind) -> dict[str, Any]:
-    """A recorded daemon's sections."""
-    made = _OTHERS[kind]
-    return parse_evidence({name: section for name, section in made.items() if section is not None})
+    """The sections of a daemon that is not chronyd."""
+    recorded, name, argv = _OTHERS[kind]
+    config = {"path": argv[-1], "files": [{"path": argv[-1], "text": "server 10.77.0.1\n"}], "unread": []}
+    process = {"pid": 731, "comm": "ntpd", "argv": argv}
+    made = {section: found for section, found in recorded.items() if found is not None}
+    made[name] = {**made[name], "config": config}
+    made["time_services"] = {**made["time_services"], "processes": [process]}
+    return parse_evidence(made)
 
 
 _UNSYNCHRONISED = {"adjtimex": {"state": 5, "status": 64, "maxerror_us": 16_000_000}, "clocksource": "tsc"}

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
-from tests.builders import app
+from tests.builders import CHECKS, app
 from tests.reliability.simulation import oracle, part, simulating
 from tests.reliability.simulation.drawing import smeared, world_of
 from tests.reliability.simulation.github import Client, attempts, clients_of, limits, rows
@@ -73,6 +73,20 @@ def test_every_kind_of_everything_is_in_the_sample() -> None:
         found["cluster CA"] += world.policy["cluster_ca"] is not None
     kinds = [*ServerKind, *Motion, *Network, *ApiKind, *ControllerKind, *DaemonKind]
     assert min(found[kind] for kind in [*kinds, *rows(), *limits(), "cluster CA"]) >= 10
+
+
+@pytest.mark.parametrize("kind", [DaemonKind.SYNCHRONISED, DaemonKind.SLEWING, DaemonKind.NTPSEC, DaemonKind.OPENNTPD])
+def test_a_node_with_a_good_daemon_passes_every_check(kind: DaemonKind) -> None:
+    good = world(0.0, daemon=Daemon(kind))
+    good.policy["checks"] = list(CHECKS)
+    assert verdict(good) == "admit"
+
+
+@pytest.mark.parametrize("kind", [DaemonKind.UNSYNCHRONISED, DaemonKind.STALE, DaemonKind.STOPPED, DaemonKind.ABSENT])
+def test_a_node_with_a_bad_daemon_is_refused(kind: DaemonKind) -> None:
+    bad = world(0.0, daemon=Daemon(kind))
+    bad.policy["checks"] = list(CHECKS)
+    assert verdict(bad) == "refuse"
 
 
 def test_many_skews_are_near_both_sides_of_an_edge() -> None:
