@@ -135,7 +135,7 @@ _REPLIES: dict[ServerKind, dict[str, Any]] = {
 
 def _answers(api: Api, world: World) -> list[dict[str, Any]]:
     if api.kind is ApiKind.BLOCKED:
-        return [{"error": {"phase": "connect", "message": "timed out"}} for _ in api.requests]
+        return [{"error": {"phase": "connect", "message": "timed out"}} for _ in api.exchanges]
     changes: dict[str, Any] = {}
     if api.kind is ApiKind.UNVERIFIED:
         changes["verified"] = False
@@ -150,7 +150,7 @@ def _answers(api: Api, world: World) -> list[dict[str, Any]]:
             api_off_s=api.offs_s[number % len(api.offs_s)],
             **changes,
         )
-        for number, request in enumerate(api.requests)
+        for number, request in enumerate(api.exchanges)
     ]
 
 

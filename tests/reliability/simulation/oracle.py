@@ -1,16 +1,18 @@
 """What must hold for an admitted node, from the truth alone: nothing here calls the code that
 judges.
 
-What an admission promises. At some moment of the check, GitHub accepts each JWT of each named
-client (at any fraction of the second, up to one second on its way, up to ``reuse_s`` old), each
-client renews its installation token before GitHub drops it, and the clock is within each named
-limit, within ``gate_max_skew_s``, and within the CA's validity. If sync_state is required, the
-clock is as near to the true time as the daemon may claim, and the references can show.
+What an admission promises, for each moment of the check that the bound below holds for. GitHub
+accepts each JWT of each named client (at any fraction of the second, up to one second on its way,
+up to ``reuse_s`` old), each client renews its installation token before GitHub drops it, and the
+clock is within each named limit, within ``gate_max_skew_s``, and within the CA's validity at the beginning of the check. If
+sync_state is required, the clock is as near to the true time as the daemon may claim, and the
+references can show. What the clock does after the check is not promised.
 
-The bound: this holds unless half or more of the references' votes lie. A reference lies if the
-truth is outside of the interval that it gives. Those that are one machine, or say that they follow
-one upstream, have one vote together. A controller that measured, with two votes, that its clock is
-off has none.
+The bound: fewer than half of the references' votes lie about that moment. A reference lies if the
+node's true skew at that moment is outside of the interval that it gives. The references that are
+one machine, or say that they follow one upstream, have one vote together. A controller that
+measured, with two votes, that its clock is off has none. If the clock is still, all moments are
+alike. If it moves, a right reading of one moment may be wrong about another one.
 
 The API's clock is a reference too. If it is wrong, GitHub refuses by that clock; this counts if it
 is off by more than a Date of whole seconds can hide.
@@ -19,10 +21,9 @@ is off by more than a Date of whole seconds can hide.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from ipaddress import IPv4Address
-from typing import Any
 
 from tests.builders import NS, TRUE_NS
 from tests.reliability.simulation.github import BEGIN_S, Client, clients_of, limit_of, refusal
@@ -64,18 +65,18 @@ UNUSABLE = frozenset(
 """Servers that give no reading (RFC 5905)."""
 
 
-def lying_share(world: World) -> Fraction:
-    """The share of the votes that lie; 1 if there is no reference."""
-    votes = [*_ntp_votes(world)]
+def lying_share(world: World, at_s: float = 0.0) -> Fraction:
+    """The share of the votes that lie about this moment; 1 if there is no reference."""
+    skew_s = world.clock.skew_at(at_s)
+    votes = [*_ntp_votes(world, skew_s)]
     if world.api.gives_date:
-        votes.append(Fraction(_date_lies(world)))
+        votes.append(Fraction(_date_lies(world, skew_s)))
     if world.controller.counts:
-        controller = world.controller
-        votes.append(Fraction(not -controller.after_s <= controller.off_s <= controller.before_s))
+        votes.append(Fraction(_controller_lies(world, skew_s)))
     return sum(votes, Fraction(0)) / len(votes) if votes else Fraction(1)
 
 
-def _ntp_votes(world: World) -> Iterator[Fraction]:
+def _ntp_votes(world: World, skew_s: float) -> Iterator[Fraction]:
     """The lying part of each vote of the NTP servers."""
     groups: list[tuple[set[int], list[Server]]] = []
     for server in world.servers:
@@ -85,12 +86,18 @@ def _ntp_votes(world: World) -> Iterator[Fraction]:
         if server.stratum >= 2 and server.refid >> 24 not in (0, 127):
             identity.add(server.refid)
         joined = [group for group in groups if group[0] & identity]
-        for group in joined:
-            groups.remove(group)
-            identity |= group[0]
-        groups.append((identity, [*(member for group in joined for member in group[1]), server]))
+        groups = [group for group in groups if group not in joined]
+        whole = identity.union(*(group[0] for group in joined))
+        groups.append((whole, [*(member for group in joined for member in group[1]), server]))
     for _identity, members in groups:
-        yield Fraction(sum(server_lies(server, world) for server in members), len(members))
+        yield Fraction(sum(_server_lies(server, world, skew_s) for server in members), len(members))
+
+
+def _controller_lies(world: World, skew_s: float) -> bool:
+    """The module began after the one reading of its clock, and ended before the other."""
+    off_s, begun_s = world.controller.off_s, world.clock.skew_at(0.0)
+    low, high = begun_s - world.controller.after_s - off_s, begun_s + world.controller.before_s - off_s
+    return not low - TINY_S <= skew_s <= high + TINY_S
 
 
 def gives_time(server: Server) -> bool:
@@ -100,19 +107,18 @@ def gives_time(server: Server) -> bool:
     return server.kind not in UNUSABLE and near and 2.0**server.precision <= MAX_ROOT_DISTANCE_S and answers
 
 
-def server_lies(server: Server, world: World) -> bool:
-    """Whether the node's skew is outside of what its quickest answer leaves possible."""
+def _server_lies(server: Server, world: World, skew_s: float) -> bool:
+    """Whether the skew is outside of what its quickest answer leaves possible."""
     taken = min((each for each in server.exchanges if not each.lost), key=lambda each: each.there_s + each.back_s)
-    skew_s = world.clock.skew_at(taken.after_s)
-    shown_s = skew_s - server.off_s - (taken.there_s - taken.back_s) / 2
+    shown_s = world.clock.skew_at(taken.after_s) - server.off_s - (taken.there_s - taken.back_s) / 2
     shown_s -= NTP_ERA_S * round(shown_s / NTP_ERA_S)  # NTP has no era: the nearest one counts
     bound_s = (taken.there_s + taken.back_s) / 2 + server.claims_s + HEADER_S
     return abs(shown_s - skew_s) > bound_s
 
 
-def _date_lies(world: World) -> bool:
+def _date_lies(world: World, skew_s: float) -> bool:
     lows, highs = [], []
-    for number, request in enumerate(world.api.requests):
+    for number, request in enumerate(world.api.exchanges):
         off_s = world.api.offs_s[number % len(world.api.offs_s)]
         sent_ns = TRUE_NS + round((world.phase_s + request.after_s) * NS)
         date_ns = (sent_ns + round((request.there_s + off_s) * NS)) // NS * NS
@@ -122,22 +128,12 @@ def _date_lies(world: World) -> bool:
     low, high = max(lows), min(highs)
     if low > high:
         low, high = min(lows), max(highs)
-    return not any(low <= world.clock.skew_at(at_s) <= high for at_s in world.moments_s())
+    return not low <= skew_s <= high
 
 
-def broken(world: World) -> list[str]:
-    """What this node breaks at every moment of the check; empty if there was a good moment."""
-    found: list[str] = []
-    for at_s in world.moments_s():
-        found = [*broken_at(world, world.clock.skew_at(at_s), at_s)]
-        if not found:
-            return []
-    return found
-
-
-def broken_at(world: World, skew_s: float, at_s: float) -> Iterator[str]:
-    """The clients and limits that break at this skew; ``at_s``: when."""
-    policy = world.policy
+def broken(world: World, at_s: float = 0.0) -> Iterator[str]:
+    """The clients and limits that break at this moment of the check."""
+    policy, skew_s = world.policy, world.clock.skew_at(at_s)
     for name in policy["clients"]:
         if any(client_breaks(client, skew_s) for client in clients_of(name)):
             yield name
@@ -147,7 +143,7 @@ def broken_at(world: World, skew_s: float, at_s: float) -> Iterator[str]:
             yield name
     if policy["max_skew_s"] is not None and abs(skew_s) > policy["max_skew_s"] + TINY_S:
         yield "gate_max_skew_s"
-    ca, wall_s = policy["cluster_ca"], BEGIN_S + world.phase_s + at_s + skew_s
+    ca, wall_s = policy["cluster_ca"], BEGIN_S + world.phase_s + skew_s
     if ca and not ca["not_before_s"] - TINY_S <= wall_s <= ca["not_after_s"] + TINY_S:
         yield "cluster CA"
 
@@ -177,34 +173,35 @@ def jwt_refused(iat_s: int, exp_s: int, reuse_s: int, skew_s: float) -> bool:
 _A_SECOND = 10_000_000_000
 
 
-def refused_by_the_apis_clock(world: World) -> bool:
+def refused_by_the_apis_clock(world: World, at_s: float = 0.0) -> bool:
     """Whether the API's wrong clock refuses a named client's JWTs at any time that its Date
     of whole seconds leaves possible.
     """
-    if world.api.kind not in (ApiKind.WRONG, ApiKind.COLLUDING):
+    if world.api.kind not in (ApiKind.WRONG, ApiKind.COLLUDING) or not world.api.gives_date:
         return False
-    unsure_s = 1 + max(each.there_s + each.back_s for each in world.api.requests)
-    ahead_s = [world.clock.skew_at(at_s) - world.api.offs_s[0] for at_s in world.moments_s()]
-    within = [each + by_s for each in ahead_s for by_s in (-unsure_s, 0, unsure_s)]
+    unsure_s = 1 + max(each.there_s + each.back_s for each in world.api.exchanges)
+    ahead_s = world.clock.skew_at(at_s) - world.api.offs_s[0]
     clients = [client for name in world.policy["clients"] for client in clients_of(name)]
-    return any(all(jwt_refused(c.iat_s, c.exp_s, c.reuse_s, each) for each in within) for c in clients)
+    return any(
+        all(jwt_refused(c.iat_s, c.exp_s, c.reuse_s, ahead_s + by_s) for by_s in (-unsure_s, 0, unsure_s))
+        for c in clients
+    )
 
 
-def beyond_max_clock_error(world: World, judgement: dict[str, Any]) -> bool:
-    """Whether a required sync_state passed with a clock further off than the daemon may claim.
+def beyond_max_clock_error(world: World, shown_s: Mapping[str, float] | None, at_s: float = 0.0) -> bool:
+    """Whether the clock is further off than the daemon may claim, although sync_state is required.
 
     It compares the daemon's interval with the references'. So beside ``gate_max_clock_error_s``
     there are the step threshold, what is slewed in the time of the check, and the width of the
-    references' interval, which the report shows.
+    references' interval (``shown_s``), as the report has it.
     """
     policy = world.policy
     required = "sync_state" in policy["checks"] and "sync_state" not in policy["advisory_checks"]
-    shown = judgement["skew_s"]
-    if not required or shown is None:
+    if not required or shown_s is None:
         return False
     limit_s = policy["max_clock_error_s"]
-    leeway_s = min(STEP_THRESHOLD_S, limit_s) + FASTEST_SLEW * world.took_s + shown["high"] - shown["low"]
-    return all(abs(world.clock.skew_at(at_s)) > limit_s + leeway_s for at_s in world.moments_s())
+    leeway_s = min(STEP_THRESHOLD_S, limit_s) + FASTEST_SLEW * world.took_s + shown_s["high"] - shown_s["low"]
+    return bool(abs(world.clock.skew_at(at_s)) > limit_s + leeway_s)
 
 
 _GOOD_DAEMONS = frozenset({DaemonKind.SYNCHRONISED, DaemonKind.NTPSEC, DaemonKind.OPENNTPD, DaemonKind.SLEWING})
@@ -217,7 +214,7 @@ def is_fine(world: World) -> bool:
     """
     still = world.clock.motion in (Motion.STILL, Motion.DRIFT)
     right = world.api.kind is ApiKind.RIGHT and world.controller.kind is not ControllerKind.DECEIVED
-    if not still or not right or broken(world) or 2 * lying_share(world) >= 1:
+    if not still or not right or any(broken(world)) or 2 * lying_share(world) >= 1:
         return False
     required = set(world.policy["checks"]) - set(world.policy["advisory_checks"])
     if "sync_state" in required:

@@ -2,9 +2,8 @@
 
 A case is one node: its evidence is made from the truth, and the product's code judges it. A node is
 *admitted wrongly* if the oracle (`oracle.py`) says that a named client, a named limit or
-``gate_max_clock_error_s`` cannot hold at any moment of the check. Then fewer than half of the
-references' votes must lie, or it does not count: from half on, nothing can be promised. Those cases
-are counted too ("admitted although it breaks").
+``gate_max_clock_error_s`` cannot hold, although fewer than half of the references' votes lie. From
+half on, nothing can be promised. Those cases have a figure ("admitted although it breaks").
 
 About a third of all nodes are admitted. Of the nodes that should be admitted (`oracle.is_fine`),
 some are not:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record, read_json
@@ -90,19 +91,23 @@ def admitted_wrongly(world: World, judgement: Mapping[str, Any]) -> str:
     """Why a node must not have been admitted; empty if it was refused, or rightly admitted, or if
     half or more of the votes lie.
     """
-    if judgement["verdict"] != "admit" or not (fault := _fault(world, judgement)):
+    if judgement["verdict"] != "admit":
         return ""
-    share = oracle.lying_share(world)
-    return "" if 2 * share >= 1 else f"{fault}; {share} of the votes lie"
+    for at_s in world.moments_s():
+        share = oracle.lying_share(world, at_s) if (fault := _fault(world, judgement, at_s)) else Fraction(1)
+        if 2 * share < 1:
+            return f"{fault}; {share} of the votes lie"
+    return ""
 
 
-def _fault(world: World, judgement: Mapping[str, Any]) -> str:
-    if broken := oracle.broken(world):
-        return f"and {', '.join(broken)} cannot work at {world.clock.skew_at(0.0):.6f} s"
-    if oracle.refused_by_the_apis_clock(world):
+def _fault(world: World, judgement: Mapping[str, Any], at_s: float) -> str:
+    """What does not hold at this moment of the check."""
+    if broken := [*oracle.broken(world, at_s)]:
+        return f"and {', '.join(broken)} cannot work at {world.clock.skew_at(at_s):.6f} s"
+    if oracle.refused_by_the_apis_clock(world, at_s):
         return f"and the API, {world.api.offs_s[0]:.3f} s ahead, refuses its clients"
-    if oracle.beyond_max_clock_error(world, dict(judgement)):
-        return f"and its clock is {world.clock.skew_at(0.0):.6f} s off, beyond gate_max_clock_error_s"
+    if oracle.beyond_max_clock_error(world, judgement["skew_s"], at_s):
+        return f"and its clock is {world.clock.skew_at(at_s):.6f} s off, beyond gate_max_clock_error_s"
     return ""
 
 
@@ -112,7 +117,7 @@ def outcome(world: World, judgement: Mapping[str, Any]) -> list[str]:
         found = ["admitted"]
         if world.edge_s is not None:
             found.append("admitted near an edge")
-        if _fault(world, judgement):
+        if any(_fault(world, judgement, at_s) for at_s in world.moments_s()):
             found.append("admitted although it breaks, as half or more of the votes lie")
         return found
     found = [f"refused: {judgement['refused_because']}"]

@@ -128,7 +128,7 @@ class Api:
 
     kind: ApiKind
     offs_s: tuple[float, ...] = (0.0,)
-    requests: list[Exchange] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
 
     @property
     def gives_date(self) -> bool:
@@ -213,8 +213,8 @@ class World:
     """The edge of a budget near which the skew was put."""
 
     def moments_s(self) -> list[float]:
-        """Moments of the check, its first and last among them."""
+        """Moments of the check: its beginning and end, and those at which the clock was read."""
         if self.clock.motion is Motion.STILL:
             return [0.0]
-        stepped_s = [self.clock.step_at_s] if self.clock.step_at_s <= self.took_s else []
-        return [*(self.took_s * part / 16 for part in range(17)), *stepped_s]
+        read_s = {each.after_s for from_ in (*self.servers, self.api) for each in from_.exchanges}
+        return [0.0, *sorted(at_s for at_s in read_s if at_s < self.took_s), self.took_s]
