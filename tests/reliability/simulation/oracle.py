@@ -3,10 +3,10 @@ judges.
 
 What an admission promises, for each moment of the check that the bound below holds for. GitHub
 accepts each JWT of each named client (at any fraction of the second, up to one second on its way,
-up to ``reuse_s`` old), each client renews its installation token before GitHub drops it, and the
-clock is within each named limit, within ``gate_max_skew_s``, and within the CA's validity at the beginning of the check. If
-sync_state is required, the clock is as near to the true time as the daemon may claim, and the
-references can show. What the clock does after the check is not promised.
+up to ``reuse_s`` old), and each client renews its installation token before GitHub drops it. The
+clock is within each named limit, within ``gate_max_skew_s``, and within the CA's validity at the
+beginning of the check. If sync_state is required, the clock is as near to the true time as the
+daemon may claim, and the references can show. What the clock does after the check is not promised.
 
 The bound: fewer than half of the references' votes lie about that moment. A reference lies if the
 node's true skew at that moment is outside of the interval that it gives. The references that are

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock import skew
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Agreement, Interval, agree
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import CHECKS, app
@@ -53,6 +55,27 @@ def test_what_was_admitted_wrongly_is_refused_now(seed: int, number: int) -> Non
     assert any(oracle.broken(world))
     assert 2 * oracle.lying_share(world) < 1
     assert judge_record(record_of(world))["verdict"] == "refuse"
+
+
+def where_most_meet(readings: Mapping[str, Interval], weights: Mapping[str, int]) -> Agreement:
+    """As readings were put together once: the best place alone, without its neighbours."""
+    found = agree(readings, weights)
+
+    def depth(at_s: float) -> int:
+        return sum(weights[name] for name, reading in readings.items() if reading.low <= at_s <= reading.high)
+
+    ends = [end for reading in readings.values() for end in (reading.low, reading.high)]
+    most = max(map(depth, ends))
+    best = [end for end in ends if depth(end) == most]
+    return replace(found, interval=Interval(min(best), max(best)))
+
+
+@pytest.mark.parametrize(("seed", "number"), ONCE_ADMITTED_WRONGLY)
+def test_the_detector_finds_it_if_a_minority_can_choose_a_part_of_an_interval(
+    seed: int, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skew, "agree", where_most_meet)
+    assert len(simulating.run_cases(seed, [number]).admitted_wrongly) == 1
 
 
 def test_the_same_number_makes_the_same_case() -> None:
