@@ -1,0 +1,92 @@
+"""Each seed is one parser of text from outside (``registry.TARGETS``, in their order; after the
+last one it begins again, with other random inputs).
+
+A case is one input. The parser is given inputs for some seconds by a coverage-guided fuzzer
+(atheris), and then inputs that grow (``growth.py``). Three things count as an exception of the
+table: an exception that the parser's callers do not turn into a finding or a message, an input that
+takes more than some seconds of the processor, and work that grows faster than the input. Nothing is
+judged here, so the part sees no admission. A fault's input is kept in build/reliability/parsers;
+the fuzzer is guided by what ran before, so a seed alone does not make it again.
+
+Before the first seed, the fuzzer and the growth are tried on parsers with planted faults: a part
+that would find nothing fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.paths import BUILD
+from tests.reliability.parsers import growth
+from tests.reliability.parsers.fuzzing import Fuzzed, Job, fuzz
+from tests.reliability.parsers.planted import PLANTED
+from tests.reliability.parsers.registry import TARGETS
+from tests.reliability.results import Row
+
+FOLDER = BUILD / "reliability/parsers"
+FUZZED_S = 8.0
+"""How long a target is fuzzed for one seed."""
+
+GROWN_S = 4.0
+"""How long a target's inputs are grown for one seed: as many shapes as fit into it."""
+
+PROVED_S = 3.0
+CAN_BE_FOUND = ("raises", "hangs", "says_odd")
+
+
+def run(seeds: Sequence[int]) -> Iterator[Row]:
+    """A row for all seeds of one call, as their numbers mean little one by one."""
+    begun_s = time.monotonic()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    prove_that_faults_are_found()
+    workers = os.cpu_count() or 1
+    fuzzed = fuzz([Job(name_of(seed), _folder(seed), seed) for seed in seeds], FUZZED_S)
+    with ProcessPoolExecutor(workers) as processes:
+        grown = list(processes.map(grow, seeds))
+    faults = [fault for each in (*fuzzed, *grown) for fault in each.faults]
+    yield Row(
+        "parsers",
+        sum(each.runs for each in (*fuzzed, *grown)),
+        (min(seeds), max(seeds)),
+        exceptions=len(faults),
+        took_s=time.monotonic() - begun_s,
+        faults=faults,
+        figures={"parsers": float(len({name_of(seed) for seed in seeds}))},
+    )
+
+
+def name_of(seed: int) -> str:
+    """The target of a seed."""
+    return list(TARGETS)[(seed - 1) % len(TARGETS)]
+
+
+def _folder(seed: int) -> str:
+    return str(FOLDER / f"{seed}-{''.join(each if each.isalnum() else '-' for each in name_of(seed))}")
+
+
+def grow(seed: int, seconds: float = GROWN_S) -> Fuzzed:
+    """As many of a target's shapes as fit into the time; the next seeds of it take further ones."""
+    sys.path.insert(0, "collections")
+    target = TARGETS[name_of(seed)]
+    every = growth.sample(target, seed, 1 << 20)
+    ends_s, runs, faults = time.monotonic() + seconds, 0, []
+    for name, shape in every:
+        if time.monotonic() > ends_s:
+            break
+        runs += 1
+        if fault := growth.fault_of(target, name, shape):
+            faults.append(f"{target.name}: {fault.words}")
+    return Fuzzed(runs, faults)
+
+
+def prove_that_faults_are_found() -> None:
+    """Raise if the fuzzer misses a planted fault, or finds one where there is none."""
+    jobs = [Job(name, str(FOLDER / f"planted-{name}"), 1) for name in PLANTED]
+    for name, found in zip(PLANTED, fuzz(jobs, PROVED_S), strict=True):
+        assert bool(found.faults) == (name in CAN_BE_FOUND), f"{name}: {found}"
+        assert found.runs > 100, f"{name}: {found}"
