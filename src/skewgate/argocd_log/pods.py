@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any
 
-import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.documents import (
+    DocumentsError,
+    read_documents,
+)
 
 LABEL = "app.kubernetes.io/name=argocd-repo-server"
 """Of the repo-server's pods, in Argo CD's own manifests and in its Helm chart."""
@@ -27,10 +30,13 @@ def parse_pods(text: str) -> dict[str, str]:
         if start.startswith("{"):
             pods = _pods_of(json.loads(text))
         elif start.startswith(("apiVersion:", "items:", "---")):
-            pods = _pods_of(yaml.safe_load(text))
+            documents = read_documents(text)
+            pods = _pods_of(documents[0] if len(documents) == 1 else None)
         else:
             pods = _pods_of_table(start.splitlines())
-    except (json.JSONDecodeError, yaml.YAMLError, RecursionError) as error:
+    except DocumentsError as error:
+        raise ValueError(f"found JSON or YAML that is cut off or broken ({error.cause})") from error
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"found JSON or YAML that is cut off or broken ({type(error).__name__})") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("found JSON or YAML, but not of pods") from error

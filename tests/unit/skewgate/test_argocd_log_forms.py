@@ -74,6 +74,11 @@ def test_a_pod_that_waits_for_a_node_is_left_out() -> None:
         ('{"items": [{"metadata": {}}]}', "not of pods"),
         ('{"items": null}', "not of pods"),
         ("---\n- 1\n", "not of pods"),
+        ("---\na: 2026-13-45\n", "cut off or broken (ValueError)"),
+        ("---\na: !!bool x\n", "cut off or broken (KeyError)"),
+        ("---\n!!timestamp x\n", "cut off or broken (AttributeError)"),
+        ("---\n" + "[" * 3000, "cut off or broken (RecursionError)"),
+        ("---\na: &a [x, x]\nb: &b [*a, *a]\n", "cut off or broken (AliasError)"),
     ],
 )
 def test_what_is_not_a_list_of_pods_is_refused_with_what_was_found(text: str, found: str) -> None:

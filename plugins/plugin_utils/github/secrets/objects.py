@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from ...boundary.documents import AliasError, DocumentsError, read_documents
 from ...boundary.settings import SettingsError
 from ...boundary.values import label_problem
 from ..key_faults import Fault
@@ -61,18 +60,28 @@ class Secret:
 def objects_of(given: object) -> list[Mapping[str, Any]]:
     """All objects in one list: of a List, a result's ``resources``, lists of these, or YAML or
     JSON.
+
+    Raises SettingsError.
     """
+    try:
+        return _objects_of(given)
+    except RecursionError:
+        found = "text that is nested too deep" if isinstance(given, str) else "lists in too many lists"
+        raise SettingsError([f"expected {SOURCES}; found {found}"]) from None
+
+
+def _objects_of(given: object) -> list[Mapping[str, Any]]:
     if isinstance(given, str):
-        return objects_of(_documents(given))
+        return _objects_of(_documents(given))
     if isinstance(given, Mapping):
         for key in ("resources", "items"):
             if isinstance(given.get(key), list):
-                return objects_of(given[key])
+                return _objects_of(given[key])
         if isinstance(given.get("metadata"), Mapping):
             return [given]
         raise SettingsError([f"expected {SOURCES}; found a mapping that is no List and has no metadata"])
     if isinstance(given, list):
-        return [item for element in given if element is not None for item in objects_of(element)]
+        return [item for element in given if element is not None for item in _objects_of(element)]
     raise SettingsError(
         [f"expected {SOURCES}; found {'nothing' if given is None else f'the type {type(given).__name__}'}"]
     )
@@ -84,8 +93,12 @@ def _documents(text: str) -> list[Any]:
     except ValueError:
         pass
     try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError:  # its message quotes the text
+        documents = read_documents(text)
+    except AliasError:
+        raise SettingsError(
+            [f"expected {SOURCES}; found text with an alias of YAML (*NAME): write the value out"]
+        ) from None
+    except DocumentsError:
         raise SettingsError([f"expected {SOURCES}; found text that is neither JSON nor YAML"]) from None
     if not any(documents) or any(isinstance(document, str) for document in documents):
         raise SettingsError([f"expected {SOURCES}; found text that holds no objects"])

@@ -53,6 +53,12 @@ def test_every_form_in_which_secrets_are_had_is_read(form):
     ]
 
 
+DOUBLED = "- &a [{metadata: {name: x}}]\n" + "".join(
+    f"- &a{'a' * n} [*a{'a' * (n - 1)}, *a{'a' * (n - 1)}]\n" for n in range(1, 40)
+)
+"""YAML of 40 lines that means a list of a million million items."""
+
+
 @pytest.mark.parametrize(
     ("form", "found"),
     [
@@ -62,6 +68,17 @@ def test_every_form_in_which_secrets_are_had_is_read(form):
         pytest.param("error: you must be logged in", "found a mapping that is no List", id="an error message"),
         pytest.param("Forbidden", "found text that holds no objects", id="a word"),
         pytest.param("a: [", "found text that is neither JSON nor YAML", id="broken text"),
+        pytest.param("a: 2026-13-45", "found text that is neither JSON nor YAML", id="a month that there is not"),
+        pytest.param("a: !!int x", "found text that is neither JSON nor YAML", id="a number that is none"),
+        pytest.param("!!bool x", "found text that is neither JSON nor YAML", id="neither true nor false"),
+        pytest.param("!!timestamp x", "found text that is neither JSON nor YAML", id="no time"),
+        pytest.param(f"a: {'9' * 5000}", "found text that is neither JSON nor YAML", id="thousands of digits"),
+        pytest.param("[" * 3000, "found text that is nested too deep", id="a deep beginning"),
+        pytest.param("[" * 3000 + "]" * 3000, "found text that is nested too deep", id="deep JSON"),
+        pytest.param("- " * 3000 + "a", "found text that is nested too deep", id="deep YAML"),
+        pytest.param("[" * 700 + "]" * 700, "found text that is nested too deep", id="lists in lists"),
+        pytest.param("&a [*a]", "found text with an alias", id="a list that holds itself"),
+        pytest.param(DOUBLED, "found text with an alias", id="a list that is doubled again and again"),
         pytest.param({"failed": True, "msg": "no"}, "found a mapping that is no List", id="a failed k8s_info"),
     ],
 )
