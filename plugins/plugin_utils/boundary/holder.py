@@ -123,7 +123,7 @@ def _read(path: Path) -> Holder | None:
     """The holder; None if there is no such file, or if its writing was interrupted."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return None if misfit(content, _FORM) else Holder(**{key: content[key] for key in _FORM})
 

@@ -88,7 +88,7 @@ def test_a_process_that_is_gone_holds_nothing_and_one_that_nobody_can_see_only_f
         begin_folder(tmp_path, REPORTS)
 
 
-@pytest.mark.parametrize("text", ["", "{half", "[]", '{"pid": "x"}', "null"])
+@pytest.mark.parametrize("text", ["", "{half", "[]", '{"pid": "x"}', "null", "[" * 100_000])
 def test_a_holder_that_was_not_written_to_its_end_holds_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / HOLDER_FILE).write_text(text)
     begin_folder(tmp_path, REPORTS)
