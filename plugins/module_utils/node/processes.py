@@ -171,7 +171,10 @@ def _is_systems(status: str) -> bool:
     login.defs(5), UID_MIN; systemd's docs/UIDS-GIDS.md on those of DynamicUser=, which are from
     61184 on.
     """
-    uid = int(status.partition("\nUid:")[2].split(None, 1)[0])
+    shown = status.partition("\nUid:")[2].split(None, 1)
+    if not shown:  # not all that looks like a kernel shows it: then it may be anybody's
+        return False
+    uid = int(shown[0])
     return uid < 1000 or 61184 <= uid <= 65519 or uid == os.getuid()
 
 

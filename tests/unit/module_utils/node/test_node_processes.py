@@ -116,6 +116,14 @@ def test_a_chronyd_that_prints_and_ends_is_no_daemon(tmp_path: Path, options: li
     assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [2]
 
 
+def test_a_process_whose_user_the_kernel_does_not_show_hides_no_other(tmp_path: Path):
+    add_process(tmp_path, 1, "chronyd", "/usr/sbin/chronyd")
+    add_process(tmp_path, 2, "chronyd", "/usr/sbin/chronyd")
+    status = tmp_path / "1/status"
+    status.write_text(status.read_text().replace("Uid:\t0\t0\t0\t0\n", ""))
+    assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [2]
+
+
 def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "getuid", lambda: 0)
     add_process(tmp_path, 1, "chronyd", "chronyd", "-f", "/etc/shadow", uids="1000\t1000")
