@@ -79,6 +79,9 @@ _MAX_DISTANCE_S = 3.0
 _KERNELS_TICK_S = 1.0
 """Polls may be shorter, down to 2**-7 s; the kernel's maxerror grows once a second."""
 
+MIN_POLL, MAX_POLL = -7, 24
+"""chrony's ntp.h."""
+
 _STATES: dict[str, PeerState] = {"*": "selected", "+": "candidate", "-": "candidate", "x": "falseticker"}
 
 
@@ -90,7 +93,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """
     tracking = parse_tracking(record.chronyc("tracking"))
     sources = parse_sources(record.chronyc("sources"))
-    polls = [2.0**s.poll for s in sources if s.state == "*"]
+    polls = [2.0 ** max(MIN_POLL, min(MAX_POLL, s.poll)) for s in sources if s.state == "*"]
     limit = _distance_limit(record)
     reasons = _reasons(record, limit)
     return Synchronisation(

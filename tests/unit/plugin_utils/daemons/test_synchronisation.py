@@ -111,6 +111,13 @@ def test_chronys_marks_are_states():
     ]
 
 
+@pytest.mark.parametrize("poll", [9999, -9999])
+def test_a_poll_interval_that_chrony_does_not_have_is_taken_for_the_nearest(poll):
+    sync = of(chrony=chrony(tracking(), source(poll=poll)))
+    nearest = of(chrony=chrony(tracking(), source(poll=24 if poll > 0 else -7)))
+    assert sync.stale_after_s == nearest.stale_after_s
+
+
 def unresolved(name):
     return f"^,?,{name},0,6,0,4294967295,0.000000000,0.000000000,0.000000000\n"
 
