@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+FUZZER := $(VENV)/.fuzzer
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help venv demo docs docs-site docs-outputs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
@@ -20,6 +21,11 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install -q --upgrade 'pip>=25.1'
 	python -m pip install -q -e '.[testinfra]' --group dev
+	@touch $@
+
+$(FUZZER): $(READY)
+	@echo "make: installing the fuzzer from PyPI into $(VENV)"
+	python -m pip install -q --group fuzz
 	@touch $@
 
 demo: $(READY) ## The incident on three real nodes: check, refusals, gate, admission (root, x86-64)
@@ -85,7 +91,7 @@ test-nightly: $(READY) ## Every combination that `make test` leaves out; SAMPLE=
 collection: $(READY) ## What Ansible's own tools say of the collection; CORE=2.21 chooses the ansible-core, SAMPLE=1 is quick
 	pytest tests/integration/test_collection_tools.py $(if $(SAMPLE),-k quick --sample $(SAMPLE),-k $(or $(CORE),2.19))
 
-reliability: $(READY) ## Attacks and faults, in an hour (root): one table of what was found; PARTS="simulation network", SEEDS=10
+reliability: $(READY) $(FUZZER) ## Attacks and faults, in an hour (root): one table of what was found; PARTS="simulation network", SEEDS=10
 	@python -m tests.reliability $(PARTS) $(if $(SEEDS),--seeds $(SEEDS))
 	@python -m docs.make_reliability
 	@python -m docs.make_network_faults

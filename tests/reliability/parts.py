@@ -44,5 +44,6 @@ PARTS = {
             "nodes, clocks, servers, networks and daemons made up by chance, 5,000 of each seed: none may be admitted on which a "
             "named client or limit breaks, unless half or more of the references lie",
         ),
+        Part("parsers", 62, "each parser of text from outside, fuzzed with atheris, and given texts that grow"),
     )
 }

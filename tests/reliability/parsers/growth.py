@@ -7,6 +7,7 @@ size is also measured in the processor's time.
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from tests.reliability.mutants.fuzzing import places
 from tests.reliability.parsers.holding import Fault, HangsError, ended_within
 from tests.reliability.parsers.target import Target
 
@@ -46,6 +48,8 @@ Shape = Callable[[int], bytes]
 
 def shapes(target: Target) -> Iterator[tuple[str, Shape]]:
     """All that a target's inputs are grown from, each with its name."""
+    if target.is_json:
+        yield from _json_shapes(target)
     seeds = sorted({seed.decode("utf-8", "surrogateescape") for seed in target.seeds}, key=len)
     pieces = [*GENERIC, *target.tokens, *(f"{token}\n" for token in target.tokens)]
     pieces += [f"{token} " for token in target.tokens]
@@ -64,6 +68,39 @@ def shapes(target: Target) -> Iterator[tuple[str, Shape]]:
                 at = round(len(seed) * share)
                 name = f"{piece!r} again and again at {at} of the seed {seed[:20]!r}"
                 yield name, lambda size, s=seed, p=piece, at=at: _inserted(s, at, repeated(p, size))
+
+
+def _json_shapes(target: Target) -> Iterator[tuple[str, Shape]]:
+    """Of each list of a seed its first item again and again, of each mapping its first value under
+    ever new names, and each text again and again.
+    """
+    for number, seed in enumerate(target.seeds):
+        for path in ((), *places(json.loads(seed))):
+            value = _at(json.loads(seed), path)
+            if value and isinstance(value, list | dict | str):
+                yield f"seed {number}, grown at {path}", lambda size, s=seed, p=path: _grown(json.loads(s), p, size)
+
+
+def _at(data: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _grown(data: Any, path: tuple[Any, ...], size: int) -> bytes:
+    value = _at(data, path)
+    if isinstance(value, str):
+        grown: Any = value * max(1, size // len(value))
+    else:
+        first = next(iter(value.values())) if isinstance(value, dict) else value[0]
+        count = max(1, size // (len(json.dumps(first)) + 10))
+        grown = [first] * count
+        if isinstance(value, dict):
+            grown = {**value, **{f"k{number}": first for number in range(count)}}
+    if not path:
+        return json.dumps(grown).encode()
+    _at(data, path[:-1])[path[-1]] = grown
+    return json.dumps(data).encode()
 
 
 def _within(seed: str, line: str) -> Shape:
