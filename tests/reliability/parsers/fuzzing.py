@@ -130,8 +130,13 @@ def _run(target: Target, job: Job, seconds: float, atheris: Any) -> None:
         (corpus / str(number)).write_bytes(given)
         found.look_at(given)
     options: dict[str, Any] = {
-        **{"seed": job.seed, "max_total_time": max(1, round(seconds)), "max_len": MAX_BYTES, "print_final_stats": 1},
-        **{"timeout": round(24 * LIMIT_S), "rss_limit_mb": 2048, "artifact_prefix": f"{folder}/"},
+        "seed": job.seed,
+        "max_total_time": max(1, round(seconds)),
+        "max_len": MAX_BYTES,
+        "print_final_stats": 1,
+        "timeout": round(24 * LIMIT_S),
+        "rss_limit_mb": 2048,
+        "artifact_prefix": f"{folder}/",
     }
     if target.tokens:
         lines = ['"' + "".join(f"\\x{byte:02x}" for byte in token.encode()) + '"' for token in target.tokens]

@@ -7,6 +7,7 @@ size is also measured in the processor's time.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import sys
@@ -37,7 +38,27 @@ LIMIT_S = 20.0
 GENERIC = (
     *("\n", " ", "\t", ",", ";", ":", "=", "-", "_", "/", ".", "#", "9", "a", "A", "\\", "\0", "\ufeff", "é", "\r\n"),
     *("a=", "a=b ", "a=b,", "a=b\n", "a b\n", "{}\n", "{} ", "k{}=v\n", "k{}: v\n", "k{} ", "- {}\n", "a: \n"),
-    *("(", "[", "{", "<", '"', "'", "`", "()", "[]", "{ }", '""', "''", '"a" ', "\\\\", '\\"', "$(", "${", "&a [", "*a,"),
+    *(
+        "(",
+        "[",
+        "{",
+        "<",
+        '"',
+        "'",
+        "`",
+        "()",
+        "[]",
+        "{ }",
+        '""',
+        "''",
+        '"a" ',
+        "\\\\",
+        '\\"',
+        "$(",
+        "${",
+        "&a [",
+        "*a,",
+    ),
     *("a" * 40 + " ", "9" * 40 + ",", "include /x{}*\n", "eyJ", "ghs_", "%20", "1e9,", "-----BEGIN ", "<a>"),
 )
 NESTED = (("[", "]"), ("{'a':", "}"), ('{"a":', "}"), ("(", ")"), ("$(", ")"), ('"$(', ')"'), ("{{ ", " }}"))
@@ -188,7 +209,7 @@ def _too_fast(work: list[int] | list[float]) -> bool:
 
     One alone says nothing: a limit may lie between.
     """
-    return all(after > DOUBLED * before for before, after in zip(work[1:], work[2:], strict=False))
+    return all(after > DOUBLED * before for before, after in itertools.pairwise(work[1:]))
 
 
 def sample(target: Target, seed: int, count: int) -> list[tuple[str, Shape]]:

@@ -24,7 +24,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
 from tests.builders import NONCE, TRUE_NS, answer, evidence, ntp_reply, source, tracking
-from tests.reliability.parsers.target import PART, Target, joined, of_text, parts, samples
+from tests.reliability.parsers.target import PART, Target, joined, of_text, parts, samples, words
 from tests.unit.plugin_utils.daemons import recorded
 
 PATH = "/etc/chrony/chrony.conf"
@@ -35,11 +35,13 @@ CONF = joined(
     "server ntp2.example key 1 prefer\nserver 10.1 offline\ninitstepslew 10 ntp3.example\nlocal stratum 10 orphan\n",
     "server ntp4.example extfield F323 xleave\npool FD00::1\n",
 )
-DIRECTIVES = tuple(
-    """server pool peer include confdir sourcedir makestep rtcsync rtcfile keyfile refclock minsources authselectmode local
-    leapsecmode leapsectz leapseclist maxdistance maxchange initstepslew hwtimestamp ntstrustedcerts ntsservercert cmdport port
-    allow deny bindcmdaddress user pidfile tempcomp iburst nts key certset maxpoll minpoll offline noselect prefer version
-    extfield maxsources maxdelay PHC SOCK""".split()
+DIRECTIVES = words(
+    r"""
+    server pool peer include confdir sourcedir makestep rtcsync rtcfile keyfile refclock minsources authselectmode
+    local leapsecmode leapsectz leapseclist maxdistance maxchange initstepslew hwtimestamp ntstrustedcerts
+    ntsservercert cmdport port allow deny bindcmdaddress user pidfile tempcomp iburst nts key certset maxpoll
+    minpoll offline noselect prefer version extfield maxsources maxdelay PHC SOCK
+    """
 )
 FILES = (PATH, "/etc/chrony/conf.d/1.conf", "/etc/chrony/sources.d/1.sources")
 
@@ -73,9 +75,15 @@ def _refused(text: str) -> object:
     return _judged(section_of(conf[0], printed=printed, commands=rows, started_s=0.5))
 
 
+def _chrony_said(*texts: str) -> dict[str, Any]:
+    names = ("tracking", "sources", "sources_named", "activity")
+    said = {name: answer(text) for name, text in zip(names, texts, strict=True)}
+    return {"chrony": {**evidence()["chrony"], "commands": {**evidence()["chrony"]["commands"], **said}}}
+
+
 def _options(text: str) -> object:
-    version, _, words = text.partition("\n")
-    return parse_version(version), read_options(words.split(), parse_version(version))
+    version, _, rest = text.partition("\n")
+    return parse_version(version), read_options(rest.split(), parse_version(version))
 
 
 def _config_of(section: str) -> Any:
@@ -110,7 +118,10 @@ def _asked(name: str, given: Any, count: int) -> Any:
 def packet(reply: bytes) -> object:
     """A reply that echoes the request, as far as it is long enough."""
     sample = {
-        **{"address": "10.77.0.1", "t1_wall_ns": TRUE_NS, "t1_mono_ns": 10**9, "t4_mono_ns": 10**9 + 2_000_000},
+        "address": "10.77.0.1",
+        "t1_wall_ns": TRUE_NS,
+        "t1_mono_ns": 10**9,
+        "t4_mono_ns": 10**9 + 2_000_000,
         "sent_hex": (bytes(40) + reply[24:32].ljust(8, b"\0")).hex(),
         "reply_hex": reply.hex(),
     }
@@ -125,12 +136,17 @@ REPLIES = (
     ntp_reply(TRUE_NS, TRUE_NS, mode=3, origin=bytes(8)) + NONCE * 4,
 )
 _UNREADABLE = (ValueError, MissingEvidenceError)
-_NTPQ = tuple(
-    'leap= stratum= refid= rootdelay= rootdisp= offset= tc= reftime= clock= ==== LOCL .DNS. .POOL. u p 127.127.1.0 "'.split()
+_NTPQ = words(
+    r"""
+    leap= stratum= refid= rootdelay= rootdisp= offset= tc= reftime= clock= ==== LOCL .DNS. .POOL. u p 127.127.1.0
+    "
+    """
 )
-_TIMESYNC = tuple(
-    "ServerName= ServerAddress= SystemNTPServers= FallbackNTPServers= PollIntervalUSec= NTPMessage={ Leap= Stratum= Ignored=no "
-    "ReceiveTimestamp= RootDispersion= Jitter= } 1min 32s us month infinity UTC".split(" ")
+_TIMESYNC = words(
+    r"""
+    ServerName= ServerAddress= SystemNTPServers= FallbackNTPServers= PollIntervalUSec= NTPMessage={ Leap= Stratum=
+    Ignored=no ReceiveTimestamp= RootDispersion= Jitter= } 1min 32s us month infinity UTC
+    """
 )
 _SOURCE_ROWS = source() + source("ntp1.example,b", "?", 0) + source("PTP", "-")
 
@@ -140,12 +156,17 @@ TARGETS = (
         "chronyd -p",
         of_text(_refused),
         (
-            CONF + PART.encode() + b"2026-11-22T08:40:00Z Fatal error : Could not parse server directive at line 1 in file " + PATH.encode(),
+            CONF
+            + PART.encode()
+            + b"2026-11-22T08:40:00Z Fatal error : Could not parse server directive at line 1 in file "
+            + PATH.encode(),
             CONF + PART.encode() + _SOURCE_ROWS.encode(),
         ),
         (*DIRECTIVES, "Fatal error : ", f" in file {PATH}", "Could not parse", "at line {} "),
     ),
-    Target("source options", of_text(_options), (b"4.6\niburst maxpoll 6 key 1 extfield F323", b"3.5\nnts"), DIRECTIVES),
+    Target(
+        "source options", of_text(_options), (b"4.6\niburst maxpoll 6 key 1 extfield F323", b"3.5\nnts"), DIRECTIVES
+    ),
     Target("chronyc tracking", of_text(chronyc.parse_tracking), (tracking().encode(),), declared=(ValueError,)),
     Target("chronyc sources", of_text(chronyc.parse_sources), (_SOURCE_ROWS.encode(),), declared=(ValueError,)),
     Target(
@@ -161,7 +182,12 @@ TARGETS = (
         declared=(ValueError,),
     ),
     Target("chronyc activity", of_text(chronyc.parse_activity), (b"4,0,0,0,1\n",), declared=(ValueError,)),
-    Target("chronyc, judged", _asked("chrony", lambda *texts: _chrony_said(*texts), 4), (joined(tracking(), source(), source("a"), "4,0,0,0,1\n"),), declared=_UNREADABLE),
+    Target(
+        "chronyc, judged",
+        _asked("chrony", _chrony_said, 4),
+        (joined(tracking(), source(), source("a"), "4,0,0,0,1\n"),),
+        declared=_UNREADABLE,
+    ),
     Target("ntpq -c rv", of_text(ntpq.parse_system_variables), samples("daemons/ntp*.rv.txt"), _NTPQ, (ValueError,)),
     Target("ntpq -pn", of_text(ntpq.parse_associations), samples("daemons/ntp*.peers.txt"), _NTPQ, (ValueError,)),
     Target(
@@ -174,18 +200,66 @@ TARGETS = (
     Target(
         "ntp.conf",
         _config_of("ntpd"),
-        (joined("/usr/sbin/ntpd\n-gx\n-c\nx", "tinker panic 0 step 0.128\ntos maxdist 2\ndisable ntp # x\nserver a\n"),),
+        (
+            joined(
+                "/usr/sbin/ntpd\n-gx\n-c\nx", "tinker panic 0 step 0.128\ntos maxdist 2\ndisable ntp # x\nserver a\n"
+            ),
+        ),
         ("tinker ", "step ", "panic ", "stepout ", "tos ", "maxdist ", "disable ", "ntp", "\n-g", "\n-x"),
         (MissingEvidenceError,),
     ),
-    Target("ntpctl -s all", of_text(openntpd.parse_status), samples("daemons/openntpd*.txt"), ("clock ", "synced", "stratum "), (ValueError,)),
-    Target("ntpctl, judged", _asked("openntpd", recorded.openntpd, 1), samples("daemons/openntpd*.txt"), ("clock synced",), _UNREADABLE),
-    Target("ntpd.conf", _config_of("openntpd"), (joined("/usr/sbin/ntpd\n-s", "servers pool.ntp.org\nsensor *\n"),), ("-s", "constraint "), (MissingEvidenceError,)),
-    Target("timedatectl", of_text(timesyncd.parse_timesync), samples("daemons/timesyncd*.txt"), _TIMESYNC, (ValueError,)),
-    Target("timedatectl, judged", _asked("systemd-timesyncd", recorded.timesyncd, 1), samples("daemons/timesyncd*.txt"), _TIMESYNC, _UNREADABLE),
-    Target("time span", of_text(timesyncd.parse_timespan), (b"1month 2w 3d 4h 5min 6.5s 7ms 8us", b"infinity", b"0"), ("1s ", "9d", "us", "y"), (ValueError,)),
-    Target("timestamp", of_text(timesyncd.parse_timestamp), (b"Sun 2026-11-22 08:35:06 UTC",), ("UTC", "-", ":", "Mon "), (ValueError,)),
-    Target("pmc", of_text(lambda text: pmc.parse_management(text, "TIME_STATUS_NP")), samples("daemons/ptp*.txt"), ("RESPONSE MANAGEMENT TIME_STATUS_NP", " seq 0 "), (ValueError,)),
+    Target(
+        "ntpctl -s all",
+        of_text(openntpd.parse_status),
+        samples("daemons/openntpd*.txt"),
+        ("clock ", "synced", "stratum "),
+        (ValueError,),
+    ),
+    Target(
+        "ntpctl, judged",
+        _asked("openntpd", recorded.openntpd, 1),
+        samples("daemons/openntpd*.txt"),
+        ("clock synced",),
+        _UNREADABLE,
+    ),
+    Target(
+        "ntpd.conf",
+        _config_of("openntpd"),
+        (joined("/usr/sbin/ntpd\n-s", "servers pool.ntp.org\nsensor *\n"),),
+        ("-s", "constraint "),
+        (MissingEvidenceError,),
+    ),
+    Target(
+        "timedatectl", of_text(timesyncd.parse_timesync), samples("daemons/timesyncd*.txt"), _TIMESYNC, (ValueError,)
+    ),
+    Target(
+        "timedatectl, judged",
+        _asked("systemd-timesyncd", recorded.timesyncd, 1),
+        samples("daemons/timesyncd*.txt"),
+        _TIMESYNC,
+        _UNREADABLE,
+    ),
+    Target(
+        "time span",
+        of_text(timesyncd.parse_timespan),
+        (b"1month 2w 3d 4h 5min 6.5s 7ms 8us", b"infinity", b"0"),
+        ("1s ", "9d", "us", "y"),
+        (ValueError,),
+    ),
+    Target(
+        "timestamp",
+        of_text(timesyncd.parse_timestamp),
+        (b"Sun 2026-11-22 08:35:06 UTC",),
+        ("UTC", "-", ":", "Mon "),
+        (ValueError,),
+    ),
+    Target(
+        "pmc",
+        of_text(lambda text: pmc.parse_management(text, "TIME_STATUS_NP")),
+        samples("daemons/ptp*.txt"),
+        ("RESPONSE MANAGEMENT TIME_STATUS_NP", " seq 0 "),
+        (ValueError,),
+    ),
     Target(
         "pmc, judged",
         _asked("ptp4l", recorded.ptp, 2),
@@ -193,13 +267,22 @@ TARGETS = (
         ("RESPONSE MANAGEMENT PORT_DATA_SET", "master_offset ", "gmPresent true", "portState SLAVE"),
         _UNREADABLE,
     ),
-    Target("ptp4l.conf", of_text(linuxptp.global_settings), (b"[global]\nfirst_step_threshold 0.1\n[eth0]\nfree_running 1\n",), ("[global]", "[", "]")),
-    Target("ptp4l's start", _config_of("ptp"), (joined("/usr/sbin/ptp4l\n-f\n/x.conf\n--free_running=1", "[global]\nfirst_step_threshold 0.1\nslaveOnly 1\n"),), ("[global]", "--first_step_threshold", "=nan"), _UNREADABLE),
+    Target(
+        "ptp4l.conf",
+        of_text(linuxptp.global_settings),
+        (b"[global]\nfirst_step_threshold 0.1\n[eth0]\nfree_running 1\n",),
+        ("[global]", "[", "]"),
+    ),
+    Target(
+        "ptp4l's start",
+        _config_of("ptp"),
+        (
+            joined(
+                "/usr/sbin/ptp4l\n-f\n/x.conf\n--free_running=1", "[global]\nfirst_step_threshold 0.1\nslaveOnly 1\n"
+            ),
+        ),
+        ("[global]", "--first_step_threshold", "=nan"),
+        _UNREADABLE,
+    ),
     Target("NTP packet", packet, REPLIES, declared=(NtpError,), most=1024),
 )
-
-
-def _chrony_said(*texts: str) -> dict[str, Any]:
-    names = ("tracking", "sources", "sources_named", "activity")
-    said = {name: answer(text) for name, text in zip(names, texts, strict=True)}
-    return {"chrony": {**evidence()["chrony"], "commands": {**evidence()["chrony"]["commands"], **said}}}

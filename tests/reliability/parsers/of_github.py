@@ -96,7 +96,7 @@ def _throttle(data: bytes) -> object:
         return throttle.room()
 
 
-SHARED_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder without a disk
+SHARED_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def _key(data: bytes) -> object:
@@ -145,27 +145,93 @@ _GIT_REPOSITORY = {
     "spec": {"url": "https://github.com/acme/x", "provider": "github", "secretRef": {"name": "f"}},
 }
 _WORDS = (
-    *("!!int ", "!!float .inf", "!!timestamp 2026-13-45", "2026-02-30", "&a ", "*a", "<<: *a", "? ", "!!binary |", "- ", ": "),
-    *("metadata:", "items:", "data:", "stringData:", "labels:", "kind: Secret", "url: ", "https://", "github.com/", "---\n"),
-    *("githubAppID", "githubAppPrivateKey", "proxy: http://[", "argocd.argoproj.io/secret-type: repository", "0x", "1_0", "~"),
+    *(
+        "!!int ",
+        "!!float .inf",
+        "!!timestamp 2026-13-45",
+        "2026-02-30",
+        "&a ",
+        "*a",
+        "<<: *a",
+        "? ",
+        "!!binary |",
+        "- ",
+        ": ",
+    ),
+    *(
+        "metadata:",
+        "items:",
+        "data:",
+        "stringData:",
+        "labels:",
+        "kind: Secret",
+        "url: ",
+        "https://",
+        "github.com/",
+        "---\n",
+    ),
+    *(
+        "githubAppID",
+        "githubAppPrivateKey",
+        "proxy: http://[",
+        "argocd.argoproj.io/secret-type: repository",
+        "0x",
+        "1_0",
+        "~",
+    ),
 )
 _KUBECTL_LINE = "\n".join(
     [
         argocd_lines.ok(argocd_lines.POD1),
         argocd_lines.refused(argocd_lines.POD2),
         argocd_lines.failed(argocd_lines.POD1, argocd_lines.lookup("Not Found", 404)),
-        argocd_lines.failed(argocd_lines.POD3, argocd_lines.expired("2026-01-31T12:00:00Z", "after", "2026-01-30T12:00:00Z")),
+        argocd_lines.failed(
+            argocd_lines.POD3, argocd_lines.expired("2026-01-31T12:00:00Z", "after", "2026-01-30T12:00:00Z")
+        ),
         argocd_lines.repeated(argocd_lines.GONE, argocd_lines.message()),
         *argocd_lines.as_stern([argocd_lines.ok(argocd_lines.POD1)], "ppextjson"),
         *argocd_lines.as_logcli([argocd_lines.ok(argocd_lines.POD1)], "default"),
     ]
 )
 _LOG_WORDS = (
-    *("[pod/", "time=\"", "level=error ", "grpc.code=OK ", "grpc.service=repository.RepoServerService ", "x509: certificate has "),
-    *("expired or is not yet valid: current time ", " is after ", "2026-01-31T12:00:00Z", "9999-12-31T23:59:59-23:59", "GET https://"),
-    *("0001-01-01T00:00:00+23:59", "api.github.com", "/app/installations/1/access_tokens", ": 401 ", "rpc error", '{"message":"'),
-    *("could not refresh installation id ", "'s token: received non 2xx response status \"401 x\" when fetching ", "remote: ", "{\n"),
-    *("unable to access '", "authentication required", "failed to list installations: Get ", "\x1b[31m", 'podName":"', "\\", '{pod="'),
+    *(
+        "[pod/",
+        'time="',
+        "level=error ",
+        "grpc.code=OK ",
+        "grpc.service=repository.RepoServerService ",
+        "x509: certificate has ",
+    ),
+    *(
+        "expired or is not yet valid: current time ",
+        " is after ",
+        "2026-01-31T12:00:00Z",
+        "9999-12-31T23:59:59-23:59",
+        "GET https://",
+    ),
+    *(
+        "0001-01-01T00:00:00+23:59",
+        "api.github.com",
+        "/app/installations/1/access_tokens",
+        ": 401 ",
+        "rpc error",
+        '{"message":"',
+    ),
+    *(
+        "could not refresh installation id ",
+        '\'s token: received non 2xx response status "401 x" when fetching ',
+        "remote: ",
+        "{\n",
+    ),
+    *(
+        "unable to access '",
+        "authentication required",
+        "failed to list installations: Get ",
+        "\x1b[31m",
+        'podName":"',
+        "\\",
+        '{pod="',
+    ),
 )
 
 TARGETS = (
@@ -177,9 +243,20 @@ TARGETS = (
                 accepted(),
                 not_sent(),
                 *(attempt("now", step("token", 401, message)) for message in MESSAGES),
-                attempt("now", *accepted_steps()[:1], repository_step(302, headers={"location": "https://[x"}, moved_to="x")),
-                attempt("now", step("token", 403, "rate limit", headers={"retry-after": "61", "x-ratelimit-remaining": "0"})),
-                attempt("now", step("token", 403, headers={"x-ratelimit-reset": "1795336999", "date": "Sun, 22 Nov 2026 08:40:00 GMT"})),
+                attempt(
+                    "now", *accepted_steps()[:1], repository_step(302, headers={"location": "https://[x"}, moved_to="x")
+                ),
+                attempt(
+                    "now", step("token", 403, "rate limit", headers={"retry-after": "61", "x-ratelimit-remaining": "0"})
+                ),
+                attempt(
+                    "now",
+                    step(
+                        "token",
+                        403,
+                        headers={"x-ratelimit-reset": "1795336999", "date": "Sun, 22 Nov 2026 08:40:00 GMT"},
+                    ),
+                ),
                 attempt("now", failed_step("token", "tls", "x", kind="unknown_ca"), proxy="p:1"),
             ]
         ),
@@ -188,15 +265,104 @@ TARGETS = (
         is_json=True,
         most=1 << 20,
     ),
-    Target("GitHub's words", of_text(_message), tuple(map(str.encode, MESSAGES)), ("'exp'", "'iat'", "retry-after: ", "date: ", "x-ratelimit-reset: ", "<html>", "https://[")),
-    Target("mint throttle's file", _throttle, (b'{"begun": [9999.5], "claims": {"b": [9999, 10050], "c": [9990, 10050]}}', b""), ("[", "{", "NaN", "1e999", "null")),
-    Target("private key", _key, tuple(form.make() for form in FORMS.values()), ("-----BEGIN ", "-----END ", "RSA PRIVATE KEY-----", "PRIVATE KEY-----", "\\n", "MII", "\n-----BEGIN ", "ENC[", "-")),
-    Target("private key, loaded", lambda data: pem.load_key({"private_key": data.decode("utf-8", "surrogateescape")}), (key_pem(), b"x", b"\xff\xfe"), ("-----BEGIN RSA PRIVATE KEY-----\n", "-----END RSA PRIVATE KEY-----", "MII"), (ValueError,)),
-    Target("CA certificates", of_text(lambda text: pem.read_ca({"ca_pem": text})), (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",), ("CERTIFICATE-----", "PRIVATE KEY-----"), (ValueError,)),
-    Target("Argo CD's Secrets", of_text(_from(argocd_apps)), (*_kubernetes(secret("a", "repository", url="https://github.com/acme/x", **_ARGOCD), secret("t", "repo-creds", url="https://github.com/acme", proxy="http://u:p@h:1", **_ARGOCD), secret("u", "repository", url="git@github.com:acme/y")), (SAMPLES / "argocd/repositories.yaml").read_bytes()), _WORDS, (SettingsError,), most=1 << 20),
-    Target("Flux's Secrets", of_text(_from(flux_apps)), _kubernetes(secret("f", None, **_FLUX), _GIT_REPOSITORY), _WORDS, (SettingsError,), most=1 << 20),
-    Target("ARC's Secrets", of_text(_from(arc_apps, "https://github.com/acme")), _kubernetes(secret("f", None, **_ARC)), _WORDS, (SettingsError,), most=1 << 20),
-    Target("ARC's target", of_text(lambda text: arc_apps([], text)), (b"https://github.com/orgs/acme", b"https://ghe.example:8443/a/b/"), ("https://", "[", "]", "@", ":", "enterprises/", "api/v3", "/"), (SettingsError,)),
-    Target("Argo CD's log", of_text(_log), (_KUBECTL_LINE.encode(), (_KUBECTL_LINE + PART + argocd_lines.as_table(argocd_lines.NODES)).encode()), _LOG_WORDS, (ValueError,), promise=printable_lines, most=1 << 20),
-    Target("list of pods", of_text(parse_pods), (argocd_lines.as_table(argocd_lines.NODES).encode(), *_kubernetes(*argocd_lines.as_list(argocd_lines.NODES)["items"])), (*_WORDS, "NAME   ", "NODE   ", "<none>", '"spec"', '"nodeName"'), (ValueError,), most=1 << 20),
+    Target(
+        "GitHub's words",
+        of_text(_message),
+        tuple(map(str.encode, MESSAGES)),
+        ("'exp'", "'iat'", "retry-after: ", "date: ", "x-ratelimit-reset: ", "<html>", "https://["),
+    ),
+    Target(
+        "mint throttle's file",
+        _throttle,
+        (b'{"begun": [9999.5], "claims": {"b": [9999, 10050], "c": [9990, 10050]}}', b""),
+        ("[", "{", "NaN", "1e999", "null"),
+    ),
+    Target(
+        "private key",
+        _key,
+        tuple(form.make() for form in FORMS.values()),
+        (
+            "-----BEGIN ",
+            "-----END ",
+            "RSA PRIVATE KEY-----",
+            "PRIVATE KEY-----",
+            "\\n",
+            "MII",
+            "\n-----BEGIN ",
+            "ENC[",
+            "-",
+        ),
+    ),
+    Target(
+        "private key, loaded",
+        lambda data: pem.load_key({"private_key": data.decode("utf-8", "surrogateescape")}),
+        (key_pem(), b"x", b"\xff\xfe"),
+        ("-----BEGIN RSA PRIVATE KEY-----\n", "-----END RSA PRIVATE KEY-----", "MII"),
+        (ValueError,),
+    ),
+    Target(
+        "CA certificates",
+        of_text(lambda text: pem.read_ca({"ca_pem": text})),
+        (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",),
+        ("CERTIFICATE-----", "PRIVATE KEY-----"),
+        (ValueError,),
+    ),
+    Target(
+        "Argo CD's Secrets",
+        of_text(_from(argocd_apps)),
+        (
+            *_kubernetes(
+                secret("a", "repository", url="https://github.com/acme/x", **_ARGOCD),
+                secret("t", "repo-creds", url="https://github.com/acme", proxy="http://u:p@h:1", **_ARGOCD),
+                secret("u", "repository", url="git@github.com:acme/y"),
+            ),
+            (SAMPLES / "argocd/repositories.yaml").read_bytes(),
+        ),
+        _WORDS,
+        (SettingsError,),
+        most=1 << 20,
+    ),
+    Target(
+        "Flux's Secrets",
+        of_text(_from(flux_apps)),
+        _kubernetes(secret("f", None, **_FLUX), _GIT_REPOSITORY),
+        _WORDS,
+        (SettingsError,),
+        most=1 << 20,
+    ),
+    Target(
+        "ARC's Secrets",
+        of_text(_from(arc_apps, "https://github.com/acme")),
+        _kubernetes(secret("f", None, **_ARC)),
+        _WORDS,
+        (SettingsError,),
+        most=1 << 20,
+    ),
+    Target(
+        "ARC's target",
+        of_text(lambda text: arc_apps([], text)),
+        (b"https://github.com/orgs/acme", b"https://ghe.example:8443/a/b/"),
+        ("https://", "[", "]", "@", ":", "enterprises/", "api/v3", "/"),
+        (SettingsError,),
+    ),
+    Target(
+        "Argo CD's log",
+        of_text(_log),
+        (_KUBECTL_LINE.encode(), (_KUBECTL_LINE + PART + argocd_lines.as_table(argocd_lines.NODES)).encode()),
+        _LOG_WORDS,
+        (ValueError,),
+        promise=printable_lines,
+        most=1 << 20,
+    ),
+    Target(
+        "list of pods",
+        of_text(parse_pods),
+        (
+            argocd_lines.as_table(argocd_lines.NODES).encode(),
+            *_kubernetes(*argocd_lines.as_list(argocd_lines.NODES)["items"]),
+        ),
+        (*_WORDS, "NAME   ", "NODE   ", "<none>", '"spec"', '"nodeName"'),
+        (ValueError,),
+        most=1 << 20,
+    ),
 )

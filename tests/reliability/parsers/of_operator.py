@@ -51,7 +51,20 @@ from tests.reliability.parsers.target import (
 from tests.unit.plugin_utils.daemons import recorded
 
 AT = "2026-11-22T08:40:00Z"
-_JSON = ("null", "true", "NaN", "1e999", "-1", '"\\ud800"', '"\\u001b[31m"', '{"error": "x"}', '{"malformed": "x"}', "[", "{", '"schema"')
+_JSON = (
+    "null",
+    "true",
+    "NaN",
+    "1e999",
+    "-1",
+    '"\\ud800"',
+    '"\\u001b[31m"',
+    '{"error": "x"}',
+    '{"malformed": "x"}',
+    "[",
+    "{",
+    '"schema"',
+)
 
 
 def _evidence(data: bytes) -> object:
@@ -114,7 +127,9 @@ def _settings(text: str) -> object:
         return None
     named = {str(name): value for name, value in given.items()}
     typed, problems = read_settings(named)
-    found, more = read_arguments(node_check.DOCUMENTATION, {name.removeprefix("gate_"): each for name, each in named.items()})
+    found, more = read_arguments(
+        node_check.DOCUMENTATION, {name.removeprefix("gate_"): each for name, each in named.items()}
+    )
     for each in (typed, found, named):
         with suppress(SettingsError):
             read_check_settings(each, list)
@@ -127,7 +142,12 @@ def _settings(text: str) -> object:
 
 def _values(text: str) -> object:
     """Each value that a setting may have, and what is wrong with it."""
-    problems = [values.server_problem(text), values.name_problem(text), values.label_problem(text), values.unit_problem(text)]
+    problems = [
+        values.server_problem(text),
+        values.name_problem(text),
+        values.label_problem(text),
+        values.unit_problem(text),
+    ]
     for read in (values.number_of, values.whole_of, times.read_time):
         with suppress(ValueError):
             read(text)
@@ -162,10 +182,18 @@ def _report(**more: Any) -> bytes:
     return f'{{{head},\n"nodes": {{\n{nodes}\n}}}}\n'.encode()
 
 
-_EVIDENCE_FILE = f'{{"schema": "{EVIDENCE_SCHEMA}",\n"judged_at": "{AT}",\n"nodes": {{\n"a": {json.dumps(record())}\n}}}}\n'.encode()
+_EVIDENCE_FILE = (
+    f'{{"schema": "{EVIDENCE_SCHEMA}",\n"judged_at": "{AT}",\n"nodes": {{\n"a": {json.dumps(record())}\n}}}}\n'.encode()
+)
 _DONE = {
-    **{"changed": True, "changes": ["x"], "diff": [{"before": "", "after": "x", "before_header": "x", "after_header": "x"}]},
-    **{"backup": None, "backup_id": "x", "backup_state": "open", "packages": {"manager": "apt"}, "notes": []},
+    "changed": True,
+    "changes": ["x"],
+    "diff": [{"before": "", "after": "x", "before_header": "x", "after_header": "x"}],
+    "backup": None,
+    "backup_id": "x",
+    "backup_state": "open",
+    "packages": {"manager": "apt"},
+    "notes": [],
 }
 _GATE = {
     "gate_clients": ["argocd"],
@@ -178,18 +206,107 @@ _GATE = {
     "mine": {"iat_s": "-30", "exp_s": 90, "iss": "app_id", "reuse_s": 30},
 }
 _FOLDER = {"pid": 1, "started": "x", "machine": "x", "boot": "x", "user": "x", "since": AT, "run_id": ""}
-_NODES = [evidence(), evidence(-612.0, **recorded.NTP), evidence(**recorded.TIMESYNCD), evidence(**recorded.PTP), evidence(**recorded.OPENNTPD)]
+_NODES = [
+    evidence(),
+    evidence(-612.0, **recorded.NTP),
+    evidence(**recorded.TIMESYNCD),
+    evidence(**recorded.PTP),
+    evidence(**recorded.OPENNTPD),
+]
 
 TARGETS = (
-    Target("evidence", _evidence, as_bytes(_NODES), _JSON, (ValueError, RecursionError), 1 << 20, strict_and_printable, is_json=True),
-    Target("evidence, judged", _record, as_bytes(_NODES), _JSON, (ValueError, RecursionError), 1 << 20, strict_and_printable, is_json=True),
-    Target("remediation's answer", _answer(node_remediate.RETURN), as_bytes([_DONE, {"failed": True, "msg": "x"}]), _JSON, (ValueError, RecursionError), 1 << 20, _printable_file, is_json=True),
-    Target("evidence module's answer", _answer(node_evidence.RETURN), as_bytes([{"evidence": evidence()}, {"unreachable": True, "msg": "x"}]), _JSON, (ValueError, RecursionError), 1 << 20, _printable_file, is_json=True),
-    Target("saved files", _saved, (_report(), _EVIDENCE_FILE, json.dumps(json.loads(_EVIDENCE_FILE)).encode()), (*_JSON, '"nodes": {\n', ",\n", "}}\n", "collected_at", "judged_at"), most=1 << 20),
-    Target("folder's holder", _holder, as_bytes([_FOLDER]), (*_JSON, "9" * 30), (FolderInUseError,), 1 << 16, is_json=True),
-    Target("settings", of_text(_settings), (yaml.safe_dump(_GATE).encode(), json.dumps(_GATE).encode()), (*_GATE, "app_id: ", "&a [", "*a", "<<: *a", ".nan", "0x", "~", "2026-01-31", "{{ x }}"), promise=printable_lines, most=1 << 16),
-    Target("values of settings", of_text(_values), (b"ntp.example.net", b"fd00::1%eth0", b"2026-01-31T12:00:00Z", b"1.5", b"<fill in>", b"chrony.service"), ("%", "::", "xn--", "<", "nan", "1e"), promise=printable_lines, most=1 << 16),
-    Target("words of a run that failed", of_text(_no_evidence), (b"Failed to connect to the host via ssh: debug1: x\r\nssh: No route to host\r\n", b"Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"), ("Task failed: ", "Failed to connect to the host via ssh: ", "debug1: ", "setlocale: ", "Traceback", "[Errno 1] ")),
-    Target("text of a node", of_text(_texts), (b"Bearer ghs_16C7e42F292c6912E7710c838347Ae178B4a failed", b"eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "a\x1b[31m\u202eb\r\n".encode()), ("eyJ", "ghs_", "github_pat_", "QUJD", "\u202e", "a1b2"), promise=printable_lines),
+    Target(
+        "evidence",
+        _evidence,
+        as_bytes(_NODES),
+        _JSON,
+        (ValueError, RecursionError),
+        1 << 20,
+        strict_and_printable,
+        is_json=True,
+    ),
+    Target(
+        "evidence, judged",
+        _record,
+        as_bytes(_NODES),
+        _JSON,
+        (ValueError, RecursionError),
+        1 << 20,
+        strict_and_printable,
+        is_json=True,
+    ),
+    Target(
+        "remediation's answer",
+        _answer(node_remediate.RETURN),
+        as_bytes([_DONE, {"failed": True, "msg": "x"}]),
+        _JSON,
+        (ValueError, RecursionError),
+        1 << 20,
+        _printable_file,
+        is_json=True,
+    ),
+    Target(
+        "evidence module's answer",
+        _answer(node_evidence.RETURN),
+        as_bytes([{"evidence": evidence()}, {"unreachable": True, "msg": "x"}]),
+        _JSON,
+        (ValueError, RecursionError),
+        1 << 20,
+        _printable_file,
+        is_json=True,
+    ),
+    Target(
+        "saved files",
+        _saved,
+        (_report(), _EVIDENCE_FILE, json.dumps(json.loads(_EVIDENCE_FILE)).encode()),
+        (*_JSON, '"nodes": {\n', ",\n", "}}\n", "collected_at", "judged_at"),
+        most=1 << 20,
+    ),
+    Target(
+        "folder's holder", _holder, as_bytes([_FOLDER]), (*_JSON, "9" * 30), (FolderInUseError,), 1 << 16, is_json=True
+    ),
+    Target(
+        "settings",
+        of_text(_settings),
+        (yaml.safe_dump(_GATE).encode(), json.dumps(_GATE).encode()),
+        (*_GATE, "app_id: ", "&a [", "*a", "<<: *a", ".nan", "0x", "~", "2026-01-31", "{{ x }}"),
+        promise=printable_lines,
+        most=1 << 16,
+    ),
+    Target(
+        "values of settings",
+        of_text(_values),
+        (b"ntp.example.net", b"fd00::1%eth0", b"2026-01-31T12:00:00Z", b"1.5", b"<fill in>", b"chrony.service"),
+        ("%", "::", "xn--", "<", "nan", "1e"),
+        promise=printable_lines,
+        most=1 << 16,
+    ),
+    Target(
+        "words of a run that failed",
+        of_text(_no_evidence),
+        (
+            b"Failed to connect to the host via ssh: debug1: x\r\nssh: No route to host\r\n",
+            b"Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n",
+        ),
+        (
+            "Task failed: ",
+            "Failed to connect to the host via ssh: ",
+            "debug1: ",
+            "setlocale: ",
+            "Traceback",
+            "[Errno 1] ",
+        ),
+    ),
+    Target(
+        "text of a node",
+        of_text(_texts),
+        (
+            b"Bearer ghs_16C7e42F292c6912E7710c838347Ae178B4a failed",
+            b"eyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+            "a\x1b[31m\u202eb\r\n".encode(),
+        ),
+        ("eyJ", "ghs_", "github_pat_", "QUJD", "\u202e", "a1b2"),
+        promise=printable_lines,
+    ),
     Target("saved samples", _saved, samples("*.json"), (), most=1 << 20),
 )

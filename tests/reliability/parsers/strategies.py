@@ -12,8 +12,41 @@ from hypothesis import strategies as st
 from tests.reliability.mutants.fuzzing import INSERTED, STRANGE, places
 from tests.reliability.parsers.target import PART, Target
 
-NUMBERS = ("0", "-1", "9" * 25, "1e999", "nan", "inf", "-0", "0x10", "1.5", "٣", "2147483648", "18446744073709551616", "1_000")
-SEPARATORS = (" ", "\t", "\n", "\r\n", ",", ";", ":", "=", "", "\n\n", PART, "\0", "#", '"', "'", "\\", "\u2028", "\ufeff")
+NUMBERS = (
+    "0",
+    "-1",
+    "9" * 25,
+    "1e999",
+    "nan",
+    "inf",
+    "-0",
+    "0x10",
+    "1.5",
+    "٣",
+    "2147483648",
+    "18446744073709551616",
+    "1_000",
+)
+SEPARATORS = (
+    " ",
+    "\t",
+    "\n",
+    "\r\n",
+    ",",
+    ";",
+    ":",
+    "=",
+    "",
+    "\n\n",
+    PART,
+    "\0",
+    "#",
+    '"',
+    "'",
+    "\\",
+    "\u2028",
+    "\ufeff",
+)
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:

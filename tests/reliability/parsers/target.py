@@ -68,6 +68,11 @@ def joined(*texts: str) -> bytes:
     return PART.join(texts).encode()
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, as tokens."""
+    return tuple(text.split())
+
+
 def samples(pattern: str) -> tuple[bytes, ...]:
     """The files of tests/samples."""
     found = tuple(path.read_bytes() for path in sorted(SAMPLES.glob(pattern)) if path.is_file())
