@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -224,9 +225,7 @@ def read_github_apps(
         except ValueError as error:
             problems.append(str(error))
     problems += [
-        f"{prefix}github_apps: the name {name!r} is used twice"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
+        f"{prefix}github_apps: the name {name!r} is used twice" for name, times in Counter(names).items() if times > 1
     ]
     return apps, problems
 

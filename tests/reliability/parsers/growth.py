@@ -213,8 +213,8 @@ def _too_fast(work: list[int] | list[float]) -> bool:
 
 
 def sample(target: Target, seed: int, count: int) -> list[tuple[str, Shape]]:
-    """So many of a target's shapes, by the seed; of one seed the others follow in the next."""
+    """A target's own shapes, and so many others by the seed; the next seed takes the following."""
     every = list(shapes(target))
     random.Random(target.name).shuffle(every)
     begin = (seed * count) % len(every)
-    return (every + every)[begin : begin + min(count, len(every))]
+    return [*target.grown, *(every + every)[begin : begin + min(count, len(every))]]

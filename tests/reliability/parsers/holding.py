@@ -62,9 +62,12 @@ def fault_of(target: Target, data: bytes, limit_s: float = LIMIT_S) -> Fault | N
     return Fault(f"promise: {wrong[:60]}", wrong) if wrong else None
 
 
+_OWN = ("/plugins/", "/src/skewgate/", "/parsers/planted.py")
+
+
 def _place(error: BaseException) -> str:
     """The innermost function of the product in which it was raised."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    own = [frame for frame in frames if "/plugins/" in frame.filename or "/src/skewgate/" in frame.filename]
+    own = [frame for frame in frames if any(place in frame.filename for place in _OWN)]
     frame = (own or frames)[-1]
     return f"at {frame.filename.removeprefix(f'{ROOT}/').rpartition('/preflight/')[2]}, {frame.name}"

@@ -135,6 +135,16 @@ def _kubernetes(*objects: dict[str, Any]) -> tuple[bytes, ...]:
     return json.dumps(whole, indent=1).encode(), yaml.safe_dump(whole).encode(), yaml.safe_dump_all(objects).encode()
 
 
+def _many_secrets(size: int) -> bytes:
+    """As many repositories as templates, of which none fits."""
+    found = []
+    for number in range(max(1, size // 900)):
+        found.append(secret(f"r{number}", "repository", url=f"https://github.com/acme/x{number}"))
+        values = {**_ARGOCD, "githubAppPrivateKey": "x"}
+        found.append(secret(f"t{number}", "repo-creds", url=f"https://github.com/acme/y{number}", **values))
+    return json.dumps(found).encode()
+
+
 KEY = key_pem().decode()
 _ARGOCD = {"githubAppID": "1", "githubAppInstallationID": "2", "githubAppPrivateKey": KEY}
 _FLUX = {"githubAppID": "1", "githubAppInstallationOwner": "acme", "githubAppPrivateKey": KEY, "ca.crt": "x"}
@@ -321,6 +331,7 @@ TARGETS = (
         _WORDS,
         (SettingsError,),
         most=1 << 20,
+        grown=(("ever more repositories and templates", _many_secrets),),
     ),
     Target(
         "Flux's Secrets",

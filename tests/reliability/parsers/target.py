@@ -22,6 +22,8 @@ PART = "\n@@\n"
 class Target:
     """A parser of text or bytes from outside.
 
+    ``grown``: shapes of inputs that grow (``growth.Shape``) which its seeds do not show.
+
     ``declared``: the exceptions that its callers turn into a finding or a message; no other one may
     leave it. ``seeds``: good inputs, and known bad ones. ``tokens``: words that mean something to
     it; ``{}`` in a token becomes another number each time that it is repeated. ``most``: the most
@@ -37,6 +39,7 @@ class Target:
     most: int = MAX_OUTPUT
     promise: Callable[[Any], str] = field(default=lambda _result: "")
     is_json: bool = False
+    grown: tuple[tuple[str, Callable[[int], bytes]], ...] = ()
 
 
 def of_text(read: Callable[[str], object]) -> Parse:

@@ -79,9 +79,11 @@ def argocd_apps(given: object) -> list[dict[str, Any]]:
         (pushing, REPOSITORY_WRITE, REPO_WRITE_CREDS),
     ):
         templates = {secret: _template(secret, faults) for secret in secrets if secret.argocd_type == of_templates}
+        by_url = _ByUrl(templates)
         for secret in secrets:
             if secret.argocd_type == of_repositories and not _is_other(secret):
-                _add_repository(secret, templates, entries, faults)
+                template = None if _has_own(secret) else by_url.template_of(secret)
+                _add_repository(secret, template, templates, entries, faults)
         for secret, credential in templates.items():
             if credential and not entries.is_used(credential):
                 _add_unused(secret, credential, entries, faults)
@@ -101,11 +103,17 @@ def _template(secret: Secret, faults: Faults) -> Credential | None:
     return credential
 
 
+def _has_own(secret: Secret) -> bool:
+    return _any_of(OWN_CREDENTIALS, secret.values) or _is_true(secret.values.get("useAzureWorkloadIdentity"))
+
+
 def _add_repository(
-    secret: Secret, templates: Mapping[Secret, Credential | None], entries: Entries, faults: Faults
+    secret: Secret,
+    template: Secret | None,
+    templates: Mapping[Secret, Credential | None],
+    entries: Entries,
+    faults: Faults,
 ) -> None:
-    own = _any_of(OWN_CREDENTIALS, secret.values) or _is_true(secret.values.get("useAzureWorkloadIdentity"))
-    template = None if own else _template_of(secret, templates)
     inherited = {key: value for key, value in (template.values if template else {}).items() if key in INHERITED}
     if template and KEYS.named_in(inherited) and templates[template] is None and not _uses_other(inherited):
         return  # the template has the fault
@@ -230,17 +238,21 @@ def _any_of(keys: Iterable[str], values: Mapping[str, str]) -> bool:
     return any(key in values for key in keys)
 
 
-def _template_of(secret: Secret, templates: Iterable[Secret]) -> Secret | None:
-    """The template in the namespace with the longest URL with which the repository's URL begins."""
-    url = _normalised(secret.values.get("url", ""))
-    fitting = [
-        template
-        for template in templates
-        if template.namespace == secret.namespace
-        and "url" in template.values
-        and url.startswith(_normalised(template.values["url"]))
-    ]
-    return max(fitting, key=lambda template: len(_normalised(template.values["url"])), default=None)
+class _ByUrl:
+    """Templates by their namespace and URL, so a repository is not compared with each of them."""
+
+    def __init__(self, templates: Iterable[Secret]) -> None:
+        self._templates: dict[tuple[str, str], Secret] = {}
+        for template in templates:
+            if "url" in template.values:
+                self._templates.setdefault((template.namespace, _normalised(template.values["url"])), template)
+        self._lengths = sorted({len(url) for _namespace, url in self._templates}, reverse=True)
+
+    def template_of(self, secret: Secret) -> Secret | None:
+        """The template in the namespace with the longest URL with which the repository's begins."""
+        url = _normalised(secret.values.get("url", ""))
+        beginnings = ((secret.namespace, url[:length]) for length in self._lengths if length <= len(url))
+        return next((self._templates[each] for each in beginnings if each in self._templates), None)
 
 
 def _normalised(url: str) -> str:
