@@ -83,7 +83,7 @@ def shapes(target: Target) -> Iterator[tuple[str, Shape]]:
         lines = seed.splitlines(keepends=True)
         for line in dict.fromkeys(lines[:40]):
             yield f"{line[:40]!r} again and again in its seed", _within(seed, line)
-    for seed in seeds[:3] + seeds[-3:]:
+    for seed in dict.fromkeys(seeds[:3] + seeds[-3:]):
         for piece in dict.fromkeys(pieces):
             for share in (0.25, 0.5, 0.75, 1.0):
                 at = round(len(seed) * share)

@@ -29,10 +29,10 @@ from tests.reliability.parsers.registry import TARGETS
 from tests.reliability.results import Row
 
 FOLDER = BUILD / "reliability/parsers"
-FUZZED_S = 8.0
+FUZZED_S = 7.0
 """How long a target is fuzzed for one seed."""
 
-GROWN_S = 4.0
+GROWN_S = 3.0
 """How long a target's inputs are grown for one seed: as many shapes as fit into it."""
 
 PROVED_S = 3.0

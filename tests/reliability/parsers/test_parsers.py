@@ -74,7 +74,7 @@ def test_a_result_that_breaks_the_boundarys_promise_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["quadratic_in_python", "quadratic_in_c"])
 def test_work_that_grows_like_a_square_is_found(name: str) -> None:
-    fault = growth.fault_of(PLANTED[name], "lines", lambda size: growth.repeated("a\n", size))
+    fault = growth.fault_of(PLANTED[name], "lines", lambda size: growth.repeated("aaaaaaaaa\n", size))
     assert fault is not None
     assert ("lines of Python" in fault.words) == (name == "quadratic_in_python")
 
