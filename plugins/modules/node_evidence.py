@@ -391,6 +391,7 @@ from functools import partial
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import process_age_s, read_clocks
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.core_dumps import forbid_core_dumps
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.systemd import is_manager, show
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
@@ -593,6 +594,7 @@ def main():
     """Takes the evidence as Ansible asks for it, and prints it as the module's result; check mode
     changes nothing about that.
     """
+    forbid_core_dumps()
     # Only here: most runs come from the action, which sends this file without Ansible's library.
     from ansible.module_utils.basic import AnsibleModule  # noqa: PLC0415
 

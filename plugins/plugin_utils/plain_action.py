@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.node.core_dumps import forbid_core_dumps
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
 from .boundary.calls import PrintableAction, asking
@@ -50,6 +51,7 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         key, would make that thread import the class. A process that is forked meanwhile would wait
         for the end of that import for ever.
         """
+        forbid_core_dumps()  # this process may read private keys, and sign with them
         result: dict[str, Any] = super().run(tmp, task_vars)
         if lacking := missing():
             return {**result, **failed(lacking, configuration_errors=[lacking])}

@@ -127,7 +127,8 @@ class Carried:
 
 
 sys.meta_path.insert(0, Carried())
+import_module(PACKAGE + ".module_utils.node.core_dumps").forbid_core_dumps()  # of the JWTs in ARGUMENTS
 # JSON's way to write a character beyond the first 65,536 is not Python's.
 given = json.loads(json.dumps({name: ARGUMENTS[name] for name in ARGUMENTS if not name.startswith("_ansible_")}))
-print(json.dumps(import_module("@PACKAGE@.modules.node_evidence").answer(given)))
+print(json.dumps(import_module(PACKAGE + ".modules.node_evidence").answer(given)))
 '''

@@ -8,8 +8,11 @@ import ast
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -144,3 +147,26 @@ def ping(tmp_path_factory: pytest.TempPathFactory) -> int:
 @pytest.mark.parametrize("sections", [ALL, ["github_apps"]], ids=["first call", "further attempts"])
 def test_what_is_sent_is_small_beside_a_ping(ping: int, sections: list[str]) -> None:
     assert len(carried.script_for(sections).read_bytes()) < MOST_OF_PING * ping
+
+
+def test_a_crash_leaves_no_core_dump_with_the_jwt(tmp_path: Path) -> None:
+    """What else it has: `test_node_core_dumps.py`."""
+    attempt = {"label": "now", "signed_for_s": int(time.time()), "jwt": "eyJ.eyJ.c2ln", "only_within_s": None}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        app = {"name": "deploy", "api_url": url, "git_url": url, "depth": "jwt", "installation_id": "1"}
+        app |= {"repositories": [], "permissions": {}, "attempts": [attempt]}
+        script = sent({"sections": ["github_apps"], "timeout_s": 30, "github_apps": [app]})
+        command = ["prlimit", "--core=unlimited", sys.executable, "-I", "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path) as node:
+            assert node.stdin
+            node.stdin.write(script.encode())
+            node.stdin.close()
+            silent.settimeout(30)
+            with silent.accept()[0]:
+                limits = Path(f"/proc/{node.pid}/limits").read_text()
+                node.send_signal(signal.SIGABRT)
+                node.wait(30)
+    assert node.returncode == -signal.SIGABRT
+    assert re.search(r"Max core file size +0 ", limits)
+    assert not list(tmp_path.glob("core*"))
