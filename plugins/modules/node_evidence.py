@@ -375,7 +375,8 @@ evidence:
           and for how long the node waited between. Of many repositories with the same answer, one
           has a step, which names others in C(also).
         - Of C(token), C(narrowed) has what it was to be narrowed to (permissions, repositories),
-          and C(lacking) the permissions that the installation does not have, as C(granted) showed.
+          and C(lacking) the permissions that the installation does not have, as C(granted) showed;
+          C(expires_at) of a minted one is the API's word.
         - Of C(installations), C(installation_id) is the owner's; without it, C(owners) are whose
           installations were found, C(owners_in_all) how many, and C(cut_off) that there are more.
         - No token is in it; bodies are redacted, those of success left out.

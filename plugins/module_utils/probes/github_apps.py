@@ -203,6 +203,7 @@ class _Caller:
             return None, set()
         if missing := lacking_of(self.app, said.get("permissions")):
             step["lacking"] = missing
+        step["expires_at"] = self._shown(said.get("expires_at"))
         return token, repositories_of(said)
 
     def _reach_repositories(self, token: str, fresh: FreshToken):

@@ -161,6 +161,7 @@ _STEP = fields(
         "waited_s?": DURATION_S,
         "also?": items(NAME, MAX_REPOSITORIES),
         "narrowed?": items(text(40), FEW),
+        "expires_at?": maybe(MESSAGE),
         "lacking?": by_name(text(40)),
         "installation_id?": text(40),
         "owners?": items(text(200), FEW),

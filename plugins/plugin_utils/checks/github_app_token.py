@@ -55,6 +55,9 @@ whole run count in the same way. A network is a /24 or /64 of the inventory's ad
 address it is the name without its digits. On such a node, the way to the repositories' git server
 is not tried, if that is another machine than the API.
 
+A token that could not be revoked is reported with the key token_not_revoked and the time of its
+end: the API's expires_at, or one hour after the mint, as GitHub documents. It changes no verdict.
+
 If there is no answer of GitHub (DNS, connection, TLS, rate limit, a proxy's page, an
 unknown answer), the check is inconclusive. All repositories are tried. If some cannot be
 read, all of these are named.
@@ -79,7 +82,7 @@ from urllib.parse import urlsplit
 
 from ..clock.interval import Interval
 from ..github.answers import Answer, AnswerKey, classify
-from ..github.asked import has_token, how_asked, shown, token_of, unrevoked
+from ..github.asked import has_token, how_asked, not_revoked, shown, still_valid, token_of
 from ..github.attempts import API_CLOCK, NODE_CLOCK, NOW, TRUE_TIME
 from ..github.fields import is_hosted
 from ..github.secrets.faults import fault_of
@@ -114,6 +117,8 @@ class Key(StrEnum):
     MINTED_ELSEWHERE = "token_minted_elsewhere"
     REFUSED_ELSEWHERE = "token_refused_elsewhere"
     NOT_MINTED = "token_not_minted"
+    NOT_REVOKED = "token_not_revoked"
+    """This blames nothing, and changes no state."""
 
 
 _BLAMED = {
@@ -222,17 +227,20 @@ def settled(seen: Sequence[Mapping[str, Any]], elsewhere: Mapping[str, Elsewhere
     left = [_of_blame(app, _blame_elsewhere(elsewhere[app["name"]]), app) for app in seen if app["name"] in elsewhere]
     rest = [app for app in seen if app["name"] not in elsewhere]
     found = _together(left)
-    return replace(found, seen={"apps": [*found.seen["apps"], *rest]})
+    valid = "".join(f"; {app['name']}: {still_valid(app['not_revoked'])[2:]}" for app in rest if app.get("not_revoked"))
+    keys = dict.fromkeys((*found.keys, Key.NOT_REVOKED) if valid else found.keys)
+    return replace(found, summary=found.summary + valid, keys=tuple(keys), seen={"apps": [*found.seen["apps"], *rest]})
 
 
 def _together(findings: list[Finding]) -> Finding:
     findings.sort(key=lambda f: ("fail", "inconclusive", "pass").index(f.state))
-    reported = [f for f in findings if f.state != "pass"] or findings
+    passes = findings[0].state == "pass"
+    reported = [f for f in findings if passes or f.state != "pass" or Key.NOT_REVOKED in f.keys]
     return Finding(
         state=findings[0].state,
         summary="; ".join(f.summary for f in reported),
-        why=" ".join(dict.fromkeys(f.why for f in reported)),
-        remedy=" ".join(dict.fromkeys(f.remedy for f in reported)),
+        why=" ".join(dict.fromkeys(f.why for f in reported if f.why)),
+        remedy=" ".join(dict.fromkeys(f.remedy for f in reported if f.remedy)),
         seen={"apps": [f.seen for f in findings]},
         keys=tuple(dict.fromkeys(key for f in reported for key in f.keys)),
         about=tuple(name for f in reported for name in f.about),
@@ -273,18 +281,18 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     if node.kind == "accepted" and app.get("depth") != "jwt" and not has_token(asked or {}):
         blame = _blame_elsewhere(None)
-    left = unrevoked(attempts)
-    revoked = f"; {left} installation token(s) could not be revoked; they expire within the hour" if left else ""
+    left = not_revoked(attempts, record.data["collected_at"])
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,
         **({} if app.get("depth") == "jwt" else {"token": token_of(attempts, answers)}),
+        **({"not_revoked": left} if left else {}),
         "node_clock": shown(asked, node),
         "true_time": shown(attempts.get(TRUE_TIME), true_time),
     }
     if API_CLOCK in answers:
         seen["api_clock"] = shown(attempts.get(API_CLOCK), answers[API_CLOCK])
-    return _of_blame(app, blame, seen, node, asked=how_asked(app, asked or {}), revoked=revoked)
+    return _of_blame(app, blame, seen, node, asked=how_asked(app, asked or {}))
 
 
 def _of_blame(
@@ -294,17 +302,18 @@ def _of_blame(
     node: Answer | None = None,
     *,
     asked: str = "",
-    revoked: str = "",
 ) -> Finding:
     """The finding of one App. Without the node's answer: its JWT was accepted."""
     note = f"; note: {'; '.join(app['notes'])}" if app.get("notes") else ""
+    left = seen.get("not_revoked") or []
+    keys = (blame.key, node.key if node else AnswerKey.ACCEPTED) if blame.key else ()
     return Finding(
         state=blame.state,
-        summary=f"{app['name']}: {blame.what}{asked}{note}{revoked}",
+        summary=f"{app['name']}: {blame.what}{asked}{note}{still_valid(left)}",
         why=blame.why,
         remedy=blame.remedy,
         seen={**seen, "blame": blame.key},
-        keys=(blame.key, node.key if node else AnswerKey.ACCEPTED) if blame.key else (),
+        keys=(*keys, Key.NOT_REVOKED) if left else keys,
         about=(app["name"],) if blame.key else (),
         cause=_cause(app["name"], blame, node),
     )

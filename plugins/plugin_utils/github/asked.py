@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
+from ..boundary.times import read_time, utc_text
 from .answers import Answer, quoted
 
 _STEP_SHOWN = (
@@ -26,6 +29,13 @@ _STEP_SHOWN = (
 )
 _NAMES_SHOWN = 100
 
+TOKEN_LIFE_S = 3600
+"""How long an installation token is valid (GitHub's documentation, "Generating an installation
+access token")."""
+
+MOST_LIFE_S = 24 * TOKEN_LIFE_S
+"""An ``expires_at`` that is further away is not believed."""
+
 
 def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
     """Unusual steps of an attempt: a token that was not narrowed, and a wait for a fresh token."""
@@ -45,11 +55,46 @@ def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
     return "".join(f"; {each}" for each in said)
 
 
-def unrevoked(attempts: Mapping[str, Any]) -> int:
-    """How many of the minted installation tokens GitHub did not confirm to have revoked."""
-    done = [s for a in attempts.values() for s in a.get("steps") or [] if s.get("status") in range(200, 300)]
-    names = [s["step"] for s in done if not s.get("error")]
-    return max(0, names.count("token") - names.count("revoke"))
+def not_revoked(attempts: Mapping[str, Mapping[str, Any]], taken_at: str) -> list[dict[str, Any]]:
+    """The minted installation tokens that GitHub did not confirm to have revoked.
+
+    Each has ``expires_at``, and ``answer``, GitHub's to the revocation; None if it was not asked.
+    ``taken_at``: when the evidence was taken, by the controller's clock.
+    """
+    return [left for attempt in attempts.values() for left in _left_of(attempt.get("steps") or [], taken_at)]
+
+
+def _left_of(steps: list[Mapping[str, Any]], taken_at: str) -> Iterator[dict[str, Any]]:
+    minted, asked = ([step for step in steps if step["step"] == name] for name in ("token", "revoke"))
+    for step in list(filter(_succeeded, minted))[sum(map(_succeeded, asked)) :]:
+        yield {"expires_at": _end_of(step, taken_at), "answer": quoted(asked[-1]) if asked else None}
+
+
+def _succeeded(step: Mapping[str, Any]) -> bool:
+    return step.get("status") in range(200, 300) and not step.get("error")
+
+
+def _end_of(minted: Mapping[str, Any], taken_at: str) -> str:
+    """When a token ends: as the API said, if that can be; else as GitHub's documentation says."""
+    minted_s = read_time(taken_at).timestamp()
+    with suppress(ValueError, TypeError, OverflowError):
+        minted_s = parsedate_to_datetime(minted["headers"].get("date")).timestamp()
+    with suppress(ValueError, OverflowError):
+        end_s = read_time(minted.get("expires_at")).timestamp()
+        if 0 < end_s - minted_s <= MOST_LIFE_S:
+            return utc_text(end_s)
+    return utc_text(minted_s + TOKEN_LIFE_S)
+
+
+def still_valid(left: list[Mapping[str, Any]]) -> str:
+    """What a finding says of the tokens that were not revoked; nothing if there are none."""
+    if not left:
+        return ""
+    many = f"{len(left)} installation tokens" if len(left) > 1 else "1 installation token"
+    answers = ", ".join(dict.fromkeys(repr(each["answer"]) for each in left if each["answer"]))
+    why = f" (GitHub answered {answers})" if answers else ""
+    end = max(each["expires_at"] for each in left)
+    return f"; {many} could not be revoked{why}: valid until {end}"
 
 
 class Token(StrEnum):

@@ -92,7 +92,7 @@ def _follows(finding: Finding, root: Finding) -> bool:
     """Whether one finding follows from another. No chain of these ends where it begins."""
     keys, of_root, check, root_check = finding["keys"], root["keys"], finding["check"], root["check"]
     if check == TOKEN:
-        blamed = _among(keys, github_app_token.Key)
+        blamed = _among(keys, github_app_token.Key) - {str(github_app_token.Key.NOT_REVOKED)}
         return root_check == CLOCK and (
             blamed == {github_app_token.Key.CLOCK}
             or (blamed == {github_app_token.Key.API_CLOCK} and clock_skew.Key.API_CLOCK in of_root)

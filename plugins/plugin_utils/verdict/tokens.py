@@ -142,7 +142,8 @@ def awaits_others(judgement: Mapping[str, Any]) -> bool:
 
 def _is_left(finding: Mapping[str, Any]) -> bool:
     """Whether only the tokens that were left to other nodes are open in the token check."""
-    return set(finding["keys"]) == {str(github_app_token.Key.NOT_MINTED), "accepted"}
+    keys = set(finding["keys"]) - {str(github_app_token.Key.NOT_REVOKED)}
+    return keys == {str(github_app_token.Key.NOT_MINTED), "accepted"}
 
 
 def _tokens(judgement: Mapping[str, Any] | None) -> Iterator[tuple[str, Mapping[str, Any], Token]]:

@@ -5,11 +5,13 @@ fresh tokens, how far a token can be narrowed, and many repositories.
 from __future__ import annotations
 
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import installation_token
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.git_answer import ADVERTISEMENT
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import read_time
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers import AnswerKey, classify
 
 from tests.daemons.module_utils.probes.apps import app_for, attempt, outline, steps_of
@@ -356,3 +358,10 @@ def test_a_list_that_is_none_finds_nothing(api, body):
     assert outline(steps) == [("installations", 200)]
     assert "installation_id" not in steps[0]
     assert bool(steps[0]["error"]) == (not body.startswith("["))
+
+
+def test_a_minted_tokens_end_is_recorded(api):
+    api.control.set_token_life(1800)
+    minted = steps_of(app_for(api, depth="token"))[0]
+    ends_s = read_time(minted["expires_at"]).timestamp()
+    assert ends_s - parsedate_to_datetime(minted["headers"]["date"]).timestamp() == pytest.approx(1800, abs=1)

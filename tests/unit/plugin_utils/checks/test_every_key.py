@@ -38,6 +38,7 @@ from tests.builders import (
     NS,
     TRUE_NS,
     accepted,
+    accepted_steps,
     app,
     attempt,
     chrony,
@@ -208,6 +209,7 @@ EXAMPLES: dict[Any, Records] = {
         github_app_token.Key.NO_APP: tried(github_apps=[]),
         github_app_token.Key.UNUSABLE: tried(github_apps=[UNUSABLE]),
         github_app_token.Key.NOT_MINTED: tried(attempt("now", step("installation"))),
+        github_app_token.Key.NOT_REVOKED: tried(attempt("now", *accepted_steps()[:2], step("revoke", 500))),
     },
     next_boot: {
         next_boot.Key.MANAGER_UNKNOWN: booting(manager="other"),

@@ -247,3 +247,15 @@ def test_a_node_whose_own_key_is_refused_says_nothing_of_the_token(message: str)
     with_another_key = refused(A2, step("token", 401, message))
     assert judged(x=alone(A), m=minted(A2), k=with_another_key)["nodes"]["x"]["verdict"] == "admit"
     assert finding(judged(x=alone(A), k=with_another_key), "x")["keys"][0] == "token_not_minted"
+
+
+def test_a_token_that_could_not_be_revoked_changes_nothing_of_one_that_was_left_to_others() -> None:
+    left = attempt("now", *accepted_steps()[:2], step("revoke", 500))
+    both = {"github_apps": [{"name": "one", "attempts": [left]}, *alone()["evidence"]["github_apps"]]}
+    waits = record(of_policy=policy(github_apps=[{**app("one"), "installation_id": "1"}, app()]), **both)
+    assert awaits_others(judge_record(waits))
+    report = judged(waits=waits, mints=minted())
+    assert report["nodes"]["waits"]["verdict"] == "admit"
+    found = finding(report, "waits")
+    assert set(found["keys"]) == {"token_minted_elsewhere", "accepted", "token_not_revoked"}
+    assert "one: 1 installation token could not be revoked" in found["summary"]
