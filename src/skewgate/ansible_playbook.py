@@ -3,8 +3,6 @@
 Ansible's own default is five, whatever the machine. What the user gives (``--forks``,
 ``ANSIBLE_FORKS``, ansible.cfg) is left as it is. Only the process that runs the playbook has read
 all of these, so it is decided there.
-
-That process may have private keys in variables of the inventory, so it leaves no core dump.
 """
 
 from __future__ import annotations
@@ -13,8 +11,6 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.core_dumps import forbid_core_dumps
 
 FORKS_OF_CORE = 25
 """A check uses a core of the controller for about 0.1 s. Then the node works for one or two
@@ -52,7 +48,6 @@ def _available_bytes() -> int | None:
 
 def main() -> None:
     """Run ansible-playbook with this process's arguments."""
-    forbid_core_dumps()
     from ansible import constants  # noqa: PLC0415 - reads ansible.cfg, which only this process is to do
     from ansible.cli.playbook import main as ansible_playbook  # noqa: PLC0415
 

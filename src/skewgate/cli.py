@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.core_dumps import make_undumpable
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.libraries import missing
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
@@ -42,6 +43,7 @@ COMMANDS = {"report": report, "explain": explain, "verify": verify, "init": init
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status; no traceback unless SKEWGATE_DEBUG=1."""
+    make_undumpable()  # it reads inventories, whose variables may have private keys
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a character that the locale lacks
     try:

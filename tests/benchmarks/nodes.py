@@ -63,8 +63,11 @@ def address(n: int) -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path, count: int) -> Iterator[Nodes]:
-    """So many nodes; they are stopped when the block ends."""
+def running(folder: Path, count: int, more: str = "") -> Iterator[Nodes]:
+    """So many nodes; they are stopped when the block ends.
+
+    ``more``: lines of sshd's configuration.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     addresses = {f"node{n:03}": address(n) for n in range(1, count + 1)}
     for key in ("host_key", "user_key"):
@@ -77,7 +80,7 @@ def running(folder: Path, count: int) -> Iterator[Nodes]:
     try:
         for name, at in addresses.items():
             config = folder / f"{name}.conf"
-            config.write_text(CONFIG.format(port=PORT, address=at, folder=folder))
+            config.write_text(CONFIG.format(port=PORT, address=at, folder=folder) + more)
             processes.append(subprocess.Popen([*sshd, "-D", "-f", config], stdin=subprocess.DEVNULL))
         for at in addresses.values():
             _await(at)

@@ -12,16 +12,23 @@ PR_SET_DUMPABLE = 4  # linux/prctl.h
 def forbid_core_dumps() -> None:
     """From now on, the kernel writes no core dump of this process and of its forks.
 
-    The limit alone is not enough: a handler such as systemd-coredump gets the dump all the same
-    (core(5)), so the process is made not dumpable too (prctl(2)). That also keeps other processes
-    of its user from reading its memory. A program that it starts has the limit alone. Where Python
-    has no ctypes, or the system is not Linux, only the limit is set.
+    Programs that it starts leave none in a file either, because they have its limit. Where Python
+    has no ctypes, or the system is not Linux, that limit is all.
     """
     with suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 - a Python may lack it, and the node is checked all the same
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    make_undumpable()
+
+
+def make_undumpable() -> None:
+    """The same for this process and its forks alone.
+
+    A handler such as systemd-coredump gets the dump whatever the limit is (core(5)), but not of
+    such a process (prctl(2)). Other processes of its user cannot read its memory either.
+    """
     with suppress(ImportError, OSError, AttributeError):
-        import ctypes  # noqa: PLC0415 - likewise
+        import ctypes  # noqa: PLC0415 - a Python may lack it
 
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -7,6 +7,7 @@ host. If such a process reads or imports something first, every other host's pro
 
 from __future__ import annotations
 
+from ...module_utils.node.core_dumps import make_undumpable
 from .. import daemons
 from ..boundary.variables import read_settings, settings_of_roles
 from ..checks import discover
@@ -15,7 +16,12 @@ from ..model.limits import shipped_limits
 
 
 def before_the_fork() -> None:
-    """Read the tables and import the checks and daemons that the check of a node asks for."""
+    """Read the tables and import the checks and daemons that the check of a node asks for.
+
+    Variables may have private keys, so Ansible's first process leaves no core dump from now on.
+    Programs that it starts are as before.
+    """
+    make_undumpable()
     settings_of_roles()
     read_settings({})
     discover()

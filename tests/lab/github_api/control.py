@@ -6,7 +6,7 @@ import json
 import socket
 import socketserver
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rename": GitHub.rename,
     "set_server": GitHub.set_server,
     "set_token_form": GitHub.set_token_form,
+    "set_tokens": GitHub.set_tokens,
     "set_token_life": GitHub.set_token_life,
     "set_rate_limit": GitHub.set_rate_limit,
     "set_repositories": GitHub.set_repositories,
@@ -142,6 +143,10 @@ class Control:
     def set_token_form(self, form: str) -> None:
         """`short` (ghs_ and 36 characters) or `long` (about 520: ghs_APPID_JWT)."""
         self._do("set_token_form", form=form)
+
+    def set_tokens(self, values: Sequence[str]) -> None:
+        """The next tokens are these: a test searches for them. Later ones are random again."""
+        self._do("set_tokens", values=list(values))
 
     def set_token_life(self, seconds: int) -> None:
         """How long tokens live that are minted from now on, in whole seconds:

@@ -144,7 +144,7 @@ class GitHub(State):
         check_scope(len(repositories), len(self._repository_ids), asked_for, self._scope_limit)
         narrowed = bool(repositories)
         unknown_s, unknown_status = self._replication if narrowed or asked_for else (0.0, 401)
-        value = new_token(self._token_form)
+        value = self._next_tokens.popleft() if self._next_tokens else new_token(self._token_form)
         token = Token(
             repositories=tuple(f"{OWNER}/{name}" for name in repositories or self._repository_ids),
             permissions=permissions,

@@ -44,6 +44,7 @@ class State:
             self._server = "github.com"
             self._renamed: dict[str, str] = {}
             self._token_form = "short"
+            self._next_tokens: deque[str] = deque()
             self._token_life_s = TOKEN_LIFETIME_S
             self._rate_limit: RateLimit | None = None
             self._repository_ids = dict(REPOSITORY_IDS)
@@ -98,6 +99,11 @@ class State:
             raise ValueError(f"token form {form!r} is not one of: {', '.join(TOKEN_FORMS)}")
         with self._lock:
             self._token_form = form
+
+    def set_tokens(self, values: list[str]) -> None:
+        """The next tokens are these, and later ones random again."""
+        with self._lock:
+            self._next_tokens = deque(values)
 
     def set_token_life(self, seconds: int) -> None:
         """How long tokens live that are minted from now on,

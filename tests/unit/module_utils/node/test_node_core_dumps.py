@@ -25,6 +25,7 @@ if {forks}:
 os.abort()
 """
 FORBID = "core_dumps.forbid_core_dumps()"
+UNDUMPABLE = "core_dumps.make_undumpable()"
 # Of a handler such as systemd-coredump, to which the limit is no hindrance.
 DUMPABLE_ALONE = f"{FORBID}; import resource; resource.setrlimit(resource.RLIMIT_CORE, ({resource.RLIM_INFINITY},) * 2)"
 LIMIT_ALONE = f"sys.modules['ctypes'] = None; {FORBID}"
@@ -61,7 +62,9 @@ def test_a_process_that_forbids_nothing_leaves_the_secret_in_a_file(dumps: Path)
     assert SECRET.encode() in core
 
 
-@pytest.mark.parametrize("before", [FORBID, DUMPABLE_ALONE, LIMIT_ALONE], ids=["both", "not dumpable", "limit"])
+@pytest.mark.parametrize(
+    "before", [FORBID, UNDUMPABLE, DUMPABLE_ALONE, LIMIT_ALONE], ids=["both", "not dumpable", "raised", "limit"]
+)
 @pytest.mark.parametrize("forks", [False, True], ids=["itself", "its fork"])
 def test_no_core_dump_is_left(dumps: Path, before: str, *, forks: bool) -> None:
     assert dumped(dumps, before, forks=forks) == []
