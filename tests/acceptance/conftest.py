@@ -5,6 +5,7 @@ one run for all of them, which changes nothing on any.
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ JUDGED = (ExitCode.ADMITTED, ExitCode.NOT_JUDGED, ExitCode.REFUSED)
 WANTED = "expected --hosts=ansible://GROUP and --ansible-inventory=INVENTORY"
 BESIDE = "beside(check): a plain question, asked where the gate requires that check"
 
+LOG_PATH = pytest.StashKey[str | None]()
+"""The user's own ANSIBLE_LOG_PATH."""
+
 Host = Any
 """testinfra's, which has no types for what its modules answer."""
 
@@ -43,11 +47,15 @@ class Checked:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pytest know the suite's own marker, and keep testinfra from logging the inventory,
-    which may hold a private key.
+    """Let pytest know the suite's own marker, and keep the inventory, which may hold a private key,
+    out of the logs of testinfra and of the ansible-inventory that testinfra runs.
     """
     config.addinivalue_line("markers", BESIDE)
     logging.getLogger("testinfra").addFilter(lambda record: "ansible-inventory" not in record.getMessage())
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    config.stash[LOG_PATH] = os.environ.get("ANSIBLE_LOG_PATH")
+    patch.setenv("ANSIBLE_LOG_PATH", os.devnull)  # ansible.cfg may name a log, too
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -73,7 +81,12 @@ def checked(request: pytest.FixtureRequest) -> Checked:
         # Of batches, a run would end with the first that is refused.
         options += ["--extra-vars=gate_serial=100%"]
         command = [sys.executable, "-P", "-m", "skewgate", "check", *options]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        log_path = request.config.stash[LOG_PATH]
+        environment = {name: value for name, value in os.environ.items() if name != "ANSIBLE_LOG_PATH"}
+        environment |= {} if log_path is None else {"ANSIBLE_LOG_PATH": log_path}
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+        )
         if done.returncode not in JUDGED:
             pytest.exit(f"skewgate check: {done.stderr.strip() or done.stdout.strip()}", done.returncode)
         report, evidence = read_report(Path(folder)), read_evidence(Path(folder) / EVIDENCE_FILE)

@@ -88,18 +88,22 @@ def test_it_asks_every_check_and_says_which_the_settings_leave_out_or_only_show(
 
 
 def test_what_refuses_a_node_fails_and_nothing_secret_is_printed_at_any_verbosity(
-    suite: Suite, api: RunningApi
+    suite: Suite, api: RunningApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without a reason it would be tried again for 43 s.
     suspended = "This installation has been suspended"
     api.control.script("GET", "/acme/deploy-config*", times=9, status=403, message=suspended)
     debug = ("-vvv", "--showlocals", "--log-cli-level=DEBUG", "--log-file=log", "--log-file-level=DEBUG", "-s")
+    monkeypatch.setenv("ANSIBLE_LOG_PATH", str(suite.folder / "ansible.log"))
     done = suite.run(*debug, "--junit-xml=junit.xml")
     assert done.returncode == 1, done.stdout
     assert set(outcomes(done.stdout, "FAILED")) == {"github_app_token"}
     tokens = api.control.tokens()
     assert sum(map(len, tokens.values())) > 0
-    written = "\n".join([done.stdout, *((suite.folder / name).read_text() for name in ("junit.xml", "log"))])
+    written = "\n".join(
+        [done.stdout, *((suite.folder / name).read_text() for name in ("junit.xml", "log", "ansible.log"))]
+    )
+    assert "PLAY RECAP" in (suite.folder / "ansible.log").read_text()
     assert suspended in written
     assert JWT_OR_TOKEN.findall(written) == []
     assert [line for line in suite.key.splitlines()[1:-1] if line in written] == []
