@@ -90,7 +90,7 @@ def running(folder: Path, count: int, more: str = "") -> Iterator[Nodes]:
             process.terminate()
         for process in processes:
             process.wait()
-        if made:
+        if made and subprocess.run(["pgrep", "-x", "sshd"], capture_output=True, check=False).returncode:
             with contextlib.suppress(OSError):
                 RUN.rmdir()
 

@@ -45,5 +45,6 @@ PARTS = {
             "named client or limit breaks, unless half or more of the references lie",
         ),
         Part("parsers", 62, "each parser of text from outside, fuzzed with atheris, and given texts that grow"),
+        Part("secrets", 67, "runs of every kind, all that they wrote and showed searched for key, JWTs and tokens"),
     )
 }
