@@ -108,7 +108,8 @@ PHASES = {
 PROCESSES = {"the module": module, "a worker": workers, "Ansible": first}
 
 
-def _crash(process: str, phase: str, number: int, by: str = PLAYBOOK) -> Flow:
+def _crash(process: str, phase: str, number: int, by: str = PLAYBOOK, live: int | None = None) -> Flow:
+    """``live``: as docs/explanation/trust.md says of a run that is killed."""
     method, path, after, minted = PHASES[phase]
     return Flow(
         f"{process} gets {signal.Signals(number).name} {phase}",
@@ -118,19 +119,20 @@ def _crash(process: str, phase: str, number: int, by: str = PLAYBOOK) -> Flow:
         meanwhile=dies(PROCESSES[process], number, after),
         statuses=(),
         minted=minted,
+        live=live,
     )
 
 
 ON_CRASH = (
     _crash("the module", "at the mint", signal.SIGABRT),
-    _crash("the module", "with a token", signal.SIGSEGV, COMMAND),
+    _crash("the module", "with a token", signal.SIGSEGV, COMMAND, live=1),
     _crash("the module", "at the revocation", signal.SIGABRT),
     _crash("a worker", "at the mint", signal.SIGSEGV, COMMAND),
-    _crash("a worker", "with a token", signal.SIGABRT),
+    _crash("a worker", "with a token", signal.SIGABRT, live=0),
     _crash("a worker", "at the revocation", signal.SIGABRT, COMMAND),
     _crash("Ansible", "at the mint", signal.SIGABRT, COMMAND),
-    _crash("Ansible", "with a token", signal.SIGSEGV),
-    _crash("Ansible", "with a token", signal.SIGINT, COMMAND),
+    _crash("Ansible", "with a token", signal.SIGSEGV, live=0),
+    _crash("Ansible", "with a token", signal.SIGINT, COMMAND, live=0),
 )
 
 

@@ -46,7 +46,8 @@ class Flow:
     """One run.
 
     ``statuses``: those with which it may end, none: any. ``keys``: those that the finding on the
-    App has, or more. ``minted``: how many tokens at least were minted. ``here``: its variables that
+    App has, or more. ``minted``: how many tokens at least were minted.
+    ``live``: how many of them were not revoked; None: that is not certain. ``here``: variables that
     depend on its folder. ``then``: what is run after it.
     """
 
@@ -64,6 +65,7 @@ class Flow:
     statuses: Sequence[int] = (0,)
     keys: Sequence[str] = ()
     minted: int = 1
+    live: int | None = None
     then: Callable[[World, Path], Run] | None = None
 
     def run(self, world: World) -> Run:
@@ -90,6 +92,8 @@ class Flow:
         found = f"{self.name}: status {run.status}, keys {run.keys()}, {len(world.minted())} tokens"
         if self.statuses and run.status not in self.statuses:
             raise FlowError(f"{found}\n{run.output[-1500:].decode(errors='replace')}")
+        if self.live not in (None, len(world.api.control.tokens()["live"])):
+            raise FlowError(f"{found}, {world.api.control.tokens()['live']} of them live")
         if not set(self.keys) <= set(run.keys()) or len(world.minted()) < self.minted:
             raise FlowError(found)
 
@@ -135,7 +139,7 @@ SUSPENDED = "This installation has been suspended"
 LEFT = ("token_not_revoked",)
 
 ON_SUCCESS = (
-    Flow("a check by the playbook"),
+    Flow("a check by the playbook", live=0),
     Flow("a check by the command, the key in a variable", COMMAND, app=inline),
     Flow("a gate by the playbook, the key in a variable", playbook="gate", app=inline),
     Flow("a gate by the command", COMMAND, "gate"),
