@@ -147,7 +147,7 @@ ON_SUCCESS = (
     Flow("the token is fresh and not known yet", api=lambda api, _: api.set_replication(1.0, 403)),
     Flow("two nodes, of which one mints", "playbook", nodes=2, variables={"gate_mint_nodes": "1"}),
     Flow("pipelining is off", environment={"ANSIBLE_PIPELINING": "false"}),
-    Flow("runs forked anew, in the free strategy", words=["-e", "ansible_strategy=free"], app=inline),
+    Flow("the free strategy", environment={"ANSIBLE_STRATEGY": "free"}, app=inline),
 )
 
 ON_REFUSAL = (

@@ -18,13 +18,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-
-from tests.reliability.secrets.on_lab import leaks_on_lab
 
 from tests.reliability.results import Row
 from tests.reliability.secrets.crashes import ON_CRASH, ON_FAULT, ON_OTHER_WAYS
 from tests.reliability.secrets.flows import OF_ANSIBLE, ON_REFUSAL, ON_SUCCESS, ON_WRONG_KEYS
+from tests.reliability.secrets.on_lab import leaks_on_lab
 from tests.reliability.secrets.search import texts
 from tests.reliability.secrets.world import running
 
@@ -39,7 +39,8 @@ def run(seeds: Sequence[int]) -> Iterator[Row]:
     """A row for some flows each, and one for the lab."""
     here = [seed for seed in seeds if seed < OF_LAB]
     some = [here[start : start + TOGETHER] for start in range(0, len(here), TOGETHER)]
-    with ProcessPoolExecutor(AT_A_TIME) as pool:
+    # Not forks of this process: the port of a world's nodes is its process's.
+    with ProcessPoolExecutor(AT_A_TIME, mp_context=get_context("spawn")) as pool:
         yield from pool.map(row_of, some)
     if OF_LAB in seeds:
         begun_s = time.monotonic()

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.integration.conftest import BIN
 from tests.lab.github_api import CLIENT_ID
+from tests.reliability.parts import PARTS
 from tests.reliability.secrets import forms, part, world
 from tests.reliability.secrets.search import LARGE, Search
 from tests.reliability.secrets.watching import Watch
@@ -242,3 +243,4 @@ def test_a_flow_leaves_no_secret_anywhere(here: world.World, name: str) -> None:
 
 def test_every_flow_has_a_name_and_a_number_of_the_parts_table() -> None:
     assert len({flow.name for flow in part.FLOWS}) == len(part.FLOWS)
+    assert PARTS["secrets"].seeds == part.OF_LAB
