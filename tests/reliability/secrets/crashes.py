@@ -61,7 +61,7 @@ def first(_world: World, process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def module(world: World, _process: subprocess.Popen[bytes]) -> list[int]:
-    """The module on the node."""
+    """What runs as Python on the node: the module alone."""
     return on_node(world)
 
 

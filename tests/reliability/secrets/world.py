@@ -97,7 +97,7 @@ class World:
 
     @property
     def report(self) -> Path:
-        """The folder of its reports."""
+        """Where the present flow writes report.json and the others."""
         return self.run_folder / "report"
 
     @property

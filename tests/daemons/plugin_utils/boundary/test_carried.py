@@ -150,7 +150,7 @@ def test_what_is_sent_is_small_beside_a_ping(ping: int, sections: list[str]) -> 
 
 
 def test_a_crash_leaves_no_core_dump_with_the_jwt(tmp_path: Path) -> None:
-    """What else it has: `test_node_core_dumps.py`."""
+    """What else it has: `test_core_dumps_real.py`."""
     attempt = {"label": "now", "signed_for_s": int(time.time()), "jwt": "eyJ.eyJ.c2ln", "only_within_s": None}
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"

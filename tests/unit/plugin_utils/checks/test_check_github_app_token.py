@@ -309,49 +309,6 @@ def test_a_token_that_could_not_be_revoked_is_reported_and_refuses_nothing(revok
     assert len(finding.seen["apps"][0].get("not_revoked", ())) == reported
 
 
-MINTED_AT = "Sun, 22 Nov 2026 08:40:00 GMT"
-
-
-@pytest.mark.parametrize(
-    ("said", "date", "end"),
-    [
-        pytest.param("2026-11-22T09:39:59Z", MINTED_AT, "2026-11-22T09:39:59Z", id="the API's word"),
-        pytest.param("2026-11-22T10:39:59+01:00", MINTED_AT, "2026-11-22T09:39:59Z", id="in another zone"),
-        pytest.param("2026-11-22T09:35:00Z", None, "2026-11-22T09:35:00Z", id="no Date"),
-        pytest.param(None, MINTED_AT, "2026-11-22T09:40:00Z", id="an hour after the mint"),
-        pytest.param(None, None, "2026-11-22T09:35:36Z", id="an hour after the check"),
-        pytest.param("2026-11-22T09:39:59", MINTED_AT, "2026-11-22T09:40:00Z", id="no zone"),
-        pytest.param("soon", "soon", "2026-11-22T09:35:36Z", id="no times"),
-        pytest.param("9999-12-31T23:59:59Z", MINTED_AT, "2026-11-22T09:40:00Z", id="in eight thousand years"),
-        pytest.param("9999-12-31T23:59:59-23:59", MINTED_AT, "2026-11-22T09:40:00Z", id="after all years"),
-        pytest.param("2026-11-22T08:40:00Z", MINTED_AT, "2026-11-22T09:40:00Z", id="over when it was minted"),
-    ],
-)
-def test_a_token_that_could_not_be_revoked_is_reported_with_the_time_of_its_end(said, date, end):
-    minted = step("token", 201, expires_at=said, headers={"date": date} if date else {})
-    finding = judge(attempt("now", minted, repository_step(), step("revoke", 503, "Unavailable")))
-    assert finding.seen["apps"][0]["not_revoked"] == [{"expires_at": end, "answer": "503 Unavailable"}]
-    assert end in finding.summary
-    assert "503 Unavailable" in finding.summary
-
-
-def test_of_several_tokens_the_last_end_counts():
-    ends = ("2026-11-22T09:30:00Z", "2026-11-22T09:31:00Z")
-    steps = [[step("token", 201, expires_at=end), repository_step(404), step("revoke", 500)] for end in ends]
-    finding = judge(attempt("node_clock", *steps[0]), attempt("true_time", *steps[1]))
-    assert [each["expires_at"] for each in finding.seen["apps"][0]["not_revoked"]] == list(ends)
-    assert ends[1] in finding.summary
-    assert ends[0] not in finding.summary
-
-
-def test_it_is_reported_beside_another_app_that_fails_too():
-    left = attempt("now", step("token", 201), repository_step(), step("revoke", 500))
-    finding = of_apps(one=[left], other=[bad_key("now")])
-    assert finding.state == "fail"
-    assert Key.NOT_REVOKED in finding.keys
-    assert not unsaid(finding.summary, "one: ", "other: ", "could not be revoked")
-
-
 @pytest.mark.parametrize(("minted", "revoked", "reported"), [(200, 204, False), (200, 500, True), (201, 200, False)])
 def test_any_success_of_the_mint_or_of_the_revocation_counts(minted, revoked, reported):
     finding = judge(attempt("now", step("token", minted), repository_step(), step("revoke", revoked)))
