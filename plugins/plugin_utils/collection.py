@@ -1,4 +1,4 @@
-"""The protocol of one node: sign, collect, follow GitHub's rate limit, and prove blame by a
+"""The protocol of one node: sign, collect, wait where GitHub asks for it, and prove blame by a
 counterfactual.
 
 A healthy node costs one call of its module, because its clock agrees with the time for which the
@@ -11,7 +11,6 @@ valid for too long, no JWT is signed for that clock. GitHub would refuse such a 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from .boundary.no_evidence import module_error
 from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
 from .clock.skew import SkewEstimate, controller_bracket
-from .github.answers import classify, rate_limit_s
+from .github.answers import classify, down_s, rate_limit_s
 from .github.apps import GithubApp, date_apis, date_url
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
 from .github.minters import Minting
@@ -34,6 +33,9 @@ NS = 1_000_000_000
 MAX_MORE_MINTS = 2
 """How many more mints one attempt may cost. If GitHub does not narrow a token, it asks for wider
 ones."""
+
+MAX_AGAIN = 3
+"""How often a node tries again after a rate limit, or while the API is down."""
 
 UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
 """No check judges these. Remediation and later readers of the evidence need to know whether the
@@ -99,7 +101,7 @@ class Collection:
         controller = {"before_ns": before_ns, "after_ns": self.clock_ns(), **measured}
         if self.same_machine:
             controller["same_machine"] = True
-        evidence = self._try_both_clocks(self._try_limited_again(evidence), controller)
+        evidence = self._try_both_clocks(self._try_again(evidence), controller)
         return {**record, "evidence": evidence, "controller": controller}
 
     def _sections(self) -> Set[str]:
@@ -135,11 +137,15 @@ class Collection:
 
     def _within_limits(self, apps: Sequence[GithubApp], attempts: int = 1) -> list[GithubApp]:
         """The Apps as they may be asked: with tokens within GitHub's limits, or with the JWT
-        only.
+        only. Each waits while GitHub's rate limit holds.
         """
-        return [
-            app if app.depth == "jwt" or self._may_mint(app, attempts) else replace(app, depth="jwt") for app in apps
-        ]
+        return [self._within_limit(app, attempts) for app in apps]
+
+    def _within_limit(self, app: GithubApp, attempts: int) -> GithubApp:
+        if app.depth != "jwt" and self._may_mint(app, attempts):
+            return app
+        self.throttle(app).wait_while_held()
+        return app if app.depth == "jwt" else replace(app, depth="jwt")
 
     def _may_mint(self, app: GithubApp, attempts: int) -> bool:
         how = self.minting(app)
@@ -159,20 +165,32 @@ class Collection:
             if app.name in asked and (more := min(asked[app.name] - attempts, MAX_MORE_MINTS * attempts)) and attempts:
                 self.throttle(app).count(more)
 
-    def _try_limited_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
-        """If GitHub answered with its rate limit, wait as it asks and try once more.
+    def _try_again(self, evidence: dict[str, Any]) -> dict[str, Any]:
+        """If GitHub answered with its rate limit or was down, wait and try again, up to three
+        times.
 
-        If it asks for too long a wait, the node does not try again.
+        A node waits for about a minute at most, so it does not try again if GitHub asks for more.
         """
-        limits_s = {entry["name"]: rate_limit_s(last_attempt(entry)) for entry in _taken(evidence)}
-        limited = {app.name: limit_s for app in self.apps if (limit_s := limits_s.get(app.name)) is not None}
-        for app in self.apps:
-            if app.name in limited:
-                self.throttle(app).hold(limited[app.name])
-        again = [app for app in self.apps if limited.get(app.name, math.inf) <= MAX_NODE_WAIT_S]
-        if not again:
-            return evidence
-        return self._with_further(evidence, self._requests_for_now(self._within_limits(again)))
+        left_s = MAX_NODE_WAIT_S
+        for again in range(MAX_AGAIN):
+            last = {entry["name"]: last_attempt(entry) for entry in _taken(evidence)}
+            limited_s = {name: s for name, tried in last.items() if (s := rate_limit_s(tried)) is not None}
+            down = {name: s for name, tried in last.items() if (s := down_s(tried, again)) is not None}
+            for app in self.apps:
+                if app.name in limited_s:
+                    self.throttle(app).hold(limited_s[app.name])
+            waits_s = {name: wait_s for name, wait_s in (limited_s | down).items() if wait_s <= left_s}
+            apps = [app for app in self.apps if app.name in waits_s]
+            if not apps:
+                break
+            left_s -= max(waits_s.values())
+            if pauses_s := [waits_s[name] for name in down if name in waits_s]:
+                self.throttle(apps[0]).pause(max(pauses_s))
+            before = evidence
+            evidence = self._with_further(before, self._requests_for_now(self._within_limits(apps)))
+            if evidence is before:  # the call failed
+                break
+        return evidence
 
     def _try_both_clocks(self, evidence: dict[str, Any], controller: Mapping[str, Any]) -> dict[str, Any]:
         """The counterfactual, if a clock may be at fault: a JWT of the node's clock and one of the

@@ -13,13 +13,17 @@ from .answer_hints import QUOTED_CHARS, hints_of, rate_limit_wait_s, renamed
 from .answer_signs import READ_CHARS, Seen, row_of, straight
 from .answer_table import BY_KEY, AnswerKey, Kind, Row
 
-__all__ = ["Answer", "AnswerKey", "Kind", "classify", "clock_side", "quoted", "rate_limit_s"]
+__all__ = ["Answer", "AnswerKey", "Kind", "classify", "clock_side", "down_s", "quoted", "rate_limit_s"]
 
 ASIDE = ("revoke", "granted")
 """Steps that decide nothing: the token was already used, or another step shows the same."""
 
 NAME_CHARS = 150
 """GitHub's longest OWNER/NAME is shorter; a node may call a repository anything."""
+
+
+DOWN_WAITS_S = (5.0, 20.0)
+"""The pauses before an API is asked again that answered with 500 or more."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,15 @@ def rate_limit_s(attempt: Mapping[str, Any]) -> float | None:
     if answer.key is not AnswerKey.RATE_LIMIT or answer.step is None:
         return None
     return rate_limit_wait_s(answer.step)
+
+
+def down_s(attempt: Mapping[str, Any], again: int) -> float | None:
+    """How long to wait before an API is asked again that answered with 500 or more: it is down for
+    a moment, or has too much to do. None for any other answer, or if that is enough.
+
+    ``again``: how often it was asked again already.
+    """
+    answer = classify(attempt)
+    if answer.key is not AnswerKey.SERVER_ERROR or answer.step is None or (answer.step.get("status") or 0) < 500:
+        return None
+    return DOWN_WAITS_S[again] if again < len(DOWN_WAITS_S) else None

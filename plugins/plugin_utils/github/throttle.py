@@ -17,6 +17,7 @@ import hashlib
 import json
 import math
 import os
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,10 @@ MAX_NODE_WAIT_S = 60.0
 """How long a node waits at most for GitHub's rate limit. GitHub asks for a minute if it gives no
 time (its documentation, "Exceeding the rate limit"). It is not more, because all nodes of a play
 wait for the slowest one."""
+
+SPREAD_S = 10.0
+"""Nodes that waited for the same moment go on one by one within this time. All at once they would
+meet the same limit again, or a server that has only just recovered."""
 
 SAME_LIMIT_S = 120.0
 """Two nodes that met the rate limit within this time met the same one."""
@@ -73,9 +78,9 @@ class MintThrottle:
     """At most ``per_minute`` and ``per_hour`` mints, counted over every process that uses the same
     file.
 
-    ``clock`` counts seconds for all processes of the machine. ``sleep`` waits. ``on_wait`` is
-    called once when a wait begins, with its seconds. ``node`` is the name of the node that will
-    mint.
+    ``clock`` counts seconds for all processes of the machine. ``sleep`` waits. ``chance`` gives a
+    number from 0 to 1. ``on_wait`` is called once when a wait begins, with its seconds. ``node`` is
+    the name of the node that will mint.
     """
 
     path: Path
@@ -83,6 +88,7 @@ class MintThrottle:
     per_hour: int = DEFAULT_PER_HOUR
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
     on_wait: Callable[[float], None] = lambda _: None
     node: str = ""
 
@@ -120,8 +126,20 @@ class MintThrottle:
         with self._state() as state:
             state.begun = state.begun[:count] if count < 0 else state.begun + [self.clock()] * count
 
+    def wait_while_held(self) -> None:
+        """Return when no rate limit of GitHub's holds for this node, without a mint; it takes about
+        a minute at most.
+        """
+        if self.path.exists() and (left_s := self._held_s()) > 0:
+            self.pause(left_s)
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long and up to SPREAD_S more, as other nodes wait for the same moment."""
+        self.sleep(seconds + SPREAD_S * self.chance())
+
     def hold(self, seconds: float) -> None:
-        """Wait as GitHub asked this node, up to a minute.
+        """Note that GitHub asked this node to wait for so long: the next wait lasts until then, and
+        for a minute at most.
 
         If a second node says the same, all nodes wait.
         """
@@ -133,7 +151,8 @@ class MintThrottle:
         """Count the mints and return 0, or return the seconds to wait before the next try."""
         with self._state() as state:
             now = self.clock()
-            wait_s = max(0.0, _own_wait_until(state.claims.get(self.node)) - now, _shared_until(state.claims) - now)
+            held_s = max(_own_wait_until(state.claims.get(self.node)), _shared_until(state.claims)) - now
+            wait_s = held_s + SPREAD_S * self.chance() if held_s > 0 else 0.0
             for span_s, limit in ((MINUTE_S, self.per_minute), (HOUR_S, self.per_hour)):
                 within = [t for t in state.begun if t > now - span_s]
                 if len(within) + count > limit:
@@ -141,6 +160,16 @@ class MintThrottle:
             if wait_s <= 0:
                 state.begun += [now] * count
             return wait_s
+
+    def _held_s(self) -> float:
+        """For how many seconds GitHub's rate limit still holds for this node, a minute at most."""
+        with self.path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            claims = self._read(file).claims
+        bounded = {
+            node: Claim(each.at_s, min(each.until_s, each.at_s + MAX_NODE_WAIT_S)) for node, each in claims.items()
+        }
+        return max(_own_wait_until(bounded.get(self.node)), _shared_until(bounded)) - self.clock()
 
     @contextmanager
     def _state(self) -> Iterator[_State]:

@@ -20,7 +20,7 @@ from tests.unit.plugin_utils.world import APP, World
 def collection(tmp_path: Path) -> Callable[..., Collection]:
     def make(world: World, *apps: GithubApp, per_minute: int = 60, **changes: Any) -> Collection:
         def throttle(app: GithubApp) -> MintThrottle:
-            return MintThrottle(tmp_path / app.name, per_minute, 400, lambda: world.true_s, world.sleep)
+            return MintThrottle(tmp_path / app.name, per_minute, 400, lambda: world.true_s, world.sleep, lambda: 0.0)
 
         given = {
             "policy": Policy.from_json(policy()),

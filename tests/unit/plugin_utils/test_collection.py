@@ -21,6 +21,7 @@ from tests.unit.plugin_utils.world import (
     CALL_S,
     CLOCK,
     CREDENTIAL,
+    DOWN,
     KEY,
     PEM,
     RATE_LIMIT,
@@ -205,10 +206,47 @@ def test_a_node_that_meets_githubs_rate_limit_waits_as_it_says_and_tries_once_mo
     assert world.calls[1]["sections"] == ["github_apps"]
 
 
-def test_a_rate_limit_that_lasts_is_left_as_the_answer(collection):
-    world = World(refusals={"deploy": [RATE_LIMIT, RATE_LIMIT]})
-    assert answers(collection(world).take()) == [("now", "unclear"), ("now", "unclear")]
-    assert len(world.calls) == 2
+@pytest.mark.parametrize("alone", [False, True], ids=["depth jwt", "relies on nodes that mint"])
+def test_a_node_that_mints_nothing_waits_for_githubs_rate_limit_too(collection, alone):
+    world = World(refusals={"deploy": [RATE_LIMIT]})
+    app = APP if alone else replace(APP, depth="jwt")
+    record = collection(world, app, minting=lambda _: Minting.JWT_ALONE).take()
+    assert answers(record) == [("now", "unclear"), ("now", "accepted")]
+    assert world.waits_s == [17]
+
+
+def test_a_node_that_mints_nothing_does_not_ask_while_two_others_wait_for_the_rate_limit(collection):
+    world = World()
+    make = collection(world, replace(APP, depth="jwt"))
+    for node in ("node1", "node2"):
+        replace(make.throttle(APP), node=node).hold(25)
+    assert answers(make.take()) == [("now", "accepted")]
+    assert world.waits_s == [25]
+
+
+def test_a_rate_limit_that_lasts_is_left_as_the_answer_after_a_minute_of_waiting(collection):
+    world = World(refusals={"deploy": [RATE_LIMIT] * 9})
+    assert answers(collection(world).take()) == [("now", "unclear")] * 4
+    assert world.waits_s == [17] * 3
+
+
+@pytest.mark.parametrize("depth", ["jwt", "token"])
+def test_if_the_api_is_down_a_node_asks_again_after_a_pause_and_then_a_longer_one(collection, depth):
+    world = World(refusals={"deploy": [DOWN, DOWN]})
+    record = collection(world, replace(APP, depth=depth)).take()
+    assert answers(record) == [("now", "unclear"), ("now", "unclear"), ("now", "accepted")]
+    assert world.waits_s == [5, 20]
+
+
+def test_an_api_that_stays_down_is_asked_three_times_and_no_more(collection):
+    world = World(refusals={"deploy": [DOWN] * 9})
+    assert answers(collection(world).take()) == [("now", "unclear")] * 3
+
+
+def test_an_error_of_git_is_no_outage_of_the_api(collection):
+    world = World(refusals={"deploy": [step("repository", 200, None, body="ERR no", repository="acme/a")]})
+    collection(world).take()
+    assert world.waits_s == []
 
 
 @pytest.mark.parametrize("asked", ["61", "3500"])

@@ -19,6 +19,7 @@ from tests.builders import NS, TRUE_NS, accepted_steps, attempt, evidence, not_s
 
 CREDENTIAL = step("token", 401, "A JSON web token could not be decoded")
 CLOCK = step("token", 401, "'Expiration time' claim ('exp') must be a numeric value representing the future time")
+DOWN = step("token", 503, "Service Unavailable")
 RATE_LIMIT = step("token", 429, None, headers={"retry-after": "17"})
 
 CALL_S = 4

@@ -29,8 +29,11 @@ class Time:
         self.now_s += seconds
 
 
-def throttle(path: Path, time: Time, per_minute: int = 3, per_hour: int = 10, node: str = "node1") -> MintThrottle:
-    return MintThrottle(path / "mints.json", per_minute, per_hour, time.clock, time.sleep, node=node)
+def throttle(
+    path: Path, time: Time, per_minute: int = 3, per_hour: int = 10, *, node: str = "node1", chance: float = 0.0
+) -> MintThrottle:
+    file = path / "mints.json"
+    return MintThrottle(file, per_minute, per_hour, time.clock, time.sleep, lambda: chance, node=node)
 
 
 def waited_s(path: Path, time: Time, node: str) -> float:
@@ -63,6 +66,32 @@ def test_a_node_that_github_asked_to_wait_waits_and_no_other_does(tmp_path: Path
     time = Time()
     throttle(tmp_path, time).hold(30)
     assert [waited_s(tmp_path, time, node) for node in ("node2", "node3", "node1")] == [0, 0, 30]
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_nodes_that_wait_for_the_same_limit_do_not_go_on_at_the_same_moment(tmp_path: Path, chance: float) -> None:
+    time = Time()
+    for node in ("node1", "node2"):
+        throttle(tmp_path, time, node=node).hold(30)
+    throttle(tmp_path, time, node="node3", chance=chance).wait(1)
+    assert time.slept_s == [30 + 10 * chance]
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_a_node_that_mints_nothing_waits_for_the_limit_as_well_but_never_for_much_more_than_a_minute(
+    tmp_path: Path, chance: float
+) -> None:
+    time = Time()
+    third = throttle(tmp_path, time, node="node3", chance=chance)
+    third.wait_while_held()
+    throttle(tmp_path, time, node="node1").hold(3500)
+    third.wait_while_held()
+    assert time.slept_s == []
+    throttle(tmp_path, time, node="node2").hold(3500)
+    third.wait_while_held()
+    assert time.slept_s == [60 + 10 * chance]
+    third.wait_while_held()
+    assert len(time.slept_s) == 1
 
 
 @pytest.mark.parametrize("claim_s", [61, 3500, 1e9, math.inf])
