@@ -23,6 +23,8 @@ MAX_WAIT_S = 2.0
 SPACING_S = 0.05
 MAX_UNANSWERED = 2
 MAX_ADDRESSES = 64
+DENIED = ("DENY", "RSTR")
+"""Codes after which a client must not ask the server again."""
 
 # linux/in.h IP_RECVERR and linux/in6.h IPV6_RECVERR, which socket does not name. Without them a
 # connected UDP socket hears of "port unreachable" but not of "host unreachable" and its like, which
@@ -72,7 +74,8 @@ def bound_s(samples: int, timeout_s: float) -> float:
 
 
 def _exchanges_bound_s(samples: int, timeout_s: float) -> float:
-    return samples * (min(timeout_s, MAX_WAIT_S) + SPACING_S) + 1
+    # Each waits for its answer, and before it for as long if the server limits the rate.
+    return samples * 2 * min(timeout_s, MAX_WAIT_S) + 1
 
 
 def _ask(server: str, port: int, samples: int, timeout_s: float, answered: dict | None) -> dict:
@@ -109,14 +112,32 @@ def resolve(server: str, port: int) -> dict:
 
 
 def _exchange_all(target: tuple, samples: int, wait_s: float) -> list:
-    """Samples of one address; after the second silence it is not asked again."""
+    """Samples of one address; after the second silence it is not asked again.
+
+    A server that limits the rate (kiss-o'-death RATE) is asked again after a pause that differs
+    from node to node, as many may have one address for it, and then for one answer alone. One that
+    denies its service is not asked again (RFC 5905, section 7.4).
+    """
     taken: list = []
     family, socket_address = target
+    kisses = 0
     while len(taken) < samples and sum("error" in sample for sample in taken) < MAX_UNANSWERED:
         if taken:
-            time.sleep(SPACING_S)
+            time.sleep(wait_s * (0.5 + os.urandom(1)[0] / 510) if kisses else SPACING_S)
         taken.append({"address": socket_address[0], **_exchange(family, socket_address, wait_s)})
+        code = _kiss(taken[-1])
+        kisses += bool(code)
+        if code in DENIED or (kisses and not code and "error" not in taken[-1]):
+            break
     return taken
+
+
+def _kiss(sample: dict) -> str:
+    """The code of a kiss-o'-death, empty for any other sample."""
+    reply = bytes.fromhex(sample.get("reply_hex", ""))
+    if len(reply) < HEADER_BYTES or reply[1]:
+        return ""
+    return reply[12:16].rstrip(b"\0 ").decode("ascii", "replace")
 
 
 def _exchange(family: int, socket_address: tuple, wait_s: float) -> dict:

@@ -69,6 +69,36 @@ def test_a_kiss_of_death_is_a_reply(serve):
     assert bytes.fromhex(taken["samples"][0]["reply_hex"])[12:16] == b"RATE"
 
 
+def kiss(request: bytes, code: bytes = b"RATE") -> list[bytes]:
+    """A kiss-o'-death (RFC 5905, section 7.4)."""
+    return [bytes([0xE4, 0]) + bytes(10) + code + bytes(8) + request[40:48] + bytes(16)]
+
+
+def test_a_server_that_limits_the_rate_is_left_alone_for_a_while_and_then_asked_for_one_answer(serve):
+    kisses = iter([True, True])
+    server = serve(lambda request: kiss(request) if next(kisses, False) else answer_well(request))
+    begun_s = time.monotonic()
+    taken = collect_one(server, timeout_s=0.5)
+    assert [bytes.fromhex(sample["reply_hex"])[1] for sample in taken["samples"]] == [0, 0, 2]
+    assert 2 * 0.25 <= time.monotonic() - begun_s < 3
+
+
+def test_nodes_that_a_server_sent_away_at_the_same_moment_do_not_come_back_at_the_same_moment(serve):
+    server = serve(kiss)
+    waits_ns = []
+    for _ in range(4):
+        first, second = collect_one(server, samples=2, timeout_s=0.2)["samples"]
+        waits_ns.append((second["t1_mono_ns"] - first["t4_mono_ns"]) // 1_000_000)
+    assert all(wait_ms >= 100 for wait_ms in waits_ns)
+    assert len(set(waits_ns)) > 1
+
+
+@pytest.mark.parametrize("code", [b"DENY", b"RSTR"])
+def test_a_server_that_denies_its_service_is_not_asked_again(serve, code):
+    server = serve(lambda request: kiss(request, code))
+    assert len(collect_one(server)["samples"]) == len(server.requests) == 1
+
+
 def test_a_reply_to_another_request_is_dropped_and_the_true_one_awaited(serve):
     forged = bytes([0x24, 1]) + bytes(46)
     server = serve(lambda request: [forged, b"short", *answer_well(request)])
