@@ -77,11 +77,11 @@ class Patience:
         """Nothing was waited for yet."""
         self._left_s = longest_wait_s()
 
-    def wait(self, waits: int) -> float:
-        """Wait for a token that was waited for so many times; for how many seconds, 0 if there is
-        no more waiting for it.
+    def wait(self, waits: int, least_s: float = 0.0) -> float:
+        """Wait for a token that was waited for so many times, ``least_s`` or longer; for how many
+        seconds, 0 if there is no more waiting for it.
         """
-        seconds = min(WAITS_S[waits], self._left_s) if waits < len(WAITS_S) else 0.0
+        seconds = min(max(WAITS_S[waits], least_s), self._left_s) if waits < len(WAITS_S) else 0.0
         self._left_s = round(self._left_s - seconds, 3)
         time.sleep(seconds)
         return seconds
@@ -97,6 +97,8 @@ class FreshToken:
         already.
         """
         self.waited_s = 0.0
+        self.least_s = 0.0
+        """How long the next wait is at least."""
         self._patience = patience
         self._statuses = (401, 403, 404) if narrowed else (401,)
         self._waits = 0
@@ -108,7 +110,7 @@ class FreshToken:
         begun_s, tries, wait_s = self.waited_s, 1, -1.0
         while wait_s:
             yield {"tries": tries, "waited_s": round(self.waited_s - begun_s, 3)}
-            wait_s = self._patience.wait(self._waits)
+            wait_s = self._patience.wait(self._waits, self.least_s)
             self._waits += 1
             self.waited_s += wait_s
             tries += 1
@@ -118,3 +120,12 @@ class FreshToken:
         headers, said = step["headers"], step["message"] or step["body"] or ""
         page = said.lstrip().startswith("<")  # of whatever is between: none of GitHub's refusals
         return step["status"] in self._statuses and not (asks_to_wait(headers) or page or OTHER_REASON.search(said))
+
+    def is_put_off(self, step: dict) -> bool:
+        """Whether the API did not do now what was asked of it, for its rate limit or because it is
+        down; then the next wait lasts as long as it asks.
+        """
+        headers, status = step["headers"], step["status"] or 0
+        asked_s = headers.get("retry-after", "")
+        self.least_s = float(asked_s) if asked_s.isdigit() and len(asked_s) < 6 else 0.0
+        return status >= 500 or (status in (403, 429) and asks_to_wait(headers))

@@ -70,6 +70,24 @@ def test_it_waits_longer_each_time(api):
     assert [(step["tries"], step["waited_s"]) for step in steps[1:]] == [(3, 0.15), (2, 0.2)]
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "waited_s"),
+    [
+        pytest.param(429, {"Retry-After": "1"}, 1, id="secondary limit"),
+        pytest.param(403, {"Retry-After": "1"}, 1, id="secondary limit as 403"),
+        pytest.param(429, {"Retry-After": "inf"}, 0.1, id="a wait that is none"),
+        pytest.param(503, {}, 0.1, id="down"),
+    ],
+)
+def test_a_token_that_the_api_does_not_revoke_now_is_revoked_later(api, monkeypatch, status, headers, waited_s):
+    monkeypatch.setattr(installation_token, "WAITS_S", (0.1, 2))
+    api.control.script("DELETE", "/installation/token", status=status, message="Later.", headers=headers)
+    steps = steps_of(app_for(api, depth="token", repositories=[]))
+    assert outline(steps) == [("token", 201), ("revoke", 204)]
+    assert (steps[-1]["tries"], steps[-1]["waited_s"]) == (2, waited_s)
+    assert api.control.tokens()["live"] == []
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_revoking_waits_for_a_installation_token_too(api, status):
     api.control.set_replication(0.3, status)
