@@ -13,8 +13,8 @@ class ApiRules:
     requests; ``points`` in ``window_s`` of an App, or of an address without a credential, where
     POST and DELETE cost five and the others one; ``creating`` requests in ``window_s``. None: no
     such limit. A request beyond one is answered with 429 and ``retry-after``, the rest of the
-    window. ``blocks``: so often in a run, whatever the machine's speed, the App is limited for a
-    whole window, evenly spread over the nodes. ``down_s``: for so long all is answered with 503,
+    window. ``block_every``: once in so many nodes, whatever the machine's speed, the App is limited
+    for a whole window. ``down_s``: for so long all is answered with 503,
     from the moment when ``down_after`` of the nodes have been answered. ``slow_s`` comes before
     each answer.
     """
@@ -23,7 +23,7 @@ class ApiRules:
     points: int | None = None
     creating: int | None = None
     window_s: float = 60.0
-    blocks: int = 0
+    block_every: int = 0
     down_s: float = 0.0
     down_after: float = 0.4
     slow_s: float = 0.0
@@ -60,7 +60,7 @@ class Case:
 
 CASES = (
     Case("calm servers"),
-    Case("the API answers 429", ApiRules(concurrent=100, points=150, creating=13, window_s=10, blocks=4)),
+    Case("the API answers 429", ApiRules(concurrent=100, points=150, creating=13, window_s=10, block_every=250)),
     Case(
         "the NTP server limits the rate",
         ntp=NtpRules(per_s=0.125, kiss=1.0),

@@ -117,7 +117,7 @@ def run(folder: Path, case: int, fleet: Fleet, **settings: Any) -> Ran:
 
 @contextmanager
 def _server(*words: object) -> Iterator[str]:
-    """A server in a process of its own; what it says when it is ready."""
+    """A server in another process; what it says when it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.reliability.load.servers", *map(str, words)],
         cwd=ROOT,

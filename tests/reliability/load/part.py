@@ -5,7 +5,7 @@ One run of the playbook ``check`` has all nodes, 100 at a time, as ``skewgate ch
 Real: the playbook, its processes and everything that they decide; the JWTs and GitHub's rules for
 them; each node's NTP packets, its requests for the API's Date, its JWTs, mints and revocations. The
 product's own probes send them, in the process of the connection and not on another machine. Both
-servers count in processes of their own. All requests come from one address, as from behind NAT.
+servers count, each in another process. All requests come from one address, as from behind NAT.
 
 Replayed: the connection (no ssh), and what a node reads at home: chronyc, files, units. The API is
 the lab's, and its secondary limits are those of GitHub's documentation, by windows of 10 s in place
@@ -21,8 +21,8 @@ Their finding says so (``kiss_rate``), and to use servers that one runs oneself.
 Figures: requests of all kinds and those to NTP, the most in one second (``peak``) and the mean;
 connections and requests at once; ``again``, the JWTs and mints beyond
 one for each node; ``limited`` and ``down``, the shares of them that were answered with 429 and 503;
-``late``, the share that was sent in the second half of a limit, when all nodes know of it; ``after``,
-the most in the second after a limit's end; ``kissed``, the share of NTP requests that got RATE;
+``late``, the share that was sent in the second half of a limit, when all know of it; ``after``, the
+most in the second after a limit's end; ``kissed``, the share of NTP requests that got RATE;
 ``mints_a_minute``, the most mints that began in a minute.
 """
 

@@ -92,8 +92,8 @@ class LoadedGitHub(GitHub):
 
     def _blocked_s(self, now_s: float) -> float:
         """For how long the App is still limited."""
-        begun = len(self.blocked_until_s)
-        if begun < self.rules.blocks and self.answered_jwts >= (begun + 0.4) / self.rules.blocks * self.nodes:
+        every = min(self.rules.block_every, self.nodes)
+        if every and self.answered_jwts >= (len(self.blocked_until_s) + 0.4) * every:
             self.blocked_until_s.append(now_s + self.rules.window_s)
         return self.blocked_until_s[-1] - now_s if self.blocked_until_s else 0.0
 
