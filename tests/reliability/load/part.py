@@ -1,4 +1,5 @@
-"""1,000 nodes ask one API and one NTP server. A seed is the number of a case (``cases.py``).
+"""1,000 nodes ask one API and one NTP server, or 400 in the cases that more would not change. A
+seed is the number of a case (``cases.py``).
 
 One run of the playbook ``check`` has all nodes, 100 at a time, as ``skewgate check`` does at most.
 
@@ -16,13 +17,15 @@ Among the nodes are ten whose clock is 612 s behind, and ten whose App has anoth
 They must be refused for that. The other nodes are healthy. None may be refused for a failure.
 Healthy nodes that are *inconclusive*: in the third case, the server answers an eighth of a request
 a second and a quarter of the rest, so about a third of the nodes get no answer in four requests.
-Their finding says so (``kiss_rate``), and to use servers that one runs oneself.
+Their finding says so (``kiss_rate``), and to use servers that one runs oneself. Where such a server
+stays silent in place of RATE, more than half of the nodes are refused (``server_blocked_or_down``):
+a node cannot distinguish such a silence from a firewall's. That is not measured here.
 
 Figures: requests of all kinds and those to NTP, the most in one second (``peak``) and the mean;
-connections and requests at once; ``again``, the JWTs and mints beyond
-one for each node; ``limited`` and ``down``, the shares of them that were answered with 429 and 503;
-``late``, the share that was sent in the second half of a limit, when all know of it; ``after``, the
-most in the second after a limit's end; ``kissed``, the share of NTP requests that got RATE;
+connections and requests at once; ``again``, the JWTs and mints beyond one for each node;
+``limited`` and ``down``, the shares of them that were answered with 429 and 503; ``late``, the
+share that was sent in the second half of a limit, when all know of it; ``after``, the most in the
+second after a limit's end; ``kissed``, the share of NTP requests that got RATE;
 ``mints_a_minute``, the most mints that began in a minute.
 """
 
