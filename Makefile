@@ -6,27 +6,49 @@ READY := $(VENV)/.ready
 FUZZER := $(VENV)/.fuzzer
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv demo docs docs-site docs-outputs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
+.PHONY: help venv lock sbom demo docs docs-site docs-outputs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 venv: $(READY) ## Make .venv, with skewgate (editable) and all that its checks need
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml locks/dev.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	  echo "make: installing the Debian package python3-venv with apt-get"; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv; }
 	@echo "make: installing skewgate and its checks from PyPI into $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	python -m pip install -q --upgrade 'pip>=25.1'
-	python -m pip install -q -e '.[testinfra]' --group dev
+	python -m pip install -q --require-hashes -r locks/dev.txt
+	python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(FUZZER): $(READY)
+$(FUZZER): $(READY) locks/fuzz.txt
 	@echo "make: installing the fuzzer from PyPI into $(VENV)"
-	python -m pip install -q --group fuzz
+	python -m pip install -q --require-hashes -r locks/fuzz.txt
 	@touch $@
+
+# Hashes of all that is installed, for each Python that the project supports. No index is named.
+LOCK = uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+IMAGE_LOCK := docs/recipes/execution-environment/requirements.txt
+
+lock: $(READY) ## Make the locks again: versions that still fit stay; UPGRADE=1 takes the newest
+	$(LOCK) pyproject.toml --group image -o $(IMAGE_LOCK)
+	$(LOCK) pyproject.toml --extra testinfra --group dev -c $(IMAGE_LOCK) -o locks/dev.txt
+	$(LOCK) --group recipes -o locks/recipes.txt
+	$(LOCK) --group go -o locks/go.txt
+	$(LOCK) --group fuzz -o locks/fuzz.txt
+	$(LOCK) tests/integration/clients/requirements.txt -o locks/clients.txt
+
+SBOM ?= dist/skewgate.cdx.json
+
+# Of an environment, not of the lock: this has the licences too, and who depends on whom.
+sbom: $(READY) ## Write what skewgate and its execution environment bring (CycloneDX) to dist/; PYTHON=python3.12 for the image's
+	@mkdir -p $(dir $(SBOM))
+	$(PYTHON) -m venv --clear --without-pip build/sbom
+	python -m pip --python build/sbom/bin/python install -q --require-hashes -r $(IMAGE_LOCK)
+	cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file $(SBOM) build/sbom/bin/python
 
 demo: $(READY) ## The incident on three real nodes: check, refusals, gate, admission (root, x86-64)
 	@python -m tests.lab.demo

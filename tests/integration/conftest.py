@@ -29,6 +29,7 @@ from tests.lab.host import unpack_package
 from tests.lab.lab import REPOSITORY, STATE_DIR
 from tests.lab.liar import NTP_PORT, ScriptedServer, lie
 from tests.lab.network import group_lives
+from tests.paths import LOCKS
 from tests.schemas import EVIDENCE, REPORT, misfits
 
 BIN = Path(sys.executable).parent
@@ -289,22 +290,14 @@ def place(tmp_path: Path, ntp_here: str) -> Place:
 
 @pytest.fixture(scope="session")
 def recipe_tools() -> Path:
-    """The commands of a venv that has the schemas of GitHub and GitLab,
+    """The commands of a venv that has ansible-builder, the schemas of GitHub and GitLab,
     and what cloud-init imports.
     """
-    venv = REPOSITORY / "build/recipes"
-    if not (venv / ".ready").exists():
+    venv, lock = REPOSITORY / "build/recipes", LOCKS / "recipes.txt"
+    marker = venv / ".lock"
+    if not marker.exists() or marker.read_bytes() != lock.read_bytes():
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        packages = [
-            "check-jsonschema==0.39.0",
-            "configobj",
-            "jinja2",
-            "jsonpatch",
-            "netifaces",
-            "oauthlib",
-            "pyserial",
-            "pyyaml",
-        ]
-        subprocess.run([venv / "bin/python", "-m", "pip", "install", "-q", *packages], check=True, timeout=300)
-        (venv / ".ready").touch()
+        install = ["install", "-q", "--require-hashes", "-r", lock]
+        subprocess.run([venv / "bin/python", "-m", "pip", *install], check=True, timeout=300)
+        shutil.copy(lock, marker)
     return venv / "bin"

@@ -31,6 +31,7 @@ from tests import toolchains
 from tests.lab.github_api import APP_ID, INSTALLATION_ID, RunningApi
 from tests.lab.host import LabError, command
 from tests.lab.lab import REPOSITORY
+from tests.paths import LOCKS
 
 DRIVERS = Path(__file__).parent / "clients"
 BUILD = REPOSITORY / "build/clients"
@@ -184,15 +185,15 @@ def installed(folder: Path, recipe: str, install: Callable[[], object]) -> Path:
 
 @cache
 def python_clients() -> Path:
-    """A Python with the clients of ``requirements.txt``."""
-    requirements = DRIVERS / "requirements.txt"
+    """A Python with the clients of ``requirements.txt``, each file by its hash."""
+    lock = LOCKS / "clients.txt"
     python = BUILD / "python/bin/python"
 
     def install() -> None:
         command([sys.executable, "-m", "venv", str(BUILD / "python")])
-        command([str(python), "-m", "pip", "install", "-q", "-r", str(requirements)], timeout_s=300)
+        command([str(python), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(lock)], timeout_s=300)
 
-    installed(BUILD / "python", f"{sys.version}\n{requirements.read_text()}", install)
+    installed(BUILD / "python", f"{sys.version}\n{lock.read_text()}", install)
     return python
 
 
@@ -235,11 +236,11 @@ def node_clients() -> Path:
     folder = BUILD / "node"
 
     def install() -> None:
-        shutil.copy(DRIVERS / "package.json", folder)
-        quiet = ["--no-audit", "--no-fund", "--no-package-lock"]
-        command(["npm", "install", "--prefix", str(folder), *quiet], timeout_s=300)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(DRIVERS / name, folder)
+        command(["npm", "ci", "--prefix", str(folder), "--no-audit", "--no-fund"], timeout_s=300)
 
-    installed(folder, (DRIVERS / "package.json").read_text(), install)
+    installed(folder, (DRIVERS / "package-lock.json").read_text(), install)
     shutil.copy(DRIVERS / "drive_octokit.mjs", folder)
     return folder
 
@@ -272,6 +273,6 @@ def ghinstallation() -> Path:
         command(["env", "-i", *env, str(go), "build", "-o", str(program), "drive_ghinstallation"], timeout_s=600)
         shutil.rmtree(folder / "cache")
 
-    recipe = f"{toolchains.GO}\n{(source / 'main.go').read_text()}"
+    recipe = f"{toolchains.GO_LOCK.read_text()}\n{(source / 'main.go').read_text()}"
     installed(folder, recipe, install)
     return program

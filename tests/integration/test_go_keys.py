@@ -40,7 +40,9 @@ def ask_go() -> AskGo:
     """The modulus of each key that Go reads and signs with, None of the others."""
     program = BUILD / "read_keys/program"
     sources = {path: path.read_text() for path in sorted(SOURCES.iterdir())}
-    installed(program.parent, "\n".join([toolchains.GO, *sources.values()]), lambda: _build(program, sources))
+    installed(
+        program.parent, "\n".join([toolchains.GO_LOCK.read_text(), *sources.values()]), lambda: _build(program, sources)
+    )
 
     def ask(texts: Sequence[bytes]) -> list[str | None]:
         lines = "".join(f"{base64.b64encode(text).decode()}\n" for text in texts)
