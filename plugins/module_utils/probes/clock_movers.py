@@ -94,7 +94,7 @@ def cron(root: str = "") -> dict:
         raise ValueError(f"cron has {len(files)} files; at most {MAX_FILES} are read")
     left_bytes = MAX_BYTES
     for path, patterns in files:
-        if patterns is SCRIPTS and not os.access(path, os.X_OK):  # run-parts(8) leaves it out
+        if patterns is SCRIPTS and not _is_executable(path):  # run-parts(8) leaves it out
             continue
         try:
             with open(path, "rb") as file:
@@ -152,12 +152,23 @@ def _is_run(name: str, debian: bool) -> bool:
     return not name.startswith(".") and not name.endswith(("~", ",", ".rpmsave", ".rpmorig", ".rpmnew", ".swp"))
 
 
+def _is_executable(path: str) -> bool:
+    """For root, who runs it; who asks may not be allowed to."""
+    try:
+        return bool(os.stat(path).st_mode & 0o111)
+    except OSError:
+        return True  # reading it says why
+
+
 def _unreadable_folders(root: str) -> list:
-    """The users' crontabs are root's to list: without root they are not missing but unread."""
-    folders = {os.path.dirname(root + pattern) for pattern in USERS_CRONTABS}
+    """Folders of cron that are only root's to list: what is in them is not missing but unread."""
+    patterns = [
+        os.path.dirname(pattern)
+        for pattern in (*SYSTEM_CRONTABS, *USERS_CRONTABS, *SCRIPTS, os.path.dirname(SCRIPTS[-1]))
+    ]
     return [
         {"path": folder[len(root) :], "error": "Permission denied"}
-        for folder in sorted(folders)
+        for folder in sorted({folder for pattern in patterns for folder in glob.glob(root + pattern)})
         if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
     ]
 

@@ -8,8 +8,9 @@ Passes if nothing was found that sets the clock. Fails if VMware's periodic sync
 if VBoxService runs with its time synchronisation, or if a line of cron or a timer runs ntpdate,
 `chronyd -q`, `date -s` or the like. The command may also be run through sudo, nsenter,
 `docker exec` and other commands that run a command. A script that such a line calls is not read.
-Inconclusive if VMware's tools run and did not answer. Only root may read users' crontabs: if they
-were not read, the finding names them.
+Inconclusive if VMware's tools run and did not answer, or if a file or folder of cron could not be
+read. Only root may read users' crontabs, so without root the check is inconclusive on most nodes
+that have cron.
 
 Some movers cannot be turned off from inside the guest. They pass with a note: VMware's tools and
 Hyper-V set the clock once after a resume, a snapshot or a migration.
@@ -45,6 +46,7 @@ class Key(StrEnum):
     VMWARE_UNKNOWN = "vmware_timesync_unknown"
     VIRTUALBOX = "virtualbox_timesync"
     CRON = "cron"
+    CRON_UNREAD = "cron_unread"
     TIMER = "timer"
 
 
@@ -102,11 +104,25 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             keys=(Key.VMWARE_UNKNOWN,),
             cause="VMware's time synchronisation unknown",
         )
-    note = _note(section.get("virtualization"), tools_run)
     if unread := section.get("unread"):
-        note += f"; not read, because the check did not run as root: {', '.join(file['path'] for file in unread)}"
+        return _unread([file["path"] for file in unread], seen)
+    note = _note(section.get("virtualization"), tools_run)
     return Finding(
         state="pass", summary=f"no program other than the time daemon was found to move the clock{note}", seen=seen
+    )
+
+
+def _unread(paths: Sequence[str], seen: Mapping[str, Any]) -> Finding:
+    """Nothing was found in what could be read of cron, and there is more."""
+    return Finding(
+        state="inconclusive",
+        summary=f"files of cron could not be read, and may set the clock: {', '.join(paths)}",
+        why=_WHY,
+        remedy="Let the check run as root (`become: true`). If it must run without root, look through these files, and "
+        "make clock_movers advisory for the node (gate_advisory_checks).",
+        seen={**seen, "unread": list(paths)},
+        keys=(Key.CRON_UNREAD,),
+        cause="files of cron could not be read",
     )
 
 

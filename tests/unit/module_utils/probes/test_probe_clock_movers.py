@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 from pathlib import Path
 
 import pytest
@@ -450,6 +451,57 @@ def test_a_crontab_that_cannot_be_read_is_named(root: Path, monkeypatch: pytest.
     taken = clock_movers.cron(str(root))
     assert taken["cron"] == []
     assert [entry["path"] for entry in taken["unread"]] == ["/etc/crontab", "/var/spool/cron/crontabs"]
+
+
+@pytest.fixture
+def hardened(root: Path) -> Path:
+    """As the CIS benchmarks have it: cron's folders are root's alone."""
+    write(root / "etc/crontab", "0 * * * * root true\n", 0o600)
+    write(root / "etc/cron.d/clock", "0 * * * * root ntpdate a.example\n")
+    write(root / "etc/cron.daily/clock", "#!/bin/sh\nntpdate a.example\n", 0o700)
+    write(root / "etc/cron.hourly/clock", "#!/bin/sh\nntpdate a.example\n", 0o700)
+    write(root / "etc/periodic/15min/clock", "#!/bin/sh\nntpdate a.example\n", 0o755)
+    for name in ("cron.d", "cron.hourly", "periodic"):
+        (root / "etc" / name).chmod(0o700)
+    return root
+
+
+@pytest.fixture
+def nobody(hardened: Path):
+    """The test is another user than root, who owns none of the node's files."""
+    for folder in (hardened, *hardened.parents):
+        if folder.owner() == "root" and not folder.stat().st_mode & 0o001:
+            folder.chmod(folder.stat().st_mode | 0o011)  # pytest's own folders
+    own = os.geteuid()
+    if own:
+        pytest.skip("takes root, to become another user")
+    os.setresuid(65534, 65534, 0)
+    yield
+    os.setresuid(own, own, own)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_what_only_root_may_list_or_read_of_cron_is_named(hardened: Path):
+    taken = clock_movers.cron(str(hardened))
+    assert taken["cron"] == []
+    assert {entry["path"] for entry in taken["unread"]} == {
+        "/etc/crontab",
+        "/etc/cron.d",
+        "/etc/cron.daily/clock",  # it is root's to read and to run, so cron runs it
+        "/etc/cron.hourly",
+        "/etc/periodic",
+    }
+
+
+def test_root_reads_all_of_it(hardened: Path):
+    taken = clock_movers.cron(str(hardened))
+    assert taken["unread"] == []
+    assert [entry["path"] for entry in taken["cron"]] == [
+        "/etc/cron.d/clock",
+        "/etc/cron.hourly/clock",
+        "/etc/cron.daily/clock",
+        "/etc/periodic/15min/clock",
+    ]
 
 
 TIMERS = """\

@@ -138,10 +138,18 @@ def test_several_movers_are_all_named():
     assert not unsaid(finding.summary, "VBoxService", "clock.timer", "/etc/cron.d/clock:3")
 
 
-def test_what_could_not_be_read_of_cron_is_named():
-    finding = judge(unread=[{"path": "/var/spool/cron/crontabs", "error": "Permission denied"}])
-    assert finding.state == "pass"
+UNREAD = [{"path": "/var/spool/cron/crontabs", "error": "Permission denied"}]
+
+
+def test_what_could_not_be_read_of_cron_may_move_the_clock():
+    finding = judge(unread=UNREAD)
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.CRON_UNREAD,))
     assert not unsaid(finding.summary, "/var/spool/cron/crontabs")
+    assert not unsaid(finding.remedy, "`become: true`", "gate_advisory_checks")
+
+
+def test_what_was_found_counts_whatever_else_was_not_read():
+    assert judge(cron=[CRON], unread=UNREAD).state == "fail"
 
 
 def test_timers_that_systemd_did_not_show_are_missing_evidence():

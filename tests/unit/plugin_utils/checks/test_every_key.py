@@ -146,6 +146,7 @@ EXAMPLES: dict[Any, Records] = {
         clock_movers.Key.VMWARE_UNKNOWN: moved(movers.VMTOOLSD),
         clock_movers.Key.VIRTUALBOX: moved(movers.VBOXSERVICE),
         clock_movers.Key.CRON: moved(cron=[movers.CRON]),
+        clock_movers.Key.CRON_UNREAD: moved(unread=movers.UNREAD),
         clock_movers.Key.TIMER: moved(timers=[movers.TIMER]),
     },
     clock_skew: {
