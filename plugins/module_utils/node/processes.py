@@ -46,8 +46,10 @@ def scan(proc: str = "/proc") -> Running:
     An ordinary user's process is no time daemon, whatever its name: it may not set the clock, and
     root would read the file that it names. Nor is what prints and ends, has ended, or has no
     arguments yet: the probes run such commands themselves. Raises ValueError if there are more time
-    daemons, or one has more arguments, than could be handed out as a whole.
+    daemons, or one has more arguments, than could be handed out as a whole, and PermissionError if
+    other users' processes are hidden from who asks.
     """
+    _check_that_all_are_shown(proc)
     own_processes = _link(f"{proc}/self/ns/pid")
     holders = _Holders(proc)
     running = Running([], [], {})
@@ -79,12 +81,39 @@ def scan(proc: str = "/proc") -> Running:
                     "argv": argv,
                     "exe": _link(f"{place}/exe"),
                     "cgroup": _cgroup(place),
-                    "contained": _link(f"{place}/ns/pid") not in (None, own_processes),
+                    "contained": _is_contained(status, place, own_processes),
                     "may_set_clock": _may_set_clock(status, place, holders.users),
                 }
             )
     running.may_set_clock.update(holders.shown())
     return running
+
+
+def _check_that_all_are_shown(proc: str) -> None:
+    """Raises PermissionError if not: /proc may be mounted with hidepid (proc(5)).
+
+    Every PID namespace has a process 1, which is root's, and which only root sees then.
+    """
+    if not os.path.lexists(f"{proc}/self"):
+        return
+    try:
+        _read(f"{proc}/1/status")
+    except OSError as error:
+        raise PermissionError(
+            "/proc does not show the processes of other users (hidepid): let Ansible become root (`become: true`)"
+        ) from error
+
+
+def _is_contained(status: str, place: str, own_processes) -> bool:
+    """Whether a process runs in a PID namespace below this one.
+
+    Its namespace is shown to root and to its user alone. To others it shows by how many numbers it
+    has, one for each namespace from that of /proc downwards (proc(5), NSpid).
+    """
+    namespace = _link(f"{place}/ns/pid")
+    if namespace is not None:
+        return namespace != own_processes
+    return len(status.partition("\nNSpid:\t")[2].partition("\n")[0].split()) > 1
 
 
 def _capabilities(status: str) -> int:

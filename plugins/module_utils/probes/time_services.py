@@ -143,13 +143,17 @@ def openrc_units(root: str = "") -> list:
 
 
 def _openrc_pid(name: str, root: str):
-    """The process of a started service: 0 if OpenRC noted no PID file, None if it has ended."""
+    """The process of a started service: 0 if OpenRC noted no PID file or only root may read it,
+    None if it has ended.
+    """
     for daemon in sorted(glob.glob(f"{root}/run/openrc/daemons/{name}/*")):
         for line in read_text(daemon).splitlines():
             key, _equals, pid_file = line.partition("=")
             if key == "pidfile" and pid_file:
                 try:
                     pid = int(read_text(root + pid_file))
+                except PermissionError:
+                    return 0
                 except (OSError, ValueError):
                     return None
                 return pid if os.path.exists(f"{root}/proc/{pid}") else None

@@ -22,6 +22,7 @@ def add_process(
     parent: int = 1,
     capabilities: int | None = None,
     users: str | None = None,
+    pids: str | None = None,
 ) -> None:
     """A process as /proc shows it; without ``exe`` as another user's."""
     folder = proc / str(pid)
@@ -31,6 +32,7 @@ def add_process(
     (folder / "comm").write_text(f"{comm}\n")
     (folder / "status").write_text(
         f"Name:\t{comm}\nUmask:\t0022\nState:\t{state}\nPPid:\t{parent}\nUid:\t{uids}\t0\t0\nGid:\t0\t0\t0\t0\n"
+        + ("" if pids is None else f"NSpid:\t{pids}\n")
         + ("VmSize:\t    2484 kB\n" if argv else "")
         + ("" if capabilities is None else f"CapInh:\t{0:016x}\nCapPrm:\t{capabilities:016x}\nCapEff:\t{0:016x}\n")
     )
@@ -122,6 +124,20 @@ def test_a_process_whose_user_the_kernel_does_not_show_hides_no_other(tmp_path: 
     status = tmp_path / "1/status"
     status.write_text(status.read_text().replace("Uid:\t0\t0\t0\t0\n", ""))
     assert [found["pid"] for found in processes.scan(str(tmp_path)).time_daemons] == [2]
+
+
+def test_a_containers_daemon_is_known_without_root_too_by_its_second_number(tmp_path: Path):
+    """Whose namespace it is, /proc shows to root and to the process's own user alone."""
+    add_process(tmp_path, 3, "chronyd", "chronyd", pids="3\t1")
+    add_process(tmp_path, 4, "chronyd", "chronyd", pids="4")
+    assert [found["contained"] for found in processes.scan(str(tmp_path)).time_daemons] == [True, False]
+
+
+def test_if_other_users_processes_are_hidden_nothing_is_said_of_them(tmp_path: Path):
+    add_process(tmp_path, 7, "python3", "python3")
+    (tmp_path / "self").symlink_to("7")
+    with pytest.raises(PermissionError, match="hidepid"):
+        processes.scan(str(tmp_path))
 
 
 def test_an_ordinary_users_process_has_only_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -113,6 +113,21 @@ def test_a_service_of_openrc_whose_daemon_has_ended_is_crashed(tmp_path: Path):
     assert openrc(tmp_path) == {"chronyd": ("failed", "crashed", "enabled", 0)}
 
 
+def test_a_pid_file_that_only_root_may_read_does_not_make_a_service_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    add_openrc(tmp_path, "chronyd", runlevel="default", state="started", pid=412)
+    real = time_services.read_text
+
+    def refuse(path: str) -> str:
+        if path.endswith("/run/chronyd.pid"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(time_services, "read_text", refuse)  # these tests run as root, to whom nothing is refused
+    assert openrc(tmp_path) == {"chronyd": ("active", "started", "enabled", 0)}
+
+
 # As ConnMan 1.41 stored it after SetProperty TimeUpdates manual.
 STORED = (
     "[global]\nOfflineMode=false\nTimeUpdates=manual\nTimezoneUpdates=auto\n\n[WiFi]\nTethering.Passphrase=sesame\n"
