@@ -147,6 +147,8 @@ def judge(record: Record, policy: Policy) -> Finding:
     notes = [one for one in found if isinstance(one, str)]
     if rewritten and not any(fault.key == _CHANGED for fault in faults):
         notes.append(f"changed after chronyd started, and read at its next start: {', '.join(rewritten)}")
+    if record.without_root and section.get("started_s") is None:
+        notes.append("without root it is not known whether a file changed after chronyd started")
     return _finding(faults, notes, seen)
 
 

@@ -213,9 +213,9 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     if record.no_answer:
         return _cut_off(record.no_answer)
     collected = record.section("collected")
-    return Finding(
-        state="pass", summary="reached, evidence taken", seen={"python": collected["python"], "euid": collected["euid"]}
-    )
+    seen = {"python": collected["python"], "euid": collected["euid"]}
+    how = ", but not as root: a check that needs what only root may see says so" if record.without_root else ""
+    return Finding(state="pass", summary=f"reached, evidence taken{how}", seen=seen)
 
 
 def _not_asked(record: Record) -> Finding:

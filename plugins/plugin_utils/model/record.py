@@ -97,6 +97,11 @@ class Record:
         shown = self.data.get("evidence") or {}
         return {name: section for name, section in shown.items() if not _is_malformed(section)}
 
+    @property
+    def without_root(self) -> bool:
+        """Whether another user than root took the evidence; what only root may see is not in it."""
+        return bool((self.evidence.get("collected") or {}).get("euid"))
+
     def section(self, name: str) -> Any:
         """One section of the evidence; raises MissingEvidenceError if it was not taken,
         failed or is malformed.

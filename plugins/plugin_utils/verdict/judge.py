@@ -74,7 +74,7 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
             record.section(section)
         return check.judge(record, policy)
     except MissingEvidenceError as missing:
-        return _without_evidence(missing)
+        return _without_evidence(missing, without_root=record.without_root)
     except Exception as error:  # noqa: BLE001 - an error in one check must refuse the node, not end the run
         return Finding(
             state="inconclusive",
@@ -89,7 +89,10 @@ def _judge(check: Check, record: Record, policy: Policy) -> Finding:
         )
 
 
-def _without_evidence(missing: MissingEvidenceError) -> Finding:
+def _without_evidence(missing: MissingEvidenceError, *, without_root: bool) -> Finding:
+    remedy = f"{missing.remedy} {_AGAIN}" if missing.remedy else _REMEDY_OF_SECTION.get(missing.section, _REMEDY)
+    if without_root and remedy != _AS_ROOT:
+        remedy = f"The check did not run as root, and maybe only root sees this: try `become: true`. {remedy}"
     return Finding(
         state="inconclusive",
         summary=f"evidence is missing: {missing}",
@@ -97,7 +100,7 @@ def _without_evidence(missing: MissingEvidenceError) -> Finding:
         about=(missing.section,) if missing.section else (),
         cause=f"evidence is missing: {missing}",
         why="A check without evidence does not pass.",
-        remedy=f"{missing.remedy} {_AGAIN}" if missing.remedy else _REMEDY_OF_SECTION.get(missing.section, _REMEDY),
+        remedy=remedy,
     )
 
 

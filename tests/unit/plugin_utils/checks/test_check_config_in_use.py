@@ -201,6 +201,14 @@ def test_a_file_that_was_changed_since_the_start_is_noted():
         assert unchanged.seen["changed_since_start"] == []
 
 
+def test_without_root_it_is_said_that_a_change_of_a_file_would_not_be_seen():
+    as_root = node(THREE, *RUNNING)
+    collected = {**as_root["evidence"]["collected"], "euid": 1000}
+    without_root = {**as_root, "evidence": {**as_root["evidence"], "collected": collected}}
+    assert_noted(finding_of(config_in_use, without_root), "without root", "changed after chronyd started")
+    assert "root" not in finding_of(config_in_use, as_root).summary
+
+
 # Names and connections
 
 

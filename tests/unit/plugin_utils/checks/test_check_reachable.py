@@ -21,6 +21,14 @@ def test_a_node_that_showed_its_evidence_passes():
     assert (finding.state, finding.keys, finding.seen) == ("pass", (), {"python": "3.11.2", "euid": 0})
 
 
+def test_a_node_that_was_not_checked_as_root_passes_and_says_so():
+    collected = record()["evidence"]["collected"]
+    finding = judge(record(collected={**collected, "euid": 1000}))
+    assert (finding.state, finding.seen["euid"]) == ("pass", 1000)
+    assert "not as root" in finding.summary
+    assert "root" not in judge(record()).summary
+
+
 def test_a_node_that_was_not_reached_is_inconclusive_and_says_why():
     finding = judge(unreached("mux_client_request_session: read from master failed"))
     assert (finding.state, finding.keys) == ("inconclusive", (Key.UNREACHABLE,))

@@ -259,6 +259,22 @@ def test_servers_that_were_asked_are_not_said_to_be_missing_if_their_answers_can
     assert "KeyError: 'sent_hex'" in found["summary"]
 
 
+@pytest.mark.parametrize("section", ["time_services", "clock_movers", "chrony", "ntp"])
+def test_without_root_what_to_do_about_missing_evidence_begins_with_root(section):
+    collected = record()["evidence"]["collected"]
+    as_root, without_root = (
+        judge_record(record(**{section: {"error": "denied"}, "collected": {**collected, "euid": euid}}))
+        for euid in (0, 1000)
+    )
+    for name, finding in by_check(without_root).items():
+        if finding["keys"] == [CommonKey.MISSING_EVIDENCE]:
+            assert finding["state"] == "inconclusive"
+            assert "`become: true`" in finding["remedy"]
+            if section != "clock_movers":
+                assert "`become: true`" not in by_check(as_root)[name]["remedy"]
+    assert without_root["verdict"] == "refuse"
+
+
 def test_a_mistake_in_a_check_is_inconclusive_and_hides_no_other(monkeypatch):
     def mistaken(record, policy):  # noqa: ARG001
         raise ZeroDivisionError("division by zero")
