@@ -2,7 +2,7 @@
 
 A check's page is made from its docstring and what its module declares, that of the rules from
 chrony/rules.py, that of the limits from model/limits.yml. docs/github_pages.py and
-docs/report_pages.py have the others.
+docs/report_pages.py have others.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits im
 
 from docs.format_pages import formats_page
 from docs.github_pages import answers_page, clients_page
+from docs.privilege_page import privileges_page
 from docs.report_pages import evidence_page, exit_codes_page, report_page
 from docs.writing import ROOT, ended, head, listed, page, sentence, table, wrapped
 
@@ -192,6 +193,7 @@ def files() -> dict[str, str]:
         "exit-codes.md": exit_codes_page(),
         "formats.md": formats_page(),
         "limits.md": limits_page(),
+        "privileges.md": privileges_page(),
         "report.md": report_page(),
         "rules.md": rules_page(),
     }
