@@ -26,6 +26,7 @@ LOG = logging.getLogger("mkdocs.hooks.site")
 
 READMES = {
     "start.md": "README.md",
+    "security.md": "SECURITY.md",
     "reference/roles/gate.md": "roles/gate/README.md",
     "reference/roles/chrony.md": "roles/chrony/README.md",
 }

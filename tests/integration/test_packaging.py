@@ -125,6 +125,7 @@ def test_the_built_collection_has_what_it_needs_and_nothing_else(artifact: Path)
         "LICENSE",
         "MANIFEST.json",
         "README.md",
+        "SECURITY.md",
         "bindep.txt",
         "docs",
         "inventories",
