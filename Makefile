@@ -29,7 +29,7 @@ $(FUZZER): $(READY) locks/fuzz.txt
 	@touch $@
 
 # Hashes of all that is installed, for each Python that the project supports. No index is named.
-LOCK = uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+LOCK = uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-strip-extras \
   --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 IMAGE_LOCK := docs/recipes/execution-environment/requirements.txt
 
