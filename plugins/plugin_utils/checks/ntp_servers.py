@@ -10,6 +10,8 @@ to ask for and whom:
 - refused (ICMP port unreachable): the host is up, and no NTP server listens there, or
   a firewall rejects it
 - no route, or a name that is not resolved: of the servers alone, or of the API too
+- no reply, though the same server answered the last request of the node's time daemon: it limits
+  how often this address may ask, or packets are lost
 - kiss-o'-death: it answers, and refuses this node (DENY, RSTR) or limits how often
   it is asked (RATE)
 - it answers, but its time is not usable (leap, stratum, root distance), or something else
@@ -17,7 +19,8 @@ to ask for and whom:
 
 Passes if at least one server gives a usable answer: it echoes the request, is a server (mode 4), is
 synchronised itself (leap, stratum) and near enough to its reference (root distance). Fails if no
-server does. If the servers only limit how often they are asked, the check is inconclusive.
+server does. If the servers only limit how often they are asked, or answer the node's daemon, the
+check is inconclusive.
 
 What to do: ask the network team for what the finding names (mostly UDP port 123 to these servers
 and back). Or name servers in `gate_ntp_servers` that the node reaches.
@@ -29,12 +32,15 @@ for the port unreachable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any
 
 from ..chrony.sources import host_key
 from ..clock.ntp_packet import Kind
 from ..clock.skew import Reference
+from ..daemons.common.asking import synchronisation
+from ..daemons.common.daemon import CannotBeAskedError
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -49,6 +55,7 @@ class Key(StrEnum):
 
     NOT_ASKED = "not_asked"
     ASK_LESS = "kiss_rate"
+    DAEMON_IS_ANSWERED = "answers_the_daemon_alone"
     NOTHING_ANSWERS = "nothing_answers"
     SERVER_DOWN = "server_blocked_or_down"
     UDP_BLOCKED = "udp_123_blocked"
@@ -93,7 +100,8 @@ _ASK: Mapping[Kind, str] = {
     ),
     "silent": (
         "Ask the network team for UDP from this node to port 123 of {0}, and for the replies from port 123 back to this node. "
-        "If that is open, the server is down or drops this node's requests."
+        "If that is open, the server is down or drops this node's requests, for example because it limits how often one address "
+        "may ask and many nodes share that address."
     ),
     "other": "Look at the node's error for {0} in the evidence, fix it, then run the check again.",
     "strange": "Ask the network team which machine answers UDP port 123 in the place of {0}.",
@@ -101,9 +109,11 @@ _ASK: Mapping[Kind, str] = {
     "bad_time": "Fix the server, not the node: on {0}, run `chronyc tracking` and `chronyc sources` to see which "
     "sources it follows.",
 }
-_ASK_LESS = (
-    "Wait some minutes, then run the check again. {0} limits how often it is asked. For many nodes behind one address, use "
-    "NTP servers that you run."
+_OWN_SERVERS = "For many nodes behind one address, use NTP servers that you run."
+_ASK_LESS = f"Wait some minutes, then run the check again. {{0}} limits how often it is asked. {_OWN_SERVERS}"
+_OF_DAEMON = (
+    "Wait some minutes, then run the check again. If it stays so, ask the operator of {0} whether the server limits how often "
+    f"one address may ask (chronyd's `ratelimit`). {_OWN_SERVERS}"
 )
 
 
@@ -164,11 +174,21 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
             seen=seen,
         )
     kinds = {name: _kind(reference) for name, reference in bad.items()}
+    addresses = {server["server"]: server.get("addresses") or [] for server in record.section("ntp")["servers"]}
+    if answered := _answer_the_daemon([name for name, kind in kinds.items() if kind == "silent"], addresses, record):
+        return Finding(
+            state="inconclusive",
+            summary=f"{listed(answered)} answered the last request of this node's time daemon, and none of the check ({said})",
+            keys=(Key.DAEMON_IS_ANSWERED,),
+            cause="the NTP servers answer the node's daemon alone",
+            why="The way to the servers is open. They limit how often this address may ask, or packets are lost.",
+            remedy=_OF_DAEMON.format(listed(answered)),
+            seen=seen,
+        )
     evidence = record.evidence
     key, about, cause = _cause(kinds, codes, tcp_works=_tcp_works(evidence), dns_works=_dns_works(evidence))
     summary = f"none of {len(bad)} NTP servers gives this node a usable answer ({said})"
     summary += f": {cause}" if len(set(kinds.values())) == 1 else ""
-    addresses = {server["server"]: server.get("addresses") or [] for server in record.section("ntp")["servers"]}
     asks = [
         _ASK[kind].format(_with_addresses([name for name in kinds if kinds[name] == kind], addresses))
         for kind in dict.fromkeys(kinds.values())
@@ -183,6 +203,18 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
         remedy=" ".join([*asks, _OTHERS]),
         seen=seen,
     )
+
+
+def _answer_the_daemon(silent: Sequence[str], addresses: Mapping[str, Sequence[str]], record: Record) -> list[str]:
+    """Those silent servers that answered the last request of the daemon that steers the clock.
+
+    The daemon's sections are used if other checks had them taken, and are not taken for this.
+    """
+    with suppress(MissingEvidenceError, CannotBeAskedError):
+        peers = [peer for peer in synchronisation(record).peers if peer.reach is not None and peer.reach & 1]
+        answering = {host_key(name) for peer in peers for name in (peer.name, peer.address) if name}
+        return [name for name in silent if answering & {host_key(one) for one in (name, *addresses.get(name, ()))}]
+    return []
 
 
 def _kind(reference: Reference) -> Kind:

@@ -6,7 +6,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_servers
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.ntp_servers import Key
 
-from tests.builders import date_api, ntp_sample, ntp_server, record, silent_sample
+from tests.builders import chrony, date_api, ntp_sample, ntp_server, record, silent_sample, source, time_services
 from tests.findings import finding_of, unsaid
 
 
@@ -120,6 +120,27 @@ def test_servers_that_want_to_be_asked_less_often_say_nothing_of_the_network():
     finding = judge(ntp_server("ntp1", ntp_sample(stratum=0, refid=b"RATE")))
     assert (finding.state, finding.keys) == ("inconclusive", (Key.ASK_LESS,))
     assert "ntp1" in finding.remedy
+
+
+FOLLOWED = ntp_server("ntp1", silent_sample(), address="10.77.0.1")
+"""A server that chronyd of the other evidence follows, and that does not answer the check."""
+
+
+@pytest.mark.parametrize("servers", [[FOLLOWED], [FOLLOWED, SILENT[1]]])
+def test_a_server_that_answers_the_daemon_alone_is_neither_down_nor_blocked(servers):
+    finding = judge(*servers)
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.DAEMON_IS_ANSWERED,))
+    assert not unsaid(finding.remedy, "ntp1", "ratelimit")
+    assert "192.0.2.2" not in finding.remedy
+
+
+@pytest.mark.parametrize("reach", [0o376, 0])
+def test_a_server_that_left_the_daemons_last_request_without_an_answer_is_not_reached(reach):
+    assert judge(FOLLOWED, chrony=chrony(None, source(reach=reach))).keys == (Key.SERVER_DOWN,)
+
+
+def test_without_a_daemon_a_silent_server_is_down_or_blocked():
+    assert judge(FOLLOWED, time_services=time_services(), chrony=None).keys == (Key.SERVER_DOWN,)
 
 
 def test_servers_that_answer_pass():

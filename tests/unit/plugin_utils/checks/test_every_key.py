@@ -231,6 +231,7 @@ EXAMPLES: dict[Any, Records] = {
     ntp_servers: {
         ntp_servers.Key.NOT_ASKED: asked(),
         ntp_servers.Key.ASK_LESS: asked(ntp_server("ntp1", ntp_sample(stratum=0, refid=b"RATE"))),
+        ntp_servers.Key.DAEMON_IS_ANSWERED: silent("10.77.0.1"),
         ntp_servers.Key.NOTHING_ANSWERS: silent("ntp1", "ntp2", phase="connect"),
         ntp_servers.Key.SERVER_DOWN: silent("ntp1"),
         ntp_servers.Key.UDP_BLOCKED: silent("ntp1", "ntp2"),
