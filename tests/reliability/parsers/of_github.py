@@ -23,7 +23,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers 
     quoted,
     rate_limit_s,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.asked import how_asked, shown, unrevoked
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.asked import how_asked, not_revoked, shown, still_valid
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.arc import arc_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.flux import flux_apps
@@ -72,7 +72,8 @@ def _app_answers(given: Any) -> object:
     words = [[answer.quote(), answer.remedy, answer.note, answer.meaning] for answer in answers.values()]
     quotes = [quoted(each) for one in attempts.values() for each in one["steps"]]
     seen = [shown(attempts[label], answer) for label, answer in answers.items()]
-    return [how, rates, words, quotes, seen, unrevoked(attempts)]
+    left = not_revoked(attempts, "2026-11-22T08:35:36Z")
+    return [how, rates, words, quotes, seen, left, still_valid(left)]
 
 
 def _message(text: str) -> object:
