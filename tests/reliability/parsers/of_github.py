@@ -23,7 +23,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answers 
     quoted,
     rate_limit_s,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.asked import how_asked, not_revoked, shown, still_valid
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.asked import (
+    how_asked,
+    not_revoked,
+    shown,
+    still_valid,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.arc import arc_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.argocd import argocd_apps
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.secrets.flux import flux_apps
