@@ -127,5 +127,5 @@ class FreshToken:
         """
         headers, status = step["headers"], step["status"] or 0
         asked_s = headers.get("retry-after", "")
-        self.least_s = float(asked_s) if asked_s.isdigit() and len(asked_s) < 6 else 0.0
+        self.least_s = float(asked_s) if asked_s.isdecimal() and len(asked_s) < 6 else 0.0
         return status >= 500 or (status in (403, 429) and asks_to_wait(headers))

@@ -111,6 +111,7 @@ class _Caller:
         self.steps = steps
         self.patience = patience
         self.waited_s = 0.0
+        self.given_up = False
         self.ends_mono_s = time.monotonic() + _limit_s(app, timeout_s)
 
     def run(self, jwt: str):
@@ -235,7 +236,7 @@ class _Caller:
             idle: list = []
             while left:
                 if _nobody_answers(list(found.values())):
-                    self.ends_mono_s = 0.0
+                    self.given_up = True
                 with suppress(IndexError):  # another one took the last
                     repository = left.popleft()
                     found[repository] = self._reach(repository, headers, idle)
@@ -282,8 +283,12 @@ class _Caller:
                 self.steps.pop()
             step, _ = self._api("revoke", "DELETE", f"{self.api_url}/installation/token", token)
             step.update(tried)
-            if not (fresh.may_be_unknown(step) or fresh.is_put_off(step)):
+            self.waited_s = fresh.waited_s
+            if self._is_over() or not (fresh.may_be_unknown(step) or fresh.is_put_off(step)):
                 break
+
+    def _is_over(self) -> bool:
+        return time.monotonic() > self.ends_mono_s + self.waited_s
 
     def _api(self, name: str, method: str, url: str, bearer: str, content=None) -> tuple:
         headers = {
@@ -357,8 +362,8 @@ class _Caller:
         """The reply on an idle connection, or on a new one if there is none or the server has
         closed it.
         """
-        # A token that was minted is revoked, however late it is.
-        if time.monotonic() > self.ends_mono_s + self.waited_s and step["step"] != "revoke":
+        # A token that was minted is revoked, however late it is; but then once only.
+        if (self.given_up or self._is_over()) and step["step"] != "revoke":
             raise HttpsError("time", "not asked: what came before took too long, or had no answer at all")
         used = idle.pop() if idle else None
         connection = used or Connection(url, tls_context(self.app.get("ca_pem")), self.timeout_s)

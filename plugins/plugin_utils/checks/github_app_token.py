@@ -281,7 +281,7 @@ def _judge_app(app: Mapping[str, Any], taken: Mapping[str, Any], record: Record,
         blame = _blame(node, true_time, answers.get(API_CLOCK), clocks)
     if node.kind == "accepted" and app.get("depth") != "jwt" and not has_token(asked or {}):
         blame = _blame_elsewhere(None)
-    left = not_revoked(attempts, record.data["collected_at"])
+    left = not_revoked(taken.get("attempts") or [], record.data["collected_at"])
     seen = {
         **app,
         "signed_as": policy.signing_profile.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -34,7 +34,7 @@ TOKEN_LIFE_S = 3600
 access token")."""
 
 MOST_LIFE_S = 24 * TOKEN_LIFE_S
-"""An ``expires_at`` that is further away is not believed."""
+"""An ``expires_at`` or a Date that is further away is not believed."""
 
 
 def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
@@ -55,13 +55,13 @@ def how_asked(app: Mapping[str, Any], attempt: Mapping[str, Any]) -> str:
     return "".join(f"; {each}" for each in said)
 
 
-def not_revoked(attempts: Mapping[str, Mapping[str, Any]], taken_at: str) -> list[dict[str, Any]]:
-    """The minted installation tokens that GitHub did not confirm to have revoked.
+def not_revoked(attempts: Iterable[Mapping[str, Any]], taken_at: str) -> list[dict[str, Any]]:
+    """The minted installation tokens of all attempts that GitHub did not confirm to have revoked.
 
     Each has ``expires_at``, and ``answer``, GitHub's to the revocation; None if it was not asked.
     ``taken_at``: when the evidence was taken, by the controller's clock.
     """
-    return [left for attempt in attempts.values() for left in _left_of(attempt.get("steps") or [], taken_at)]
+    return [left for attempt in attempts for left in _left_of(attempt.get("steps") or [], taken_at)]
 
 
 def _left_of(steps: list[Mapping[str, Any]], taken_at: str) -> Iterator[dict[str, Any]]:
@@ -75,10 +75,15 @@ def _succeeded(step: Mapping[str, Any]) -> bool:
 
 
 def _end_of(minted: Mapping[str, Any], taken_at: str) -> str:
-    """When a token ends: as the API said, if that can be; else as GitHub's documentation says."""
-    minted_s = read_time(taken_at).timestamp()
+    """When a token ends: as the API said, if that can be; else as GitHub's documentation says.
+
+    The node hands on both times of the API, so a Date far from the controller's time is not
+    believed either.
+    """
+    minted_s = taken_s = read_time(taken_at).timestamp()
     with suppress(ValueError, TypeError, OverflowError):
-        minted_s = parsedate_to_datetime(minted["headers"].get("date")).timestamp()
+        said_s = parsedate_to_datetime(minted["headers"].get("date")).timestamp()
+        minted_s = said_s if abs(said_s - taken_s) <= MOST_LIFE_S else taken_s
     with suppress(ValueError, OverflowError):
         end_s = read_time(minted.get("expires_at")).timestamp()
         if 0 < end_s - minted_s <= MOST_LIFE_S:

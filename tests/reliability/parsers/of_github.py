@@ -77,7 +77,7 @@ def _app_answers(given: Any) -> object:
     words = [[answer.quote(), answer.remedy, answer.note, answer.meaning] for answer in answers.values()]
     quotes = [quoted(each) for one in attempts.values() for each in one["steps"]]
     seen = [shown(attempts[label], answer) for label, answer in answers.items()]
-    left = not_revoked(attempts, "2026-11-22T08:35:36Z")
+    left = not_revoked(attempts.values(), "2026-11-22T08:35:36Z")
     return [how, rates, words, quotes, seen, left, still_valid(left)]
 
 

@@ -76,6 +76,7 @@ def test_it_waits_longer_each_time(api):
         pytest.param(429, {"Retry-After": "1"}, 1, id="secondary limit"),
         pytest.param(403, {"Retry-After": "1"}, 1, id="secondary limit as 403"),
         pytest.param(429, {"Retry-After": "inf"}, 0.1, id="a wait that is none"),
+        pytest.param(429, {"Retry-After": "\N{SUPERSCRIPT TWO}"}, 0.1, id="a digit that is no number"),
         pytest.param(503, {}, 0.1, id="down"),
     ],
 )
@@ -86,6 +87,16 @@ def test_a_token_that_the_api_does_not_revoke_now_is_revoked_later(api, monkeypa
     assert outline(steps) == [("token", 201), ("revoke", 204)]
     assert (steps[-1]["tries"], steps[-1]["waited_s"]) == (2, waited_s)
     assert api.control.tokens()["live"] == []
+
+
+def test_a_revocation_is_not_tried_again_after_the_apps_time(api, monkeypatch):
+    monkeypatch.setattr(github_apps, "_limit_s", lambda _app, _timeout_s: 2.0)
+    monkeypatch.setattr(installation_token, "WAITS_S", (0.1, 0.1, 0.1))
+    api.control.script("DELETE", "/installation/token", status=503, message="Down.", delay_s=1.2, times=3)
+    steps = steps_of(app_for(api, depth="token", repositories=[]))
+    assert outline(steps) == [("token", 201), ("revoke", 503)]
+    assert (steps[-1]["tries"], steps[-1]["waited_s"]) == (2, 0.1)
+    api.control.reset()  # of the token that is left
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

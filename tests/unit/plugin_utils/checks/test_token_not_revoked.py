@@ -25,6 +25,13 @@ MINTED_AT = "Sun, 22 Nov 2026 08:40:00 GMT"
         pytest.param("9999-12-31T23:59:59Z", MINTED_AT, "2026-11-22T09:40:00Z", id="in eight thousand years"),
         pytest.param("9999-12-31T23:59:59-23:59", MINTED_AT, "2026-11-22T09:40:00Z", id="after all years"),
         pytest.param("2026-11-22T08:40:00Z", MINTED_AT, "2026-11-22T09:40:00Z", id="over when it was minted"),
+        pytest.param(None, "Fri, 31 Dec 9999 23:59:59 GMT", "2026-11-22T09:35:36Z", id="minted after all years"),
+        pytest.param(
+            "5000-01-01T01:00:00Z", "Wed, 01 Jan 5000 00:00:00 GMT", "2026-11-22T09:35:36Z", id="minted in the future"
+        ),
+        pytest.param(
+            "1970-01-01T01:00:00Z", "Thu, 01 Jan 1970 00:00:00 GMT", "2026-11-22T09:35:36Z", id="minted in the past"
+        ),
     ],
 )
 def test_a_token_that_could_not_be_revoked_is_reported_with_the_time_of_its_end(said, date, end):
@@ -42,6 +49,15 @@ def test_of_several_tokens_the_last_end_counts():
     assert [each["expires_at"] for each in finding.seen["apps"][0]["not_revoked"]] == list(ends)
     assert ends[1] in finding.summary
     assert ends[0] not in finding.summary
+
+
+def test_the_token_of_an_attempt_that_was_made_again_is_reported_too():
+    first = attempt("now", step("token", 201), repository_step(503), step("revoke", 503, "Unavailable"))
+    again = attempt("now", step("token", 201), repository_step(), step("revoke", 204))
+    finding = judge(first, again)
+    assert finding.state == "pass"
+    assert finding.keys == (Key.NOT_REVOKED,)
+    assert [each["answer"] for each in finding.seen["apps"][0]["not_revoked"]] == ["503 Unavailable"]
 
 
 def test_it_is_reported_beside_another_app_that_fails_too():
