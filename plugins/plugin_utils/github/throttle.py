@@ -65,6 +65,13 @@ class Claim(NamedTuple):
     until_s: float
 
 
+class _Wait(NamedTuple):
+    """A wait before the next try, and whether GitHub's rate limit is a reason for it."""
+
+    seconds: float
+    is_held: bool
+
+
 @dataclass
 class _State:
     """The file: when mints began, and each node's latest claim."""
@@ -102,21 +109,23 @@ class MintThrottle:
         possible.
 
         With ``gives_up`` it waits only for the minute's limit, and returns False if the hour's is
-        reached.
+        reached. It waits for GitHub's rate limit once: if it also waited for what nodes meet that
+        went on before it, its turn might never come.
         """
         if count > min(self.per_minute, self.per_hour):
             raise ValueError(
                 f"{count} tokens at once are more than gate_mints_per_minute ({self.per_minute}) or gate_mints_per_hour "
                 f"({self.per_hour}) allow. Raise these limits or use depth jwt"
             )
-        first = True
-        while (wait_s := self._try(count)) > 0:
+        first = heeds_limit = True
+        while (wait := self._try(count, heeds_limit=heeds_limit)).seconds > 0:
             if gives_up and self.room() < count:
                 return False
             if first:
-                self.on_wait(wait_s)
+                self.on_wait(wait.seconds)
             first = False
-            self.sleep(wait_s)
+            heeds_limit = heeds_limit and not wait.is_held
+            self.sleep(wait.seconds)
         return True
 
     def count(self, count: int) -> None:
@@ -147,19 +156,20 @@ class MintThrottle:
             now = self.clock()
             state.claims[self.node] = Claim(now, now + min(max(seconds, 0.0), HOUR_S))
 
-    def _try(self, count: int) -> float:
-        """Count the mints and return 0, or return the seconds to wait before the next try."""
+    def _try(self, count: int, *, heeds_limit: bool) -> _Wait:
+        """Count the mints and return no wait, or return the wait before the next try."""
         with self._state() as state:
             now = self.clock()
             held_s = max(_own_wait_until(state.claims.get(self.node)), _shared_until(state.claims)) - now
-            wait_s = held_s + SPREAD_S * self.chance() if held_s > 0 else 0.0
+            is_held = heeds_limit and held_s > 0
+            wait_s = held_s + SPREAD_S * self.chance() if is_held else 0.0
             for span_s, limit in ((MINUTE_S, self.per_minute), (HOUR_S, self.per_hour)):
                 within = [t for t in state.begun if t > now - span_s]
                 if len(within) + count > limit:
                     wait_s = max(wait_s, within[len(within) + count - limit - 1] + span_s - now)
             if wait_s <= 0:
                 state.begun += [now] * count
-            return wait_s
+            return _Wait(wait_s, is_held)
 
     def _held_s(self) -> float:
         """For how many seconds GitHub's rate limit still holds for this node, a minute at most."""

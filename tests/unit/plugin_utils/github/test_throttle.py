@@ -77,6 +77,22 @@ def test_nodes_that_wait_for_the_same_limit_do_not_go_on_at_the_same_moment(tmp_
     assert time.slept_s == [30 + 10 * chance]
 
 
+def test_a_limit_that_others_meet_again_and_again_is_waited_for_once(tmp_path: Path) -> None:
+    time = Time()
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        for node in ("node1", "node2"):
+            throttle(tmp_path, time, node=node).hold(60)
+        assert len(time.slept_s) < 100
+
+    sleep(10)
+    waiting = throttle(tmp_path, time, node="node3", chance=0.5)
+    waiting.sleep = sleep
+    waiting.wait(1)
+    assert time.slept_s == [10, 65]
+
+
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 def test_a_node_that_mints_nothing_waits_for_the_limit_as_well_but_never_for_much_more_than_a_minute(
     tmp_path: Path, chance: float
