@@ -27,6 +27,8 @@ FIRST_SPACE = Path("pid:[4026531836]")
 """The space of process IDs that sees all others of its machine (PROC_PID_INIT_INO in Linux's
 proc_ns.h)."""
 
+ENDED = ""
+
 _FORM = {"pid": WHOLE, "started": TEXT, "machine": TEXT, "boot": TEXT, "user": TEXT, "since": TEXT, "run_id": TEXT}
 
 
@@ -35,6 +37,7 @@ class Holder:
     """A run, identified by its process.
 
     ``run_id`` is the same for a command and the ansible-playbook that it started. It may be empty.
+    ``started`` is empty if it is not known.
     """
 
     pid: int
@@ -51,7 +54,7 @@ class Holder:
         pid = os.getpid() if pid is None else pid
         return cls(
             pid=pid,
-            started=_started(pid),
+            started=_started(pid) or "",
             machine=_machine(),
             boot=_boot(),
             user=_user(),
@@ -71,7 +74,7 @@ class Holder:
     def is_gone(self) -> bool:
         """Whether its process has ended."""
         if self.machine != _machine():
-            if self.boot and self.boot == _boot() and _sees_all():  # a container of this machine
+            if self.started and self.boot and self.boot == _boot() and _sees_all():  # a container of this machine
                 return not _runs_in_a_container(self.pid, self.started)
             try:
                 return datetime.now(UTC) - read_time(self.since) > FORGOTTEN_AFTER
@@ -79,13 +82,16 @@ class Holder:
                 return True
         if self.boot != _boot():
             return True
+        started = _started(self.pid)
         try:
             os.kill(self.pid, 0)
         except PermissionError:
             pass
         except (ProcessLookupError, OverflowError):
             return True
-        return self.started != _started(self.pid)
+        if started is None:  # there is one, and it is hidden
+            return False
+        return started == ENDED or started != (self.started or started)
 
     def __str__(self) -> str:
         """Who and since when, for people."""
@@ -167,15 +173,18 @@ def _boot() -> str:
         return ""
 
 
-def _started(pid: int) -> str:
-    """When a process started, in clock ticks since boot (proc(5), stat, field 22); empty if the
-    system does not say, or if the process has ended and nobody has asked how.
+def _started(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot (proc(5), stat, field 22); ENDED if it has
+    ended and nobody has asked how.
+
+    None if the system does not say. With hidepid, an ordinary user does not see others' processes,
+    nor those that leave no core dump.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return "" if fields[0] in "ZX" else fields[19]
+        return ENDED if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
-        return ""
+        return None
 
 
 def _user() -> str:

@@ -58,3 +58,56 @@ def test_a_killed_container_of_this_machine_holds_nothing(tmp_path: Path) -> Non
             container.kill()
         container.stdout.read()  # it ends when the last process has ended
     begin_folder(tmp_path, REPORTS)
+
+
+#: All is imported before root is given up: the checkout and Python may be root's alone.
+HIDDEN = """
+import encodings.ascii, os, sys, time
+from pathlib import Path
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.core_dumps import make_undumpable
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.holder import Holder
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import SavedFileError, begin_folder
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+folder, (readable, writable) = Path("/mnt/reports"), os.pipe()
+run = os.fork()
+if run == 0:
+    make_undumpable()
+    begin_folder(folder, ["report.json"])
+    os.write(writable, b"1")
+    time.sleep(60)
+os.close(writable)
+os.read(readable, 1)
+
+def begun(**holder):
+    try:
+        begin_folder(folder, ["report.json"], **holder)
+    except SavedFileError as error:
+        return "in use" if "in use by another run" in str(error) else str(error)
+    return "begun"
+
+seen = [begun()]
+holder = folder / "in-use.json"
+holder.unlink()
+seen += [begun(holder=Holder.of(run)), begun()]
+os.kill(run, 9)
+os.waitpid(run, 0)
+print(*seen, begun(), sep=", ")
+"""
+
+
+def test_a_run_whose_process_is_hidden_holds_its_folder_until_it_has_ended(tmp_path: Path) -> None:
+    """With hidepid (proc(5)), a user does not see a process that leaves no core dump."""
+    if os.geteuid():
+        pytest.skip("mounts, and becoming another user, take root")
+    script = tmp_path / "hidden.py"
+    script.write_text(HIDDEN)
+    mounts = "mount -t proc -o hidepid=2 proc /proc && mount -t tmpfs -o mode=777 tmpfs /mnt"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", sys.executable, script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("in use, begun, in use, begun\n", "")
