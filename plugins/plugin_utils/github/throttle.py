@@ -12,6 +12,7 @@ can't be from this hour are dropped.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -20,7 +21,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -137,10 +137,11 @@ class MintThrottle:
 
     def wait_while_held(self) -> None:
         """Return when no rate limit of GitHub's holds for this node, without a mint; it takes about
-        a minute at most.
+        a minute at most. If the file can't be read, nothing is known of a limit.
         """
-        if self.path.exists() and (left_s := self._held_s()) > 0:
-            self.pause(left_s)
+        with contextlib.suppress(OSError):
+            if (left_s := self._held_s()) > 0:
+                self.pause(left_s)
 
     def pause(self, seconds: float) -> None:
         """Wait for so long and up to SPREAD_S more, as other nodes wait for the same moment."""
@@ -181,7 +182,7 @@ class MintThrottle:
         }
         return max(_own_wait_until(bounded.get(self.node)), _shared_until(bounded)) - self.clock()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _state(self) -> Iterator[_State]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.path.open("a+b") as file:

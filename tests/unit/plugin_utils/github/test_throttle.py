@@ -110,6 +110,15 @@ def test_a_node_that_mints_nothing_waits_for_the_limit_as_well_but_never_for_muc
     assert len(time.slept_s) == 1
 
 
+def test_a_node_that_mints_nothing_needs_no_file(tmp_path: Path) -> None:
+    time = Time()
+    throttle(tmp_path, time).wait_while_held()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mints.json").mkdir()  # of root's, it might not be readable
+    throttle(tmp_path, time).wait_while_held()
+    assert time.slept_s == []
+
+
 @pytest.mark.parametrize("claim_s", [61, 3500, 1e9, math.inf])
 def test_no_claim_delays_its_node_by_more_than_a_minute(tmp_path: Path, claim_s: float) -> None:
     time = Time()
