@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 
 from ..node.background import gather
 from ..node.files import MAX_FILE_BYTES, text_or_none
@@ -99,6 +100,8 @@ def cron(root: str = "") -> dict:
         try:
             with open(path, "rb") as file:
                 content = file.read(MAX_FILE_BYTES + 1)
+        except FileNotFoundError:  # it was removed meanwhile
+            continue
         except OSError as error:
             unread.append({"path": path[len(root) :], "error": str(error)})
             continue
@@ -140,7 +143,17 @@ def _files(patterns: tuple, root: str) -> list:
     found = [path for pattern in patterns for path in sorted(glob.glob(root + pattern))]
     debian = os.path.exists(f"{root}/etc/debian_version")
     is_run = [patterns is USERS_CRONTABS or _is_run(os.path.basename(path), debian) for path in found]
-    return [path for path, heeded in zip(found, is_run) if heeded and os.path.isfile(path)]
+    return [path for path, heeded in zip(found, is_run) if heeded and _is_file(path)]
+
+
+def _is_file(path: str) -> bool:
+    """What is behind a link into a folder that only root may enter may be one."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError:
+        return True  # reading it says why
+    except OSError:
+        return False
 
 
 def _is_run(name: str, debian: bool) -> bool:

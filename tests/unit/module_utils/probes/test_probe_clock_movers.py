@@ -453,6 +453,19 @@ def test_a_crontab_that_cannot_be_read_is_named(root: Path, monkeypatch: pytest.
     assert [entry["path"] for entry in taken["unread"]] == ["/etc/crontab", "/var/spool/cron/crontabs"]
 
 
+def test_a_crontab_that_is_removed_meanwhile_is_not_missed(root: Path, monkeypatch: pytest.MonkeyPatch):
+    write(root / "etc/cron.d/clock", "0 * * * * root ntpdate a.example\n")
+    every = clock_movers._files
+
+    def then_removed(*given):
+        found = every(*given)
+        (root / "etc/cron.d/clock").unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(clock_movers, "_files", then_removed)
+    assert clock_movers.cron(str(root)) == {"cron": [], "unread": []}
+
+
 @pytest.fixture
 def hardened(root: Path) -> Path:
     """As the CIS benchmarks have it: cron's folders are root's alone."""
@@ -461,6 +474,10 @@ def hardened(root: Path) -> Path:
     write(root / "etc/cron.daily/clock", "#!/bin/sh\nntpdate a.example\n", 0o700)
     write(root / "etc/cron.hourly/clock", "#!/bin/sh\nntpdate a.example\n", 0o700)
     write(root / "etc/periodic/15min/clock", "#!/bin/sh\nntpdate a.example\n", 0o755)
+    write(root / "root/clock", "#!/bin/sh\nntpdate a.example\n", 0o755)
+    (root / "root").chmod(0o700)
+    (root / "etc/cron.weekly").mkdir()
+    (root / "etc/cron.weekly/clock").symlink_to(root / "root/clock")
     for name in ("cron.d", "cron.hourly", "periodic"):
         (root / "etc" / name).chmod(0o700)
     return root
@@ -489,6 +506,7 @@ def test_what_only_root_may_list_or_read_of_cron_is_named(hardened: Path):
         "/etc/cron.d",
         "/etc/cron.daily/clock",  # it is root's to read and to run, so cron runs it
         "/etc/cron.hourly",
+        "/etc/cron.weekly/clock",  # a link into a folder that only root may enter
         "/etc/periodic",
     }
 
@@ -500,6 +518,7 @@ def test_root_reads_all_of_it(hardened: Path):
         "/etc/cron.d/clock",
         "/etc/cron.hourly/clock",
         "/etc/cron.daily/clock",
+        "/etc/cron.weekly/clock",
         "/etc/periodic/15min/clock",
     ]
 
