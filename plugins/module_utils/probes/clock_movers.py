@@ -103,7 +103,7 @@ def cron(root: str = "") -> dict:
         except FileNotFoundError:  # it was removed meanwhile
             continue
         except OSError as error:
-            unread.append({"path": path[len(root) :], "error": str(error)})
+            unread.append({"path": path[len(root) :], "error": error.strerror or str(error)})
             continue
         left_bytes -= len(content)
         if len(content) > MAX_FILE_BYTES or left_bytes < 0:

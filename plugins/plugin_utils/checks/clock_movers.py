@@ -105,22 +105,33 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
             cause="VMware's time synchronisation unknown",
         )
     if unread := section.get("unread"):
-        return _unread([file["path"] for file in unread], seen)
+        return _unread(unread, seen, without_root=record.without_root)
     note = _note(section.get("virtualization"), tools_run)
     return Finding(
         state="pass", summary=f"no program other than the time daemon was found to move the clock{note}", seen=seen
     )
 
 
-def _unread(paths: Sequence[str], seen: Mapping[str, Any]) -> Finding:
+def _unread(unread: Sequence[Mapping[str, Any]], seen: Mapping[str, Any], *, without_root: bool) -> Finding:
     """Nothing was found in what could be read of cron, and there is more."""
+    if without_root:
+        named = [file["path"] for file in unread]
+        remedy = (
+            "Let the check run as root (`become: true`). If it must run without root, look through these files, and make "
+            "clock_movers advisory for the node (gate_advisory_checks)."
+        )
+    else:
+        named = [f"{file['path']} ({file['error']})" for file in unread]
+        remedy = (
+            "The check ran as root: make the files readable, or remove them, and run it again. If they must stay as they "
+            "are, look through them, and make clock_movers advisory for the node (gate_advisory_checks)."
+        )
     return Finding(
         state="inconclusive",
-        summary=f"files of cron could not be read, and may set the clock: {', '.join(paths)}",
+        summary=f"files of cron could not be read, and may set the clock: {', '.join(named)}",
         why=_WHY,
-        remedy="Let the check run as root (`become: true`). If it must run without root, look through these files, and "
-        "make clock_movers advisory for the node (gate_advisory_checks).",
-        seen={**seen, "unread": list(paths)},
+        remedy=remedy,
+        seen={**seen, "unread": [file["path"] for file in unread]},
         keys=(Key.CRON_UNREAD,),
         cause="files of cron could not be read",
     )

@@ -13,10 +13,12 @@ from tests.builders import CHRONY_UNIT, answer, record, time_services
 from tests.findings import finding_of, unsaid
 
 
-def judge(*processes: dict[str, Any], **found: Any):
+def judge(*processes: dict[str, Any], euid: int = 0, **found: Any):
     nothing = {"cron": [], "timers": [], "virtualization": None, "vmware_timesync": None}
     services = time_services(CHRONY_UNIT, processes=processes)
-    return finding_of(clock_movers, record(time_services=services, clock_movers={**nothing, **found}))
+    taken = record(time_services=services, clock_movers={**nothing, **found})
+    taken["evidence"]["collected"]["euid"] = euid
+    return finding_of(clock_movers, taken)
 
 
 VMTOOLSD = {
@@ -142,10 +144,18 @@ UNREAD = [{"path": "/var/spool/cron/crontabs", "error": "Permission denied"}]
 
 
 def test_what_could_not_be_read_of_cron_may_move_the_clock():
-    finding = judge(unread=UNREAD)
+    finding = judge(unread=UNREAD, euid=1000)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.CRON_UNREAD,))
     assert not unsaid(finding.summary, "/var/spool/cron/crontabs")
     assert not unsaid(finding.remedy, "`become: true`", "gate_advisory_checks")
+
+
+def test_who_is_root_is_not_sent_to_become_root_and_sees_why_a_file_was_not_read():
+    finding = judge(unread=[{"path": "/etc/cron.d/clock", "error": "Input/output error"}])
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.CRON_UNREAD,))
+    assert not unsaid(finding.summary, "/etc/cron.d/clock (Input/output error)")
+    assert "become" not in finding.remedy
+    assert not unsaid(finding.remedy, "gate_advisory_checks")
 
 
 def test_what_was_found_counts_whatever_else_was_not_read():
