@@ -24,7 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.paths import BUILD
 from tests.reliability.parsers import growth
 from tests.reliability.parsers.fuzzing import Fuzzed, Job, fuzz
-from tests.reliability.parsers.planted import PLANTED
+from tests.reliability.parsers.planted import PLANTED, lines
 from tests.reliability.parsers.registry import TARGETS
 from tests.reliability.results import Row
 
@@ -85,7 +85,10 @@ def grow(seed: int, seconds: float = GROWN_S) -> Fuzzed:
 
 
 def prove_that_faults_are_found() -> None:
-    """Raise if the fuzzer misses a planted fault, or finds one where there is none."""
+    """Raise if the fuzzer or the growth misses a planted fault, or finds one where there is none."""
+    for name in ("quadratic_in_python", "quadratic_in_c", "linear"):
+        fault = growth.fault_of(PLANTED[name], "lines", lines)
+        assert (fault is None) == (name == "linear"), f"{name}: {fault}"
     jobs = [Job(name, str(FOLDER / f"planted-{name}"), 1) for name in PLANTED]
     for name, found in zip(PLANTED, fuzz(jobs, PROVED_S), strict=True):
         assert bool(found.faults) == (name in CAN_BE_FOUND), f"{name}: {found}"

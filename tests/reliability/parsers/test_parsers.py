@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.reliability.parsers import growth, holding
-from tests.reliability.parsers.planted import PLANTED, SEED
+from tests.reliability.parsers.planted import PLANTED, SEED, lines
 from tests.reliability.parsers.registry import TARGETS
 from tests.reliability.parsers.strategies import inputs
+from tests.reliability.parts import PARTS
 
 #: Shapes whose growth is looked at here, of the hundreds that each parser has.
 SHAPES = 12
@@ -74,7 +75,7 @@ def test_a_result_that_breaks_the_boundarys_promise_is_found() -> None:
 
 @pytest.mark.parametrize("name", ["quadratic_in_python", "quadratic_in_c"])
 def test_work_that_grows_like_a_square_is_found(name: str) -> None:
-    fault = growth.fault_of(PLANTED[name], "lines", lambda size: growth.repeated("aaaaaaaaa\n", size))
+    fault = growth.fault_of(PLANTED[name], "lines", lines)
     assert fault is not None
     assert ("lines of Python" in fault.words) == (name == "quadratic_in_python")
 
@@ -91,6 +92,10 @@ def test_changed_json_stays_json(data: st.DataObject) -> None:
     from tests.reliability.parsers.strategies import json_data  # noqa: PLC0415
 
     json.loads(data.draw(json_data(TARGETS["evidence"])))
+
+
+def test_a_run_takes_each_parser_once() -> None:
+    assert PARTS["parsers"].seeds == len(TARGETS)
 
 
 def test_a_later_seed_takes_further_shapes() -> None:
