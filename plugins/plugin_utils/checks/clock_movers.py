@@ -70,6 +70,8 @@ class _Mover(NamedTuple):
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge the guest tools that run, and what cron and timers would run."""
     section = record.section("clock_movers")
+    if "cron" not in section:
+        raise MissingEvidenceError("it has no list of what cron runs", "clock_movers")
     if "error" in section["timers"]:
         raise MissingEvidenceError(f"systemd did not list its timers: {section['timers']['error']}")
     processes = record.section("time_services").get("processes") or []

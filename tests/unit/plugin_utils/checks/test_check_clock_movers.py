@@ -162,6 +162,11 @@ def test_what_was_found_counts_whatever_else_was_not_read():
     assert judge(cron=[CRON], unread=UNREAD).state == "fail"
 
 
+def test_evidence_without_crontabs_is_missing_evidence():
+    with pytest.raises(MissingEvidenceError, match="cron"):
+        finding_of(clock_movers, record(clock_movers={"timers": []}))
+
+
 def test_timers_that_systemd_did_not_show_are_missing_evidence():
     with pytest.raises(MissingEvidenceError, match="no answer within 5 s"):
         judge(timers={"error": "systemctl: no answer within 5 s"})
