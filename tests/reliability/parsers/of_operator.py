@@ -67,16 +67,27 @@ _JSON = (
 )
 
 
+class NotJsonError(Exception):
+    """The input is refused before the parser sees it; what the parser itself raises is a fault."""
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return read_json(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError from error
+
+
 def _evidence(data: bytes) -> object:
     """A node's evidence; parsed again, it does not change."""
-    parsed = parse_evidence(read_json(data.decode("utf-8", "replace")))
+    parsed = parse_evidence(_json(data))
     assert parse_evidence(parsed) == parsed, "parsed again, it changes"
     return parsed
 
 
 def _record(data: bytes) -> object:
     """A saved record, and what is judged of it: no check itself fails."""
-    given = read_json(data.decode("utf-8", "replace"))
+    given = _json(data)
     if not isinstance(given, dict):
         return None
     parsed = parse_record({**record(), "evidence": given})
@@ -88,7 +99,7 @@ def _record(data: bytes) -> object:
 
 def _answer(returned: str) -> Any:
     def read(data: bytes) -> object:
-        return read_answer(returned, read_json(data.decode("utf-8", "replace")))
+        return read_answer(returned, _json(data))
 
     return read
 
@@ -220,7 +231,7 @@ TARGETS = (
         _evidence,
         as_bytes(_NODES),
         _JSON,
-        (ValueError, RecursionError),
+        (NotJsonError,),
         1 << 20,
         strict_and_printable,
         is_json=True,
@@ -230,7 +241,7 @@ TARGETS = (
         _record,
         as_bytes(_NODES),
         _JSON,
-        (ValueError, RecursionError),
+        (NotJsonError,),
         1 << 20,
         strict_and_printable,
         is_json=True,
@@ -240,7 +251,7 @@ TARGETS = (
         _answer(node_remediate.RETURN),
         as_bytes([_DONE, {"failed": True, "msg": "x"}]),
         _JSON,
-        (ValueError, RecursionError),
+        (NotJsonError, ValueError),
         1 << 20,
         _printable_file,
         is_json=True,
@@ -250,7 +261,7 @@ TARGETS = (
         _answer(node_evidence.RETURN),
         as_bytes([{"evidence": evidence()}, {"unreachable": True, "msg": "x"}]),
         _JSON,
-        (ValueError, RecursionError),
+        (NotJsonError, ValueError),
         1 << 20,
         _printable_file,
         is_json=True,

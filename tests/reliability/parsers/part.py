@@ -85,7 +85,7 @@ def grow(seed: int, seconds: float = GROWN_S) -> Fuzzed:
 
 
 def prove_that_faults_are_found() -> None:
-    """Raise if the fuzzer or the growth misses a planted fault, or finds one where there is none."""
+    """Raise if a planted fault is missed, or one is found where there is none."""
     for name in ("quadratic_in_python", "quadratic_in_c", "linear"):
         fault = growth.fault_of(PLANTED[name], "lines", lines)
         assert (fault is None) == (name == "linear"), f"{name}: {fault}"
