@@ -98,6 +98,8 @@ def _systemctl(text: str) -> object:
 def _proc(text: str) -> object:
     """Processes as /proc shows them: of each its status, its command line and its cgroups."""
     with tempfile.TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        (Path(folder) / "1").mkdir()
+        (Path(folder) / "1/status").write_text("Name:\tinit\n", encoding="utf-8")
         for number, process in enumerate(text.split("\n===\n")[:40], 2):
             place = Path(folder) / str(number)
             place.mkdir()
