@@ -32,6 +32,12 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
             "null; BusyBox's ntpd is known by its arguments alone",
         ),
         RootOnly(
+            ("processes*.may_set_clock", "may_set_clock*"),
+            "whether another user's process that holds CAP_SYS_TIME has it only in a user namespace, as in a rootless "
+            "container",
+            "it counts as one that may set the clock",
+        ),
+        RootOnly(
             ("connman_time_updates",),
             "ConnMan's settings",
             "null; ConnMan, if it runs, counts as one that sets the clock",
