@@ -119,8 +119,9 @@ def _unread(unread: Sequence[Mapping[str, Any]], seen: Mapping[str, Any], *, wit
     if without_root:
         named = [file["path"] for file in unread]
         remedy = (
-            "Let the check run as root (`become: true`). If it must run without root, look through these files, and make "
-            "clock_movers advisory for the node (gate_advisory_checks)."
+            "Let the check run as root: `become: true`, and no `ansible_become: false` in the inventory; with --here, sudo "
+            "or -K. If it must run without root, look through these files, and make clock_movers advisory for the node "
+            "(gate_advisory_checks)."
         )
     else:
         named = [f"{file['path']} ({file['error']})" for file in unread]

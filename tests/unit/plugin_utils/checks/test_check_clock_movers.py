@@ -147,7 +147,7 @@ def test_what_could_not_be_read_of_cron_may_move_the_clock():
     finding = judge(unread=UNREAD, euid=1000)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.CRON_UNREAD,))
     assert not unsaid(finding.summary, "/var/spool/cron/crontabs")
-    assert not unsaid(finding.remedy, "`become: true`", "gate_advisory_checks")
+    assert not unsaid(finding.remedy, "`become: true`", "ansible_become", "--here", "gate_advisory_checks")
 
 
 def test_who_is_root_is_not_sent_to_become_root_and_sees_why_a_file_was_not_read():
