@@ -299,7 +299,9 @@ COMMON = {
     CommonKey.NOT_REACHED: unreached(),
     CommonKey.MISSING_EVIDENCE: record(ntp=None),
     CommonKey.MALFORMED: parse_record(record(ntp={"servers": 5})),
-    CommonKey.CHECK_FAILED: record(clock_movers={"cron": None, "timers": []}),  # the boundary lets no such evidence through
+    CommonKey.CHECK_FAILED: record(
+        clock_movers={"cron": None, "timers": []}
+    ),  # the boundary lets no such evidence through
     CommonKey.UNKNOWN_CHECK: record(of_policy=policy(checks=["clock_skew", "leap_seconds"])),
     CommonKey.NO_DAEMON: steered(),
     CommonKey.CANNOT_BE_ASKED: record(**recorded.BUSYBOX),
