@@ -389,6 +389,7 @@ import os
 import sys
 import time
 from functools import partial
+from urllib.parse import urlsplit
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import process_age_s, read_clocks
@@ -453,7 +454,10 @@ class Run:
         """What NTP has said of the clock by now, if it has answered well (``ntp.agreed``); else
         None.
         """
-        return ntp.agreed(self.ntp_answers, len(self.params["ntp_servers"])) if self.ntp_answers else None
+        if not self.ntp_answers:
+            return None
+        hosts = {urlsplit(api["url"]).hostname for api in self.params["apis"]}
+        return ntp.agreed(self.ntp_answers, len(self.params["ntp_servers"]), len(hosts))
 
     def _units(self):
         """What systemd shows of the units of ``boot``, which are those of ``time_services`` and

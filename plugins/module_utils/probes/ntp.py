@@ -204,36 +204,39 @@ def _receive(udp: socket.socket, sent: bytes, deadline_mono_s: float) -> tuple:
         strange = reply[:HEADER_BYTES]
 
 
-def agreed(answered: dict, servers: int):
+def agreed(answered: dict, servers: int, hosts: int):
     """``(low, high)``, node minus true time in seconds, if NTP has answered well by now; else None.
 
     NTP has answered well if all of the ``servers`` have answered, more than half of them gave a
-    reading within WELL_WITHIN_S, at least two of these are independent, and all agree. This decides
-    only what else is measured. The controller judges the replies.
+    reading within WELL_WITHIN_S, at least two of these are independent, and all agree. And what is
+    less exact must not have a majority without them: the coarse servers, the controller, and a Date
+    of each of so many ``hosts``. This decides only what else is measured. The controller judges the
+    replies.
     """
-    readings, groups, coarse, well = [], [], [], 0
+    readings, votes, well = [], [], 0
     for answer in list(answered.values()):
         usable = [reading for reading in map(_reading, answer.get("samples", ())) if reading]
         if not usable:
             continue
         ids = set().union(*(reading[3] for reading in usable))
         readings.append(min(usable)[1:3])  # a coarse one may contradict the others too
-        if min(usable)[0] <= WELL_WITHIN_S:
-            well += 1
-            groups = _joined(groups, ids)
-        else:
-            coarse.append(ids)
-    for ids in coarse:  # no vote, but it may tie others together
-        groups = _joined(groups, ids) if any(group & ids for group in groups) else groups
-    if len(answered) < servers or 2 * well <= servers or len(groups) < 2:
+        exact = min(usable)[0] <= WELL_WITHIN_S
+        well += exact
+        votes = _joined(votes, ids, exact)
+    shares = [sum(members) / len(members) for _ids, members in votes]  # of each vote, what is exact
+    outvoted = sum(shares) < len(shares) - sum(shares) + hosts + 1
+    if len(answered) < servers or 2 * well <= servers or sum(map(bool, shares)) < 2 or outvoted:
         return None
     low, high = max(low for low, _high in readings), min(high for _low, high in readings)
     return (low, high) if low <= high else None
 
 
-def _joined(groups: list, ids: set) -> list:
-    """The groups of IDs with one more, in which those that share an ID with it go up."""
-    return [*(group for group in groups if not group & ids), ids.union(*(group for group in groups if group & ids))]
+def _joined(votes: list, ids: set, exact: bool) -> list:
+    """``(ids, members)`` of each vote with one more member, which joins those that share an ID."""
+    joined = [vote for vote in votes if vote[0] & ids]
+    members = [member for vote in joined for member in vote[1]]
+    others = [vote for vote in votes if not vote[0] & ids]
+    return [*others, (ids.union(*(vote[0] for vote in joined)), [*members, exact])]
 
 
 def _reading(sample: dict):

@@ -149,7 +149,7 @@ def _ntp(reply: bytes) -> object:
         "reply_hex": reply.hex(),
     }
     answered = {"a": {"samples": [sample]}, "b": {"samples": [{**sample, "address": "fd00::1"}]}}
-    return ntp._reading(sample), ntp.agreed(answered, 2)
+    return ntp._reading(sample), ntp.agreed(answered, 2, 1)
 
 
 def _http(data: bytes) -> object:
