@@ -32,7 +32,8 @@ when. The time is computed from the measured drift: from two checks into the sam
 from chronyd's error of its frequency.
 
 What to do: let the gate step the clock and give the node servers that keep it right (or run
-playbook skewgate.preflight.remediate). If references contradict each other, the finding names those
+playbook skewgate.preflight.remediate). If the interval has 0 in it, the clock may be right, and
+nearer or more NTP servers show that. If references contradict each other, the finding names those
 that the majority contradicts. Fix these first.
 
 Source: the clients' code, which client_profiles.yml names for each; limits.yml; RFC 5905 for the
@@ -105,6 +106,10 @@ _WHY_NO_LEEWAY = (
 _REMEDY = (
     "Give the node a working NTP configuration and step its clock. The gate does both, and so does playbook "
     "skewgate.preflight.remediate."
+)
+_REMEDY_INEXACT = (
+    "The clock may be right, and the measurement is not exact enough to show it. Name nearer NTP servers in gate_ntp_servers, or "
+    "more, with different upstreams."
 )
 _REMEDY_NO_LEEWAY = (
     "Configure {0} to set iat 60 s in the past, as GitHub's documentation advises. If it cannot, and you accept that many "
@@ -350,7 +355,7 @@ def _explain(
         about += [*beyond, by_clock[0].nearer_side]
         causes.append(f"{_VERB[of_node]} {', '.join(beyond)}, {by_clock[0].nearer_side}")
         whys += _why_the_clock_matters(by_clock)
-        remedies.append(_REMEDY)
+        remedies.append(_REMEDY if of_node == "fail" or not skew_s.low <= 0 <= skew_s.high else _REMEDY_INEXACT)
     if no_leeway:
         without = dict.fromkeys(row.name for row in no_leeway)
         names = ", ".join(without)

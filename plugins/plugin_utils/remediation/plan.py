@@ -101,7 +101,10 @@ class _Planner(Planned):
             raise RefusedError(f"{reachable['summary']}. {reachable['remedy']}")
         skew_s = self.record.skew.skew_s
         if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_remediate.pop("clock_skew", None):
-            unclear = f"{self.findings['clock_skew']['summary']}: to set it does not help; name nearer servers in chrony_servers"
+            unclear = (
+                f"{self.findings['clock_skew']['summary']}: to set it does not help; "
+                "name nearer servers in chrony_servers, or more"
+            )
             if not self.to_remediate:
                 raise RefusedError(f"The clock may be right, but the measurement is not exact enough. It is {unclear}.")
             self.warnings.append(unclear)

@@ -228,6 +228,21 @@ def test_a_wide_interval_across_a_limit_is_inconclusive():
     assert "argocd (30 s ahead)" in finding.summary
 
 
+@pytest.mark.parametrize(
+    ("skew_s", "asked_for", "not_asked_for"),
+    [
+        pytest.param(0.0, ["gate_ntp_servers", "nearer", "more"], "step", id="it may be right"),
+        pytest.param(0.7, ["skewgate.preflight.remediate", "step"], "nearer", id="it is ahead"),
+    ],
+)
+def test_a_clock_that_may_be_right_is_to_be_measured_better_and_not_stepped(skew_s, asked_for, not_asked_for):
+    """One server, a Date and the controller leave a part of the Date's second open."""
+    finding = judge(skew_s, {"max_skew_s": 0.6}, ntp={"servers": [ntp_server("ntp1", ntp_sample(skew_s))]})
+    assert (finding.state, finding.keys) == ("inconclusive", (Key.AT_THE_EDGE,))
+    assert not unsaid(finding.remedy, *asked_for)
+    assert not_asked_for not in finding.remedy
+
+
 def test_an_unknown_skew_is_inconclusive_and_says_why():
     finding = judge(0.0, ntp={"servers": [ntp_server("ntp1", silent_sample())]}, api_date={"apis": []})
     assert (finding.state, finding.keys) == ("inconclusive", (Key.UNKNOWN_NO_REFERENCE,))
