@@ -11,7 +11,8 @@ to ask for and whom:
   a firewall rejects it
 - no route, or a name that is not resolved: of the servers alone, or of the API too
 - no reply, though the same server answered the last request of the node's time daemon: it limits
-  how often this address may ask, or packets are lost
+  how often this address may ask, packets are lost, a firewall lets only the daemon's port pass, or
+  the way was blocked since then
 - kiss-o'-death: it answers, and refuses this node (DENY, RSTR) or limits how often
   it is asked (RATE)
 - it answers, but its time is not usable (leap, stratum, root distance), or something else
@@ -39,8 +40,9 @@ from typing import Any
 from ..chrony.sources import host_key
 from ..clock.ntp_packet import Kind
 from ..clock.skew import Reference
-from ..daemons.common.asking import synchronisation
+from ..daemons.common.asking import answered, synchronisation
 from ..daemons.common.daemon import CannotBeAskedError
+from ..daemons.common.synchronisation import Peer
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -111,9 +113,14 @@ _ASK: Mapping[Kind, str] = {
 }
 _OWN_SERVERS = "For many nodes behind one address, use NTP servers that you run."
 _ASK_LESS = f"Wait some minutes, then run the check again. {{0}} limits how often it is asked. {_OWN_SERVERS}"
+_WHY_DAEMON_ALONE = (
+    "The servers limit how often this address may ask, packets are lost, or a firewall lets only the daemon's port pass. Or the "
+    "way to them was blocked since then."
+)
 _OF_DAEMON = (
     "Wait some minutes, then run the check again. If it stays so, ask the operator of {0} whether the server limits how often "
-    f"one address may ask (chronyd's `ratelimit`). {_OWN_SERVERS}"
+    "one address may ask (chronyd's `ratelimit`), and the network team whether only packets from UDP port 123 pass, from which "
+    f"ntpd asks. {_OWN_SERVERS}"
 )
 
 
@@ -175,14 +182,18 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
         )
     kinds = {name: _kind(reference) for name, reference in bad.items()}
     addresses = {server["server"]: server.get("addresses") or [] for server in record.section("ntp")["servers"]}
-    if answered := _answer_the_daemon([name for name, kind in kinds.items() if kind == "silent"], addresses, record):
+    silent = {name: addresses.get(name, ()) for name, kind in kinds.items() if kind == "silent"}
+    if by_daemon := answered(_peers(record), silent):
+        ago_s = [last_s for last_s in by_daemon.values() if last_s is not None]
+        when = f" ({min(ago_s):.0f} s ago)" if ago_s else ""
+        names = listed(list(by_daemon))
         return Finding(
             state="inconclusive",
-            summary=f"{listed(answered)} answered the last request of this node's time daemon, and none of the check ({said})",
+            summary=f"{names} answered the last request of this node's time daemon{when}, and none of the check ({said})",
             keys=(Key.DAEMON_IS_ANSWERED,),
             cause="the NTP servers answer the node's daemon alone",
-            why="The way to the servers is open. They limit how often this address may ask, or packets are lost.",
-            remedy=_OF_DAEMON.format(listed(answered)),
+            why=_WHY_DAEMON_ALONE,
+            remedy=_OF_DAEMON.format(names),
             seen=seen,
         )
     evidence = record.evidence
@@ -205,16 +216,11 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
     )
 
 
-def _answer_the_daemon(silent: Sequence[str], addresses: Mapping[str, Sequence[str]], record: Record) -> list[str]:
-    """Those silent servers that answered the last request of the daemon that steers the clock.
-
-    The daemon's sections are used if other checks had them taken, and are not taken for this.
-    """
+def _peers(record: Record) -> Sequence[Peer]:
+    """The daemon's sources, if other checks had its sections taken; they are not taken for this."""
     with suppress(MissingEvidenceError, CannotBeAskedError):
-        peers = [peer for peer in synchronisation(record).peers if peer.reach is not None and peer.reach & 1]
-        answering = {host_key(name) for peer in peers for name in (peer.name, peer.address) if name}
-        return [name for name in silent if answering & {host_key(one) for one in (name, *addresses.get(name, ()))}]
-    return []
+        return synchronisation(record).peers
+    return ()
 
 
 def _kind(reference: Reference) -> Kind:

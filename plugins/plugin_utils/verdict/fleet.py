@@ -22,7 +22,7 @@ from ..chrony.sources import host_key
 from ..clock.controller import measured_of
 from ..clock.interval import Interval, agree
 from ..clock.skew import as_json, is_off
-from ..daemons.common.asking import synchronisation
+from ..daemons.common.asking import answered, synchronisation
 from ..daemons.common.synchronisation import Peer
 from ..model import api_clock as of_api
 from ..model.record import Record
@@ -102,7 +102,7 @@ class Fleet:
                 signed_ns = float(record.data["controller"]["before_ns"])
                 self.measured[name] = Measured(signed_ns, clock.skew_s, sys.intern(clock.unknown_because))
         asked, peers = _asked(record), _peers(record)
-        self.servers.add(name, {**_by_daemon(asked, peers), **_by_exchange(record)})
+        self.servers.add(name, {**_by_daemon(asked, peers), **_by_exchange(record, asked, peers)})
         self.members.add(name, record, asked, peers)
 
     def judged(self) -> dict[str, Any]:
@@ -307,11 +307,15 @@ class _Servers:
             )
 
 
-def _by_exchange(record: Record) -> Answers:
-    """According to the node's exchanges with each server of ``gate_ntp_servers``."""
+def _by_exchange(record: Record, asked: Asked, peers: Sequence[Peer]) -> Answers:
+    """According to the node's exchanges with each server of ``gate_ntp_servers``, less those that
+    are silent and answer its daemon: they limit how often they are asked.
+    """
     found: Answers = {}
+    silent = {of: asked.get(of, ()) for of, r in record.skew.ntp.items() if r.problem and r.problem.kind == "silent"}
+    by_daemon = answered(peers, silent)
     for server, reference in record.skew.ntp.items():
-        if not reference.asked:
+        if not reference.asked or server in by_daemon:
             continue
         if reference.skew_s is None:
             found[server] = ServerFault.NO_TIME, reference.detail

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
 from ...boundary.once import once
+from ...chrony.sources import host_key
 from ...model.finding import CommonKey, Finding, follows_from
 from ...model.record import MissingEvidenceError, Record
 from .. import discover
 from .daemon import CannotBeAskedError, TimeDaemon
 from .strays import stray_daemons
-from .synchronisation import Synchronisation
+from .synchronisation import Peer, Synchronisation
 from .units import idle_alone, time_daemons
 
 
@@ -45,6 +48,21 @@ def synchronisation(record: Record) -> Synchronisation:
         return kind.ask(record, daemon)
     except ValueError as error:
         raise MissingEvidenceError(f"the answer of {daemon.unit} can't be read: {error}", kind.section or "") from error
+
+
+def answered(peers: Iterable[Peer], servers: Mapping[str, Sequence[str]]) -> dict[str, float | None]:
+    """Those of the servers, each with its addresses, that answered the daemon's last request, and
+    how many seconds ago, if it shows that.
+    """
+    last_s = {
+        host_key(name): peer.last_rx_s
+        for peer in peers
+        if peer.reach is not None and peer.reach & 1
+        for name in (peer.name, peer.address)
+        if name
+    }
+    keys = {name: [key for key in map(host_key, (name, *more)) if key in last_s] for name, more in servers.items()}
+    return {name: last_s[found[0]] for name, found in keys.items() if found}
 
 
 def without_daemon(record: Record, what: str) -> Finding | None:

@@ -130,8 +130,14 @@ FOLLOWED = ntp_server("ntp1", silent_sample(), address="10.77.0.1")
 def test_a_server_that_answers_the_daemon_alone_is_neither_down_nor_blocked(servers):
     finding = judge(*servers)
     assert (finding.state, finding.keys) == ("inconclusive", (Key.DAEMON_IS_ANSWERED,))
-    assert not unsaid(finding.remedy, "ntp1", "ratelimit")
+    assert not unsaid(finding.remedy, "ntp1", "ratelimit", "port 123")
     assert "192.0.2.2" not in finding.remedy
+
+
+def test_how_old_the_daemons_answer_is_is_said_since_the_way_may_have_been_blocked_after_it():
+    finding = judge(FOLLOWED)
+    assert "12 s ago" in finding.summary
+    assert "blocked since then" in finding.why
 
 
 @pytest.mark.parametrize("reach", [0o376, 0])

@@ -247,6 +247,14 @@ def test_what_a_node_found_itself_counts_before_what_its_daemon_says():
     assert fleet_findings(**nodes) == {}
 
 
+@pytest.mark.parametrize("reach", [0o377, 0o376])
+def test_a_server_that_answers_the_daemons_alone_is_not_called_silent(reach):
+    """It limits how often it is asked; neither it nor the way to it is at fault."""
+    silent = with_servers(s1=silent_sample())["evidence"]["ntp"]
+    nodes = {name: record(ntp=silent, chrony=chrony(None, source("10.77.0.1", reach=reach))) for name in "ab"}
+    assert list(fleet_findings(**nodes)) == ([] if reach & 1 else ["ntp_server_shared"])
+
+
 def test_what_is_bad_for_one_node_only_is_that_nodes_own():
     assert fleet_findings(a=with_servers(), b=with_servers(s3=silent_sample())) == {}
 
