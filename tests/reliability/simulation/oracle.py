@@ -21,7 +21,7 @@ is off by more than a Date of whole seconds can hide.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from ipaddress import IPv4Address
 
@@ -43,6 +43,8 @@ TINY_S = 2e-6
 """Evidence has whole nanoseconds, and NTP's header 1/65536 s."""
 HEADER_S = 2.0**-15
 
+MOVED_S = 0.5
+"""A clock that was stepped by more has no skew."""
 STEP_THRESHOLD_S = 0.128
 FASTEST_SLEW = 0.1
 MAX_ROOT_DISTANCE_S = 1.5
@@ -65,19 +67,45 @@ UNUSABLE = frozenset(
 """Servers that give no reading (RFC 5905)."""
 
 
+Reading = tuple[float, float]
+"""The lowest and the highest skew that a reference leaves possible."""
+
+
 def lying_share(world: World, at_s: float = 0.0) -> Fraction:
     """The share of the votes that lie about this moment; 1 if there is no reference."""
-    skew_s = world.clock.skew_at(at_s)
-    votes = [*_ntp_votes(world, skew_s)]
+    whole = votes(world)
+    return 1 - _share_with(whole, world.clock.skew_at(at_s)) if whole else Fraction(1)
+
+
+def left_open_s(world: World) -> float | None:
+    """How far apart two skews can be that more than half of the votes leave possible; None if no
+    reference beside the controller shows any.
+    """
+    whole = votes(world)
+    if len(whole) <= world.controller.counts:
+        return None
+    ends_s = [end_s for members in whole for reading in members for end_s in reading]
+    possible_s = [end_s for end_s in ends_s if 2 * _share_with(whole, end_s) > 1]
+    return max(possible_s) - min(possible_s) if possible_s else None
+
+
+def votes(world: World) -> list[list[Reading]]:
+    """The readings of each vote."""
+    whole = _ntp_votes(world)
     if world.api.gives_date:
-        votes.append(Fraction(_date_lies(world, skew_s)))
+        whole.append([_date_reading(world)])
     if world.controller.counts:
-        votes.append(Fraction(_controller_lies(world, skew_s)))
-    return sum(votes, Fraction(0)) / len(votes) if votes else Fraction(1)
+        whole.append([_controller_reading(world)])
+    return whole
 
 
-def _ntp_votes(world: World, skew_s: float) -> Iterator[Fraction]:
-    """The lying part of each vote of the NTP servers."""
+def _share_with(whole: list[list[Reading]], skew_s: float) -> Fraction:
+    """The share of the votes that leave this skew possible."""
+    with_it = [Fraction(sum(low <= skew_s <= high for low, high in members), len(members)) for members in whole]
+    return sum(with_it, Fraction(0)) / len(whole)
+
+
+def _ntp_votes(world: World) -> list[list[Reading]]:
     groups: list[tuple[set[int], list[Server]]] = []
     for server in world.servers:
         if not gives_time(server):
@@ -89,15 +117,14 @@ def _ntp_votes(world: World, skew_s: float) -> Iterator[Fraction]:
         groups = [group for group in groups if group not in joined]
         whole = identity.union(*(group[0] for group in joined))
         groups.append((whole, [*(member for group in joined for member in group[1]), server]))
-    for _identity, members in groups:
-        yield Fraction(sum(_server_lies(server, world, skew_s) for server in members), len(members))
+    return [[_server_reading(server, world) for server in members] for _identity, members in groups]
 
 
-def _controller_lies(world: World, skew_s: float) -> bool:
+def _controller_reading(world: World) -> Reading:
     """The module began after the one reading of its clock, and ended before the other."""
     off_s, begun_s = world.controller.off_s, world.clock.skew_at(0.0)
     low, high = begun_s - world.controller.after_s - off_s, begun_s + world.controller.before_s - off_s
-    return not low - TINY_S <= skew_s <= high + TINY_S
+    return low - TINY_S, high + TINY_S
 
 
 def gives_time(server: Server) -> bool:
@@ -107,16 +134,16 @@ def gives_time(server: Server) -> bool:
     return server.kind not in UNUSABLE and near and 2.0**server.precision <= MAX_ROOT_DISTANCE_S and answers
 
 
-def _server_lies(server: Server, world: World, skew_s: float) -> bool:
-    """Whether the skew is outside of what its quickest answer leaves possible."""
+def _server_reading(server: Server, world: World) -> Reading:
+    """What its quickest answer leaves possible."""
     taken = min((each for each in server.exchanges if not each.lost), key=lambda each: each.there_s + each.back_s)
     shown_s = world.clock.skew_at(taken.after_s) - server.off_s - (taken.there_s - taken.back_s) / 2
     shown_s -= NTP_ERA_S * round(shown_s / NTP_ERA_S)  # NTP has no era: the nearest one counts
     bound_s = (taken.there_s + taken.back_s) / 2 + server.claims_s + HEADER_S
-    return abs(shown_s - skew_s) > bound_s
+    return shown_s - bound_s, shown_s + bound_s
 
 
-def _date_lies(world: World, skew_s: float) -> bool:
+def _date_reading(world: World) -> Reading:
     lows, highs = [], []
     for number, request in enumerate(world.api.exchanges):
         off_s = world.api.offs_s[number % len(world.api.offs_s)]
@@ -126,9 +153,7 @@ def _date_lies(world: World, skew_s: float) -> bool:
         lows.append(ahead_s - 1 - TINY_S)
         highs.append(ahead_s + request.there_s + request.back_s + TINY_S)
     low, high = max(lows), min(highs)
-    if low > high:
-        low, high = min(lows), max(highs)
-    return not low <= skew_s <= high
+    return (low, high) if low <= high else (min(lows), max(highs))
 
 
 def broken(world: World, at_s: float = 0.0) -> Iterator[str]:
@@ -188,20 +213,21 @@ def refused_by_the_apis_clock(world: World, at_s: float = 0.0) -> bool:
     )
 
 
-def beyond_max_clock_error(world: World, shown_s: Mapping[str, float] | None, at_s: float = 0.0) -> bool:
+def beyond_max_clock_error(world: World, at_s: float = 0.0) -> bool:
     """Whether the clock is further off than the daemon may claim, although sync_state is required.
 
-    It compares the daemon's interval with the references'. So beside ``gate_max_clock_error_s``
-    there are the step threshold, what is slewed in the time of the check, and the width of the
-    references' interval (``shown_s``), as the report has it.
+    The check compares the daemon's interval with the references'. So beside
+    ``gate_max_clock_error_s`` there are the step threshold, what is slewed in the time of the
+    check, and what the references leave open. If they show no skew, they contradict no daemon.
     """
     policy = world.policy
     required = "sync_state" in policy["checks"] and "sync_state" not in policy["advisory_checks"]
-    if not required or shown_s is None:
+    limit_s, off_s = policy["max_clock_error_s"], abs(world.clock.skew_at(at_s))
+    if not required or off_s <= limit_s or abs(world.clock.step_s) > MOVED_S:
         return False
-    limit_s = policy["max_clock_error_s"]
-    leeway_s = min(STEP_THRESHOLD_S, limit_s) + FASTEST_SLEW * world.took_s + shown_s["high"] - shown_s["low"]
-    return bool(abs(world.clock.skew_at(at_s)) > limit_s + leeway_s)
+    open_s = left_open_s(world)
+    leeway_s = min(STEP_THRESHOLD_S, limit_s) + FASTEST_SLEW * world.took_s
+    return open_s is not None and bool(off_s > limit_s + leeway_s + open_s)
 
 
 _GOOD_DAEMONS = frozenset({DaemonKind.SYNCHRONISED, DaemonKind.NTPSEC, DaemonKind.OPENNTPD, DaemonKind.SLEWING})

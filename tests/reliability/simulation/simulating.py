@@ -94,19 +94,19 @@ def admitted_wrongly(world: World, judgement: Mapping[str, Any]) -> str:
     if judgement["verdict"] != "admit":
         return ""
     for at_s in world.moments_s():
-        share = oracle.lying_share(world, at_s) if (fault := _fault(world, judgement, at_s)) else Fraction(1)
+        share = oracle.lying_share(world, at_s) if (fault := _fault(world, at_s)) else Fraction(1)
         if 2 * share < 1:
             return f"{fault}; {share} of the votes lie"
     return ""
 
 
-def _fault(world: World, judgement: Mapping[str, Any], at_s: float) -> str:
+def _fault(world: World, at_s: float) -> str:
     """What does not hold at this moment of the check."""
     if broken := [*oracle.broken(world, at_s)]:
         return f"and {', '.join(broken)} cannot work at {world.clock.skew_at(at_s):.6f} s"
     if oracle.refused_by_the_apis_clock(world, at_s):
         return f"and the API, {world.api.offs_s[0]:.3f} s ahead, refuses its clients"
-    if oracle.beyond_max_clock_error(world, judgement["skew_s"], at_s):
+    if oracle.beyond_max_clock_error(world, at_s):
         return f"and its clock is {world.clock.skew_at(at_s):.6f} s off, beyond gate_max_clock_error_s"
     return ""
 
@@ -117,7 +117,7 @@ def outcome(world: World, judgement: Mapping[str, Any]) -> list[str]:
         found = ["admitted"]
         if world.edge_s is not None:
             found.append("admitted near an edge")
-        if any(_fault(world, judgement, at_s) for at_s in world.moments_s()):
+        if any(_fault(world, at_s) for at_s in world.moments_s()):
             found.append("admitted although it breaks, as half or more of the votes lie")
         return found
     found = [f"refused: {judgement['refused_because']}"]

@@ -290,9 +290,19 @@ def test_the_detector_finds_a_judge_that_believes_the_first_server() -> None:
 def test_the_detector_finds_a_daemon_that_is_believed_without_references() -> None:
     off = world(5.0, daemon=Daemon(DaemonKind.SYNCHRONISED))
     off.policy["checks"] = ["sync_state"]
-    believed = {"verdict": "admit", "skew_s": {"low": 4.9, "high": 5.1}}
-    assert "gate_max_clock_error_s" in simulating.admitted_wrongly(off, believed)
+    for reported in ({"low": 4.9, "high": 5.1}, {"low": -1e6, "high": 1e6}, None):
+        believed = {"verdict": "admit", "skew_s": reported}
+        assert "gate_max_clock_error_s" in simulating.admitted_wrongly(off, believed)
     assert verdict(off) == "refuse"
+
+
+def test_the_oracle_leaves_open_what_the_interval_has() -> None:
+    for drawn in some_worlds(1000):
+        shown_s, open_s = judge_record(record_of(drawn))["skew_s"], oracle.left_open_s(drawn)
+        if drawn.clock.motion is not Motion.STEP:
+            assert (shown_s is None) == (open_s is None)
+        if shown_s and open_s is not None:
+            assert shown_s["high"] - shown_s["low"] == pytest.approx(open_s, abs=1e-3)
 
 
 def test_the_detector_finds_an_api_that_refuses_by_its_own_wrong_clock() -> None:
