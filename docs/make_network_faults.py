@@ -22,11 +22,9 @@ What the [checks](checks/README.md) find on a node if something between it and i
 finding that does not pass. The node has three NTP servers and one GitHub App; servers with NTS and
 a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At most* is how long all
 that the check runs on the node may take. After GitHub's rate limit, the controller waits for a
-minute at most before it goes on.
+minute at most before it goes on. After an answer of 500 or more, it asks again after 5 and 20 s.
 
-A node without a finding is admitted. A row that says *refused although it can work* is a false
-refusal: what GitHub could not answer once is not asked for again in the same check. The next check
-admits the node.
+A node without a finding is admitted.
 """
 
 
@@ -41,8 +39,6 @@ def text() -> str:
 def cells(case: Case) -> list[str]:
     """A case as the table has it."""
     found = "<br>".join(map(shown, case.expected)) or "admitted"
-    if case.harmless and not case.admitted:
-        found += "<br>refused although it can work"
     limit = f"{case.within_s:g} s" + (", and a minute of waiting" if case.waits else "")
     return [case.name, case.wrong, found, limit]
 

@@ -211,7 +211,6 @@ CASES = (
         "API 503 once",
         "the first mint is answered 503",
         scripted(**MINT, status=503, message="Unavailable", times=1),
-        (token("server_error"),),
         harmless=True,
     ),
     Case(

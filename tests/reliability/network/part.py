@@ -5,10 +5,8 @@ that is part of the test, to servers that nobody else has. Each case names every
 not pass, with its keys; a finding more, less or other is a fault, and so is a node that takes
 longer than the case allows. The controller's own network is without a fault.
 
-*Refused wrongly* are nodes that could work. There is one such case: a mint that GitHub answers with
-503 is not tried again in the same check, so the node is refused as not judged, and the next check
-admits it. *Inconclusive* are the nodes that were refused because they could not be judged: mostly
-GitHub could not be asked.
+*Refused wrongly* are nodes that could work. *Inconclusive* are the nodes that were refused because
+they could not be judged: mostly GitHub could not be asked.
 """
 
 from __future__ import annotations
