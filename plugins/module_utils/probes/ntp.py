@@ -115,19 +115,20 @@ def _exchange_all(target: tuple, samples: int, wait_s: float) -> list:
     """Samples of one address; after the second silence it is not asked again.
 
     A server that limits the rate (kiss-o'-death RATE) is asked again after a pause that differs
-    from node to node, as many may have one address for it, and then for one answer alone. One that
-    denies its service is not asked again (RFC 5905, section 7.4).
+    from node to node, as many may have one address for it, and until it has given one answer. One
+    that denies its service is not asked again (RFC 5905, section 7.4).
     """
     taken: list = []
     family, socket_address = target
-    kisses = 0
+    kissed = answered = False
     while len(taken) < samples and sum("error" in sample for sample in taken) < MAX_UNANSWERED:
         if taken:
-            time.sleep(wait_s * (0.5 + os.urandom(1)[0] / 510) if kisses else SPACING_S)
+            time.sleep(wait_s * (0.5 + os.urandom(1)[0] / 510) if kissed else SPACING_S)
         taken.append({"address": socket_address[0], **_exchange(family, socket_address, wait_s)})
         code = _kiss(taken[-1])
-        kisses += bool(code)
-        if code in DENIED or (kisses and not code and "error" not in taken[-1]):
+        kissed = kissed or bool(code)
+        answered = answered or not (code or "error" in taken[-1])
+        if code in DENIED or (kissed and answered):
             break
     return taken
 

@@ -83,6 +83,15 @@ def test_a_server_that_limits_the_rate_is_left_alone_for_a_while_and_then_asked_
     assert 2 * 0.25 <= time.monotonic() - begun_s < 3
 
 
+def test_a_server_that_has_answered_before_it_limits_the_rate_is_not_asked_again(serve):
+    """The answer is what is needed."""
+    good = iter([True])
+    server = serve(lambda request: answer_well(request) if next(good, False) else kiss(request))
+    taken = collect_one(server)
+    assert [bytes.fromhex(sample["reply_hex"])[1] for sample in taken["samples"]] == [2, 0]
+    assert len(server.requests) == 2
+
+
 def test_nodes_that_a_server_sent_away_at_the_same_moment_do_not_come_back_at_the_same_moment(serve):
     server = serve(kiss)
     waits_ns = []
