@@ -24,6 +24,8 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(words)
     if unknown := [name for name in asked.parts if name not in PARTS]:
         parser.error(f"no part is called {unknown[0]!r}; the parts are {', '.join(PARTS)}")
+    if any(number is not None and number < 1 for number in (asked.seeds, asked.first)):
+        parser.error("--seeds and --first are 1 or more")
     holds = True
     for name in asked.parts or PARTS:
         holds &= run(PARTS[name], asked.seeds, asked.first)
@@ -33,17 +35,27 @@ def main(words: Sequence[str]) -> int:
 
 
 def run(part: Part, count: int | None, first: int | None) -> bool:
-    """Whether everything holds that this part found now."""
+    """Whether everything holds that this part found now.
+
+    Raises RuntimeError if it did not run each seed, or had no case: that would look like a run in
+    which nothing was found.
+    """
     seeds = chosen(part, results.read(), count or part.seeds, first)
     print(f"== {part.name}: {part.what}: {len(seeds)} of {count or part.seeds} seeds to run", flush=True)
     begun_s = time.monotonic()
-    holds = True
+    holds, cases, missing = True, 0, set(seeds)
     for found in part.run(seeds) if seeds else ():
         row = found.found_now()
         row.append()
         print(*found.faults, sep="\n", end="\n" if found.faults else "")
         holds &= found.holds
+        cases += found.cases
+        missing -= {*range(found.seeds[0], found.seeds[1] + 1)}
     print(f"== {part.name}: {time.monotonic() - begun_s:.0f} s", flush=True)
+    if missing:
+        raise RuntimeError(f"{part.name} has no row of the seeds {sorted(missing)}")
+    if seeds and not cases:
+        raise RuntimeError(f"{part.name} ran {len(seeds)} seeds and no case")
     return holds
 
 
