@@ -283,19 +283,16 @@ def run(seed: int, count: int) -> list[str]:
         some = made[start : start + TOGETHER]
         try:
             faults += faults_of(some)
-        except Exception:  # noqa: BLE001 - one by one, to say which
-            faults += [
-                f"{mutant.base}, changed at {mutant.paths}: {error!r}"
-                for mutant in some
-                if (error := raised_by(mutant))
-            ]
+        except Exception as error:  # noqa: BLE001 - one by one, to say which
+            faults += [fault for mutant in some for fault in faults_alone(mutant)] or [f"together: {error!r}"]
     return [f"seed {seed}: {fault}" for fault in faults]
 
 
-def raised_by(mutant: Mutant) -> Exception | None:
-    """What judging a mutant raises."""
+def faults_alone(mutant: Mutant) -> list[str]:
+    """What does not hold of a mutant that is judged without other mutants; an exception is a
+    fault.
+    """
     try:
-        faults_of([mutant])
+        return faults_of([mutant])
     except Exception as error:  # noqa: BLE001 - it is what is asked for
-        return error
-    return None
+        return [f"{mutant.base}, changed at {mutant.paths}: {error!r}"]

@@ -59,3 +59,18 @@ def test_an_admission_that_nothing_explains_is_found() -> None:
         "admitted, though nothing that refused it was changed",
         "admitted, though nothing that refused it was changed",
     ]
+
+
+@pytest.mark.parametrize(("raises", "words"), [("each", "seed 1: "), ("only together", "seed 1: together: ")])
+def test_an_exception_is_a_fault_also_if_no_mutant_raises_it_alone(
+    monkeypatch: pytest.MonkeyPatch, raises: str, words: str
+) -> None:
+    def faults_of(some: list[fuzzing.Mutant]) -> list[str]:
+        if raises == "each" or len(some) > 1:
+            raise ValueError("planted")
+        return []
+
+    monkeypatch.setattr(fuzzing, "faults_of", faults_of)
+    found = fuzzing.run(1, 10)
+    assert found
+    assert all(fault.startswith(words) and "planted" in fault for fault in found)
