@@ -21,11 +21,10 @@ What the [checks](checks/README.md) find on a node if something between it and i
 `make reliability PARTS=network` makes the fault, runs the check through Ansible, and compares every
 finding that does not pass. The node has three NTP servers and one GitHub App; servers with NTS and
 a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At most* is how long all
-that the check runs on the node may take. After GitHub's rate limit, the controller waits for a
-minute at most before it goes on. After an answer of 500 or more, it asks again after
-5 to 15 s, and after another 20 to 30 s.
+that the check runs on the node may take. After GitHub's rate limit, or an answer of 500 or more,
+the controller waits, a minute at most, and the node asks again.
 
-A node without a finding is admitted.
+A node without a finding is admitted. No row refuses a node that can work.
 """
 
 

@@ -83,7 +83,7 @@ def _git(*words: str) -> str:
 
 @cache
 def code_of(part: str) -> str:
-    """A digest of the product and of the part: rows of the same code that hold are not found again."""
+    """A digest of product and part. Rows of the same code that hold are not found again."""
     digest = hashlib.sha256()
     folders = ("plugins", "roles", "playbooks", "src", f"tests/reliability/{part}")
     for file in sorted(file for folder in folders for file in (ROOT / folder).rglob("*")):

@@ -69,7 +69,7 @@ class Planted(Part):
 @pytest.fixture
 def no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "results.jsonl"
-    monkeypatch.setattr(results, "read", lambda: [])
+    monkeypatch.setattr(results, "read", list)
     monkeypatch.setattr(Row, "append", lambda row: file.write_text(row.part))
 
 

@@ -199,19 +199,25 @@ CASES = (
     Case("API no token", "201 without a token", answered(to_post(whole(CREATED, b"{}", JSON))), (token("not_github"),)),
     Case("API empty 200", "200 and no body", scripted(**MINT, status=200, body=""), (token("not_github"),)),
     Case(
-        "API 500", "GitHub answers 500", scripted(**MINT, status=500, message="Server Error"), (token("server_error"),)
+        "API 500",
+        "GitHub answers 500",
+        scripted(**MINT, status=500, message="Server Error"),
+        (token("server_error"),),
+        waits=True,
     ),
     Case(
         "API 502 page",
         "a load balancer's page, with 502",
         scripted(status=502, body="<html>Bad Gateway</html>"),
         (token("server_error"),),
+        waits=True,
     ),
     Case(
         "API 503 once",
         "the first mint is answered 503",
         scripted(**MINT, status=503, message="Unavailable", times=1),
         harmless=True,
+        waits=True,
     ),
     Case(
         "API 429",
@@ -249,6 +255,7 @@ CASES = (
         "500 without a Date",
         answered(whole("500 Internal Server Error", b"{}", JSON, dated=False)),
         (token("server_error"),),
+        waits=True,
     ),
     Case(
         "no NTP and no Date",

@@ -5,8 +5,8 @@ that is part of the test, to servers that nobody else has. Each case names every
 not pass, with its keys; a finding more, less or other is a fault, and so is a node that takes
 longer than the case allows. The controller's own network is without a fault.
 
-*Refused wrongly* are nodes that could work. *Inconclusive* are the nodes that were refused because
-they could not be judged: mostly GitHub could not be asked.
+*Refused wrongly* are nodes that could work; no case expects that. *Inconclusive* are the nodes that
+were refused because they could not be judged: mostly GitHub could not be asked.
 """
 
 from __future__ import annotations
