@@ -10,6 +10,7 @@ import getpass
 import json
 import os
 import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,11 @@ HOLDER_FILE = "in-use.json"
 
 FORGOTTEN_AFTER = timedelta(hours=4)
 """This machine cannot see whether a process of another machine still runs, and a container not that
-of another container. After this time it counts as ended."""
+of another container, and /proc may hide other users' processes. After this time one that cannot be
+seen counts as ended."""
+
+MACHINE_ID = Path("/etc/machine-id")
+"""It stays the same when the machine boots again (machine-id(5)); many containers have none."""
 
 FIRST_SPACE = Path("pid:[4026531836]")
 """The space of process IDs that sees all others of its machine (PROC_PID_INIT_INO in Linux's
@@ -76,22 +81,26 @@ class Holder:
         if self.machine != _machine():
             if self.started and self.boot and self.boot == _boot() and _sees_all():  # a container of this machine
                 return not _runs_in_a_container(self.pid, self.started)
-            try:
-                return datetime.now(UTC) - read_time(self.since) > FORGOTTEN_AFTER
-            except ValueError:
-                return True
+            return self._is_forgotten()
         if self.boot != _boot():
             return True
         started = _started(self.pid)
         try:
             os.kill(self.pid, 0)
-        except PermissionError:
+        except PermissionError:  # another user's
             pass
         except (ProcessLookupError, OverflowError):
             return True
-        if started is None:  # there is one, and it is hidden
-            return False
+        if started is None:  # there is one, and /proc hides it (proc(5), hidepid)
+            return self._is_forgotten()
         return started == ENDED or started != (self.started or started)
+
+    def _is_forgotten(self) -> bool:
+        """Whether a process that cannot be seen from here began too long ago to count."""
+        try:
+            return datetime.now(UTC) - read_time(self.since) > FORGOTTEN_AFTER
+        except ValueError:
+            return True
 
     def __str__(self) -> str:
         """Who and since when, for people."""
@@ -135,11 +144,15 @@ def _read(path: Path) -> Holder | None:
 
 
 def _machine() -> str:
-    """The machine's name, and its space of process IDs: each container has one."""
-    try:
-        return f"{platform.node()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()
+    """The machine's name, its space of process IDs (each container has one), and its ID, as two
+    machines that share a folder may have one name.
+    """
+    words = [platform.node()]
+    with suppress(OSError):
+        words.append(str(Path("/proc/self/ns/pid").readlink()))
+    with suppress(OSError, ValueError):
+        words.append(MACHINE_ID.read_text(encoding="ascii").strip())
+    return " ".join(words)
 
 
 def _sees_all() -> bool:

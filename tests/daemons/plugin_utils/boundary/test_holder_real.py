@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -54,9 +55,12 @@ def test_a_killed_container_of_this_machine_holds_nothing(tmp_path: Path) -> Non
             assert container.stdout.readline() == b"begun\n"
             with pytest.raises(SavedFileError, match="in use by another run"):
                 begin_folder(tmp_path, REPORTS)
+            first = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text()
+            ending = os.pidfd_open(int(first))
         finally:
             container.kill()
-        container.stdout.read()  # it ends when the last process has ended
+    select.select([ending], [], [], 10)  # its output is closed a moment earlier
+    os.close(ending)
     begin_folder(tmp_path, REPORTS)
 
 
@@ -111,3 +115,61 @@ def test_a_run_whose_process_is_hidden_holds_its_folder_until_it_has_ended(tmp_p
         check=False,
     )
     assert (done.stdout, done.stderr) == ("in use, begun, in use, begun\n", "")
+
+
+OWN_SPACE = ("unshare", "--mount", "--pid", "--fork", "--mount-proc")
+OF_ANOTHER_USER = """
+import os, sys
+from pathlib import Path
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import saved
+saved.begin_folder(Path("/mnt"), ["report.json"])
+if os.fork() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+    try:
+        saved.begin_folder(Path("/mnt"), ["report.json"])
+    except saved.SavedFileError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("hidepid", [0, 1, 2])
+def test_a_run_of_another_user_holds_the_folder_where_its_process_is_hidden(hidepid: int) -> None:
+    if os.geteuid():
+        pytest.skip("only root mounts, and starts a process of another user")
+    mounts = f"mount -o remount,hidepid={hidepid} /proc; mount -t tmpfs -o mode=777 tmpfs /mnt"
+    ended = subprocess.run(
+        [*OWN_SPACE, "sh", "-ec", f'{mounts}; exec "$@"', "sh", sys.executable, "-c", OF_ANOTHER_USER],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "in use by another run (process 1 of root" in ended.stdout
+
+
+BEGINS = IN_A_CONTAINER.partition("print")[0]
+"""It ends at once; who cannot see that must take it for a run that goes on."""
+
+
+def test_a_run_on_another_machine_of_the_same_name_holds_the_folder_that_both_share(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root mounts")
+    other = tmp_path / "machine-id"
+    other.write_text("0123456789abcdef0123456789abcdef\n")
+    boot = tmp_path / "boot_id"
+    boot.write_text("01234567-89ab-cdef-0123-456789abcdef\n")
+    shared = tmp_path / "shared"
+    script = f"mount --bind {other} /etc/machine-id; mount --bind {boot} /proc/sys/kernel/random/boot_id; "
+    subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", f'{script} exec "$@"', "sh", sys.executable, "-c", BEGINS, shared],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        timeout=60,
+        check=True,
+    )
+    with pytest.raises(SavedFileError, match="in use by another run"):
+        begin_folder(shared, REPORTS)
