@@ -133,7 +133,7 @@ def run_seed(lab: Lab, seed: int, slot: int, folder: Path, old_report: Path) -> 
         (folder / "seen.json").write_text(json.dumps([before, killed, after], default=vars, indent=1))
     return Row(
         "interruptions",
-        1,
+        int(struck.struck),
         (seed, seed),
         admitted_wrongly=len(wrong),
         exceptions=again.output.count(TRACEBACK),

@@ -9,10 +9,12 @@ package wrote, where a lock is held, or which the next run did not finish. ``adm
 report that is not whole and is taken, or a node that joined without an admission. ``exceptions``:
 tracebacks that the next run printed.
 
-Figures: ``ended_first``, the run was over before the moment; ``tokens_left``, tokens that the
-killed run did not revoke (they end after an hour at most); ``half_installed``, nodes on which dpkg
-was cut off, until the next run goes on with it; ``open_backups``, which the next run continues, or
-a later one leaves alone.
+A case is a run that was killed; the others are looked at in the same way and count in no case.
+
+Figures: ``ended_first``, the run was over before the moment, or there was nothing to kill;
+``tokens_left``, tokens that the killed run did not revoke (they end after an hour at most);
+``half_installed``, nodes on which dpkg was cut off, until the next run goes on with it;
+``open_backups``, which the next run continues, or a later one leaves alone.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ KILL = {
     "installer": "pkill -KILL -x 'apt-get|apt|dpkg|dpkg-deb|dpkg-preconf' || pkill -KILL python3",
     "session": "pkill -KILL -f 'sshd: root'",
 }
+#: pkill's status if no process matched; ssh gives it on, or 255 if its own session was killed.
+NO_PROCESS = 1
 LONGEST_S = 300
 
 #: The first process of the command's namespace: it lives on until what the command started ends.
@@ -27,7 +29,7 @@ LAST = '"$@"; code=$?; while pgrep "python|ansible|skewgate" > /dev/null; do sle
 
 
 class Struck(NamedTuple):
-    """Whether the moment came before the run's end, and whether orphans had to be ended."""
+    """Whether something was killed before the run's end, and whether orphans had to be ended."""
 
     struck: bool
     hung: bool
@@ -49,7 +51,7 @@ def run_and_strike(lab: Lab, plan: Plan, argv: list[str], log: Path, node: str) 
     try:
         struck = _wait(plan, controller, log)
         if struck:
-            _kill(lab, plan, controller, node)
+            struck = kill(lab, plan, controller, node)
         hung = _ended(controller, LONGEST_S) is False
     finally:
         controller.kill()
@@ -74,18 +76,22 @@ def _ended(controller: Controller, within_s: float) -> bool:
     return True
 
 
-def _kill(lab: Lab, plan: Plan, controller: Controller, node: str) -> None:
+def kill(lab: Lab, plan: Plan, controller: Controller, node: str) -> bool:
+    """Whether there was something to kill."""
     if plan.target == "everything":
         controller.kill()
     elif plan.target == "power":
         lab.cut_power(node)
         lab.reboot_node(node, STATES[plan.states[plan.victim]].skew_s)
     elif plan.target in KILL:
-        lab.ssh(node, KILL[plan.target], check=False)
+        return lab.ssh(node, KILL[plan.target], check=False).returncode != NO_PROCESS
     else:
         victim = chosen(plan, processes(controller.process.pid))
-        with suppress(ProcessLookupError):
+        try:
             os.kill(victim.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+    return True
 
 
 def chosen(plan: Plan, found: list[Proc]) -> Proc:

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from subprocess import CompletedProcess
+from unittest.mock import Mock
 
 import pytest
 
+from tests.integration.conftest import Controller
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.reliability.interruptions import seen
 from tests.reliability.interruptions.part import run_in
 from tests.reliability.interruptions.plan import CONTROLLER, FLOWS, NODE, STATES, plan
 from tests.reliability.interruptions.seen import Seen, look
-from tests.reliability.interruptions.strike import Proc, chosen
+from tests.reliability.interruptions.strike import Proc, chosen, kill
 from tests.reliability.results import commit
 
 RUNS = {"chrony": ["active", "enabled"], "systemd-timesyncd": ["inactive", "not-found"]}
@@ -122,6 +125,14 @@ TREE = [
 def test_the_process_that_a_plan_names_is_the_one_that_is_killed(target: str, pid: int) -> None:
     assert chosen(replace(plan(1), target=target), TREE).pid == pid
     assert chosen(replace(plan(1), target=target), TREE[:1]).pid == 2
+
+
+@pytest.mark.parametrize(("status", "killed"), [(0, True), (255, True), (1, False)])
+@pytest.mark.parametrize("target", ["module", "installer", "session"])
+def test_a_kill_that_met_no_process_is_no_interruption(target: str, status: int, killed: bool) -> None:
+    lab, controller = Mock(Lab), Mock(Controller)
+    lab.ssh.return_value = CompletedProcess([], status)
+    assert kill(lab, replace(plan(1), target=target), controller, "node4") is killed
 
 
 PLANT = """\

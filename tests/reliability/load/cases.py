@@ -56,6 +56,13 @@ class Case:
     keys: frozenset[str] = frozenset()
     nodes: int = 1000
 
+    @property
+    def met_by(self) -> list[str]:
+        """The figures (``part.py``) that are 0 if no node met what the case is about."""
+        limits = self.api.concurrent, self.api.points, self.api.creating, self.api.block_every
+        about = {"limited": any(limits), "down": self.api.down_s, "kissed": self.ntp.per_s and self.ntp.kiss}
+        return [name for name, is_so in about.items() if is_so]
+
 
 FEWER = 400
 """Of the cases in which only the nodes that run at the same time matter: that is 100 at most."""

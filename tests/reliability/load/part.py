@@ -63,7 +63,10 @@ def run(seeds: Sequence[int]) -> Iterator[Row]:
 
 
 def row(ran: Ran, seed: int, case: Case, took_s: float = 0.0) -> Row:
-    """What a run of a case found."""
+    """What a run of a case found; raises RuntimeError if no node met what the case is about."""
+    counted = figures(ran)
+    if unmet := [name for name in case.met_by if not counted[name]]:
+        raise RuntimeError(f"case {seed} ({case.name}) was not met: {unmet} of {counted}")
     healthy = ran.verdicts("healthy")
     bad = [ran.verdicts(kind) for kind in REASONS]
     return Row(
@@ -77,7 +80,7 @@ def row(ran: Ran, seed: int, case: Case, took_s: float = 0.0) -> Row:
         lost=sum(verdicts["lost"] for verdicts in (healthy, *bad)),
         took_s=took_s,
         faults=[f"case {seed} ({case.name}): {fault}" for fault in (*wrong_reasons(ran, case), *stampedes(ran))],
-        figures=figures(ran),
+        figures=counted,
     )
 
 

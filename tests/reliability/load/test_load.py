@@ -78,6 +78,12 @@ def test_a_healthy_node_that_is_refused_and_one_that_is_missing_are_found() -> N
     assert "server_blocked_or_down" in " ".join(found.faults)
 
 
+@pytest.mark.parametrize("seed", [LIMITED, LIMITED + 1, DOWN])
+def test_a_case_that_no_node_met_is_an_error(seed: int) -> None:
+    with pytest.raises(RuntimeError, match="was not met"):
+        part.row(ran([(1.0, "jwt", 200)], {"a": node(None)}), seed, CASES[seed - 1])
+
+
 def test_the_peak_is_of_any_second_and_not_of_whole_ones() -> None:
     assert rate([0.0, 0.6, 0.9, 1.2, 1.5, 5.0]).peak == 4
     assert most_within([0.0, 59.9, 60.0, 119.0], 60.0) == 3
