@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,8 +82,13 @@ print(json.dumps({
     "staged": run("find", "/etc", "-name", ".*skewgate*")[1].splitlines(),
     "masked": glob.glob("/run/systemd/system/*chron*.service"),
     "joined": os.path.exists("/etc/skewgate/joined"),
+    "off_s": time.time(),
 }))
 """
+
+
+#: Far less than any state's skew, and more than a busy machine needs for an answer.
+CLOCK_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class Seen:
     staged: list[str] = field(default_factory=list)
     masked: list[str] = field(default_factory=list)
     joined: bool = False
+    #: How far its clock is from the lab's, which the NTP servers have; the way back included.
+    off_s: float = 0.0
 
     @property
     def works(self) -> bool:
@@ -118,7 +126,8 @@ def look(lab: Lab, node: str, wait_s: float = 60) -> Seen:
     """What the node shows once nothing works on it any more."""
     script = base64.b64encode(f"WAIT_S = {wait_s}\n{LOOK}".encode()).decode()
     text = lab.look(node, f"echo {script} | base64 -d | python3 -", 180)
-    return Seen(**json.loads(text.splitlines()[-1]))
+    seen = Seen(**json.loads(text.splitlines()[-1]))
+    return replace(seen, off_s=round(seen.off_s - time.time(), 1))
 
 
 def lost(before: Seen, killed: Seen, after: Seen) -> list[str]:
@@ -137,10 +146,12 @@ def lost(before: Seen, killed: Seen, after: Seen) -> list[str]:
 
 
 def unfinished(after: Seen) -> list[str]:
-    """Faults of a node that the next run admitted."""
+    """Faults of a node that the next run admitted; its clock is judged without the product."""
     faults = []
     if not after.works:
         faults.append(f"no time daemon works: {after.units}, {after.packages}, chronyd -p: {after.accepted}")
+    if abs(after.off_s) > CLOCK_S:
+        faults.append(f"its clock is {after.off_s} s off")
     if after.conf in (None, after.packaged):
         faults.append("chrony.conf is not the one that was wanted")
     for what, found in (("still locked", after.locks), ("left behind", after.staged), ("masked", after.masked)):
