@@ -89,11 +89,17 @@ class Connection(ConnectionBase):
         return self
 
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        """What the node answers, after the delay."""
+        """What the node answers."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        self.delay()
+        return self.answer(in_data) if in_data is not None else (0, _of_shell(cmd), b"")
+
+    def delay(self) -> None:
+        """The time that the network takes."""
         time.sleep(self.get_option("delay_s"))
-        if in_data is None:
-            return 0, _of_shell(cmd), b""
+
+    def answer(self, in_data: bytes) -> tuple[int, bytes, bytes]:
+        """What the node's module returns."""
         if noted := self.get_option("sizes"):
             with Path(noted).open("a") as file:
                 print(len(in_data), file=file)

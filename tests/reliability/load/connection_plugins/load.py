@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.connection import ConnectionBase
 from ansible_collections.skewgate.preflight.plugins.modules import node_evidence
 
-from tests.benchmarks.replay.connection_plugins.replay import _of_shell, filled
+from tests.benchmarks.replay.connection_plugins.replay import Connection as Replayed
+from tests.benchmarks.replay.connection_plugins.replay import filled
 
 DOCUMENTATION = """
 name: load
@@ -73,21 +73,16 @@ def on_another_clock(params: dict[str, Any], template: str, sent: bytes, off_s: 
     return evidence
 
 
-class Connection(ConnectionBase):
+class Connection(Replayed):
     """What Ansible loads for hosts with ``ansible_connection: load``."""
 
     transport = "load"
-    has_pipelining = True
 
-    def _connect(self) -> Connection:
-        self._connected = True
-        return self
+    def delay(self) -> None:
+        """Only the requests of the module take time."""
 
-    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
-        """What the node answers."""
-        super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        if in_data is None:
-            return 0, _of_shell(cmd), b""
+    def answer(self, in_data: bytes) -> tuple[int, bytes, bytes]:
+        """What the node's module returns."""
         found = ARGUMENTS.search(in_data)
         if not found:
             return 1, b"", b"the connection load has no answer to this module"
@@ -97,14 +92,3 @@ class Connection(ConnectionBase):
         asked = (given, template, in_data)
         evidence = on_another_clock(*asked, off_s) if off_s else collect(*asked)
         return 0, json.dumps({"changed": False, "evidence": evidence}).encode(), b""
-
-    def put_file(self, in_path: str, out_path: str) -> None:
-        """Nothing is kept."""
-
-    def fetch_file(self, in_path: str, out_path: str) -> None:
-        """Nothing was kept."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing was opened."""
-        self._connected = False
