@@ -19,7 +19,7 @@ from tests.paths import ROOT
 def copy(tmp_path: Path) -> Path:
     for name in ("docs", "roles"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("mkdocs.yml", "galaxy.yml", "README.md"):
+    for name in ("mkdocs.yml", "galaxy.yml", "README.md", "SECURITY.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("plugins", "inventories", "src", "tests", "meta", "molecule", "playbooks"):
         (tmp_path / name).symlink_to(ROOT / name)

@@ -171,8 +171,9 @@ REDIRECTS = {  # where to, with the place of the other server, and the key
     "a login page here": ("/login?return_to=%2Facme", AnswerKey.REDIRECT_TO_LOGIN),
     "another page here": ("/acme/config", AnswerKey.REDIRECT),
     "another service here": ("/acme/config.git/info/refs?service=git-receive-pack", AnswerKey.REDIRECT),
-    "no address": ("https://[", AnswerKey.REDIRECT_TO_ANOTHER_HOST),
-    "no port": ("https://127.0.0.1:99999" + INFO_REFS.format("config"), AnswerKey.REDIRECT_TO_ANOTHER_HOST),
+    # They name no host that could be asked.
+    "no address": ("https://[", AnswerKey.REDIRECT),
+    "no port": ("https://127.0.0.1:99999" + INFO_REFS.format("config"), AnswerKey.REDIRECT),
 }
 
 

@@ -141,7 +141,6 @@ def test_a_run_of_another_user_holds_the_folder_where_its_process_is_hidden(hide
     if os.geteuid():
         pytest.skip("only root mounts, and starts a process of another user")
     mounts = f"mount -o remount,hidepid={hidepid} /proc; mount -t tmpfs -o mode=777 tmpfs /mnt"
-    inside = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec", f'{mounts}; exec "$@"', "sh"]
     ended = subprocess.run(
         [*OWN_SPACE, "sh", "-ec", f'{mounts}; exec "$@"', "sh", sys.executable, "-c", OF_ANOTHER_USER],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
