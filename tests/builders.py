@@ -22,6 +22,8 @@ TRUE_NS = 1_795_336_536_250_000_000
 MONO_NS = 290_000_000_000
 """What the node's monotonic clock shows then."""
 
+BOOT_ID = "08993a95-0d51-406e-b60e-0e4696aa1a73"
+
 NONCE = bytes.fromhex("d15cb8f294cd3503")
 
 
@@ -346,6 +348,12 @@ def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
         "collected": {
             "wall_ns": wall_ns(skew_s),
             "mono_ns": mono_ns(),
+            "boot_ns": mono_ns() + 300,
+            "raw_ns": mono_ns() - 40_000_000,
+            "gap_ns": 600,
+            "boot_id": BOOT_ID,
+            "suspends": 0,
+            "vmclocks": [],
             "end_mono_ns": mono_ns(2.0),
             "python": "3.11.2",
             "euid": 0,

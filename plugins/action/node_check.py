@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.utils.display import Display
 
 from ..modules import node_check as module
-from ..modules import node_evidence
 from ..plugin_utils.boundary.arguments import documented, read_arguments
-from ..plugin_utils.boundary.calls import EVIDENCE, CallingAction, asking, jwts_of
+from ..plugin_utils.boundary.calls import asking
 from ..plugin_utils.boundary.current_run import current_id, keep
 from ..plugin_utils.boundary.minters import noted_minter
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of
@@ -30,13 +29,13 @@ from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of
 from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
-from ..plugin_utils.collection import Collection, NoAnswerError, NodeUnreachableError
+from ..plugin_utils.collection import Collection
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.minters import Minting, identity_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import without_evidence
-from ..plugin_utils.plain_action import PlainAction, failed
+from ..plugin_utils.plain_action import NODE_STARTS_WITHIN_S, EvidenceAction, failed
 from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.node_words import reason, refusal
@@ -44,10 +43,6 @@ from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
 from ..plugin_utils.verdict.tokens import awaits_others
-
-NODE_STARTS_WITHIN_S = 60
-"""Time to connect, to become root, to start Python, and for steps that run in turn on a slow
-node."""
 
 WAIT_STEP_S = 2
 WAIT_REPORTED_FROM_S = 20
@@ -57,11 +52,10 @@ display = Display()
 before_the_fork()
 
 
-class ActionModule(CallingAction, PlainAction):
+class ActionModule(EvidenceAction):
     """The action ``skewgate.preflight.node_check``."""
 
     documentation = module.DOCUMENTATION
-    _requires_connection = True
     _from_variables = False
 
     @property
@@ -133,6 +127,7 @@ class ActionModule(CallingAction, PlainAction):
             "checks": settings.policy.checks,
             "ntp_servers": settings.ntp_servers,
             "nts_servers": settings.nts_servers,
+            "timeout_s": settings.timeout_s,
         }
         if timed:
             collected = result["record"]["evidence"].get("collected") or {}
@@ -157,7 +152,9 @@ class ActionModule(CallingAction, PlainAction):
         if not (args["admit_to"] and current_id()):
             return result
         kept: dict[str, Any] = {
-            key: result[key] for key in ("record", "judgement", "check_id", "follows", "timings") if key in result
+            key: result[key]
+            for key in ("record", "judgement", "check_id", "follows", "timings", "asked")
+            if key in result
         }
         keep(host_of(variables), {**kept, "address": address_of(variables)})
         return {key: value for key, value in result.items() if key not in ("record", "judgement")}
@@ -210,33 +207,13 @@ class ActionModule(CallingAction, PlainAction):
             nts_servers=settings.nts_servers,
             timeout_s=settings.timeout_s,
             same_machine=self._connection.transport == "local",
-            call=functools.partial(self._call, variables, Tokens()),
+            call=functools.partial(self.evidence, variables, Tokens()),
             controller=functools.partial(measured_once, Path(constants.DEFAULT_LOCAL_TMP), settings.references.measure),
             throttle=functools.partial(_throttle, settings, host),
             # Other nodes mint for this one only if a report follows, because the report shows the
             # result.
             minting=functools.partial(minting_on, current_id() if args["admit_to"] else "", host),
         )
-
-    def _call(self, variables: dict[str, Any], tokens: Tokens, arguments: dict[str, Any]) -> Mapping[str, Any]:
-        """One call of the node's module; raises NodeUnreachableError."""
-        tokens.add(jwts_of(arguments))
-        try:
-            return self.call_node(EVIDENCE, arguments, variables, tokens, answer_limit_s(arguments))
-        except AnsibleConnectionFailure as failure:
-            raise NodeUnreachableError(str(failure.message).strip()) from failure
-        except CutOffError as cut_off:
-            raise NoAnswerError(str(cut_off)) from cut_off
-
-
-def answer_limit_s(arguments: Mapping[str, Any]) -> float:
-    """How long a node may take for its answer: its slowest probe's limit, plus
-    NODE_STARTS_WITHIN_S.
-    """
-    options: Mapping[str, Any] = node_evidence.ARGUMENTS
-    run = node_evidence.Run({**{name: option.get("default") for name, option in options.items()}, **arguments})
-    bounds_s = [node_evidence.PROBES[section][1](run) for section in arguments["sections"]]
-    return NODE_STARTS_WITHIN_S + node_evidence.QUIET_S + max(bounds_s, default=0.0)
 
 
 def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:

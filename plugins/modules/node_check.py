@@ -310,7 +310,7 @@ record:
   type: dict
   returned: unless the role P(skewgate.preflight.gate#role) checks; its report has it
 asked:
-  description: The C(checks), C(ntp_servers) and C(nts_servers) of this check.
+  description: The C(checks), C(ntp_servers), C(nts_servers) and C(timeout_s) of this check.
   type: dict
   returned: unless facts of the node have the names of settings
 timings:

@@ -195,11 +195,25 @@ evidence:
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
           C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
           C(time_services), C(boot), C(nts), C(clock_movers), C(join_state) and C(platform).
+        - The clocks were read together, at most C(gap_ns) apart - C(wall_ns) (CLOCK_REALTIME),
+          C(mono_ns) (CLOCK_MONOTONIC), C(boot_ns) (CLOCK_BOOTTIME) and C(raw_ns)
+          (CLOCK_MONOTONIC_RAW). With C(boot_id), C(suspends), how often this kernel has resumed
+          (null if it does not count that), and C(vmclocks), they show later whether the node went
+          on without a break.
+        - C(vmclocks) are the /dev/vmclock* of the hypervisor, each with its C(device),
+          C(disruption_marker) and C(vm_generation_counter) as hexadecimal text (null if the
+          hypervisor has none), or C(error).
       type: dict
       returned: always
       sample:
         wall_ns: 1795334400123456789
         mono_ns: 812345678901
+        boot_ns: 812345679102
+        raw_ns: 812301224512
+        gap_ns: 640
+        boot_id: 6f5b2c1e-7f7a-4c80-9d0c-0c2f6f1f1a55
+        suspends: 0
+        vmclocks: []
         end_mono_ns: 814345678901
         python: 3.11.2
         euid: 0
@@ -392,10 +406,11 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.background import Once, gather, outcome, start
-from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import process_age_s, read_clocks
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import process_age_s, read_all_clocks
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.core_dumps import forbid_core_dumps
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.processes import scan
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.systemd import is_manager, show
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.this_boot import observe
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     api_date,
     boot,
@@ -566,7 +581,7 @@ them widens their delay."""
 
 def collect(params: dict) -> dict:
     """The evidence, for the module's parameters."""
-    wall_ns, mono_ns = read_clocks()
+    clocks = read_all_clocks()
     started_s = process_age_s()
     run = Run(params)
     started = {}
@@ -577,9 +592,10 @@ def collect(params: dict) -> dict:
                 outcome(started[section][0], time.monotonic() + QUIET_S)
     evidence = {section: outcome(future, deadline_mono_s) for section, (future, deadline_mono_s) in started.items()}
     evidence["schema"] = "skewgate/evidence/1"
+    this_boot = observe()
     evidence["collected"] = {
-        "wall_ns": wall_ns,
-        "mono_ns": mono_ns,
+        **clocks,
+        **this_boot,
         "end_mono_ns": time.monotonic_ns(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "euid": os.geteuid(),

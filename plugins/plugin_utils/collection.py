@@ -14,12 +14,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from .boundary.no_evidence import module_error
 from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
 from .clock.skew import SkewEstimate, controller_bracket
+from .clock.steady import steady_ns
 from .github.answers import classify, down_s, rate_limit_s
 from .github.apps import GithubApp, date_apis, date_url
 from .github.attempts import attempt_for_now, attempts_for_both_clocks, last_attempt, not_signed, to_send
@@ -54,6 +55,11 @@ class NoAnswerError(NoEvidenceError):
     """The node was reached, but its answer did not end; the text is the reason."""
 
 
+def _without_apps(*_: Any) -> NoReturn:
+    """Without Apps nothing is signed and no token is minted."""
+    raise AssertionError("this collection has no GitHub Apps")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Collection:
     """Takes one node's evidence, and adds the controller's notes.
@@ -63,8 +69,8 @@ class Collection:
     those that the checks need. ``throttle`` gives the limits of an App's minting, and waits for
     them. ``minting`` says how the App's token is tried on this node. ``controller`` gives the
     controller's measurement of its clock; it is called only if there are JWTs to sign. ``clock_ns``
-    is that clock (Unix time in nanoseconds). ``same_machine``: the node is the controller, so the
-    controller's clock is not a reference.
+    is that clock (Unix time in nanoseconds), and ``steady_ns`` one that nothing sets.
+    ``same_machine``: the node is the controller, so the controller's clock is not a reference.
     """
 
     policy: Policy
@@ -75,10 +81,11 @@ class Collection:
     timeout_s: float
     same_machine: bool = False
     call: Callable[[dict[str, Any]], Mapping[str, Any]]
-    throttle: Callable[[GithubApp], MintThrottle]
+    throttle: Callable[[GithubApp], MintThrottle] = _without_apps
     minting: Callable[[GithubApp], Minting] = lambda _: Minting.WAITS
-    controller: Callable[[], ControllerClock]
+    controller: Callable[[], ControllerClock] = _without_apps
     clock_ns: Callable[[], int] = time.time_ns
+    steady_ns: Callable[[], int] = steady_ns
 
     def take(self) -> dict[str, Any]:
         """The node's entry of evidence.json's ``nodes``.
@@ -89,7 +96,7 @@ class Collection:
         apps = self._within_limits(self.apps)
         measured = {"measured": self.controller().as_json()} if self.apps else {}
         requests = self._requests_for_now(apps)
-        before_ns = self.clock_ns()
+        before_ns, steady_before_ns = self.clock_ns(), self.steady_ns()
         try:
             evidence = self._collect(self._sections(), requests)
         except NodeUnreachableError as error:
@@ -98,7 +105,13 @@ class Collection:
             return {**record, "no_answer": str(error)}
         except NoEvidenceError as error:
             return {**record, "module_error": str(error)}
-        controller = {"before_ns": before_ns, "after_ns": self.clock_ns(), **measured}
+        controller = {
+            "before_ns": before_ns,
+            "after_ns": self.clock_ns(),
+            "steady_before_ns": steady_before_ns,
+            "steady_after_ns": self.steady_ns(),
+            **measured,
+        }
         if self.same_machine:
             controller["same_machine"] = True
         evidence = self._try_both_clocks(self._try_again(evidence), controller)

@@ -5,25 +5,32 @@ values.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.node.core_dumps import forbid_core_dumps
+from ..modules import node_evidence
 from .boundary.answers import documented_keys, read_answer, shown
 from .boundary.arguments import documented, read_arguments
-from .boundary.calls import PrintableAction, asking
+from .boundary.calls import EVIDENCE, CallingAction, PrintableAction, asking, jwts_of
 from .boundary.libraries import missing
 from .boundary.play_variables import plain
 from .boundary.text import Tokens
 from .boundary.watch import CutOffError
 from .boundary.written import ids_as_written
+from .collection import NoAnswerError, NodeUnreachableError
 
 COLLECTION = "skewgate.preflight"
 
 LONGEST_TASK_S = 4 * 3600
 """No task of a remediation takes this long, because the role gives each a shorter ``timeout``."""
+
+NODE_STARTS_WITHIN_S = 60
+"""Time to connect, to become root, to start Python, and for steps that run in turn on a slow
+node."""
 
 
 class PlainAction(ActionBase):  # type: ignore[misc]
@@ -94,6 +101,32 @@ class PlainAction(ActionBase):  # type: ignore[misc]
         """The task's result, from its arguments and the host's variables; ``problems`` fail the
         task.
         """
+
+
+class EvidenceAction(CallingAction, PlainAction):
+    """An action that takes evidence on the node, and judges it on the controller."""
+
+    _requires_connection = True
+
+    def evidence(self, variables: dict[str, Any], tokens: Tokens, arguments: dict[str, Any]) -> Mapping[str, Any]:
+        """One call of the node's module; raises NodeUnreachableError and NoAnswerError."""
+        tokens.add(jwts_of(arguments))
+        try:
+            return self.call_node(EVIDENCE, arguments, variables, tokens, answer_limit_s(arguments))
+        except AnsibleConnectionFailure as failure:
+            raise NodeUnreachableError(str(failure.message).strip()) from failure
+        except CutOffError as cut_off:
+            raise NoAnswerError(str(cut_off)) from cut_off
+
+
+def answer_limit_s(arguments: Mapping[str, Any]) -> float:
+    """How long a node may take for its answer: its slowest probe's limit, plus
+    NODE_STARTS_WITHIN_S.
+    """
+    options: Mapping[str, Any] = node_evidence.ARGUMENTS
+    run = node_evidence.Run({**{name: option.get("default") for name, option in options.items()}, **arguments})
+    bounds_s = [node_evidence.PROBES[section][1](run) for section in arguments["sections"]]
+    return NODE_STARTS_WITHIN_S + node_evidence.QUIET_S + max(bounds_s, default=0.0)
 
 
 class NodeAction(PrintableAction, PlainAction):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.clocks import read_all_clocks
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.this_boot import observe
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.steady import steady_ns
 
-from tests.builders import chrony, record, source, time_services
+from tests.builders import CONTROLLER, chrony, record, source, time_services
 from tests.integration.conftest import playbook_here
 from tests.reports import checked, checked_again
 
@@ -85,11 +89,26 @@ def test_a_member_of_the_fleet_that_serves_time_is_known_by_its_address_in_the_i
     assert " 1 " in finding["summary"]
 
 
+def of_this_machine(check):
+    """The same check, as if it had asked this machine just now."""
+    record, at_ns = check["record"], steady_ns()
+    clocks = {**read_all_clocks(), **observe()}
+    taken = {**record["evidence"]["collected"], **clocks, "end_mono_ns": clocks["mono_ns"]}
+    controller = {**record["controller"], "steady_before_ns": at_ns, "steady_after_ns": steady_ns()}
+    evidence = {**record["evidence"], "collected": taken}
+    return {**check, "record": {**record, "evidence": evidence, "controller": controller}}
+
+
+STEADY = {**CONTROLLER, "steady_before_ns": 0, "steady_after_ns": 10**9}
+HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+
+
 def test_only_what_the_report_admits_and_what_is_fresh_may_join(tmp_path):
     fresh = {**record(), "collected_at": now()}
     hosts = {
-        "fresh": {"gate_before": checked(fresh, "of fresh")},
-        "fixed": {"gate_before": checked(record(-612.0)), "gate_after": checked_again(fresh)},
+        "fresh": {**HERE, "gate_before": of_this_machine(checked(fresh, "of fresh"))},
+        "fixed": {**HERE, "gate_before": checked(record(-612.0)), "gate_after": of_this_machine(checked_again(fresh))},
+        "another-boot": {**HERE, "gate_before": checked({**fresh, "controller": STEADY}, "of another boot")},
         "stale": {"gate_before": checked(record(), "of stale")},
         "refused": {"gate_before": checked({**record(-612.0), "collected_at": now()}, "of refused")},
         "left": {},
@@ -98,8 +117,9 @@ def test_only_what_the_report_admits_and_what_is_fresh_may_join(tmp_path):
     assert status == 2, printed
     joined = re.findall(r'ok: \[(\w+)\] => \{\s+"msg": "joined"', printed)
     assert sorted(joined) == ["fixed", "fresh"]
-    refused = re.findall(r"fatal: \[(\w+)\].* 3600 s ", printed)
-    assert sorted(refused) == ["left", "refused", "stale"]
+    refused = re.findall(r"fatal: \[([\w-]+)\].* 3600 s ", printed)
+    assert sorted(refused) == ["another-boot", "left", "refused", "stale"]
+    assert printed.count("rebooted after it was judged") == 2  # the error, and the task's result
 
 
 def test_without_a_report_of_this_run_nothing_may_join(tmp_path):

@@ -45,7 +45,11 @@ def script_for(sections: Iterable[str]) -> Path:
 
 def _script(sections: Iterable[str]) -> str:
     packed = zlib.compress(json.dumps(sources(sections)).encode(), 9)
-    return _SCRIPT.replace("@SOURCES@", base64.b64encode(packed).decode()).replace("@PACKAGE@", PACKAGE)
+    return (
+        _SCRIPT.replace("@SOURCES@", base64.b64encode(packed).decode())
+        .replace("@PACKAGE@", PACKAGE)
+        .replace("@PROBES@", PROBES)
+    )
 
 
 def sources(sections: Iterable[str]) -> dict[str, str]:
@@ -109,7 +113,7 @@ class Carried:
 
     def __init__(self):
         self.sources = json.loads(zlib.decompress(base64.b64decode(SOURCES)).decode())
-        self.packages = set()
+        self.packages = {PACKAGE + ".@PROBES@"}  # also if no probe is carried
         for name in self.sources:
             parts = (PACKAGE + "." + name).split(".")
             self.packages.update(".".join(parts[:end]) for end in range(1, len(parts)))

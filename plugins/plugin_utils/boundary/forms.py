@@ -64,7 +64,14 @@ _CHECKED = {
     "collected_at": TEXT,
     "evidence": OBJECT,
     "controller": Maybe(
-        {"before_ns": WHOLE, "after_ns": WHOLE, "measured": Maybe(_MEASURED), "same_machine": Maybe(FLAG)}
+        {
+            "before_ns": WHOLE,
+            "after_ns": WHOLE,
+            "steady_before_ns": Maybe(WHOLE),
+            "steady_after_ns": Maybe(WHOLE),
+            "measured": Maybe(_MEASURED),
+            "same_machine": Maybe(FLAG),
+        }
     ),
     "unreachable": Maybe(TEXT),
     "module_error": Maybe(TEXT),

@@ -1,4 +1,4 @@
-"""How long an admission holds.
+"""How long an admission holds, and what ends it.
 
 Its age counts from when its evidence was taken, even if it is judged again.
 """
@@ -6,6 +6,7 @@ Its age counts from when its evidence was taken, even if it is judged again.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from ..boundary.times import read_time
 
@@ -16,6 +17,26 @@ FUTURE_TOLERANCE = timedelta(seconds=60)
 """How far in the future an admission may be dated:
 two machines' clocks differ, or one was set meanwhile.
 """
+
+
+class Ended(StrEnum):
+    """Why an admission does not hold, or is not there."""
+
+    SETTINGS_IN_FACTS = "settings_in_facts"
+    NOT_ADMITTED = "not_admitted"
+    TOO_OLD = "too_old"
+    NOT_RECORDED = "not_recorded"
+    NO_ANSWER = "no_answer"
+    NOT_SHOWN = "not_shown"
+    REBOOTED = "rebooted"
+    CLOCK_AFTER_REBOOT = "clock_after_reboot"
+    RESTORED = "restored"
+    DISRUPTED = "disrupted"
+    RESUMED = "resumed"
+    STEPPED = "stepped"
+    STOOD_STILL = "stood_still"
+    RAN_AHEAD = "ran_ahead"
+    SLEWED = "slewed"
 
 
 def stale_because(judged_at: str, max_age_s: float, at: datetime) -> str:

@@ -47,8 +47,7 @@ class CheckSettings:
     @property
     def sections(self) -> set[str]:
         """The sections of the evidence that the policy's checks read."""
-        checks = discover()
-        return {section for name in self.policy.checks for section in sections_of(checks[name])}
+        return sections_for(self.policy)
 
     @property
     def warnings(self) -> list[str]:
@@ -59,6 +58,12 @@ class CheckSettings:
     def references(self) -> References:
         """The references that the controller compares its clock with before it signs."""
         return References(ntp_servers=self.ntp_servers, apis=date_apis(self.apps), timeout_s=self.timeout_s)
+
+
+def sections_for(policy: Policy) -> set[str]:
+    """The sections of the evidence that a policy's checks read."""
+    checks = discover()
+    return {section for name in policy.checks for section in sections_of(checks[name])}
 
 
 def read_check_settings(

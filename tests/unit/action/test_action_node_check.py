@@ -14,6 +14,7 @@ from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.skewgate.preflight.plugins.action import node_check
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import github_apps
+from ansible_collections.skewgate.preflight.plugins.plugin_utils import plain_action
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import watch
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, kept
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.controller import ControllerClock
@@ -213,7 +214,7 @@ def test_every_jwt_that_was_sent_is_recognised_whenever_the_node_gives_it_back(
 def test_a_node_that_never_answers_is_given_up_and_not_asked_again(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     monkeypatch.setattr(watch, "end_children", ended.set)
-    monkeypatch.setattr(node_check, "answer_limit_s", lambda _arguments: 0.1)
+    monkeypatch.setattr(plain_action, "answer_limit_s", lambda _arguments: 0.1)
     result = run({**WITHOUT_JWT, "wait_s": 60}, lambda **_call: {"msg": f"ended: {ended.wait(30)}"})
     assert ended.is_set()
     assert (result["verdict"], result["record"]["no_answer"]) == ("refuse", "it did not answer within 0 s")
@@ -224,9 +225,9 @@ def test_a_node_that_never_answers_is_given_up_and_not_asked_again(run: Any, mon
 def test_a_node_has_the_time_for_its_answer_that_its_slowest_probe_may_take(timeout_s: float) -> None:
     app = {"attempts": [{}], "repositories": ["acme/a", "acme/b"]}
     arguments = {"sections": ["clock", "github_apps", "ntp"], "timeout_s": timeout_s, "github_apps": [app]}
-    limit_s = node_check.answer_limit_s(arguments)
-    assert limit_s > node_check.NODE_STARTS_WITHIN_S + github_apps.bound_s([app], timeout_s)
-    assert limit_s > node_check.answer_limit_s({**arguments, "sections": ["clock"]})
+    limit_s = plain_action.answer_limit_s(arguments)
+    assert limit_s > plain_action.NODE_STARTS_WITHIN_S + github_apps.bound_s([app], timeout_s)
+    assert limit_s > plain_action.answer_limit_s({**arguments, "sections": ["clock"]})
 
 
 @pytest.mark.parametrize("collected", [{}, {"end_mono_ns": 2**62}, {"wall_ns": 2**62}, {"mono_ns": -1}, None])
@@ -327,6 +328,7 @@ def test_the_gates_check_keeps_its_evidence_for_the_report_and_answers_in_short(
     assert (check["address"], check["check_id"], check["follows"]) == ("10.77.0.11", result["check_id"], "run")
     assert (result["verdict"], result["refused_because"]) == ("refuse", "failure")
     assert result["judged_at"] == check["judgement"]["judged_at"]
-    assert result["asked"] == {"checks": ["time_service"], "ntp_servers": ["ntp.example.net"], "nts_servers": []}
+    asked = {"checks": ["time_service"], "ntp_servers": ["ntp.example.net"], "nts_servers": [], "timeout_s": 5}
+    assert result["asked"] == check["asked"] == asked
     assert not {"record", "judgement"} & result.keys()
     assert len(json.dumps(result)) < 2000

@@ -33,6 +33,7 @@ def collection(tmp_path: Path) -> Callable[..., Collection]:
             "throttle": throttle,
             "controller": world.controller,
             "clock_ns": world.clock_ns,
+            "steady_ns": world.steady_ns,
         }
         return Collection(**{**given, **changes})
 

@@ -18,6 +18,7 @@ from tests.builders import NS, TRUE_NS, attempt, evidence, not_sent, policy, ste
 from tests.unit.plugin_utils.world import (
     APP,
     BEFORE_S,
+    BEGUN_STEADY_NS,
     CALL_S,
     CLOCK,
     CREDENTIAL,
@@ -45,6 +46,8 @@ def test_a_healthy_node_costs_one_call(collection):
     assert record["controller"] == {
         "before_ns": TRUE_NS - NS,
         "after_ns": TRUE_NS + 3 * NS,
+        "steady_before_ns": BEGUN_STEADY_NS,
+        "steady_after_ns": BEGUN_STEADY_NS + CALL_S * NS,
         "measured": world.controller().as_json(),
     }
     assert (record["collected_at"], record["unreachable"], record["module_error"]) == (

@@ -24,6 +24,9 @@ RATE_LIMIT = step("token", 429, None, headers={"retry-after": "17"})
 
 CALL_S = 4
 BEFORE_S = TRUE_NS / NS - 1
+BEGUN_STEADY_NS = 7_000 * NS
+"""What the controller's steady clock shows when a world begins."""
+
 """The true time when the first call begins, so the builders' evidence is taken during it."""
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -78,6 +81,10 @@ class World:
     def clock_ns(self) -> int:
         """What the controller's clock shows."""
         return self.true_ns + round(self.controller_off_s * NS)
+
+    def steady_ns(self) -> int:
+        """What the controller's steady clock shows."""
+        return BEGUN_STEADY_NS + self.true_ns - (TRUE_NS - NS)
 
     def controller(self) -> ControllerClock:
         """What the controller measured of its clock, unless it could not."""
