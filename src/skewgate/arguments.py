@@ -304,7 +304,9 @@ def _add_verify(commands: _Commands) -> None:
     command = commands.add_parser(
         "verify",
         help="exit 0 only if a report still admits every node",
-        description="Exits with 0 only if a report still admits every node, or the node of --node.",
+        description="Exits with 0 only if a report still admits every node, or the node of --node. It reads files and asks no "
+        "node, so it cannot know whether a node has rebooted or its clock was set since then. The entry point admission of the "
+        "role gate asks.",
         epilog=EXIT_STATUS,
         formatter_class=_RAW,
     )

@@ -47,6 +47,12 @@ from .inventory import nodes_of
 from .next_commands import commands_of_report
 from .output import Output
 
+NOT_ASKED = (
+    "Not checked: whether a node has rebooted or its clock was set since then. No file can show it; the role's entry point "
+    "admission asks the node."
+)
+"""What ``verify`` cannot know."""
+
 NAMED_AT_MOST = 500
 """So many nodes are named if each of them counts; report.json has them all."""
 
@@ -283,6 +289,8 @@ def verify(args: argparse.Namespace) -> int:
         screen.show([clean(f"{name}: {text}")])
         codes.append(code)
     screen.show(map(clean, policies.lines()))
+    if ExitCode.ADMITTED in codes:
+        screen.show(_folded(NOT_ASKED, screen.width()))
     return max(codes, default=ExitCode.NOT_JUDGED)
 
 

@@ -123,7 +123,10 @@ def _of_clocks(judged: Reading, now: Reading, passed_s: Interval) -> Iterator[tu
     suspended_s, stepped_s = boot_s - mono_s, wall_s - boot_s
     resumes = (now.suspends or 0) - (judged.suspends or 0)
     if abs(suspended_s) > error_s or resumes:
-        yield Ended.RESUMED, f"its clocks show {abs(suspended_s):.3f} s of sleep, and its kernel counts {resumes} resumes"
+        yield (
+            Ended.RESUMED,
+            f"its clocks show {abs(suspended_s):.3f} s of sleep, and its kernel counts {resumes} resumes",
+        )
     if abs(stepped_s) > MAX_MOVED_S + error_s:
         yield Ended.STEPPED, f"its clock was set by {stepped_s:+.3f} s, and at most {MAX_MOVED_S:g} s are allowed"
     # Positive: the node counted more than passed.

@@ -59,7 +59,7 @@ class Node:
         if self.failure:
             raise self.failure
         passed_ns = steady_ns() - self.admitted_at
-        if call["module_args"]["sections"]:  # the references in it have the time of its own clock
+        if call["module_args"]["sections"]:  # the references in it have the time of the node's clock
             return {"evidence": copy.deepcopy(self.evidence)}
         collected = copy.deepcopy(self.evidence["collected"])
         for name in ("wall_ns", "mono_ns", "boot_ns", "raw_ns", "end_mono_ns"):

@@ -87,5 +87,6 @@ class Life:
         return collected, {"steady_before_ns": round(begun_s * NS), "steady_after_ns": round(self.steady_s * NS)}
 
     def reading(self, **call: float) -> Reading:
+        """What the controller gets of such a call, to compare."""
         collected, controller = self.asked(**call)
         return Reading.of({"collected": collected}, controller)
