@@ -378,3 +378,49 @@ def test_what_was_gated_in_two_plays_joins_in_one(ansible: Ansible, tmp_path: Pa
     plays = [{**play(tasks=[gated]), "hosts": host} for host in ("a", "b")]
     done = ansible(tmp_path, [*plays, JOIN], {"a": GOOD, "b": GOOD})
     assert (done.status, done.left("joined")) == (0, {"a", "b"}), done.output
+
+
+@pytest.mark.parametrize(
+    ("strategy", "serial"),
+    [("free", "100%"), *(pytest.param(*how, marks=pytest.mark.nightly) for how in (("linear", 1), ("host_pinned", 2)))],
+)
+def test_the_admission_asks_the_node_and_a_node_that_proves_nothing_does_not_join(
+    ansible: Ansible, tmp_path: Path, strategy: str, serial: Any
+) -> None:
+    unreachable = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": CLOSED_PORT}
+    meanwhile = [
+        {"ansible.builtin.set_fact": unreachable, "when": "inventory_hostname == 'gone'"},
+        {
+            "ansible.builtin.set_fact": {"gate_allow_reboot": True, "cacheable": True},
+            "when": "inventory_hostname == 'hostile'",
+        },
+    ]
+    join = {**JOIN, "strategy": strategy, "serial": serial, "ignore_unreachable": True}
+    hosts = dict.fromkeys(("good", "gone", "hostile"), GOOD)
+    done = ansible(tmp_path, [GATE, play(tasks=meanwhile), join], hosts)
+    assert (done.status, done.left("joined")) == (2, {"good"}), done.output
+    assert [done.output.count(f'"keys": ["{key}"]') for key in ("no_answer", "settings_in_facts")] == [1, 1]
+
+
+def test_the_admission_is_asked_for_in_check_mode_too(ansible: Ansible, tmp_path: Path) -> None:
+    asked = {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} would join"}}
+    join = {**JOIN, "tasks": [included("admission"), asked]}
+    done = ansible(tmp_path, [GATE, join], {"a": GOOD}, "--check")
+    assert (done.status, "a would join" in done.output) == (0, True), done.output
+    old = ansible(tmp_path, [GATE, join], {"a": GOOD}, "--check", gate_admission_max_age_s=0)
+    assert (old.status, "a would join" in old.output) == (2, False), old.output
+
+
+def test_an_admission_costs_the_controller_one_fork_and_the_node_one_call(ansible: Ansible, tmp_path: Path) -> None:
+    """Beside the forks of include_role and of Ansible's validation, which any role has."""
+    forks = []
+    for tasks in (
+        [],
+        [{"skewgate.preflight.node_admission": {"check_id": "{{ gate_before.check_id }}", "max_age_s": 99}}],
+    ):
+        folder = tmp_path / str(len(tasks))
+        folder.mkdir()
+        run = ansible(folder, [GATE, {**JOIN, "tasks": tasks}], named(3, GOOD))
+        assert run.status == 0, run.output
+        forks.append(run.forks)
+    assert forks[1] - forks[0] == 3

@@ -313,6 +313,13 @@ def test_verify_answers_for_all_nodes_or_for_one(
     assert text in capsys.readouterr().out
 
 
+def test_verify_says_that_it_asked_no_node_if_it_admits_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path, a=fresh(), c=fresh(-612.0))
+    for node, admitted in (("a", True), ("c", False)):
+        cli.main(["verify", str(tmp_path), "--node", node])
+        assert ("whether a node has rebooted" in capsys.readouterr().out) is admitted
+
+
 def test_verify_takes_the_folder_or_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written(tmp_path, a=fresh())
     for name in ("", "report.json"):
