@@ -1,6 +1,8 @@
 """A join play's first task, on real nodes: what happened to them between the gate and the join.
 
 A user-mode Linux guest really suspends and resumes, reboots from its disk, and is set by `date`.
+That it stands still, as when its hypervisor pauses it, takes a library (`late.c`): its counter is
+this machine's.
 """
 
 from __future__ import annotations
@@ -8,10 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +27,14 @@ import pytest
 from tests.integration.conftest import BIN, INVENTORY, Run, run_in
 from tests.lab import Lab
 from tests.lab.lab import STATE_DIR
-from tests.lab.nodes import NodeSpec
+from tests.lab.nodes import TRIO, NodeSpec
 from tests.lab.ntp import SERVERS
 
-ALONE, STEPPED, RESUMED, REBOOTED = (
-    NodeSpec(f"node{n}", f"10.77.0.1{n}", 0, "chrony", tuple(SERVERS.values())) for n in (1, 2, 3, 4)
+ALONE = TRIO[0]
+STEPPED, RESUMED, REBOOTED, PAUSED = OTHERS = tuple(
+    NodeSpec(f"node{n}", f"10.77.0.1{n}", 0, "chrony", tuple(SERVERS.values())) for n in (6, 7, 8, 9)
 )
-NODES = (ALONE, STEPPED, RESUMED, REBOOTED)
+NODES = (ALONE, *OTHERS)
 SETTINGS = {
     "gate_checks": ["clock_skew", "time_service"],
     "gate_remediate": False,
@@ -119,13 +126,51 @@ def suspend(lab: Lab, name: str, seconds: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def runbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbook]:
+def late(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file by which PAUSED is late; it is booted for that."""
+    folder = tmp_path_factory.mktemp("late")
+    install_compiler()
+    source = Path(__file__).with_name("late.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", folder / "late.so", source], check=True)
+    late = folder / "late_ns"
+    late.write_bytes(bytes(8))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LD_PRELOAD", str(folder / "late.so"))
+        environment.setenv("LATE_NS", str(late))
+        lab.reset_node(PAUSED)
+    return late
+
+
+def install_compiler() -> None:
+    if shutil.which("cc") is None:
+        if shutil.which("apt-get") is None:
+            pytest.skip("a node that stands still needs a C compiler, and this machine has no apt-get")
+        subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", "gcc", "libc6-dev"], check=True)
+
+
+@contextmanager
+def paused(lab: Lab, late: Path) -> Iterator[None]:
+    """While the block runs, PAUSED stands still; then it goes on from where it was."""
+    pid = lab.processes()[PAUSED.name]
+    assert pid
+    begun_ns = time.monotonic_ns()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with late.open("r+b") as file:
+            file.write((time.monotonic_ns() - begun_ns).to_bytes(8, sys.byteorder))
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def runbook(lab: Lab, late: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runbook]:
     """The runbook after all of it, with what happened between."""
-    lab.up(NODES)
+    lab.up([*TRIO, *OTHERS])
     for spec in NODES:
         lab.wait_synchronised(spec.name)
     folder = tmp_path_factory.mktemp("runbook")
-    hosts = {REBOOTED.name: {"ansible_host": REBOOTED.ip, "lab_dir": str(STATE_DIR)}}
+    hosts = {spec.name: {"ansible_host": spec.ip, "lab_dir": str(STATE_DIR)} for spec in OTHERS}
     (folder / "more.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     (folder / "play.yml").write_text(json.dumps(RUNBOOK))
     (folder / "extra.json").write_text(json.dumps({**SETTINGS, "gate_report_dir": str(folder)}))
@@ -135,10 +180,12 @@ def runbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runb
         book = Runbook(folder, beside.submit(run_in, lab, folder, argv, 600))
         try:
             book.reached(1)
-            lab.ssh(STEPPED.name, "systemctl stop chrony; date -s '+2 sec'")
-            lab.ssh(REBOOTED.name, "systemctl mask --now chrony; sync")
-            suspend(lab, RESUMED.name, 2)
-            lab.reboot_node(REBOOTED.name, OFF_S)
+            lab.ssh(PAUSED.name, "systemctl stop chrony")
+            with paused(lab, late):
+                lab.ssh(STEPPED.name, "systemctl stop chrony; date -s '+2 sec'")
+                lab.ssh(REBOOTED.name, "systemctl mask --now chrony; sync")
+                suspend(lab, RESUMED.name, 1)
+                lab.reboot_node(REBOOTED.name, OFF_S)
             book.go(1)
             book.reached(2)
             book.go(2)
@@ -152,7 +199,7 @@ def runbook(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runb
                 book.go(number)
     assert {node["verdict"] for node in run.report["nodes"].values()} == {"admit"}, run.output
     yield book
-    for spec in NODES:
+    for spec in OTHERS:
         lab.stop_node(spec.name)
 
 
