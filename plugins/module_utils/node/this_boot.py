@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import mmap
 import os
 import struct
 import time
@@ -55,6 +54,8 @@ def _vmclock(path: str) -> dict:
 
 
 def _read(path: str) -> dict:
+    import mmap  # noqa: PLC0415 - few machines have such a device
+
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         # The driver maps exactly one page, and only for reading.
