@@ -54,7 +54,9 @@ def answer_of(arguments: Mapping[str, Any], before: str = "") -> tuple[int, dict
     return ended.returncode, json.loads(ended.stdout)
 
 
-@pytest.mark.parametrize("sections", [ALL, ["github_apps"], ["nts"], ["clock_movers"]], ids=lambda found: found[0])
+@pytest.mark.parametrize(
+    "sections", [ALL, ["github_apps"], ["nts"], ["clock_movers"], []], ids=lambda found: found[0] if found else "none"
+)
 def test_a_node_takes_the_sections_that_are_asked_for(sections: list[str]) -> None:
     status, answer = answer_of({"sections": sections, "timeout_s": 5})
     assert (status, answer["changed"]) == (0, False)
@@ -144,7 +146,7 @@ def ping(tmp_path_factory: pytest.TempPathFactory) -> int:
     return module.stat().st_size
 
 
-@pytest.mark.parametrize("sections", [ALL, ["github_apps"]], ids=["first call", "further attempts"])
+@pytest.mark.parametrize("sections", [ALL, ["github_apps"], []], ids=["first call", "further attempts", "admission"])
 def test_what_is_sent_is_small_beside_a_ping(ping: int, sections: list[str]) -> None:
     assert len(carried.script_for(sections).read_bytes()) < MOST_OF_PING * ping
 
