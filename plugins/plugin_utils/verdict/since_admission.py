@@ -121,7 +121,8 @@ def _of_clocks(judged: Reading, now: Reading, passed_s: Interval) -> Iterator[tu
         (getattr(now, name) - getattr(judged, name)) / NS for name in ("boot_ns", "mono_ns", "raw_ns", "wall_ns")
     )
     suspended_s, stepped_s = boot_s - mono_s, wall_s - boot_s
-    resumes = (now.suspends or 0) - (judged.suspends or 0)
+    counted = None not in (judged.suspends, now.suspends)  # a kernel that cannot suspend counts none
+    resumes = (now.suspends or 0) - (judged.suspends or 0) if counted else 0
     if abs(suspended_s) > error_s or resumes:
         yield (
             Ended.RESUMED,

@@ -114,6 +114,8 @@ def test_a_resume_counts_though_it_stopped_no_clock() -> None:
     judged = life.reading()
     life.suspends = 1
     assert set(changes(judged, life.run(7).reading())) == {Ended.RESUMED}
+    life.suspends = None
+    assert changes(judged, life.run(7).reading()) == {}
 
 
 def recorded(at_s: tuple[float, float], **shown: int) -> Reading:
