@@ -322,6 +322,12 @@ evidence:
         - C(certificate_time_error) says why its certificate is not valid at this node's time, else
           it is null. C(certificate) has C(not_before_s) and C(not_after_s), null if none was
           seen.
+        - C(exchange) is null, or has C(error), or what the records of the key exchange say (RFC 8915,
+          section 4.1) - C(ended), C(protocols), C(aeads), C(errors), C(warnings), how many C(cookies),
+          C(cookie_bytes), C(ntp_server) and C(ntp_port). No cookie and no key is kept.
+        - C(ntp) is null, or has C(error), or C(address) and C(port) of the NTP server, the request's
+          C(unique_hex), and four requests, null if not sent - C(nts), C(plain), C(padded) and C(nobody),
+          each with C(bytes) and C(reply_hex), or with C(error) and its C(kind).
       type: dict
       returned: when asked for
     api_date:

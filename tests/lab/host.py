@@ -26,6 +26,7 @@ PACKAGES = (
     "libseccomp2",
     "mmdebstrap",
     "mount",
+    "nftables",
     "openssh-client",
     "user-mode-linux",
 )

@@ -183,6 +183,23 @@ class Connection:
         self._http.phase = "reply"
         return self._bounded(self._request, method, target, headers, body, max_bytes)
 
+    def talk(self, request: bytes, ended, max_bytes: int) -> bytes:
+        """Sends bytes through TLS and reads what is answered, until ``ended(answer)``, the other
+        side's end, or ``max_bytes``.
+        """
+        self._http.phase = "reply"
+        return self._bounded(self._talk, request, ended, max_bytes)
+
+    def _talk(self, request, ended, max_bytes) -> bytes:
+        self._http.sock.sendall(request)
+        answer = b""
+        while len(answer) < max_bytes and not ended(answer):
+            more = self._http.sock.recv(max_bytes - len(answer))
+            if not more:
+                break
+            answer += more
+        return answer
+
     @property
     def alpn(self):
         """The protocol that the server chose in ``connect`` (RFC 7301), None if it chose none."""

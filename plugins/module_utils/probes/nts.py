@@ -3,7 +3,8 @@
 """Whether the node reaches the key establishment (RFC 8915) of the servers with NTS: chrony's, and
 those it might be given.
 
-Connected, handshaken, closed: no cookie is asked for, and nothing is said beyond TLS.
+The key exchange is gone through to its last record, and the NTP server that it names is asked with
+NTS's fields: node/nts_exchange.py says how far that goes without keys.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from functools import partial
 from ..node.background import gather
 from ..node.files import read_text
 from ..node.https import HttpsError, connect_at_any_time, tls_context
+from ..node.nts_exchange import MAX_BYTES, NTP_PORT, ended, exchange, read_records, request_records
+from ..node.nts_exchange import bound_s as exchange_bound_s
 from .chrony import HELP_WITHIN_S, configuration, default_files, directives, read_configuration
-from .ntp import resolve
+from .ntp import MAX_WAIT_S, resolve
 
 ALPN = "ntske/1"  # RFC 8915, section 4
 PORT = 4460  # RFC 8915, section 6; chrony.conf(5), ntsport
@@ -48,9 +51,14 @@ def collect(timeout_s: float, candidates: list, processes: list, units=list) -> 
 
 def bound_s(timeout_s: float) -> float:
     """How long ``collect`` lasts at most: chronyd's word, the name, two connections if the
-    certificate seems out of date.
+    certificate seems out of date, the records, the NTP server's name, and its answers.
     """
-    return 3 * timeout_s + 2 + HELP_WITHIN_S
+    return 5 * timeout_s + exchange_bound_s(_wait_s(timeout_s)) + 2 + HELP_WITHIN_S
+
+
+def _wait_s(timeout_s: float) -> float:
+    """How long an NTP server is waited for."""
+    return min(timeout_s, MAX_WAIT_S)
 
 
 def _entry(server: tuple, found: dict, configured: bool) -> dict:
@@ -66,6 +74,8 @@ def _entry(server: tuple, found: dict, configured: bool) -> dict:
         "alpn": None,
         "certificate_time_error": None,
         "certificate": None,
+        "exchange": None,
+        "ntp": None,
         **found,
     }
 
@@ -110,10 +120,33 @@ def _ask(server: tuple, lines: list, directory: str, timeout_s: float) -> dict:
     # The certificate's times are recorded even if it is valid here: if the clock is behind, an
     # expired certificate seems valid.
     found.update(alpn=chosen, certificate_time_error=refusal, certificate=connection.certificate_validity())
-    connection.close()
     if chosen != ALPN:
-        found["error"] = {"phase": "alpn", "message": f"the server chose {chosen or 'no protocol'}; expected {ALPN}"}
-    return found
+        connection.close()
+        error = {"phase": "alpn", "message": f"the server chose {chosen or 'no protocol'}; expected {ALPN}"}
+        return {**found, "error": error}
+    return {**found, **_exchanged(connection, timeout_s)}
+
+
+def _exchanged(connection, timeout_s: float) -> dict:
+    """``exchange``: what the records say; ``ntp``: what became of a request with NTS's fields."""
+    address = connection.addresses[1]
+    try:
+        answer = connection.talk(request_records(), ended, MAX_BYTES)
+    except HttpsError as error:
+        return {"exchange": {"error": error.as_json()}}
+    finally:
+        connection.close()
+    said, cookie = read_records(answer)
+    if not cookie or not said["ended"]:
+        return {"exchange": said}
+    # RFC 8915, sections 4.1.7 and 4.1.8: without these records, it is this very address, at port
+    # 123.
+    host, port = said["ntp_server"] or address, said["ntp_port"] or NTP_PORT
+    resolved = gather({"found": partial(resolve, host, port)}, timeout_s)["found"]
+    if "error" in resolved:
+        return {"exchange": said, "ntp": {"error": {"phase": "dns", "message": f"{host}: {resolved['error']}"}}}
+    first = next(iter(resolved.values()))
+    return {"exchange": said, "ntp": exchange(first, cookie, _wait_s(timeout_s))}
 
 
 def _certificates(paths: list, left_bytes: int) -> list:

@@ -137,7 +137,27 @@ _DATE = fields(
         "verified": flag,
     }
 )
-_NO_DATE = fields({"error": REQUEST_ERROR})
+_NOT_ASKED = fields({"error": REQUEST_ERROR})
+_NUMBERS = items(whole(0, 65535), FEW)
+_NTS_RECORDS = fields(
+    {
+        "ended": flag,
+        **dict.fromkeys(("protocols", "aeads", "errors", "warnings"), _NUMBERS),
+        "cookies": whole(0, 10_000),
+        "cookie_bytes": whole(0, 65535),
+        "ntp_server": maybe(NAME),
+        "ntp_port": maybe(PORT),
+    }
+)
+_NTS_ASKED = fields({"bytes": whole(0, 65535), "reply_hex?": octets(512), "error?": MESSAGE, "kind?": text(40)})
+_NTS_EXCHANGE = fields(
+    {
+        "address": NAME,
+        "port": PORT,
+        "unique_hex": octets(32),
+        **dict.fromkeys(("nts", "plain", "padded", "nobody"), maybe(_NTS_ASKED)),
+    }
+)
 _STEP = fields(
     {
         "step": text(40),
@@ -309,6 +329,8 @@ SECTIONS: dict[str, Shape] = {
                         "alpn": maybe(NAME),
                         "certificate_time_error": maybe(MESSAGE),
                         "certificate?": maybe(CERTIFICATE),
+                        "exchange?": maybe(_either(_NTS_RECORDS, _NOT_ASKED)),
+                        "ntp?": maybe(_either(_NTS_EXCHANGE, _NOT_ASKED)),
                     }
                 ),
                 FEW,
@@ -319,7 +341,11 @@ SECTIONS: dict[str, Shape] = {
         {
             "apis": items(
                 fields(
-                    {"url": NAME, "certificate_time_error": maybe(MESSAGE), "answers": items(_either(_DATE, _NO_DATE))}
+                    {
+                        "url": NAME,
+                        "certificate_time_error": maybe(MESSAGE),
+                        "answers": items(_either(_DATE, _NOT_ASKED)),
+                    }
                 )
             )
         }

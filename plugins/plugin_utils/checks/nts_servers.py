@@ -4,7 +4,13 @@ A server with `nts` in chrony's configuration gives no time before it has establ
 on another port: TCP 4460. If that port is blocked, chronyd waits for ever, and under the default
 `authselectmode mix` it uses no plain server instead. The node tries the key establishment itself:
 name, connection, TLS with the certificates that chrony is configured to trust, and the protocol
-ntske/1. The servers that the role `chrony` might write are tried too, but they are not judged here.
+ntske/1. It then asks for cookies, and sends the NTP server that the answer names a request with the
+fields of NTS (over 200 bytes). A server with NTS answers it, though nobody can verify this request.
+If no such answer comes, three more requests show why: a plain one of 48 bytes, one as large with
+another field, and one to an address that nobody has (192.0.2.1 or 2001:db8::1, RFC 5737 and RFC
+3849). Firewalls drop NTP packets of more than 76 bytes (with IP's header), pass UDP 123 on to
+another server, or remove the fields. The servers that the role `chrony` might write are tried too,
+but they are not judged here.
 
 Passes if one such server can be set up, or if chrony has other servers that it may select. Passes
 too if NTS does not matter on this node: none is configured, or another daemon steers the clock.
@@ -15,7 +21,7 @@ What to do: ask the network team for what the finding names (TCP port 4460 to th
 or give the daemon servers whose NTS works. If only a wrong clock makes a certificate
 invalid, fix the clock.
 
-Source: RFC 8915, sections 3 to 6; chrony.conf(5): nts, ntsport, ntstrustedcerts,
+Source: RFC 8915, sections 3 to 7; chrony.conf(5): nts, ntsport, ntstrustedcerts,
 authselectmode; chrony's sources.c.
 """
 
@@ -60,6 +66,24 @@ _REMEDY: Mapping[Key, str] = {
         "`openssl s_client -connect HOST:4460 -alpn ntske/1 -showcerts`."
     ),
     Key.NO_NTS: "Give the right server and `ntsport` for {0}: the program that answers there does not offer ntske/1.",
+    Key.NO_KEYS: "Ask the operator of {0} why its key exchange gives no cookies for NTPv4 with AES-SIV-CMAC-256 (AEAD 15).",
+    Key.NTP_BLOCKED: "Ask the network team for UDP from this node to the NTP port of {0}, and for its answers.",
+    Key.LARGE_DROPPED: (
+        "Ask the network team to let NTP packets of any size pass between this node and {0}, in both directions: some device "
+        "drops UDP packets that are larger than plain NTP (76 bytes with IP's header). Or use servers without `nts`."
+    ),
+    Key.REDIRECTED: (
+        "Ask the network team not to redirect UDP 123 of this node: another server answers in the place of {0}. Or give chrony "
+        "that server by its name, without `nts`."
+    ),
+    Key.STRIPPED: (
+        "Ask the network team which device changes NTP packets between this node and {0}: the answers are as if the request "
+        "had no extension fields. Or use servers without `nts`."
+    ),
+    Key.NOT_ANSWERED: (
+        "Ask the network team about two things on the way to {0}: whether answers of more than 76 bytes (with IP's header) are "
+        "dropped, and whether another server, without NTS, answers at its NTP port. Or use servers without `nts`."
+    ),
     Key.TLS_FAILED: "Run `openssl s_client -connect HOST:4460 -alpn ntske/1` on the node for {0}, and fix what it reports.",
 }
 """What to do next about the servers, which stand for {0}."""

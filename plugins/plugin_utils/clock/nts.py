@@ -1,4 +1,10 @@
-"""The state of an NTS key establishment (RFC 8915), and whether only a wrong clock made it fail."""
+"""How far NTS (RFC 8915) comes with a server, and what stops it: a wrong clock, the server, or the
+network between them.
+
+Seen with chronyd 4.3 and 4.9: a server with NTS answers a request that it cannot authenticate with
+NTSN and the request's unique identifier. A chronyd without NTS does not answer it at all, and
+answers a plain request, and one with a field that it does not know.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +29,12 @@ class NtsState(StrEnum):
     CLOCK = "certificate_not_valid_by_the_clock"
     EXPIRED = "certificate_not_valid_at_the_true_time"
     CLOCK_OR_CERTIFICATE = "certificate_not_valid_at_the_nodes_time"
+    NO_KEYS = "key_exchange_failed"
+    NTP_BLOCKED = "ntp_blocked"
+    LARGE_DROPPED = "large_packets_dropped"
+    REDIRECTED = "ntp_redirected"
+    STRIPPED = "extension_fields_stripped"
+    NOT_ANSWERED = "nts_request_not_answered"
 
     @property
     def words(self) -> str:
@@ -42,6 +54,12 @@ _WORDS = {
     NtsState.CLOCK: "certificate not valid at the node's time: the clock",
     NtsState.EXPIRED: "certificate not valid at the true time",
     NtsState.CLOCK_OR_CERTIFICATE: "certificate not valid at the node's time",
+    NtsState.NO_KEYS: "the server gave no keys for NTP",
+    NtsState.NTP_BLOCKED: "NTP is blocked",
+    NtsState.LARGE_DROPPED: "large NTP packets are dropped",
+    NtsState.REDIRECTED: "NTP is redirected to another server",
+    NtsState.STRIPPED: "NTP's extension fields are removed on the way",
+    NtsState.NOT_ANSWERED: "requests with NTS are not answered",
 }
 
 _OF_CONNECT = {"timeout": NtsState.BLOCKED, "refused": NtsState.REFUSED, "no_route": NtsState.NO_ROUTE}
@@ -55,7 +73,9 @@ def nts_state(server: Mapping[str, Any], node_s: float, skew_s: Interval | None)
     """
     error = server["error"]
     if error is None:
-        return _of_certificate(server, node_s, skew_s)
+        certificate, exchange = _of_certificate(server, node_s, skew_s), _of_exchange(server)
+        # An exchange that fails fails at any time; a clock that is off is fixed without it.
+        return exchange if exchange and certificate in (NtsState.ESTABLISHED, NtsState.CLOCK) else certificate
     if error["phase"] == "dns":
         return NtsState.NAME_NOT_RESOLVED
     if error["phase"] == "alpn":
@@ -66,9 +86,57 @@ def nts_state(server: Mapping[str, Any], node_s: float, skew_s: Interval | None)
 
 
 def detail_of(server: Mapping[str, Any]) -> str:
-    """The node's message for an entry without established keys."""
-    said = server["error"]["message"] if server["error"] else server["certificate_time_error"]
-    return str(said or "the certificate is valid according to the node's clock")
+    """What the node saw of an entry that is not established."""
+    exchange, ntp = server.get("exchange"), server.get("ntp")
+    if server["error"] or server["certificate_time_error"] or not exchange:
+        said = server["error"]["message"] if server["error"] else server["certificate_time_error"]
+        return str(said or "the certificate is valid according to the node's clock")
+    if exchange.get("error"):
+        return str(exchange["error"]["message"])
+    if not ntp:
+        return f"cookies: {exchange['cookies']}, errors: {exchange['errors'] or 'none'}"
+    if ntp.get("error"):
+        return str(ntp["error"]["message"])
+    asked = [(name, ntp[name]) for name in ("nts", "plain", "padded", "nobody") if ntp[name]]
+    said = ", ".join(f"{_ASKED[name]} of {each['bytes']} bytes: {_answered(each)}" for name, each in asked)
+    return f"UDP {ntp['port']} of {ntp['address']}: {said}"
+
+
+_ASKED = {
+    "nts": "request with NTS",
+    "plain": "plain request",
+    "padded": "request with another field",
+    "nobody": "request to an address that nobody has",
+}
+
+
+def _answered(asked: Mapping[str, Any]) -> str:
+    return str(asked.get("error") or f"answered with {len(asked['reply_hex']) // 2} bytes")
+
+
+def _of_exchange(server: Mapping[str, Any]) -> NtsState | None:
+    """What stops NTS after TLS; None if nothing does, or the evidence is of before it was asked."""
+    exchange, ntp = server.get("exchange"), server.get("ntp")
+    if exchange is None:
+        return None
+    if not ntp:
+        return NtsState.NO_KEYS
+    if ntp.get("error"):
+        return NtsState.NAME_NOT_RESOLVED
+    nts, plain, padded, nobody = (_reply(ntp[name]) for name in ("nts", "plain", "padded", "nobody"))
+    if bytes.fromhex(ntp["unique_hex"]) in nts:
+        return None
+    if nobody:
+        return NtsState.REDIRECTED
+    if nts:
+        return NtsState.STRIPPED
+    if padded:
+        return NtsState.NOT_ANSWERED
+    return NtsState.LARGE_DROPPED if plain else NtsState.NTP_BLOCKED
+
+
+def _reply(asked: Mapping[str, Any] | None) -> bytes:
+    return bytes.fromhex((asked or {}).get("reply_hex", ""))
 
 
 def _kind_of_words(message: str) -> str:

@@ -18,10 +18,9 @@ good depends on what chronyd does with it (chrony's ntp_sources.c; chrony.conf(5
 NTS comes first: if a server that is wanted with NTS can be set up, plain ones are not written
 beside it. Under chrony's default `authselectmode mix` they count only as far as the NTS servers
 agree (chrony.conf(5)), and are not used if these are silent. If no NTS server can be set up, the
-plain ones are written, with a warning. If a server was asked with plain NTP too, it must be good
-there as well: TCP 4460 may be open while UDP 123 is not. If its key establishment sends clients to
-another NTP server or port (RFC 8915, 4.1.7 and 4.1.8), this check does not see that. Such a server
-is good if it is named for NTS alone and not asked with plain NTP.
+plain ones are written, with a warning. *Set up* means that the NTP server which the key exchange
+names (RFC 8915, 4.1.7 and 4.1.8) answered a request with NTS. If the server itself was asked with
+plain NTP too, it must be good there as well.
 
 `nocerttimecheck 1` is written in two cases: if the certificates seem out of date only because of
 the node's clock, and if the node has no RTC and so starts in the past at each boot. Otherwise
@@ -192,7 +191,7 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     state = _nts_state(entry, record)
     if state not in (NtsState.ESTABLISHED, NtsState.CLOCK):
         phase = entry["error"]["phase"] if entry["error"] else "tls"
-        return f"NTS key establishment failed: {state.words} ({phase}: {detail_of(entry)})"
+        return f"NTS cannot be set up: {state.words} ({phase}: {detail_of(entry)})"
     return _why_not("server", name, record) if host_key(name) in map(host_key, record.skew.ntp) else ""
 
 

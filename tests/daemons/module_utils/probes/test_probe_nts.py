@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.nts_exchange import request_records
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
 
 from tests.daemons.boxed import wait_for
@@ -39,7 +40,8 @@ def serve_ke(serve_tcp) -> Callable[..., int]:
 
         def talk(connection: socket.socket) -> None:
             with context.wrap_socket(connection, server_side=True) as tls:
-                assert tls.recv(1) == b""  # nothing is asked
+                # Nothing is asked of a server that does not choose the protocol.
+                assert tls.recv(1024) == (request_records() if alpn == "ntske/1" else b"")
 
         return serve_tcp(talk).port
 
@@ -52,6 +54,7 @@ def test_a_server_that_sets_up_nts_is_reached(collect, trust, serve_ke, authorit
     assert "127.0.0.1" in found.pop("addresses")
     certificate = found.pop("certificate")
     assert certificate["not_before_s"] < time.time() < certificate["not_after_s"]
+    assert found.pop("exchange")["cookies"] == 0  # it only listens
     assert found == {
         "server": "localhost",
         "port": port,
@@ -60,6 +63,7 @@ def test_a_server_that_sets_up_nts_is_reached(collect, trust, serve_ke, authorit
         "error": None,
         "alpn": "ntske/1",
         "certificate_time_error": None,
+        "ntp": None,
     }
 
 

@@ -42,6 +42,35 @@ def judge(*servers: dict[str, Any], skew_s: float = 0.0, config: str = NTS_CONFI
     return finding_of(nts_servers, record(skew_s, nts={"servers": list(servers)}, **sections))
 
 
+KEYS = {
+    "ended": True,
+    "protocols": [0],
+    "aeads": [15],
+    "errors": [],
+    "warnings": [],
+    "cookies": 8,
+    "cookie_bytes": 100,
+    "ntp_server": None,
+    "ntp_port": None,
+}
+"""The records of a key exchange that gave cookies."""
+UNIQUE_HEX = "ab" * 32
+PLAIN_REPLY = {"bytes": 48, "reply_hex": "24" * 48}
+
+
+def exchanged(*answered: str, nts_reply_hex: str = "", name: str = "a.example", **changes: Any) -> dict[str, Any]:
+    """A server that gave keys; ``answered``: which of the other requests had an answer."""
+    silent = {"error": "no reply within 2 s", "kind": "silent"}
+    others = {
+        asked: {"bytes": size, **(PLAIN_REPLY if asked in answered else silent)}
+        for asked, size in (("plain", 48), ("padded", 228), ("nobody", 48))
+    }
+    first = {"bytes": 228, **({"reply_hex": nts_reply_hex} if nts_reply_hex else silent)}
+    ntp = {"address": "192.0.2.1", "port": 123, "unique_hex": UNIQUE_HEX, "nts": first, **others}
+    return nts(name, exchange=KEYS, ntp=ntp, **changes)
+
+
+NTSN_HEX = "e4" * 48 + "01040024" + UNIQUE_HEX
 BLOCKED = failed("connect", "192.0.2.1 port 4460: timed out")
 YEAR_S = 365 * 86400
 CHRONY = chrony(config=NTS_CONFIG)
@@ -57,6 +86,12 @@ EXAMPLES = {
     Key.CLOCK: outdated(-600, YEAR_S),
     Key.EXPIRED: outdated(-YEAR_S, -3600),
     Key.CLOCK_OR_CERTIFICATE: outdated(-YEAR_S, YEAR_S),
+    Key.NO_KEYS: nts(exchange={**KEYS, "cookies": 0, "errors": [1]}, ntp=None),
+    Key.NTP_BLOCKED: exchanged(),
+    Key.LARGE_DROPPED: exchanged("plain"),
+    Key.REDIRECTED: exchanged("plain", "padded", "nobody"),
+    Key.STRIPPED: exchanged("plain", "padded", nts_reply_hex="24" * 48),
+    Key.NOT_ANSWERED: exchanged("plain", "padded"),
 }
 """A server for each state; the one of CLOCK is so by a clock that is 612 s behind."""
 
@@ -114,9 +149,52 @@ def test_what_is_in_the_way_is_distinguished_with_the_next_step(server, key, ask
     assert not unsaid(finding.remedy, *asked)
 
 
+OF_THE_EXCHANGE = (Key.NO_KEYS, Key.NTP_BLOCKED, Key.LARGE_DROPPED, Key.REDIRECTED, Key.STRIPPED, Key.NOT_ANSWERED)
+
+
+@pytest.mark.parametrize("key", OF_THE_EXCHANGE)
+def test_what_stops_nts_after_tls_is_distinguished_with_the_next_step(key):
+    finding = judge(EXAMPLES[key])
+    assert (finding.state, finding.keys) == ("fail", (key,))
+    assert A_AT_PORT in finding.remedy
+
+
+def test_a_server_that_answers_a_request_with_nts_passes():
+    assert judge(exchanged(nts_reply_hex=NTSN_HEX)).state == "pass"
+
+
+def test_a_redirection_is_seen_whether_the_other_server_answers_fields_of_nts_or_not():
+    answering = exchanged("plain", "padded", "nobody", nts_reply_hex="24" * 48)
+    assert judge(answering).keys == judge(EXAMPLES[Key.REDIRECTED]).keys == (Key.REDIRECTED,)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [
+        ({"exchange": {"error": {"phase": "reply", "message": "no answer within 2 s"}}}, Key.NO_KEYS),
+        (
+            {"exchange": KEYS, "ntp": {"error": {"phase": "dns", "message": "ntp.a.example: unknown"}}},
+            Key.NAME_NOT_RESOLVED,
+        ),
+    ],
+    ids=["it does not answer", "its NTP server's name is unknown"],
+)
+def test_a_key_exchange_that_leads_nowhere_fails(part, key):
+    finding = judge(nts(**part))
+    assert (finding.state, finding.keys) == ("fail", (key,))
+
+
+def test_with_a_clock_that_is_off_the_network_is_named_first():
+    """The clock is corrected without NTS, and NTS would still not work."""
+    times = {"not_before_s": NOW_S - 600, "not_after_s": NOW_S + YEAR_S}
+    behind = exchanged("plain", certificate_time_error="not yet valid", certificate=times)
+    assert judge(behind, skew_s=-612.0).keys == (Key.LARGE_DROPPED,)
+
+
 def test_no_two_states_have_the_same_next_step():
     remedies = {key: judge(server).remedy for server, key, _asked in FAILED.values()}
-    assert len(set(remedies.values())) == len(remedies) == 7
+    remedies |= {key: judge(EXAMPLES[key]).remedy for key in OF_THE_EXCHANGE}
+    assert len(set(remedies.values())) == len(remedies) == 13
 
 
 def test_every_cause_is_reported_with_a_remedy():

@@ -51,7 +51,7 @@ def test_one_server_with_nts_is_preferred_to_three_without_and_the_others_are_re
     choice = with_nts(nts("x"), blocked("y"))
     assert choice.lines == ("server x iburst nts",)
     assert choice.warnings == (
-        "good sources: 1, wanted: 3; a single source is believed even if it is wrong: y: NTS key establishment failed: "
+        "good sources: 1, wanted: 3; a single source is believed even if it is wrong: y: NTS cannot be set up: "
         "TCP 4460 blocked (connect: 192.0.2.1 port 4460: timed out)",
     )
 
@@ -61,8 +61,8 @@ def test_if_no_server_can_be_authenticated_plain_ones_are_written_with_a_warning
     assert choice.good == ("a", "b", "c")
     assert choice.directives == ()
     (warning,) = choice.warnings
-    assert warning.startswith("NTS cannot be used, so servers without it are used: x: NTS key establishment failed")
-    assert "y: NTS key establishment failed: certificate not valid at the true time (tls: certificate is" in warning
+    assert warning.startswith("NTS cannot be used, so servers without it are used: x: NTS cannot be set up")
+    assert "y: NTS cannot be set up: certificate not valid at the true time (tls: certificate is" in warning
 
 
 def test_if_neither_is_good_nothing_is_written():
