@@ -49,7 +49,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("network", RULES)
-def test_each_fault_of_a_network_is_told_apart(taken, network):
+def test_each_fault_of_a_network_has_its_state(taken, network):
     server = taken(network)
     parsed = parse_evidence({"nts": {"servers": [server]}})["nts"]["servers"]
     assert parsed == [server]
