@@ -147,6 +147,7 @@ HEADS = (
     "leaks",
     "nodes lost",
     "seeds",
+    "minutes",
     "commit",
     "date",
 )
@@ -157,7 +158,7 @@ def cells(row: Row) -> list[str]:
     counts = [getattr(row, name) for name in COUNTS]
     shown = ["-" if count is None else f"{count:,}" for count in counts]
     seeds = f"{row.seeds[0]}" if row.seeds[0] == row.seeds[1] else f"{row.seeds[0]} to {row.seeds[1]}"
-    return [row.part, f"{row.cases:,}", *shown, seeds, row.commit, row.at]
+    return [row.part, f"{row.cases:,}", *shown, seeds, f"{row.took_s / 60:.1f}", row.commit, row.at]
 
 
 def table(rows: Iterable[Row]) -> str:

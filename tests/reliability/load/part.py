@@ -18,9 +18,10 @@ Among the nodes are ten whose clock is 612 s behind, and ten whose App has anoth
 They must be refused for that. The other nodes are healthy. None may be refused for a failure.
 Healthy nodes that are *inconclusive*: in the third case, the server answers an eighth of a request
 a second and a quarter of the rest, so a quarter to a third of the nodes get no answer in four
-requests. Their finding says so (``kiss_rate``), and to use servers that one runs oneself. If such a
-server stays silent, a node cannot distinguish that from a firewall, and is refused with
-``server_blocked_or_down``: 27 of 56 healthy nodes with ``kiss=0``, which no case has.
+requests. Their finding says so (``kiss_rate``), and to use servers that one runs oneself. Such a
+server may also stay silent. A node whose daemon follows it says ``answers_the_daemon_alone``, which
+is inconclusive. A node without a daemon cannot distinguish that from a firewall, and is refused with
+``server_blocked_or_down``. No case has that.
 
 Figures: requests of all kinds and those to NTP, the most in one second (``peak``) and the mean;
 connections and requests at once; ``again``, the JWTs and mints beyond one for each node;

@@ -1,4 +1,11 @@
-"""Each seed is 1,000 mutants, judged on all processors."""
+"""Each seed is 1,000 mutants, judged on all processors.
+
+A mutant is the evidence of a bad node with one to four changes of its structure or of its text.
+Fifty are judged at a time, beside two good nodes. A mutant is *admitted wrongly* if its clock is
+off by what no such change hides, if nothing that refused it was changed, or if a section is gone
+that a required check needs. An *exception* is any, and also a good node whose entry changes, a
+report that is no strict JSON, or a format that prints what a terminal obeys.
+"""
 
 from __future__ import annotations
 
