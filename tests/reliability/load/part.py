@@ -20,8 +20,8 @@ Healthy nodes that are *inconclusive*: in the third case, the server answers an 
 a second and a quarter of the rest, so a quarter to a third of the nodes get no answer in four
 requests. Their finding says so (``kiss_rate``), and to use servers that one runs oneself. Such a
 server may also stay silent. A node whose daemon follows it says ``answers_the_daemon_alone``, which
-is inconclusive. A node without a daemon cannot distinguish that from a firewall, and is refused with
-``server_blocked_or_down``. No case has that.
+is inconclusive. A node without a daemon cannot distinguish that from a firewall, and is refused
+with ``server_blocked_or_down``. No case has that.
 
 Figures: requests of all kinds and those to NTP, the most in one second (``peak``) and the mean;
 connections and requests at once; ``again``, the JWTs and mints beyond one for each node;
