@@ -202,10 +202,11 @@ def tracking(
     stratum: int = 3,
     leap: str = "Normal",
     refid: str = "0A4D0001",
+    last_offset_s: float = 0.000001,
 ) -> str:
     """``chronyc -c tracking``: 14 fields."""
     ref_time_s = wall_ns(skew_s) / NS - age_s
-    numbers = f"{ref_time_s:.9f},{system_time_s:.9f},0.000001,0.000002,-0.130,0.001,0.012"
+    numbers = f"{ref_time_s:.9f},{system_time_s:.9f},{last_offset_s:.9f},0.000002,-0.130,0.001,0.012"
     root = f"{root_delay_s:.9f},{root_dispersion_s:.9f}"
     return f"{refid},10.77.0.1,{stratum},{numbers},{root},{interval_s:.1f},{leap}\n"
 

@@ -243,7 +243,7 @@ def _followed(sync: Synchronisation) -> str:
 def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
     """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
 
-    Setting the clock puts maxerror to 16 s until the next update (kernel/time/ntp.c,
+    chronyd adds what it has still to slew away then. Setting the clock puts maxerror to 16 s until the next update (kernel/time/ntp.c,
     ntp_clear). So does a `date -s` beside the daemon. After a step that chronyd itself decides,
     it sets maxerror at once (reference.c); after `chronyc makestep` it does not. ntpd sets it
     only with the kernel's discipline, which -x turns off, and ptp4l never does. So the check
@@ -271,7 +271,7 @@ def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -
         )
         what = f"the kernel does not: its maxerror is {in_kernel.max_error_s:.0f} s ({why})"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)
-    since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0)) / KERNEL_GROWTH
+    since_s = (in_kernel.max_error_s - (sync.max_error_s or 0.0) - sync.to_slew_s) / KERNEL_GROWTH
     if sync.stale_after_s is not None and since_s > sync.stale_after_s:
         what = f"according to its maxerror the kernel got no update for {since_s:.0f} s"
         return _Contradiction(Key.KERNEL_CONTRADICTS, cause, what, remedy)

@@ -111,6 +111,8 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         offset_s=0.0 - tracking.system_time_s,
         error_parts_s=root_error(tracking.root_delay_s, tracking.root_dispersion_s),
         sets_maxerror=True,
+        # sys_generic.c, set_sync_status, adds the offset that is not slewed away yet.
+        to_slew_s=abs(tracking.last_offset_s) + abs(tracking.system_time_s),
         distance_limit=limit,
         poll_s=max(polls, default=None),
     )

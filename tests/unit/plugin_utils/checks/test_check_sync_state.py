@@ -179,6 +179,16 @@ def test_the_kernels_maxerror_must_confirm_the_claim(maxerror_us, state, shown):
     assert ("clock_movers" in finding.remedy) == (state == "fail")
 
 
+@pytest.mark.parametrize(("last_offset_s", "state"), [(0.35, "pass"), (-0.35, "pass"), (0.1, "fail")])
+def test_maxerror_has_what_chronyd_had_to_slew_away_at_its_last_update(last_offset_s, state):
+    """After a boot its first update corrects a part of a second; until the next, maxerror keeps
+    that.
+    """
+    kernel = {"adjtimex": {"maxerror_us": 363_000, "offset_us": 0}}
+    finding = judge(clock=kernel, chrony=chrony(tracking(last_offset_s=last_offset_s)))
+    assert finding.state == state
+
+
 NO_KERNEL = {"adjtimex": {"error": "no libc"}}
 
 
