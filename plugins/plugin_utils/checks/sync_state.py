@@ -243,11 +243,11 @@ def _followed(sync: Synchronisation) -> str:
 def _kernel_contradicts(sync: Synchronisation, record: Record, policy: Policy) -> _Contradiction | None:  # noqa: ARG001
     """A daemon that sets maxerror sets it at each update, to its root distance or to 0.
 
-    chronyd adds what it has still to slew away then. Setting the clock puts maxerror to 16 s until the next update (kernel/time/ntp.c,
-    ntp_clear). So does a `date -s` beside the daemon. After a step that chronyd itself decides,
-    it sets maxerror at once (reference.c); after `chronyc makestep` it does not. ntpd sets it
-    only with the kernel's discipline, which -x turns off, and ptp4l never does. So the check
-    does not use it for these two.
+    chronyd adds what it has still to slew away then. Setting the clock puts maxerror to 16 s until
+    the next update (kernel/time/ntp.c, ntp_clear). So does a `date -s` beside the daemon. After a
+    step that chronyd itself decides, it sets maxerror at once (reference.c); after `chronyc
+    makestep` it does not. ntpd sets it only with the kernel's discipline, which -x turns off, and
+    ptp4l never does. So the check does not use it for these two.
     """
     in_kernel = kernel(record)
     if in_kernel is None or not sync.sets_maxerror:
