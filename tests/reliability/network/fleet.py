@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.lab.github_credentials import Credentials, ensure_credentials
 from tests.lab.host import NO_CLOCK
 from tests.reliability.hostile.conftest import run
 from tests.reliability.network.case import TIMEOUT_S, Case, Expected
+from tests.reliability.network.links import unharmed
 from tests.reliability.network.matrix import NUMBERS
 from tests.reliability.network.world import API_NAME, NTP, Site, World
 
@@ -50,6 +51,7 @@ class Found:
     took_s: float
     not_judged: bool = False
     traceback: bool = False
+    fault_was_made: bool = True
     next_steps: str = field(default="", compare=False)
     said: str = field(default="", compare=False)
 
@@ -85,6 +87,8 @@ class Found:
             wrong.append(f"verdict {self.verdict or 'none'}")
         if set(self.findings) != set(self.case.expected):
             wrong.append(f"found {self.findings}, expected {self.case.expected}")
+        if not self.fault_was_made:
+            wrong.append("the wire did nothing to any packet, so nothing was tried")
         if self.case.names not in self.next_steps:
             wrong.append(f"{self.case.names} is not named in: {self.next_steps}")
         return [f"case {self.number}, {self.case.name}: {each}" for each in wrong]
@@ -107,8 +111,11 @@ def check(cases: Sequence[Case], folder: Path) -> list[Found]:
     judged: Mapping[str, Any] = json.loads(report.read_text())["nodes"] if report.exists() else {}
     broken = "Traceback (most recent call last)" in output
     return [
-        _found(case, judged.get(name) or {}, folder / name, broken=broken, output=output)
-        for name, case in zip(nodes, cases, strict=True)
+        replace(
+            _found(case, judged.get(name) or {}, folder / name, broken=broken, output=output),
+            fault_was_made=bool(world.wire.harmed) or world.site.wire is unharmed,
+        )
+        for (name, world), case in zip(nodes.items(), cases, strict=True)
     ]
 
 

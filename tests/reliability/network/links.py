@@ -119,12 +119,12 @@ def unharmed(packet: bytes, _to_server: bool, _chance: random.Random) -> Iterabl
 
 class Wire:
     """Carries packets between a node's network and its servers', as ``fault`` says, until
-    `close`.
+    `close`. ``harmed``: how many of them the fault did something to.
     """
 
     def __init__(self, node: Network, servers: Network, fault: Fault, seed: int) -> None:
         self.fault = fault
-        self.carried = 0
+        self.carried = self.harmed = 0
         self._ends = {node.device: servers.device, servers.device: node.device}
         self._node = node.device
         self._chance = random.Random(seed)
@@ -144,7 +144,9 @@ class Wire:
             for end in ready:
                 for packet in self._read(end):
                     self.carried += 1
-                    for after_s, copy in self.fault(packet, end == self._node, self._chance):
+                    copies = list(self.fault(packet, end == self._node, self._chance))
+                    self.harmed += copies != [(0.0, packet)]
+                    for after_s, copy in copies:
                         heapq.heappush(waiting, (time.monotonic() + after_s, self.carried, self._ends[end], copy))
 
     @staticmethod

@@ -64,6 +64,7 @@ def test_a_node_that_takes_too_long_or_has_no_verdict_is_reported(found: Sequenc
     assert "at most 0.5 s" in replace(silent, case=replace(SILENT, within_s=0.5)).faults[0]
     assert "no verdict" in replace(silent, verdict="").exceptions
     assert "a traceback" in replace(silent, traceback=True).exceptions
+    assert "the wire did nothing" in replace(silent, fault_was_made=False).faults[0]
     assert "is not named" in replace(silent, case=replace(SILENT, names="192.0.2.99")).faults[0]
 
 

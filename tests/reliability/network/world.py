@@ -125,7 +125,8 @@ class World:
             addresses = [f"{address}/16" for address in of_servers] + [f"{address}/64" for address in of_servers_6]
             self.servers = Network(addresses, ["default", "fd00::/8"])
             made.callback(self.servers.close)
-            made.callback(Wire(self.node, self.servers, site.wire, seed).close)
+            self.wire = Wire(self.node, self.servers, site.wire, seed)
+            made.callback(self.wire.close)
             self.servers.inside(self._serve)
             self._closing.push(made.pop_all())
         self._write_etc()
