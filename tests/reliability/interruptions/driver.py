@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.integration.conftest import BIN, CAPTURED, INVENTORY, OUR_COMMANDS
 from tests.lab import Lab
 from tests.lab.github_api import Control
+from tests.lab.host import LabError
 from tests.lab.lab import REPOSITORY, STATE_DIR
 from tests.reliability.interruptions import seen
 from tests.reliability.interruptions.plan import STATES, Plan, plan
@@ -113,14 +114,28 @@ def run_seed(lab: Lab, seed: int, slot: int, folder: Path, old_report: Path) -> 
         raise RuntimeError(f"{case.plan}: remediation before the undoing ended with {made.status}:\n{made.output}")
     start = case.look() if case.plan.flow == "undo" else before
     struck = case.strike()
-    killed, left = case.look(), tokens_left(lab, case, began_at_s)
+    left = tokens_left(lab, case, began_at_s)
+    try:
+        row = judged(case, struck, left, before=before, start=start)
+    except LabError as error:  # what it asks a node is asked four times
+        fault = f"{case.plan}: a node no longer answers: {error}"
+        row = Row("interruptions", int(struck.struck), (seed, seed), lost=1, faults=[fault])
+    return replace(row, took_s=time.monotonic() - begun_s)
+
+
+def judged(case: Case, struck: Struck, left: int, *, before: dict[str, Seen], start: dict[str, Seen]) -> Row:
+    """What the kill left on the nodes and in the report folder, and what the next run makes of it.
+
+    ``before``: the nodes at first; ``start``: as the killed run began; ``left``: its tokens.
+    """
+    killed = case.look()
     report, evidence = (seen.read(case.reports / f"{name}.json") for name in ("report", "evidence"))
     of_nodes = ["old"] if report and "old" in report.get("nodes", {}) else case.nodes
     wrong = [*seen.half_report(report, evidence, of_nodes), *seen.joined_wrongly(killed, report)]
-    wrong += refused_by_verify(lab, case, report)
+    wrong += refused_by_verify(case.lab, case, report)
     if case.plan.flow == "check":  # nothing waits for the time daemon of a node that has just booted
         for name in case.nodes:
-            lab.ssh(name, STATES["good"].then, 120, check=False)
+            case.lab.ssh(name, STATES["good"].then, 120, check=False)
     again = case.run(case.plan.flow)
     after = case.look()
     lost = [f"{name}: {fault}" for name in case.nodes for fault in seen.lost(start[name], killed[name], after[name])]
@@ -129,16 +144,15 @@ def run_seed(lab: Lab, seed: int, slot: int, folder: Path, old_report: Path) -> 
     faults += [f"{case.plan}: did not end within 300 s"] if struck.hung else []
     faults += [f"{case.plan}: the next run printed a traceback"] if TRACEBACK in again.output else []
     if faults:
-        (folder / "again.out").write_text(again.output)
-        (folder / "seen.json").write_text(json.dumps([before, killed, after], default=vars, indent=1))
+        (case.folder / "again.out").write_text(again.output)
+        (case.folder / "seen.json").write_text(json.dumps([before, killed, after], default=vars, indent=1))
     return Row(
         "interruptions",
         int(struck.struck),
-        (seed, seed),
+        (case.plan.seed, case.plan.seed),
         admitted_wrongly=len(wrong),
         exceptions=again.output.count(TRACEBACK),
         lost=len({fault.partition(":")[0] for fault in lost}),
-        took_s=time.monotonic() - begun_s,
         faults=faults,
         figures=figures(struck, killed, left),
     )
