@@ -274,7 +274,8 @@ def judge(record: Record, policy: Policy) -> Finding:
         return _unknown(estimate)
     skew_s = estimate.skew_s
     drift = measured_drift(record)
-    rows = _rows(policy, skew_s, record.section("collected")["wall_ns"] / NS - skew_s.middle)
+    begun_s = record.section("collected")["wall_ns"] / NS - skew_s.middle
+    rows = _rows(policy, skew_s, (begun_s, begun_s + record.took_s))
     seen = {
         **estimate.seen(),
         "drift": drift and drift.seen(),
@@ -398,13 +399,15 @@ def _why_the_clock_matters(rows: list[_Row]) -> list[str]:
     return whys + ([_WHY_CA] if any(row.kind == "cluster_ca" for row in rows) else [])
 
 
-def _rows(policy: Policy, skew_s: Interval, true_time_s: float) -> list[_Row]:
-    """All clients and limits that count, clients first."""
+def _rows(policy: Policy, skew_s: Interval, true_times_s: tuple[float, float]) -> list[_Row]:
+    """All clients and limits that count, clients first; ``true_times_s``: when the check began and
+    ended.
+    """
     rows = [_client_row(profile, skew_s) for profile in policy.profiles]
     all_limits = policy.all_limits
     rows += [_limit_row(all_limits[name], skew_s) for name in policy.limits]
     if policy.cluster_ca:
-        rows.append(_limit_row(cluster_ca_limit(policy.cluster_ca, true_time_s), skew_s))
+        rows.append(_limit_row(cluster_ca_limit(policy.cluster_ca, *true_times_s), skew_s))
     if policy.max_skew_s is not None:
         own = Limit("gate_max_skew_s", Interval(-policy.max_skew_s, policy.max_skew_s), "the setting")
         rows.append(_limit_row(own, skew_s))

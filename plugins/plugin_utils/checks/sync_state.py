@@ -209,7 +209,7 @@ def _age(sync: Synchronisation, record: Record, policy: Policy) -> _Contradictio
     if stale_after_s is not None and not age_s <= stale_after_s:
         what = f"its last update is {age_s:.0f} s old"
         return _Contradiction(Key.UPDATE_TOO_OLD, "last update too old", what, sync.advice.servers)
-    if -age_s > _took_s(record) + policy.max_clock_error_s:
+    if -age_s > record.took_s + policy.max_clock_error_s:
         what = f"its last update lies {-age_s:.0f} s in this clock's future"
         return _Contradiction(Key.UPDATE_IN_THE_FUTURE, "last update in the future", what)
     return None
@@ -287,7 +287,7 @@ def _references_contradict(sync: Synchronisation, record: Record, policy: Policy
     if skew_s is None:
         return None
     offset_s, max_error_s = sync.offset_s or 0.0, sync.max_error_s or 0.0
-    slewed_s = min(abs(offset_s), _FASTEST_SLEW * _took_s(record))
+    slewed_s = min(abs(offset_s), _FASTEST_SLEW * record.took_s)
     leeway_s = max_error_s + slewed_s + min(_STEP_THRESHOLD_S, policy.max_clock_error_s)
     if skew_s.overlaps(Interval(offset_s - leeway_s, offset_s + leeway_s)):
         return None
@@ -416,11 +416,6 @@ def _year(unix_s: float) -> int:
 
 def _wall_s(record: Record) -> float:
     return float(record.section("collected")["wall_ns"]) / NS
-
-
-def _took_s(record: Record) -> float:
-    collected = record.section("collected")
-    return float(collected["end_mono_ns"] - collected["mono_ns"]) / NS
 
 
 def _rounded(value: float | None, digits: int = 6) -> float | None:

@@ -84,13 +84,14 @@ def _written(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {shown(value)}" for key, value in row.items()) or "neither"
 
 
-def cluster_ca_limit(ca: Mapping[str, Any], true_time_s: float) -> Limit:
-    """The CA's validity as a limit at this true time: a node checks the CA with its own clock.
+def cluster_ca_limit(ca: Mapping[str, Any], begun_s: float, ended_s: float) -> Limit:
+    """The CA's validity as a limit from one true time to another: a node checks the CA with its own
+    clock, and the CA must be valid at both.
 
     kubeadm dates NotBefore 5 minutes before the CA's creation, and no leaf before its CA: a node
     further behind refuses both. The tolerance grows with the CA's age. Source: kubernetes
     cmd/kubeadm/app/constants (CertificateBackdate), cmd/kubeadm/app/util/pkiutil/pki_helpers.go;
     RFC 5280, section 4.1.2.5.
     """
-    allowed = Interval(ca["not_before_s"] - true_time_s, ca["not_after_s"] - true_time_s)
+    allowed = Interval(ca["not_before_s"] - begun_s, max(ca["not_before_s"] - begun_s, ca["not_after_s"] - ended_s))
     return Limit(CLUSTER_CA, allowed, f"NotBefore and NotAfter of {ca['file']}")

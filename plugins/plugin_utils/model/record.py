@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from ..boundary.evidence import MALFORMED
+from ..clock.ntp_packet import NS
 from ..clock.skew import SkewEstimate, UnknownSkew, estimate_skew
 from .finding import CommonKey
 from .policy import Policy
@@ -133,6 +134,12 @@ class Record:
         """
         called = {"sources_all": "-N sources -a", "sources_named": "-N sources"}.get(command, command)
         return self.answer("chrony", command, f"chronyc {called}")
+
+    @property
+    def took_s(self) -> float:
+        """How long taking the evidence lasted, by the node's monotonic clock."""
+        collected = self.section("collected")
+        return float(collected["end_mono_ns"] - collected["mono_ns"]) / NS
 
     @cached_property
     def skew(self) -> SkewEstimate:

@@ -168,7 +168,7 @@ def broken(world: World, at_s: float = 0.0) -> Iterator[str]:
             yield name
     if policy["max_skew_s"] is not None and abs(skew_s) > policy["max_skew_s"] + TINY_S:
         yield "gate_max_skew_s"
-    ca, wall_s = policy["cluster_ca"], BEGIN_S + world.phase_s + skew_s
+    ca, wall_s = policy["cluster_ca"], BEGIN_S + world.phase_s + at_s + skew_s
     if ca and not ca["not_before_s"] - TINY_S <= wall_s <= ca["not_after_s"] + TINY_S:
         yield "cluster CA"
 
@@ -240,7 +240,12 @@ def is_fine(world: World) -> bool:
     """
     still = world.clock.motion in (Motion.STILL, Motion.DRIFT)
     right = world.api.kind is ApiKind.RIGHT and world.controller.kind is not ControllerKind.DECEIVED
-    if not still or not right or any(broken(world)) or 2 * lying_share(world) >= 1:
+    if (
+        not still
+        or not right
+        or any(any(broken(world, at_s)) for at_s in (0.0, world.took_s))
+        or 2 * lying_share(world) >= 1
+    ):
         return False
     required = set(world.policy["checks"]) - set(world.policy["advisory_checks"])
     if "sync_state" in required:

@@ -215,6 +215,6 @@ class World:
     def moments_s(self) -> list[float]:
         """Moments of the check: its beginning and end, and those at which the clock was read."""
         if self.clock.motion is Motion.STILL:
-            return [0.0]
+            return [0.0, self.took_s]
         read_s = {each.after_s for from_ in (*self.servers, self.api) for each in from_.exchanges}
         return [0.0, *sorted(at_s for at_s in read_s if at_s < self.took_s), self.took_s]

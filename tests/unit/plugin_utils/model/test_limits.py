@@ -96,6 +96,12 @@ CA_AGES = {
 
 @pytest.mark.parametrize(("age_s", "behind_s", "outcome"), CA_AGES.values(), ids=CA_AGES)
 def test_a_node_is_held_against_the_cas_validity_at_the_true_time(age_s, behind_s, outcome):
-    limit = cluster_ca_limit(CA, CREATED_S + age_s)
+    limit = cluster_ca_limit(CA, CREATED_S + age_s, CREATED_S + age_s + 2)
     assert isinstance(limit, Limit)
     assert limit.outcome(Interval(-behind_s - 0.01, -behind_s + 0.01)) == outcome
+
+
+@pytest.mark.parametrize(("lasts_s", "outcome"), [(3, "pass"), (1, "fail"), (-1, "fail")])
+def test_a_ca_that_ends_while_the_node_is_checked_is_not_valid(lasts_s, outcome):
+    begun_s = CA["not_after_s"] - lasts_s
+    assert cluster_ca_limit(CA, begun_s, begun_s + 2).outcome(Interval(-0.01, 0.01)) == outcome
