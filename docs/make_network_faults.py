@@ -21,8 +21,10 @@ What the [checks](checks/README.md) find on a node if something between it and i
 `make reliability PARTS=network` makes the fault, runs the check through Ansible, and compares every
 finding that does not pass. The node has three NTP servers and one GitHub App; servers with NTS and
 a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At most* is how long all
-that the check runs on the node may take. After GitHub's rate limit, or an answer of 500 or more,
-the controller waits, a minute at most, and the node asks again.
+that the check runs on the node may take. *And the wait* means that the controller also waits,
+after GitHub's rate limit or an answer of 500 or more, [for 90 s at
+most](../how-to/check-many-nodes.md#if-github-or-an-ntp-server-has-too-much-to-do). Then the node
+asks again.
 
 A node without a finding is admitted. No row refuses a node that can work.
 """
@@ -39,7 +41,7 @@ def text() -> str:
 def cells(case: Case) -> list[str]:
     """A case as the table has it."""
     found = "<br>".join(map(shown, case.expected)) or "admitted"
-    limit = f"{case.within_s:g} s" + (", and a minute of waiting" if case.waits else "")
+    limit = f"{case.within_s:g} s" + (", and the wait" if case.waits else "")
     return [case.name, case.wrong, found, limit]
 
 

@@ -16,8 +16,9 @@ from tests.reliability.results import Row
 FILE = ROOT / "docs/reference/reliability.md"
 HOW = """
 A gate is trusted for what it does not do under attack and fault. `make reliability` attacks it and
-writes what it found to `tests/reliability/results.jsonl`; this table adds that up. A dash means
-that the part cannot see such a thing. *Admitted wrongly*, *exceptions*, *leaks* and *nodes lost*
+writes what it found to `tests/reliability/results.jsonl`; this table adds that up. A seed is the
+number from which a part chooses what it tries. Each part below says what one of its seeds and one of
+its cases are. A dash means that the part cannot see such a thing. *Admitted wrongly*, *exceptions*, *leaks* and *nodes lost*
 must be 0, or the run fails. *Refused wrongly* and *inconclusive* are explained with each part below.
 """
 #: Of more rows than this, the figures are added up.

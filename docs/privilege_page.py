@@ -130,13 +130,13 @@ def privileges_page() -> str:
         head("What needs root on a node", "docs/privilege_page.py"),
         wrapped(
             "skewgate's playbooks become root (`become: true`). The check also runs without root: set `ansible_become: false` "
-            "for the node. It then sees less, says what it did not see, and never admits a node for that: what a required "
-            "check could not see is *inconclusive*, which refuses the node. If you accept that, make the check advisory "
+            "for the node. It then sees less, and the findings say what it did not see. If a required check cannot judge without "
+            "that, it is *inconclusive*, which refuses the node. If you accept that, make the check advisory "
             "(`gate_advisory_checks`)."
         ),
         wrapped(
             "On a Debian node with chrony and without cron, nothing is missing that a check needs, and the node is admitted "
-            "like with root. Cron's folder of users' crontabs is root's alone, so with cron `clock_movers` is inconclusive."
+            "as with root. Cron's folder of users' crontabs is root's alone, so with cron `clock_movers` is inconclusive."
         ),
         wrapped(
             "There is no rule for sudo between the two. Ansible lets sudo run Python, and whoever may run Python as root may do "

@@ -1,15 +1,16 @@
 """Each seed is one run that is killed with SIGKILL, on two nodes of the lab, two seeds at a time.
 
-A seed names the flow, the state of each node, who is killed and when. The moment is some time after
-a task begins, so it is repeated only about as exactly as the machine is equally busy.
+A seed decides what is run, the state of each node, which process is killed, and when. The moment is
+some time after a task begins. On a machine that is more or less busy, the same seed kills at
+another point of the run.
 
-After the kill each node is looked at, and the report folder; then the same command is run again.
-``lost``: nodes that had a working time daemon and have none, whose chrony.conf no run and no
-package wrote, where a lock is held, or which the next run did not finish. ``admitted_wrongly``: a
-report that is not whole and is taken, or a node that joined without an admission. ``exceptions``:
-tracebacks that the next run printed.
+After the kill, the test looks at each node and at the report folder. Then it runs the same command
+again. A node is *lost* if it had a working time daemon and has none, if its chrony.conf was written
+by no run and no package, if a lock is still held there, or if the next run did not finish it.
+*Admitted wrongly*: a report that is not whole is accepted, or a node joined without an admission.
+*Exceptions*: tracebacks that the next run printed.
 
-A case is a run that was killed; the others are looked at in the same way and count in no case.
+A case is a run that was killed. The other runs are looked at in the same way, but are no cases.
 
 Figures: ``ended_first``, the run was over before the moment, or there was nothing to kill;
 ``tokens_left``, tokens that the killed run did not revoke (they end after an hour at most);

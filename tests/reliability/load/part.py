@@ -1,5 +1,5 @@
-"""1,000 nodes ask one API and one NTP server, or 400 in the cases that more would not change. A
-seed is the number of a case (``cases.py``).
+"""1,000 nodes ask one API and one NTP server; only 400 in the cases that would find the same with
+more. A seed is the number of a case (``cases.py``).
 
 One run of the playbook ``check`` has all nodes, 100 at a time, as ``skewgate check`` does at most.
 
@@ -8,27 +8,26 @@ them; each node's NTP packets, its requests for the API's Date, its JWTs, mints 
 product's own probes send them, in the process of the connection and not on another machine. Both
 servers count, each in another process. All requests come from one address, as from behind NAT.
 
-Replayed: the connection (no ssh), and what a node reads at home: chronyc, files, units. The API is
-the lab's, and its secondary limits are those of GitHub's documentation, by windows of 10 s in place
-of a minute, so the same rate is met sooner. The NTP server limits as chronyd's ``ratelimit`` does
-by default, and sends the kiss-o'-death RATE where chronyd sends nothing (by default) or sends it
-for half of the requests at most (with ``kod``).
+Replayed: the connection (no ssh), and what a node reads on itself: chronyc, files, units. The API
+is the lab's, and its secondary limits are those of GitHub's documentation, by windows of 10 s in
+place of a minute, so the same rate is met sooner. The NTP server limits as chronyd's ``ratelimit``
+does by default, and sends the kiss-o'-death RATE where chronyd sends nothing (by default) or sends
+it for half of the requests at most (with ``kod``).
 
 Among the nodes are ten whose clock is 612 s behind, and ten whose App has another installation.
 They must be refused for that. The other nodes are healthy. None may be refused for a failure.
-Healthy nodes that are *inconclusive*: in the third case, the server answers an eighth of a request
-a second and a quarter of the rest, so a quarter to a third of the nodes get no answer in four
-requests. Their finding says so (``kiss_rate``), and to use servers that one runs oneself. Such a
-server may also stay silent. A node whose daemon follows it says ``answers_the_daemon_alone``, which
-is inconclusive. A node without a daemon cannot distinguish that from a firewall, and is refused
-with ``server_blocked_or_down``. No case has that.
+
+Healthy nodes are *inconclusive* in the third case: the NTP server answers one request in eight
+seconds and a quarter of the others, so a quarter to a third of the nodes get no answer to four
+requests. Their finding says so (``kiss_rate``). No case has a server that limits and stays silent:
+[what happens then](../how-to/check-many-nodes.md#if-github-or-an-ntp-server-has-too-much-to-do).
 
 Figures: requests of all kinds and those to NTP, the most in one second (``peak``) and the mean;
 connections and requests at once; ``again``, the JWTs and mints beyond one for each node;
 ``limited`` and ``down``, the shares of them that were answered with 429 and 503; ``late``, the
 share that was sent in the second half of a limit, when all know of it; ``after``, the most in the
-second after a limit's end; ``kissed``, the share of NTP requests that got RATE;
-``mints_a_minute``, the most mints that began in a minute.
+second after a limit's end; ``kissed``, the share of NTP requests that got RATE; ``mints_a_minute``,
+the most mints that began in a minute.
 """
 
 from __future__ import annotations

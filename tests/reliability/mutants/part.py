@@ -1,10 +1,11 @@
 """Each seed is 1,000 mutants, judged on all processors.
 
 A mutant is the evidence of a bad node with one to four changes of its structure or of its text.
-Fifty are judged at a time, beside two good nodes. A mutant is *admitted wrongly* if its clock is
-off by what no such change hides, if nothing that refused it was changed, or if a section is gone
-that a required check needs. An *exception* is any, and also a good node whose entry changes, a
-report that is no strict JSON, or a format that prints what a terminal obeys.
+Fifty are judged at a time, beside two good nodes. A mutant that is admitted is *admitted wrongly*
+in three cases: its clock is off by more than such a change can hide, no change touched what the
+node was refused for, or a section is missing that a required check needs. These count as
+*exceptions*: any exception of Python, a good node whose entry changes, a report that is not strict
+JSON, and a format that prints control characters to a terminal.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Case:
     pass; if there is none, the node is admitted. ``within_s``: how long all that the check runs on
     the node may take. ``harmless``: a node with this fault can work, so refusing it is wrong.
     ``names``: what the findings must name, in their summaries or next steps.
-    ``waits``: the controller waits, a minute at most, before the node asks again: for the end of
+    ``waits``: the controller waits, 90 s at most, before the node asks again: for the end of
     GitHub's rate limit, or as GitHub answered with 500 or more.
     """
 

@@ -1,12 +1,13 @@
-"""Each seed is a case of the fault matrix (matrix.py), twelve of them in one run of the playbook.
+"""Each seed is one case: a row of the [network faults](network-faults.md). Twelve of them share one
+run of the playbook.
 
-A node is a process whose network, /etc and processes are no other node's. Its packets pass a wire
-that is part of the test, to servers that nobody else has. Each case names every finding that must
-not pass, with its keys; a finding more, less or other is a fault, and so is a node that takes
-longer than the case allows. The controller's own network is without a fault.
+A node is a process with a network, an /etc and processes that no other node has. A relay of the
+test passes its packets to servers that only this node has, and makes the fault. Each case names
+every finding that must not pass, with its keys. It is a fault if a finding is missing, if there is
+another one, or if the node takes longer than the case allows. The controller's own network works.
 
 *Refused wrongly* are nodes that could work; no case expects that. *Inconclusive* are the nodes that
-were refused because they could not be judged: mostly GitHub could not be asked.
+were refused because they could not be judged, mostly because GitHub could not be asked.
 """
 
 from __future__ import annotations

@@ -4,12 +4,12 @@ After it, all that it wrote, printed and showed is searched for the App's privat
 the tokens, in all forms (forms.py) and in what is packed: the reports, the output at ``-vvvv``,
 Ansible's log, fact cache, retry files and trees of results, the home and temporary folders of the
 command, of Ansible and of the node, core dumps, and the command line and environment of every
-process while it ran. The last seed is a node of the lab that is fixed and joins: its disk is
-searched, what was deleted there too, its journal and its memory's files.
+process while it ran. The last seed is a node of the lab that is fixed and joins: its disk (deleted
+files too), its journal and its file systems in memory are searched.
 
 A case is a flow. A leak is a place where a secret was found. A fault names the flow, the place, the
-secret and its form, and never the secret itself. A flow that did not go the way that it was to go
-(another exit status, another key, no token) raises.
+secret and its form, and never the secret itself. If a flow did not end as it was planned (another
+exit status, another key, no token), the part itself fails.
 """
 
 from __future__ import annotations

@@ -1,20 +1,22 @@
 """Each seed is 5,000 nodes with their servers, networks, daemons and policies, made up by chance.
 
-A case is one node: its evidence is made from the truth, and the product's code judges it. A node is
-*admitted wrongly* if the oracle (`oracle.py`) says that a named client, a named limit or
-``gate_max_clock_error_s`` cannot hold, although fewer than half of the references' votes lie. From
-half on, nothing can be promised. Those cases have a figure ("admitted although it breaks").
+A case is one node. Its evidence is calculated from its true state, and the product's code judges
+it. A node is *admitted wrongly* if the oracle (`oracle.py`) says that a named client, a named limit
+or ``gate_max_clock_error_s`` cannot hold, although fewer than half of the references' votes lie. If
+half or more of them lie, [nothing is promised](../explanation/intervals.md). Such nodes that were
+admitted are counted in a figure ("admitted although it breaks").
 
 About a third of all nodes are admitted. Of the nodes that should be admitted (`oracle.is_fine`),
 some are not:
 
-- *refused wrongly* is 0, or a class that the figures name by its check and keys.
-- ``clock_skew at_the_edge``: the skew was put near the edge of a budget. The interval has the edge
-  in it, or the clock is within the two seconds behind in which fractions decide. Also limits of
-  some milliseconds (ceph) that the references cannot show: one NTP server beside a Date.
+- *refused wrongly*: none, or as many as the figures name, each with its check and keys.
+- ``clock_skew at_the_edge``: the skew was put near the edge of a budget. The edge is inside of the
+  interval, or the clock is so near to it (two seconds behind) that the fraction of the second
+  decides. Also limits of some milliseconds (ceph) that one NTP server and a Date are not exact
+  enough to show.
 - ``clock_skew no_leeway_ahead``: a client that tolerates no clock ahead at all.
-- ``clock_skew unknown_references_disagree``, ``controller_disagrees``: fewer than half of the
-  votes lie, but the right ones do not meet in one place.
+- ``clock_skew unknown_references_disagree``, ``controller_disagrees``: fewer than half of the votes
+  lie, but the right ones have no value in common.
 - ``github_app_token not_judged, controller_time_unknown``: the controller could not measure its
   clock. So it signs no JWT for a node that is ahead of that clock.
 
