@@ -48,8 +48,8 @@ from .next_commands import commands_of_report
 from .output import Output
 
 NOT_ASKED = (
-    "Not checked: whether a node has rebooted or its clock was set since then. No file can show it; the role's entry point "
-    "admission asks the node."
+    "Not checked: whether a node has rebooted or its clock was set since then. No file can show it; the entry point "
+    "admission of the role gate asks the node."
 )
 """What ``verify`` cannot know."""
 

@@ -109,7 +109,7 @@ _REMEDY = (
 )
 _REMEDY_INEXACT = (
     "The clock may be right, and the measurement is not exact enough to show it. Name nearer NTP servers in gate_ntp_servers, or "
-    "more, with different upstreams."
+    "more of them, with different upstreams."
 )
 _REMEDY_NO_LEEWAY = (
     "Configure {0} to set iat 60 s in the past, as GitHub's documentation advises. If it cannot, and you accept that many "

@@ -119,8 +119,8 @@ _WHY_DAEMON_ALONE = (
 )
 _OF_DAEMON = (
     "Wait some minutes, then run the check again. If it stays so, ask the operator of {0} whether the server limits how often "
-    "one address may ask (chronyd's `ratelimit`), and the network team whether only packets from UDP port 123 pass, from which "
-    f"ntpd asks. {_OWN_SERVERS}"
+    "one address may ask (chronyd's `ratelimit`), and the network team whether a firewall lets only packets from UDP port 123 "
+    f"pass (ntpd sends from that port, the check does not). {_OWN_SERVERS}"
 )
 
 
@@ -189,7 +189,7 @@ def _none_answers(record: Record, bad: Mapping[str, Reference], said: str, seen:
         names = listed(list(by_daemon))
         return Finding(
             state="inconclusive",
-            summary=f"{names} answered the last request of this node's time daemon{when}, and none of the check ({said})",
+            summary=f"{names} answered the last request of this node's time daemon{when}, but none of the check ({said})",
             keys=(Key.DAEMON_IS_ANSWERED,),
             cause="the NTP servers answer the node's daemon alone",
             why=_WHY_DAEMON_ALONE,

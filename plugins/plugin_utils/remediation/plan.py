@@ -102,8 +102,8 @@ class _Planner(Planned):
         skew_s = self.record.skew.skew_s
         if skew_s and skew_s.low <= 0 <= skew_s.high and self.to_remediate.pop("clock_skew", None):
             unclear = (
-                f"{self.findings['clock_skew']['summary']}: to set it does not help; "
-                "name nearer servers in chrony_servers, or more"
+                f"{self.findings['clock_skew']['summary']}: setting the clock does not help; "
+                "name nearer servers in chrony_servers, or more of them"
             )
             if not self.to_remediate:
                 raise RefusedError(f"The clock may be right, but the measurement is not exact enough. It is {unclear}.")

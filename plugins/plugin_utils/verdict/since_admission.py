@@ -124,10 +124,8 @@ def _of_clocks(judged: Reading, now: Reading, passed_s: Interval) -> Iterator[tu
     counted = None not in (judged.suspends, now.suspends)  # a kernel that cannot suspend counts none
     resumes = (now.suspends or 0) - (judged.suspends or 0) if counted else 0
     if abs(suspended_s) > error_s or resumes:
-        yield (
-            Ended.RESUMED,
-            f"its clocks show {abs(suspended_s):.3f} s of sleep, and its kernel counts {resumes} resumes",
-        )
+        counts = f"{resumes} resume{'' if resumes == 1 else 's'}"
+        yield Ended.RESUMED, f"its clocks show {abs(suspended_s):.3f} s of sleep, and its kernel counts {counts}"
     if abs(stepped_s) > MAX_MOVED_S + error_s:
         yield Ended.STEPPED, f"its clock was set by {stepped_s:+.3f} s, and at most {MAX_MOVED_S:g} s are allowed"
     # Positive: the node counted more than passed.
@@ -137,7 +135,7 @@ def _of_clocks(judged: Reading, now: Reading, passed_s: Interval) -> Iterator[tu
         ended = (Ended.RAN_AHEAD if ahead_s > 0 else Ended.STOOD_STILL) if by_hardware else Ended.SLEWED
         yield (
             ended,
-            f"it counted {boot_s:.3f} s, while {passed_s.low:.3f} to {passed_s.high:.3f} s passed on the controller",
+            f"the node counted {boot_s:.3f} s, while {passed_s.low:.3f} to {passed_s.high:.3f} s passed on the controller",
         )
 
 
@@ -154,7 +152,7 @@ def words(found: Mapping[Ended, str]) -> str:
 _WORDS = {
     Ended.REBOOTED: "the node rebooted after it was judged",
     Ended.RESTORED: "the machine was restored from a snapshot, or another machine answers at its address",
-    Ended.DISRUPTED: "the hypervisor says that it broke the count of the machine's time, as in a live migration",
+    Ended.DISRUPTED: "the hypervisor reports that it interrupted the machine's count of time, as in a live migration",
     Ended.RESUMED: "the node was suspended and resumed after it was judged",
     Ended.STEPPED: "the node's clock was set after it was judged",
     Ended.STOOD_STILL: "the node's clocks stood still: the machine was paused, or restored from a snapshot",
@@ -164,7 +162,7 @@ _WORDS = {
 _AGAIN = "Run the gate for it again, then join it."
 _NEXT = {
     Ended.SETTINGS_IN_FACTS: "Remove these facts from the node and from the fact cache. ",
-    Ended.NO_ANSWER: "Let Ansible reach the node and run a module there. ",
+    Ended.NO_ANSWER: "Make sure that Ansible reaches the node and can run a module there. ",
     Ended.CLOCK_AFTER_REBOOT: "Fix that, or wait until the time daemon has synchronised. ",
     Ended.STEPPED: "Find what sets its clock; the check clock_movers names jobs that do. ",
 }
