@@ -21,8 +21,8 @@ from .times import now, read_time
 HOLDER_FILE = "in-use.json"
 
 FORGOTTEN_AFTER = timedelta(hours=4)
-"""A process of another machine, of another container, or of a user whose processes /proc hides cannot
-be seen from here. After this time it counts as ended."""
+"""A process of another machine, of another container, or of a user whose processes /proc hides
+cannot be seen from here. After this time it counts as ended."""
 
 MACHINE_ID = Path("/etc/machine-id")
 """It stays the same when the machine boots again (machine-id(5)); many containers have none."""
