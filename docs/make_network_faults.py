@@ -21,7 +21,7 @@ What the [checks](checks/README.md) find on a node if something between it and i
 `make reliability PARTS=network` makes the fault, runs the check through Ansible, and compares every
 finding that does not pass. The node has three NTP servers and one GitHub App; servers with NTS and
 a proxy where a row names them. `gate_timeout_s` is {TIMEOUT_S:g} there. *At most* is how long all
-that the check runs on the node may take. *And the wait* means that the controller also waits,
+that the check runs on the node may take. *And the wait* means that the controller may also wait,
 after GitHub's rate limit or an answer of 500 or more, [for 90 s at
 most](../how-to/check-many-nodes.md#if-github-or-an-ntp-server-has-too-much-to-do). Then the node
 asks again.

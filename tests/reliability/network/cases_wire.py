@@ -38,7 +38,7 @@ CASES = (
     Case("delay 4 s", "each packet comes 2 s later", wire(packets.delayed(2, 2)), NO_DNS),
     Case(
         "loss 10 %",
-        "10 % of the packets are lost, but of DNS",
+        "10 % of the packets are lost, except DNS",
         wire(packets.but_dns(packets.lossy(0.1))),
         within_s=20.0,
         harmless=True,
@@ -54,7 +54,7 @@ CASES = (
     Case("reordering", "a third of the packets is overtaken", wire(packets.reordered), harmless=True),
     Case(
         "corruption 10 %",
-        "a bit of 10 % of the packets is wrong, but of DNS",
+        "a bit of 10 % of the packets is wrong, except DNS",
         wire(packets.but_dns(packets.corrupted(0.1))),
         harmless=True,
     ),
