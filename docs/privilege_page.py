@@ -54,7 +54,7 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
             ("commands.authdata*", "commands.selectdata*"),
             "`chronyc authdata` and `selectdata`: chronyd answers these on its socket alone",
             "the answer is an error. config_in_use is inconclusive (`chronyc_needs_root`) if a source has NTS, a key or "
-            "`require`; other checks lack a reason in their words",
+            "`require`; findings of other checks lack that detail",
         ),
         RootOnly(
             ("commands.*",),
@@ -139,8 +139,9 @@ def privileges_page() -> str:
             "as with root. Cron's folder of users' crontabs is root's alone, so with cron `clock_movers` is inconclusive."
         ),
         wrapped(
-            "There is no rule for sudo between the two. Ansible lets sudo run Python, and whoever may run Python as root may do "
-            "all that root may. The user needs a login, a shell and Python 3.8 or later, no group and no capability."
+            "A narrower rule for sudo is not possible. Ansible lets sudo run Python, and whoever may run Python as root may do "
+            "all that root may. Without root the user needs a login, a shell and Python 3.8 or later, but no group and no "
+            "capability."
         ),
         "## The check, by section of the evidence",
         wrapped("Sections that are not in the first table are whole without root: " + _whole() + "."),
