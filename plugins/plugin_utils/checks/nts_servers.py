@@ -6,7 +6,8 @@ on another port: TCP 4460. If that port is blocked, chronyd waits for ever, and 
 name, connection, TLS with the certificates that chrony is configured to trust, and the protocol
 ntske/1. It then asks for cookies, and sends the NTP server that the answer names a request with the
 fields of NTS (over 200 bytes). A server with NTS answers it, though nobody can verify this request.
-If no such answer comes, three more requests show why: a plain one of 48 bytes, one as large with
+NTPsec does not, so what chronyd itself gets counts more: a server that answered one of chronyd's
+last two requests, authenticated, is set up, whatever it answered the node. If no such answer comes, three more requests show why: a plain one of 48 bytes, one as large with
 another field, and one to an address that nobody has (192.0.2.1 or 2001:db8::1, RFC 5737 and RFC
 3849). Firewalls drop NTP packets of more than 76 bytes (with IP's header), pass UDP 123 on to
 another server, or remove the fields. The servers that the role `chrony` might write are tried too,
@@ -31,10 +32,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..chrony.sources import selectable
-from ..clock.ntp_packet import NS
 from ..clock.nts import NtsState as Key
-from ..clock.nts import detail_of, nts_state
-from ..daemons.chrony import configuration_shown
+from ..clock.nts import detail_of
+from ..daemons.chrony import configuration_shown, nts_state_with
 from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
@@ -70,7 +70,8 @@ _REMEDY: Mapping[Key, str] = {
     Key.NTP_BLOCKED: "Ask the network team for UDP from this node to the NTP port of {0}, and for its answers.",
     Key.LARGE_DROPPED: (
         "Ask the network team to let NTP packets of any size pass between this node and {0}, in both directions: some device "
-        "drops UDP packets that are larger than plain NTP (76 bytes with IP's header). Or use servers without `nts`."
+        "drops UDP packets that are larger than plain NTP (76 bytes with IP's header). A server that runs NTPsec looks the same; "
+        "`chronyd -Q 'server HOST iburst nts'` as root shows whether NTS works, and sets no clock. Or use servers without `nts`."
     ),
     Key.REDIRECTED: (
         "Ask the network team not to redirect UDP 123 of this node: another server answers in the place of {0}. Or give chrony "
@@ -108,8 +109,7 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
                 f"chrony's configuration has {listed(written)} with `nts`, and no server was asked", "nts"
             )
         return Finding(state="pass", summary="no server is authenticated with NTS", seen=seen)
-    node_s = record.section("collected")["wall_ns"] / NS
-    states = [(server, nts_state(server, node_s, record.skew.skew_s)) for server in servers]
+    states = [(server, nts_state_with(record, server)) for server in servers]
     bad = [(server, state) for server, state in states if state != Key.ESTABLISHED]
     seen["problems"] = {server["server"]: state.words for server, state in bad}
     said = "; ".join(f"{server['server']}: {state.words} ({detail_of(server)})" for server, state in bad)

@@ -2,8 +2,10 @@
 network between them.
 
 Seen with chronyd 4.3 and 4.9: a server with NTS answers a request that it cannot authenticate with
-NTSN and the request's unique identifier. A chronyd without NTS does not answer it at all, and
-answers a plain request, and one with a field that it does not know.
+NTSN and the request's unique identifier, which RFC 8915, section 5.7, asks for by SHOULD. A chronyd
+without NTS does not answer it at all, and answers a plain request, and one with a field that it
+does not know. NTPsec 1.2.2 with NTS answers a plain request alone: neither one that it cannot
+authenticate, nor one with a field that it does not know.
 """
 
 from __future__ import annotations
@@ -61,6 +63,11 @@ _WORDS = {
     NtsState.STRIPPED: "NTP's extension fields are removed on the way",
     NtsState.NOT_ANSWERED: "requests with NTS are not answered",
 }
+
+OF_THE_PATH = frozenset(
+    {NtsState.NTP_BLOCKED, NtsState.LARGE_DROPPED, NtsState.REDIRECTED, NtsState.STRIPPED, NtsState.NOT_ANSWERED}
+)
+"""What the answers to the probe's own requests show."""
 
 _OF_CONNECT = {"timeout": NtsState.BLOCKED, "refused": NtsState.REFUSED, "no_route": NtsState.NO_ROUTE}
 

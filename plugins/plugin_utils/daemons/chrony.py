@@ -18,6 +18,7 @@ from ..chrony.chronyc import (
     Source,
     Tracking,
     parse_activity,
+    parse_authdata,
     parse_selectdata,
     parse_sources,
     parse_tracking,
@@ -28,8 +29,9 @@ from ..chrony.options import parse_version
 from ..chrony.reader import read_config
 from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
 from ..chrony.running import NAMES_SINCE, Running, asks_first
-from ..chrony.sources import is_address
+from ..chrony.sources import host_key, is_address
 from ..clock.ntp_packet import NS
+from ..clock.nts import OF_THE_PATH, NtsState, nts_state
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -177,6 +179,35 @@ def running_sources(record: Record) -> Running:
     if any(row.name == "?" for row in every):
         raise MissingEvidenceError("chronyc did not show the names of its sources", "chrony")
     return Running.of(every, named, addressed)
+
+
+def nts_state_with(record: Record, server: Mapping[str, Any]) -> NtsState:
+    """The state of an entry of the evidence's ``nts.servers``; established if chronyd itself gets
+    answers of this server with NTS.
+
+    Nobody can verify the probe's request, and not every server answers such a one.
+    """
+    state = nts_state(server, record.section("collected")["wall_ns"] / NS, record.skew.skew_s)
+    if state in OF_THE_PATH and host_key(server["server"]) in _answering_with_nts(record):
+        return NtsState.ESTABLISHED
+    return state
+
+
+def _answering_with_nts(record: Record) -> frozenset[str]:
+    """The names, as ``host_key``, of servers with NTS that answered one of chronyd's last two
+    requests; it drops answers that are not authenticated.
+    """
+    try:
+        rows = parse_sources(record.chronyc("sources"))
+        with_nts = {row.name for row in parse_authdata(record.chronyc("authdata")) if row.mode == "NTS"}
+        name_of = running_sources(record).name_of
+    except (MissingEvidenceError, ValueError):
+        return frozenset()
+    answering = {row.name for row in rows if row.reach & _LAST_TWO} & with_nts
+    return frozenset(host_key(name_of[address]) for address in answering if address in name_of)
+
+
+_LAST_TWO = 0b11
 
 
 def asks_initstepslew(record: Record, config: ChronyConfig) -> str:

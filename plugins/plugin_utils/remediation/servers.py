@@ -42,8 +42,9 @@ from ..chrony.options import parse_version, source_problem
 from ..chrony.reader import read_config
 from ..chrony.sources import host_key
 from ..clock.interval import Interval
-from ..clock.ntp_packet import NS, NtpError, decode_sample
-from ..clock.nts import NtsState, detail_of, nts_state
+from ..clock.ntp_packet import NtpError, decode_sample
+from ..clock.nts import NtsState, detail_of
+from ..daemons.chrony import nts_state_with
 from ..model.record import Record
 from ..model.wording import listed
 
@@ -188,7 +189,7 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     if entry is None:
         error = (record.evidence.get("nts") or {}).get("error")
         return f"NTS was not tried: {error or 'the evidence was taken without this name in nts_servers'}"
-    state = _nts_state(entry, record)
+    state = nts_state_with(record, entry)
     if state not in (NtsState.ESTABLISHED, NtsState.CLOCK):
         phase = entry["error"]["phase"] if entry["error"] else "tls"
         return f"NTS cannot be set up: {state.words} ({phase}: {detail_of(entry)})"
@@ -200,10 +201,6 @@ def _tried_with_nts(name: str, record: Record) -> Mapping[str, Any] | None:
     entries = (record.evidence.get("nts") or {}).get("servers") or []
     as_written = (host_key(name), NTS_PORT, "0")
     return next((e for e in entries if (host_key(e["server"]), e["port"], e.get("certset", "0")) == as_written), None)
-
-
-def _nts_state(entry: Mapping[str, Any], record: Record) -> NtsState:
-    return nts_state(entry, record.section("collected")["wall_ns"] / NS, record.skew.skew_s)
 
 
 def _addresses(name: str, record: Record) -> _Addresses:
@@ -280,7 +277,7 @@ def _directives(with_nts: Iterable[str], record: Record, config: _Config) -> tup
         if d.name == "ntstrustedcerts" and (len(d.arguments) == 1 or d.arguments[0] == "0")
     ]
     entries = [_tried_with_nts(name, record) for name in with_nts]
-    by_clock = any(_nts_state(entry, record) is NtsState.CLOCK for entry in entries if entry)
+    by_clock = any(nts_state_with(record, entry) is NtsState.CLOCK for entry in entries if entry)
     rtc = (record.evidence.get("clock") or {}).get("rtc") or {}
     comments = []
     if by_clock:

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import OF_THE_PATH
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import NtsState as Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError
 
-from tests.builders import NS, TRUE_NS, chrony, record, time_services, unit
+from tests.builders import NS, TRUE_NS, answer, chrony, record, source, time_services, unit
 from tests.findings import finding_of, unsaid
 
 NOW_S = TRUE_NS // NS
@@ -161,6 +162,47 @@ def test_what_stops_nts_after_tls_is_distinguished_with_the_next_step(key):
 
 def test_a_server_that_answers_a_request_with_nts_passes():
     assert judge(exchanged(nts_reply_hex=NTSN_HEX)).state == "pass"
+
+
+CONFIGURED_A = "server a.example iburst nts\n"
+
+
+def of_chronyd(reach: int, mode: str = "NTS", **commands: Any) -> dict[str, Any]:
+    """A chronyd that runs with a.example at 192.0.2.1."""
+    named = source("a.example", reach=reach)
+    said = {"sources": source("192.0.2.1", reach=reach), "authdata": f"192.0.2.1,{mode},1,15,256,42,0,0,8,104\n"}
+    answers = {name: answer(text) for name, text in said.items()}
+    return chrony(None, named, config=CONFIGURED_A, **{**answers, **commands})
+
+
+SILENT_TO_STRANGERS = exchanged("plain")
+"""So NTPsec answers: it drops a request that it cannot authenticate, and one with another field."""
+
+
+@pytest.mark.parametrize("key", sorted(OF_THE_PATH))
+def test_a_server_that_answers_chronyd_with_nts_passes_whatever_it_answers_the_probe(key):
+    assert judge(EXAMPLES[key], chrony=of_chronyd(0o377)).state == "pass"
+    assert judge(EXAMPLES[key], chrony=of_chronyd(0o376)).state == "pass"
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        pytest.param(of_chronyd(0o374), id="not its last two requests"),
+        pytest.param(of_chronyd(0o377, mode="-"), id="without NTS"),
+        pytest.param(of_chronyd(0o377, authdata=answer("501 Not authorised\n", rc=1)), id="nobody may ask"),
+        pytest.param(of_chronyd(0o377, authdata=answer("a,NTS\n")), id="an answer that cannot be read"),
+    ],
+)
+def test_without_an_authenticated_answer_of_late_chronyd_proves_nothing(section):
+    finding = judge(SILENT_TO_STRANGERS, chrony=section)
+    assert (finding.state, finding.keys) == ("fail", (Key.LARGE_DROPPED,))
+    assert not unsaid(finding.remedy, "NTPsec", "chronyd -Q")
+
+
+def test_chronyd_proves_nothing_of_a_key_exchange_that_fails_now():
+    """It has cookies of an earlier one; after its next start it would have none."""
+    assert judge(BLOCKED, chrony=of_chronyd(0o377)).keys == (Key.BLOCKED,)
 
 
 def test_a_redirection_is_seen_whether_the_other_server_answers_fields_of_nts_or_not():
