@@ -7,11 +7,11 @@ name, connection, TLS with the certificates that chrony is configured to trust, 
 ntske/1. It then asks for cookies, and sends the NTP server that the answer names a request with the
 fields of NTS (over 200 bytes). A server with NTS answers it, though nobody can verify this request.
 NTPsec does not, so what chronyd itself gets counts more: a server that answered one of chronyd's
-last two requests, authenticated, is set up, whatever it answered the node. If no such answer comes, three more requests show why: a plain one of 48 bytes, one as large with
-another field, and one to an address that nobody has (192.0.2.1 or 2001:db8::1, RFC 5737 and RFC
-3849). Firewalls drop NTP packets of more than 76 bytes (with IP's header), pass UDP 123 on to
-another server, or remove the fields. The servers that the role `chrony` might write are tried too,
-but they are not judged here.
+last two requests, authenticated, is set up, whatever it answered the node. If no such answer comes,
+three more requests show why: a plain one of 48 bytes, one as large with another field, and one to
+an address that nobody has (192.0.2.1 or 2001:db8::1, RFC 5737 and RFC 3849). Firewalls drop NTP
+packets of more than 76 bytes (with IP's header), pass UDP 123 on to another server, or remove the
+fields. The servers that the role `chrony` might write are tried too, but they are not judged here.
 
 Passes if one such server can be set up, or if chrony has other servers that it may select. Passes
 too if NTS does not matter on this node: none is configured, or another daemon steers the clock.
