@@ -25,6 +25,9 @@ NTPV4 = 0
 AES_SIV_CMAC_256 = 15  # RFC 8915, section 5.1: every implementation has it
 #: Eight cookies of 100 bytes are usual. More than this is no answer to our request.
 MAX_BYTES = 16 * 1024
+#: As of chronyd (its nts_ke.h), which takes no longer record: a cookie, or the name of a server.
+MAX_BODY_BYTES = 256
+MAX_NUMBERS = 16
 
 # RFC 8915, section 7.5: types of extension fields.
 UNIQUE_IDENTIFIER, NTS_COOKIE, AUTHENTICATOR = 0x0104, 0x0204, 0x0404
@@ -73,6 +76,9 @@ def _records(answer: bytes):
 def read_records(answer: bytes) -> tuple:
     """``(established, cookie)``: what the server said, as evidence has it, and its first cookie.
 
+    The server says whom to send the cookie, so what is larger than chronyd takes counts as not
+    said.
+
     >>> read_records(bytes.fromhex("8001000200008004000200 0f000500026162800000 00".replace(" ", "")))[0]["cookies"]
     1
     """  # noqa: W505 - an example or a table
@@ -81,8 +87,12 @@ def read_records(answer: bytes) -> tuple:
     numbers = {NEXT_PROTOCOL: "protocols", AEAD: "aeads", ERROR: "errors", WARNING: "warnings"}
     cookie = b""
     for kind, body in _records(answer):
+        if len(body) > MAX_BODY_BYTES:
+            continue
         if kind in numbers:
-            said[numbers[kind]] += [number for (number,) in struct.iter_unpack(">H", body[: len(body) // 2 * 2])]
+            listed = said[numbers[kind]]
+            listed += [number for (number,) in struct.iter_unpack(">H", body[: len(body) // 2 * 2])]
+            del listed[MAX_NUMBERS:]
         elif kind == COOKIE:
             cookie = cookie or body
             said["cookies"] += 1

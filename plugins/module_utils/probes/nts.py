@@ -145,8 +145,15 @@ def _exchanged(connection, timeout_s: float) -> dict:
     resolved = gather({"found": partial(resolve, host, port)}, timeout_s)["found"]
     if "error" in resolved:
         return {"exchange": said, "ntp": {"error": {"phase": "dns", "message": f"{host}: {resolved['error']}"}}}
-    first = next(iter(resolved.values()))
-    return {"exchange": said, "ntp": exchange(first, cookie, _wait_s(timeout_s))}
+    return {"exchange": said, "ntp": exchange(_as_reached(resolved, address), cookie, _wait_s(timeout_s))}
+
+
+def _as_reached(resolved: dict, address: str) -> tuple:
+    """The first address of the protocol (IPv4 or IPv6) of ``address``, as chronyd prefers it (its
+    nts_ke_client.c); else the first.
+    """
+    targets = list(resolved.values())
+    return next((target for target in targets if (":" in target[1][0]) == (":" in address)), targets[0])
 
 
 def _certificates(paths: list, left_bytes: int) -> list:
