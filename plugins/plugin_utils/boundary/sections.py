@@ -219,7 +219,8 @@ _RTC = fields(
         "local_time": maybe(flag),
     }
 )
-_VMCLOCK = fields({"device": NAME, "disruption_marker": text(40), "vm_generation_counter": maybe(text(40))})
+_DEVICE = text(300)
+_VMCLOCK = fields({"device": _DEVICE, "disruption_marker": text(40), "vm_generation_counter": maybe(text(40))})
 
 
 def _either(good: Shape, without: Shape) -> Shape:
@@ -235,7 +236,7 @@ SECTIONS: dict[str, Shape] = {
             **dict.fromkeys(("boot_ns?", "raw_ns?", "gap_ns?"), MONO_NS),
             "boot_id?": maybe(text(100)),
             "suspends?": maybe(whole(0, 2**63 - 1)),
-            "vmclocks?": items(_either(_VMCLOCK, fields({"device": NAME, "error": MESSAGE})), FEW),
+            "vmclocks?": items(_either(_VMCLOCK, fields({"device": _DEVICE, "error": text(1000)})), 4),
             "end_mono_ns": MONO_NS,
             "python": text(100),
             "euid": whole(0, 2**32),

@@ -156,7 +156,7 @@ _WORDS = {
     Ended.RESUMED: "the node was suspended and resumed after it was judged",
     Ended.STEPPED: "the node's clock was set after it was judged",
     Ended.STOOD_STILL: "the node's clocks stood still: the machine was paused, or restored from a snapshot",
-    Ended.RAN_AHEAD: "the node's clocks counted more time than passed",
+    Ended.RAN_AHEAD: "the node's clocks counted more time than the controller's: that was paused, or the node's run too fast",
     Ended.SLEWED: "the node's clock was slewed after it was judged, by more than a second",
 }
 _AGAIN = "Run the gate for it again, then join it."

@@ -152,6 +152,44 @@ def test_a_vmclock_that_cannot_be_read_is_said_and_changes_nothing(asked: Callab
     assert answer["msg"] == "The admission holds. /dev/vmclock0 can't be read: PermissionError: no."
 
 
+FLOOD = "\x1b[2J\x1b]0;admitted\x07" + "x" * 250_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"failure": AnsibleConnectionFailure(FLOOD)}, id="what ssh printed"),
+        pytest.param({"failure": RuntimeError(FLOOD)}, id="an answer that cannot be read"),
+    ],
+)
+def test_what_a_node_says_of_itself_neither_floods_a_terminal_nor_steers_it(
+    asked: Callable[..., Result], node: Node, change: dict[str, Any]
+) -> None:
+    vars(node).update(change)
+    answer = asked()
+    assert "\x1b" not in answer["msg"]
+    assert "xxx" in answer["msg"]
+    assert len(answer["msg"]) < 10_000
+
+
+@pytest.mark.parametrize(
+    "vmclocks",
+    [
+        pytest.param([{"device": "/dev/vmclock0", "error": FLOOD}], id="a long error"),
+        pytest.param([{"device": "/dev/" + "v" * 300, "error": "no"}], id="a long name"),
+        pytest.param([{"device": "/dev/vmclock0", "error": "no"}] * 5, id="more than are read"),
+    ],
+)
+def test_a_vmclock_that_no_module_shows_makes_the_answer_malformed(
+    asked: Callable[..., Result], node: Node, vmclocks: list[dict[str, Any]]
+) -> None:
+    """What can't be read is printed for a node that may join."""
+    node.vmclocks = vmclocks
+    answer = asked()
+    assert answer["keys"] == ["not_shown"]
+    assert len(answer["msg"]) < 1000
+
+
 @pytest.mark.parametrize(
     ("args", "facts", "key"),
     [
