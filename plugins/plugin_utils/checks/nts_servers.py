@@ -83,7 +83,8 @@ _REMEDY: Mapping[Key, str] = {
     ),
     Key.NOT_ANSWERED: (
         "Ask the network team about two things on the way to {0}: whether answers of more than 76 bytes (with IP's header) are "
-        "dropped, and whether another server, without NTS, answers at its NTP port. Or use servers without `nts`."
+        "dropped, and whether another server, without NTS, answers at its NTP port. If the finding names a kiss, the server "
+        "itself refuses: RATE ends after a while, anything else is for its operator. Or use servers without `nts`."
     ),
     Key.TLS_FAILED: "Run `openssl s_client -connect HOST:4460 -alpn ntske/1` on the node for {0}, and fix what it reports.",
 }

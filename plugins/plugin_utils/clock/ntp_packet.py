@@ -153,12 +153,19 @@ def _server_packet(reply: bytes) -> ntplib.NTPStats:
     packet.from_data(reply[:HEADER_BYTES])
     if packet.mode != 4 or packet.version not in (3, 4):
         raise NtpError("strange", f"not a server's reply: mode {packet.mode}, version {packet.version}")
-    # Stratum 0 with a code is a kiss-o'-death. Without a code, the server has no source (chronyd:
-    # leap 3, stratum 0, ID 0.0.0.0).
-    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace") if packet.stratum == 0 else ""
-    if code and re.fullmatch("[A-Z0-9]+", code):
+    if code := kiss_code(reply):
         raise NtpError("kiss", f"the server refuses this node (kiss-o'-death {code})", code=code)
     return packet
+
+
+def kiss_code(reply: bytes) -> str:
+    """The code of a kiss-o'-death (RFC 5905, section 7.4), or nothing.
+
+    Without a code, stratum 0 says that the server has no source (chronyd: leap 3, stratum 0, ID
+    0.0.0.0).
+    """
+    code = reply[12:16].rstrip(b"\0 ").decode("ascii", "replace") if reply[1:2] == b"\0" else ""
+    return code if re.fullmatch("[A-Z0-9]+", code) else ""
 
 
 def _checked_packet(reply: bytes) -> ntplib.NTPStats:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from .interval import Interval
+from .ntp_packet import kiss_code
 
 
 class NtsState(StrEnum):
@@ -61,7 +62,7 @@ _WORDS = {
     NtsState.LARGE_DROPPED: "large NTP packets are dropped",
     NtsState.REDIRECTED: "NTP is redirected to another server",
     NtsState.STRIPPED: "NTP's extension fields are removed on the way",
-    NtsState.NOT_ANSWERED: "requests with NTS are not answered",
+    NtsState.NOT_ANSWERED: "requests with NTS get no answer of NTS",
 }
 
 OF_THE_PATH = frozenset(
@@ -118,7 +119,10 @@ _ASKED = {
 
 
 def _answered(asked: Mapping[str, Any]) -> str:
-    return str(asked.get("error") or f"answered with {len(asked['reply_hex']) // 2} bytes")
+    reply = _reply(asked)
+    if code := kiss_code(reply):
+        return f"answered with kiss {code}"
+    return str(asked.get("error") or f"answered with {len(reply)} bytes")
 
 
 def _of_exchange(server: Mapping[str, Any]) -> NtsState | None:
@@ -135,9 +139,9 @@ def _of_exchange(server: Mapping[str, Any]) -> NtsState | None:
         return None
     if nobody:
         return NtsState.REDIRECTED
-    if nts:
+    if nts and not kiss_code(nts):
         return NtsState.STRIPPED
-    if padded:
+    if nts or padded:
         return NtsState.NOT_ANSWERED
     return NtsState.LARGE_DROPPED if plain else NtsState.NTP_BLOCKED
 

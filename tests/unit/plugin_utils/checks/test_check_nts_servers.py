@@ -205,6 +205,16 @@ def test_chronyd_proves_nothing_of_a_key_exchange_that_fails_now():
     assert judge(BLOCKED, chrony=of_chronyd(0o377)).keys == (Key.BLOCKED,)
 
 
+@pytest.mark.parametrize("code", ["RATE", "DENY"])
+def test_a_kiss_of_the_server_is_not_blamed_on_the_network(code):
+    """It comes without the fields of NTS, though nobody removed them."""
+    kiss = "e400" + "00" * 10 + code.encode().hex() + "24" * 32
+    finding = judge(exchanged("plain", "padded", nts_reply_hex=kiss))
+    assert (finding.state, finding.keys) == ("fail", (Key.NOT_ANSWERED,))
+    assert f"answered with kiss {code}" in finding.summary
+    assert "its operator" in finding.remedy
+
+
 def test_a_redirection_is_seen_whether_the_other_server_answers_fields_of_nts_or_not():
     answering = exchanged("plain", "padded", "nobody", nts_reply_hex="24" * 48)
     assert judge(answering).keys == judge(EXAMPLES[Key.REDIRECTED]).keys == (Key.REDIRECTED,)
