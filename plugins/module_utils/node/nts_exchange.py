@@ -54,14 +54,25 @@ def request_records() -> bytes:
     )
 
 
-def ended(answer: bytes) -> bool:
-    """Whether the answer has its last record."""
-    return any(kind == END for kind, _body in _records(answer))
-
-
-def _records(answer: bytes):
-    """``(type, body)`` of each whole record, up to the last one."""
+def until_end():
+    """A function of an answer that grows: whether it has its last record. It goes through each
+    record once, in however small pieces they come.
+    """
     at = 0
+
+    def ended(answer: bytes) -> bool:
+        nonlocal at
+        for kind, body in _records(answer, at):
+            if kind == END:
+                return True
+            at += 4 + len(body)
+        return False
+
+    return ended
+
+
+def _records(answer: bytes, at: int = 0):
+    """``(type, body)`` of each whole record from ``at``, up to the last one."""
     while at + 4 <= len(answer):
         kind, length = struct.unpack_from(">HH", answer, at)
         body = answer[at + 4 : at + 4 + length]

@@ -16,7 +16,7 @@ from functools import partial
 from ..node.background import gather
 from ..node.files import read_text
 from ..node.https import HttpsError, connect_at_any_time, tls_context
-from ..node.nts_exchange import MAX_BYTES, NTP_PORT, ended, exchange, read_records, request_records
+from ..node.nts_exchange import MAX_BYTES, NTP_PORT, exchange, read_records, request_records, until_end
 from ..node.nts_exchange import bound_s as exchange_bound_s
 from .chrony import HELP_WITHIN_S, configuration, default_files, directives, read_configuration
 from .ntp import MAX_WAIT_S, resolve
@@ -131,7 +131,7 @@ def _exchanged(connection, timeout_s: float) -> dict:
     """``exchange``: what the records say; ``ntp``: what became of a request with NTS's fields."""
     address = connection.addresses[1]
     try:
-        answer = connection.talk(request_records(), ended, MAX_BYTES)
+        answer = connection.talk(request_records(), until_end(), MAX_BYTES)
     except HttpsError as error:
         return {"exchange": {"error": error.as_json()}}
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import struct
+import time
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import nts_exchange
@@ -15,6 +16,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.node.nts_exchan
     NEXT_PROTOCOL,
     SERVER,
     read_records,
+    until_end,
 )
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
@@ -50,6 +52,22 @@ def test_a_cookie_that_no_client_takes_is_not_sent_to_the_server_that_the_answer
     large, small = (COOKIE, b"x" * 257), (COOKIE, b"c" * 256)
     assert read_records(answer(large))[1] == b""
     assert read_records(answer(large, small))[1] == small[1]
+
+
+@pytest.mark.parametrize("step", [1, 3, MAX_BYTES])
+def test_the_end_is_seen_in_whatever_pieces_an_answer_comes(step):
+    whole = answer((NEXT_PROTOCOL, b"\0\0"), (COOKIE, b"c" * 100))
+    ended = until_end()
+    assert [ended(whole[:n]) for n in range(0, len(whole), step)] == [False] * len(range(0, len(whole), step))
+    assert ended(whole)
+
+
+def test_an_answer_in_single_bytes_costs_the_node_no_time():
+    """Beside it, the node takes the times of NTP packets."""
+    many = struct.pack(">HH", 9, 0) * (MAX_BYTES // 4)
+    ended, begun_s = until_end(), time.process_time()
+    assert not any(ended(many[:n]) for n in range(len(many)))
+    assert time.process_time() - begun_s < 1
 
 
 class Connection:
