@@ -37,7 +37,7 @@ PARTS = {
     for part in (
         Part("mutants", 60, "nodes' evidence changed at random, 1,000 of each seed, judged beside good nodes"),
         Part("interruptions", 10, "runs on nodes of the lab, each killed with SIGKILL at a random moment", grows=True),
-        Part("network", 154, "faults of NTP, NTS, DNS, proxies, the API and the wire to them, each with its finding"),
+        Part("network", 160, "faults of NTP, NTS, DNS, proxies, the API and the wire to them, each with its finding"),
         Part(
             "simulation",
             200,

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.lab.liar import Answer
 from tests.reliability.network import packets, talks
 from tests.reliability.network.case import (
     Case,
@@ -35,13 +36,16 @@ def nts_by(
 
 
 def establishes(
-    days: tuple[int, int] = (-30, 30), alpn: str | None = "ntske/1", newest: ssl.TLSVersion | None = None
+    days: tuple[int, int] = (-30, 30),
+    alpn: str | None = "ntske/1",
+    newest: ssl.TLSVersion | None = None,
+    says: bytes = talks.KEYS,
 ) -> Callable[[Site, str], talks.Talker]:
-    """TLS with such a certificate and protocol; then it is silent."""
+    """TLS with such a certificate and protocol; then these records."""
 
     def way(site: Site, name: str) -> talks.Talker:
         certificate = site.authority.issue(days=days, host=name)
-        return talks.tls(talks.context_of(certificate, alpn=alpn, newest=newest), talks.silent)
+        return talks.tls(talks.context_of(certificate, alpn=alpn, newest=newest), talks.says(says))
 
     return way
 
@@ -68,6 +72,22 @@ def plainly(talk: talks.Talker) -> Callable[[Site, str], talks.Talker]:
 def nts_closed(site: Site) -> None:
     """chrony is configured with NTS, and nobody listens there."""
     site.nts = {}
+
+
+def after_keys(answer: Answer) -> Callable[[Site], None]:
+    """Both give keys, and their NTP answers like this."""
+
+    def make(site: Site) -> None:
+        nts_by(GOOD)(site)
+        site.nts_answer = answer
+
+    return make
+
+
+def large_ntp_lost(site: Site) -> None:
+    """Both give keys, and large NTP packets are lost on the way."""
+    nts_by(GOOD)(site)
+    site.wire = packets.no_large_ntp
 
 
 GOOD = establishes()
@@ -235,5 +255,41 @@ CASES = (
         "both answer in plain HTTP",
         nts_by(plainly(talks.says(b"HTTP/1.1 400 Bad Request\r\n\r\n"))),
         (nts("tls_failed"),),
+    ),
+    Case(
+        "NTS no keys",
+        "both answer the key exchange with an error",
+        nts_by(establishes(says=talks.NO_KEYS)),
+        (nts("key_exchange_failed"),),
+    ),
+    Case(
+        "NTS cut off",
+        "both end the key exchange in the middle",
+        nts_by(establishes(says=talks.KEYS[:50])),
+        (nts("key_exchange_failed"),),
+    ),
+    Case(
+        "NTS large packets lost",
+        "NTP packets of more than 76 bytes are lost",
+        large_ntp_lost,
+        (nts("large_packets_dropped"),),
+    ),
+    Case(
+        "NTS fields removed",
+        "the answers are as if requests had no field of NTS",
+        after_keys(lambda request: packets.knows_nts(request[:48])),
+        (nts("extension_fields_stripped"),),
+    ),
+    Case(
+        "NTS not answered",
+        "requests with NTS have no answer, others have",
+        after_keys(lambda request: [] if request[48:50] == b"\x01\x04" else packets.knows_nts(request)),
+        (nts("nts_request_not_answered"),),
+    ),
+    Case(
+        "NTS without NTP",
+        "both give keys, and no NTP server answers",
+        after_keys(lambda _request: []),
+        (nts("ntp_blocked"),),
     ),
 )

@@ -51,9 +51,9 @@ class Found:
     took_s: float
     not_judged: bool = False
     traceback: bool = False
-    fault_was_made: bool = True
     next_steps: str = field(default="", compare=False)
     said: str = field(default="", compare=False)
+    fault_was_made: bool = True
 
     @property
     def number(self) -> int:

@@ -109,6 +109,12 @@ def no_large_ones(size: int) -> Fault:
     return fault
 
 
+def no_large_ntp(packet: bytes, _to_server: bool, _chance: random.Random) -> Copies:
+    """NTP's packets that are larger than plain ones (76 bytes) are lost."""
+    protocol, *either = ports(packet)
+    return [] if protocol == UDP and 123 in either and len(packet) > 76 else [(0.0, packet)]
+
+
 def dies_at(number: int, port: int) -> Callable[[], Fault]:
     """Half-open: of each TCP connection to a port, what the server sends is lost as soon as the
     client has sent so many packets with data.
@@ -175,6 +181,18 @@ def kissing(code: bytes) -> Answer:
 def changed(change: Callable[[bytes, bytes], list[bytes]]) -> Answer:
     """``change(reply, request)`` of a good reply."""
     return lambda request: change(lie(request, 0, stratum=1), request)
+
+
+def knows_nts(request: bytes) -> list[bytes]:
+    """A server with NTS: what it cannot authenticate it answers with NTSN and the request's unique
+    identifier (RFC 8915, section 5.7).
+    """
+    if len(request) == 48:
+        return [lie(request, 0, stratum=1)]
+    identifier = request[48 : 48 + int.from_bytes(request[50:52], "big")]
+    return (
+        [kissing(b"NTSN")(request)[0] + identifier] if request[48:50] == b"\x01\x04" else [lie(request, 0, stratum=1)]
+    )
 
 
 short = changed(lambda reply, _request: [reply[:20]])

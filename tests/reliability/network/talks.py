@@ -28,6 +28,16 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
+def _record(kind: int, body: bytes = b"") -> bytes:
+    return struct.pack("!HH", 0x8000 | kind, len(body)) + body
+
+
+#: What a key exchange says (RFC 8915, section 4.1): NTPv4, AES-SIV-CMAC-256, eight cookies, end.
+KEYS = _record(1, bytes(2)) + _record(4, b"\x00\x0f") + _record(5, bytes(100)) * 8 + _record(0)
+#: An error instead: the request was bad.
+NO_KEYS = _record(2, b"\x00\x01") + _record(0)
+
+
 def closes(_connection: socket.socket) -> None:
     """Ends the connection at once."""
     _connection.close()

@@ -23,6 +23,7 @@ from tests.lab.github_credentials import Credentials
 from tests.lab.liar import NTP_PORT, Answer, ScriptedServer, lie
 from tests.reliability.network.links import Fault, Network, Wire, unharmed
 from tests.reliability.network.names import Answers, DnsServer, reply
+from tests.reliability.network.packets import knows_nts
 
 NODE, NODE_6 = "10.78.0.100", "fd78::100"
 API, API_6, API_NAME = "10.78.0.1", "fd78::1", "api.github.lab"
@@ -53,6 +54,7 @@ class Site:
     ``certificate``: the file that the API shows, in place of a good one. ``scripted``: what
     GitHub's answers are replaced with (tests/lab/github_api/script.py). ``dns``: the answers in
     place of the ``zone``'s. ``nts``: by name; any makes chrony be configured with both servers.
+    ``nts_answer``: of their NTP.
     """
 
     authority: Authority
@@ -73,6 +75,7 @@ class Site:
     scripted: list[dict[str, Any]] = field(default_factory=list)
     api_clock_s: float = 0.0
     nts: dict[str, Talker] | None = None
+    nts_answer: Answer = knows_nts
     proxy: Talker | None = None
     environment: dict[str, str] = field(default_factory=dict)
     wire: Fault = unharmed
@@ -142,6 +145,7 @@ class World:
             self._serve_api()
         for name, talk in (site.nts or {}).items():
             self._closing.callback(Talk(talk, (NTS[name], NTS_PORT)).close)
+            self._closing.callback(ScriptedServer(site.nts_answer, NTS[name], NTP_PORT).close)
         if site.elsewhere:
             self._closing.callback(Talk(site.elsewhere, (ELSEWHERE, HTTPS_PORT)).close)
         if site.proxy:
