@@ -9,7 +9,9 @@ admitted are counted in a figure ("admitted although it breaks").
 About a third of all nodes are admitted. Of the nodes that should be admitted (`oracle.is_fine`),
 some are not:
 
-- *refused wrongly*: none, or as many as the figures name, each with its check and keys.
+- *refused wrongly* (``github_app_token clock``), one or two in 100,000: the clock is within three
+  seconds of a client's edge behind. The JWT of the check travels for a second or two, and GitHub
+  refuses it at the end of that. The next one could pass.
 - ``clock_skew at_the_edge``: the skew was put near the edge of a budget. The edge is inside of the
   interval, or the clock is so near to it (two seconds behind) that the fraction of the second
   decides. Also limits of some milliseconds (ceph) that one NTP server and a Date are not exact
