@@ -92,6 +92,7 @@ def dies(
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         await_true(lambda: not on_node(world), "the module did not end", 60)
+        time.sleep(DELAY_S)  # what the API was asked last is done by then, and not in the next flow
 
     return act
 
