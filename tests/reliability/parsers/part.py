@@ -36,6 +36,7 @@ GROWN_S = 3.0
 """How long a target's inputs are grown for one seed: as many shapes as fit into it."""
 
 PROVED_S = 3.0
+PROVED_TIMES = 5
 CAN_BE_FOUND = ("raises", "hangs", "says_odd")
 
 
@@ -89,7 +90,14 @@ def prove_that_faults_are_found() -> None:
     for name in ("quadratic_in_python", "quadratic_in_c", "linear"):
         fault = growth.fault_of(PLANTED[name], "lines", lines)
         assert (fault is None) == (name == "linear"), f"{name}: {fault}"
-    jobs = [Job(name, str(FOLDER / f"planted-{name}"), 1) for name in PLANTED]
-    for name, found in zip(PLANTED, fuzz(jobs, PROVED_S), strict=True):
-        assert bool(found.faults) == (name in CAN_BE_FOUND), f"{name}: {found}"
-        assert found.runs > 100, f"{name}: {found}"
+    missed = list(PLANTED)
+    for seed in range(1, PROVED_TIMES + 1):  # on a busy machine, some seconds are few inputs
+        jobs = [Job(name, str(FOLDER / f"planted-{name}-{seed}"), seed) for name in missed]
+        tried = dict(zip(missed, fuzz(jobs, PROVED_S), strict=True))
+        for name, found in tried.items():
+            assert name in CAN_BE_FOUND or not found.faults, f"{name}: {found}"
+            assert found.runs > 100, f"{name}: {found}"
+        missed = [name for name in missed if name in CAN_BE_FOUND and not tried[name].faults]
+        if not missed:
+            return
+    raise AssertionError(f"the fuzzer did not find what is planted in {', '.join(missed)}")
