@@ -30,7 +30,7 @@ DOUBLED = 2.6
 LEAST_LINES = 2000
 """What runs fewer lines says nothing of growth."""
 
-LEAST_S = 0.08
+LEAST_S = 0.4
 """What takes less time at the boundary's limit is fast enough, whatever it grows like."""
 
 LIMIT_S = 20.0

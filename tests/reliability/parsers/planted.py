@@ -75,7 +75,7 @@ PLANTED = {
         _planted(refuses, declared=(ValueError,)),
         _planted(says_odd, promise=lambda text: "" if text.replace("\n", "").isprintable() else "odd"),
         _planted(quadratic_in_python),
-        _planted(quadratic_in_c, most=1 << 16),
+        _planted(quadratic_in_c, most=1 << 18),
         _planted(linear),
     )
 }
