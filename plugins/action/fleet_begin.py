@@ -160,6 +160,7 @@ def _begun(run: RunSettings, hosts: list[str]) -> dict[str, Any]:
         "hosts": hosts,
         "report_dir": str(run.report_dir),
         "report_formats": list(run.report_formats),
+        "signing_key_file": run.signing_key_file,
         "run_id": run.run_id,
         "admission_max_age_s": run.admission_max_age_s,
         "ntp_servers": list(run.ntp_servers),

@@ -24,6 +24,7 @@ from ..plugin_utils.boundary.no_evidence import words
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of, plain
 from ..plugin_utils.boundary.saved import EVIDENCE_FILE, SavedFileError, evidence_of, read_evidence
 from ..plugin_utils.boundary.settings import unknown_names
+from ..plugin_utils.boundary.signing_keys import read_signing_key
 from ..plugin_utils.boundary.stored import Stored, TooLargeError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
@@ -115,7 +116,10 @@ class ActionModule(PlainAction):
         for host in together.left:
             shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
-        return report, write(directory, report, evidence, formats, Holder.of(os.getppid(), run_id))
+        file = checks.run.get("signing_key_file")
+        key = read_signing_key(file, "gate_signing_key_file") if file else None
+        holder = Holder.of(os.getppid(), run_id)
+        return report, write(directory, report, evidence, formats, holder, signing_key=key)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ report_dir:
   description: The folder for the reports, an absolute path.
   type: str
   returned: success
+signing_key_file:
+  description: The file of the key that signs the report, an absolute path. Empty if it is not
+    signed.
+  type: str
+  returned: success
 run_id:
   description: The word that the report carries.
   type: str

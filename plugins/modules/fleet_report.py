@@ -21,6 +21,8 @@ description:
   - A host without a result is reported as refused, because nothing is known about it. If Ansible
     could not begin its check, the report has Ansible's message. Examples are a user that is an
     undefined variable, and a password in a locked vault.
+  - If the run has C(gate_signing_key_file), it signs the report and the evidence, in
+    signature.json.
   - It runs on the controller only. Give it C(run_once), C(delegate_to) localhost and C(become)
     false.
 options:

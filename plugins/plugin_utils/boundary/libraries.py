@@ -24,21 +24,30 @@ except ImportError:
 
 try:
     from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 except ImportError:
-    x509 = load_pem_private_key = None  # type: ignore[assignment]
+    x509 = serialization = load_pem_private_key = load_pem_public_key = None  # type: ignore[assignment]
     RSAPrivateKey = RSAPrivateNumbers = RSAPublicNumbers = None  # type: ignore[assignment,misc]
+    Ed25519PrivateKey = Ed25519PublicKey = InvalidSignature = None  # type: ignore[assignment,misc]
     _lacking.append("cryptography")
 
 __all__ = [
+    "Ed25519PrivateKey",
+    "Ed25519PublicKey",
+    "InvalidSignature",
     "RSAPrivateKey",
     "RSAPrivateNumbers",
     "RSAPublicNumbers",
     "jwt",
     "load_pem_private_key",
+    "load_pem_public_key",
     "missing",
     "ntplib",
+    "serialization",
     "x509",
 ]
 

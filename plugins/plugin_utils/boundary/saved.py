@@ -4,13 +4,15 @@ Its files change together, are on disk, and are read only in the expected form.
 
 ``evidence.json`` holds what every node showed. ``skewgate report`` makes the same findings from it
 again. The ``report.json`` in a folder always belongs to the evidence beside it. While the evidence
-of a new run is written, there is no report in the folder.
+of a new run is written, there is no report in the folder. If the run signs its report,
+``signature.json`` is beside it.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -32,6 +34,7 @@ REPORT_FILE = "report.json"
 REPORT_SCHEMA = "skewgate/report/1"
 EVIDENCE_FILE = "evidence.json"
 EVIDENCE_SCHEMA = "skewgate/evidence-set/1"
+SIGNATURE_FILE = "signature.json"
 
 MAX_BYTES = 2 * 1024**3
 """The most bytes of a saved file. The evidence of 10,000 nodes has a third of that."""
@@ -39,6 +42,9 @@ MAX_BYTES = 2 * 1024**3
 MAX_WHOLE_BYTES = 32 * 1024**2
 """The most bytes of a file that is not in the form in which it was written. It is read into memory
 as a whole."""
+
+MAX_SIGNATURE_BYTES = 64 * 1024**2
+"""The most bytes of a signature. It has some 300 bytes for each node."""
 
 ROOM_BYTES = 1024**2
 """The room that a folder needs for the files of a few nodes."""
@@ -50,6 +56,9 @@ left one, the next run removes it."""
 
 Writer = Callable[[TextIO], object]
 """Writes the text of a file."""
+
+Signer = Callable[[Path], str]
+"""The text of a report's signature, from the folder in which its files are complete."""
 
 
 class SavedFileError(ValueError):
@@ -100,30 +109,32 @@ def begin_folder(
     """Take an earlier report out of force, and prove that the next one can be written.
 
     Call it before any node is asked. The folder is created if it is missing. ``reports`` are the
-    files with the results of an earlier run; they are removed. Its evidence stays: it admits no
-    node, and the next run measures the drift with it. The ``holder`` (by default this process) has
-    the folder until its report is written or its process has ended. Raises SavedFileError, also if
-    another run has the folder.
+    files with the results of an earlier run; they are removed, and its signature too. Its evidence
+    stays: it admits no node, and the next run measures the drift with it. The ``holder`` (by
+    default this process) has the folder until its report is written or its process has ended.
+    Raises SavedFileError, also if another run has the folder.
     """
     try:
         with _alone(directory) as prepared:
             hold(directory, holder or Holder.of())
-            for name in reports:
+            for name in (*reports, SIGNATURE_FILE):
                 (directory / name).unlink(missing_ok=True)
             _prove_room(prepared / "room", room_bytes)
     except OSError as error:
         raise unwritable(directory, error) from error
 
 
-def replace_files(directory: Path, files: Mapping[str, Writer], holder: Holder | None = None) -> list[Path]:
+def replace_files(
+    directory: Path, files: Mapping[str, Writer], holder: Holder | None = None, sign: Signer | None = None
+) -> list[Path]:
     """Write a report's files, each whole, and return their paths; everybody may read them.
 
-    Raises OSError.
+    Raises OSError, and what ``sign`` raises.
 
-    ``files`` has a writer for each name. The new files are on disk before the old report is
-    removed. ``report.json`` is removed first and written last. If writing fails, the old files
-    stay. Either the ``holder`` (by default this process) or nobody must have the folder. Afterwards
-    it is free.
+    ``files`` has a writer for each name. The signature is made from these files; without ``sign``
+    there is none afterwards. The new files are on disk before the old report is removed.
+    ``report.json`` is removed first and written last. If writing fails, the old files stay. Either
+    the ``holder`` (by default this process) or nobody must have the folder. Afterwards it is free.
     """
     holder = holder or Holder.of()
     with _alone(directory) as prepared:
@@ -131,15 +142,35 @@ def replace_files(directory: Path, files: Mapping[str, Writer], holder: Holder |
         try:
             for name, write in files.items():
                 _write(prepared / name, write)
-            (directory / REPORT_FILE).unlink(missing_ok=True)
+            if sign:
+                signature = sign(prepared)
+                _write(prepared / SIGNATURE_FILE, lambda file: file.write(signature))
+            names = [*files, *([SIGNATURE_FILE] if sign else [])]
+            for name in (REPORT_FILE, SIGNATURE_FILE):
+                (directory / name).unlink(missing_ok=True)
             _sync(directory)
-            for name in sorted(files, key=lambda name: name == REPORT_FILE):
+            for name in sorted(names, key=lambda name: name == REPORT_FILE):
                 if name == REPORT_FILE:
                     _sync(directory)
                 (prepared / name).replace(directory / name)
         finally:
             release(directory, holder)
-    return [directory / name for name in files]
+    return [directory / name for name in names]
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a saved file, in hexadecimal; raises SavedFileError."""
+    try:
+        with _opened(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # a BufferedReader
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def read_signature(directory: Path) -> bytes:
+    """The bytes of the folder's signature; raises OSError."""
+    with _opened(directory / SIGNATURE_FILE, MAX_SIGNATURE_BYTES) as file:
+        return file.read()
 
 
 def end_folder(directory: Path, holder: Holder) -> None:
@@ -242,8 +273,12 @@ def _read(path: Path, schema: str, time_key: str, check: Check = lambda _name, _
             for name, node in content["nodes"].items():
                 check_node(name, node)
     except OSError as error:
-        raise SavedFileError(f"can't read {path}: {error.strerror}; expected what `skewgate check` wrote") from error
+        raise _unreadable(path, error) from error
     return content
+
+
+def _unreadable(path: Path, error: OSError) -> SavedFileError:
+    return SavedFileError(f"can't read {path}: {error.strerror}; expected what `skewgate check` wrote")
 
 
 def _check_schema(path: Path, schema: str, content: Mapping[str, Any], *, has_nodes: bool) -> None:
@@ -285,7 +320,7 @@ def _whole(path: Path, file: IO[bytes], other: OtherFormError) -> dict[str, Any]
     return content
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path, most: int = MAX_BYTES) -> IO[bytes]:
     """A saved file, opened.
 
     A pipe, a terminal or a file that is too large raises OSError at once.
@@ -293,12 +328,12 @@ def _opened(path: Path) -> IO[bytes]:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     file = os.fdopen(handle, "rb")
     about = os.fstat(handle)
-    if stat.S_ISREG(about.st_mode) and about.st_size <= MAX_BYTES:
+    if stat.S_ISREG(about.st_mode) and about.st_size <= most:
         return file
     file.close()
     if not stat.S_ISREG(about.st_mode):
         raise OSError(errno.EINVAL, "it is not a file")
-    raise OSError(errno.EFBIG, f"it has {about.st_size} bytes; a file from skewgate has at most {MAX_BYTES}")
+    raise OSError(errno.EFBIG, f"it has {about.st_size} bytes; a file from skewgate has at most {most}")
 
 
 def _finite(text: str) -> float:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO, cast
 
 from ..boundary.holder import Holder
+from ..boundary.libraries import Ed25519PrivateKey
 from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, ROOM_BYTES, Writer, begin_folder, replace_files
 from ..boundary.stored import write_nodes
+from ..verdict.attestation import signature_of
 
 DEFAULT = ("html", "text")
 """The formats that are written beside ``report.json`` if nobody chooses others."""
@@ -59,14 +61,18 @@ def write(
     evidence: Mapping[str, Any],
     names: Collection[str] = DEFAULT,
     holder: Holder | None = None,
+    *,
+    signing_key: Ed25519PrivateKey | None = None,
 ) -> list[Path]:
     """Write the evidence and the report, as one, and return the paths; ``holder``: the
     run, or this process.
 
-    ``names``: the formats beside ``report.json``, which is always written. Raises OSError if the
-    directory can't be written, or another run has it.
+    ``names``: the formats beside ``report.json``, which is always written. With a ``signing_key``
+    the signature of both is written too. Raises OSError if the directory can't be written, or
+    another run has it.
     """
     files: dict[str, Writer] = {EVIDENCE_FILE: partial(write_nodes, evidence)}
     chosen = (each for name, each in discover().items() if name in names or each.FILE == REPORT_FILE)
     files |= {each.FILE: partial(each.write, report) for each in chosen}
-    return replace_files(directory, files, holder)
+    sign = None if signing_key is None else partial(signature_of, report, evidence, signing_key)
+    return replace_files(directory, files, holder, sign)

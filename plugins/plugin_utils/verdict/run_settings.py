@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..boundary.settings import SettingsError, count_of, texts_of, unknown_names
+from ..boundary.signing_keys import read_signing_key
 from ..boundary.values import shown
 from ..boundary.variables import read_settings, setting_of
 from ..clock.measuring import References
@@ -46,6 +47,7 @@ class RunSettings:
     timeout_s: float
     warnings: Sequence[str] = ()
     mint_nodes: str = AUTO
+    signing_key_file: str = ""
     wanted_tokens: Sequence[Wanted] = ()
 
     @property
@@ -91,6 +93,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str], forma
     report_formats = _report_formats(settings_of, formats, shared)
     run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
     mint_nodes = _mint_nodes(settings_of, shared)
+    signing_key_file = _signing_key_file(settings_of, shared)
     if shared:
         raise SettingsError(shared)
     return RunSettings(
@@ -103,6 +106,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str], forma
         timeout_s=max(check.timeout_s for check in checks),
         warnings=list(dict.fromkeys(warning for check in checks for warning in check.warnings)),
         mint_nodes=mint_nodes,
+        signing_key_file=signing_key_file,
         wanted_tokens=wanted,
     )
 
@@ -118,6 +122,25 @@ def _mint_nodes(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], 
             f"gate_mint_nodes: expected {AUTO}, {ALL}, or a number of nodes, at least 1, found {shown(found)}"
         )
     return found
+
+
+def _signing_key_file(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], problems: list[str]) -> str:
+    """The file of the key that signs the report.
+
+    It is read now, because after the run it would be too late to correct it. The report reads it
+    again, so nothing keeps the key meanwhile. A value is shown only if it is a key's file: the key
+    itself may have been written there.
+    """
+    name = "gate_signing_key_file"
+    wrong: list[str] = []
+    for value in dict.fromkeys(settings[name] for _hosts, settings in settings_of if settings[name]):
+        try:
+            read_signing_key(value, name)
+        except ValueError as error:
+            wrong.append(str(error))
+    problems += wrong
+    found = "" if wrong else _one(name, settings_of, lambda value: value or "", problems)
+    return str(_folder(found)) if found else ""
 
 
 def _report_formats(

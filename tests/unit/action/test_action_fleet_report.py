@@ -5,6 +5,7 @@ which check counts, and what is judged again.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,7 +23,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.curren
     standing_of,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import read_evidence
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import (
+    read_public_key,
+    write_pair,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_text
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.attestation import Signed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
@@ -80,6 +86,23 @@ def test_the_report_says_where_the_settings_of_the_run_come_from(tmp_path, monke
     line = "Settings: gate_checks (flag --only); gate_ntp_servers (inventory); the others have their defaults."
     assert line in result["lines"]
     assert report["nodes"]["good"]["verdict"] == "admit"
+
+
+def test_the_report_is_signed_with_the_key_of_the_run(tmp_path, monkeypatch):
+    public, _ = write_pair(tmp_path / "key")
+    monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "signing_key_file": str(tmp_path / "key")})
+    _, _, result = reported(tmp_path, good={"gate_before": checked(record(), follows="run")})
+    assert str(tmp_path / "report/signature.json") in result["files"]
+    Signed.verified(tmp_path / "report", read_public_key(str(public), "k"), 3600, datetime.now(UTC))
+    assert (tmp_path / "key").read_text().splitlines()[1] not in json.dumps(result)
+
+
+def test_no_report_is_written_if_the_key_of_the_run_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "signing_key_file": str(tmp_path / "none")})
+    result = answered(tmp_path, good={"gate_before": checked(record(), follows="run")})
+    assert result["failed"]
+    assert result["msg"] == f"gate_signing_key_file {tmp_path}/none: No such file or directory"
+    assert not (tmp_path / "report/report.json").exists()
 
 
 def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.skewgate.preflight.plugins.modules import node_check
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.arguments import documented
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import SettingsError
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import write_pair
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.run_settings import (
     RunSettings,
     Variables,
@@ -119,3 +120,24 @@ def test_how_many_nodes_mint_is_no_other_word(value: Any) -> None:
 def test_hosts_do_not_differ_in_how_many_nodes_mint() -> None:
     (problem,) = problems(of("a", gate_mint_nodes="all"), of("b"))
     assert problem == "gate_mint_nodes: expected one for all hosts of a run, found 'all' (on a), 'auto' (on b)"
+
+
+def test_the_key_that_signs_is_one_for_all_hosts_and_is_read_before_the_run(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_pair(tmp_path / name)
+    one, two = (str(tmp_path / name) for name in ("one", "two"))
+    assert read(of("a", gate_signing_key_file=one), of("b", gate_signing_key_file=one)).signing_key_file == one
+    assert read(of("a"), of("b", gate_signing_key_file="")).signing_key_file == ""
+    (differ,) = problems(of("a", gate_signing_key_file=one), of("b", gate_signing_key_file=two))
+    assert differ.startswith("gate_signing_key_file: expected one for all hosts of a run")
+    (tmp_path / "one").chmod(0o644)
+    (open_to_all,) = problems(of("a", gate_signing_key_file=one), of("b", gate_signing_key_file=one))
+    assert open_to_all.startswith(f"gate_signing_key_file {one}: others can read or change it (mode 0644)")
+
+
+def test_a_key_in_place_of_its_file_is_not_shown(tmp_path: Path) -> None:
+    write_pair(tmp_path / "key")
+    pem = (tmp_path / "key").read_text()
+    said = problems(of("a", gate_signing_key_file=pem), of("b", gate_signing_key_file=pem.splitlines()[1]), of("c"))
+    assert [line.split(":")[0].split(" ")[0] for line in said] == ["gate_signing_key_file"] * 2
+    assert pem.splitlines()[1] not in "".join(said)
