@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import checks
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import EVIDENCE_FILE
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import EVIDENCE_FILE, SIGNATURE_FILE
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.settings import meant, nearest, texts_of
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import PUBLIC_SUFFIX
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import MAX_AGE_S
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
@@ -18,8 +19,10 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import 
 
 from . import environment as environ
 from .argocd_log.pods import LOG_COMMAND, PODS_COMMAND
+from .environment import NEW_SIGNING_KEY
 
 REPORT_DIR = Path("skewgate-report")
+SIGNING_KEY = Path("skewgate-signing-key.pem")
 
 EXIT_STATUS = "exit status:\n" + "".join(f"  {code.value}  {code.meaning}\n" for code in ExitCode)
 
@@ -47,6 +50,7 @@ SETTINGS = {
     "ntp_server": "gate_ntp_servers",
     "report_dir": "gate_report_dir",
     "format": "gate_report_formats",
+    "signing_key": "gate_signing_key_file",
 }
 """The flags that are settings, by their ``dest``."""
 
@@ -154,6 +158,7 @@ def _add_run(commands: _Commands, name: str, text: str) -> None:
     output = command.add_argument_group("output")
     _add_report_dir(output, REPORT_DIR)
     _add_output(output)
+    _add_signing_key(output)
     output.add_argument("--timings", action="store_true", help="show where the run's time went")
     output.add_argument("-v", "--verbose", action="count", default=0, help="show ansible's output too (-v to -vvvv)")
 
@@ -256,6 +261,7 @@ def _add_report(commands: _Commands) -> None:
     )
     _add_report_dir(output, None)
     _add_output(output)
+    _add_signing_key(output)
 
 
 def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -> None:
@@ -264,6 +270,15 @@ def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -
         type=Path,
         metavar="DIR",
         help=f"the folder for {EVIDENCE_FILE} and the report; default: {default or 'nowhere'}",
+    )
+
+
+def _add_signing_key(command: argparse._ActionsContainer) -> None:
+    command.add_argument(
+        "--signing-key",
+        type=Path,
+        metavar="FILE",
+        help=f"sign the report with this key, in {SIGNATURE_FILE}; `skewgate init --signing-key` makes one",
     )
 
 
@@ -312,17 +327,41 @@ def _add_verify(commands: _Commands) -> None:
     )
     command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run's report, or its report.json")
     command.add_argument("--node", metavar="NAME", help="this node alone; default: every node of the report")
-    command.add_argument("--max-age", type=float, default=MAX_AGE_S, metavar="SECONDS", help=f"default: {MAX_AGE_S}")
+    command.add_argument(
+        "--max-age",
+        type=float,
+        default=MAX_AGE_S,
+        metavar="SECONDS",
+        help=f"how old an admission may be, according to this machine's clock; inf: any age; default: {MAX_AGE_S}",
+    )
+    command.add_argument(
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help=f"the public key of the controller: admit a node only if {SIGNATURE_FILE} is signed with its private key",
+    )
 
 
 def _add_init(commands: _Commands) -> None:
     command = commands.add_parser(
         "init",
-        help="write an inventory and settings to fill in",
-        description="Writes hosts.yml and group_vars/all.yml, with comments. It asks no question and contacts no machine.",
+        help="write an inventory and settings to fill in, or a key that signs reports",
+        usage="skewgate init DIR | skewgate init --signing-key [FILE]",
+        description="Writes hosts.yml and group_vars/all.yml, with comments; or a key that signs reports. It asks no question "
+        "and contacts no machine.",
     )
     command.add_argument(
-        "folder", type=Path, metavar="DIR", help="the folder to write to; it must not have these files"
+        "folder", type=Path, nargs="?", metavar="DIR", help="the folder to write to; it must not have these files"
+    )
+    command.add_argument(
+        "--signing-key",
+        dest=NEW_SIGNING_KEY,
+        type=Path,
+        nargs="?",
+        const=SIGNING_KEY,
+        metavar="FILE",
+        help=f"write a private key to FILE and its public key to FILE{PUBLIC_SUFFIX}, which must not exist; default: "
+        f"{SIGNING_KEY} in the current folder",
     )
 
 

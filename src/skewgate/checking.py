@@ -98,8 +98,8 @@ def this_machine() -> str:
 def settings_given(given: Given) -> dict[str, Any]:
     """The settings that flags or the environment gave, as variables, and their sources."""
     values = {SETTINGS[dest]: getattr(given.args, dest) for dest in given.sources if dest in SETTINGS}
-    if "gate_report_dir" in values:
-        values["gate_report_dir"] = str(values["gate_report_dir"].expanduser().absolute())
+    paths = {name: value for name, value in values.items() if isinstance(value, Path)}
+    values |= {name: str(path.expanduser().absolute()) for name, path in paths.items()}
     sources = {SETTINGS[dest]: source for dest, source in given.sources.items() if dest in SETTINGS}
     if getattr(given.args, "here", False):  # there may be no GitHub App; then nothing is admitted
         values["gate_key_elsewhere"] = True

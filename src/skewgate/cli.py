@@ -21,7 +21,8 @@ from .environment import DEBUG
 from .errors import SkewgateError
 from .explaining import explain
 from .initialising import init
-from .reporting import report_again, verify
+from .reporting import report_again
+from .verifying import verify
 
 OWN_FLAGS = {
     **dict.fromkeys(("-k", "--ask-pass"), "-k"),

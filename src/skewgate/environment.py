@@ -14,12 +14,16 @@ from .errors import SkewgateError
 PREFIX = "SKEWGATE_"
 DEBUG = f"{PREFIX}DEBUG"
 
+NEW_SIGNING_KEY = "new_signing_key"
+"""The ``dest`` of a flag without a variable: SKEWGATE_SIGNING_KEY names a key to use, never one to
+make."""
+
 INSTEAD = (
     ("ask_pass", "connection_password_file"),
     ("ask_become_pass", "become_password_file"),
     ("ask_vault_pass", "vault_password_file"),
     ("here", "inventory", "limit"),
-    ("diff", "report_dir", "format", "output", "inventory", "limit"),
+    ("diff", "report_dir", "format", "output", "signing_key", "inventory", "limit"),
 )
 """A flag, and the flags that it excludes. If it is given, their variables are not read; if one of
 them is given, its variable is not read."""
@@ -30,7 +34,7 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 def flag_of(action: argparse.Action) -> str:
     """The long form of a flag that has a variable; empty for anything else."""
     long = [option for option in action.option_strings if option.startswith("--")]
-    return long[0] if long and action.dest not in ("help", "version") else ""
+    return long[0] if long and action.dest not in ("help", "version", NEW_SIGNING_KEY) else ""
 
 
 def variable_of(action: argparse.Action) -> str:

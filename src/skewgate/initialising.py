@@ -1,10 +1,13 @@
-"""``skewgate init``: an inventory and settings, with placeholders for what is not known here."""
+"""``skewgate init``: an inventory and settings, with placeholders for what is not known here; or a
+key that signs reports.
+"""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib import resources
@@ -12,9 +15,11 @@ from pathlib import Path
 from string import Template
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.placeholders import PLACEHOLDER
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import write_pair
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.values import server_problem
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
+from .environment import NEW_SIGNING_KEY
 from .errors import SkewgateError
 
 FILES = {"hosts.yml": "hosts.yml.tmpl", "group_vars/all.yml": "all.yml.tmpl"}
@@ -50,6 +55,12 @@ _NTP_LINE = re.compile(
 
 def init(args: argparse.Namespace) -> int:
     """``init``: write the files, all of them or none, and say what to do with them."""
+    key: Path | None = getattr(args, NEW_SIGNING_KEY, None)
+    if (key is None) == (args.folder is None):
+        found = "neither" if key is None else "both"
+        raise SkewgateError(f"init: expected a folder (DIR) or --signing-key [FILE], found {found}")
+    if key is not None:
+        return _signing_key(key)
     texts = written(found_here(Path("/"), Path.home()))
     folder: Path = args.folder
     alone = not folder.is_dir() or not any(folder.iterdir())
@@ -58,6 +69,27 @@ def init(args: argparse.Namespace) -> int:
     print("Written:", *(f"  {folder / name}" for name in texts), sep="\n")
     print("To fill in:", *(f"  {word}" for text in texts.values() for word in PLACEHOLDER.findall(text)), sep="\n")
     print(f"Then run `skewgate check -i {inventory}`, which changes nothing on the nodes.")
+    return ExitCode.ADMITTED
+
+
+def _signing_key(given: Path) -> int:
+    """Make a key pair, and say where each of the keys belongs."""
+    path = given.expanduser()
+    try:
+        public, of = write_pair(path)
+    except OSError as error:
+        raise SkewgateError(
+            f"can't write {error.filename or path}: {error.strerror}; nothing was written. Name a new file in a folder that "
+            "you can write"
+        ) from error
+    print("Written:")
+    print(f"  {path}  the private key: it signs, and has no passphrase; only you can read the file")
+    print(f"  {public}  the public key: it verifies, and everybody may have it")
+    print(f"Key ID: {of}")
+    print("Keep the private key on the controller, outside of version control and of the report's folder.")
+    print("Copy the public key to the machine that verifies, by a way that you trust.")
+    print(f"Then run `skewgate gate -i INVENTORY --signing-key {shlex.quote(str(path))}`,")
+    print(f"and on the other machine `skewgate verify REPORT_DIR --key {shlex.quote(public.name)}`.")
     return ExitCode.ADMITTED
 
 

@@ -1,4 +1,4 @@
-"""``skewgate report`` and ``skewgate verify``: saved evidence and reports, judged now."""
+"""``skewgate report``: saved evidence, judged now."""
 
 from __future__ import annotations
 
@@ -11,47 +11,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.libraries import Ed25519PrivateKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
     EVIDENCE_FILE,
     REPORT_FILE,
     SavedFileError,
     evidence_of,
     read_evidence,
-    read_report,
     unwritable,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import read_signing_key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.stored import Stored
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now, read_time
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import DEFAULT, report_text, write
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record, without_evidence
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import without_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import clean, listed
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.admission import (
     FUTURE_TOLERANCE,
     MAX_AGE_S,
     age_text,
-    stale_because,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.again import earlier_readings
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode, exit_code_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.next_step import Commands
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import outcome, reason
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_node, judge_records
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.tokens import awaits_others
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
 from . import screen
 from .errors import SkewgateError
 from .inventory import nodes_of
 from .next_commands import commands_of_report
 from .output import Output
-
-NOT_ASKED = (
-    "Not checked: whether a node has rebooted or its clock was set since then. No file can show it; the entry point "
-    "admission of the role gate asks the node."
-)
-"""What ``verify`` cannot know."""
 
 NAMED_AT_MOST = 500
 """So many nodes are named if each of them counts; report.json has them all."""
@@ -68,6 +58,11 @@ def report_again(args: argparse.Namespace) -> int:
         raise SkewgateError(
             "--format (or SKEWGATE_FORMAT): expected --report-dir DIR or --output FILE too (--output - is standard output)"
         )
+    if args.signing_key and not args.report_dir:
+        raise SkewgateError(
+            "--signing-key (or SKEWGATE_SIGNING_KEY): expected --report-dir DIR too, for what is signed"
+        )
+    key = signing_key(args.signing_key) if args.signing_key else None
     wanted = _wanted(args)
     records = Merged()
     for path in map(evidence_in, args.evidence):
@@ -82,7 +77,7 @@ def report_again(args: argparse.Namespace) -> int:
     if args.report_dir:
         directory = args.report_dir.expanduser().absolute()
         try:
-            files = write(directory, report, evidence_of(records, judged_at), args.format or DEFAULT)
+            files = write(directory, report, evidence_of(records, judged_at), args.format or DEFAULT, signing_key=key)
         except OSError as error:
             raise unwritable(directory, error) from error
     output.begin()
@@ -93,13 +88,21 @@ def report_again(args: argparse.Namespace) -> int:
     return status
 
 
+def signing_key(path: Path) -> Ed25519PrivateKey:
+    """The key that signs the report; raises SkewgateError."""
+    try:
+        return read_signing_key(str(path), "--signing-key")
+    except ValueError as error:
+        raise SkewgateError(clean(error)) from None
+
+
 class Merged(Mapping[str, Any]):
     """The records of several runs. They stay in their files; of each node the latest one counts."""
 
     def __init__(self) -> None:
         """No run yet."""
         self.times: dict[str, datetime] = {}
-        self.policies = _Policies()
+        self.policies = Policies()
         self._places: dict[str, tuple[Mapping[str, Any], Mapping[str, Any] | None]] = {}
 
     def add(self, path: Path, at: datetime) -> None:
@@ -110,7 +113,7 @@ class Merged(Mapping[str, Any]):
         def see(name: str, record: Mapping[str, Any]) -> None:
             _refuse_future(path, name, record, at)
             times[name] = read_time(record["collected_at"])
-            policies[name] = _Policies.lines_of(record)
+            policies[name] = Policies.lines_of(record)
 
         nodes = read_evidence(path, see)["nodes"]
         for name, time in times.items():
@@ -153,7 +156,7 @@ def _wanted(args: argparse.Namespace) -> list[str] | None:
 def _completeness(wanted: Sequence[str] | None, missing: Sequence[str], others: Sequence[str]) -> Iterator[str]:
     """Whether every node has evidence, which have none, and which nodes were left out."""
     if wanted is None:
-        yield from _folded(
+        yield from folded(
             "Not checked: whether evidence of any node is missing. -i INVENTORY checks it.", screen.width()
         )
         return
@@ -174,7 +177,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _named(text: str, names: Sequence[str]) -> list[str]:
-    return _folded(f"{text}: {listed(names, NAMED_AT_MOST)}", screen.width())
+    return folded(f"{text}: {listed(names, NAMED_AT_MOST)}", screen.width())
 
 
 def evidence_in(path: Path) -> Path:
@@ -224,10 +227,11 @@ def age_lines(times: Mapping[str, datetime], at: datetime, width: int) -> Iterat
         names_by_age = _in_ranges(names_by_age)
     yield "Evidence was taken:"
     for (age, old), names in names_by_age.items():
-        yield from _folded(f"{age}{old}: {listed(names)}", width, "  ")
+        yield from folded(f"{age}{old}: {listed(names)}", width, "  ")
 
 
-def _folded(text: str, width: int, indent: str = "") -> list[str]:
+def folded(text: str, width: int, indent: str = "") -> list[str]:
+    """A sentence in lines of this width."""
     return textwrap.wrap(
         clean(text),
         width,
@@ -261,79 +265,11 @@ def show_report(report: dict[str, Any], files: Sequence[Path], output: Output, c
     return int(report["exit_code"])
 
 
-def verify(args: argparse.Namespace) -> int:
-    """``verify``: whether a report's evidence admits every node now, or the one of ``--node``."""
-    reported, records = _of_one_run(args.run if args.run.is_dir() or not args.run.exists() else args.run.parent)
-    names = [args.node] if args.node else sorted({*reported, *records})
-    codes, policies = [], _Policies()
-    together: Mapping[str, Any] = {}
-    for name in names:
-        if name in records:
-            record = records[name]
-            node = _judged_alone(name, record)
-            if awaits_others(node):  # whose token other nodes of the run minted
-                together = together or judged(records, now())["nodes"]
-                node = together[name]
-            code, text = _admission(node, reported.get(name), args.max_age)
-            policies.of_nodes[name] = _Policies.lines_of(record)
-        elif name in reported:
-            code, text = (
-                ExitCode.NOT_JUDGED,
-                f"{REPORT_FILE} has this node, and {EVIDENCE_FILE} does not: check it again",
-            )
-        else:
-            code, text = (
-                ExitCode.NOT_JUDGED,
-                f"the report does not have this node (it has: {listed(sorted(reported))})",
-            )
-        screen.show([clean(f"{name}: {text}")])
-        codes.append(code)
-    screen.show(map(clean, policies.lines()))
-    if ExitCode.ADMITTED in codes:
-        screen.show(_folded(NOT_ASKED, screen.width()))
-    return max(codes, default=ExitCode.NOT_JUDGED)
-
-
-def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return judge_node(name, Record(parse_record(record)))
-    except (ValueError, RecursionError) as error:
-        raise SkewgateError(clean(error)) from error
-
-
-def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The nodes of the report, and their records. Raises SavedFileError for two runs."""
-    report, evidence = read_report(directory), read_evidence(directory / EVIDENCE_FILE)
-    for key in ("run_id", "judged_at"):
-        if report.get(key) != evidence.get(key):
-            raise SavedFileError(
-                f"{directory}: {REPORT_FILE} and {EVIDENCE_FILE} are not of one run: {key} is {report.get(key)!r} in one and "
-                f"{evidence.get(key)!r} in the other; check the nodes again"
-            )
-    return report["nodes"], evidence["nodes"]
-
-
-def _admission(node: Mapping[str, Any], reported: Mapping[str, Any] | None, max_age_s: float) -> tuple[ExitCode, str]:
-    """Whether a node's evidence and its entry of the report both admit it now, and if not, why."""
-    said = reported and reported.get("verdict")
-    if node["verdict"] != "admit":
-        differs = f" ({REPORT_FILE} admits it: it was changed, or made by another version)" if said == "admit" else ""
-        text = f"{outcome(node, reason(node))}{differs}"
-        return exit_code_of([node["refused_because"]]), text
-    if reported is None or said != "admit" or reported["judged_at"] != node["judged_at"]:
-        found = "does not have it" if reported is None else f"says {said!r} of {reported['judged_at']}"
-        return ExitCode.NOT_JUDGED, (
-            f"not admitted: its evidence of {node['judged_at']} would be, but {REPORT_FILE} {found}; check it again"
-        )
-    if stale := stale_because(node["judged_at"], max_age_s, datetime.now(UTC)):
-        return ExitCode.NOT_JUDGED, stale
-    return ExitCode.ADMITTED, f"admitted at {node['judged_at']}"
-
-
-class _Policies:
+class Policies:
     """The checks that policies left out or made advisory. An admission says nothing about them."""
 
     def __init__(self) -> None:
+        """No node yet."""
         self.of_nodes: dict[str, tuple[str, ...]] = {}
 
     @staticmethod

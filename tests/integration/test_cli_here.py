@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,31 @@ def test_without_a_key_the_token_was_not_tried_and_nothing_is_admitted(
     took = [line.split()[-1] for line in timings.splitlines()[1:]]
     assert len(took) == 10
     assert [seconds for seconds in took if not re.fullmatch(r"\d+\.\d\d", seconds)] == ["longest"]
+
+
+def test_the_report_of_a_run_is_signed_and_another_machine_verifies_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["init", "--signing-key", "signing.pem"]) == 0
+    flags = ("--only", "clock_skew", "-e", "gate_timeout_s=1", "--ntp-server", "127.0.0.1", "-vvvv")
+    status, report = checked(*flags, "--signing-key", "signing.pem")
+    assert report["settings"]["gate_signing_key_file"]["source"] == "flag --signing-key"
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree("skewgate-report", elsewhere)
+    verify = ["verify", str(elsewhere), "--key", "signing.pem.pub"]
+    shown = capsys.readouterr()
+    assert cli.main(verify) == status == 3  # its skew is not known
+    assert capsys.readouterr().out.startswith("signed at 20")
+    with (elsewhere / "evidence.json").open("a") as file:
+        file.write(" ")
+    assert cli.main(verify) == 3
+    assert "(evidence_changed)" in capsys.readouterr().err
+    secret = Path("signing.pem").read_text().splitlines()[1]
+    assert secret not in "".join(shown)
+    assert [path for path in tmp_path.rglob("*.json") if secret in path.read_text()] == []
+    Path("signing.pem").chmod(0o644)
+    assert cli.main(["check", "--here", *flags, "--signing-key", "signing.pem"]) == 2
+    assert "others can read or change it (mode 0644)" in capsys.readouterr().err
 
 
 def test_with_a_key_it_is_tried_and_this_machines_clock_does_not_vouch_for_itself(user_dir: Path) -> None:
