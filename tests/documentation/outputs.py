@@ -19,6 +19,7 @@ _VARIES: tuple[tuple[str, str], ...] = (
     (r"-?\b\d+\.\d{4,}s?\b|\b1[78]\d{8}(\.\d+)?\b", "NUMBER"),
     (r"\bin \d+ s\b", "in SECONDS"),
     (r"\b\d+ s ago\b", "SECONDS ago"),
+    (r"\b[0-9a-f]{64}\b", "SHA-256"),
     (r"skewgate-lab-[0-9a-f]{8}", "skewgate-lab"),
     (r"\brefid: [0-9A-F]{8}, correction: \S+, skew: \S+", "IN SYNC"),
     (r"(?<=\+)[-+]+(?=\+)|-{4,}|─+|={4,}|\*{4,}", "RULE"),  # as wide as what stands beside it

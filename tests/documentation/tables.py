@@ -61,6 +61,7 @@ WORLDS: dict[str, World] = {
     "docs/how-to/install.md": World(),
     "docs/how-to/monitor-with-nagios.md": World(before=MONITORED, nodes_behind_s=612, nightly=True),
     "docs/how-to/monitor-with-prometheus.md": World(before=MONITORED, nodes_behind_s=612, nightly=True),
+    "docs/how-to/prove-an-admission-later.md": World(before=PASSING),
     "docs/how-to/read-argo-cds-log.md": World(),
     "docs/how-to/run-it-in-ci.md": World(before=PASSING, nightly=True),
     "docs/how-to/run-it-on-awx.md": World(before=PASSING, nightly=True),
