@@ -228,3 +228,31 @@ OF_ANSIBLE = (
         variables={"ansible_become": True, "ansible_become_method": "su"},
     ),
 )
+
+
+def signing_key(world: World) -> dict[str, str]:
+    """A new key that signs reports, as the setting has it."""
+    path = world.given / "signing.pem"
+    subprocess.run(
+        ["skewgate", "init", "--signing-key", path], check=True, capture_output=True, env=world.environment()
+    )
+    world.more_keys.append(path.read_text())
+    return {"gate_signing_key_file": str(path)}
+
+
+def _its_text(world: World) -> dict[str, str]:
+    return {"gate_signing_key_file": Path(signing_key(world)["gate_signing_key_file"]).read_text()}
+
+
+def _open_to_all(world: World) -> dict[str, str]:
+    setting = signing_key(world)
+    Path(setting["gate_signing_key_file"]).chmod(0o644)
+    return setting
+
+
+ON_SIGNING = (
+    Flow("a signed report", here=signing_key, live=0),
+    Flow("a signed report by the command", COMMAND, "gate", here=signing_key, live=0),
+    _wrong("the key that signs in place of its file", World.app, here=_its_text),
+    _wrong("a key that signs and that all can read", World.app, COMMAND, here=_open_to_all),
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jwt as pyjwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -108,6 +109,8 @@ def of_key(name: str, pem: str) -> list[Secret]:
     file has them, in base64.
     """
     key = load_pem_private_key(pem.encode(), None)
+    if isinstance(key, Ed25519PrivateKey):
+        return of_signing_key(name, key, pem)
     if not isinstance(key, RSAPrivateKey):
         raise TypeError(f"{name} is no RSA key")
     numbers = key.private_numbers()
@@ -122,6 +125,17 @@ def of_key(name: str, pem: str) -> list[Secret]:
         in_hex = value[32 : 32 + FRAGMENT // 2].hex()
         found.append(Secret(f"{name}: {letter} in hex", (in_hex.encode(), in_hex.upper().encode())))
     return found
+
+
+def of_signing_key(name: str, key: Ed25519PrivateKey, pem: str) -> list[Secret]:
+    """The key that signs reports: its 32 bytes, and the line of its file, which begins as that of
+    every such key.
+    """
+    line = pem.splitlines()[1].encode()
+    return [
+        Secret(f"{name}: a line", _fragments(line)[1:]),
+        Secret(f"{name}: the seed", _fragments(key.private_bytes_raw())),
+    ]
 
 
 def of_jwt(name: str, jwt: str) -> Secret:

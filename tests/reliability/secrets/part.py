@@ -23,12 +23,12 @@ from pathlib import Path
 
 from tests.reliability.results import Row
 from tests.reliability.secrets.crashes import ON_CRASH, ON_FAULT, ON_OTHER_WAYS
-from tests.reliability.secrets.flows import OF_ANSIBLE, ON_REFUSAL, ON_SUCCESS, ON_WRONG_KEYS
+from tests.reliability.secrets.flows import OF_ANSIBLE, ON_REFUSAL, ON_SIGNING, ON_SUCCESS, ON_WRONG_KEYS
 from tests.reliability.secrets.on_lab import leaks_on_lab
 from tests.reliability.secrets.search import texts
 from tests.reliability.secrets.world import running
 
-FLOWS = (*ON_SUCCESS, *ON_REFUSAL, *ON_WRONG_KEYS, *OF_ANSIBLE, *ON_CRASH, *ON_FAULT, *ON_OTHER_WAYS)
+FLOWS = (*ON_SUCCESS, *ON_REFUSAL, *ON_WRONG_KEYS, *OF_ANSIBLE, *ON_CRASH, *ON_FAULT, *ON_OTHER_WAYS, *ON_SIGNING)
 OF_LAB = len(FLOWS) + 1
 #: Flows of one row.
 TOGETHER = 6

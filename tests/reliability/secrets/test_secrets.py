@@ -24,6 +24,7 @@ from pathlib import Path
 import jwt as pyjwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.integration.conftest import BIN
@@ -40,7 +41,10 @@ DER = KEY.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryp
 NUMBERS = KEY.private_numbers()
 JWT = pyjwt.encode({"iss": "x", "jti": secrets.token_hex()}, KEY, algorithm="RS256")
 TOKEN = "ghs_" + secrets.token_hex(18)
-SEARCH = Search([*forms.of_key("key", PEM.decode()), forms.of_jwt("JWT", JWT), forms.text("token", TOKEN)])
+SIGNING_KEY = Ed25519PrivateKey.generate()
+SIGNING_PEM = SIGNING_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+KEYS = (*forms.of_key("key", PEM.decode()), *forms.of_key("signing key", SIGNING_PEM.decode()))
+SEARCH = Search([*KEYS, forms.of_jwt("JWT", JWT), forms.text("token", TOKEN)])
 
 SECRETS = {
     "key in PEM": PEM,
@@ -53,6 +57,8 @@ SECRETS = {
     "JWT": JWT.encode(),
     "signature": JWT.rpartition(".")[2].encode(),
     "token": TOKEN.encode(),
+    "signing key in PEM": SIGNING_PEM,
+    "signing key's seed": SIGNING_KEY.private_bytes_raw(),
 }
 WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
@@ -76,7 +82,8 @@ WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "in lines of 40": lambda value: b"\n".join(value[at : at + 40] for at in range(0, len(value), 40)),
 }
 #: Binary data has no cases, and what JSON twice makes of it is no form that we look for.
-NO_FORM = {("key in DER", "lower case"), ("key in DER", "JSON in JSON")}
+BINARY = ("key in DER", "signing key's seed")
+NO_FORM = {(secret, form) for secret in BINARY for form in ("lower case", "JSON in JSON")}
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -94,9 +101,10 @@ def test_one_line_of_the_keys_file_is_found(line: bytes) -> None:
 
 def test_nothing_is_found_where_nothing_is() -> None:
     other = rsa.generate_private_key(65537, 2048)
+    signing = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     pem = other.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     public = KEY.public_key().public_numbers().n
-    for content in (pem, secrets.token_bytes(1 << 16), str(public).encode(), f"{public:x}".encode(), b""):
+    for content in (pem, signing, secrets.token_bytes(1 << 16), str(public).encode(), f"{public:x}".encode(), b""):
         assert not SEARCH.in_bytes("here", content)
 
 
