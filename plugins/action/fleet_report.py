@@ -117,7 +117,7 @@ class ActionModule(PlainAction):
             shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
         file = checks.run.get("signing_key_file")
-        key = read_signing_key(file, "gate_signing_key_file") if file else None
+        key = read_signing_key(file, "gate_signing_key_file", directory) if file else None
         holder = Holder.of(os.getppid(), run_id)
         return report, write(directory, report, evidence, formats, holder, signing_key=key)
 

@@ -62,7 +62,7 @@ def report_again(args: argparse.Namespace) -> int:
         raise SkewgateError(
             "--signing-key (or SKEWGATE_SIGNING_KEY): expected --report-dir DIR too, for what is signed"
         )
-    key = signing_key(args.signing_key) if args.signing_key else None
+    key = signing_key(args) if args.signing_key else None
     wanted = _wanted(args)
     records = Merged()
     for path in map(evidence_in, args.evidence):
@@ -88,10 +88,10 @@ def report_again(args: argparse.Namespace) -> int:
     return status
 
 
-def signing_key(path: Path) -> Ed25519PrivateKey:
+def signing_key(args: argparse.Namespace) -> Ed25519PrivateKey:
     """The key that signs the report; raises SkewgateError."""
     try:
-        return read_signing_key(str(path), "--signing-key")
+        return read_signing_key(str(args.signing_key), "--signing-key", args.report_dir.expanduser())
     except ValueError as error:
         raise SkewgateError(clean(error)) from None
 

@@ -44,7 +44,7 @@ MAX_WHOLE_BYTES = 32 * 1024**2
 as a whole."""
 
 MAX_SIGNATURE_BYTES = 64 * 1024**2
-"""The most bytes of a signature. It has some 300 bytes for each node."""
+"""The most bytes of a signature. It has some 200 bytes for each node."""
 
 ROOM_BYTES = 1024**2
 """The room that a folder needs for the files of a few nodes."""

@@ -70,13 +70,15 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
             raise
 
 
-def read_signing_key(path: str, setting: str) -> Ed25519PrivateKey:
-    """The private key in a file that only its owner can read.
+def read_signing_key(path: str, setting: str, report_dir: Path) -> Ed25519PrivateKey:
+    """The private key in a file that only its owner can read, outside of the report's folder.
 
     Raises ValueError; its text begins with ``setting`` and never has any of the file.
     """
     where = f"{setting} {path_shown(path)}"
     pem = _content(path, where, secret=True)
+    if Path(path).expanduser().resolve().is_relative_to(report_dir.resolve()):
+        raise ValueError(f"{where} is in the report's folder, which is copied to others; move the key elsewhere")
     if _PRIVATE not in pem and _PUBLIC in pem:
         raise ValueError(f"{where} is a public key; give the private key, which is in the file without {PUBLIC_SUFFIX}")
     if pem.count(b"-----BEGIN ") != 1:

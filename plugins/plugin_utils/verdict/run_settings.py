@@ -93,7 +93,7 @@ def read_run_settings(groups: Sequence[Variables], options: Iterable[str], forma
     report_formats = _report_formats(settings_of, formats, shared)
     run_id = _one("gate_run_id", settings_of, lambda value: value or "", shared)
     mint_nodes = _mint_nodes(settings_of, shared)
-    signing_key_file = _signing_key_file(settings_of, shared)
+    signing_key_file = _signing_key_file(settings_of, Path(report_dir), shared)
     if shared:
         raise SettingsError(shared)
     return RunSettings(
@@ -124,7 +124,9 @@ def _mint_nodes(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], 
     return found
 
 
-def _signing_key_file(settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], problems: list[str]) -> str:
+def _signing_key_file(
+    settings_of: Iterable[tuple[Sequence[str], Mapping[str, Any]]], report_dir: Path, problems: list[str]
+) -> str:
     """The file of the key that signs the report.
 
     It is read now, because after the run it would be too late to correct it. The report reads it
@@ -135,7 +137,7 @@ def _signing_key_file(settings_of: Iterable[tuple[Sequence[str], Mapping[str, An
     wrong: list[str] = []
     for value in dict.fromkeys(settings[name] for _hosts, settings in settings_of if settings[name]):
         try:
-            read_signing_key(value, name)
+            read_signing_key(value, name, report_dir)
         except ValueError as error:
             wrong.append(str(error))
     problems += wrong

@@ -321,7 +321,7 @@ def test_verify_judges_the_signed_evidence_again(
     report, evidence = (json.loads((run / f"{name}.json").read_text()) for name in ("report", "evidence"))
     report["nodes"]["a"].update(verdict="admit", refused_because=None)
     report.update({"skewgate_version": version} if version else {})
-    write(tmp_path / "report", report, evidence, signing_key=read_signing_key(str(key), "k"))
+    write(tmp_path / "report", report, evidence, signing_key=read_signing_key(str(key), "k", tmp_path / "report"))
     shutil.copy(f"{key}.pub", tmp_path / "public.pem")
     assert verify(tmp_path) == 4
     out = capsys.readouterr().out

@@ -17,6 +17,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signin
     write_pair,
 )
 
+REPORTS = Path("/var/lib/skewgate/report")
 TYPE = "application/vnd.in-toto+json"
 PAYLOAD = '{"a": "ü"}'.encode()
 
@@ -33,7 +34,7 @@ def encoded(body: bytes) -> bytes:
 
 def test_openssl_verifies_what_skewgate_signs_and_nothing_else(tmp_path: Path) -> None:
     _public, of = write_pair(tmp_path / "key")
-    content = json.loads(envelope(TYPE, PAYLOAD, read_signing_key(str(tmp_path / "key"), "key")))
+    content = json.loads(envelope(TYPE, PAYLOAD, read_signing_key(str(tmp_path / "key"), "key", REPORTS)))
     [signature] = content["signatures"]
     (tmp_path / "sig").write_bytes(base64.b64decode(signature["sig"]))
     for body, status in ((base64.b64decode(content["payload"]), 0), (PAYLOAD + b" ", 1)):
@@ -51,7 +52,7 @@ def test_skewgate_believes_what_openssl_signed_with_a_key_that_it_made(tmp_path:
     assert openssl(tmp_path, "pkeyutl -sign -rawin -inkey key -in text -out sig") == 0
     (tmp_path / "key").chmod(0o600)
     key = read_public_key(str(tmp_path / "public"), "key")
-    assert key_id(key) == key_id(read_signing_key(str(tmp_path / "key"), "key").public_key())
+    assert key_id(key) == key_id(read_signing_key(str(tmp_path / "key"), "key", REPORTS).public_key())
     signature = base64.b64encode((tmp_path / "sig").read_bytes()).decode()
     text = {"payload": base64.b64encode(PAYLOAD).decode(), "payloadType": TYPE, "signatures": [{"sig": signature}]}
     assert opened(json.dumps(text).encode(), key, TYPE) == PAYLOAD

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+REPORTS = Path("/var/lib/skewgate/report")
 PrivateKey = Ed25519PrivateKey | Ed448PrivateKey | RSAPrivateKey
 ED25519, ED448 = Ed25519PrivateKey.generate(), Ed448PrivateKey.generate()
 RSA = generate_private_key(65537, 2048)
@@ -53,7 +54,7 @@ def test_a_new_pair_belongs_together_and_only_its_owner_reads_the_private_key(tm
         os.umask(old)
     assert file == tmp_path / "key.pub"
     assert ((tmp_path / "key").stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o600, 0o644)
-    signing, read = read_signing_key(str(tmp_path / "key"), "k"), read_public_key(str(file), "k")
+    signing, read = read_signing_key(str(tmp_path / "key"), "k", REPORTS), read_public_key(str(file), "k")
     read.verify(signing.sign(b"x"), b"x")
     assert of == key_id(read) == key_id(signing.public_key())
     assert write_pair(tmp_path / "other")[1] != of
@@ -130,7 +131,7 @@ def test_what_can_not_sign_is_refused_and_none_of_it_is_shown(tmp_path: Path, na
     file, said = NOT_PRIVATE[name]
     path = file(tmp_path)
     with pytest.raises(ValueError, match=r"^gate_x ") as error:
-        read_signing_key(str(path), "gate_x")
+        read_signing_key(str(path), "gate_x", REPORTS)
     assert said in str(error.value)
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__ or error.value.__context__ is None
@@ -143,8 +144,16 @@ def test_a_key_in_place_of_its_path_is_not_shown(pair: tuple[Path, Path]) -> Non
     pem = pair[0].read_text()
     for text in (pem, pem.replace("\n", " "), pem.splitlines()[1]):
         with pytest.raises(ValueError, match="not shown") as error:
-            read_signing_key(text, "gate_x")
+            read_signing_key(text, "gate_x", REPORTS)
         assert pem.splitlines()[1] not in str(error.value)
+
+
+def test_a_key_in_the_reports_folder_which_others_get_is_refused(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link"):
+        with pytest.raises(ValueError, match="is in the report's folder, which is copied to others"):
+            read_signing_key(str(pair[0]), "k", folder)
+    read_signing_key(str(pair[0]), "k", tmp_path / "report")
 
 
 def test_another_users_key_may_be_shared_with_a_group_but_not_with_everybody(
@@ -153,10 +162,10 @@ def test_another_users_key_may_be_shared_with_a_group_but_not_with_everybody(
     """As a secret that is mounted into a pod."""
     monkeypatch.setattr(os, "geteuid", lambda: pair[0].stat().st_uid + 1)
     pair[0].chmod(0o440)
-    read_signing_key(str(pair[0]), "k")
+    read_signing_key(str(pair[0]), "k", REPORTS)
     pair[0].chmod(0o444)
     with pytest.raises(ValueError, match="mode 0444"):
-        read_signing_key(str(pair[0]), "k")
+        read_signing_key(str(pair[0]), "k", REPORTS)
 
 
 NOT_PUBLIC: dict[str, tuple[Callable[[Path], Path], str]] = {
