@@ -55,8 +55,8 @@ def report_page() -> str:
         wrapped(
             "`report.json` holds the verdict of every node and the reasons. This page lists its fields; "
             "[report.schema.json](report.schema.json) is the JSON Schema, for programs. `skewgate report DIR` shows the report "
-            "again, and makes it again from `evidence.json`, which is in the same folder: [the evidence](evidence.md). If the "
-            "run signs its report, `signature.json` is there too: [prove an admission later](../how-to/prove-an-admission-later.md)."
+            "again, and makes it again from `evidence.json`, which is in the same folder: [the evidence](evidence.md). A "
+            "signed report has `signature.json` beside it: [prove an admission later](../how-to/prove-an-admission-later.md)."
         ),
         wrapped("A program decides by `verdict`, `state` and `keys`, never by the texts for people: these may change."),
         *(_part(name, part, schema) for name, part in parts.items()),

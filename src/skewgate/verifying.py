@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.dsse import SignatureRefusedError
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.libraries import Ed25519PublicKey
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import (
     EVIDENCE_FILE,
     REPORT_FILE,
@@ -57,10 +58,12 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def _verified(args: argparse.Namespace, directory: Path) -> int:
-    signed = _signed(directory, args.key, args.max_age) if args.key else None
+    key = _public_key(args.key) if args.key else None
+    signed = Signed.verified(directory, key, args.max_age, datetime.now(UTC)) if key else None
     report, evidence = _of_one_run(directory)
-    if signed:
+    if signed and key:
         signed.refuse_other(report, evidence)
+        screen.show([clean(f"signed at {signed.at} with the key {key_id(key)}")])
     reported, records = report["nodes"], evidence["nodes"]
     names = [args.node] if args.node else sorted({*reported, *records})
     codes, policies = [], Policies()
@@ -94,17 +97,11 @@ def _verified(args: argparse.Namespace, directory: Path) -> int:
     return max(codes, default=ExitCode.NOT_JUDGED)
 
 
-def _signed(directory: Path, file: Path, max_age_s: float) -> Signed:
-    """What is signed about the folder's files; raises SkewgateError for a file that is no public
-    key.
-    """
+def _public_key(file: Path) -> Ed25519PublicKey:
     try:
-        key = read_public_key(str(file), "--key")
+        return read_public_key(str(file), "--key")
     except ValueError as error:
         raise SkewgateError(clean(error)) from None
-    signed = Signed.verified(directory, key, max_age_s, datetime.now(UTC))
-    screen.show([clean(f"signed at {signed.at} with the key {key_id(key)}")])
-    return signed
 
 
 def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:

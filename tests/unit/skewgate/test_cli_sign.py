@@ -4,6 +4,7 @@ verifies it.
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.dsse import envelope
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.signing_keys import (
     key_id,
@@ -229,6 +231,15 @@ def _signed_by_another(elsewhere: Path, _key: Path) -> None:
     cli.main(["report", str(forged), "--report-dir", folder, "--signing-key", str(elsewhere / "other")])
 
 
+def _other_verdicts(elsewhere: Path, key: Path) -> None:
+    """What the key signs is about these files, and says something else than they do."""
+    path = elsewhere / "report/signature.json"
+    statement = json.loads(base64.b64decode(json.loads(path.read_text())["payload"]))
+    statement["predicate"]["nodes"]["b"].update(verdict="admit", refused_because=None)
+    private = read_signing_key(str(key), "k", elsewhere)
+    path.write_text(envelope(attestation.PAYLOAD_TYPE, json.dumps(statement).encode(), private))
+
+
 REFUSED: dict[str, tuple[Callable[[Path, Path], object], str, str]] = {
     "a byte of the report": (
         _changed("report.json", b'"verdict": "refuse"', b'"verdict": "admitx"'),
@@ -252,6 +263,7 @@ REFUSED: dict[str, tuple[Callable[[Path, Path], object], str, str]] = {
         "there is no signature.json",
     ),
     "another key": (_another_key, "signature_of_another_key", "it is not signed by this key"),
+    "other verdicts": (_other_verdicts, "signed_verdicts_differ", "report.json and evidence.json have: node 'b'"),
     "signed by somebody else": (_signed_by_another, "signature_of_another_key", "signed by somebody else"),
 }
 
