@@ -31,7 +31,8 @@ for run in range(first, first + 10_000):
         except SavedFileError:  # the other one has it
             pass
     text = '{"run_id": %d, "long": "%s"}' % (run, "x" * 20_000)
-    replace_files(folder, dict.fromkeys(("evidence.json", "report.json", "report.txt"), lambda file: file.write(text)))
+    files = dict.fromkeys(("evidence.json", "report.json", "report.txt"), lambda file: file.write(text))
+    replace_files(folder, files, sign=lambda prepared: (prepared / "report.json").read_text())
 """
 
 
@@ -59,8 +60,9 @@ def test_a_run_that_is_killed_at_any_moment_leaves_a_report_with_its_own_evidenc
         time.sleep(0.001 * attempt)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        found = {name: run_of(tmp_path / f"{name}.json") for name in ("report", "evidence")}
+        found = {name: run_of(tmp_path / f"{name}.json") for name in ("report", "evidence", "signature")}
         assert found["report"] in (None, found["evidence"])
+        assert found["report"] in (None, found["signature"])
         assert run_of(tmp_path / "report.txt") in (None, found["evidence"])
         reports += found["report"] is not None
     assert reports < 40, "it was never killed between two runs"
