@@ -8,11 +8,13 @@ docs/report_pages.py have others.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from inspect import cleandoc
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import Check, discover, sections_of
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, Rule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import GROUPS as GROUPS_OF_LIMITS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import Limit, shipped_limits
 
 from docs.format_pages import formats_page
@@ -156,8 +158,7 @@ def _rule(rule: Rule) -> str:
 
 def limits_page() -> str:
     """docs/reference/limits.md: what else breaks at which skew."""
-    limits = shipped_limits()
-    rows = [(f"`{name}`", _seconds(-limit.skew_s.low), _seconds(limit.skew_s.high)) for name, limit in limits.items()]
+    limits = shipped_limits().values()
     return page(
         head("Limits", "plugins/plugin_utils/model/limits.yml"),
         wrapped(
@@ -167,21 +168,63 @@ def limits_page() -> str:
             "limit](../how-to/add-a-client-or-a-limit.md)."
         ),
         wrapped(
+            "Name those that your cluster runs, for example `gate_limits: [aws-sigv4, vault-jwt-auth, istio-ca]`. The groups "
+            "only order this page: the name of a group is refused, because it would hold nodes to software that the cluster "
+            "does not run, and to more of it with each release."
+        ),
+        wrapped(
+            "**Shown only**: a limit of 0 s decides nothing, because no measurement proves that a clock is not off at all. "
+            "Findings show it. It counts if you give it a tolerance, for example `gate_limit_profiles: {cert-manager: "
+            "{behind_s: 2}}`: how long you can wait until a new certificate is valid on the node."
+        ),
+        wrapped(
+            "**Tested** names the real program or library with which the edge was tried, a second on each side. The other "
+            "figures rest on the source that is named: code that was read, documentation, or a report."
+        ),
+        wrapped(
             "The GitHub App clients have [a page of their budgets](clients.md). The validity of the cluster's CA is read from "
             "`gate_cluster_ca_file`."
         ),
-        table(("limit", "behind", "ahead"), rows),
-        *(_limit(limit) for limit in limits.values()),
+        *(
+            f"## {title}\n\n{_table_of([limit for limit in limits if limit.group == group])}"
+            for group, title in GROUPS_OF_LIMITS.items()
+        ),
+        f"## What is not this clock's fault\n\n{wrapped(_OTHER_FAULTS)}",
+        f"## Sources\n\n{chr(10).join(map(_limit, limits))}",
     )
 
 
+_OTHER_FAULTS = """\
+- Entra's `AADSTS700024: Client assertion is not within its valid time range` mostly has another
+  cause: a program sends an assertion that it read long ago. If the message's *Current time* agrees
+  with the node's clock, and the assertion's end is long past, the assertion is stale. Sources:
+  Azure/azure-workload-identity #693, Azure/login #180, #372.
+- The other side's clock can be wrong: a GitHub Enterprise Server (actions/create-github-app-token
+  #178), one of a registry's servers (docker/hub-feedback #647), an S3 server (minio/miniobrowser
+  #214). The message is the same. Compare the `Date` of its answers with another clock that you
+  trust: `curl -sI https://HOST/ | grep -i ^date`. For the API of a GitHub App, `clock_skew` does
+  that, and names the API.
+- A token or a certificate that has ended is no sign of a wrong clock while the node's skew is
+  within the limit. Look at what should have renewed it.
+"""
+
+
+def _table_of(limits: Iterable[Limit]) -> str:
+    rows = [(f"`{each.name}`", _seconds(-each.skew_s.low), _seconds(each.skew_s.high)) for each in limits]
+    return table(("limit", "behind", "ahead"), rows)
+
+
 def _seconds(value: float) -> str:
+    if value == 0:
+        return "0 s, shown only"
     return f"{value:g} s" if value < float("inf") else "no limit"
 
 
 def _limit(limit: Limit) -> str:
     items = f"- Beyond it: {ended(limit.breaks)}\n- Source: {ended(limit.source)}"
-    return f"## {limit.name}\n\n{wrapped(items)}"
+    if limit.tested:
+        items += f"\n- Tested: {ended(limit.tested)}"
+    return f"### {limit.name}\n\n{wrapped(items)}\n"
 
 
 def files() -> dict[str, str]:

@@ -159,15 +159,18 @@ options:
     type: float
   limits:
     description: What else runs in the cluster and fails if a clock is wrong. Give the
-      names of shipped limits (V(etcd), V(ceph), V(cockroachdb), V(tidb), V(actions-runner),
-      V(kubernetes-service-account-tokens) and others) or of O(limit_profiles).
+      names of shipped limits (V(etcd), V(ceph), V(aws-sigv4), V(vault-jwt-auth), V(istio-ca)
+      and others; docs/reference/limits.md has all, in groups) or of O(limit_profiles).
+      The name of a group is refused.
     type: list
     elements: str
     default: []
   limit_profiles:
     description: Your own limits, by name. Each has C(behind_s) and C(ahead_s), or C(between_s)
       if it limits the skew between two machines. For the report it can have C(breaks)
-      (what fails beyond the limit) and C(source).
+      (what fails beyond the limit) and C(source). A row with the name of a shipped
+      limit replaces it. So a limit that tolerates nothing (V(cert-manager)), which
+      decides nothing, gets a tolerance and counts.
     type: dict
     default: {}
   cluster_ca_file:

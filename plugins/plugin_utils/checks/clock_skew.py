@@ -10,7 +10,10 @@ smaller budget counts.
 
 Other parts of a cluster have limits too. Those that `gate_limits` names (etcd, ceph ...) count, and
 so does the validity of the cluster's CA if `gate_cluster_ca_file` is given. If a limit is between
-two machines, each node may use half of it. Then any two admitted nodes keep it.
+two machines, each node may use half of it. Then any two admitted nodes keep it. A limit that
+tolerates nothing on one side (cert-manager) is shown and decides nothing, because no measurement
+proves that a clock is not off at all. It counts if you give it a tolerance in
+`gate_limit_profiles`.
 
 The skew is node minus reference (positive: the node is ahead). It is the interval of all values
 that more than half of the references leave possible: raw NTP exchanges with each of
@@ -43,13 +46,12 @@ interval of an exchange.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..boundary.once import once
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NS
 from ..clock.skew import CONTROLLER, SkewEstimate, UnknownSkew
@@ -61,6 +63,7 @@ from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..model.policy import Policy
 from ..model.record import Record
+from ..model.tolerances import MOST_NAMED, limit_text, seen_of_others, seen_without_tolerance, some_of
 from ..model.wording import skew_text
 
 NEEDS = ("collected", "ntp", "api_date")
@@ -83,9 +86,6 @@ class Key(StrEnum):
     UNKNOWN_UNREADABLE = "unknown_evidence_unreadable"
     CONTROLLER_DISAGREES = "controller_disagrees"
 
-
-_DAY_S = 86_400
-_MANY_S = 10 * _DAY_S
 
 _WORST_FIRST = ("fail", "inconclusive", "pass")
 _WHY_CLIENT = (
@@ -181,7 +181,7 @@ class _Row:
 
     def text(self, side: str) -> str:
         """The row with its limit on that side, and which of a client's budgets that is."""
-        text = _limit_text(self.allowed, side)
+        text = limit_text(self.allowed, side)
         if self.profile and side == "behind" and self.profile.behind_by == "installation_token":
             text += ", because of its installation token"
         if self.profile and self.profile.runs:
@@ -281,7 +281,8 @@ def judge(record: Record, policy: Policy) -> Finding:
         "drift": drift and drift.seen(),
         "budget": [row.seen(drift) for row in rows],
         "breaks_first": _breaks_first(rows, drift),
-        **_seen_of_others(policy, skew_s),
+        **seen_without_tolerance(policy),
+        **seen_of_others(policy, skew_s),
     }
     of_node = min((row.outcome for row in rows), key=_WORST_FIRST.index)
     apis = [_Api.judged(estimate, url, near, of_node, policy) for url, near in estimate.contradicted_apis.items()]
@@ -290,9 +291,9 @@ def judge(record: Record, policy: Policy) -> Finding:
     wrong_apis = [api for api in apis if api.outcome != "pass"]
     summary = skew_text(skew_s)
     if worst:
-        summary += f": {_VERB[of_node]} {', '.join(row.text(row.nearer_side) for row in worst)}"
+        summary += f": {_VERB[of_node]} {some_of([row.text(row.nearer_side) for row in worst])}"
         side = "ahead" if skew_s.middle > 0 else "behind"
-        passing = ", ".join(row.text(side) for row in rows if row.outcome == "pass")
+        passing = some_of([row.text(side) for row in rows if row.outcome == "pass"])
         summary += f"; within {passing}" if passing else ""
     if drift and drift.of_two_readings:
         summary += f"; it drifts by {drift.rate_ppm.middle:.0f} ppm (±{drift.rate_ppm.bound:.0f})"
@@ -305,6 +306,9 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += (
             f" (according to the other references, it is {skew_text(estimate.controller_skew_s)}; it was not used)"
         )
+    if shown_only := seen.get("without_tolerance"):
+        names = some_of([f"{name} ({limits})" for name, limits in shown_only.items()])
+        summary += f"; not judged without a tolerance in gate_limit_profiles: {names}"
     for api in wrong_apis:
         summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}, beyond {', '.join(api.clients)}"
     if state == "pass":
@@ -354,7 +358,7 @@ def _explain(
         keys.append(Key.BEYOND if of_node == "fail" else Key.AT_THE_EDGE)
         beyond = dict.fromkeys(row.name for row in by_clock)
         about += [*beyond, by_clock[0].nearer_side]
-        causes.append(f"{_VERB[of_node]} {', '.join(beyond)}, {by_clock[0].nearer_side}")
+        causes.append(f"{_VERB[of_node]} {some_of(list(beyond))}, {by_clock[0].nearer_side}")
         whys += _why_the_clock_matters(by_clock)
         remedies.append(_REMEDY if of_node == "fail" or not skew_s.low <= 0 <= skew_s.high else _REMEDY_INEXACT)
     if no_leeway:
@@ -395,7 +399,8 @@ def _why_the_clock_matters(rows: list[_Row]) -> list[str]:
     by_token = dict.fromkeys(row.name for row in rows if row.by_token_alone)
     whys = [_WHY_CLIENT] if any(row.kind == "client" and not row.by_token_alone for row in rows) else []
     whys += [_WHY_RENEWAL.format(", ".join(by_token))] if by_token else []
-    whys += [f"{row.name}: {row.breaks or 'it cannot tolerate this clock'}." for row in rows if row.kind == "limit"]
+    limits = [row for row in rows if row.kind == "limit"]
+    whys += [f"{row.name}: {row.breaks or 'it cannot tolerate this clock'}." for row in limits[:MOST_NAMED]]
     return whys + ([_WHY_CA] if any(row.kind == "cluster_ca" for row in rows) else [])
 
 
@@ -405,7 +410,8 @@ def _rows(policy: Policy, skew_s: Interval, true_times_s: tuple[float, float]) -
     """
     rows = [_client_row(profile, skew_s) for profile in policy.profiles]
     all_limits = policy.all_limits
-    rows += [_limit_row(all_limits[name], skew_s) for name in policy.limits]
+    named = [all_limits[name] for name in policy.limits]
+    rows += [_limit_row(limit, skew_s) for limit in named if not limit.without_tolerance]
     if policy.cluster_ca:
         rows.append(_limit_row(cluster_ca_limit(policy.cluster_ca, *true_times_s), skew_s))
     if policy.max_skew_s is not None:
@@ -431,43 +437,6 @@ def _breaks_first(rows: list[_Row], drift: Drift | None) -> str:
     row = min(rows, key=lambda row: row.left_s)
     breaks_in_s = row.breaks_in_s(drift)
     return row.name if breaks_in_s is None else f"{row.name}, in {breaks_in_s} s at the earliest"
-
-
-def _seen_of_others(policy: Policy, skew_s: Interval) -> dict[str, Any]:
-    """The clients and limits that nobody named, and what would happen to them at this skew."""
-    clients = [
-        (profile.client_outcome(skew_s), profile.name, profile.tolerated_s)
-        for profile in policy.catalogue.values()
-        if profile.name not in policy.clients
-    ]
-    limits = [
-        (limit.outcome(skew_s), limit.name, limit.skew_s)
-        for limit in policy.all_limits.values()
-        if limit.name not in policy.limits
-    ]
-    return {
-        "other_clients_that_would_pass": _named(clients, "pass"),
-        "other_clients_that_would_fail": _named(clients, "fail"),
-        "other_limits_that_would_pass": _named(limits, "pass"),
-        "other_limits_that_would_fail": _named(limits, "fail"),
-    }
-
-
-def _named(others: Iterable[tuple[Outcome, str, Interval]], outcome: Outcome) -> dict[str, str]:
-    """Those with this outcome: their names, and the limits of each."""
-    return {name: _limits_text(allowed) for found, name, allowed in others if found == outcome}
-
-
-@once
-def _limits_text(allowed: Interval) -> str:
-    return f"{_limit_text(allowed, 'behind')}, {_limit_text(allowed, 'ahead')}"
-
-
-def _limit_text(allowed: Interval, side: str) -> str:
-    limit_s = allowed.high if side == "ahead" else -allowed.low
-    if math.isinf(limit_s):
-        return f"no limit {side}"
-    return f"{limit_s:g} s {side}" if abs(limit_s) < _MANY_S else f"{limit_s / _DAY_S:.0f} days {side}"
 
 
 def _or_none(seconds: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,17 @@ from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
 
 CLUSTER_CA = "cluster CA"
+
+GROUPS = {
+    "cluster": "The cluster itself",
+    "installers": "Installers",
+    "databases": "Databases and storage",
+    "automation": "Continuous delivery and automation",
+    "cloud": "Cloud credentials",
+    "tokens": "Identity and tokens",
+    "certificates": "Certificates that were just issued",
+}
+"""The groups of the shipped limits, in the order of the page, with their titles."""
 
 _KEYS = ("behind_s", "ahead_s", "between_s", "breaks", "source")
 
@@ -30,6 +41,16 @@ class Limit:
     skew_s: Interval
     source: str = ""
     breaks: str = ""
+    group: str = ""
+    tested: str = ""
+    """The real program with which its edge was tested; empty if the figure rests on the source."""
+
+    @property
+    def without_tolerance(self) -> bool:
+        """It tolerates nothing on a side. No measurement proves that a clock is not off at all,
+        so it can decide nothing.
+        """
+        return 0 in (self.skew_s.low, self.skew_s.high)
 
     def outcome(self, skew_s: Interval) -> Outcome:
         """A limit holds if the whole interval is inside it, and is broken
@@ -44,7 +65,16 @@ class Limit:
 def shipped_limits() -> dict[str, Limit]:
     """The limits of ``limits.yml``, by name."""
     rows = read_table(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
-    return {name: parse_limit(name, row) for name, row in rows.items()}
+    limits = {}
+    for name, row in rows.items():
+        of_page = {key: row.pop(key, "") for key in ("group", "tested")}
+        limits[name] = replace(parse_limit(name, row, or_zero=True), **of_page)
+    return limits
+
+
+def limits_of_group(group: str) -> list[str]:
+    """The names of the shipped limits of a group, none for a name that is no group."""
+    return [name for name, limit in shipped_limits().items() if limit.group == group]
 
 
 def all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
@@ -54,11 +84,12 @@ def all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
     return {**shipped_limits(), **{name: parse_limit(name, row) for name, row in own.items()}}
 
 
-def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
+def parse_limit(name: str, row: Mapping[str, Any], *, or_zero: bool = False) -> Limit:
     """Read one limit; raises ValueError that says what is wrong with it.
 
     A limit between two machines is halved: if two nodes keep this half against the true time,
-    they keep the whole.
+    they keep the whole. ``or_zero``: a side may tolerate nothing, as that of a shipped limit; a
+    user's decides, and no measurement proves 0.
     """
     expected = "expected behind_s and ahead_s, or between_s, in seconds above 0"
     if not isinstance(row, Mapping):
@@ -73,7 +104,7 @@ def parse_limit(name: str, row: Mapping[str, Any]) -> Limit:
         seconds = {key: number_of(value) for key, value in given.items()}
     except ValueError:
         seconds = {}
-    if not seconds or min(seconds.values()) <= 0:
+    if not seconds or min(seconds.values()) < 0 or (0 in seconds.values() and not or_zero):
         raise ValueError(f"limit {name}: {expected}, found {_written(given)}")
     either_s = seconds["between_s"] / 2 if "between_s" in seconds else math.inf
     allowed = Interval(-seconds.get("behind_s", either_s), seconds.get("ahead_s", either_s))

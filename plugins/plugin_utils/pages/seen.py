@@ -155,9 +155,9 @@ def _of_clock(found: dict[str, Any]) -> list[Markup]:
             )
         )
     for key, caption in (
+        ("without_tolerance", "Limits that decide nothing, because they tolerate nothing on one side"),
         ("other_clients_that_would_pass", "Clients that this run does not name and that would work at this skew"),
         ("other_clients_that_would_fail", "Clients that this run does not name and that would break at this skew"),
-        ("other_limits_that_would_pass", "Limits that this run does not name and that this skew keeps"),
         ("other_limits_that_would_fail", "Limits that this run does not name and that this skew breaks"),
     ):
         others = found.pop(key, None)

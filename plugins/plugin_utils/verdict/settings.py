@@ -21,7 +21,7 @@ from ..clock.measuring import References
 from ..github.apps import GithubApp, date_apis, read_github_apps, unusable_apps
 from ..github.client_profiles import LIBRARIES, ClientProfile, known_clients, parse_profile, profiles_of
 from ..github.throttle import DEFAULT_PER_HOUR, DEFAULT_PER_MINUTE
-from ..model.limits import parse_limit, shipped_limits
+from ..model.limits import GROUPS, limits_of_group, parse_limit, shipped_limits
 from ..model.policy import Policy
 
 CREDENTIALS_CHECK = "github_app_token"
@@ -292,7 +292,12 @@ def _read_names(
             continue
         beginning = f"{prefix}{kind.names}: no {kind.called} is called {shown(name)}"
         meant = None if same_name(name, known) else same_name(name, of_other_kind)
-        if meant == name:
+        if kind is _LIMITS and (group := same_name(name, GROUPS)):
+            problems.append(
+                f"{prefix}{kind.names}: {shown(name)} is a group of limits; name those that your cluster runs: "
+                f"{', '.join(limits_of_group(group))}"
+            )
+        elif meant == name:
             problems.append(f"{beginning}, but a {other.called} is: name it in {prefix}{other.names}")
         elif meant:
             problems.append(f"{beginning}; name the {other.called} {meant} in {prefix}{other.names}")

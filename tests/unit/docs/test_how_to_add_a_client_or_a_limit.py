@@ -19,6 +19,7 @@ from tests.examples import blocks
 PAGE = blocks("add-a-client-or-a-limit")
 CLIENTS: dict[str, Any] = yaml.safe_load(PAGE["client"])
 LIMITS: dict[str, Any] = yaml.safe_load(PAGE["limit"])
+TOLERANCE: dict[str, Any] = yaml.safe_load(PAGE["tolerance"])
 
 
 def judged(skew_s: float, **settings: Any) -> str:
@@ -68,3 +69,10 @@ def test_a_node_is_judged_by_the_client(skew_s: float, state: str):
 def test_a_node_is_judged_by_half_of_a_limit_between_machines(skew_s: float, state: str):
     assert judged(skew_s, limits=["ledger"], limit_profiles=LIMITS) == state
     assert all_limits(LIMITS)["ledger"].skew_s == Interval(-2, 2)
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "own", "state"), [(-60, {}, "pass"), (-60, TOLERANCE, "fail"), (-1, TOLERANCE, "pass")]
+)
+def test_a_limit_that_tolerates_nothing_counts_with_a_tolerance(skew_s: float, own: dict[str, Any], state: str):
+    assert judged(skew_s, limits=["cert-manager"], limit_profiles=own) == state

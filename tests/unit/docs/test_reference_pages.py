@@ -10,6 +10,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.sectio
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.answer_table import ROWS, AnswerKey, Kind
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import known_clients
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import GROUPS as GROUPS_OF_LIMITS
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import shipped_limits
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
 
@@ -84,8 +85,11 @@ def test_every_rule_is_on_the_page_of_rules_and_in_a_group() -> None:
 def test_every_limit_is_in_the_table_and_has_its_source() -> None:
     page = limits_page()
     assert [row[0] for row in cells(page)] == [f"`{name}`" for name in shipped_limits()]
-    assert headings(page, 2) == list(shipped_limits())
+    assert headings(page, 3) == list(shipped_limits())
+    assert page.count("\n- Source: ") == len(shipped_limits())
+    assert headings(page, 2)[: len(GROUPS_OF_LIMITS)] == list(GROUPS_OF_LIMITS.values())
     assert "| `kubernetes-node-lease` | no limit | 40 s |" in page
+    assert "| `cert-manager` | 0 s, shown only | no limit |" in page
 
 
 def test_every_exit_code_has_its_meaning() -> None:

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.limits import (
+    GROUPS,
     Limit,
     cluster_ca_limit,
+    limits_of_group,
     parse_limit,
     shipped_limits,
 )
@@ -16,15 +18,40 @@ from hypothesis import strategies as st
 
 SHIPPED = {
     "etcd": (-0.5, 0.5),
-    "ceph": (-0.025, 0.025),
-    "cockroachdb": (-0.2, 0.2),
-    "tidb": (-0.25, 0.25),
     "kubernetes-service-account-tokens": (-30, 30),
     "kubernetes-node-lease": (-math.inf, 40),
+    "wireguard": (-math.inf, 0),
     "openshift-assisted-installer": (-120, 120),
     "k0sctl": (-15, 15),
     "sealos": (-2.5, 2.5),
+    "metal3-ipa": (-math.inf, 3600),
+    "ceph": (-0.025, 0.025),
+    "cockroachdb": (-0.2, 0.2),
+    "tidb": (-0.25, 0.25),
+    "yugabytedb": (-0.25, 0.25),
+    "ydb": (-15, 15),
     "actions-runner": (-300, 300),
+    "argocd-server": (-0.5, 0.5),
+    "awx-receptor": (-30, 30),
+    "aws-sigv4": (-300, 300),
+    "aws-s3": (-900, 900),
+    "argocd-k8s-auth-aws": (-60, 300),
+    "aws-iam-authenticator": (-60, 300),
+    "kerberos": (-300, 300),
+    "go-oidc": (-300, math.inf),
+    "vault-jwt-auth": (-30, 30),
+    "registry-token": (-30, 30),
+    "envoy-jwt": (-30, 30),
+    "linkerd-identity": (-20, math.inf),
+    "istio-ca": (-120, math.inf),
+    "spire": (-10, math.inf),
+    "vault-pki": (-30, math.inf),
+    "gardener": (-60, math.inf),
+    "teleport": (-60, math.inf),
+    "kube-csr-signer": (-300, math.inf),
+    "k3s-leaf": (-3600, math.inf),
+    "cert-manager": (0, math.inf),
+    "lets-encrypt": (-3600, math.inf),
 }
 
 
@@ -32,6 +59,18 @@ def test_every_shipped_limit_is_as_its_source_has_it():
     limits = shipped_limits()
     assert {name: (limit.skew_s.low, limit.skew_s.high) for name, limit in limits.items()} == SHIPPED
     assert [name for name, limit in limits.items() if not (limit.source and limit.breaks)] == []
+
+
+def test_every_shipped_limit_is_in_a_group_and_those_of_a_group_stand_together():
+    groups = [limit.group for limit in shipped_limits().values()]
+    assert list(dict.fromkeys(groups)) == list(GROUPS)
+    assert [name for group in GROUPS for name in limits_of_group(group)] == list(shipped_limits())
+    assert limits_of_group("cert-manager") == []
+
+
+def test_only_what_tolerates_nothing_on_a_side_is_without_tolerance():
+    without = {name for name, limit in shipped_limits().items() if limit.without_tolerance}
+    assert without == {"cert-manager", "wireguard"}
 
 
 @given(between_s=st.floats(0.001, 1000), low=st.floats(-1000, 1000), high=st.floats(-1000, 1000))
@@ -65,6 +104,7 @@ def test_a_limit_of_ones_own_is_read_and_held(row, skew_s, outcome):
         pytest.param({"source": "us"}, "expected behind_s and ahead_s, or between_s", id="no limit in it"),
         pytest.param({"between_s": 1, "ahead_s": 1}, "or between_s", id="two ways to say it"),
         pytest.param({"ahead_s": 0}, "in seconds above 0", id="nothing left"),
+        pytest.param({"behind_s": 0, "ahead_s": 5}, "in seconds above 0", id="nothing left on one side"),
         pytest.param({"behind_s": -1, "ahead_s": 1}, "in seconds above 0", id="negative"),
         pytest.param({"ahead_s": "5m"}, "in seconds above 0", id="text"),
         pytest.param({"ahead_s": float("nan")}, "in seconds above 0", id="nan"),

@@ -109,6 +109,22 @@ def test_defaults_are_all_checks_required_and_a_second_of_error():
             "gate_clients: no client profile is called 'actions/runner'; name the limit actions-runner in gate_limits",
             id="a limit as a client, in another spelling",
         ),
+        pytest.param(
+            {"limits": ["databases"]},
+            "gate_limits: 'databases' is a group of limits; name those that your cluster runs: ceph, cockroachdb, tidb, yugab",
+            id="a group",
+        ),
+        pytest.param(
+            {"limits": ["Cloud"]},
+            "gate_limits: 'Cloud' is a group of limits; name those that your cluster runs: aws-sigv4, ",
+            id="a group in another spelling",
+        ),
+        pytest.param(
+            {"limits": ["aws sigv4 (STS)"]},
+            "gate_limits: no limit is called 'aws sigv4 (STS)'; did you mean aws-sigv4?",
+            id="a limit, misspelt",
+        ),
+        pytest.param({"limits": ["vault-jwt"]}, "; did you mean vault-jwt-auth?", id="a part of a limit's name"),
         pytest.param({"limit_profiles": {"mine": {}}}, "gate_limit_profiles: limit mine: expected", id="own limit"),
     ],
 )
