@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -249,29 +249,36 @@ def node_clients() -> Path:
 @cache
 def ghinstallation() -> Path:
     """The driver, built with ghinstallation as Debian has it."""
+    return go_program("drive_ghinstallation", GO_PACKAGES, BUILD / "go-packages")
+
+
+def go_program(name: str, packages: Sequence[str], unpacked: Path) -> Path:
+    """The driver of that name, built with the libraries of Debian's packages, which are unpacked
+    into ``unpacked``.
+    """
     if shutil.which("apt-get") is None:
-        pytest.skip("ghinstallation is unpacked from Debian's package; this machine has no apt-get")
-    source = DRIVERS / "drive_ghinstallation"
-    folder = BUILD / "ghinstallation"
-    program = folder / "drive_ghinstallation"
+        pytest.skip(f"{name} needs Debian's packages; this machine has no apt-get")
+    source = DRIVERS / name
+    folder = BUILD / name.removeprefix("drive_")
+    program = folder / name
 
     def install() -> None:
         go = toolchains.go(REPOSITORY / "build")
         try:
-            packages = toolchains.debian_packages(GO_PACKAGES, BUILD / "go-packages")
+            libraries = toolchains.debian_packages(packages, unpacked)
         except LabError as error:
-            pytest.skip(f"ghinstallation cannot be had: {error}")
-        shutil.copytree(source, folder / "src/drive_ghinstallation")
+            pytest.skip(f"{name} cannot be built: {error}")
+        shutil.copytree(source, folder / "src" / name)
         # Debian's packages are for Go's way before modules.
         environment = {
             "PATH": os.environ["PATH"],
             "GO111MODULE": "off",
             "GOTOOLCHAIN": "local",
-            "GOPATH": f"{folder}:{packages}/usr/share/gocode",
+            "GOPATH": f"{folder}:{libraries}/usr/share/gocode",
             "GOCACHE": str(folder / "cache"),
         }
-        env = [f"{name}={value}" for name, value in environment.items()]
-        command(["env", "-i", *env, str(go), "build", "-o", str(program), "drive_ghinstallation"], timeout_s=600)
+        env = [f"{key}={value}" for key, value in environment.items()]
+        command(["env", "-i", *env, str(go), "build", "-o", str(program), name], timeout_s=600)
         shutil.rmtree(folder / "cache")
 
     recipe = f"{toolchains.GO_LOCK.read_text()}\n{(source / 'main.go').read_text()}"

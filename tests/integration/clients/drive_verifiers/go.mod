@@ -1,0 +1,3 @@
+module drive_verifiers
+
+go 1.24
