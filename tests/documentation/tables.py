@@ -110,6 +110,9 @@ NOT_RUN: dict[str, str] = {
     "docs/how-to/air-gapped.md: $ ~/.skewgate/bin/pip install --no-index": "It installs what the command above brings.",
     "docs/how-to/monitor-with-nagios.md: object CheckCommand": "It is Icinga's configuration, and Icinga is not run.",
     "docs/how-to/monitor-with-nagios.md: define command": "It is Nagios's configuration, and Nagios is not run.",
+    "docs/how-to/nodes-without-python.md: $ ansible -i INVENTORY NODE -m raw": "It asks a node of the reader's.",
+    "docs/how-to/nodes-without-python.md: $ talosctl": "It asks a node that runs Talos, which is not here.",
+    "docs/how-to/nodes-without-python.md: $ apiclient": "It asks a node that runs Bottlerocket, which is not here.",
     "docs/how-to/read-argo-cds-log.md: $ skewgate explain --argocd -n argocd": (
         "It asks a cluster; tests/daemons/skewgate/test_kubectl.py runs it with kubectl and an API server."
     ),

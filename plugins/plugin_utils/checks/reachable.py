@@ -59,6 +59,8 @@ _FINGERPRINTS = (
     "that address (`ssh-keyscan HOST | ssh-keygen -lf -`). If they are the same"
 )
 
+_WITHOUT_PYTHON = "see docs/how-to/nodes-without-python.md"
+
 _CAUSES: Mapping[Cause, tuple[str, str]] = {
     Cause.VAULT_LOCKED: ("the vault has no password", "Give the vault's password: `--vault-password-file FILE`."),
     Cause.CONNECTION_SETTINGS: (
@@ -111,7 +113,7 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
     Cause.PORT_REFUSED: (
         "nothing listens on the port",
         "Check on the node's console that sshd runs (`systemctl status ssh sshd`) and on which port (`ss -ltn`), and what "
-        "ansible_port is.",
+        f"ansible_port is. Talos and Bottlerocket have no sshd: {_WITHOUT_PYTHON}.",
     ),
     Cause.NO_ROUTE: (
         "there is no way to the address",
@@ -153,8 +155,9 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
     ),
     Cause.NO_PYTHON: (
         "there is no Python at that path",
-        "Look for it: `ansible -i INVENTORY NODE -m raw -a 'command -v python3'`. Name it in ansible_python_interpreter, "
-        "or install Python 3.8 or later.",
+        "Look for it, and see which system the node runs: `ansible -i INVENTORY NODE -m raw -a 'command -v python3; cat "
+        "/etc/os-release'`. Name it in ansible_python_interpreter, or install Python 3.8 or later. Flatcar has it as an "
+        f"extension of the system; a Bottlerocket node has none: {_WITHOUT_PYTHON}.",
     ),
     Cause.CONNECTION_CLOSED: (
         "the connection was closed",

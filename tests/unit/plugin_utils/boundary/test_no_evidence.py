@@ -226,6 +226,7 @@ PRINTED: dict[Cause, list[str]] = {
         "/bin/sh: 1: /usr/bin/python3: not found",
         "bash: line 1: python3: command not found",
         "/bin/sh: /usr/bin/python3.11: No such file or directory",
+        "/bin/sh: line 1: /usr/bin/python: No such file or directory",  # Flatcar, as kubespray #10865 quotes it
         "/usr/bin/env: 'python3': No such file or directory",
         "/usr/bin/env: \N{LEFT SINGLE QUOTATION MARK}python3\N{RIGHT SINGLE QUOTATION MARK}: No such file or directory",
     ],

@@ -8,7 +8,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import r
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.reachable import Key
 
 from tests.builders import record, unreached, without_evidence
-from tests.findings import finding_of
+from tests.findings import finding_of, unsaid
+from tests.paths import ROOT
 from tests.unit.plugin_utils.boundary.test_no_evidence import PRINTED
 
 
@@ -59,6 +60,19 @@ def test_a_cause_that_is_recognised_has_its_own_key_words_and_next_step(record_o
         assert "\n" not in finding.summary
         assert recognised(message)[1] in finding.summary
         assert message in finding.seen.values()
+
+
+@pytest.mark.parametrize(
+    ("message", "systems"),
+    [
+        ("/bin/sh: line 1: /usr/bin/python: No such file or directory", ["Flatcar", "Bottlerocket"]),
+        ("ssh: connect to host 10.77.0.15 port 22: Connection refused", ["Talos", "Bottlerocket"]),
+    ],
+)
+def test_what_a_system_without_python_answers_leads_to_its_page(message: str, systems: list[str]):
+    finding = judge(without_evidence(message) if "python" in message else unreached(message))
+    assert not unsaid(finding.remedy, *systems, "docs/how-to/nodes-without-python.md")
+    assert (ROOT / "docs/how-to/nodes-without-python.md").exists()
 
 
 def test_no_two_causes_have_the_same_next_step():
