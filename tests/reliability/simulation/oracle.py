@@ -164,7 +164,8 @@ def broken(world: World, at_s: float = 0.0) -> Iterator[str]:
             yield name
     for name in policy["limits"]:
         behind_s, ahead_s = limit_of(name)
-        if not behind_s - TINY_S <= skew_s <= ahead_s + TINY_S:
+        # One that tolerates nothing on a side is shown, and decides nothing.
+        if 0 not in (behind_s, ahead_s) and not behind_s - TINY_S <= skew_s <= ahead_s + TINY_S:
             yield name
     if policy["max_skew_s"] is not None and abs(skew_s) > policy["max_skew_s"] + TINY_S:
         yield "gate_max_skew_s"

@@ -36,8 +36,9 @@ from tests.reliability.simulation.worlds import (
     World,
 )
 
-ONCE_ADMITTED_WRONGLY = [(1, 593), (1, 1136), (1, 1758), (1, 2772)]
-"""Cases by seed and number. In these four, a minority that lied chose a part of a wide interval."""
+ONCE_ADMITTED_WRONGLY = [(1, 1136), (1, 1265), (1, 1758), (1, 2772)]
+"""Cases by seed and number. In these four, a minority that lied chose a part of a wide interval.
+A new row in limits.yml may change a case: the detector below shows it, and others of the seed."""
 
 
 @pytest.mark.parametrize("seed", range(10_001, 10_011))
