@@ -4,8 +4,8 @@ A case is one node. Its evidence is calculated from its true state, and the prod
 it. A node is *admitted wrongly* if the oracle (`oracle.py`) says that a named client, a named limit
 or ``gate_max_clock_error_s`` cannot hold, although fewer than half of the references' votes lie. A
 limit that tolerates nothing on a side decides nothing, so it is no fault if it breaks. If half or
-more of them lie, [nothing is promised](../explanation/intervals.md). Such nodes that were
 more of the votes lie, [nothing is promised](../explanation/intervals.md). Such nodes that were
+admitted are counted in a figure ("admitted although it breaks").
 
 About a third of all nodes are admitted. Of the nodes that should be admitted (`oracle.is_fine`),
 some are not:
