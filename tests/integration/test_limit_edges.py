@@ -27,6 +27,9 @@ LIBRARIES = {
 }
 """The library that a limit's program compares the times with."""
 
+PROGRAMS = {"registry-token": "registry", "awx-receptor": "receptor", "kerberos": "service"}
+"""The fixture that runs a limit's program."""
+
 Accepts = Callable[[int], bool]
 
 
@@ -54,15 +57,17 @@ def realm(libfaketime: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
+def service(realm: token_programs.Kerberos) -> Accepts:
+    return realm.accepts
+
+
+@pytest.fixture
 def accepts(request: pytest.FixtureRequest) -> Accepts:
     """Whether the program of a limit works with its clock ahead of the other side's."""
     name: str = request.param
     if name in LIBRARIES:
         return lambda skew_s: token_programs.verifier_accepts(LIBRARIES[name], skew_s)
-    if name == "kerberos":
-        realm: token_programs.Kerberos = request.getfixturevalue("realm")
-        return realm.accepts
-    of: Accepts = request.getfixturevalue({"registry-token": "registry", "awx-receptor": "receptor"}[name])
+    of: Accepts = request.getfixturevalue(PROGRAMS[name])
     return of
 
 
@@ -88,6 +93,11 @@ EDGES = [
     for name, limit in TESTED.items()
     for edge_s in edges(name, limit)
 ]
+
+
+def test_every_program_that_is_here_is_named_in_its_row() -> None:
+    assert {*TESTED} == {*LIBRARIES, *PROGRAMS}
+    assert {name for name, limit in TESTED.items() if limit.skew_s.low == -limit.skew_s.high} >= {*BETWEEN}
 
 
 @pytest.mark.parametrize(("accepts", "edge_s"), EDGES, indirect=["accepts"])
