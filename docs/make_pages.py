@@ -186,7 +186,7 @@ def limits_page() -> str:
             "`gate_cluster_ca_file`."
         ),
         *(
-            f"## {title}\n\n{_table_of([limit for limit in limits if limit.group == group])}"
+            f"## {title}\n\n{_NOTES.get(group, '')}{_table_of([limit for limit in limits if limit.group == group])}"
             for group, title in GROUPS_OF_LIMITS.items()
         ),
         f"## What is not this clock's fault\n\n{wrapped(_OTHER_FAULTS)}",
@@ -194,6 +194,12 @@ def limits_page() -> str:
     )
 
 
+_NOTES = {
+    "certificates": "Such a certificate begins a fixed time before its issuer's clock. *Behind* is about a node that uses it. "
+    "*Ahead* is about the node where the issuer runs: in a cluster that may be any. A node at one edge and the issuer at the "
+    "other are twice as far apart. If you must exclude that, write half of it into `gate_limit_profiles`.",
+}
+_NOTES = {group: f"{wrapped(text)}\n\n" for group, text in _NOTES.items()}
 _OTHER_FAULTS = """\
 - Entra's `AADSTS700024: Client assertion is not within its valid time range` mostly has another
   cause: a program sends an assertion that it read long ago. If the message's *Current time* agrees
