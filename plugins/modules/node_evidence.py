@@ -26,10 +26,10 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, time_services, boot, nts, clock_movers,
-      join_state, platform]
-    default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, time_services, boot, nts, clock_movers,
-      join_state, platform]
+    choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, clockbound, time_services, boot, nts,
+      clock_movers, join_state, platform]
+    default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, clockbound, time_services, boot, nts,
+      clock_movers, join_state, platform]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every
       address of a name is asked.
@@ -194,7 +194,8 @@ evidence:
           does not show it. C(sections_s) is how long each section took, which run side by side,
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
           C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
-          C(time_services), C(boot), C(nts), C(clock_movers), C(join_state) and C(platform).
+          C(clockbound), C(time_services), C(boot), C(nts), C(clock_movers), C(join_state) and
+          C(platform).
         - The clocks were read together, at most C(gap_ns) apart - C(wall_ns) (CLOCK_REALTIME),
           C(mono_ns) (CLOCK_MONOTONIC), C(boot_ns) (CLOCK_BOOTTIME) and C(raw_ns)
           (CLOCK_MONOTONIC_RAW). With C(boot_id), C(suspends), how often this kernel has resumed
@@ -300,6 +301,16 @@ evidence:
       description: Of linuxptp, C(present), C(config), and C(commands) with C(time_status) and
         C(port_data_set), pmc's C(GET TIME_STATUS_NP) and C(GET PORT_DATA_SET), which are run only
         if ptp4l runs.
+      type: dict
+      returned: when asked for
+    clockbound:
+      description:
+        - C(present) says whether AWS's ClockBound runs. C(processes) are its, each with C(pid) and
+          the names of the segments of shared memory that it C(writes), shm0 and shm1, which are
+          shown to root alone.
+        - C(segments) are the files of these, each with its C(path), C(pids), the processes that
+          write this very file, C(hex), its octets between two updates, and C(mono_ns), when they
+          had been read; or with C(error) and its C(kind), which is missing, denied or other.
       type: dict
       returned: when asked for
     ntp:
@@ -423,6 +434,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     chrony,
     clock,
     clock_movers,
+    clockbound,
     github_apps,
     join_state,
     ntp,
@@ -526,6 +538,7 @@ PROBES = {
     "openntpd": _of_daemon(openntpd),
     "timesyncd": _of_daemon(timesyncd),
     "ptp": _of_daemon(ptp),
+    "clockbound": _of_daemon(clockbound),
     "time_services": (
         lambda run: time_services.collect(run.busy_s, run.units(), run.time_daemons(), run.may_set_clock()),
         lambda run: run.busy_s + 3,

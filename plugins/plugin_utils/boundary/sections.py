@@ -219,6 +219,8 @@ _RTC = fields(
         "local_time": maybe(flag),
     }
 )
+_SEGMENT = fields({"path": NAME, "pids": items(PID, FEW), "mono_ns": MONO_NS, "hex": octets(256)})
+_NO_SEGMENT = fields({"path": NAME, "error": MESSAGE, "kind": text(40)})
 _DEVICE = text(300)
 _VMCLOCK = fields({"device": _DEVICE, "disruption_marker": text(40), "vm_generation_counter": maybe(text(40))})
 
@@ -300,6 +302,13 @@ SECTIONS: dict[str, Shape] = {
     "openntpd": _of_daemon(),
     "timesyncd": _of_daemon(),
     "ptp": _of_daemon(),
+    "clockbound": fields(
+        {
+            "present": flag,
+            "processes": items(fields({"pid": PID, "writes": items(NAME, FEW)}), FEW),
+            "segments": items(_either(_SEGMENT, _NO_SEGMENT), 8),
+        }
+    ),
     "ntp": fields(
         {
             "servers": items(

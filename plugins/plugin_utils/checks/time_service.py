@@ -15,8 +15,8 @@ network card's clock (its default), or with `serverOnly`; a phc2sys that steers 
 (`-c eth0`, or `-a` without `-r`); a linuxptp program with `clock_servo ntpshm` or `free_running`;
 an ntpd with `disable ntp`; BusyBox's `ntpd -w`; `ptpd -n`; ConnMan with TimeUpdates `manual`;
 ClockBound 1 and 2, which only read chronyd. Inconclusive if this depends on a file of linuxptp
-that was not read. Also inconclusive if a ClockBound beside chronyd may set the clock, and its
-version is not known.
+that was not read. Also inconclusive if a ClockBound beside chronyd may set the clock, and neither
+its shared memory nor its options show its version.
 
 A process needs CAP_SYS_TIME to set the clock. If a process has it without CAP_SYS_ADMIN, and is no
 known time daemon, the summary names it: it is not known whether it sets the clock. For root's other
@@ -127,7 +127,8 @@ def _nothing_steers(daemons: Sequence[TimeDaemon], manager: str | None, seen: Ma
             state="fail",
             summary=f"no time daemon steers this clock ({states})",
             why=_WHY_NOTHING,
-            remedy=f"Let {others[0].unit} steer the clock (remove the option that prevents it). In a container it cannot: "
+            remedy=discover()[others[0].daemon].if_it_leaves
+            or f"Let {others[0].unit} steer the clock (remove the option that prevents it). In a container it cannot: "
             "fix the time of the container's host."
             if others
             else "Run chronyd beside it, or a phc2sys that steers the system clock (`phc2sys -a -r`).",

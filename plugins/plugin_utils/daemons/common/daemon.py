@@ -86,7 +86,8 @@ class Daemon:
     why a process of the evidence moves no system clock, by its arguments and by its files in the
     record; empty if it does, or may. It raises MissingEvidenceError if a file decides that and was
     not read. ``counts_alone``: its unit counts as one that steers even then, as long as no other
-    daemon does. ``instead_of_stopping``: how to keep it from the clock, if it has other work too
+    daemon does. ``if_it_leaves``: what to do if nothing else steers the clock either, and no option
+    is the reason. ``instead_of_stopping``: how to keep it from the clock, if it has other work too
     and must not be stopped. ``of_linuxptp``: a part of a node's set-up for PTP, which the
     remediation leaves alone.
     """
@@ -108,6 +109,7 @@ class Daemon:
     keep_it_running: str = "Let the daemon accept any error of the clock at its start, as its manual says."
     leaves_clock_alone: Callable[[Mapping[str, Any], Record], str] | None = None
     counts_alone: bool = False
+    if_it_leaves: str = ""
     instead_of_stopping: str = ""
     of_linuxptp: bool = False
 

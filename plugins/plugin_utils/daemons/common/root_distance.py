@@ -15,6 +15,8 @@ _IN_GENERAL: Mapping[ErrorPart, str] = {
     ErrorPart.DELAY: "the packets take long on the way from the source to this node",
     ErrorPart.ROOT_DISPERSION: "the source, or one that it follows, seldom hears of its reference, or is not sure of its time",
     ErrorPart.JITTER: "the packets of the source take now a short and now a long time, as on a link that is lossy or full",
+    ErrorPart.BOUND: "the packets take long on the way from the source to this node, or the source is not sure of its time",
+    ErrorPart.DRIFT: "the daemon has not updated it for a while",
 }
 _NOT_THE_SOURCES: Mapping[ErrorPart, str] = {
     ErrorPart.ROOT_DELAY: _IN_GENERAL[ErrorPart.DELAY],

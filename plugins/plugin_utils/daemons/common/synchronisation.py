@@ -100,6 +100,8 @@ class ErrorPart(StrEnum):
     DELAY = "half of the delay"
     ROOT_DISPERSION = "root dispersion"
     JITTER = "jitter"
+    BOUND = "the bound at its last update"
+    DRIFT = "the drift since then"
 
 
 def root_error(root_delay_s: float, root_dispersion_s: float) -> dict[ErrorPart, float]:

@@ -16,7 +16,7 @@ from .daemon import Daemon, TimeDaemon
 ENABLED_STATES = ("enabled", "enabled-runtime", "static", "generated")
 RUNNING_STATES = ("active", "activating", "reloading")
 
-FILES = ("ntpd", "ptp")
+FILES = ("ntpd", "ptp", "clockbound")
 """The sections whose files say whether a daemon that runs steers the clock: a check that asks for
 the daemons reads them."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests import paths
-from tests.builders import NS, TRUE_NS, answer, time_services, unit
+from tests.builders import MONO_NS, NS, TRUE_NS, answer, time_services, unit
+from tests.shared_memory import segment
 
 SAMPLES = paths.SAMPLES / "daemons"
 
@@ -69,6 +70,37 @@ def ptp(time_status: str, port_data_set: str) -> dict[str, Any]:
     }
 
 
+def clockbound(
+    shm1: bytes | str | None = None, shm0: bytes | str | None = None, *, age_s: float = 1.0, **of_kernel: float
+) -> dict[str, Any]:
+    """A node that ClockBound 3 steers: what is in its shared memory, or why that was not read.
+
+    By default both segments were written ``age_s`` before they were read.
+    """
+    as_of_ns = MONO_NS - round(age_s * NS)
+    texts = {
+        "shm0": segment(2, as_of_ns=as_of_ns) if shm0 is None else shm0,
+        "shm1": segment(3, as_of_ns=as_of_ns) if shm1 is None else shm1,
+    }
+    command = {"pid": 731, "comm": "clockbound", "argv": ["/usr/bin/clockbound"], "may_set_clock": True}
+    return {
+        "chrony": None,
+        "clock": kernel(600.0, **of_kernel),
+        "time_services": time_services(unit("clockbound.service"), processes=[command]),
+        "clockbound": {
+            "present": True,
+            "processes": [{"pid": 731, "writes": [*texts]}],
+            "segments": [_shared(f"/var/run/clockbound/{name}", text) for name, text in texts.items()],
+        },
+    }
+
+
+def _shared(path: str, read: bytes | str) -> dict[str, Any]:
+    if isinstance(read, str):
+        return {"path": path, "error": read, "kind": "missing"}
+    return {"path": path, "pids": [731], "mono_ns": MONO_NS, "hex": read.hex()}
+
+
 NTPSEC = ntpd(sample("ntpsec_synchronised.rv"), sample("ntpsec_synchronised.peers"))
 NTPSEC_LOST = ntpd(sample("ntpsec_lost.rv"), sample("ntpsec_lost.peers"))
 NTPSEC_STARTING = ntpd(sample("ntpsec_starting.rv"), sample("ntpsec_starting.peers"))
@@ -85,6 +117,7 @@ TIMESYNCD_UNRESOLVED = timesyncd(sample("timesyncd_unresolved.timesync"))
 PTP = ptp(sample("ptp_slave.time_status"), sample("ptp_slave.port_data_set"))
 PTP_LOST = ptp(sample("ptp_lost.time_status"), sample("ptp_lost.port_data_set"))
 PTP_LISTENING = ptp(sample("ptp_listening.time_status"), sample("ptp_listening.port_data_set"))
+CLOCKBOUND = clockbound()
 BUSYBOX = {
     "chrony": None,
     "time_services": time_services(

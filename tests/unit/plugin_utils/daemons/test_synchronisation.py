@@ -29,6 +29,7 @@ ALL = {
     "OpenNTPD": (recorded.OPENNTPD, "openntpd"),
     "timesyncd": (recorded.TIMESYNCD, "systemd-timesyncd"),
     "PTP": (recorded.PTP, "ptp4l"),
+    "ClockBound": (recorded.CLOCKBOUND, "clockbound"),
 }
 
 
@@ -50,6 +51,7 @@ def test_every_daemon_that_follows_a_source_says_so_in_one_form(sections, daemon
         pytest.param(recorded.NTPSEC, 21.32, 64.0, 0.18895, id="NTPsec"),
         pytest.param(recorded.OPENNTPD, 100.0, 8 * 8 * 34.0, 0.0000565, id="OpenNTPD"),
         pytest.param(recorded.TIMESYNCD, 30.0, 512.0, 0.001024, id="timesyncd"),
+        pytest.param(recorded.CLOCKBOUND, 1.0, 60.0, 0.00046, id="ClockBound"),
     ],
 )
 def test_how_old_the_last_update_is_and_how_sure_the_daemon(sections, age_s, stale_after_s, max_error_s):
@@ -81,6 +83,7 @@ def test_how_old_the_last_update_is_and_how_sure_the_daemon(sections, age_s, sta
             recorded.timesyncd(recorded.sample("timesyncd_synchronised.timesync"), offset_us=250_000),
             id="timesyncd: what the kernel still has to add",
         ),
+        pytest.param(recorded.clockbound(offset_us=250_000), id="ClockBound: what the kernel still has to add"),
         pytest.param(
             recorded.ptp(
                 recorded.sample("ptp_slave.time_status").replace("-135", "-250000000"),
