@@ -90,6 +90,14 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
         ),
     ),
     "timesyncd": (),
+    "clockbound": (
+        RootOnly(
+            ("processes", "processes*", "segments*"),
+            "which files another user's process writes",
+            "no process is known to write ClockBound's segments: ntp_sources and sync_state are inconclusive. Beside "
+            "chronyd, time_service is too, unless the options of ClockBound show its version",
+        ),
+    ),
     "ptp": (RootOnly(("commands.*",), "`pmc`, which makes a socket in /run", "an error: its checks are inconclusive"),),
     "ntp": (),
     "nts": (),

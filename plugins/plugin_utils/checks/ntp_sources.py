@@ -12,9 +12,11 @@ maxdist). The finding gives the reason if the daemon shows it, or if the node as
 Passes if a source is selected and has answered one of its last eight polls. Skipped if its sources
 are servers that ntp_servers asked too, and that did not answer there either.
 
-chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, each with its tool. The
-check is inconclusive for BusyBox's ntpd, which cannot be asked. sync_state checks whether the
-daemon's claim is true.
+chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, each with its tool.
+ClockBound 3 shows no sources, but its status shows whether it has one: Synchronized does,
+FreeRunning means that none answers, and with Unknown and Disrupted it uses none. The check is
+inconclusive for BusyBox's ntpd, which cannot be asked. sync_state checks whether the daemon's claim
+is true.
 
 What to do: name servers that answer this node in its daemon's configuration, or let the gate
 change it to chrony with `chrony_servers` (or run playbook skewgate.preflight.remediate). If a

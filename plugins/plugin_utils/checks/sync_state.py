@@ -27,6 +27,11 @@ chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, as far a
 answers. The check is skipped for a daemon that cannot be asked, and ntp_sources reports that.
 clock_skew checks whether the clients tolerate the skew.
 
+ClockBound 3 shows its state in shared memory: its status, its bound of the error, and how fast that
+grows. A status that is older than 60 s, or than ClockBound itself allows, does not count. If the
+VMClock shows a disruption that ClockBound has not seen yet, its status is Unknown. ClockBound was
+not run for this: it was tried on files that were written after its documentation.
+
 What to do: follow the finding, which gives the commands for each daemon. A step of the clock ends a
 large correction (`chronyc makestep`; the gate does it with chrony). If the last update is too old,
 give the daemon servers that answer. If the root distance is too large, a step does not help: follow
@@ -35,8 +40,9 @@ tolerate that. The finding names the server that is followed, and whether its de
 dispersion is large. If the references contradict the daemon, find out which is wrong before you
 step the clock: clock_skew names each of them.
 
-Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c. The age
-limit is ClockBound's, and the stratum Checkmk's (chrony plugin). 0.128 s is RFC 5905's step
+Source: chronyc(1), "tracking"; RFC 5905 for ntpd's; adjtimex(2) and the kernel's ntp.c;
+ClockBound's docs/PROTOCOL.md of 2.0 and docs/protocol.md of 3.0. The age limit of other daemons is
+that of ClockBound 2, and the stratum Checkmk's (chrony plugin). 0.128 s is RFC 5905's step
 threshold, below which a daemon still slews.
 """
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clockbound
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.clockbound import parse_segment
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import CHRONY_UNIT, record, time_services, unit
@@ -157,49 +154,6 @@ def test_a_segment_whose_writer_died_in_the_middle_costs_a_moment(write: Write):
     assert time.monotonic() - begun_s < 3
     assert not {"hex"} & shown.keys()
     assert "being written" in shown["error"]
-
-
-WRITER = """
-import mmap, struct, sys, time
-with open(sys.argv[1], "r+b") as file:
-    shared = mmap.mmap(file.fileno(), 0)
-print("ready", flush=True)
-for number in range(1, 1_000_000):
-    struct.pack_into("=H", shared, 14, 2 * number % 65534 + 1)
-    struct.pack_into("=q", shared, 72, number)
-    time.sleep(0.0005)
-    struct.pack_into("=Q", shared, 80, number)
-    struct.pack_into("=H", shared, 14, 2 * number % 65534 + 2)
-    time.sleep(0.0005)
-"""
-"""It writes one number into two fields, and waits in between: half of an update is there to see."""
-
-
-@pytest.fixture
-def busy(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A daemon that writes shm1 a thousand times a second."""
-    (folder / "shm1").write_bytes(segment(3, as_of_ns=time.monotonic_ns(), bound_nsec=0, disruption_marker=0))
-    command = [sys.executable, "-c", WRITER, str(folder / "shm1")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout
-        assert writer.stdout.readline() == "ready\n"
-        yield writer
-        writer.kill()
-
-
-def test_no_half_of_an_update_is_read_of_a_daemon_that_writes_on_and_on(busy: subprocess.Popen[str], folder: Path):
-    def numbers(octets: bytes) -> tuple[int, int]:
-        return (int.from_bytes(octets[72:80], sys.byteorder), int.from_bytes(octets[80:88], sys.byteorder))
-
-    until_s = time.monotonic() + 30
-    while len({*numbers((folder / "shm1").read_bytes())}) == 1:  # without the generation, halves are read
-        assert time.monotonic() < until_s
-    for _ in range(50):
-        shown = collect(busy.pid)["segments"][1]
-        bound, marker = numbers(bytes.fromhex(shown["hex"]))
-        assert bound == marker
-        assert shown["pids"] == [busy.pid]
-        assert parse_segment(bytes.fromhex(shown["hex"])).marker == marker
 
 
 # To the end: real files, the real probe, and the judge
