@@ -15,7 +15,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.ntp_packe
     decode_sample,
     header_of,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import discover, openntpd, timesyncd
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import (
+    clockbound,
+    discover,
+    openntpd,
+    timesyncd,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import linuxptp, ntpq, pmc
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import TimeDaemon
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.first_correction import (
@@ -25,6 +30,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record im
 
 from tests.builders import NONCE, TRUE_NS, answer, evidence, ntp_reply, source, tracking
 from tests.reliability.parsers.target import PART, Target, joined, of_text, parts, samples, words
+from tests.shared_memory import segment
 from tests.unit.plugin_utils.daemons import recorded
 
 PATH = "/etc/chrony/chrony.conf"
@@ -285,4 +291,7 @@ TARGETS = (
         _UNREADABLE,
     ),
     Target("NTP packet", packet, REPLIES, declared=(NtpError,), most=1024),
+    Target(
+        "ClockBound's segment", clockbound.parse_segment, (segment(2), segment(3)), declared=(ValueError,), most=256
+    ),
 )

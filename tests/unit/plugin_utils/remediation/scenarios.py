@@ -21,6 +21,8 @@ from tests.builders import (
     tracking,
     unit,
 )
+from tests.shared_memory import FREE_RUNNING, segment
+from tests.unit.plugin_utils.daemons import recorded
 
 SERVERS = ["10.77.0.1", "10.77.0.2", "10.77.0.3"]
 CONF = "/etc/chrony/chrony.conf"
@@ -146,6 +148,23 @@ EMPTY = {
     "chrony": {"present": False, "version": None, "config": {"path": None, "files": [], "unread": []}, "commands": {}}
 }
 
+CLOCKBOUND_LOST = {
+    name: section
+    for name, section in recorded.clockbound(segment(clock_status=FREE_RUNNING)).items()
+    if name in ("time_services", "clockbound")
+}
+CLOCKBOUND_2 = {
+    "time_services": time_services(
+        {**CHRONY_UNIT, "main_pid": 402},
+        unit("clockbound.service"),
+        processes=[
+            {"pid": 402, "comm": "chronyd", "argv": ["/usr/sbin/chronyd"]},
+            {"pid": 731, "comm": "clockbound", "argv": ["/usr/local/bin/clockbound"]},
+        ],
+    ),
+    "clockbound": {"present": True, "processes": [{"pid": 731, "writes": ["shm0"]}], "segments": []},
+}
+
 SCENARIOS = {
     "a node that passes": (measured(), []),
     "a node that passes with another configuration": (
@@ -182,6 +201,25 @@ SCENARIOS = {
             "stop and disable systemd-timesyncd.service",
             WAIT,
         ],
+    ),
+    "chrony is not installed, and ClockBound 3 is, whose sources are lost": (
+        measured(-2, **{**CLOCKBOUND_LOST, **EMPTY}),
+        [
+            "install chrony in place of clockbound.service",
+            WRITE,
+            START,
+            "enable chrony.service",
+            "stop and disable clockbound.service",
+            WAIT,
+        ],
+    ),
+    "chrony runs with dead servers, and ClockBound 2 reads it": (
+        measured(45, chrony=dead(45), **CLOCKBOUND_2),
+        [WRITE, RESTART, WAIT],
+    ),
+    "chrony runs well, and ClockBound 3 beside it": (
+        measured(**{**CLOCKBOUND_2, "clockbound": CLOCKBOUND_LOST["clockbound"]}),
+        ["stop and disable clockbound.service", WAIT],
     ),
     "chrony is installed and does not run; its servers are the ones": (
         measured(-612, time_services=time_services(STOPPED), chrony=running(config=GOOD_CONFIG)),
