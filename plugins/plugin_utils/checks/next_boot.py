@@ -47,6 +47,7 @@ from ..daemons.chrony import chrony_configuration, would_end
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.strays import stray_daemons
+from ..daemons.common.synchronisation import kernel
 from ..daemons.common.units import FILES, idle_alone, leaves_at_start, time_daemons
 from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
@@ -337,7 +338,8 @@ def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, A
     """The units that hold `time-sync.target` until the clock is synchronised:
     enabled, and able to.
     """
-    fix = f"systemctl enable {(*discover()[daemon.daemon].wait_units, KERNEL_WAIT)[0]}."
+    kind = discover()[daemon.daemon]
+    fix = kind.how_to_wait or f"systemctl enable {(*kind.wait_units, KERNEL_WAIT)[0]}."
     said, proof = [], set()
     for name in (*wait_units(), KERNEL_WAIT):
         unit = units.get(name)
@@ -358,6 +360,8 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     name, kind = unit["unit"], discover()[daemon.daemon]
     if name not in (*kind.wait_units, KERNEL_WAIT):
         return f"{daemon.unit} steers the clock", ""
+    if name == KERNEL_WAIT and kind.how_to_wait and not ((now := kernel(record)) and now.synchronised):
+        return "the kernel calls this clock unsynchronised now: it may wait for ever", kind.how_to_wait
     if kind.section != "chrony":
         return "", ""
     config = chrony_configuration(record)

@@ -29,8 +29,8 @@ clock_skew checks whether the clients tolerate the skew.
 
 ClockBound 3 shows its state in shared memory: its status, its bound of the error, and how fast that
 grows. A status that is older than 60 s, or than ClockBound itself allows, does not count. If the
-VMClock shows a disruption that ClockBound has not seen yet, its status is Unknown. ClockBound was
-not run for this: it was tried on files that were written after its documentation.
+VMClock shows a disruption that ClockBound has not seen yet, its status is Unknown. ClockBound
+itself was not tried, only files that were written after its documentation.
 
 What to do: follow the finding, which gives the commands for each daemon. A step of the clock ends a
 large correction (`chronyc makestep`; the gate does it with chrony). If the last update is too old,

@@ -194,7 +194,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         unit=daemon.unit,
         claims=worst.status is Status.SYNCHRONIZED,
         claim=", ".join(each.said for each in read),
-        peers=(_source(worst.status, oldest),),
+        peers=(_source(worst, oldest),),
         advice=ADVICE.naming(daemon.unit),
         last_update_age_s=oldest.age_s,
         stale_after_s=oldest.stale_after_s,
@@ -243,15 +243,18 @@ def _marker_of_vmclock(record: Record) -> int | None:
     return int(shown["disruption_marker"], 16) if shown else None
 
 
-def _source(status: Status, oldest: _Read) -> Peer:
+def _source(worst: _Read, oldest: _Read) -> Peer:
     """The source that it follows, as far as its status shows that there is one."""
     name = "a source that it does not name"
-    if status is Status.FREE_RUNNING:
+    if worst.status is Status.FREE_RUNNING:
         return Peer(name, "unreachable")
-    if status is not Status.SYNCHRONIZED:
-        return Peer(name, "unknown", reason=Reason(Unfit.OTHER, _WHY_NONE[status]))
+    if worst.status is not Status.SYNCHRONIZED:
+        words = _NOT_SET if worst.name == _OF_TWO else _WHY_NONE[worst.status]
+        return Peer(name, "unknown", reason=Reason(Unfit.OTHER, words))
     if not oldest.age_s <= oldest.stale_after_s:
-        words = f"ClockBound has not updated {oldest.name} for {oldest.age_s:.0f} s"
+        words = (
+            f"ClockBound has not updated {oldest.name} for {oldest.age_s:.0f} s (limit {oldest.stale_after_s:.0f} s)"
+        )
         return Peer(name, "unknown", reason=Reason(Unfit.OTHER, words))
     return Peer(name, "selected")
 
@@ -260,6 +263,7 @@ _WHY_NONE = {
     Status.UNKNOWN: "ClockBound has not measured the clock yet, or no longer knows its error",
     Status.DISRUPTED: "the hypervisor disrupted the clock, and ClockBound has not measured it again",
 }
+_NOT_SET = "ClockBound has measured the time, and not yet set the system's clock"
 
 
 # Whether it steers the clock.
@@ -311,6 +315,7 @@ DAEMON = Daemon(
     units=("clockbound", "clockboundd"),
     processes=("clockbound", "clockboundd"),
     section="clockbound",
+    how_to_wait="Add a unit that runs `cbctl waitsync`, with `Before=time-sync.target`.",
     shown_by="`cbctl status`",
     ask=synchronisation,
     # state_machine.rs; before 3.0.0-rc.0 the threshold was 0.5 s.

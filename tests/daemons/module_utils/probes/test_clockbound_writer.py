@@ -1,21 +1,32 @@
 """ClockBound's shared memory while another process writes it: a stand-in for the daemon, which
 writes as its documentation says.
+
+ClockBound itself could not be had. It writes to /var/run/clockbound, and so does the stand-in, in
+mounts and a PID namespace that no other test sees.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import clockbound
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.clockbound import parse_segment
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
+from tests.builders import CHRONY_UNIT, record, unit
 from tests.node_parts import process
-from tests.shared_memory import segment
+from tests.paths import ROOT
+from tests.shared_memory import FREE_RUNNING, segment
+from tests.unit.plugin_utils.daemons import recorded
 
 WRITER = """
 import mmap, struct, sys, time
@@ -65,3 +76,86 @@ def test_no_half_of_an_update_is_read_of_a_daemon_that_writes_on_and_on(busy: su
         assert bound == marker
         assert shown["pids"] == [busy.pid]
         assert parse_segment(bytes.fromhex(shown["hex"])).marker == marker
+
+
+STAND_IN = """#!{python}
+import mmap, sys, time
+from tests.shared_memory import segment
+open("/proc/self/comm", "w").write("clockbound")
+maps = []
+for name, layout in (("shm0", 2), ("shm1", 3))[: int(sys.argv[1])]:
+    path = f"/var/run/clockbound/{{name}}"
+    with open(path, "w+b") as file:
+        file.write(segment(layout, as_of_ns=time.monotonic_ns(), clock_status=int(sys.argv[2])))
+        file.flush()
+        maps.append(mmap.mmap(file.fileno(), 0))
+print("ready", flush=True)
+time.sleep(60)
+"""
+"""It calls itself clockbound."""
+
+NODE = """
+import json, os, subprocess, sys
+subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+os.mkdir("/run/clockbound")
+with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE) as daemon:
+    assert daemon.stdout.readline() == b"ready\\n"
+    from ansible_collections.skewgate.preflight.plugins.modules.node_evidence import collect
+    sections = ["clock", "clockbound", "time_services"]
+    print(json.dumps(collect({"sections": sections, "timeout_s": 5})))
+    daemon.kill()
+"""
+
+
+def evidence_beside(folder: Path, *arguments: int) -> dict[str, Any]:
+    """What the module shows of a node on which the stand-in runs, with a real look at /proc."""
+    if os.geteuid() != 0 or os.path.realpath("/var/run") != "/run":
+        pytest.skip("separate mounts take root, and /run where ClockBound looks for it")
+    daemon = folder / "clockbound"
+    daemon.write_text(STAND_IN.format(python=sys.executable))
+    daemon.chmod(0o755)
+    ended = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--", sys.executable, "-c", NODE, daemon]
+        + [str(argument) for argument in arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'collections'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    evidence: dict[str, Any] = json.loads(ended.stdout)
+    return evidence
+
+
+def states(shown: dict[str, Any], *, chronyd: bool = False) -> dict[str, str]:
+    """The states of the findings on a healthy node that shows this of ClockBound."""
+    (found,) = shown["time_services"]["processes"]
+    found["may_set_clock"] = True  # where the tests run, nobody may
+    units = [unit("clockbound.service", main_pid=found["pid"]), *[CHRONY_UNIT] * chronyd]
+    of_chronyd = [{**found, "pid": 731, "comm": "chronyd", "argv": ["/usr/sbin/chronyd"]}] * chronyd
+    services = {"manager": "systemd", "units": units, "processes": [found, *of_chronyd]}
+    sections = {**(recorded.CLOCKBOUND if not chronyd else {}), "clockbound": shown["clockbound"]}
+    judged = judge_record(parse_record(record(**{**sections, "time_services": services})))
+    return {finding["check"]: finding["state"] for finding in judged["findings"]}
+
+
+def test_a_clockbound_3_that_runs_is_found_and_asked(tmp_path: Path):
+    shown = evidence_beside(tmp_path, 2, 1)
+    (found,) = shown["time_services"]["processes"]
+    assert shown["clockbound"]["processes"] == [{"pid": found["pid"], "writes": ["shm0", "shm1"]}]
+    assert [each["pids"] for each in shown["clockbound"]["segments"]] == [[found["pid"]]] * 2
+    assert [states(shown)[check] for check in ("time_service", "ntp_sources", "sync_state")] == ["pass"] * 3
+    assert states(shown, chronyd=True)["time_service"] == "fail"
+
+
+def test_one_that_has_lost_its_sources_is_refused(tmp_path: Path):
+    found = states(evidence_beside(tmp_path, 2, FREE_RUNNING))
+    assert (found["time_service"], found["ntp_sources"], found["sync_state"]) == ("pass", "fail", "skipped")
+
+
+def test_a_clockbound_2_beside_chronyd_only_reads(tmp_path: Path):
+    shown = evidence_beside(tmp_path, 1, 1)
+    assert states(shown, chronyd=True)["time_service"] == "pass"
+    assert states(shown)["time_service"] == "fail"

@@ -20,7 +20,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.clockbo
     parse_segment,
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.units import leaves_clock_alone
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import CommonKey, Finding
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from hypothesis import given
@@ -198,7 +198,7 @@ FAULTS = {  # the shared memory, the keys of ntp_sources and sync_state (None: s
         {"shm0": segment(2, as_of_ns=LATEST_NS, clock_status=UNKNOWN)},
         Sources.NONE_SELECTED,
         None,
-        ["Unknown in shm0"],
+        ["Unknown in shm0", "not yet set the system's clock"],
     ),
     "it hangs": ({"age_s": 61.0}, Sources.NONE_SELECTED, Sync.UPDATE_TOO_OLD, ["61 s", "Synchronized"]),
     "void, and it still says Synchronized": (
@@ -438,19 +438,41 @@ def test_a_clockbound_in_a_container_is_not_known_by_the_nodes_files():
 # The next boot
 
 
-@pytest.mark.parametrize(("off_s", "state"), [(0, "pass"), (3600, "pass"), (-86400, "pass")])
-def test_at_the_next_boot_it_steps_any_clock(off_s, state):
+def at_boot(*units: dict[str, Any], rtc_off_s: int = 0, maxerror_us: float = 300_000.0) -> Finding:
+    """What next_boot finds of a node that ClockBound steers, with an RTC that is so far off."""
     rtc = {
         "present": True,
-        "since_epoch_s": 1_795_336_536 + off_s,
+        "since_epoch_s": 1_795_336_536 + rtc_off_s,
         "wall_s_at_read": 1_795_336_536.25,
         "local_time": False,
     }
-    boots = {"units": [boot_unit("clockbound.service")], "uptime_s": 290.0, "fake_hwclock": None}
-    clock = {**recorded.CLOCKBOUND["clock"], "rtc": rtc}
-    finding = finding_of(next_boot, record(**{**recorded.CLOCKBOUND, "boot": boots, "clock": clock}))
-    assert finding.state == state
-    assert not unsaid(finding.summary, "clockbound.service", "beyond 0.1 s")
+    boots = {"units": [boot_unit("clockbound.service"), *units], "uptime_s": 290.0, "fake_hwclock": None}
+    clock = {"adjtimex": {"state": 0, "status": 1, "maxerror_us": maxerror_us}, "rtc": rtc}
+    return finding_of(next_boot, record(**{**recorded.CLOCKBOUND, "boot": boots, "clock": clock}))
+
+
+@pytest.mark.parametrize("rtc_off_s", [0, 3600, -86400])
+def test_at_the_next_boot_it_steps_any_clock(rtc_off_s):
+    finding = at_boot(rtc_off_s=rtc_off_s)
+    assert finding.state == "pass"
+    assert not unsaid(finding.summary, "clockbound.service", "beyond 0.1 s", "`cbctl waitsync`")
+
+
+KUBELET = boot_unit("kubelet.service", after=("time-sync.target",))
+KERNELS_WAIT = boot_unit("systemd-time-wait-sync.service", before=["time-sync.target"])
+
+
+@pytest.mark.parametrize(
+    ("maxerror_us", "keys", "said"),
+    [
+        (300_000.0, (), "systemd-time-wait-sync.service waits for the synchronisation"),
+        (16_000_000.0, (next_boot.Key.RTC_OFF, next_boot.Key.NOTHING_WAITS), "it may wait for ever"),
+    ],
+)
+def test_a_wait_for_the_kernel_counts_only_if_clockbound_informs_it(maxerror_us, keys, said):
+    finding = at_boot(KUBELET, KERNELS_WAIT, rtc_off_s=3600, maxerror_us=maxerror_us)
+    assert finding.keys == keys
+    assert not unsaid(" ".join(finding.seen["at_boot"]), said)
 
 
 def test_the_finding_shows_that_it_names_no_source():
