@@ -210,7 +210,7 @@ def _segments(record: Record) -> list[_Read]:
     ValueError if one of them can't be read.
     """
     shown = {_name(segment): segment for segment in record.section("clockbound")["segments"]}
-    of_three = shown.get(_OF_THREE) or {"error": "it was not looked for"}
+    of_three = shown.get(_OF_THREE) or {"error": "no ClockBound runs outside containers"}
     if "error" in of_three:
         raise MissingEvidenceError(f"ClockBound's {_OF_THREE} was not read: {of_three['error']}", "clockbound")
     if not of_three["pids"]:

@@ -341,6 +341,13 @@ def test_a_section_of_another_form_is_malformed(section):
     assert (finding["state"], finding["keys"]) == ("inconclusive", [CommonKey.MALFORMED])
 
 
+def test_one_in_a_container_cannot_be_asked():
+    section = {"present": False, "processes": [], "segments": []}
+    finding = whole(**{**recorded.CLOCKBOUND, "clockbound": section})["ntp_sources"]
+    assert finding["state"] == "inconclusive"
+    assert not unsaid(finding["summary"], "outside containers")
+
+
 def test_evidence_of_an_earlier_version_has_no_such_section():
     finding = whole(**{**recorded.CLOCKBOUND, "clockbound": None})["ntp_sources"]
     assert (finding["state"], finding["about"]) == ("inconclusive", ["clockbound"])
