@@ -26,10 +26,10 @@ options:
     description: What to observe.
     type: list
     elements: str
-    choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, clockbound, time_services, boot, nts,
-      clock_movers, join_state, platform]
-    default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, timesyncd, ptp, clockbound, time_services, boot, nts,
-      clock_movers, join_state, platform]
+    choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
+      boot, nts, clock_movers, join_state, platform]
+    default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
+      boot, nts, clock_movers, join_state, platform]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every
       address of a name is asked.
@@ -193,9 +193,9 @@ evidence:
         - C(started_s) is how long it took from the process's start to there, null if the node
           does not show it. C(sections_s) is how long each section took, which run side by side,
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
-          C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(timesyncd), C(ptp),
-          C(clockbound), C(time_services), C(boot), C(nts), C(clock_movers), C(join_state) and
-          C(platform).
+          C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(ntpd_rs), C(timesyncd),
+          C(ptp), C(clockbound), C(time_services), C(boot), C(nts), C(clock_movers), C(join_state)
+          and C(platform).
         - The clocks were read together, at most C(gap_ns) apart - C(wall_ns) (CLOCK_REALTIME),
           C(mono_ns) (CLOCK_MONOTONIC), C(boot_ns) (CLOCK_BOOTTIME) and C(raw_ns)
           (CLOCK_MONOTONIC_RAW). With C(boot_id), C(suspends), how often this kernel has resumed
@@ -289,6 +289,11 @@ evidence:
     openntpd:
       description: C(present), C(config), and C(commands) with C(all) (C(ntpctl -s all)), which is
         run only if it is present.
+      type: dict
+      returned: when asked for
+    ntpd_rs:
+      description: Of ntpd-rs, C(present), C(config) without tokens, and C(commands) with C(status)
+        (C(ntp-ctl status -f prometheus)), which is run only if ntpd-rs runs.
       type: dict
       returned: when asked for
     timesyncd:
@@ -439,6 +444,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     join_state,
     ntp,
     ntpd,
+    ntpd_rs,
     nts,
     openntpd,
     platform,
@@ -536,6 +542,7 @@ PROBES = {
     ),
     "ntpd": _of_daemon(ntpd),
     "openntpd": _of_daemon(openntpd),
+    "ntpd_rs": _of_daemon(ntpd_rs),
     "timesyncd": _of_daemon(timesyncd),
     "ptp": _of_daemon(ptp),
     "clockbound": _of_daemon(clockbound),

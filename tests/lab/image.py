@@ -21,6 +21,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "ntpsec": ("ntpsec",),
     "openntpd": ("openntpd",),
     "ntp": ("ntp",),
+    "ntpd-rs": ("ntpd-rs",),
 }
 
 CLOUD_INIT = "cloud-init"
@@ -41,7 +42,7 @@ TIME_DAEMONS = ("chrony", "ntpsec", "openntpd", "systemd-timesyncd")
 RELEASES = {
     "bullseye": (*TIME_DAEMONS, "ntp"),
     "bookworm": TIME_DAEMONS,
-    "trixie": TIME_DAEMONS,
+    "trixie": (*TIME_DAEMONS, "ntpd-rs"),
 }
 INCLUDE = (
     "systemd,systemd-sysv,udev,dbus,openssh-server,python3,python3-apt,sudo,iproute2,iputils-ping,procps,kmod,"

@@ -300,6 +300,7 @@ SECTIONS: dict[str, Shape] = {
     ),
     "ntpd": _of_daemon(**{"beside?": items(READ)}),
     "openntpd": _of_daemon(),
+    "ntpd_rs": _of_daemon(),
     "timesyncd": _of_daemon(),
     "ptp": _of_daemon(),
     "clockbound": fields(

@@ -89,11 +89,12 @@ _SET_RTC = (
 
 @dataclass(frozen=True)
 class _Rtc:
-    """What the clock starts from, and how far off that is at least."""
+    """What the clock starts from, how far off that is at least, and whether it is ahead."""
 
     state: Literal["right", "off", "absent", "local"]
     words: str
     least_s: float = 0.0
+    ahead: bool = False
 
 
 _RTC_KEY = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL}
@@ -275,7 +276,7 @@ def _clock_stays_wrong(
 ) -> Finding | None:
     """The daemon starts, and does not set the clock that it finds."""
     cause = f"RTC {'in local time' if rtc.state == 'local' else rtc.state}"
-    if rtc.state in ("off", "absent") and rtc.least_s > correction.gives_up_beyond_s:
+    if rtc.state in ("off", "absent") and correction.gives_up(rtc.least_s, ahead=rtc.ahead):
         return Finding(
             state="fail",
             summary=f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
@@ -329,7 +330,10 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
         zone_s = round(off_s.middle / 900) * 900
         zone = " (it looks like local time)" if abs(zone_s) >= 1800 and abs(off_s.middle - zone_s) < 5 else ""
         return _Rtc(
-            "off", f"the RTC is {abs(off_s.middle):.0f} s {direction}{zone}{against}", max(off_s.low, -off_s.high)
+            "off",
+            f"the RTC is {abs(off_s.middle):.0f} s {direction}{zone}{against}",
+            max(off_s.low, -off_s.high),
+            ahead=off_s.middle > 0,
         )
     return _Rtc("right", f"the RTC is right to {max(abs(off_s.low), abs(off_s.high)):.0f} s{against}")
 

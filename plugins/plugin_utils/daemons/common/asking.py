@@ -98,7 +98,8 @@ def ask(record: Record, what: str) -> Synchronisation | Finding:
             summary=f"the daemon's state is not known: {silent}",
             keys=(CommonKey.CANNOT_BE_ASKED,),
             why="It is not known whether this daemon keeps the clock in sync.",
-            remedy="Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
+            remedy=silent.remedy
+            or "Change the node to chrony (the gate does it), or make ntp_sources and sync_state advisory for it "
             "(gate_advisory_checks).",
             cause="the daemon can't be asked",
         )

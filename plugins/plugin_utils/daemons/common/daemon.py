@@ -52,16 +52,25 @@ class TimeDaemon:
 class FirstCorrection:
     """It steps what is more than ``steps_beyond_s`` off (less is slewed), and exits beyond
     ``gives_up_beyond_s``.
+
+    ``gives_up_ahead_s``: with a clock that is ahead, if that is another limit.
     """
 
     steps_beyond_s: float
     words: str
     gives_up_beyond_s: float = NEVER
+    gives_up_ahead_s: float | None = None
 
     @property
     def steps(self) -> bool:
         """Whether it steps at all."""
         return self.steps_beyond_s < NEVER
+
+    def gives_up(self, off_s: float, *, ahead: bool) -> bool:
+        """Whether it exits with a clock that is so far off."""
+        return off_s > (
+            self.gives_up_ahead_s if ahead and self.gives_up_ahead_s is not None else self.gives_up_beyond_s
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

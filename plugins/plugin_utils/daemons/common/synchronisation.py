@@ -133,12 +133,12 @@ class Synchronisation:
     Its clock is ``offset_s`` ahead (None: not shown), according to its own figures ±
     ``max_error_s``, the sum of ``error_parts_s`` (None: no figures). ``own_clock``: it follows the
     node's own clock. ``last_update_age_s`` < 0: in this clock's future. ``sets_maxerror``: each of
-    its updates sets the kernel's maxerror, to ``max_error_s`` and what was still to be slewed away
-    then, ``to_slew_s`` at most. ``shows_age``: its claim outlives its sources, so it
-    counts only with the age of its last update. ``distance_limit``: None if it has none, or if it
-    is not known. ``spare``: the sources that it tries in turn with its one peer, and does not show.
-    ``poll_s``: how often it asks, set if its last interval may be longer because replies were
-    missing.
+    its updates sets the kernel's maxerror, to ``max_error_s`` and at most ``to_slew_s`` more: what
+    was still to be slewed away then, or the other half of the root delay. ``shows_age``: its claim
+    outlives its sources, so it counts only with the age of its last update. ``distance_limit``:
+    None if it has none, or if it is not known. ``spare``: the sources that it tries in turn with
+    its one peer, and does not show. ``poll_s``: how often it asks, set if its last interval may be
+    longer because replies were missing.
     """
 
     daemon: str
