@@ -89,6 +89,13 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
             ("commands.all*",), "`ntpctl`, if its socket is root's alone", "an error: its checks are inconclusive"
         ),
     ),
+    "ntpd_rs": (
+        RootOnly(
+            ("commands.status*",),
+            "`ntp-ctl`, if `observation-permissions` in ntp.toml keeps others from the daemon's socket",
+            "an error: its checks are inconclusive",
+        ),
+    ),
     "timesyncd": (),
     "clockbound": (
         RootOnly(

@@ -34,6 +34,7 @@ CHOSEN = {
     "ntp": NTPD_CHOSE,
     "openntpd": "ntpctl -s status | grep -q '3/3 peers valid'",
     "systemd-timesyncd": "timedatectl show-timesync --all | grep -q PacketCount",
+    "ntpd-rs": "ntp-ctl status | grep -q 'Stratum: 2'",
 }
 
 TIME_CHECKS = [

@@ -13,7 +13,7 @@ from ..node.run import run
 
 CONFIGURATION = "/etc/ntpd-rs/ntp.toml"
 LETTERS = "c:l:hv"  # of ntp-daemon, ntpd/src/daemon/config/mod.rs of ntpd-rs 1.4 and 1.9
-BEGINS = re.compile(r"""\s*(?:\[|(?:[\w.-]+|"[^"]*"|'[^']*')\s*=)""")
+BEGINS = re.compile(r"""\s*(?:\[+[\w-]|(?:[\w.-]+|"[^"]*"|'[^']*')\s*=)""")
 
 
 def collect(timeout_s: float, processes: list) -> dict:

@@ -12,11 +12,13 @@ maxdist). The finding gives the reason if the daemon shows it, or if the node as
 Passes if a source is selected and has answered one of its last eight polls. Skipped if its sources
 are servers that ntp_servers asked too, and that did not answer there either.
 
-chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, each with its tool.
-ClockBound 3 shows no sources, but its status shows whether it has one: Synchronized does,
-FreeRunning means that none answers, and with Unknown and Disrupted it uses none. The check is
-inconclusive for BusyBox's ntpd, which cannot be asked. sync_state checks whether the daemon's claim
-is true.
+chronyd, ntpd, NTPsec, OpenNTPD, ntpd-rs, systemd-timesyncd and ptp4l are asked, each with its tool.
+ntpd-rs does not show which sources it follows: that is worked out from its figures, by its own
+rule. It follows none unless `minimum-agreeing-sources` of them agree (3 by default). ClockBound 3
+shows no sources, but its status shows whether it has one: Synchronized does, FreeRunning means that
+none answers, and with Unknown and Disrupted it uses none. The check is inconclusive for BusyBox's
+ntpd, which cannot be asked, and for an ntpd-rs whose `ntp.toml` sets no `observation-path`.
+sync_state checks whether the daemon's claim is true.
 
 What to do: name servers that answer this node in its daemon's configuration, or let the gate
 change it to chrony with `chrony_servers` (or run playbook skewgate.preflight.remediate). If a
@@ -24,8 +26,8 @@ server's root distance is too large, name a server that is nearer to a reference
 the daemon's limit if the clients tolerate it. If the servers are right and silent, ntp_servers
 reports what blocks them.
 
-Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); timedatectl(1), "show-timesync";
-pmc(8). plugin_utils/daemons describes how each is read.
+Source: chronyc(1), "sources"; ntpq(1), the tally codes; ntpctl(8); ntp-ctl(8) and ntp.toml(5);
+timedatectl(1), "show-timesync"; pmc(8). plugin_utils/daemons describes how each is read.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ update, `timedatectl` and others that ask the kernel call the clock unsynchronis
 the age of the last update or the kernel's maxerror is not known. A daemon that does not claim to be
 synchronised fails. It is skipped if ntp_sources found the cause.
 
-chronyd, ntpd, NTPsec, OpenNTPD, systemd-timesyncd and ptp4l are asked, as far as each of them
-answers. The check is skipped for a daemon that cannot be asked, and ntp_sources reports that.
+chronyd, ntpd, NTPsec, OpenNTPD, ntpd-rs, systemd-timesyncd and ptp4l are asked, as far as each of
+them answers. The check is skipped for a daemon that cannot be asked, and ntp_sources reports that.
 clock_skew checks whether the clients tolerate the skew.
 
 ClockBound 3 shows its state in shared memory: its status, its bound of the error, and how fast that

@@ -115,13 +115,13 @@ def parse_status(text: str) -> Status:
             stratum=int(system["stratum"]),
             root_delay_s=system["root_delay"],
             root_dispersion_s=system["root_dispersion"],
-            sources=tuple(_measured(labels, values) for labels, values in sources.items()),
+            sources=tuple(_measured(sources[labels], labels) for labels in sorted(sources)),
         )
     except KeyError as missing:
         raise ValueError(f"ntp-ctl status: no {missing} in {text[:80]!r}") from None
 
 
-def _measured(text: str, values: Mapping[str, float]) -> Measured:
+def _measured(values: Mapping[str, float], text: str) -> Measured:
     labels = dict(_LABEL.findall(text))
     return Measured(
         name=host(labels["name"]),
@@ -166,7 +166,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     config = config or NtpToml()
     claims = status.leap != 3 and 0 < status.stratum < 16
     working = [source for source in status.sources if source.works]
-    stale_after_s = STALE_AFTER_INTERVALS * max((source.poll_s for source in working), default=16.0)
+    stale_after_s = STALE_AFTER_INTERVALS * max((source.poll_s for source in working or status.sources), default=16.0)
     age_s = _age_s(record, status) if claims else None
     fresh = claims and (age_s is None or age_s <= stale_after_s)
     agreed = agreeing(working, config, _STEADY_S if fresh else 0.0)
@@ -178,7 +178,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
         unit=daemon.unit,
         claims=claims,
         claim=f"leap {status.leap}, stratum {status.stratum}",
-        peers=(*peers, *_not_shown(config, status.sources)),
+        peers=(*peers, *_not_shown(record, config, status.sources)),
         advice=ADVICE.naming(daemon.unit),
         stratum=status.stratum,
         last_update_age_s=age_s,
@@ -244,16 +244,21 @@ def _peer(source: Measured, config: NtpToml, agreed: Sequence[Measured], *, enou
     )
 
 
-def _not_shown(config: NtpToml, sources: Sequence[Measured]) -> list[Peer]:
-    """Written sources that it does not show, because it has found no server for them."""
+def _not_shown(record: Record, config: NtpToml, sources: Sequence[Measured]) -> list[Peer]:
+    """Written sources that it does not show: it has no address, no route or no keys for them."""
     shown = {host_key(name) for source in sources for name in (source.name, source.address)}
-    lacking = [source for source in config.sources if source.name and host_key(source.name) not in shown]
-    return [
-        Peer(source.name, "unreachable", reason=Reason(Unfit.OTHER, "it has given no keys (NTS)"))
-        if source.mode.startswith("nts")
-        else Peer(source.name, "unreachable" if is_address(source.name) or "/" in source.name else "unresolved")
-        for source in lacking
-    ]
+    asked = (record.evidence.get("ntp") or {}).get("servers") or []
+    resolved = {host_key(server["server"]) for server in asked if server.get("addresses")}
+    peers = []
+    for source in config.sources:
+        if not source.name or host_key(source.name) in shown:
+            continue
+        has_address = is_address(source.name) or "/" in source.name or host_key(source.name) in resolved
+        if source.mode.startswith("nts"):
+            peers.append(Peer(source.name, "unreachable", reason=Reason(Unfit.OTHER, "it has given no keys (NTS)")))
+        else:
+            peers.append(Peer(source.name, "unreachable" if has_address else "unresolved"))
+    return peers
 
 
 def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # noqa: ARG001 - each has the same form

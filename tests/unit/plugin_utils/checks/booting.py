@@ -23,6 +23,7 @@ CHRONYD = {
 TIMESYNCD = unit("systemd-timesyncd.service", main_pid=402)
 NTPD = unit("ntpd.service", main_pid=403)
 OPENNTPD = unit("openntpd.service", main_pid=404)
+NTPD_RS = unit("ntpd-rs.service", main_pid=406)
 
 WAIT = boot_unit(
     "chrony-wait.service",
@@ -106,3 +107,9 @@ def openntpd(options: str = "", **node: Any) -> dict[str, Any]:
         "openntpd": ntp_conf("servers pool.ntp.org"),
         **node,
     }
+
+
+def ntpd_rs(config: str, **node: Any) -> dict[str, Any]:
+    """A node, as ``booting`` takes it, that ntpd-rs steers with this ntp.toml."""
+    process = {"pid": 406, "comm": "ntp-daemon", "argv": ["/usr/bin/ntp-daemon"], "cgroup": None}
+    return {"daemons": (NTPD_RS,), "processes": (process,), "ntpd_rs": ntp_conf(config), **node}

@@ -24,9 +24,13 @@ from tests.unit.plugin_utils.checks.booting import (
     judge,
     ntp_conf,
     ntpd,
+    ntpd_rs,
     openntpd,
     rtc,
 )
+
+DEBIANS = '[synchronization]\nstartup-step-panic-threshold = { forward="inf", backward = 86400 }\n'
+FORWARD = "[synchronization]\nstartup-step-panic-threshold = { forward = 1800 }\n"
 
 PASSING = {  # the units, the node, the state of its RTC, and what the reader sees
     "a wrong RTC, but kubelet waits": ([WAIT, TARGET, ORDERED], {"clock": rtc(-612.0)}, "off", ["612 s behind"]),
@@ -41,6 +45,13 @@ PASSING = {  # the units, the node, the state of its RTC, and what the reader se
     ),
     "ntpd -g without an RTC": ([], ntpd(" -g -u ntp:ntp", clock=ABSENT), "absent", ["0.128 s"]),
     "ntpd without -g, by a wrong RTC that it tolerates": ([], ntpd(clock=rtc(600.0)), "off", ["1000 s", "-g"]),
+    "ntpd-rs as Debian has it, without an RTC": ([], ntpd_rs(DEBIANS, clock=ABSENT), "absent", ["0.01 s", "86400 s"]),
+    "ntpd-rs with a threshold for the other direction": (
+        [],
+        ntpd_rs(FORWARD, clock=rtc(7200.0)),
+        "off",
+        ["7200 s ahead", "1800 s forward"],
+    ),
     "openntpd -s": (
         [],
         openntpd(" -s", clock=ABSENT, fake_hwclock="2026-11-22 11:17:01"),
@@ -102,6 +113,27 @@ FAILING = {  # the units, the node, what the RTC is and what the daemon does abo
         (Key.RTC_OFF, Key.GIVES_UP),
         ["ntpd.service", "7200 s behind", "1000 s"],
         ["ntpd", "-g", SET_RTC],
+    ),
+    "ntpd-rs gives up, without an RTC": (
+        [],
+        ntpd_rs(FORWARD, clock=ABSENT),
+        (Key.RTC_ABSENT, Key.GIVES_UP),
+        ["ntpd-rs.service", "1800 s forward"],
+        ["startup-step-panic-threshold", "ntp.toml"],
+    ),
+    "ntpd-rs gives up, with an RTC that is ahead": (
+        [],
+        ntpd_rs(DEBIANS, clock=rtc(90_000.0)),
+        (Key.RTC_OFF, Key.GIVES_UP),
+        ["90000 s ahead", "86400 s backward"],
+        ["startup-step-panic-threshold", SET_RTC],
+    ),
+    "ntpd-rs gives up, with an RTC that is behind": (
+        [],
+        ntpd_rs(FORWARD, clock=rtc(-7200.0)),
+        (Key.RTC_OFF, Key.GIVES_UP),
+        ["7200 s behind", "1800 s forward"],
+        ["startup-step-panic-threshold", SET_RTC],
     ),
     "ntpd -x slews": (
         [],
@@ -178,6 +210,12 @@ def test_if_the_true_time_is_unknown_the_rtc_is_compared_with_the_clock():
         ),
         pytest.param(
             {"daemons": (unit("htpdate.service"),), "processes": ()}, "htpdate", Key.STEP_UNKNOWN, id="a daemon's habit"
+        ),
+        pytest.param(
+            {**ntpd_rs("[synchronization", clock=ABSENT)},
+            "configuration can't be read",
+            None,
+            id="an ntp.toml that is none",
         ),
         pytest.param(
             {"daemons": (NTPD,), "processes": (), "ntpd": ntp_conf("")},

@@ -109,6 +109,7 @@ DAEMONS = {  # what it printed, its name, the key of the failure, if it is one, 
     "NTPsec": (recorded.NTPSEC, "ntpsec", None, ["10.99.0.2", " 6 ", "10.99.0.4", "10.99.0.9", "ntp.unresolved."]),
     "ntp.org's ntpd": (recorded.NTP, "ntpd", None, ["10.99.0.3", " 5 ", "10.99.0.4"]),
     "OpenNTPD": (recorded.OPENNTPD, "openntpd", None, ["10.99.0.1", " 6 ", "10.99.0.9"]),
+    "ntpd-rs": (recorded.NTPD_RS, "ntpd-rs", None, ["10.77.0.1", "10.77.0.2", "10.77.0.3", " 3 "]),
     "timesyncd": (recorded.TIMESYNCD, "systemd-timesyncd", None, ["10.99.0.1", " 1 "]),
     "PTP": (recorded.PTP, "ptp4l", None, [GRANDMASTER, " 1 "]),
     "NTPsec, lost": (
@@ -133,6 +134,27 @@ DAEMONS = {  # what it printed, its name, the key of the failure, if it is one, 
         Key.NONE_SELECTED,
         ["(10.99.0.1: unusable, "],
     ),
+    "ntpd-rs, lost": (
+        recorded.NTPD_RS_LOST,
+        "ntpd-rs",
+        Key.NONE_ANSWERS,
+        ["(10.77.0.4, 10.77.0.2, 10.77.0.3)"],
+    ),
+    "ntpd-rs, whose servers never answered": (recorded.NTPD_RS_SILENT, "ntpd-rs", Key.NONE_ANSWERS, ["10.77.0.7"]),
+    "ntpd-rs, no name": (recorded.NTPD_RS_UNRESOLVED, "ntpd-rs", Key.NONE_RESOLVES, ["(a.example, b.example)"]),
+    "ntpd-rs, just started": (recorded.NTPD_RS_STARTING, "ntpd-rs", Key.NONE_SELECTED, ["(10.77.0.1: candidate"]),
+    "ntpd-rs, which has fewer sources than must agree": (
+        recorded.NTPD_RS_TOO_FEW,
+        "ntpd-rs",
+        Key.NONE_SELECTED,
+        ["2 agree", "needs 3", "minimum-agreeing-sources"],
+    ),
+    "ntpd-rs, whose sources disagree": (
+        recorded.NTPD_RS_DISAGREEING,
+        "ntpd-rs",
+        Key.NONE_SELECTED,
+        ["2 agree", "minimum-agreeing-sources"],
+    ),
     "PTP, lost": (recorded.PTP_LOST, "ptp4l", Key.NONE_ANSWERS, [f"({GRANDMASTER})"]),
     "PTP, no grandmaster": (recorded.PTP_LISTENING, "ptp4l", Key.NONE_CONFIGURED, ["ptp4l"]),
 }
@@ -151,6 +173,7 @@ def test_every_daemon_is_asked_the_same(sections, daemon, key, shown):
         pytest.param(recorded.NTPSEC, ["10.99.0.4"], ["10.99.0.9"], id="NTPsec"),
         pytest.param(recorded.NTP, ["10.99.0.4"], ["10.99.0.9"], id="ntp.org's ntpd"),
         pytest.param(recorded.OPENNTPD, [], ["10.99.0.9"], id="OpenNTPD"),
+        pytest.param(recorded.NTPD_RS_FALSETICKER, ["10.77.0.4"], [], id="ntpd-rs"),
     ],
 )
 def test_falsetickers_and_silent_sources_of_every_daemon_are_distinguished(sections, falsetickers, silent):
@@ -162,6 +185,7 @@ def test_the_remedy_speaks_of_the_daemon_at_hand():
     assert "ntpsec.service" in judge(**recorded.NTPSEC_LOST).remedy
     assert "/etc/openntpd/ntpd.conf" in judge(**recorded.OPENNTPD_LOST).remedy
     assert "timesyncd.conf.d" in judge(**recorded.TIMESYNCD_LOST).remedy
+    assert "/etc/ntpd-rs/ntp.toml" in judge(**recorded.NTPD_RS_LOST).remedy
     assert "skewgate.preflight.remediate" in of_sources("").remedy
 
 
@@ -170,6 +194,14 @@ def test_a_daemon_that_cannot_be_asked_is_inconclusive_and_says_what_to_do():
     assert (finding.state, finding.keys) == ("inconclusive", (CommonKey.CANNOT_BE_ASKED,))
     assert "busybox ntpd (ntpd)" in finding.summary
     assert "gate_advisory_checks" in finding.remedy
+
+
+def test_an_ntpd_rs_without_a_socket_cannot_be_asked_and_the_setting_is_named():
+    finding = judge(**recorded.NTPD_RS_NO_SOCKET)
+    assert (finding.state, finding.keys) == ("inconclusive", (CommonKey.CANNOT_BE_ASKED,))
+    assert "/var/run/ntpd-rs/observe" in finding.summary
+    for words in ("observation-path", "[observability]", "/etc/ntpd-rs/ntp.toml", "restart ntpd-rs.service"):
+        assert words in finding.remedy
 
 
 @pytest.mark.parametrize("units", [[], [unit("chrony.service", "inactive")]])

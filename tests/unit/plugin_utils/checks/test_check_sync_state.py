@@ -263,6 +263,7 @@ DAEMONS = {  # what it printed, the state, the key of what is no pass, and what 
     "NTPsec": (recorded.NTPSEC, "pass", None, ["ntpsec", "21 s", "0.188947 s"]),
     "ntp.org's ntpd": (recorded.NTP, "pass", None, ["ntpd", "16 s"]),
     "OpenNTPD": (recorded.OPENNTPD, "pass", None, ["openntpd", "100 s", "0.0000"]),
+    "ntpd-rs": (recorded.NTPD_RS, "pass", None, ["ntpd-rs", "4 s", "0.0100"]),
     "timesyncd": (recorded.TIMESYNCD, "pass", None, ["systemd-timesyncd", "30 s", "0.0010"]),
     "PTP": (recorded.PTP, "pass", None, ["ptp4l", "0.000000 s"]),
     "NTPsec, lost": (
@@ -280,6 +281,20 @@ DAEMONS = {  # what it printed, the state, the key of what is no pass, and what 
         Key.NOT_SYNCHRONISED,
         ["ntpsec", "(leap 11, stratum 16, sync_unspec)"],
     ),
+    "ntpd-rs, lost": (recorded.NTPD_RS_LOST, "fail", Key.UPDATE_TOO_OLD, ["ntpd-rs", "(leap 0, stratum 2)", "33 s"]),
+    "ntpd-rs, which has fewer sources than must agree": (
+        recorded.NTPD_RS_TOO_FEW,
+        "skipped",
+        Key.NOT_SYNCHRONISED,
+        ["ntpd-rs", "(leap 3, stratum 16)"],
+    ),
+    "ntpd-rs, whose clock something has set": (
+        recorded.ntpd_rs(recorded.sample("ntpd-rs_synchronised.status"), age_s=32_000.0),
+        "fail",
+        Key.KERNEL_CONTRADICTS,
+        ["ntpd-rs", "16 s"],
+    ),
+    "ntpd-rs, without a socket": (recorded.NTPD_RS_NO_SOCKET, "skipped", Key.DAEMON_SAID_NOTHING, ["ntpd-rs"]),
     "timesyncd, no reply": (recorded.TIMESYNCD_NO_REPLY, "skipped", Key.NOT_SYNCHRONISED, ["systemd-timesyncd"]),
     "PTP, lost": (
         recorded.PTP_LOST,
@@ -313,7 +328,7 @@ def test_every_daemons_claim_is_held_against_the_same(sections, state, key, show
     assert_judged(judge(**sections), state, key, shown)
 
 
-@pytest.mark.parametrize("daemon", ["NTPSEC", "NTP", "OPENNTPD", "TIMESYNCD"])
+@pytest.mark.parametrize("daemon", ["NTPSEC", "NTP", "OPENNTPD", "NTPD_RS", "TIMESYNCD"])
 def test_no_daemons_claim_is_believed_against_the_references(daemon):
     sections = getattr(recorded, daemon)
     finding = judge(skew_s=5.0, **sections)

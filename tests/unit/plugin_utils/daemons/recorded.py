@@ -43,6 +43,51 @@ def openntpd(text: str, age_s: float = 100.0) -> dict[str, Any]:
     }
 
 
+NTP_TOML = """\
+[observability]
+observation-path = "/var/run/ntpd-rs/observe"
+[[source]]
+mode = "server"
+address = "10.77.0.1"
+[[source]]
+mode = "server"
+address = "10.77.0.2"
+[[source]]
+mode = "server"
+address = "10.77.0.3:123"
+[synchronization]
+single-step-panic-threshold = 1800
+startup-step-panic-threshold = { forward="inf", backward = 86400 }
+[synchronization.algorithm]
+range-delay-weight = 50.0
+"""
+
+
+def ntpd_rs(text: str, age_s: float = 4.0, toml: str = NTP_TOML, root_delay_us: float = 20_020.0) -> dict[str, Any]:
+    """A node that ntpd-rs steers: what ``ntp-ctl status -f prometheus`` printed,
+    so long after its last update of the kernel, which set maxerror to its root delay.
+    """
+    path = "/etc/ntpd-rs/ntp.toml"
+    in_kernel = kernel(age_s)
+    in_kernel["adjtimex"]["maxerror_us"] = min(500 * age_s + root_delay_us, 16_000_000)
+    return {
+        "chrony": None,
+        "clock": in_kernel,
+        "time_services": time_services(unit("ntpd-rs.service")),
+        "ntpd_rs": {
+            "present": True,
+            "config": {"path": path, "files": [{"path": path, "text": toml, "mtime_s": 0.0}], "unread": []},
+            "commands": {"status": answer(text)},
+        },
+    }
+
+
+def of_servers(*names: str) -> str:
+    """ntp.toml with these servers."""
+    sources = "".join(f'[[source]]\nmode = "server"\naddress = "{name}"\n' for name in names)
+    return f"[synchronization.algorithm]\nrange-delay-weight = 50.0\n{sources}"
+
+
 def timesyncd(text: str, age_s: float = 30.0, offset_us: float = 0.0) -> dict[str, Any]:
     """Its reply's timestamp is moved to where the records of these tests are in time."""
     recorded = "Sun 2026-11-22 12:11:32 UTC"
@@ -114,6 +159,24 @@ TIMESYNCD_LOST = timesyncd(sample("timesyncd_lost.timesync"), age_s=1000.0)
 TIMESYNCD_NO_REPLY = timesyncd(sample("timesyncd_noreply.timesync"))
 TIMESYNCD_DISCARDING = timesyncd(sample("timesyncd_discarding.timesync"))
 TIMESYNCD_UNRESOLVED = timesyncd(sample("timesyncd_unresolved.timesync"))
+NTPD_RS = ntpd_rs(sample("ntpd-rs_synchronised.status"))
+NTPD_RS_FALSETICKER = ntpd_rs(sample("ntpd-rs_falseticker.status"), root_delay_us=20_012.0)
+NTPD_RS_DISAGREEING = ntpd_rs(sample("ntpd-rs_disagreeing.status"), age_s=32_000.0)
+NTPD_RS_TOO_FEW = ntpd_rs(sample("ntpd-rs_too_few.status"), 32_000.0, of_servers("10.77.0.1", "10.77.0.2"))
+NTPD_RS_STARTING = ntpd_rs(sample("ntpd-rs_starting.status"), age_s=32_000.0)
+NTPD_RS_SILENT = ntpd_rs(sample("ntpd-rs_silent.status"), 32_000.0, of_servers("10.77.0.7", "10.77.0.8", "10.77.0.9"))
+NTPD_RS_UNRESOLVED = ntpd_rs(sample("ntpd-rs_unresolved.status"), 32_000.0, of_servers("a.example", "b.example"))
+NTPD_RS_LOST = ntpd_rs(
+    sample("ntpd-rs_lost.status"), 33.0, of_servers("10.77.0.2", "10.77.0.3", "10.77.0.4"), root_delay_us=10_251.0
+)
+NTPD_RS_NO_SOCKET = ntpd_rs("", toml="[[source]]\nmode = 'pool'\naddress = 'pool.ntp.org'\n")
+NTPD_RS_NO_SOCKET["ntpd_rs"]["commands"] = {
+    "status": {
+        "rc": 1,
+        "stdout": "",
+        "stderr": "Could not open socket at /var/run/ntpd-rs/observe: No such file or directory (os error 2)\n",
+    }
+}
 PTP = ptp(sample("ptp_slave.time_status"), sample("ptp_slave.port_data_set"))
 PTP_LOST = ptp(sample("ptp_lost.time_status"), sample("ptp_lost.port_data_set"))
 PTP_LISTENING = ptp(sample("ptp_listening.time_status"), sample("ptp_listening.port_data_set"))

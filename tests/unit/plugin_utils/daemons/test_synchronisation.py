@@ -27,6 +27,7 @@ ALL = {
     "NTPsec": (recorded.NTPSEC, "ntpsec"),
     "ntp.org's ntpd": (recorded.NTP, "ntpd"),
     "OpenNTPD": (recorded.OPENNTPD, "openntpd"),
+    "ntpd-rs": (recorded.NTPD_RS, "ntpd-rs"),
     "timesyncd": (recorded.TIMESYNCD, "systemd-timesyncd"),
     "PTP": (recorded.PTP, "ptp4l"),
     "ClockBound": (recorded.CLOCKBOUND, "clockbound"),
@@ -50,6 +51,7 @@ def test_every_daemon_that_follows_a_source_says_so_in_one_form(sections, daemon
         pytest.param({}, 16.0, 512.0, 0.0002, id="chrony"),
         pytest.param(recorded.NTPSEC, 21.32, 64.0, 0.18895, id="NTPsec"),
         pytest.param(recorded.OPENNTPD, 100.0, 8 * 8 * 34.0, 0.0000565, id="OpenNTPD"),
+        pytest.param(recorded.NTPD_RS, 4.0, 16.0, 0.01002, id="ntpd-rs"),
         pytest.param(recorded.TIMESYNCD, 30.0, 512.0, 0.001024, id="timesyncd"),
         pytest.param(recorded.CLOCKBOUND, 1.0, 60.0, 0.00046, id="ClockBound"),
     ],
@@ -304,7 +306,7 @@ def test_every_finding_that_is_no_pass_has_keys_why_and_remedy(sections, skew_s)
 ANSWERS = [
     (section, command, answer["stdout"], sections)
     for sections in EVERY.values()
-    for section in ("ntpd", "openntpd", "timesyncd", "ptp")
+    for section in ("ntpd", "openntpd", "ntpd_rs", "timesyncd", "ptp")
     for command, answer in (sections.get(section) or {"commands": {}})["commands"].items()
 ]
 
@@ -316,7 +318,7 @@ def test_a_garbled_answer_is_judged_or_is_missing_evidence(data):
     junk = data.draw(st.text("0123456789.-+=,: msx\n*", max_size=8), label="junk")
     garbled = text[:start] + junk + text[start + data.draw(st.integers(0, 12), label="length") :]
     commands = {**sections[section]["commands"], command: answer(garbled)}
-    taken = record(**{**sections, section: {"present": True, "commands": commands}})
+    taken = record(**{**sections, section: {**sections[section], "commands": commands}})
     for check in (ntp_sources, sync_state):
         with suppress(MissingEvidenceError):
             assert finding_of(check, taken).summary
