@@ -26,8 +26,8 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.sectio
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.shapes import MAX_TEXT
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.text import Tokens, printable_file
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony import chronyc, config
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import openntpd, timesyncd
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import ntpq, pmc
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import ntpd_rs, openntpd, timesyncd
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import ntp_toml, ntpq, pmc
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
 from tests.builders import evidence, record
@@ -64,6 +64,7 @@ CONFIG = (
 )
 SENT = Tokens(["a.b." + "Ab1_" * 80])
 PORT = "3cecef.fffe.7a7020-0 seq 0 RESPONSE MANAGEMENT TIME_STATUS_NP\n"
+NTP_SOURCE = 'ntp_source_offset_seconds{{name="{}:123",address="",id="1"}} 0.5\n'
 NTP_PEER = "peer\n   1 10  2   23s   34s   1.0ms\n"
 
 PARSERS: dict[str, tuple[Parse, tuple[str, ...]]] = {
@@ -81,6 +82,11 @@ PARSERS: dict[str, tuple[Parse, tuple[str, ...]]] = {
         ("clock synced", "clock synced, stratum ", "constraint offset ", "1", " "),
     ),
     "ntpctl -s all, peers": (_ntpctl_peers, (NTP_PEER, "1", " ", "  1 10  2 ", "\n")),
+    "ntp-ctl status": (
+        ntpd_rs.parse_status,
+        (NTP_SOURCE, "ntp_source_", 'a="', "a", "{", "} ", "_seconds", 'ntp_source_offset{a="\\"', "\n"),
+    ),
+    "ntp.toml": (ntp_toml.parse_ntp_toml, ("a.", "[a.b]\n", "x=", "[", "a={", "\n")),
     "pmc": (lambda text: pmc.parse_management(text, "TIME_STATUS_NP"), (PORT, " ", "a b\n", "a")),
     "time span": (timesyncd.parse_timespan, ("1", "1h ", "1.", "a")),
 }

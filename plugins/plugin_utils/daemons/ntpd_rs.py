@@ -1,8 +1,8 @@
 """ntpd-rs, a daemon in Rust: ``ntp-ctl status -f prometheus``, as its metrics/mod.rs prints it.
 
-Offsets are *server minus node*, and what it does not know is 2147483648.5 s. Which sources it
-follows it does not show, so that is worked out from the figures that it shows, by its own rule. The
-metrics were read in 1.4.0 and 1.9.0, and are the same; the JSON on its socket is not.
+Offsets are *server minus node*, and what it does not know is 2147483648.5 s. It does not show which
+sources it follows: that is worked out from its figures, by its own rule. The metrics are the same
+in 1.4.0 and 1.9.0; the JSON on its socket is not.
 
 Source: ntpd-rs 1.4.0 and 1.9.0, ntpd/src/metrics/mod.rs and ntp-proto/src/algorithm/kalman.
 """

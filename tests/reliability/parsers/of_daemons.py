@@ -18,10 +18,11 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.ntp_packe
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import (
     clockbound,
     discover,
+    ntpd_rs,
     openntpd,
     timesyncd,
 )
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import linuxptp, ntpq, pmc
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common import linuxptp, ntp_toml, ntpq, pmc
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import TimeDaemon
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.first_correction import (
     first_correction,
@@ -234,6 +235,30 @@ TARGETS = (
         (joined("/usr/sbin/ntpd\n-s", "servers pool.ntp.org\nsensor *\n"),),
         ("-s", "constraint "),
         (MissingEvidenceError,),
+    ),
+    Target(
+        "ntp-ctl status",
+        of_text(ntpd_rs.parse_status),
+        samples("daemons/ntpd-rs*.txt"),
+        ("ntp_source_offset_seconds{", "ntp_system_stratum ", 'name="', "unanswered_polls"),
+        (ValueError,),
+    ),
+    Target(
+        "ntp-ctl, judged",
+        _asked("ntpd-rs", lambda text, toml: recorded.ntpd_rs(text, toml=toml), 2),
+        (
+            joined(recorded.sample("ntpd-rs_synchronised.status"), recorded.NTP_TOML),
+            joined(recorded.sample("ntpd-rs_falseticker.status"), ""),
+        ),
+        ("ntp_source_offset_seconds{", "[[source]]\n", "minimum-agreeing-sources = ", "range-delay-weight = "),
+        _UNREADABLE,
+    ),
+    Target(
+        "ntp.toml",
+        of_text(ntp_toml.parse_ntp_toml),
+        (recorded.NTP_TOML.encode(),),
+        ("[synchronization]\n", "startup-step-panic-threshold = ", "{ forward = ", '"inf"', "[[source]]\n"),
+        (ValueError,),
     ),
     Target(
         "timedatectl", of_text(timesyncd.parse_timesync), samples("daemons/timesyncd*.txt"), _TIMESYNC, (ValueError,)
