@@ -18,6 +18,7 @@ SYNCHRONISED = {
     "ntpd": ("ntpq -c rv", "leap_none"),
     "ntpsec": ("ntpq -c rv", "leap_none"),
     "openntpd": ("ntpctl -s status", "clock synced"),
+    "ntpd-rs": ("ntp-ctl status -f prometheus", "ntp_system_leap_indicator 0"),
     "systemd-timesyncd": ("timedatectl show --property=NTPSynchronized", "=yes"),
 }
 """How a daemon is asked, and what a synchronised one answers."""

@@ -16,7 +16,8 @@ from tests.lab.ntp import SERVERS
 NODE = NodeSpec("node2", "10.77.0.12", 600, "ntpd-rs", tuple(SERVERS.values()), "trixie")
 CHECKS = ["clock_skew", "time_service", "ntp_servers", "ntp_sources", "sync_state", "next_boot"]
 TOML = "/etc/ntpd-rs/ntp.toml"
-SYNCHRONISED = "ntp-ctl status | grep -q 'Stratum: 2'"
+#: It may set the clock at its first poll, and then waits for eight of them.
+SYNCHRONISED = "ntp-ctl status | grep -q 'Dispersion: 0[.]000.*Delay: 0[.]02'"
 PROHIBIT = "ip rule {} uidrange $(id -u ntpd-rs)-$(id -u ntpd-rs) ipproto 17 dport 123 prohibit"
 
 
@@ -116,8 +117,7 @@ def test_one_liar_is_named_and_too_many_are_refused(lab: Lab, node: str, check: 
         time.sleep(25)
         run = check()
         assert run.finding(node, "ntp_sources")["keys"] == ["no_source_selected"]
-        assert "more than half" in run.finding(node, "ntp_sources")["summary"]
-        assert "sync_state" not in run.refusing(node)  # it follows from the former
+        assert "3 of 7 agree" in run.finding(node, "ntp_sources")["summary"]
 
 
 @pytest.mark.nightly
@@ -135,7 +135,7 @@ def test_fewer_sources_than_must_agree_never_synchronise(lab: Lab, node: str, ch
     assert run.refusing(node) == {"ntp_sources"}
     finding = run.finding(node, "ntp_sources")
     assert finding["keys"] == ["no_source_selected"]
-    assert not unsaid(finding["summary"], "3 agree", "needs 4", "minimum-agreeing-sources")
+    assert not unsaid(finding["summary"], "3 of 3 agree", "needs 4", "minimum-agreeing-sources")
     assert "minimum-agreeing-sources" in finding["remedy"]
 
 

@@ -166,13 +166,14 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     config = config or NtpToml()
     claims = status.leap != 3 and 0 < status.stratum < 16
     working = [source for source in status.sources if source.works]
-    stale_after_s = STALE_AFTER_INTERVALS * max((source.poll_s for source in working or status.sources), default=16.0)
+    poll_s = max((source.poll_s for source in working or status.sources), default=config.least_poll_s)
+    stale_after_s = STALE_AFTER_INTERVALS * poll_s
     age_s = _age_s(record, status) if claims else None
     fresh = claims and (age_s is None or age_s <= stale_after_s)
     agreed = agreeing(working, config, _STEADY_S if fresh else 0.0)
-    enough = len(agreed) >= config.agreeing and 2 * len(agreed) > len(working)
+    lacking = _lacking(agreed, working, config)
     best = min(agreed, key=lambda source: source.uncertainty_s, default=None)
-    peers = [_peer(source, config, agreed, enough=enough, fresh=fresh) for source in status.sources]
+    peers = [_peer(source, config, agreed, lacking=lacking, fresh=fresh) for source in status.sources]
     return Synchronisation(
         daemon="ntpd-rs",
         unit=daemon.unit,
@@ -220,28 +221,38 @@ def _age_s(record: Record, status: Status) -> float | None:
     return max(0.0, (in_kernel.max_error_s - status.root_delay_s) / KERNEL_GROWTH)
 
 
-def _peer(source: Measured, config: NtpToml, agreed: Sequence[Measured], *, enough: bool, fresh: bool) -> Peer:
+def _lacking(agreed: Sequence[Measured], working: Sequence[Measured], config: NtpToml) -> str:
+    """What keeps the daemon from following those that agree; empty if they are enough."""
+    if len(agreed) >= config.agreeing and 2 * len(agreed) > len(working):
+        return ""
+    return (
+        f"{len(agreed)} of {len(working)} agree, and it needs {config.agreeing} (minimum-agreeing-sources in ntp.toml) and "
+        "more than half"
+    )
+
+
+def _peer(source: Measured, config: NtpToml, agreed: Sequence[Measured], *, lacking: str, fresh: bool) -> Peer:
     """A source, and whether the daemon follows it.
 
-    ``agreed``: those that agree, and ``enough`` of them; ``fresh``: the daemon updates the clock.
+    ``agreed``: those that agree, and ``lacking``, what they lack; ``fresh``: the daemon updates the
+    clock.
     """
-    range_s = source.range_s(config)
     if not source.works:
         return Peer(source.name, "unreachable", address=source.address)
+    range_s = source.range_s(config)
+    state: PeerState = "candidate"
+    words = ""
     if range_s > config.max_range_s:
+        state = "unusable"
         words = (
             f"it may be {range_s:.3f} s off, above {config.max_range_s:g} s (maximum-source-uncertainty in ntp.toml)"
         )
-        return Peer(source.name, "unusable", None, address=source.address, reason=Reason(Unfit.OTHER, words))
-    if enough:
-        state: PeerState = "falseticker" if source not in agreed else "selected" if fresh else "candidate"
-        return Peer(source.name, state, offset_s=source.offset_s, address=source.address)
-    words = (
-        f"{len(agreed)} agree, it needs {config.agreeing} (minimum-agreeing-sources in ntp.toml), and more than half"
-    )
-    return Peer(
-        source.name, "candidate", offset_s=source.offset_s, address=source.address, reason=Reason(Unfit.OTHER, words)
-    )
+    elif not lacking:
+        state = "falseticker" if source not in agreed else "selected" if fresh else "candidate"
+    elif source == agreed[0]:  # once, and not for each of them
+        words = lacking
+    reason = Reason(Unfit.OTHER, words) if words else None
+    return Peer(source.name, state, offset_s=source.offset_s, address=source.address, reason=reason)
 
 
 def _not_shown(record: Record, config: NtpToml, sources: Sequence[Measured]) -> list[Peer]:

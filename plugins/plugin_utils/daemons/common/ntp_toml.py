@@ -17,6 +17,8 @@ MAX_TEXT = 16 * 1024
 """A dotted key costs a parser quadratic time, and Debian's file has 2 KiB."""
 
 _MAX_NUMBER = 1e12
+_MAX_POLL = 17
+"""Of 2 to this power of seconds: RFC 5905, MAXPOLL."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class NtpToml:
     It exits instead of a first step by ``forward_s`` or more (the clock is behind), or by
     ``backward_s`` or more (it is ahead). A source is used if its range, ``deviations`` times its
     uncertainty + ``delays`` times its delay, is no wider than ``max_range_s`` and meets those of
-    ``agreeing`` sources.
+    ``agreeing`` sources. ``least_poll_s``: the shortest time between two polls of a source.
     """
 
     sources: tuple[Source, ...] = ()
@@ -46,6 +48,7 @@ class NtpToml:
     deviations: float = 2.0
     delays: float = 0.25
     max_range_s: float = 0.25
+    least_poll_s: float = 16.0
 
 
 def parse_ntp_toml(text: str) -> NtpToml:
@@ -62,6 +65,7 @@ def parse_ntp_toml(text: str) -> NtpToml:
     startup = synchronization.get("startup-step-panic-threshold")
     forward_s, backward_s = (default.forward_s, default.backward_s) if startup is None else _threshold(startup)
     path = _table(document, "observability").get("observation-path")
+    poll = _number(_table(_table(document, "source-defaults"), "poll-interval-limits"), "min", 4)
     return NtpToml(
         sources=tuple(map(_source, _list(document, "source"))),
         observation_path=None if path is None else str(path),
@@ -72,6 +76,7 @@ def parse_ntp_toml(text: str) -> NtpToml:
         deviations=_number(algorithm, "range-statistical-weight", default.deviations),
         delays=_number(algorithm, "range-delay-weight", default.delays),
         max_range_s=_number(algorithm, "maximum-source-uncertainty", default.max_range_s),
+        least_poll_s=2.0 ** min(poll, _MAX_POLL),
     )
 
 
