@@ -62,7 +62,10 @@ def test_the_evidence_has_how_long_the_start_and_each_section_took(monkeypatch: 
     assert 0.1 <= collected["sections_s"]["join_state"] < 5
 
 
-OF_PROCESSES = ("chrony", "ntpd", "openntpd", "timesyncd", "ptp", "clockbound", "time_services", "nts", "join_state")
+OF_PROCESSES = (
+    *("chrony", "ntpd", "openntpd", "ntpd_rs", "timesyncd", "ptp", "clockbound"),
+    *("time_services", "nts", "join_state"),
+)
 
 
 def test_the_processes_are_looked_through_once_for_all_sections(monkeypatch: pytest.MonkeyPatch):
