@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...boundary.text import printable
 from .daemon import NEVER
 
 MAX_TEXT = 16 * 1024
@@ -95,7 +96,9 @@ def host(address: str) -> str:
 def _source(table: Any) -> Source:
     if not isinstance(table, dict):
         raise ValueError("ntp.toml: a source is no table")
-    return Source(str(table.get("mode", "")), host(str(table.get("address") or table.get("path") or "")))
+    name = host(str(table.get("address") or table.get("path") or ""))
+    # The file was made printable as it stands, but "\u001b" in it is an escape character only now.
+    return Source(str(table.get("mode", "")), printable(" ".join(name.split())))
 
 
 def _threshold(value: Any) -> tuple[float, float]:

@@ -258,6 +258,11 @@ def test_each_setting_has_the_daemons_default(lines, changes):
     assert parse_ntp_toml(f"[synchronization]\n{lines}\n") == replace(NtpToml(), **changes)
 
 
+def test_a_name_is_shown_without_what_a_terminal_obeys():
+    (source,) = parse_ntp_toml('[[source]]\nmode = "server"\naddress = "a\\u001b[31m\\u202eb\\nc"\n').sources
+    assert source.name.isprintable()
+
+
 @pytest.mark.parametrize(
     "text",
     [
