@@ -34,7 +34,8 @@ CHOSEN = {
     "ntp": NTPD_CHOSE,
     "openntpd": "ntpctl -s status | grep -q '3/3 peers valid'",
     "systemd-timesyncd": "timedatectl show-timesync --all | grep -q PacketCount",
-    "ntpd-rs": "ntp-ctl status | grep -q 'Stratum: 2'",
+    # It may set the clock at its first poll, and then trusts no source before the eighth.
+    "ntpd-rs": "ntp-ctl status | grep -q 'Dispersion: 0[.]000.*Delay: 0[.]02'",
 }
 
 TIME_CHECKS = [
