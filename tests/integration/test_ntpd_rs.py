@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.findings import unsaid
-from tests.integration.conftest import Run, Runner
+from tests.integration.conftest import Run, Runner, backup_states
+from tests.integration.test_remediation import WITHOUT_SERVERS
 from tests.lab import Lab, NodeSpec
 from tests.lab.ntp import SERVERS
 
@@ -38,7 +39,7 @@ def own(lab: Lab, node: str) -> Iterator[None]:
     """Its configuration and its way to its servers may be changed, and are as before afterwards."""
     lab.ssh(node, f"cp {TOML} /root/ntp.toml")
     yield
-    undo = f"ip rule del ipproto 17 dport 123 || true; cp /root/ntp.toml {TOML}; systemctl restart ntpd-rs"
+    undo = f"while ip rule del ipproto 17 dport 123 2>/dev/null; do :; done; cp /root/ntp.toml {TOML}; systemctl restart ntpd-rs"
     lab.ssh(node, f"{undo}; rm -r /var/lib/skewgate 2>/dev/null || true")
 
 
@@ -160,6 +161,18 @@ def test_beyond_its_panic_threshold_it_exits_as_the_next_boot_is_judged(lab: Lab
             set_clock = f"import time; time.clock_settime(0, time.time() - {moved_s})"
             lab.ssh(node, f'python3 -c "{set_clock}"')
     assert check().finding(node, "time_service")["state"] == "fail"
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("own", "admitted")
+def test_if_chrony_is_no_better_it_is_put_back(lab: Lab, node: str, skewgate: Runner) -> None:
+    change(lab, node, "/^observation-path/d")
+    lab.ssh(node, WITHOUT_SERVERS)
+    run = skewgate("gate", "-l", node, extra={"gate_checks": CHECKS, "chrony_proof_timeout_s": 4})
+    assert run.report["nodes"][node]["verdict"] == "refuse"
+    assert backup_states(lab, node) == ["undone"]
+    states = "systemctl is-active ntpd-rs chrony; systemctl is-enabled ntpd-rs"
+    assert lab.ssh(node, states, check=False).stdout.split() == ["active", "inactive", "enabled"]
 
 
 @pytest.mark.nightly
