@@ -44,8 +44,8 @@ PARTS = {
             "nodes, clocks, servers, networks and daemons made up by chance, 5,000 of each seed: none may be admitted on which a "
             "named client or limit breaks, unless half or more of the references lie",
         ),
-        Part("secrets", 71, "runs of every kind, all that they wrote and showed searched for key, JWTs and tokens"),
         Part("parsers", 66, "each parser of text from outside, fuzzed with atheris, and given texts that grow"),
+        Part("secrets", 71, "runs of every kind, all that they wrote and showed searched for key, JWTs and tokens"),
         Part(
             "load", 5, "1,000 nodes that ask one API and one NTP server, which limit them, fail for a while or are slow"
         ),
