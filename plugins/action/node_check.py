@@ -29,7 +29,7 @@ from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of
 from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
-from ..plugin_utils.collection import Collection
+from ..plugin_utils.collection import Collection, with_nts_tried
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.minters import Minting, identity_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
@@ -39,6 +39,7 @@ from ..plugin_utils.plain_action import NODE_STARTS_WITHIN_S, EvidenceAction, fa
 from ..plugin_utils.verdict.before_the_fork import before_the_fork
 from ..plugin_utils.verdict.judge import chrony_can_help, judge_record
 from ..plugin_utils.verdict.node_words import reason, refusal
+from ..plugin_utils.verdict.nts_clients import to_try
 from ..plugin_utils.verdict.run_settings import options_of
 from ..plugin_utils.verdict.settings import CREDENTIALS_CHECK, CheckSettings, read_check_settings
 from ..plugin_utils.verdict.timings import Stopwatch
@@ -117,6 +118,9 @@ class ActionModule(EvidenceAction):
         while True:
             record = collection.take()
             result = _result(record, args)
+            if clients := to_try(record, result["judgement"]):
+                record = with_nts_tried(record, clients, collection.call)
+                result = _result(record, args)
             done = result["verdict"] == "admit" or result["awaits_report"] or "no_answer" in record
             if done or time.monotonic() >= deadline_s:
                 break

@@ -1,10 +1,13 @@
-"""Plan on the controller what the role chrony changes on a node; the node is not contacted.
+"""Plan on the controller what the role chrony changes on a node. The node is asked only whether NTS
+works there.
 
 The documentation for users is in plugins/modules/remediation_plan.py.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,18 +16,19 @@ from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.current_run import kept
 from ..plugin_utils.boundary.play_variables import PlayVariables, host_of, plain
 from ..plugin_utils.boundary.settings import SettingsError
+from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.variables import set_by_facts
+from ..plugin_utils.collection import with_nts_tried
 from ..plugin_utils.model.record import Record
-from ..plugin_utils.plain_action import PlainAction, failed
-from ..plugin_utils.remediation.plan import make_plan
+from ..plugin_utils.plain_action import EvidenceAction, failed
+from ..plugin_utils.remediation.plan import Plan, make_plan
 from ..plugin_utils.remediation.settings import Settings
 
 
-class ActionModule(PlainAction):
+class ActionModule(EvidenceAction):
     """The action ``skewgate.preflight.remediation_plan``."""
 
     documentation = module.DOCUMENTATION
-    _requires_connection = False
 
     def given(self, variables: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The task's arguments; with ``from_variables``, the host's settings in the place of those
@@ -56,20 +60,45 @@ class ActionModule(PlainAction):
                 f"Nothing was changed. The variable {args['measured']!r} is not a result of node_check. Register a node_check "
                 "task in it."
             )
-        plan = make_plan(Record(measured["record"]), measured["judgement"], settings)
+        before = plain(variables.get(args["planned"] or "") or {})
+        plan, notes = self._plan(measured, settings, variables, after_installing=bool(before))
         result: dict[str, Any] = {
             "changed": False,
             "plan": plan.as_json(),
             "changes": [change.what for change in plan.changes],
             "package_file": args["package_file"],
             # The controller's time: the node's own is what is at fault.
-            "backup_id": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
+            "backup_id": before.get("backup_id") or datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
         }
-        if plan.warnings:
-            result["warnings"] = [f"{settings.host}: {warning}" for warning in plan.warnings]
+        if warnings := [*plan.warnings, *notes]:
+            result["warnings"] = [f"{settings.host}: {warning}" for warning in warnings]
         if plan.refusal:
-            result.update(failed(f"Nothing was changed. {plan.refusal}"))
+            # The task before it has installed chrony, and undoing that reports what was changed.
+            result.update(failed(plan.refusal if before else f"Nothing was changed. {plan.refusal}"))
         return result
+
+    def _plan(
+        self, measured: Mapping[str, Any], settings: Settings, variables: dict[str, Any], *, after_installing: bool
+    ) -> tuple[Plan, list[str]]:
+        """The plan, and further warnings. If chronyd is there to try NTS before NTS is written, the
+        plan is of what it got.
+        """
+        record, judgement = measured["record"], measured["judgement"]
+        plan = make_plan(Record(record), judgement, settings)
+        if not plan.nts_clients:
+            return plan, []
+        in_check_mode = bool(self._task.check_mode)
+        installed = bool((Record(record).evidence.get("chrony") or {}).get("present"))
+        if installed or (after_installing and not in_check_mode):
+            call = functools.partial(self.evidence, variables, Tokens())
+            return make_plan(Record(with_nts_tried(record, plan.nts_clients, call)), judgement, settings), []
+        return plan, [_NOT_PREDICTED] if in_check_mode and not after_installing else []
+
+
+_NOT_PREDICTED = (
+    "whether NTS works cannot be tried in check mode before chrony is installed: a run may write other servers than shown "
+    "here, or refuse"
+)
 
 
 def _measured(variables: dict[str, Any], name: str) -> dict[str, Any]:

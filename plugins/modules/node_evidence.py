@@ -27,9 +27,9 @@ options:
     type: list
     elements: str
     choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
-      boot, nts, clock_movers, join_state, platform]
+      boot, nts, nts_client, clock_movers, join_state, platform]
     default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
-      boot, nts, clock_movers, join_state, platform]
+      boot, nts, nts_client, clock_movers, join_state, platform]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every
       address of a name is asked.
@@ -50,6 +50,11 @@ options:
     type: list
     elements: str
     default: []
+  nts_clients:
+    description: Directives of chrony.conf by names. C(chronyd -Q) is run with those of each name, to
+      see whether it gets authenticated time.
+    type: dict
+    default: {}
   apis:
     description: APIs whose HTTP C(Date) is read, each once by its URL. No credential is sent to
       them.
@@ -194,8 +199,8 @@ evidence:
           does not show it. C(sections_s) is how long each section took, which run side by side,
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
           C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(ntpd_rs), C(timesyncd),
-          C(ptp), C(clockbound), C(time_services), C(boot), C(nts), C(clock_movers), C(join_state)
-          and C(platform).
+          C(ptp), C(clockbound), C(time_services), C(boot), C(nts), C(nts_client), C(clock_movers),
+          C(join_state) and C(platform).
         - The clocks were read together, at most C(gap_ns) apart - C(wall_ns) (CLOCK_REALTIME),
           C(mono_ns) (CLOCK_MONOTONIC), C(boot_ns) (CLOCK_BOOTTIME) and C(raw_ns)
           (CLOCK_MONOTONIC_RAW). With C(boot_id), C(suspends), how often this kernel has resumed
@@ -346,6 +351,11 @@ evidence:
           each with C(bytes) and C(reply_hex), or with C(error) and its C(kind).
       type: dict
       returned: when asked for
+    nts_client:
+      description: C(tried), what C(chronyd -Q) answered for each name of O(nts_clients) (C(rc),
+        C(stdout), C(stderr)), or C(error). It sets no clock, and runs only if it is asked for.
+      type: dict
+      returned: when asked for
     api_date:
       description:
         - C(apis), each with C(url), C(certificate_time_error) as in the section C(nts), and
@@ -446,6 +456,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     ntpd,
     ntpd_rs,
     nts,
+    nts_client,
     openntpd,
     platform,
     ptp,
@@ -555,6 +566,10 @@ PROBES = {
         lambda run: nts.collect(run.timeout_s, run.params["nts_servers"], run.time_daemons(), run.units),
         lambda run: run.busy_s + 1 + nts.bound_s(run.timeout_s),
     ),
+    "nts_client": (
+        lambda run: nts_client.collect(run.params["nts_clients"]),
+        lambda _run: nts_client.bound_s(),
+    ),
     "clock_movers": (lambda run: clock_movers.collect(run.busy_s), lambda run: run.busy_s + 3),
     "join_state": (lambda run: join_state.collect(run.cluster()), lambda run: run.busy_s),
     "platform": (lambda _run: platform.collect(), lambda run: run.busy_s),
@@ -590,6 +605,7 @@ ARGUMENTS = {
     "ntp_samples": {"type": "int", "default": 4},
     "ntp_port": {"type": "int", "default": 123},
     "nts_servers": {"type": "list", "elements": "str", "default": []},
+    "nts_clients": {"type": "dict", "default": {}},
     "apis": {
         "type": "list",
         "elements": "dict",

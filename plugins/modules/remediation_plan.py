@@ -14,8 +14,12 @@ description:
   - Plans the changes that fix the findings which refuse the node, and nothing else. They are
     packages to install, files and their content, and units. The plan says which finding each change
     fixes.
-  - It contacts no node and changes nothing. If the node must not be changed, or only if a setting
-    allows it, it fails with the reason.
+  - It changes nothing. If the node must not be changed, or only if a setting allows it, it fails
+    with the reason.
+  - It contacts the node only if O(nts_servers) might be written. Then chronyd itself tries them
+    there with C(chronyd -Q), which sets no clock and takes up to 10 seconds. Only servers that give
+    it authenticated time are written with NTS. If chrony is not installed yet, plan once more
+    afterwards, with O(planned).
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   servers:
@@ -116,6 +120,11 @@ options:
       registered.
     type: str
     required: true
+  planned:
+    description: After chrony was installed, the name of the variable in which the plan for that was
+      registered. The new plan has its RV(backup_id). In check mode chrony was not installed, so the
+      plan is the same.
+    type: str
 attributes:
   check_mode:
     description: It does the same in check mode.
@@ -124,7 +133,7 @@ attributes:
     description: Nothing is changed, so there is no difference to show.
     support: none
   action:
-    description: It runs on the controller.
+    description: It runs on the controller, and asks the node if NTS is to be tried.
     support: full
 author:
   - The skewgate developers (@skewgate)
@@ -169,7 +178,7 @@ package_file:
 plan:
   description: The whole plan. It has C(changes), each with the findings that it C(answers),
     C(install), C(node) (the arguments of M(skewgate.preflight.node_remediate)), C(warnings),
-    C(refusal) and C(wait_s).
+    C(refusal), C(wait_s) and C(nts_clients), what chronyd is to try.
   returned: always
   type: dict
 """

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
+from .boundary.evidence import MALFORMED
 from .boundary.no_evidence import module_error
 from .boundary.times import utc_text
 from .clock.controller import ControllerClock, Moment
@@ -269,6 +270,33 @@ class Collection:
         except (NodeUnreachableError, NoEvidenceError):
             return evidence
         return _with_attempts(evidence, {entry["name"]: entry["attempts"] for entry in taken})
+
+
+def with_nts_tried(
+    record: Mapping[str, Any],
+    clients: Mapping[str, Sequence[str]],
+    call: Callable[[dict[str, Any]], Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The record with what chronyd itself gets with NTS on the node; ``clients`` are names of tries
+    and their directives (``chrony.nts_client``), ``call`` is as of ``Collection``.
+
+    Each of them has an answer in it, if need be the reason why the node gave none.
+    """
+    section: Mapping[str, Any] = {}
+    why = "the node showed no answer of chronyd"
+    try:
+        answer = call({"sections": ["nts_client"], "nts_clients": clients})
+        if "evidence" in answer:
+            section = answer["evidence"].get("nts_client") or {}
+            why = section.get("error") or section.get(MALFORMED) or why
+        else:
+            why = module_error(answer)
+    except (NodeUnreachableError, NoEvidenceError) as error:
+        why = str(error)
+    tried = {name: (section.get("tried") or {}).get(name) or {"error": why} for name in clients}
+    evidence = record["evidence"]
+    earlier = Record(record).evidence.get("nts_client") or {}
+    return {**record, "evidence": {**evidence, "nts_client": {"tried": {**earlier.get("tried", {}), **tried}}}}
 
 
 def _with_attempts(evidence: dict[str, Any], further: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

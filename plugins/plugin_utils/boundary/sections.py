@@ -326,6 +326,7 @@ SECTIONS: dict[str, Shape] = {
             )
         }
     ),
+    "nts_client": fields({"tried": COMMANDS}),
     "nts": fields(
         {
             "servers": items(

@@ -13,6 +13,10 @@ an address that nobody has (192.0.2.1 or 2001:db8::1, RFC 5737 and RFC 3849). Fi
 packets of more than 76 bytes (with IP's header), pass UDP 123 on to another server, or remove the
 fields. The servers that the role `chrony` might write are tried too, but they are not judged here.
 
+If this check would fail, and a server answered no request with NTS, the node starts chronyd's whole
+client once for each such server: `chronyd -Q`, which sets no clock, opens no port and can run
+beside chronyd. It takes up to 10 seconds. A server that gives it authenticated time is set up.
+
 Passes if one such server can be set up, or if chrony has other servers that it may select. Passes
 too if NTS does not matter on this node: none is configured, or another daemon steers the clock.
 Fails if no server can be set up. If a certificate is not valid at the node's time, the clock is
@@ -31,10 +35,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..chrony.nts_client import said as said_of
+from ..chrony.nts_client import works
 from ..chrony.sources import selectable
 from ..clock.nts import NtsState as Key
 from ..clock.nts import detail_of
-from ..daemons.chrony import configuration_shown, nts_state_with
+from ..daemons.chrony import configuration_shown, nts_state_with, tried_with_nts
 from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding
 from ..model.policy import Policy
@@ -113,8 +119,10 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
     states = [(server, nts_state_with(record, server)) for server in servers]
     bad = [(server, state) for server, state in states if state != Key.ESTABLISHED]
     seen["problems"] = {server["server"]: state.words for server, state in bad}
-    said = "; ".join(f"{server['server']}: {state.words} ({detail_of(server)})" for server, state in bad)
-    good = f"{len(servers) - len(bad)} of {len(servers)} servers set up NTS with this node"
+    said = "; ".join(f"{server['server']}: {state.words} ({_detail(record, server)})" for server, state in bad)
+    good = (
+        f"{len(servers) - len(bad)} of {len(servers)} servers set up NTS with this node{_by_chronyd(record, servers)}"
+    )
     if not bad:
         return Finding(state="pass", summary=good, seen=seen)
     if len(bad) < len(servers):
@@ -135,6 +143,21 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         remedy=" ".join(remedies),
         seen=seen,
     )
+
+
+def _detail(record: Record, server: Mapping[str, Any]) -> str:
+    """What the node saw, and what chronyd said if it was started to try this server."""
+    tried = tried_with_nts(record, server)
+    return detail_of(server) if tried is None else f"{detail_of(server)}; chronyd -Q: {said_of(tried)}"
+
+
+def _by_chronyd(record: Record, servers: Sequence[Mapping[str, Any]]) -> str:
+    """Which servers a chronyd that was started to try them got the time from; else empty."""
+    tried = [(server, tried_with_nts(record, server)) for server in servers]
+    by_chronyd = [f"{server['server']} ({detail_of(server)})" for server, answer in tried if answer and works(answer)]
+    if not by_chronyd:
+        return ""
+    return f"; chronyd -Q gets authenticated time of {listed(by_chronyd)}, so the node's own request does not count"
 
 
 def _others(record: Record) -> Sequence[str]:

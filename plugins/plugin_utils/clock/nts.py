@@ -70,6 +70,9 @@ OF_THE_PATH = frozenset(
 )
 """What the answers to the probe's own requests show."""
 
+UNANSWERED = frozenset({NtsState.NTP_BLOCKED, NtsState.LARGE_DROPPED, NtsState.NOT_ANSWERED})
+"""States of OF_THE_PATH that may be the server's way: it answers what it can authenticate."""
+
 _OF_CONNECT = {"timeout": NtsState.BLOCKED, "refused": NtsState.REFUSED, "no_route": NtsState.NO_ROUTE}
 
 

@@ -25,6 +25,7 @@ from ..chrony.chronyc import (
 )
 from ..chrony.config import ChronyConfig
 from ..chrony.makestep import makestep
+from ..chrony.nts_client import try_name, works
 from ..chrony.options import parse_version
 from ..chrony.reader import read_config
 from ..chrony.rules import MAY_NOT_START, RULES, ends_next_start
@@ -183,14 +184,24 @@ def running_sources(record: Record) -> Running:
 
 def nts_state_with(record: Record, server: Mapping[str, Any]) -> NtsState:
     """The state of an entry of the evidence's ``nts.servers``; established if chronyd itself gets
-    answers of this server with NTS.
+    answers of this server with NTS, the one that runs or one that was started to try it.
 
     Nobody can verify the probe's request, and not every server answers such a one.
     """
     state = nts_state(server, record.section("collected")["wall_ns"] / NS, record.skew.skew_s)
-    if state in OF_THE_PATH and host_key(server["server"]) in _answering_with_nts(record):
-        return NtsState.ESTABLISHED
+    if state in OF_THE_PATH:
+        tried = tried_with_nts(record, server)
+        if (tried and works(tried)) or host_key(server["server"]) in _answering_with_nts(record):
+            return NtsState.ESTABLISHED
     return state
+
+
+def tried_with_nts(record: Record, server: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a chronyd answered that was started to try NTS with this entry of ``nts.servers``; None
+    if there was none.
+    """
+    tried: Mapping[str, Any] = (record.evidence.get("nts_client") or {}).get("tried") or {}
+    return tried.get(try_name(server))
 
 
 def _answering_with_nts(record: Record) -> frozenset[str]:

@@ -60,8 +60,9 @@ class Plan:
 
     ``node``: the arguments of the module node_remediate.
 
-    ``wait_s``: extra time to wait for the proof while the clock is slewed. A plan with a
-    ``refusal`` changes nothing.
+    ``wait_s``: extra time to wait for the proof while the clock is slewed. ``nts_clients``: what
+    chronyd is to try before this is done (``Choice.to_try``); then the plan is made again. A plan
+    with a ``refusal`` changes nothing.
     """
 
     refusal: str | None = None
@@ -70,6 +71,7 @@ class Plan:
     install: Mapping[str, Any] | None = None
     node: Mapping[str, Any] = field(default_factory=dict)
     wait_s: float = 0.0
+    nts_clients: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as the task remediation_plan returns it: JSON with lists for tuples."""
@@ -82,7 +84,7 @@ def make_plan(record: Record, judgement: Mapping[str, Any], settings: Settings) 
     try:
         return planner.plan()
     except RefusedError as refused:
-        return Plan(refusal=str(refused), warnings=tuple(planner.warnings))
+        return Plan(refusal=str(refused), warnings=tuple(planner.warnings), nts_clients=planner.nts_clients)
     except MissingEvidenceError as missing:
         next_step = missing.remedy or "Run the check again as root."
         return Plan(refusal=f"The evidence that a plan needs is missing: {missing}. {next_step}")
@@ -94,6 +96,7 @@ class _Planner(Planned):
     def __init__(self, record: Record, judgement: Mapping[str, Any], settings: Settings) -> None:
         super().__init__(record, judgement)
         self.settings = settings
+        self.nts_clients: Mapping[str, Sequence[str]] = {}
 
     def plan(self) -> Plan:
         reachable = self.findings.get("reachable", {"state": "pass"})
@@ -177,18 +180,21 @@ class _Planner(Planned):
     def _with_chrony(self, daemons: Sequence[TimeDaemon]) -> Plan:
         choice = choose(self.record, self.judgement, self.settings.wanted)
         self.warnings += choice.warnings
+        self.nts_clients = choice.to_try
         if choice.refusal:
             raise RefusedError(choice.refusal)
         chrony = self._chrony(daemons)
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
             self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
+            self.nts_clients = {}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         self._leave_a_root_distance_to(choice)
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
+        self.nts_clients = choice.to_try if files else {}
         if install:
             # rpm puts these beside a configuration file: the package's if there was another one,
             # and a changed one when the package is removed (RPM's documentation of
@@ -390,7 +396,7 @@ class _Planner(Planned):
         if rest:
             self.warnings.append(f"no change fixes {'; '.join(rest)}")
         wait_s = step.slew_s or 0.0 if step.kind == "slew" else 0.0
-        return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s)
+        return Plan(None, tuple(self.warnings), tuple(self.changes), install, node, wait_s, self.nts_clients)
 
 
 _CLOCK = ("clock_skew", "sync_state", "config_in_use")

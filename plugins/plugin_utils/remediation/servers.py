@@ -20,7 +20,9 @@ beside it. Under chrony's default `authselectmode mix` they count only as far as
 agree (chrony.conf(5)), and are not used if these are silent. If no NTS server can be set up, the
 plain ones are written, with a warning. *Set up* means that the NTP server which the key exchange
 names (RFC 8915, 4.1.7 and 4.1.8) answered a request with NTS. If the server itself was asked with
-plain NTP too, it must be good there as well.
+plain NTP too, it must be good there as well. `to_try` are the servers that chronyd itself is to try
+before anything is written: those that would be written, and those that answered no request with
+NTS, as NTPsec does. What it gets then decides.
 
 `nocerttimecheck 1` is written in two cases: if the certificates seem out of date only because of
 the node's clock, and if the node has no RTC and so starts in the past at each boot. Otherwise
@@ -32,19 +34,20 @@ resort (chrony.conf(5)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Literal
 
+from ..chrony import nts_client
 from ..chrony.config import ChronyConfig, Directive
 from ..chrony.options import parse_version, source_problem
 from ..chrony.reader import read_config
 from ..chrony.sources import host_key
 from ..clock.interval import Interval
 from ..clock.ntp_packet import NtpError, decode_sample
-from ..clock.nts import NtsState, detail_of
-from ..daemons.chrony import nts_state_with
+from ..clock.nts import UNANSWERED, NtsState, detail_of
+from ..daemons.chrony import nts_state_with, tried_with_nts
 from ..model.record import Record
 from ..model.wording import listed
 
@@ -84,7 +87,8 @@ class Choice:
     ``lines``: the sources, ready; empty only if there is a ``refusal``. ``good``: their names.
     ``left_out``: the other names, each with the reason. ``with_nts``: the sources are authenticated
     with NTS. ``directives``: further lines that they need, with their comments; chronyd does not
-    take them in a `.sources` file.
+    take them in a `.sources` file. ``to_try``: the servers with NTS that chronyd itself has not
+    tried, with its directives (``chrony.nts_client``).
     """
 
     lines: tuple[str, ...] = ()
@@ -94,6 +98,7 @@ class Choice:
     warnings: tuple[str, ...] = ()
     with_nts: bool = False
     refusal: str | None = None
+    to_try: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,9 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         good = {name: plain[name] for name, why in why_not.items() if not why}
         reasons = why_not_nts | why_not
     left_out = {name: why for name, why in reasons.items() if name not in good}
+    to_try = _to_try(why_not_nts, record, config)
     if not good:
-        return Choice(left_out=left_out, refusal=_nobody(judgement, left_out))
+        return Choice(left_out=left_out, refusal=_nobody(judgement, left_out), to_try=to_try)
     lines, warnings = [], []
     if why_not_nts and not with_nts:
         warnings.append(f"NTS cannot be used, so servers without it are used: {_reasons(why_not_nts)}")
@@ -157,6 +163,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         _directives(with_nts, record, config) if with_nts else (),
         tuple(warnings),
         bool(with_nts),
+        to_try=to_try,
     )
 
 
@@ -193,7 +200,23 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     if state not in (NtsState.ESTABLISHED, NtsState.CLOCK):
         phase = entry["error"]["phase"] if entry["error"] else "tls"
         return f"NTS cannot be set up: {state.words} ({phase}: {detail_of(entry)})"
+    tried = tried_with_nts(record, entry)
+    if tried is not None and not nts_client.works(tried):
+        return f"chronyd itself gets no time from it with NTS ({nts_client.said(tried)})"
     return _why_not("server", name, record) if host_key(name) in map(host_key, record.skew.ntp) else ""
+
+
+def _to_try(why_not: Mapping[str, str], record: Record, config: _Config) -> dict[str, list[str]]:
+    """The tries of chronyd that are still to be made, of the servers that are wanted with NTS."""
+    tries = {}
+    for name, why in why_not.items():
+        entry = _tried_with_nts(name, record)
+        if config.impossible_nts or entry is None or tried_with_nts(record, entry) is not None:
+            continue
+        if not why or nts_state_with(record, entry) in UNANSWERED:
+            needed = _directives([name], record, config)
+            tries[nts_client.try_name(entry)] = nts_client.try_lines(entry, needed)
+    return tries
 
 
 def _tried_with_nts(name: str, record: Record) -> Mapping[str, Any] | None:

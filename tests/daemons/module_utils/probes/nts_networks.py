@@ -1,7 +1,7 @@
 """Networks between a node and a server with NTS, each with one fault: real chronyd, real nftables.
 
-Run in a separate network: ``python nts_networks.py CHRONYD CERTIFICATE NETWORK`` prints the section
-``nts`` that a probe takes there.
+Run in a separate network: ``python nts_networks.py CHRONYD CERTIFICATE NETWORK`` prints the
+sections ``nts`` and ``nts_client`` that the probes take there.
 """
 
 from __future__ import annotations
@@ -18,23 +18,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import background, run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts, nts_client
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.nts_client import try_lines, try_name
 
 SERVER, OTHER, STRIPPER = "127.0.0.1", "127.0.0.3", 5555
 #: SO_MARK, by which the stripper's own packets pass.
 SO_MARK, MARK = 36, 1
 _FILTER = "chain f { type filter hook input priority 0; "
-_NAT = "chain n { type nat hook output priority -100;"
-RULES = {
-    "healthy": "",
-    "tcp_4460_blocked": _FILTER + "tcp dport 4460 drop; }",
-    "large_dropped": _FILTER + "udp dport 123 ip length > 76 drop; }",
-    "large_dropped_back": _FILTER + "udp sport 123 ip length > 76 drop; }",
-    "udp_dropped": _FILTER + "udp dport 123 drop; }",
-    "redirected_to_one": f"{_NAT} ip daddr {SERVER} udp dport 123 dnat to {OTHER}:1123; }}",
-    "redirected": f"{_NAT} udp dport 123 dnat to {OTHER}:1123; }}",
-    "stripped": f"{_NAT} ip daddr {SERVER} udp dport 123 meta mark != {MARK} redirect to :{STRIPPER}; }}",
-}
+
+
+def rules(server: str, other: str, hook: str) -> dict[str, str]:
+    """The rules of nftables for each network, in ``hook``'s place of the way to ``server``; at
+    ``other``, port 1123, answers a server without NTS.
+    """
+    nat = f"chain n {{ type nat hook {hook} priority -100;"
+    return {
+        "healthy": "",
+        "tcp_4460_blocked": _FILTER + "tcp dport 4460 drop; }",
+        "large_dropped": _FILTER + "udp dport 123 ip length > 76 drop; }",
+        "large_dropped_back": _back(hook) + "udp sport 123 ip length > 76 drop; }",
+        # An answer of NTSN has 84 bytes, one that is authenticated more than twice as many.
+        "authenticated_dropped": _back(hook) + "udp sport 123 ip length > 140 drop; }",
+        # As from NTPsec: what is authenticated is answered, and nothing else of NTS.
+        "ntsn_dropped": _back(hook) + "udp sport 123 ip length 77-140 drop; }",
+        "udp_dropped": _FILTER + "udp dport 123 drop; }",
+        "redirected_to_one": f"{nat} ip daddr {server} udp dport 123 dnat to {other}:1123; }}",
+        "redirected": f"{nat} udp dport 123 dnat to {other}:1123; }}",
+        "stripped": f"{nat} ip daddr {server} udp dport 123 meta mark != {MARK} dnat to {server}:{STRIPPER}; }}",
+    }
+
+
+def _back(hook: str) -> str:
+    """A chain for answers; where the server is on the same machine, they come in."""
+    return _FILTER if hook == "output" else _FILTER.replace("hook input", "hook output")
+
+
+RULES = rules(SERVER, OTHER, "output")
 
 
 @contextmanager
@@ -53,16 +73,16 @@ def chronyd(program: str, folder: Path, *lines: str) -> Iterator[None]:
         process.wait(10)
 
 
-def strip_forever() -> None:
+def strip_forever(server: str = SERVER) -> None:
     """Pass requests on without what follows the 48 bytes, and the answers back."""
     front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    front.bind((SERVER, STRIPPER))
+    front.bind((server, STRIPPER))
     while True:
         request, client = front.recvfrom(2048)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
             back.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
             back.settimeout(1)
-            back.sendto(request[:48], (SERVER, 123))
+            back.sendto(request[:48], (server, 123))
             front.sendto(back.recv(2048)[:48], client)
 
 
@@ -71,6 +91,8 @@ def main(program: str, certificate: str, network: str) -> None:
     folder = Path(tempfile.mkdtemp())
     (folder / "chrony.conf").write_text(f"ntstrustedcerts {certificate}\nnosystemcert\nserver {SERVER} nts\n")
     start = chrony.Start("chronyd", str(folder / "chrony.conf"), str(folder))
+    run.PATH = f"{Path(program).parent}:{run.PATH}"
+    nts_client.WITHIN_S = 5
     nts.configuration = lambda *_asked: start
     ke = (f"ntsserverkey {certificate}", f"ntsservercert {certificate}", f"ntsdumpdir {folder}")
     try:
@@ -82,7 +104,10 @@ def main(program: str, certificate: str, network: str) -> None:
             wait_for_port()
             if RULES[network]:
                 subprocess.run(["nft", f"table ip faults {{\n{RULES[network]}\n}}\n"], check=True)
-            print(json.dumps(nts.collect(2, [], [])))
+            server = {"server": SERVER, "port": 4460, "certset": "0"}
+            lines = try_lines(server, [f"ntstrustedcerts {certificate}", "nosystemcert", "user root"])
+            client = background.start(nts_client.collect, {try_name(server): lines})
+            print(json.dumps({"nts": nts.collect(2, [], []), "nts_client": client.result()}))
     finally:
         shutil.rmtree(folder)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.nts_client import works
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import NtsState, detail_of, nts_state
 
@@ -29,8 +30,7 @@ def taken(chrony_tree: Path, authority) -> Any:
     def take(network: str) -> Any:
         code = "import sys; from tests.daemons.module_utils.probes.nts_networks import main; main(*sys.argv[1:])"
         chronyd = chrony_tree / "usr/sbin/chronyd"
-        (server,) = json.loads(in_network(NETWORK, code, chronyd, trusted, network, timeout_s=60))["servers"]
-        return server
+        return json.loads(in_network(NETWORK, code, chronyd, trusted, network, timeout_s=60))
 
     return take
 
@@ -40,6 +40,8 @@ STATES = {
     "tcp_4460_blocked": NtsState.BLOCKED,
     "large_dropped": NtsState.LARGE_DROPPED,
     "large_dropped_back": NtsState.NOT_ANSWERED,
+    "authenticated_dropped": NtsState.ESTABLISHED,
+    "ntsn_dropped": NtsState.NOT_ANSWERED,
     "udp_dropped": NtsState.NTP_BLOCKED,
     "redirected": NtsState.REDIRECTED,
     # To the same packets, a chronyd without NTS gives the same answers.
@@ -48,9 +50,15 @@ STATES = {
 }
 
 
+CHRONYD_GETS_TIME = {"healthy", "ntsn_dropped"}
+
+
 @pytest.mark.parametrize("network", RULES)
-def test_each_fault_of_a_network_has_its_state(taken, network):
-    server = taken(network)
-    parsed = parse_evidence({"nts": {"servers": [server]}})["nts"]["servers"]
-    assert parsed == [server]
+def test_each_fault_of_a_network_has_its_state_and_chronyd_itself_decides(taken, network):
+    shown = taken(network)
+    parsed = parse_evidence(shown)
+    assert parsed == shown
+    (server,) = shown["nts"]["servers"]
     assert nts_state(server, time.time(), Interval(-1, 1)) is STATES[network], detail_of(server)
+    (answer,) = shown["nts_client"]["tried"].values()
+    assert works(answer) is (network in CHRONYD_GETS_TIME), answer
