@@ -187,14 +187,14 @@ class _Planner(Planned):
         if chrony and (since_s := self._just_started(chrony, choice)) is not None:
             self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
-            self.nts_clients = {}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         self._leave_a_root_distance_to(choice)
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
         install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
-        self.nts_clients = choice.to_try if files else {}
+        if not (files or choice.with_nts):  # NTS is neither written nor relied on
+            self.nts_clients = {}
         if install:
             # rpm puts these beside a configuration file: the package's if there was another one,
             # and a changed one when the package is removed (RPM's documentation of

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import NtsState, detail_of, nts_state
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.nts_clients import to_try
 
 from tests.builders import TRUE_NS, answer, chrony, record
 from tests.daemons.boxed import Box, unpacked, wait_for
@@ -63,3 +65,29 @@ def test_a_node_that_gets_its_time_with_nts_from_ntpsec_passes(served: Box, chro
     text = "server 127.0.0.1 iburst nts\n"
     finding = finding_of(nts_servers, record(nts={"servers": [server]}, chrony=chrony(config=text, **rows)))
     assert finding.state == "pass", finding.summary
+
+
+CLIENT = """
+import json, sys
+from ansible_collections.skewgate.preflight.plugins.module_utils.node import run
+from ansible_collections.skewgate.preflight.plugins.module_utils.probes import nts_client
+run.PATH = sys.argv[1]
+print(json.dumps(nts_client.collect({"127.0.0.1:4460:0": sys.argv[2:]})))
+"""
+
+
+def test_if_chronyd_does_not_run_the_one_that_tries_it_decides(served: Box, chrony_tree: Path, tmp_path: Path) -> None:
+    def probed() -> Any:
+        (server,) = json.loads(said(served, sys.executable, "-c", PROBE, tmp_path))["servers"]
+        return server
+
+    wait_for(lambda: probed()["ntp"], "NTPsec does not serve NTS", 20)
+    config = f"server 127.0.0.1 iburst nts\nnosystemcert\nntstrustedcerts {tmp_path}/ca.pem\nuser root\n"
+    of_node = record(nts={"servers": [probed()]}, chrony=chrony(config=config))
+    judgement = judge_record(of_node)
+    ((name, lines),) = to_try(of_node, judgement).items()
+    client = json.loads(said(served, sys.executable, "-c", CLIENT, chrony_tree / "usr/sbin", *lines))
+    assert [*client["tried"]] == [name]
+    finding = finding_of(nts_servers, {**of_node, "evidence": {**of_node["evidence"], "nts_client": client}})
+    assert finding.state == "pass", client
+    assert "chronyd -Q gets authenticated time of 127.0.0.1" in finding.summary
