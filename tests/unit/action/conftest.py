@@ -46,8 +46,9 @@ def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         module: Callable[..., Result] | None = None,
         can_pipe: bool = True,
         role: str | None = None,
+        check_mode: bool = False,
     ) -> Result:
-        task = SimpleNamespace(args=args, async_val=0, check_mode=False, action=action_class.__module__)
+        task = SimpleNamespace(args=args, async_val=0, check_mode=check_mode, action=action_class.__module__)
         task._role = role and SimpleNamespace(get_name=lambda: role)
         action = action_class(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
         monkeypatch.setattr(action, "_execute_module", module, raising=False)

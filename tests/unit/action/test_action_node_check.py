@@ -22,7 +22,9 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.builders import not_sent, record, time_services
+from tests.builders import chrony, not_sent, record, time_services
+from tests.unit.plugin_utils.checks.test_check_nts_servers import exchanged
+from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME
 
 WITHOUT_JWT = {"clients": ["argocd"], "ntp_servers": ["ntp.example.net"], "checks": ["sync_state"]}
 
@@ -332,3 +334,22 @@ def test_the_gates_check_keeps_its_evidence_for_the_report_and_answers_in_short(
     assert result["asked"] == check["asked"] == asked
     assert not {"record", "judgement"} & result.keys()
     assert len(json.dumps(result)) < 2000
+
+
+def test_a_node_whose_nts_nothing_answered_is_asked_what_chronyd_itself_gets(run: Any) -> None:
+    config = "server a.example iburst nts\n"
+    nts = {"servers": [exchanged("plain")]}
+    answers = [
+        {"evidence": record(nts=nts, chrony=chrony(config=config))["evidence"]},
+        {"evidence": {"nts_client": {"tried": {"a.example:4460:0": GETS_TIME}}}},
+    ]
+    asked: list[dict[str, Any]] = []
+
+    def module(**call: Any) -> dict[str, Any]:
+        asked.append(call["module_args"])
+        return answers[len(asked) - 1]
+
+    result = run({**WITHOUT_JWT, "checks": ["nts_servers"]}, module)
+    assert [call["sections"] for call in asked[1:]] == [["nts_client"]]
+    assert result["verdict"] == "admit"
+    assert result["record"]["evidence"]["nts_client"] == answers[1]["evidence"]["nts_client"]

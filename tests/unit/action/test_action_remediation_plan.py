@@ -11,8 +11,10 @@ from ansible_collections.skewgate.preflight.plugins.action.remediation_plan impo
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
-from tests.builders import chrony, policy, record, source, tracking
-from tests.unit.plugin_utils.remediation.scenarios import TIMESYNC_ROLE, measured, running
+from tests.builders import chrony, policy, record, source, time_services, tracking
+from tests.unit.plugin_utils.remediation.scenarios import EMPTY, TIMESYNC_ROLE, dead, measured, running
+from tests.unit.plugin_utils.remediation.test_servers import blocked, nts
+from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME, TIMES_OUT
 
 ARGS = {
     "measured": "checked",
@@ -118,3 +120,104 @@ def test_the_plan_keeps_the_packages_file_and_nothing_said_later_changes_it(plan
     sections = {"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined}
     assert plan(sections, package_file="/srv/chrony.deb")["package_file"] == "/srv/chrony.deb"
     assert plan(sections)["package_file"] is None
+
+
+# NTS, which chronyd itself tries on the node.
+
+NTS = {"servers": [nts("nts.example")]}
+DEAD = measured(45, nts=NTS, chrony=dead(45))
+FRESH = measured(-612, nts=NTS, time_services=time_services(), **EMPTY)
+
+
+class Node:
+    """A node whose chronyd answers so."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.answer, self.calls = answer, []
+
+    def __call__(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call["module_args"])
+        return {"evidence": {"nts_client": {"tried": {"nts.example:4460:0": self.answer}}}}
+
+
+@pytest.fixture
+def planned(run_action: Any) -> Any:
+    """Runs the action for a node that wants NTS; ``first``: the plan before chrony was installed."""
+
+    def run(
+        data: dict[str, Any], node: Node, first: dict[str, Any] | None = None, *, check_mode: bool = False, **args: Any
+    ) -> dict[str, Any]:
+        checked = {"record": data, "judgement": judge_record(data), "changed": False}
+        variables = {"inventory_hostname": "node3", "checked": checked, "chrony_plan": first}
+        given = {**ARGS, "nts_servers": ["nts.example"], **args, **({"planned": "chrony_plan"} if first else {})}
+        return run_action(ActionModule, given, variables, module=node, check_mode=check_mode)
+
+    return run
+
+
+def servers_of(result: dict[str, Any]) -> list[str]:
+    """The servers that a plan writes."""
+    (content,) = (f["content"] for f in result["plan"]["node"]["files"] if f["path"].endswith("chrony.conf"))
+    return [line for line in content.splitlines() if line.startswith("server ")]
+
+
+PLAIN = [f"server 10.77.0.{n} iburst" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "servers"),
+    [(GETS_TIME, ["server nts.example iburst nts"]), (TIMES_OUT, PLAIN), ({"error": "chronyd: no"}, PLAIN)],
+)
+def test_what_chronyd_gets_with_nts_decides_what_is_written(planned: Any, answer: Any, servers: list[str]) -> None:
+    for check_mode in (False, True):
+        node = Node(answer)
+        result = planned(DEAD, node, check_mode=check_mode)
+        assert servers_of(result) == servers
+        (call,) = node.calls
+        assert call == {
+            "sections": ["nts_client"],
+            # Without an RTC a node is given this too.
+            "nts_clients": {"nts.example:4460:0": ["server nts.example iburst maxsamples 1 nts", "nocerttimecheck 1"]},
+        }
+
+
+def test_a_node_that_gets_no_nts_is_not_asked(planned: Any) -> None:
+    node = Node(GETS_TIME)
+    assert servers_of(planned(measured(45, nts={"servers": [blocked("nts.example")]}, chrony=dead(45)), node)) == PLAIN
+    assert planned(measured(nts=NTS), node)["changes"] == []
+    assert servers_of(planned(DEAD, node, nts_servers=[])) == PLAIN
+    assert node.calls == []
+
+
+def test_if_only_nts_is_wanted_and_chronyd_gets_no_time_nothing_is_planned(planned: Any) -> None:
+    result = planned(DEAD, Node(TIMES_OUT), servers=[])
+    assert result["failed"]
+    assert result["changes"] == []
+    assert result["msg"].startswith("Nothing was changed. No server is good (nts.example: chronyd itself gets no time")
+
+
+def test_on_a_fresh_node_nts_is_tried_after_chrony_was_installed(planned: Any) -> None:
+    node = Node(TIMES_OUT)
+    first = planned(FRESH, node)
+    assert (servers_of(first), node.calls) == (["server nts.example iburst nts"], [])
+    second = planned(FRESH, node, {**first, "backup_id": "20261122T083536Z"})
+    assert (servers_of(second), len(node.calls)) == (PLAIN, 1)
+    assert second["backup_id"] == "20261122T083536Z"
+    assert second["plan"]["install"].keys() == first["plan"]["install"].keys()
+
+
+def test_a_refusal_after_the_installation_has_the_backup_that_is_undone(planned: Any) -> None:
+    node = Node(TIMES_OUT)
+    first = planned(FRESH, node, servers=[])
+    second = planned(FRESH, node, first, servers=[])
+    assert second["failed"]
+    assert second["backup_id"] == first["backup_id"]
+    assert not second["msg"].startswith("Nothing was changed")
+
+
+def test_in_check_mode_a_fresh_node_is_not_asked_and_the_operator_is_warned(planned: Any) -> None:
+    node = Node(TIMES_OUT)
+    first = planned(FRESH, node, check_mode=True)
+    assert any("cannot be tried in check mode before chrony is installed" in said for said in first["warnings"])
+    assert servers_of(planned(FRESH, node, first, check_mode=True)) == servers_of(first)
+    assert node.calls == []

@@ -155,3 +155,100 @@ def test_the_certificates_that_chrony_was_set_to_trust_stay_trusted():
     )
     choice = with_nts(nts("x"), chrony=chrony(config=config))
     assert choice.directives == ("nosystemcert", "ntstrustedcerts /etc/ca.pem", "ntstrustedcerts 0 /etc/b.pem")
+
+
+# What chronyd itself gets, before NTS is written.
+
+
+def by_chronyd(rc: int, said: str = "System clock wrong by 0.000012 seconds (ignored)", features: str = "+NTS") -> dict:
+    """What `chronyd -Q` answered: chrony 4.3's words."""
+    stamp = "2026-11-22T15:21:34Z"
+    lines = [
+        f"chronyd version 4.3 starting (+CMDMON +NTP {features} -DEBUG)",
+        "Disabled control of system clock",
+        said,
+        "chronyd exiting",
+    ]
+    return {"rc": rc, "stdout": "", "stderr": "".join(f"{stamp} {line}\n" for line in lines)}
+
+
+GETS_TIME, TIMES_OUT = by_chronyd(0), by_chronyd(1, "Timeout reached")
+SILENT = {"bytes": 228, "error": "no reply within 2 s", "kind": "silent"}
+NTPSEC = {
+    "exchange": {
+        "ended": True,
+        **dict.fromkeys(("protocols", "aeads", "errors", "warnings"), [0]),
+        **{"cookies": 8, "cookie_bytes": 100, "ntp_server": None, "ntp_port": None},
+    },
+    "ntp": {
+        **{"address": "192.0.2.1", "port": 123, "unique_hex": "ab" * 32},
+        **{"nts": SILENT, "padded": SILENT, "nobody": SILENT, "plain": {"bytes": 48, "reply_hex": "24" * 48}},
+    },
+}
+"""It answers a plain request, and no other that it cannot authenticate."""
+
+
+def tried(*entries: dict[str, Any], answers: dict[str, Any] | None = None, **sections: Any) -> Choice:
+    """``answers``: by the server's name."""
+    section = {"tried": {f"{name}:4460:0": answer for name, answer in (answers or {}).items()}}
+    return with_nts(*entries, nts_client=section, **sections)
+
+
+def test_chronyd_is_to_try_what_would_be_written_and_what_answered_nothing():
+    choice = with_nts(nts("x"), blocked("y"), nts("z", **NTPSEC))
+    assert choice.to_try == {
+        "x:4460:0": ["server x iburst maxsamples 1 nts"],
+        "z:4460:0": ["server z iburst maxsamples 1 nts"],
+    }
+
+
+def test_nothing_is_tried_that_would_not_be_written_or_was_tried():
+    assert with_nts(blocked("x")).to_try == {}
+    assert with_nts(nts("x"), chrony={**chrony(), "fips": True}).to_try == {}
+    assert with_nts(nts("x"), servers=[*THREE, false("x")]).to_try == {}
+    assert tried(nts("x"), answers={"x": GETS_TIME}).to_try == {}
+    assert tried(nts("x"), answers={"x": TIMES_OUT}).to_try == {}
+
+
+def test_it_is_tried_with_what_would_be_written_beside_it():
+    behind = [good(name, -612.0) for name in "abc"]
+    config = "server x nts\nnosystemcert\nntstrustedcerts ca.pem\n"
+    choice = with_nts(outdated("x", -600, YEAR_S), servers=behind, skew_s=-612.0, chrony=chrony(config=config))
+    (lines,) = choice.to_try.values()
+    # chronyd reads a relative path from `/`, where it runs.
+    assert lines[1:] == ["nosystemcert", "ntstrustedcerts /ca.pem", "nocerttimecheck 1"]
+
+
+def test_what_chronyd_gets_the_time_from_is_written_with_nts():
+    choice = tried(nts("x"), nts("z", **NTPSEC), answers={"x": GETS_TIME, "z": GETS_TIME})
+    assert choice.lines == ("server x iburst nts", "server z iburst nts")
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        pytest.param(TIMES_OUT, "Timeout reached", id="no answer"),
+        pytest.param(by_chronyd(0, features="-NTS"), "System clock wrong", id="a chronyd without NTS asks without it"),
+        pytest.param({"error": "chronyd is not installed"}, "chronyd is not installed", id="it could not be tried"),
+    ],
+)
+def test_if_chronyd_gets_no_time_with_nts_plain_servers_are_written_with_the_reason(answer, why):
+    choice = tried(nts("x"), answers={"x": answer})
+    assert (choice.good, choice.with_nts) == (("a", "b", "c"), False)
+    assert why in choice.left_out["x"]
+    (warning,) = choice.warnings
+    assert warning.startswith("NTS cannot be used, so servers without it are used: x: chronyd itself gets no time")
+
+
+def test_one_server_that_chronyd_gets_the_time_from_is_enough_and_no_plain_one_is_mixed_with_it():
+    choice = tried(nts("x"), nts("y"), answers={"x": TIMES_OUT, "y": GETS_TIME})
+    assert choice.lines == ("server y iburst nts",)
+
+
+def test_without_plain_servers_nothing_is_written_if_chronyd_gets_no_time():
+    data = record(
+        ntp={"servers": THREE}, nts={"servers": [nts("x")]}, nts_client={"tried": {"x:4460:0": TIMES_OUT}}
+    )
+    choice = choose(Record(data), judge_record(data), Wanted(nts_servers=("x",)))
+    assert choice.lines == ()
+    assert "chronyd itself gets no time from it with NTS (Timeout reached)" in choice.refusal
