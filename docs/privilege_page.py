@@ -108,6 +108,7 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
     "ptp": (RootOnly(("commands.*",), "`pmc`, which makes a socket in /run", "an error: its checks are inconclusive"),),
     "ntp": (),
     "nts": (),
+    "nts_client": (),
     "api_date": (),
     "github_apps": (),
     "clock_movers": (

@@ -13,6 +13,9 @@ from typing import Any
 PORT = 4460
 """RFC 8915, section 6; chrony.conf(5), ntsport."""
 
+MAX_SAID = 300
+"""The most characters that are shown of chronyd's words. A node chooses them."""
+
 _NEEDED = ("nosystemcert", "ntstrustedcerts", "nocerttimecheck", "user")
 """Directives that decide whom chronyd trusts, and which files it can read."""
 
@@ -51,6 +54,10 @@ def works(answer: Mapping[str, Any]) -> bool:
 
 def said(answer: Mapping[str, Any]) -> str:
     """Why it got none, in chronyd's words: what it last said that is not about its end."""
+    return _words(answer)[:MAX_SAID]
+
+
+def _words(answer: Mapping[str, Any]) -> str:
     if answer.get("error"):
         return str(answer["error"])
     lines = [line.partition(" ")[2] or line for line in answer.get("stderr", "").splitlines() if line.strip()]

@@ -125,9 +125,8 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
     if record.skew.skew_s is None:
         return Choice(refusal=_unknown(record, judgement))
     plain: dict[str, Kind] = {**dict.fromkeys(wanted.pools, "pool"), **dict.fromkeys(wanted.servers, "server")}
-    order = dict.fromkeys([*wanted.servers, *wanted.pools])
     why_not_nts = {name: _why_not_nts(name, record, config) for name in wanted.nts_servers}
-    why_not = {name: _why_not(plain[name], name, record) for name in order}
+    why_not = {name: _why_not(plain[name], name, record) for name in dict.fromkeys([*wanted.servers, *wanted.pools])}
     with_nts = [name for name, why in why_not_nts.items() if not why]
     if with_nts:
         good: dict[str, Kind] = dict.fromkeys(with_nts, "server")
@@ -137,9 +136,9 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         good = {name: plain[name] for name, why in why_not.items() if not why}
         reasons = why_not_nts | why_not
     left_out = {name: why for name, why in reasons.items() if name not in good}
-    to_try = _to_try(why_not_nts, record, config)
     if not good:
-        return Choice(left_out=left_out, refusal=_nobody(judgement, left_out), to_try=to_try)
+        refusal = _nobody(judgement, left_out)
+        return Choice(left_out=left_out, refusal=refusal, to_try=_to_try(why_not_nts, record, config))
     lines, warnings = [], []
     if why_not_nts and not with_nts:
         warnings.append(f"NTS cannot be used, so servers without it are used: {_reasons(why_not_nts)}")
@@ -163,7 +162,7 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         _directives(with_nts, record, config) if with_nts else (),
         tuple(warnings),
         bool(with_nts),
-        to_try=to_try,
+        to_try=_to_try(why_not_nts, record, config),
     )
 
 

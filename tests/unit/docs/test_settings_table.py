@@ -67,7 +67,7 @@ def test_a_modules_option_that_has_a_settings_name_is_the_setting(module: Any) -
         set(options) - settings
         == {
             "node_check": {"from_variables", "wait_s", "phase", "follows", "admit_to"},
-            "remediation_plan": {"from_variables", "measured"},
+            "remediation_plan": {"from_variables", "measured", "planned"},
         }[name]
     )
 
