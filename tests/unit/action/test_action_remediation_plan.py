@@ -142,7 +142,10 @@ class Node:
 
 @pytest.fixture
 def planned(run_action: Any) -> Any:
-    """Runs the action for a node that wants NTS; ``first``: the plan before chrony was installed."""
+    """Runs the action for a node that wants NTS.
+
+    ``first``: the plan before chrony was installed.
+    """
 
     def run(
         data: dict[str, Any], node: Node, first: dict[str, Any] | None = None, *, check_mode: bool = False, **args: Any

@@ -15,6 +15,7 @@ from tests.builders import (
     record,
     silent_sample,
 )
+from tests.unit.plugin_utils.checks.test_check_nts_servers import exchanged
 from tests.unit.plugin_utils.remediation.test_servers import (
     NOW_S,
     THREE,
@@ -173,18 +174,7 @@ def by_chronyd(rc: int, said: str = "System clock wrong by 0.000012 seconds (ign
 
 
 GETS_TIME, TIMES_OUT = by_chronyd(0), by_chronyd(1, "Timeout reached")
-SILENT = {"bytes": 228, "error": "no reply within 2 s", "kind": "silent"}
-NTPSEC = {
-    "exchange": {
-        "ended": True,
-        **dict.fromkeys(("protocols", "aeads", "errors", "warnings"), [0]),
-        **{"cookies": 8, "cookie_bytes": 100, "ntp_server": None, "ntp_port": None},
-    },
-    "ntp": {
-        **{"address": "192.0.2.1", "port": 123, "unique_hex": "ab" * 32},
-        **{"nts": SILENT, "padded": SILENT, "nobody": SILENT, "plain": {"bytes": 48, "reply_hex": "24" * 48}},
-    },
-}
+NTPSEC = {key: exchanged("plain")[key] for key in ("exchange", "ntp")}
 """It answers a plain request, and no other that it cannot authenticate."""
 
 
@@ -246,9 +236,7 @@ def test_one_server_that_chronyd_gets_the_time_from_is_enough_and_no_plain_one_i
 
 
 def test_without_plain_servers_nothing_is_written_if_chronyd_gets_no_time():
-    data = record(
-        ntp={"servers": THREE}, nts={"servers": [nts("x")]}, nts_client={"tried": {"x:4460:0": TIMES_OUT}}
-    )
+    data = record(ntp={"servers": THREE}, nts={"servers": [nts("x")]}, nts_client={"tried": {"x:4460:0": TIMES_OUT}})
     choice = choose(Record(data), judge_record(data), Wanted(nts_servers=("x",)))
     assert choice.lines == ()
     assert "chronyd itself gets no time from it with NTS (Timeout reached)" in choice.refusal
