@@ -28,6 +28,7 @@ OF_RUNS = frozenset(
         "chrony_installed",
         "chrony_measured",
         "chrony_plan",
+        "chrony_replanned",
         "chrony_proof",
         "chrony_removed",
         "chrony_stopped_by",
