@@ -124,7 +124,16 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
         ),
     ),
     "join_state": (
-        RootOnly(("paths.*",), "paths of a cluster in folders that are root's alone", "null; no check judges it"),
+        RootOnly(
+            ("paths.*", "certificates*"),
+            "paths and certificates of a cluster in folders that are root's alone",
+            "null, or an error: a clock that is off then counts as one that may not be stepped (clock_skew)",
+        ),
+        RootOnly(
+            ("wireguard.files*", "wireguard.unseen*"),
+            "what makes a WireGuard interface, in folders and files that are root's alone",
+            "in `unseen`: a clock that is ahead then counts as one that may not be stepped back (clock_skew)",
+        ),
     ),
     "platform": (RootOnly(("dpkg.held_by*",), "who holds dpkg's lock", "null; no check judges it"),),
 }

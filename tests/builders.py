@@ -340,6 +340,23 @@ def policy(**changes: Any) -> dict[str, Any]:
     }
 
 
+def join_state(*joined: str, **changes: Any) -> dict[str, Any]:
+    """The section of a node with these traces of a cluster, and nothing more against a step."""
+    nothing = {"interfaces": [], "files": [], "processes": [], "unseen": []}
+    return {
+        "paths": dict.fromkeys(joined, True),
+        "processes": [],
+        "certificates": {},
+        "wireguard": nothing,
+        **changes,
+    }
+
+
+def wireguard(**found: list[str]) -> dict[str, Any]:
+    """The section of a node that has joined no cluster, with these traces of WireGuard."""
+    return join_state(wireguard={**join_state()["wireguard"], **found})
+
+
 def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
     """A node with chrony, three NTP servers and a working App;
     ``sections`` replace, and None takes one away.
@@ -368,6 +385,7 @@ def evidence(skew_s: float = 0.0, **sections: Any) -> dict[str, Any]:
         "nts": {"servers": []},
         "api_date": {"apis": [date_api(date_answer(skew_s))]},
         "github_apps": [{"name": "deploy", "attempts": [accepted()]}],
+        "join_state": join_state(),
         **sections,
     }
     return {name: section for name, section in whole.items() if section is not None}

@@ -371,6 +371,11 @@ evidence:
           without root.
         - C(processes) are the names of what runs that works in a cluster or is its workload. A
           kubelet whose kubeconfig is not there has not joined.
+        - C(certificates) are those of the cluster's CA and API server that are there, by path, each
+          with C(pem), without what else is in the file, or with C(error).
+        - C(wireguard) has the C(interfaces) of the kernel's WireGuard, the C(files) that make one
+          or are the socket of one, the C(processes) that are one, and C(unseen), the paths that may
+          not be seen. No content of these files is in it.
       type: dict
       returned: when asked for
     boot:

@@ -80,7 +80,10 @@ options:
         A node has joined if it has a cluster's credentials or data, or runs its workload.
       - The clock of any other joined node is slewed, or the node is refused with the
         time that a slew would take. Its clock is never stepped back. It is stepped
-        forwards by O(joined_step_limit_s) at the most.
+        forwards by O(joined_step_limit_s) at the most, and not at all if it is a control
+        plane.
+      - A node with WireGuard, or with certificates of a cluster that begin in the future,
+        is never stepped back, whether it is named here or not.
     type: list
     elements: str
     default: []
@@ -90,8 +93,9 @@ options:
     type: float
     default: 5
   joined_slew_limit_s:
-    description: How long the slew of a joined node may take, in seconds. The proof
-      waits for as long. To slew away one second takes twelve seconds.
+    description: How long the slew of a joined node may take, or of one with WireGuard,
+      in seconds. The proof waits for as long. To slew away one second takes twelve
+      seconds.
     type: float
     default: 60
   overwrite_foreign_config:

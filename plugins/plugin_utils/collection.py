@@ -40,8 +40,8 @@ MAX_AGAIN = 3
 """How often a node tries again after a rate limit, or while the API is down."""
 
 UNJUDGED_SECTIONS = frozenset({"join_state", "platform"})
-"""No check judges these. Remediation and later readers of the evidence need to know whether the
-node had joined, and what it runs."""
+"""Taken whatever the checks are. Remediation and later readers of the evidence need to know whether
+the node had joined, and what it runs."""
 
 
 class NodeUnreachableError(Exception):

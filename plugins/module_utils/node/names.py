@@ -130,6 +130,9 @@ CLUSTER_PROCESSES = (
 )
 """Programs that run only on a node that works in a cluster, or are its workload."""
 
+WIREGUARD_PROCESSES = ("wireguard-go", "boringtun", "boringtun-cli", "tailscaled", "netbird")
+"""Programs that are WireGuard, or have it within them: no interface of the kernel shows these."""
+
 COMMAND_LINE = "chronyd's command line"
 """In place of a file's path: given directives as arguments, chronyd reads these and no file
 (chronyd(8))."""

@@ -8,10 +8,17 @@ import getopt
 import os
 from typing import NamedTuple
 
-from .names import CHRONY_DIRECTIVES, CLUSTER_PROCESSES, DAEMON_PROCESSES, KUBELET_PROCESS, MOVER_PROCESSES
+from .names import (
+    CHRONY_DIRECTIVES,
+    CLUSTER_PROCESSES,
+    DAEMON_PROCESSES,
+    KUBELET_PROCESS,
+    MOVER_PROCESSES,
+    WIREGUARD_PROCESSES,
+)
 
 TIME = {*DAEMON_PROCESSES, *MOVER_PROCESSES}
-CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS}
+CLUSTER = {*CLUSTER_PROCESSES, KUBELET_PROCESS, *WIREGUARD_PROCESSES}
 KNOWN = TIME | CLUSTER
 
 CHRONYD_LETTERS = "46df:F:hl:L:mnN:pP:qQrRst:u:Uvx"  # getopt's in chrony's main.c
@@ -31,8 +38,8 @@ class Running(NamedTuple):
     by pid. ``exe`` is the program's path, by which BusyBox's ntpd is known; None if another user
     may not see it. ``contained``: it runs in a container of this node, and its paths and commands
     are not the node's. ``may_set_clock``: the kernel lets it. ``cluster``: ``[(pid, comm, argv)]``
-    of kubelets and of CLUSTER_PROCESSES, whoever's they are, by pid. ``may_set_clock``: what else
-    the kernel lets set the clock, as ``_Holders`` has it.
+    of kubelets, CLUSTER_PROCESSES and WIREGUARD_PROCESSES, whoever's they are, by pid.
+    ``may_set_clock``: what else the kernel lets set the clock, as ``_Holders`` has it.
     """
 
     time_daemons: list

@@ -362,7 +362,15 @@ SECTIONS: dict[str, Shape] = {
             )
         }
     ),
-    "join_state": fields({"paths": by_name(maybe(flag)), "processes": NAMES}),
+    "join_state": fields(
+        {
+            "paths": by_name(maybe(flag)),
+            "processes": NAMES,
+            # Evidence of an earlier version lacks these two: then they are not known.
+            "certificates?": by_name(or_failed(fields({"pem": text(MAX_TEXT)}))),
+            "wireguard?": fields(dict.fromkeys(("interfaces", "files", "processes", "unseen"), NAMES)),
+        }
+    ),
     "boot": fields(
         {
             "units": or_failed(

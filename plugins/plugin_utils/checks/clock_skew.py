@@ -34,19 +34,26 @@ The finding shows how much of each budget is left behind and ahead, which budget
 when. The time is computed from the measured drift: from two checks into the same report folder, or
 from chronyd's error of its frequency.
 
+If the clock is off, and a step would harm what the node is, the finding says so, because an
+operator may step it by hand as well: with WireGuard on it (`not_back_wireguard`), with certificates
+of a cluster that begin in the future (`not_back_certificates`), or joined (`not_back_joined`), a
+clock is not stepped back; a control plane is not stepped forwards (`not_forwards_control_plane`).
+What may not be seen counts as being there. chronyd's slew is right for all of them.
+
 What to do: let the gate step the clock and give the node servers that keep it right (or run
 playbook skewgate.preflight.remediate). If the interval has 0 in it, the clock may be right, and
 nearer or more NTP servers show that. If references contradict each other, the finding names those
 that the majority contradicts. Fix these first.
 
 Source: the clients' code, which client_profiles.yml names for each; limits.yml; RFC 5905 for the
-interval of an exchange.
+interval of an exchange. Steps: Linux, drivers/net/wireguard/noise.c; k3s #6152; kubernetes #113081,
+#108844 and #125761.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -63,10 +70,12 @@ from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..model.policy import Policy
 from ..model.record import Record
+from ..model.roles import Objection, Reason, objections, roles_of, wall_s_of
 from ..model.tolerances import MOST_NAMED, limit_text, seen_of_others, seen_without_tolerance, some_of
 from ..model.wording import skew_text
 
 NEEDS = ("collected", "ntp", "api_date")
+READS = ("join_state",)
 REMEDIABLE = True
 
 
@@ -85,6 +94,16 @@ class Key(StrEnum):
     UNKNOWN_MOVED = "unknown_clock_moved"
     UNKNOWN_UNREADABLE = "unknown_evidence_unreadable"
     CONTROLLER_DISAGREES = "controller_disagrees"
+    NOT_BACK_WIREGUARD = Reason.NOT_BACK_WIREGUARD.value
+    NOT_BACK_CERTIFICATES = Reason.NOT_BACK_CERTIFICATES.value
+    NOT_BACK_JOINED = Reason.NOT_BACK_JOINED.value
+    NOT_FORWARDS_CONTROL_PLANE = Reason.NOT_FORWARDS_CONTROL_PLANE.value
+
+
+BY_ROLE = frozenset(Key(reason) for reason in Reason)
+"""The keys that say why the clock must not be stepped; each stands beside the key that says what is
+wrong with it.
+"""
 
 
 _WORST_FIRST = ("fail", "inconclusive", "pass")
@@ -106,6 +125,10 @@ _WHY_NO_LEEWAY = (
 _REMEDY = (
     "Give the node a working NTP configuration and step its clock. The gate does both, and so does playbook "
     "skewgate.preflight.remediate."
+)
+_REMEDY_WITHOUT_STEP = (
+    "Give the node a working NTP configuration, and do not step its clock {0}. The gate slews it if that takes no longer than "
+    "chrony_joined_slew_limit_s."
 )
 _REMEDY_INEXACT = (
     "The clock may be right, and the measurement is not exact enough to show it. Name nearer NTP servers in gate_ntp_servers, or "
@@ -313,7 +336,8 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}, beyond {', '.join(api.clients)}"
     if state == "pass":
         return Finding(state="pass", summary=summary, seen=seen)
-    return _explain(state, worst, wrong_apis, skew_s, summary=summary, seen=seen)
+    against = objections(roles_of(record), skew_s, wall_s_of(record))
+    return _explain(state, worst, wrong_apis, skew_s, against, summary=summary, seen=seen)
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
@@ -344,9 +368,19 @@ _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 
 
 def _explain(
-    state: State, worst: list[_Row], apis: list[_Api], skew_s: Interval, *, summary: str, seen: Mapping[str, Any]
+    state: State,
+    worst: list[_Row],
+    apis: list[_Api],
+    skew_s: Interval,
+    against: Sequence[Objection],
+    *,
+    summary: str,
+    seen: Mapping[str, Any],
 ) -> Finding:
-    """Blame the node's clock, unless the limit tolerates no clock at all, or is itself wrong."""
+    """Blame the node's clock, unless the limit tolerates no clock at all, or is itself wrong.
+
+    ``against``: why it must not be stepped.
+    """
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
     by_clock = [row for row in worst if row not in bad_ca and (row not in no_leeway or skew_s.high > CLOCK_GRAIN_S)]
@@ -360,7 +394,16 @@ def _explain(
         about += [*beyond, by_clock[0].nearer_side]
         causes.append(f"{_VERB[of_node]} {some_of(list(beyond))}, {by_clock[0].nearer_side}")
         whys += _why_the_clock_matters(by_clock)
-        remedies.append(_REMEDY if of_node == "fail" or not skew_s.low <= 0 <= skew_s.high else _REMEDY_INEXACT)
+        if of_node != "fail" and skew_s.low <= 0 <= skew_s.high:
+            remedies.append(_REMEDY_INEXACT)
+        elif against:
+            keys += [Key(objection.reason) for objection in against]
+            whys += [f"A step would do harm, because {objection.words}" for objection in against]
+            remedies += [_REMEDY_WITHOUT_STEP.format(_directions(against)), *(each.way_out for each in against)]
+            summary += f"; not to be stepped {_directions(against)}: {'; '.join(each.shown_by for each in against)}"
+            seen = {**seen, "not_to_be_stepped": {str(each.reason): each.shown_by for each in against}}
+        else:
+            remedies.append(_REMEDY)
     if no_leeway:
         without = dict.fromkeys(row.name for row in no_leeway)
         names = ", ".join(without)
@@ -392,6 +435,11 @@ def _explain(
         cause="; ".join(causes),
         beyond_remediation=not by_clock,
     )
+
+
+def _directions(against: Sequence[Objection]) -> str:
+    """Where a step must not go."""
+    return " or ".join(dict.fromkeys("back" if objection.back else "forwards" for objection in against))
 
 
 def _why_the_clock_matters(rows: list[_Row]) -> list[str]:

@@ -1,5 +1,5 @@
-"""How chronyd is started: only if it would start, and on a joined node
-with a slew instead of a step.
+"""How chronyd is started: only if it would start, and with a slew instead of a step if the node's
+roles forbid one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from .settings import is_number
 
 
 def refuse_step(skew_s: Interval | None, config: ChronyConfig, *, unit: str, exec_start: str, variable: str) -> None:
-    """-R in the environment file makes chronyd slew a joined node; raises
-    RefusedError if it could step.
+    """-R in the environment file makes chronyd slew; raises RefusedError if it could step.
 
     ``exec_start``: how ``unit`` starts chronyd; ``variable``: the variable of its options in
     the environment file.
@@ -34,15 +33,37 @@ def refuse_step(skew_s: Interval | None, config: ChronyConfig, *, unit: str, exe
         threshold = makestep.arguments[0]
         if not is_number(threshold) or max(-skew_s.low, skew_s.high) > float(threshold):
             raise RefusedError(
-                f"This node has joined a cluster, and `{makestep.text}` ({makestep.file}) would step it: with a negative "
-                "number of updates chronyd's option -R does not prevent that. Give a positive number, for example `makestep 1 3` "
-                "(chrony_makestep, chrony_extra_lines)."
+                f"This node's clock must not be stepped, and `{makestep.text}` ({makestep.file}) would step it: with a "
+                "negative number of updates chronyd's option -R does not prevent that. Give a positive number, for example "
+                "`makestep 1 3` (chrony_makestep, chrony_extra_lines)."
             )
     if exec_start and f"${variable}" not in exec_start.replace("{", ""):
         raise RefusedError(
-            f"This node has joined a cluster, and chronyd cannot be prevented from stepping its clock: {unit} runs "
+            f"This node's clock must not be stepped, and chronyd cannot be prevented from that: {unit} runs "
             f"`{exec_start}`, "
             f"without the options in ${variable}. Add ${variable} to its ExecStart=."
+        )
+
+
+LEAST_THRESHOLD_S = 0.1
+"""With WireGuard, makestep's threshold may not be less: after the step forwards of its first update
+chronyd would step each small rest too, back as well."""
+
+
+def refuse_later_step(config: ChronyConfig) -> None:
+    """Raises RefusedError if chronyd could step back a clock that is right by now.
+
+    The clock of a node with WireGuard must never go back.
+    """
+    makestep = config.last("makestep")
+    if not makestep:
+        return
+    threshold, updates = [*makestep.arguments, "", ""][:2]
+    if updates.startswith("-") or not is_number(threshold) or float(threshold) < LEAST_THRESHOLD_S:
+        raise RefusedError(
+            f"This node has WireGuard, and `{makestep.text}` ({makestep.file}) could step its clock back at any time. Peers "
+            "would refuse its handshakes then. Give a threshold of 0.1 s or more and a positive number of updates, for example "
+            "`makestep 1 3` (chrony_makestep, chrony_extra_lines)."
         )
 
 

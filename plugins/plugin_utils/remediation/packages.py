@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..daemons.common.daemon import TimeDaemon
+from ..model.roles import Roles
 from ..model.wording import listed
 from .distributions import Distribution
-from .join import Correction, joined
+from .join import Correction
 from .planned import Planned, RefusedError
 
 HALF_STATES = ("half-installed", "unpacked", "half-configured")
@@ -30,6 +31,7 @@ def plan_installation(
     chrony: TimeDaemon | None,
     others: Sequence[TimeDaemon],
     step: Correction,
+    roles: Roles,
 ) -> dict[str, Any] | None:
     """What the role's install.yml is to do, or None if chrony is fully installed; raises
     RefusedError if it cannot be.
@@ -63,8 +65,10 @@ def plan_installation(
         "package": platform.package,
         # Debian's package starts chronyd with Debian's configuration, which steps the clock to
         # servers that nobody has checked.
-        "hold": [platform.unit] if joined(planned.record.section("join_state")) else [],
-        "step_s": -skew_s.middle if off and skew_s else None,
+        "hold": [platform.unit] if roles.joined or roles.wireguard or step.kind == "slew" else [],
+        # With WireGuard the clock is set no further than it surely is behind: chronyd must not have
+        # to set it back.
+        "step_s": -(skew_s.high if roles.wireguard else skew_s.middle) if off and skew_s else None,
         "idle": [d.unit for d in daemons if d not in (chrony, *others)],
         "unfinished": not held_by and (unfinished or bool(dpkg.get("interrupted"))),
         # An installation that someone else has begun stays. The backup knows those of this role.

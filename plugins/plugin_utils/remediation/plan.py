@@ -27,12 +27,13 @@ from ..daemons.common.strays import stray_daemons
 from ..daemons.common.units import time_daemons
 from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.record import MissingEvidenceError, Record
+from ..model.roles import Roles, objections, roles, wall_s_of
 from ..model.wording import listed
-from .chronyd_start import chronyd_options, needs, refuse_failing_start, refuse_step
+from .chronyd_start import chronyd_options, needs, refuse_failing_start, refuse_later_step, refuse_step
 from .config_text import HEADER, order_drop_in, order_drop_in_path, wait_unit
 from .configuration import Configuration
 from .distributions import UnknownDistributionError, distribution
-from .join import Correction, correction, joined
+from .join import Correction, correction
 from .other_tools import refuse_fight
 from .packages import plan_installation
 from .planned import Change, Planned, RefusedError
@@ -97,6 +98,11 @@ class _Planner(Planned):
         super().__init__(record, judgement)
         self.settings = settings
         self.nts_clients: Mapping[str, Sequence[str]] = {}
+
+    @property
+    def roles(self) -> Roles:
+        """What the node is; raises MissingEvidenceError if it did not show that."""
+        return roles(self.record.section("join_state"))
 
     def plan(self) -> Plan:
         reachable = self.findings.get("reachable", {"state": "pass"})
@@ -184,14 +190,16 @@ class _Planner(Planned):
         if choice.refusal:
             raise RefusedError(choice.refusal)
         chrony = self._chrony(daemons)
-        if chrony and (since_s := self._just_started(chrony, choice)) is not None:
+        if chrony and (since_s := self._just_started(chrony, choice)) is not None and not self._is_about_to_step():
             self.change(f"wait for {chrony.unit}, which was started {since_s:.0f} s ago", *self.to_remediate)
             node = {"enable": [], "disable": [], "rtc": self._rtc(written=False)}
             return self._finish(None, node, Correction("slew", "nothing is started", None))
         self._leave_a_root_distance_to(choice)
         step = self._step()
         others = [d for d in daemons if d != chrony and (d.active or d.enabled) and not d.leaves_clock_alone]
-        install = plan_installation(self, self.platform, daemons, chrony=chrony, others=others, step=step)
+        install = plan_installation(
+            self, self.platform, daemons, chrony=chrony, others=others, step=step, roles=self.roles
+        )
         files, config = Configuration(self, self.settings, self.platform).to_write(chrony, choice)
         if not (files or choice.with_nts):  # NTS is neither written nor relied on
             self.nts_clients = {}
@@ -249,6 +257,8 @@ class _Planner(Planned):
         if restart:
             section = self.record.evidence.get("chrony") or {}
             refuse_failing_start(config, read_config({"config": {}, **section}) if chrony else config)
+            if self.roles.wireguard:
+                refuse_later_step(config)
             if step.kind == "slew":
                 starts = self._boot_units().get(unit, {}).get("exec_start") or ""
                 refuse_step(self.record.skew.skew_s, config, unit=unit, exec_start=starts, variable=variable)
@@ -301,6 +311,11 @@ class _Planner(Planned):
         ours = any(HEADER in text for _path, text in self.files("chrony"))
         return since_s if names and not ours and 0 <= since_s < STARTS_WITHIN_S else None
 
+    def _is_about_to_step(self) -> bool:
+        """Whether chronyd, if it is let alone, would step a clock that must not be stepped."""
+        against = objections(self.roles, self.record.skew.skew_s, wall_s_of(self.record))
+        return bool(self.failing("clock_skew") and against)
+
     def _chrony(self, daemons: Sequence[TimeDaemon]) -> TimeDaemon | None:
         """chronyd's unit; of several the one that runs (another is chronyd-restricted).
 
@@ -318,7 +333,8 @@ class _Planner(Planned):
     def _step(self) -> Correction:
         said = correction(
             self.record.skew.skew_s,
-            joined(self.record.section("join_state")),
+            self.roles,
+            wall_s=wall_s_of(self.record),
             threshold_s=self.settings.threshold_s,
             forward_limit_s=self.settings.joined_step_limit_s,
             slew_limit_s=self.settings.joined_slew_limit_s,

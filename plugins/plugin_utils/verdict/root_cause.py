@@ -100,7 +100,7 @@ def _follows(finding: Finding, root: Finding) -> bool:
     if check == "nts_servers":
         return root_check == CLOCK and set(keys) == {NtsState.CLOCK}
     if check == CLOCK:
-        return (set(keys) == {clock_skew.Key.BEYOND} and root_check in NEVER_SET) or (
+        return (set(keys) - clock_skew.BY_ROLE == {clock_skew.Key.BEYOND} and root_check in NEVER_SET) or (
             set(keys) == {clock_skew.Key.UNKNOWN_NO_REFERENCE} and root_check == SERVERS
         )
     if check == SOURCES and root_check == SERVERS:

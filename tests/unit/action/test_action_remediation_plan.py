@@ -11,7 +11,7 @@ from ansible_collections.skewgate.preflight.plugins.action.remediation_plan impo
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
-from tests.builders import chrony, policy, record, source, time_services, tracking
+from tests.builders import chrony, join_state, policy, record, source, time_services, tracking
 from tests.unit.plugin_utils.remediation.scenarios import EMPTY, TIMESYNC_ROLE, dead, measured, running
 from tests.unit.plugin_utils.remediation.test_servers import blocked, nts
 from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME, TIMES_OUT
@@ -53,7 +53,7 @@ def plan(run_action: Any) -> Any:
 
 
 def test_a_plan_is_made_of_the_evidence_in_the_variable(plan: Any) -> None:
-    joined = {"paths": {}, "processes": []}
+    joined = join_state()
     result = plan({"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined})
     assert "failed" not in result, result["msg"]
     assert result["changes"] == [change["what"] for change in result["plan"]["changes"]] != []
@@ -66,7 +66,7 @@ def test_a_plan_is_made_of_the_check_that_the_gate_kept(
 ) -> None:
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path))
     begin_once("play", lambda: {"id": "run"})
-    joined = {"paths": {}, "processes": []}
+    joined = join_state()
     taken = record(chrony=UNSYNCHRONISED, platform=PLATFORM, join_state=joined, of_policy=policy(github_apps=[]))
     keep("node3", {"record": taken, "judgement": judge_record(taken), "check_id": "c1", "follows": "run"})
 
@@ -116,7 +116,7 @@ def test_an_unknown_or_a_missing_option_fails_the_task(plan: Any) -> None:
 
 
 def test_the_plan_keeps_the_packages_file_and_nothing_said_later_changes_it(plan: Any) -> None:
-    joined = {"paths": {}, "processes": []}
+    joined = join_state()
     sections = {"chrony": UNSYNCHRONISED, "platform": PLATFORM, "join_state": joined}
     assert plan(sections, package_file="/srv/chrony.deb")["package_file"] == "/srv/chrony.deb"
     assert plan(sections)["package_file"] is None

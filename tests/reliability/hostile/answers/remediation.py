@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.builders import time_services
+from tests.builders import join_state, time_services
 from tests.reliability.hostile.answers.registry import ADMITTED, TERMINAL, answers
 from tests.reliability.hostile.hostile_python import CANARY_FILE, CANARY_KEY, ELSEWHERE, EVIDENCE, Asked
 from tests.unit.plugin_utils.remediation.scenarios import EMPTY, booting, platform
@@ -34,14 +34,13 @@ def of_remediation(name: str, keys: dict[str, Any]) -> None:
         if asked.module != EVIDENCE:
             return {**DONE, **keys}
         answer = asked.behind()
-        join_state = {"paths": {}, "processes": []}
         answer["evidence"].update(
             {
                 **EMPTY,
                 "platform": platform(),
                 "time_services": time_services(),
                 "boot": booting(),
-                "join_state": join_state,
+                "join_state": join_state(),
             }
         )
         return answer

@@ -44,6 +44,7 @@ from tests.builders import (
     chrony,
     date_api,
     failed_step,
+    join_state,
     not_sent,
     ntp_sample,
     ntp_server,
@@ -57,8 +58,10 @@ from tests.builders import (
     tracking,
     unit,
     unreached,
+    wireguard,
     without_evidence,
 )
+from tests.certificates import certificate_pem
 from tests.unit.plugin_utils.boundary.test_no_evidence import PRINTED
 from tests.unit.plugin_utils.checks import test_check_clock_movers as movers
 from tests.unit.plugin_utils.checks import test_check_config_in_use as in_use
@@ -119,6 +122,7 @@ def keyless(config: str = in_use.NTS, **commands: str) -> dict[str, Any]:
     return in_use.node(config, *in_use.NTS_ROWS, **{**in_use.STARVED, **commands})
 
 
+CA = "/etc/kubernetes/pki/ca.crt"
 NO_API = {"apis": []}
 YEARS_S = -46 * 365.25 * 86400
 PTP4L = unit("ptp4l@eth0.service", main_pid=510)
@@ -168,6 +172,12 @@ EXAMPLES: dict[Any, Records] = {
             **asked(ntp_server("a", ntp_sample()), api_date=NO_API),
             "controller": {"before_ns": TRUE_NS + 44 * NS, "after_ns": TRUE_NS + 48 * NS},
         },
+        clock_skew.Key.NOT_BACK_WIREGUARD: record(40.0, join_state=wireguard(interfaces=["wg0"])),
+        clock_skew.Key.NOT_BACK_CERTIFICATES: record(
+            600.0, join_state=join_state(certificates={CA: {"pem": certificate_pem(TRUE_NS // NS + 300)}})
+        ),
+        clock_skew.Key.NOT_BACK_JOINED: record(40.0, join_state=join_state("/etc/kubernetes/kubelet.conf")),
+        clock_skew.Key.NOT_FORWARDS_CONTROL_PLANE: record(-612.0, join_state=join_state("/var/lib/etcd/member")),
     },
     config_in_use: {
         config_in_use.Key.DROPPED_LINE: in_use.node(in_use.WITH_DHCP, *in_use.RUNNING, dhcp="server 10.0.0.5"),

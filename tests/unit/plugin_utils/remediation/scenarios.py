@@ -14,6 +14,7 @@ from tests.builders import (
     answer,
     boot_unit,
     chrony,
+    join_state,
     policy,
     record,
     source,
@@ -105,7 +106,7 @@ def measured(
         of_policy=policy(checks=CHECKS, github_apps=[]),
         **{
             "platform": platform(),
-            "join_state": {"paths": dict.fromkeys(joined, True), "processes": []},
+            "join_state": join_state(*joined),
             "clock": clock,
             "chrony": running(*SERVERS, skew_s=skew_s),
             **sections,

@@ -31,6 +31,7 @@ def shape(*findings: dict[str, Any]) -> list[tuple[str, list[str]]]:
     [
         ([CLOCK, TOKEN], [("clock_skew", ["github_app_token"])]),
         ([CLOCK, TOKEN, NO_DAEMON], [("time_service", ["clock_skew", "github_app_token"])]),
+        ([off("clock_skew", "beyond", "not_back_joined"), NO_DAEMON], [("time_service", ["clock_skew"])]),
         (
             [CLOCK, off("ntp_servers", "udp_123_blocked"), off("ntp_sources", "no_source_answers")],
             [("ntp_servers", ["clock_skew", "ntp_sources"])],
@@ -44,7 +45,14 @@ def shape(*findings: dict[str, Any]) -> list[tuple[str, list[str]]]:
             [("clock_skew", ["github_app_token"])],
         ),
     ],
-    ids=["a clock", "no daemon", "a firewall", "no reference", "the API's clock"],
+    ids=[
+        "a clock",
+        "no daemon",
+        "no daemon, and the clock must not be stepped",
+        "a firewall",
+        "no reference",
+        "the API's clock",
+    ],
 )
 def test_what_follows_from_another_finding_stands_with_it(findings: Any, expected: Any) -> None:
     assert shape(*findings) == expected

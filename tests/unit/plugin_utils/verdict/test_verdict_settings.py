@@ -362,6 +362,7 @@ def test_a_check_takes_the_sections_that_its_checks_read():
         "collected",
         "ntp",
         "api_date",
+        "join_state",
     }
 
 
