@@ -414,6 +414,24 @@ def unreached(reason: str = "ssh: connect to host 10.77.0.15 port 22: No route t
     return {**record(), "evidence": {}, "controller": None, "unreachable": reason}
 
 
+def refused_with_certificates(*valid_s: tuple[int, int | None]) -> dict[str, Any]:
+    """The record of a node that refused a login for which ssh offered certificates; each is valid
+    between two seconds from then.
+    """
+    at_s = TRUE_NS // NS
+    certificates = [
+        {
+            "from": f"/home/ops/.ssh/id_{number}-cert.pub",
+            "key_id": "ops",
+            "valid_after_s": at_s + after_s if after_s else 0,
+            "valid_before_s": before_s and at_s + before_s,
+        }
+        for number, (after_s, before_s) in enumerate(valid_s)
+    ]
+    refused = unreached("ops@10.77.0.15: Permission denied (publickey).")
+    return {**refused, "ssh_login": {"at_s": float(at_s), "certificates": certificates}}
+
+
 def without_evidence(module_error: str) -> dict[str, Any]:
     """The record of a node that was reached, and on which the module failed."""
     return {**record(), "evidence": {}, "module_error": module_error}

@@ -22,8 +22,10 @@ from ..plugin_utils.boundary.arguments import documented, read_arguments
 from ..plugin_utils.boundary.calls import asking
 from ..plugin_utils.boundary.current_run import current_id, keep
 from ..plugin_utils.boundary.minters import noted_minter
+from ..plugin_utils.boundary.no_evidence import Cause, recognised
 from ..plugin_utils.boundary.play_variables import PlayVariables, address_of, host_of
 from ..plugin_utils.boundary.settings import ROLES, SettingsError
+from ..plugin_utils.boundary.ssh_login import offered
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of
@@ -125,6 +127,8 @@ class ActionModule(EvidenceAction):
             if done or time.monotonic() >= deadline_s:
                 break
             time.sleep(WAIT_STEP_S)
+        if login := self._refused_login(record):
+            result = _result({**record, "ssh_login": login}, args)
         if args["admit_to"] and result["verdict"] == "admit":
             result |= self._admitted(args["admit_to"], variables)
         result["asked"] = {
@@ -137,6 +141,13 @@ class ActionModule(EvidenceAction):
             collected = result["record"]["evidence"].get("collected") or {}
             result["timings"] = self._stopwatch.parts(collected)
         return self._kept(result, args, variables)
+
+    def _refused_login(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Which certificates ssh offers, if the node refused ssh's login: its clock may be why."""
+        said = record["unreachable"]
+        if not said or self._connection.transport != "ssh" or recognised(said)[0] is not Cause.LOGIN_REFUSED:
+            return None
+        return offered(self._connection.get_option)
 
     def _connect(self) -> None:
         """Connect with a command that does nothing, to measure its time.

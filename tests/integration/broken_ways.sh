@@ -25,6 +25,16 @@ echo "[127.0.0.1]:2222 $(cut -d ' ' -f 1,2 /etc/ssh/host_key.pub)" > "$keys/know
 echo "[127.0.0.1]:2222 $(cut -d ' ' -f 1,2 "$keys/another.pub")" > "$keys/changed"
 touch "$keys/unknown"
 
+# Certificates that have ended: a user's, and that of the host on port 2225, whose CA alone is known there.
+ssh-keygen -q -t ed25519 -N '' -f "$keys/ca"
+ssh-keygen -q -t ed25519 -N '' -f "$keys/dated"
+ssh-keygen -q -s "$keys/ca" -I ops -n ops -V -2h:-1h "$keys/dated.pub"
+cp "$keys/ca.pub" /etc/ssh/user_ca.pub
+cp /etc/ssh/host_key /etc/ssh/dated_key
+cp /etc/ssh/host_key.pub /etc/ssh/dated_key.pub
+ssh-keygen -q -s "$keys/ca" -h -I node -n 127.0.0.1 -V -2h:-1h /etc/ssh/dated_key.pub
+echo "@cert-authority [127.0.0.1]:2225 $(cut -d ' ' -f 1,2 "$keys/ca.pub")" > "$keys/authority"
+
 password=$(openssl passwd -6 right)
 useradd -r sshd 2>/dev/null || true
 for user in ops asked outsider terminal nologin falls; do
@@ -61,4 +71,10 @@ StrictModes no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 100
+TrustedUserCAKeys /etc/ssh/user_ca.pub
 SSHD
+{
+  sed -e 's/^Port .*/Port 2225/' -e 's/host_key$/dated_key/' /etc/ssh/sshd_test
+  echo "HostCertificate /etc/ssh/dated_key-cert.pub"
+  echo "PidFile none"
+} > /etc/ssh/sshd_dated

@@ -53,6 +53,8 @@ HOSTS: dict[str, tuple[dict[str, Any], str | None]] = {
     "unknown-key": ({"known": "unknown"}, "host_key_unknown"),
     "changed-key": ({"known": "changed"}, "host_key_changed"),
     "no-such-user": ({"ansible_user": "ghost"}, "login_refused"),
+    "ended-certificate": ({"ansible_ssh_private_key_file": "KEYS/dated"}, "ssh_certificate_not_valid"),
+    "ended-certificate-of-the-host": ({"ansible_port": 2225, "known": "authority"}, "host_certificate_dated"),
     "no-key-file": ({"ansible_ssh_private_key_file": "/nonexistent"}, "private_key_unusable"),
     "no-such-name": ({"ansible_host": "nosuch.invalid"}, "name_not_resolved"),
     "closed-port": ({"ansible_port": 2224}, "port_refused"),
@@ -105,6 +107,7 @@ def broken_ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box,
     try:
         box.run("sh", ROOT / "tests/integration/broken_ways.sh", " ".join(packages), folder)
         box.start("/usr/sbin/sshd", "-D", "-f", "/etc/ssh/sshd_test")
+        box.start("/usr/sbin/sshd", "-D", "-f", "/etc/ssh/sshd_dated")
         box.start(sys.executable, "-c", SILENT)
         box.run("sh", "-c", "until ssh-keyscan -p 2222 127.0.0.1 2>&1 | grep -q ssh-ed25519; do sleep 0.1; done")
         yield box, folder
@@ -127,7 +130,7 @@ def inventory(keys: Path, folder: Path, hosts: dict[str, dict[str, Any]]) -> Pat
         "gate_ntp_servers": ["127.0.0.1"],
         "gate_own_variables": ["known"],
     }
-    rows = [f"    {name}: {json.dumps(variables)}" for name, variables in hosts.items()]
+    rows = [f"    {name}: {json.dumps(variables).replace('KEYS', str(keys))}" for name, variables in hosts.items()]
     path = folder / "inventory.yml"
     path.write_text("\n".join([f"all:\n  vars: {json.dumps(common)}\n  hosts:", *rows]) + "\n")
     return path
@@ -168,6 +171,8 @@ def test_every_failure_has_the_key_of_its_cause_and_none_hides_another(
     assert "/opt/python3" in found["no-python"]["summary"]
     assert "This account is currently not available." in found["nologin"]["summary"]
     assert "status 1" in found["ends-at-once"]["summary"]
+    assert f"{keys}/dated-cert.pub ('ops', valid from " in found["ended-certificate"]["summary"]
+    assert "Certificate invalid: expired" in found["ended-certificate-of-the-host"]["summary"]
     assert "'nosuch' is undefined" in found["undefined-user"]["summary"]
     # What follows from it is not reported once more.
     assert {tuple(done.refusing(name)) for name in found} == {("reachable",)}

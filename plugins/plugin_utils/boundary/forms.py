@@ -76,6 +76,14 @@ _CHECKED = {
     "unreachable": Maybe(TEXT),
     "module_error": Maybe(TEXT),
     "settings_in_facts": Maybe([TEXT]),
+    "ssh_login": Maybe(
+        {
+            "at_s": NUMBER,
+            "certificates": [
+                {"from": TEXT, "key_id": TEXT, "valid_after_s": WHOLE, "valid_before_s": Maybe(WHOLE)},
+            ],
+        }
+    ),
 }
 
 RECORD = {

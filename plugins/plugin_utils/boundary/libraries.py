@@ -28,9 +28,15 @@ try:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers, RSAPublicNumbers
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+    from cryptography.hazmat.primitives.serialization import (
+        SSHCertificate,
+        load_pem_private_key,
+        load_pem_public_key,
+        load_ssh_public_identity,
+    )
 except ImportError:
     x509 = serialization = load_pem_private_key = load_pem_public_key = None  # type: ignore[assignment]
+    load_ssh_public_identity = SSHCertificate = None  # type: ignore[assignment,misc]
     RSAPrivateKey = RSAPrivateNumbers = RSAPublicNumbers = None  # type: ignore[assignment,misc]
     Ed25519PrivateKey = Ed25519PublicKey = InvalidSignature = None  # type: ignore[assignment,misc]
     _lacking.append("cryptography")
@@ -42,9 +48,11 @@ __all__ = [
     "RSAPrivateKey",
     "RSAPrivateNumbers",
     "RSAPublicNumbers",
+    "SSHCertificate",
     "jwt",
     "load_pem_private_key",
     "load_pem_public_key",
+    "load_ssh_public_identity",
     "missing",
     "ntplib",
     "serialization",

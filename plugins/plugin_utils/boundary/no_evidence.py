@@ -30,6 +30,7 @@ class Cause(StrEnum):
     BECOME_REFUSED = "become_refused"
     BECOME_TIMED_OUT = "become_timed_out"
     BECOME_UNUSABLE = "become_unusable"
+    HOST_CERTIFICATE_DATED = "host_certificate_dated"
     HOST_KEY_CHANGED = "host_key_changed"
     HOST_KEY_UNKNOWN = "host_key_unknown"
     NAME_NOT_RESOLVED = "name_not_resolved"
@@ -97,6 +98,7 @@ _WORDS: Mapping[Cause, tuple[str, ...]] = {
         "doas is not enabled|PAM (?:authentication|account management) error|unable to change to root gid",
         "waiting for become success|privilege output closed",
     ),
+    Cause.HOST_CERTIFICATE_DATED: ("Certificate invalid: (?:not yet valid|expired)",),
     Cause.HOST_KEY_CHANGED: (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED|[Hh]ost key for \S+ has changed|host key mismatch|REVOKED HOST KEY",
     ),

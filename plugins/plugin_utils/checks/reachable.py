@@ -12,6 +12,13 @@ name of a setting, because they could outrank the operator's settings.
 The answer has a time limit: the time that its exchanges may take according to `gate_timeout_s`, and
 one minute. Then the connection is closed, and the node is refused as not judged.
 
+If the node refused the login and ssh had offered a certificate, the finding shows when that is
+valid. The node's sshd judges it by the node's clock, and ssh prints nothing of this. So the finding
+says how far that clock may be off before it refuses the certificate
+(`ssh_certificate_judged_by_node`), or that the certificate is not valid at this machine's time
+(`ssh_certificate_not_valid`). A host's certificate is judged by this machine's clock. Of a bastion
+nothing is known.
+
 What to do: the finding says it, if the message of Ansible, ssh, sudo or Python is recognised:
 
 CAUSES
@@ -27,14 +34,16 @@ wrong or missing password in other languages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from ..boundary.no_evidence import Cause, recognised
 from ..model.finding import Finding
 from ..model.policy import Policy
 from ..model.record import Record
-from ..model.wording import wrapped
+from ..model.ssh_certificates import SshCertificate, dated
+from ..model.wording import listed, wrapped
 
 NEEDS = ()
 REMEDIABLE = False
@@ -52,6 +61,8 @@ class Key(StrEnum):
     NOT_CHECKED = "not_checked"
     MISSING = "missing"
     SETTINGS_IN_FACTS = "settings_in_facts"
+    SSH_CERTIFICATE_NOT_VALID = "ssh_certificate_not_valid"
+    SSH_CERTIFICATE_BY_NODE = "ssh_certificate_judged_by_node"
 
 
 _FINGERPRINTS = (
@@ -96,6 +107,11 @@ _CAUSES: Mapping[Cause, tuple[str, str]] = {
         "sudo is missing, or cannot make anybody root",
         "Check on the node: `sudo -V`, `ls -l $(command -v sudo)` (root's, with the setuid bit) and `visudo -c`. Without sudo, "
         "log in as root: `-u root -e ansible_become=false`.",
+    ),
+    Cause.HOST_CERTIFICATE_DATED: (
+        "the host's certificate is not valid at this machine's time",
+        "Check this machine's clock (`timedatectl`, `chronyc tracking`), then the certificate on the node's console: "
+        "`ssh-keygen -Lf /etc/ssh/ssh_host_ed25519_key-cert.pub`. Have it signed anew, with a beginning some minutes ago.",
     ),
     Cause.HOST_KEY_CHANGED: (
         "the host key has changed",
@@ -182,12 +198,13 @@ _WHY = "Nothing is known about this node's clock and credentials, so it is not a
 def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each check has the same form
     """Judge whether there is evidence at all."""
     if record.unreachable:
-        return _nothing(
+        finding = _nothing(
             Key.UNREACHABLE,
             "the node could not be reached",
             record.unreachable,
             "Check that Ansible reaches it (`ansible NODE -m ping`), then run the check again for this node with --limit.",
         )
+        return _with_certificates(finding, dated(record.ssh_login))
     if record.settings_in_facts:
         names = ", ".join(record.settings_in_facts)
         return Finding(
@@ -272,6 +289,48 @@ def _nothing(key: Key, what: str, said: str, remedy: str) -> Finding:
         # same on every node.
         about=(line,) if cause is Cause.CONNECTION_SETTINGS else (),
         cause=phrase,
+    )
+
+
+def _with_certificates(finding: Finding, offered: Sequence[SshCertificate]) -> Finding:
+    """The finding, with what a clock may have to do with it if ssh offered certificates."""
+    if not offered:
+        return finding
+    words = listed([certificate.words for certificate in offered], 3)
+    seen = {
+        **finding.seen,
+        "ssh_certificates": [
+            {
+                "from": certificate.source,
+                "valid_after_s": certificate.valid_after_s,
+                "valid_before_s": certificate.valid_before_s,
+                "valid_here": certificate.valid_here,
+            }
+            for certificate in offered
+        ],
+    }
+    valid = [certificate for certificate in offered if certificate.valid_here]
+    if not valid:
+        return replace(
+            finding,
+            summary=f"{finding.summary}; the certificate that ssh offers is not valid at this machine's time: {words}",
+            remedy="Have it signed anew. If it should be valid, check this machine's clock (`chronyc tracking`). Otherwise: "
+            f"{finding.remedy}",
+            seen=seen,
+            keys=(*finding.keys, Key.SSH_CERTIFICATE_NOT_VALID),
+            cause=f"{finding.cause}: the ssh certificate is not valid",
+        )
+    refused = listed([certificate.refused_by for certificate in valid], 3)
+    return replace(
+        finding,
+        summary=f"{finding.summary}; ssh offers {words}: a node refuses it whose clock, compared with this machine's, is "
+        f"{refused}",
+        remedy="See whether the node's clock is why: `journalctl -u ssh -u sshd` on its console has `Certificate invalid: not "
+        "yet valid` or `Certificate invalid: expired` then, and `date -u` its time. Correct that clock there, or log in with a "
+        f"key or a certificate that is valid for longer (`ssh-keygen -s CA -V -1h:+1h`). Otherwise: {finding.remedy}",
+        seen=seen,
+        keys=(*finding.keys, Key.SSH_CERTIFICATE_BY_NODE),
+        cause=f"{finding.cause}, maybe because of its clock",
     )
 
 

@@ -48,7 +48,8 @@ class Record:
     """Wraps the plain JSON of one node.
 
     Keys: evidence, controller, policy, unreachable, module_error, collected_at; settings_in_facts,
-    no_answer, not_checked and missing if there are any; address and earlier if a report has them.
+    no_answer, not_checked, missing and ssh_login if there are any; address and earlier if a report
+    has them.
     """
 
     data: Mapping[str, Any]
@@ -57,6 +58,11 @@ class Record:
     def unreachable(self) -> str | None:
         """Why the node could not be reached, if so."""
         return self.data.get("unreachable")
+
+    @property
+    def ssh_login(self) -> Mapping[str, Any] | None:
+        """Which certificates ssh offers, if the node refused the login (boundary/ssh_login.py)."""
+        return self.data.get("ssh_login")
 
     @property
     def settings_in_facts(self) -> list[str]:

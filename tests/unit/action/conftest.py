@@ -16,11 +16,13 @@ class Connection:
     ``transport`` is its name.
     """
 
-    transport = "carrier"
     _shell = SimpleNamespace(tmpdir="/tmp")
 
-    def __init__(self, *, can_pipe: bool) -> None:
-        self.can_pipe, self.pipelining = can_pipe, False
+    def __init__(self, *, can_pipe: bool, transport: str) -> None:
+        self.can_pipe, self.pipelining, self.transport = can_pipe, False, transport
+
+    def get_option(self, name: str) -> None:
+        """No option is set."""
 
     def set_option(self, name: str, value: bool) -> None:
         assert name == "pipelining"
@@ -45,12 +47,15 @@ def run_action(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         *,
         module: Callable[..., Result] | None = None,
         can_pipe: bool = True,
+        transport: str = "carrier",
         role: str | None = None,
         check_mode: bool = False,
     ) -> Result:
         task = SimpleNamespace(args=args, async_val=0, check_mode=check_mode, action=action_class.__module__)
         task._role = role and SimpleNamespace(get_name=lambda: role)
-        action = action_class(task, Connection(can_pipe=can_pipe), SimpleNamespace(), None, None, None)
+        action = action_class(
+            task, Connection(can_pipe=can_pipe, transport=transport), SimpleNamespace(), None, None, None
+        )
         monkeypatch.setattr(action, "_execute_module", module, raising=False)
         return action.run(task_vars=variables)
 

@@ -35,8 +35,8 @@ def run(run_action: Any) -> Any:
     returns the task's result.
     """
 
-    def run(args: dict[str, Any], module: Any = None, *, can_pipe: bool = True) -> dict[str, Any]:
-        return run_action(node_check.ActionModule, args, module=module, can_pipe=can_pipe)
+    def run(args: dict[str, Any], module: Any = None, **connection: Any) -> dict[str, Any]:
+        return run_action(node_check.ActionModule, args, module=module, **connection)
 
     return run
 
@@ -65,6 +65,30 @@ def test_a_node_is_judged_by_what_its_module_answered(run: Any) -> None:
     assert result["record"]["evidence"] == record()["evidence"]
     assert (result["changed"], result["chrony_can_help"]) == (False, False)
     assert "unreachable" not in result
+
+
+@pytest.mark.parametrize(
+    ("transport", "said", "times"),
+    [
+        ("ssh", "ops@node1: Permission denied (publickey).", 1),
+        ("ssh", "ssh: No route to host", 0),
+        ("paramiko_ssh", "Authentication failed.", 0),
+    ],
+)
+def test_only_after_a_login_that_ssh_was_refused_its_certificates_are_looked_for_once(
+    run: Any, monkeypatch: pytest.MonkeyPatch, transport: str, said: str, times: int
+) -> None:
+    asked: list[Any] = []
+    login: dict[str, Any] = {"at_s": 5.0, "certificates": []}
+    monkeypatch.setattr(node_check, "offered", lambda option: asked.append(option) or login)
+
+    def module(**_given: Any) -> dict[str, Any]:
+        raise AnsibleConnectionFailure(said)
+
+    result = run(WITHOUT_JWT, module, transport=transport)
+    assert result["record"]["unreachable"] == said
+    assert len(asked) == times
+    assert result["record"].get("ssh_login") == (login if times else None)
 
 
 def test_a_node_that_ansible_can_not_reach_is_unreachable_with_its_reason(run: Any) -> None:

@@ -144,6 +144,10 @@ PRINTED: dict[Cause, list[str]] = {
         "doas: doas is not enabled, /etc/doas.conf: No such file or directory",
     ],
     Cause.HOST_KEY_CHANGED: [CHANGED, "host key mismatch for 10.77.0.15"],
+    Cause.HOST_CERTIFICATE_DATED: [
+        "Certificate invalid: expired\r\nHost key verification failed.",
+        "Certificate invalid: not yet valid\r\nHost key verification failed.",
+    ],
     Cause.HOST_KEY_UNKNOWN: [
         "Failed to connect to the host via ssh: Host key verification failed.",
         "No ED25519 host key is known for 10.77.0.15 and you have requested strict checking.\r\nHost key verification failed.",

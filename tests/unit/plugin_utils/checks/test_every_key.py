@@ -50,6 +50,7 @@ from tests.builders import (
     ntp_server,
     policy,
     record,
+    refused_with_certificates,
     repository_step,
     silent_sample,
     source,
@@ -135,6 +136,8 @@ EXAMPLES: dict[Any, Records] = {
         reachable.Key.MISSING: {**without_evidence(""), "missing": True},
         reachable.Key.NO_ANSWER: {**without_evidence(""), "no_answer": "it did not answer within 150 s"},
         reachable.Key.SETTINGS_IN_FACTS: {**without_evidence(""), "settings_in_facts": ["gate_checks"]},
+        reachable.Key.SSH_CERTIFICATE_NOT_VALID: refused_with_certificates((-900, -300)),
+        reachable.Key.SSH_CERTIFICATE_BY_NODE: refused_with_certificates((-60, 240)),
     },
     chrony_config: {
         chrony_config.Key.ERROR: record(chrony=chrony(config="driftfile /d\n")),
