@@ -53,8 +53,8 @@ interval of an exchange. Steps: Linux, drivers/net/wireguard/noise.c; k3s #6152;
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -336,8 +336,11 @@ def judge(record: Record, policy: Policy) -> Finding:
         summary += f"; the clock of {api.host} is {skew_text(api.ahead_s)}, beyond {', '.join(api.clients)}"
     if state == "pass":
         return Finding(state="pass", summary=summary, seen=seen)
-    against = objections(roles_of(record), skew_s, wall_s_of(record))
-    return _explain(state, worst, wrong_apis, skew_s, against, summary=summary, seen=seen)
+    is_off = of_node == "fail" or not skew_s.low <= 0 <= skew_s.high
+    against = objections(roles_of(record), skew_s, wall_s_of(record)) if is_off else ()
+    correct = _correct(against) if is_off else _REMEDY_INEXACT
+    finding = _explain(state, worst, wrong_apis, skew_s, summary=summary, correct=correct)
+    return _not_to_be_stepped(replace(finding, seen=seen), against)
 
 
 def _unknown(estimate: SkewEstimate) -> Finding:
@@ -368,18 +371,11 @@ _VERB = {"fail": "beyond", "inconclusive": "at the edge of"}
 
 
 def _explain(
-    state: State,
-    worst: list[_Row],
-    apis: list[_Api],
-    skew_s: Interval,
-    against: Sequence[Objection],
-    *,
-    summary: str,
-    seen: Mapping[str, Any],
+    state: State, worst: list[_Row], apis: list[_Api], skew_s: Interval, *, summary: str, correct: str
 ) -> Finding:
     """Blame the node's clock, unless the limit tolerates no clock at all, or is itself wrong.
 
-    ``against``: why it must not be stepped.
+    ``correct``: how to correct the node's clock.
     """
     bad_ca = [row for row in worst if row.bad_ca]
     no_leeway = [row for row in worst if row.without_leeway]
@@ -394,16 +390,7 @@ def _explain(
         about += [*beyond, by_clock[0].nearer_side]
         causes.append(f"{_VERB[of_node]} {some_of(list(beyond))}, {by_clock[0].nearer_side}")
         whys += _why_the_clock_matters(by_clock)
-        if of_node != "fail" and skew_s.low <= 0 <= skew_s.high:
-            remedies.append(_REMEDY_INEXACT)
-        elif against:
-            keys += [Key(objection.reason) for objection in against]
-            whys += [f"A step would do harm, because {objection.words}" for objection in against]
-            remedies += [_REMEDY_WITHOUT_STEP.format(_directions(against)), *(each.way_out for each in against)]
-            summary += f"; not to be stepped {_directions(against)}: {'; '.join(each.shown_by for each in against)}"
-            seen = {**seen, "not_to_be_stepped": {str(each.reason): each.shown_by for each in against}}
-        else:
-            remedies.append(_REMEDY)
+        remedies.append(correct)
     if no_leeway:
         without = dict.fromkeys(row.name for row in no_leeway)
         names = ", ".join(without)
@@ -429,12 +416,33 @@ def _explain(
         summary=summary,
         why=" ".join(whys),
         remedy=" ".join(remedies),
-        seen=seen,
         keys=tuple(keys),
         about=tuple(about),
         cause="; ".join(causes),
         beyond_remediation=not by_clock,
     )
+
+
+def _not_to_be_stepped(finding: Finding, against: Sequence[Objection]) -> Finding:
+    """The finding, with why the clock must not be stepped if it is at fault."""
+    if not against or not {Key.BEYOND, Key.AT_THE_EDGE} & {*finding.keys}:
+        return finding
+    shown = "; ".join(objection.shown_by for objection in against)
+    harm = [f"A step would do harm, because {objection.words}" for objection in against]
+    return replace(
+        finding,
+        summary=f"{finding.summary}; not to be stepped {_directions(against)}: {shown}",
+        why=" ".join([finding.why, *harm]),
+        seen={**finding.seen, "not_to_be_stepped": {str(each.reason): each.shown_by for each in against}},
+        keys=(*finding.keys, *(Key(objection.reason) for objection in against)),
+    )
+
+
+def _correct(against: Sequence[Objection]) -> str:
+    """How to correct the clock."""
+    if not against:
+        return _REMEDY
+    return " ".join([_REMEDY_WITHOUT_STEP.format(_directions(against)), *(each.way_out for each in against)])
 
 
 def _directions(against: Sequence[Objection]) -> str:
