@@ -70,7 +70,7 @@ from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..model.policy import Policy
 from ..model.record import Record
-from ..model.roles import Objection, Reason, objections, roles_of, wall_s_of
+from ..model.roles import Objection, Reason, directions, objections, roles_of, wall_s_of
 from ..model.tolerances import MOST_NAMED, limit_text, seen_of_others, seen_without_tolerance, some_of
 from ..model.wording import skew_text
 
@@ -431,7 +431,7 @@ def _not_to_be_stepped(finding: Finding, against: Sequence[Objection]) -> Findin
     harm = [f"A step would do harm, because {objection.words}" for objection in against]
     return replace(
         finding,
-        summary=f"{finding.summary}; not to be stepped {_directions(against)}: {shown}",
+        summary=f"{finding.summary}; not to be stepped {directions(against)}: {shown}",
         why=" ".join([finding.why, *harm]),
         seen={**finding.seen, "not_to_be_stepped": {str(each.reason): each.shown_by for each in against}},
         keys=(*finding.keys, *(Key(objection.reason) for objection in against)),
@@ -442,12 +442,7 @@ def _correct(against: Sequence[Objection]) -> str:
     """How to correct the clock."""
     if not against:
         return _REMEDY
-    return " ".join([_REMEDY_WITHOUT_STEP.format(_directions(against)), *(each.way_out for each in against)])
-
-
-def _directions(against: Sequence[Objection]) -> str:
-    """Where a step must not go."""
-    return " or ".join(dict.fromkeys("back" if objection.back else "forwards" for objection in against))
+    return " ".join([_REMEDY_WITHOUT_STEP.format(directions(against)), *(each.way_out for each in against)])
 
 
 def _why_the_clock_matters(rows: list[_Row]) -> list[str]:

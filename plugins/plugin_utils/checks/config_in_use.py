@@ -64,9 +64,10 @@ from ..daemons.common.units import FILES, time_daemons
 from ..model.finding import Finding, State
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
+from ..model.roles import caution
 
 NEEDS = ("time_services", "chrony")
-READS = FILES
+READS = (*FILES, "join_state")
 REMEDIABLE = True
 
 
@@ -111,7 +112,7 @@ def judge(record: Record, policy: Policy) -> Finding:
     unit = next((daemon.unit for daemon in daemons if daemon.daemon == "chrony" and daemon.steers_now), None)
     if unit is None:
         return Finding(state="pass", summary="chrony does not steer this clock: none of its configuration is in use")
-    restart = restart_advice(record, unit)
+    restart = restart_advice(record, unit) + caution(record)
     section = record.section("chrony")
     config = chrony_configuration(record)
     running = running_sources(record)

@@ -68,10 +68,11 @@ from ..daemons.common.synchronisation import KERNEL_GROWTH, Synchronisation, ker
 from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
+from ..model.roles import caution
 from ..model.wording import listed, skew_text
 
 NEEDS = ("collected", "clock", "time_services")
-READS = sections_of(daemon for daemon in discover().values() if daemon.ask)
+READS = (*sections_of(daemon for daemon in discover().values() if daemon.ask), "join_state")
 REMEDIABLE = True
 
 
@@ -121,6 +122,8 @@ def judge(record: Record, policy: Policy) -> Finding:
     sync = _asked(record)
     if isinstance(sync, Finding):
         return sync
+    step = f"{sync.advice.step}{caution(record)}"
+    sync = replace(sync, advice=replace(sync.advice, step=step))
     seen = _seen(sync, record)
     if sync.own_clock:
         which = f"follows the node's own clock ({sync.refid})"

@@ -254,6 +254,30 @@ def _of_control_plane(roles: Roles) -> Objection:
     )
 
 
+CAUTION_FROM_S = 0.1
+"""A clock that is less off is not stepped by a restart with a usual makestep."""
+
+
+def caution(record: Record) -> str:
+    """What to add to any advice that ends in a step of the clock, with a space before it; empty if
+    nothing is against a step, or if the clock is almost right.
+    """
+    skew_s = record.skew.skew_s
+    if skew_s and max(-skew_s.low, skew_s.high) < CAUTION_FROM_S:
+        return ""
+    wall_s = (record.evidence.get("collected") or {}).get("wall_ns", 0) / NS
+    against = objections(roles_of(record), skew_s, wall_s)
+    if not against:
+        return ""
+    shown = "; ".join(objection.shown_by for objection in against)
+    return f" But this clock must not be stepped {directions(against)} by that: {shown}. Slew it (chronyd's option -R)."
+
+
+def directions(against: Iterable[Objection]) -> str:
+    """Where a step must not go."""
+    return " or ".join(dict.fromkeys("back" if objection.back else "forwards" for objection in against))
+
+
 def wall_s_of(record: Record) -> float:
     """What the node's clock showed when the check began."""
     return float(record.section("collected")["wall_ns"]) / NS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..checks.config_in_use import Key as InUse
@@ -99,7 +100,7 @@ class _Planner(Planned):
         self.settings = settings
         self.nts_clients: Mapping[str, Sequence[str]] = {}
 
-    @property
+    @cached_property
     def roles(self) -> Roles:
         """What the node is; raises MissingEvidenceError if it did not show that."""
         return roles(self.record.section("join_state"))

@@ -58,6 +58,14 @@ def test_what_works_in_a_cluster_or_is_a_workload_is_named(start: Start, program
     assert shown in running()
 
 
+@pytest.mark.parametrize("program", ["tailscaled", "wireguard-go"])
+def test_what_is_wireguard_is_named_as_that(start: Start, program: str):
+    start(program)
+    taken = join_state.collect(processes.scan().cluster, "/nowhere")
+    assert program in taken["wireguard"]["processes"]
+    assert program not in taken["processes"]
+
+
 @pytest.mark.parametrize("program", ["k3s-agent", "containerd", "etcdctl"])
 def test_what_also_runs_before_the_join_is_not(start: Start, program: str):
     before = running()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import clock_skew, config_in_use, sync_state
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.clock_skew import Key
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.finding import Finding
 
-from tests.builders import NS, TRUE_NS, join_state, record, wireguard
+from tests.builders import NS, TRUE_NS, chrony, join_state, record, tracking, wireguard
 from tests.certificates import certificate_pem
 from tests.findings import finding_of, unsaid
 
@@ -103,3 +103,40 @@ def test_a_clock_that_is_right_needs_no_such_words():
     finding = judge(0.0, wireguard(interfaces=["wg0"]))
     assert (finding.state, finding.keys) == ("pass", ())
     assert "WireGuard" not in finding.summary
+
+
+def left_unstepped(skew_s: float, section: dict[str, Any]) -> dict[str, Any]:
+    """A chronyd whose makestep is used up, and which shows how far off it is."""
+    chronyd = chrony(tracking(skew_s=skew_s, system_time_s=-skew_s))
+    return record(skew_s, chrony=chronyd, join_state=section)
+
+
+@pytest.mark.parametrize("check", [config_in_use, sync_state])
+@pytest.mark.parametrize(
+    ("skew_s", "section", "words"),
+    [
+        (
+            5.0,
+            wireguard(interfaces=["wg0"]),
+            "must not be stepped back by that: the node has WireGuard (interface wg0)",
+        ),
+        (-5.0, join_state(MEMBER), "must not be stepped forwards by that: the node is a control plane"),
+        (5.0, join_state(), ""),
+        (-5.0, wireguard(interfaces=["wg0"]), ""),
+    ],
+)
+def test_other_checks_that_advise_a_step_say_it_too(check: Any, skew_s: float, section: dict[str, Any], words: str):
+    finding = finding_of(check, left_unstepped(skew_s, section))
+    if finding.state == "skipped":  # config_in_use says it
+        finding = finding_of(config_in_use, left_unstepped(skew_s, section))
+    assert finding.state == "fail"
+    assert "restart" in finding.remedy or "makestep" in finding.remedy
+    assert words in finding.remedy
+    assert ("must not be stepped" in finding.remedy) is bool(words)
+
+
+def test_a_clock_that_is_almost_right_may_be_restarted():
+    node = record(0.0, chrony=chrony(config="server a.example\n"), join_state=wireguard(interfaces=["wg0"]))
+    finding = finding_of(config_in_use, node)
+    assert finding.state == "fail"
+    assert "must not be stepped" not in finding.remedy

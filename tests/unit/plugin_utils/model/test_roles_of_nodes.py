@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import Record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.roles import (
@@ -84,6 +85,12 @@ def test_a_file_of_certificates_begins_when_the_last_of_them_does():
 @pytest.mark.parametrize("file", [{"error": "denied"}, {"pem": ""}, {"pem": "-----BEGIN CERTIFICATE-----\nAA==\n"}])
 def test_a_certificate_that_cannot_be_read_has_no_known_beginning(file: dict[str, str]):
     assert roles(join_state(certificates={CA: file})).certificates == (Certificate(CA, None),)
+
+
+def test_what_a_node_sends_is_read_as_it_stands():
+    taken = wireguard(interfaces=["wg0"], files=["/etc/wireguard/wg0.conf"])
+    taken["certificates"] = {CA: {"pem": certificate_pem(WALL_S)}, "/etc/kubernetes/pki/apiserver.crt": {"error": "no"}}
+    assert parse_evidence(record(join_state=taken)["evidence"])["join_state"] == taken
 
 
 def test_what_is_not_known_counts_as_every_role():
