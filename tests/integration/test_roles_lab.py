@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.certificates import certificate_pem
 from tests.integration.conftest import Runner, backup_states
 from tests.lab import TRIO, Lab, NodeSpec
 from tests.lab.host import unpack_package
@@ -64,6 +66,31 @@ def test_a_node_with_wireguard_is_refused_and_the_same_node_without_it_is_steppe
 
     lab.ssh("node3", "rm -r /etc/wireguard")
     run = skewgate("gate", "-l", "node3", extra=OF_THE_CLOCK)
+    assert run.report["nodes"]["node3"]["verdict"] == "admit", run.output
+    assert went_back_s(lab, "node3") == [pytest.approx(45, abs=1)]
+
+
+@pytest.mark.nightly
+def test_a_first_control_plane_is_not_stepped_back_to_before_its_ca_begins(
+    lab: Lab, lab_node: Callable[[NodeSpec], NodeSpec], skewgate: Runner
+) -> None:
+    lab_node(AHEAD)
+    named = {**OF_THE_CLOCK, "chrony_step_joined": ["node3"]}
+    lab.ssh("node3", "mkdir -p /etc/kubernetes/pki; touch /etc/kubernetes/kubelet.conf")
+
+    def with_ca(begins_s: float) -> None:
+        lab.ssh("node3", f"echo '{certificate_pem(int(begins_s))}' > /etc/kubernetes/pki/ca.crt")
+
+    watch(lab, "node3")
+    with_ca(time.time() + 1800)
+    run = skewgate("gate", "-l", "node3", extra=named)
+    assert run.finding("node3", "clock_skew")["keys"] == ["beyond", "not_back_certificates", "not_back_joined"]
+    assert "`kubeadm reset`" in run.report["nodes"]["node3"]["remediation"]["message"]
+    assert went_back_s(lab, "node3") == []
+
+    # As kubeadm would have dated it: the clock was ahead by less than the five minutes.
+    with_ca(time.time() + 45 - 300)
+    run = skewgate("gate", "-l", "node3", extra=named)
     assert run.report["nodes"]["node3"]["verdict"] == "admit", run.output
     assert went_back_s(lab, "node3") == [pytest.approx(45, abs=1)]
 
