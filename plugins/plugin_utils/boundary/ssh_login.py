@@ -38,7 +38,7 @@ def offered(option: Callable[[str], Any]) -> dict[str, Any] | None:
     """
     try:
         would = _configuration(option)
-    except (KeyError, OSError, ValueError, subprocess.SubprocessError):
+    except Exception:  # noqa: BLE001 - options may have any type, and a note that is missing must not end the check
         return None
     found: dict[str, dict[str, Any]] = {}
     for source, text in (*_of_files(would), *_of_agent(would)):

@@ -135,7 +135,8 @@ def test_what_is_no_certificate_is_none(keys: Path, text: str):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ssh_executable": "/nonexistent/ssh"}, {"ssh_args": "-o Nonsense=yes"}, {"ssh_args": "'"}]
+    "changes",
+    [{"ssh_executable": "/nonexistent/ssh"}, {"ssh_args": "-o Nonsense=yes"}, {"ssh_args": "'"}, {"ssh_args": 5}],
 )
 def test_an_ssh_that_does_not_say_what_it_would_do_gives_no_note(changes: dict[str, Any]):
     assert offered(options(**changes)) is None
