@@ -27,9 +27,9 @@ options:
     type: list
     elements: str
     choices: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
-      boot, nts, nts_client, clock_movers, join_state, platform]
+      boot, nts, nts_client, clock_movers, join_state, platform, past_boots]
     default: [ntp, clock, github_apps, api_date, chrony, ntpd, openntpd, ntpd_rs, timesyncd, ptp, clockbound, time_services,
-      boot, nts, nts_client, clock_movers, join_state, platform]
+      boot, nts, nts_client, clock_movers, join_state, platform, past_boots]
   ntp_servers:
     description: Names or addresses of the NTP servers that the node's clock is compared with. Every
       address of a name is asked.
@@ -200,7 +200,7 @@ evidence:
           those left out that took less than 0.005 s or had not ended - C(ntp), C(clock),
           C(github_apps), C(api_date), C(chrony), C(ntpd), C(openntpd), C(ntpd_rs), C(timesyncd),
           C(ptp), C(clockbound), C(time_services), C(boot), C(nts), C(nts_client), C(clock_movers),
-          C(join_state) and C(platform).
+          C(join_state), C(platform) and C(past_boots).
         - The clocks were read together, at most C(gap_ns) apart - C(wall_ns) (CLOCK_REALTIME),
           C(mono_ns) (CLOCK_MONOTONIC), C(boot_ns) (CLOCK_BOOTTIME) and C(raw_ns)
           (CLOCK_MONOTONIC_RAW). With C(boot_id), C(suspends), how often this kernel has resumed
@@ -410,6 +410,21 @@ evidence:
           C(interrupted); it is null without dpkg.
       type: dict
       returned: when asked for
+    past_boots:
+      description:
+        - C(boots) are this boot and at most two before it, the newest first, as the journal keeps
+          them; each with C(boot_id), its first C(entries), C(last_mono_us), when the last of those
+          that were read was written, and C(cut_off), whether there are more.
+          C(ended_because) is what journalctl said where there was no further boot, null if all were
+          read.
+        - An entry has C(wall_us) and C(mono_us), the clocks of the node then, C(unit) and C(what).
+          That is C(said), with the C(message) of a time daemon; C(starting), C(started), C(failed)
+          or C(skipped) (a condition was not met), by systemd, the first of each unit; or
+          C(jumped_back), by journald. Of other programs no message is in it.
+        - C(changed_s) is when the newest file, drop-in or link of each unit was changed, and
+          C(rtc_set_s) when /etc/adjtime was, which hwclock writes; 0 if there is none.
+      type: dict
+      returned: when asked for
     github_apps:
       description:
         - Each App has C(name) and C(attempts), each with C(label), C(signed_for_s), C(node_wall_s),
@@ -463,6 +478,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import (
     nts,
     nts_client,
     openntpd,
+    past_boots,
     platform,
     ptp,
     time_services,
@@ -520,7 +536,9 @@ class Run:
         """
         if not is_manager():
             return []
-        properties = sorted({*boot.PROPERTIES, *time_services.PROPERTIES, *chrony.UNIT_PROPERTIES})
+        properties = sorted(
+            {*boot.PROPERTIES, *boot.FILES_OF_UNITS, *time_services.PROPERTIES, *chrony.UNIT_PROPERTIES}
+        )
         return gather({"units": partial(show, boot.UNITS, properties, self.busy_s)}, self.busy_s + 1)["units"]
 
 
@@ -578,6 +596,10 @@ PROBES = {
     "clock_movers": (lambda run: clock_movers.collect(run.busy_s), lambda run: run.busy_s + 3),
     "join_state": (lambda run: join_state.collect(run.cluster()), lambda run: run.busy_s),
     "platform": (lambda _run: platform.collect(), lambda run: run.busy_s),
+    "past_boots": (
+        lambda run: past_boots.collect(run.units()),
+        lambda run: run.busy_s + 3 + past_boots.WITHIN_S,
+    ),
 }
 SECTIONS = list(PROBES)
 

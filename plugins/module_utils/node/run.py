@@ -28,9 +28,11 @@ def installed(command: str) -> bool:
     return shutil.which(command, path=PATH) is not None
 
 
-def run(argv: list, timeout_s: float) -> dict:
+def run(argv: list, timeout_s: float, most_lines: int = 0) -> dict:
     """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` without a whole
     answer.
+
+    With ``most_lines`` these lines are the whole answer: then the command is ended, with rc 0.
 
     There is no whole answer if the command is missing, does not end in time, or prints more than
     MAX_OUTPUT bytes. Then it is killed, with all processes that it started. None of its output is
@@ -55,8 +57,12 @@ def run(argv: list, timeout_s: float) -> dict:
     except OSError as error:
         return {"error": f"{called}: {error}"}
     try:
-        stdout, stderr = _read(process, deadline_mono_s)
-        rc = process.wait(max(0.0, deadline_mono_s - time.monotonic()))
+        stdout, stderr = _read(process, deadline_mono_s, most_lines)
+        if most_lines and stdout.count(b"\n") >= most_lines:
+            _kill(process)
+            rc = 0
+        else:
+            rc = process.wait(max(0.0, deadline_mono_s - time.monotonic()))
     except subprocess.TimeoutExpired:
         _kill(process)
         return {"error": f"{called} did not end within {timeout_s:g} s"}
@@ -73,9 +79,9 @@ class _PrintsTooMuchError(Exception):
     """More than MAX_OUTPUT on one pipe."""
 
 
-def _read(process: subprocess.Popen, deadline_mono_s: float) -> tuple:
-    """What comes through both pipes until they are closed; raises TimeoutExpired or
-    _PrintsTooMuchError.
+def _read(process: subprocess.Popen, deadline_mono_s: float, most_lines: int) -> tuple:
+    """What comes through both pipes until they are closed, or standard output has enough lines;
+    raises TimeoutExpired or _PrintsTooMuchError.
     """
     pipes = (process.stdout, process.stderr)
     read: tuple = (bytearray(), bytearray())
@@ -91,6 +97,8 @@ def _read(process: subprocess.Popen, deadline_mono_s: float) -> tuple:
                 if not chunk:
                     selector.unregister(ready.fileobj)
                 ready.data.extend(chunk)
+                if most_lines and read[0].count(b"\n") >= most_lines:
+                    return read
                 if len(ready.data) > MAX_OUTPUT:
                     raise _PrintsTooMuchError
     return read

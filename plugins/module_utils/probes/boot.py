@@ -35,6 +35,8 @@ LISTS = {
 }
 TEXTS = {"LoadState": "load_state", "ActiveState": "active_state", "UnitFileState": "unit_file_state"}
 PROPERTIES = (*LISTS, *TEXTS, "ExecStart", "ConditionResult", "ConditionTimestampMonotonic")
+# For the section past_boots, with the same question.
+FILES_OF_UNITS = ("FragmentPath", "DropInPaths")
 
 FAKE_HWCLOCK = "/etc/fake-hwclock.data"  # fake-hwclock(8): the time of the last shutdown, for a node without an RTC
 

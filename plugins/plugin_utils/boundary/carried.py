@@ -24,7 +24,7 @@ MODULE = "modules.node_evidence"
 PROBES = "module_utils.probes"
 SHARED_PROBES = frozenset({"boot", "chrony", "time_services"})
 """Together these know for which units to ask systemd, once for all of NEED_UNITS."""
-NEED_UNITS = SHARED_PROBES | {"nts"}
+NEED_UNITS = SHARED_PROBES | {"nts", "past_boots"}
 
 _FOR_READERS = re.compile(r'^(?:DOCUMENTATION|EXAMPLES|RETURN) = r"""\n.*?^"""\n+', re.MULTILINE | re.DOTALL)
 _IMPORT = re.compile(rf"^ *from (\.+|{re.escape(PACKAGE)}\.)([\w.]*) import ([\w, ]+|\()", re.MULTILINE)

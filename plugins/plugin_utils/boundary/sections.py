@@ -390,6 +390,35 @@ SECTIONS: dict[str, Shape] = {
             "fake_hwclock?": maybe(MESSAGE),
         }
     ),
+    "past_boots": fields(
+        {
+            "boots": items(
+                fields(
+                    {
+                        "boot_id": maybe(text(100)),
+                        "entries": items(
+                            fields(
+                                {
+                                    "wall_us": whole(0, MAX_SAFE // 1000),
+                                    "mono_us": whole(0, MAX_SAFE // 1000),
+                                    "what": text(40),
+                                    "unit": UNIT_NAME,
+                                    "message?": MESSAGE,
+                                }
+                            ),
+                            300,
+                        ),
+                        "last_mono_us": maybe(whole(0, MAX_SAFE // 1000)),
+                        "cut_off": flag,
+                    }
+                ),
+                4,
+            ),
+            "ended_because": maybe(MESSAGE),
+            "changed_s": by_name(MOMENT_S),
+            "rtc_set_s": MOMENT_S,
+        }
+    ),
     "clock_movers": fields(
         {
             "cron?": items(fields({"path": NAME, "line": whole(0, 2**31), "text": LINE})),

@@ -5,12 +5,28 @@ from some time in the past. It stays there until the time daemon has set it. A p
 starts before that (a kubelet with its pods) works with the wrong time. `at_boot` shows what
 this node would do, in order.
 
+The journal shows what happened at the last boots (this one, and at most two before it): how far
+off the clock was, when it was first right, and what had started by then. What happened counts for
+more than what the units, the RTC and the configuration promise. A hypervisor can set the clock off
+at every boot, a wait can time out, a daemon can fail at its start; after some minutes nothing shows
+it. A boot counts as long as no file, drop-in or link of the unit in question has changed since it
+began, nor the daemon's configuration, nor the RTC (/etc/adjtime). Without a boot that counts, the
+units decide.
+
 Passes if the one daemon that steers now starts at boot, and the clock is right then: because the
-RTC is right, or because a daemon steps the clock. The summary notes what would help but is not
-needed now: a wait for the first synchronisation, and kubelet ordered after it. If no cluster unit
-is installed yet, the join has to set that order.
+RTC is right (or there is none, and at each of two or more recorded boots the clock was right to 1 s
+at once), or because a daemon steps the clock. The summary notes what would help but is not needed
+now: a wait for the first synchronisation, and kubelet ordered after it. If no cluster unit is
+installed yet, the join has to set that order.
 
 Fails in each of these cases:
+
+- at a boot that counts, kubelet (or k3s, rke2, k0s, microk8s) started while the clock was further
+  off than one of `gate_clients` can tolerate
+- at a boot that counts, the daemon only slewed an error of that size
+- at a boot that counts, the daemon failed at its start, and ran only later, as if started by hand
+- at every recorded boot (two or more) the clock was off by more than that, and nothing waits for
+  the synchronisation, or kubelet is not ordered after it, or the daemon would only slew
 
 - the daemon is not enabled, or another one is enabled too
 - chronyd would end at its start (chrony_config names the line)
@@ -24,13 +40,17 @@ Fails in each of these cases:
 has not synchronised yet. A proof needs chrony-wait (which needs chronyd's command port: not with
 `cmdport 0`), systemd-time-wait-sync, or ntp-wait.
 
+The daemon's own words count only for chronyd, systemd-timesyncd, ntpd and OpenNTPD; of another one
+the journal shows nothing that is used. Without root it may not be read.
+
 What to do: enable the daemon, let it step the clock at its start, set the RTC from the right clock,
 enable chrony-wait, and order kubelet after it (`Wants=` and `After=time-sync.target` in a drop-in).
 The gate does all of these with chrony.
 
 Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source;
 chrony's chrony-wait.service; chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`);
-hwclock(8), adjtime; fake-hwclock(8).
+hwclock(8), adjtime; fake-hwclock(8); systemd.journal-fields(7). A hypervisor that set guests off at
+every boot: projectcalico/calico, issue 6687.
 """
 
 from __future__ import annotations
@@ -44,8 +64,10 @@ from typing import Any, Literal
 from ..clock.interval import Interval
 from ..daemons import discover, sections_of, wait_units
 from ..daemons.chrony import chrony_configuration, would_end
+from ..daemons.common.boot_faults import BootFault, kept_at_every_boot, off_at_every_boot, recorded, what_happened
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
+from ..daemons.common.past_boots import PastBoots, past_boots
 from ..daemons.common.strays import stray_daemons
 from ..daemons.common.synchronisation import kernel
 from ..daemons.common.units import FILES, idle_alone, leaves_at_start, time_daemons
@@ -55,7 +77,8 @@ from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 
 NEEDS = ("time_services", "clock", "boot")
-READS = (*sections_of(daemon for daemon in discover().values() if callable(daemon.first_correction)), *FILES)
+_FIRST = [daemon for daemon in discover().values() if callable(daemon.first_correction)]
+READS = (*sections_of(_FIRST), *FILES, "past_boots")
 REMEDIABLE = True
 
 
@@ -76,7 +99,19 @@ class Key(StrEnum):
     STEP_UNKNOWN = "step_unknown"
     NOTHING_WAITS = "nothing_waits"
     WOULD_NOT_START = "daemon_would_not_start"
+    OFF_AT_EVERY_BOOT = "off_at_every_boot"
+    STARTED_TOO_EARLY = "started_before_the_clock_was_right"
+    ONLY_SLEWED = "only_slewed"
+    FAILED_AT_BOOT = "daemon_failed_at_boot"
 
+
+_KEYS_OF = {
+    BootFault.NOT_ORDERED: (Key.STARTED_TOO_EARLY, Key.NOTHING_WAITS),
+    BootFault.WAIT_ENDED: (Key.STARTED_TOO_EARLY,),
+    BootFault.NO_STEP: (Key.ONLY_SLEWED, Key.NO_STEP),
+    BootFault.ONLY_SLEWED: (Key.ONLY_SLEWED,),
+    BootFault.FAILED: (Key.FAILED_AT_BOOT,),
+}
 
 KERNEL_WAIT = "systemd-time-wait-sync.service"
 """It waits until the kernel calls the clock synchronised; it asks no daemon."""
@@ -95,9 +130,21 @@ class _Rtc:
     words: str
     least_s: float = 0.0
     ahead: bool = False
+    every_boot: bool = False
+
+    @property
+    def key(self) -> Key:
+        """The key of a fault that begins with it."""
+        return Key.OFF_AT_EVERY_BOOT if self.every_boot else _KEY_OF_RTC[self.state]
+
+    @property
+    def cause(self) -> str:
+        """It in a few words."""
+        return "the clock was off at every boot" if self.every_boot else _CAUSE_OF_RTC[self.state]
 
 
-_RTC_KEY = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL}
+_KEY_OF_RTC = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL}
+_CAUSE_OF_RTC = {"off": "RTC off", "absent": "RTC absent", "local": "RTC in local time"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +176,16 @@ def judge(record: Record, policy: Policy) -> Finding:
         return refusal
     if daemon.daemon == "chrony" and (refusal := would_end(record, policy, daemon.unit, Key.WOULD_NOT_START)):
         return refusal
-    rtc = _rtc(record, policy)
+    return _of_daemon(daemon, record, policy, units, manager)
+
+
+def _of_daemon(
+    daemon: TimeDaemon, record: Record, policy: Policy, units: Mapping[str, Mapping[str, Any]], manager: str
+) -> Finding:
+    """Judge the boot with this daemon, which starts alone."""
+    past = past_boots(record, daemon)
+    own = _rtc(record, policy)
+    rtc = _start(own, past, record, policy)
     try:
         correction = first_correction(daemon, record)
     except FirstCorrectionUnknownError as unknown:
@@ -138,29 +194,43 @@ def judge(record: Record, policy: Policy) -> Finding:
     unordered = [unit for unit in units if unit in KUBELET_UNITS and not _after(unit, wait.proof, units)]
     order = _order(units, wait.proof, manager)
     at_boot = [rtc.words, f"{daemon.unit} starts; {correction.words}", wait.words, *order]
-    seen = {"at_boot": at_boot, "daemon": daemon.unit, "rtc": rtc.state, "unordered": unordered}
+    seen = {
+        "at_boot": at_boot,
+        "daemon": daemon.unit,
+        "rtc": own.state,
+        "unordered": unordered,
+        "past_boots": [boot.as_json() for boot in past.boots],
+    }
+    how = _order_remedy(wait, unordered, units)
+    if fault := what_happened(
+        daemon, past, policy, correction, units=units, waits=(*wait_units(), KERNEL_WAIT), how=how
+    ):
+        return Finding(state="fail", keys=_KEYS_OF[fault.kind], seen=seen, **fault.finding)
     if refusal := _clock_stays_wrong(daemon, rtc, correction, seen):
         return refusal
-    if unordered and rtc.state in ("off", "absent"):
-        return Finding(
-            state="fail",
-            summary=f"at the next boot {', '.join(unordered)} may start before the clock is set: {rtc.words}; {wait.words}",
-            why=_WHY,
-            remedy=f"{_order_remedy(wait, unordered, units)}{f' {_SET_RTC}' if rtc.state == 'off' else ''}",
-            seen=seen,
-            keys=(_RTC_KEY[rtc.state], Key.NOTHING_WAITS),
-            cause=f"RTC {rtc.state}, and nothing waits",
-        )
+    if (unordered and rtc.state in ("off", "absent")) or (rtc.every_boot and not wait.proof):
+        return _nothing_waits(", ".join(unordered) or "what the join installs", rtc, wait, how, seen)
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
-    if not wait.proof:
-        notes.append(wait.words)
-    elif unordered:
-        notes.append(f"{', '.join(unordered)} may start before that")
+    notes += [recorded(past, daemon)] if manager == "systemd" else []
+    if not wait.proof or unordered:
+        notes.append(f"{', '.join(unordered)} may start before that" if wait.proof else wait.words)
     if manager == "systemd" and (not wait.proof or unordered):
-        notes.append(f"what would help: {_order_remedy(wait, unordered, units)}")
+        notes.append(f"what would help: {how}")
     if manager == "systemd" and not any(unit in KUBELET_UNITS for unit in units):
         notes.append(f"no cluster unit is installed yet: the join must order it after {TIME_SYNC_TARGET}")
     return Finding(state="pass", summary="; ".join(note.rstrip(".") for note in notes), seen=seen)
+
+
+def _nothing_waits(who: str, rtc: _Rtc, wait: _Wait, how: str, seen: Mapping[str, Any]) -> Finding:
+    return Finding(
+        state="fail",
+        summary=f"at the next boot {who} may start before the clock is set: {rtc.words}; {wait.words}",
+        why=_WHY,
+        remedy=f"{how}{f' {_SET_RTC}' if rtc.key == Key.RTC_OFF else ''}",
+        seen=seen,
+        keys=(rtc.key, Key.NOTHING_WAITS),
+        cause=f"{rtc.cause}, and nothing waits",
+    )
 
 
 def _unknown_manager(manager: str | None) -> Finding:
@@ -275,16 +345,16 @@ def _clock_stays_wrong(
     daemon: TimeDaemon, rtc: _Rtc, correction: FirstCorrection, seen: Mapping[str, Any]
 ) -> Finding | None:
     """The daemon starts, and does not set the clock that it finds."""
-    cause = f"RTC {'in local time' if rtc.state == 'local' else rtc.state}"
+    set_rtc = "" if rtc.state == "absent" or rtc.every_boot else f" {_SET_RTC}"
     if rtc.state in ("off", "absent") and correction.gives_up(rtc.least_s, ahead=rtc.ahead):
         return Finding(
             state="fail",
             summary=f"at the next boot {daemon.unit} would exit: {rtc.words}, and {correction.words}",
             why="The clock stays wrong, and nothing steers it.",
-            remedy=f"{discover()[daemon.daemon].keep_it_running}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+            remedy=f"{discover()[daemon.daemon].keep_it_running}{set_rtc}",
             seen=seen,
-            keys=(_RTC_KEY[rtc.state], Key.GIVES_UP),
-            cause=f"{cause}, and the daemon gives up",
+            keys=(rtc.key, Key.GIVES_UP),
+            cause=f"{rtc.cause}, and the daemon gives up",
         )
     # Without an RTC the error is not known: any threshold of a step is assumed to be enough.
     slews = rtc.least_s <= correction.steps_beyond_s if rtc.state == "off" else not correction.steps
@@ -294,11 +364,20 @@ def _clock_stays_wrong(
         state="fail",
         summary=f"at the next boot the clock would stay wrong for long: {rtc.words}, and {correction.words}",
         why=f"{_WHY} A slew takes at least ten times as long as the error (chronyd), or two thousand times (the kernel).",
-        remedy=f"{discover()[daemon.daemon].let_it_step}{'' if rtc.state == 'absent' else f' {_SET_RTC}'}",
+        remedy=f"{discover()[daemon.daemon].let_it_step}{set_rtc}",
         seen=seen,
-        keys=(_RTC_KEY[rtc.state], Key.NO_STEP),
-        cause=f"{cause}, and no step",
+        keys=(rtc.key, Key.NO_STEP),
+        cause=f"{rtc.cause}, and no step",
     )
+
+
+def _start(rtc: _Rtc, past: PastBoots, record: Record, policy: Policy) -> _Rtc:
+    """From what the clock starts, by the boots that are recorded."""
+    if off := off_at_every_boot(past, policy):
+        return _Rtc("off", f"{off.words}; {rtc.words}", off.least_s, every_boot=True)
+    if rtc.state == "absent" and not record.section("boot").get("fake_hwclock") and (kept := kept_at_every_boot(past)):
+        return _Rtc("right", f"no RTC, but {kept}")
+    return rtc
 
 
 def _rtc(record: Record, policy: Policy) -> _Rtc:

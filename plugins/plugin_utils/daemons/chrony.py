@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -37,7 +38,7 @@ from ..model.finding import Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
 from ..model.wording import listed
-from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
+from .common.daemon import NEVER, Daemon, FirstCorrection, JournalWords, TimeDaemon
 from .common.options import options
 from .common.synchronisation import (
     STALE_AFTER_INTERVALS,
@@ -375,6 +376,40 @@ def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # 
     return FirstCorrection(NEVER, "it only slews the clock: no makestep")
 
 
+_LOG_CHANGE_S = 1.0
+"""chrony.conf(5), logchange: chronyd reports what is more than that off."""
+_MAX_SLEW_RATE_PPM = 83333.333
+"""chrony.conf(5), maxslewrate."""
+_WRONG = re.compile(r"System clock wrong by (-?\d+\.\d+) seconds(?! \()")
+_STEPPED = re.compile(
+    r"System clock was stepped by (-?\d+\.\d+) seconds|System clock wrong by (-?\d+\.\d+) seconds \(step\)"
+)
+_SELECTED = re.compile("Selected source ")
+
+
+def journal_words(record: Record) -> JournalWords:
+    """chrony's reference.c and sources.c: it selects a source, and with the update that follows it
+    says by how much the clock is wrong, if by more than `logchange`.
+
+    Beyond 1 s `logchange` would hide what matters; then a selection says nothing.
+    """
+    config = chrony_configuration(record)
+    log_change_s = _number(config, "logchange", _LOG_CHANGE_S)
+    return JournalWords(
+        right=_SELECTED if log_change_s <= _LOG_CHANGE_S else None,
+        wrong=_WRONG,
+        stepped=_STEPPED,
+        slews_at=_number(config, "maxslewrate", _MAX_SLEW_RATE_PPM) / 1e6,
+    )
+
+
+def _number(config: ChronyConfig, name: str, otherwise: float) -> float:
+    directive = config.last(name)
+    with suppress(ValueError):
+        return finite(directive.arguments[0]) if directive and directive.arguments else otherwise
+    return otherwise
+
+
 def _leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:  # noqa: ARG001 - each daemon's has the same form
     """``chronyd -x`` does not control the system clock (chronyd(8))."""
     return "chronyd runs with -x" if ("-x", "") in options(process["argv"][1:], CHRONYD_LETTERS) else ""
@@ -389,6 +424,7 @@ DAEMON = Daemon(
     shown_by="`chronyc tracking` and `chronyc sources`",
     ask=synchronisation,
     first_correction=first_correction,
+    journal=journal_words,
     let_it_step="Let chronyd step the clock at its start: `makestep 1 3` in chrony.conf (the gate writes it).",
     leaves_clock_alone=_leaves_clock_alone,
 )

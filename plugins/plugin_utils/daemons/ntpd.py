@@ -35,6 +35,7 @@ DAEMON = Daemon(
     shown_by="`ntpq -c rv` and `ntpq -pn`",
     ask=synchronisation,
     first_correction=ntp_conf.first_correction,
+    journal=ntp_conf.JOURNAL,
     let_it_step=ntp_conf.LET_IT_STEP,
     keep_it_running=ntp_conf.KEEP_IT_RUNNING,
     leaves_clock_alone=ntp_conf.leaves_clock_alone,

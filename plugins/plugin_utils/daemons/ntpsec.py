@@ -23,6 +23,7 @@ DAEMON = Daemon(
     wait_units=("ntpsec-wait.service", "ntp-wait.service"),
     ask=synchronisation,
     first_correction=ntp_conf.first_correction,
+    journal=ntp_conf.JOURNAL,
     let_it_step=ntp_conf.LET_IT_STEP,
     keep_it_running=ntp_conf.KEEP_IT_RUNNING,
     leaves_clock_alone=ntp_conf.leaves_clock_alone,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..boundary.text import finite
 from ..model.record import Record
-from .common.daemon import NEVER, Daemon, FirstCorrection, TimeDaemon
+from .common.daemon import NEVER, Daemon, FirstCorrection, JournalWords, TimeDaemon
 from .common.first_correction import arguments, configuration_lines, has_option
 from .common.synchronisation import STALE_AFTER_INTERVALS, Advice, ErrorPart, Peer, PeerState, Synchronisation, kernel
 
@@ -178,5 +178,11 @@ DAEMON = Daemon(
     shown_by="`ntpctl -s all`",
     ask=synchronisation,
     first_correction=first_correction,
+    journal=JournalWords(  # ntpd.c, and 500 ppm of the kernel's adjtime(3)
+        right=re.compile("clock is now synced"),
+        wrong=re.compile(r"adjusting local clock by (-?\d+\.\d+)s"),
+        stepped=re.compile(r"set local clock to .* \(offset (-?\d+\.\d+)s\)"),
+        slews_at=500e-6,
+    ),
     let_it_step="Start OpenNTPD with -s.",
 )

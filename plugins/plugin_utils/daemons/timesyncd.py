@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from ..boundary.text import finite
 from ..clock.ntp_packet import NS
 from ..model.record import Record
-from .common.daemon import Daemon, FirstCorrection, TimeDaemon
+from .common.daemon import Daemon, FirstCorrection, JournalWords, TimeDaemon
 from .common.synchronisation import (
     STALE_AFTER_INTERVALS,
     Advice,
@@ -261,4 +261,6 @@ DAEMON = Daemon(
     ask=synchronisation,
     # NTP_MAX_ADJUST in systemd's timesyncd-manager.c.
     first_correction=FirstCorrection(0.4, "it steps the clock beyond 0.4 s"),
+    # manager_receive_response() of timesyncd-manager.c says so right after it has set the clock.
+    journal=JournalWords(right=re.compile("Initial clock synchronization to ")),
 )

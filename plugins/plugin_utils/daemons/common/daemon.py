@@ -5,6 +5,7 @@ first correction.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,21 @@ class FirstCorrection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JournalWords:
+    """What a daemon says of its first corrections, each from the beginning of a message.
+
+    ``right``: the clock is right now, or was when this was said. ``wrong`` and ``stepped``: their
+    first group is the correction in seconds (positive: the clock was behind), which follows or was
+    made. ``slews_at``: by how many seconds a second it corrects what it does not step.
+    """
+
+    right: re.Pattern[str] | None = None
+    wrong: re.Pattern[str] | None = None
+    stepped: re.Pattern[str] | None = None
+    slews_at: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Daemon:
     """All that is known of one kind of time daemon.
 
@@ -91,7 +107,8 @@ class Daemon:
     What it does: ``shown_by``: the commands that show on a node what it says, for whoever has to
     look there. ``ask``: what it says of itself; None if it can't be asked: then
     ``not_asked_because`` goes on after its name. ``first_correction``: what it does right after its
-    start with a clock that is off, always or by the evidence; None: not known. ``let_it_step``,
+    start with a clock that is off, always or by the evidence; None: not known. ``journal``: its
+    words for that in the journal; None: not known. ``let_it_step``,
     ``keep_it_running``: what to do if it would only slew, or would exit. ``leaves_clock_alone``:
     why a process of the evidence moves no system clock, by its arguments and by its files in the
     record; empty if it does, or may. It raises MissingEvidenceError if a file decides that and was
@@ -116,6 +133,7 @@ class Daemon:
     ask: Callable[[Record, TimeDaemon], Synchronisation] | None = None
     not_asked_because: str = "is none that can be asked here"
     first_correction: FirstCorrection | Callable[[Record, TimeDaemon], FirstCorrection] | None = None
+    journal: JournalWords | Callable[[Record], JournalWords] | None = None
     let_it_step: str = "Let the daemon step the clock at its start, as its manual says."
     keep_it_running: str = "Let the daemon accept any error of the clock at its start, as its manual says."
     leaves_clock_alone: Callable[[Mapping[str, Any], Record], str] | None = None

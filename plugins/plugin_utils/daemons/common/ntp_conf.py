@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...model.record import Record
-from .daemon import NEVER, FirstCorrection, TimeDaemon
+from .daemon import NEVER, FirstCorrection, JournalWords, TimeDaemon
 from .first_correction import arguments, configuration_lines, has_option
 
 LET_IT_STEP = "Let the daemon step the clock at its start: ntpd without -x and `tinker step 0`, with -g."
 KEEP_IT_RUNNING = "Start ntpd with -g."
+JOURNAL = JournalWords(
+    stepped=re.compile(
+        r"CLOCK: time stepped by (-?\d+\.\d+)"  # NTPsec, clockwork.c
+        r"|[\d.]+ [0-9a-f]{4} [0-9a-f]{2} clock_step ([+-]\d+\.\d+) s"  # NTP 4.2.8, EVNT_CLOCKRESET
+    )
+)
+"""A clock that was right, or that it only slews, it does not mention."""
 
 
 def leaves_clock_alone(process: Mapping[str, Any], record: Record) -> str:

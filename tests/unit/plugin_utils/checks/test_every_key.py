@@ -71,7 +71,20 @@ from tests.unit.plugin_utils.checks import test_check_nts_servers as nts
 from tests.unit.plugin_utils.checks import test_config_in_use_named as starts
 from tests.unit.plugin_utils.checks import test_config_in_use_selects as selects
 from tests.unit.plugin_utils.checks import test_token_if_the_api_is_off as of_api
-from tests.unit.plugin_utils.checks.booting import ABSENT, KUBELET, NTPD, ONLY_SLEWS, TARGET, WAIT, booting, ntpd, rtc
+from tests.unit.plugin_utils.checks.booting import (
+    ABSENT,
+    KUBELET,
+    NTPD,
+    ONLY_SLEWS,
+    ORDERED,
+    TARGET,
+    WAIT,
+    WAIT_OFF,
+    booting,
+    ntpd,
+    rtc,
+)
+from tests.unit.plugin_utils.checks.past import Boot, chronyd, past
 from tests.unit.plugin_utils.checks.test_check_unusable_apps import UNUSABLE
 from tests.unit.plugin_utils.daemons import recorded
 
@@ -240,6 +253,10 @@ EXAMPLES: dict[Any, Records] = {
         next_boot.Key.STEP_UNKNOWN: booting(daemons=(unit("htpdate.service"),), processes=()),
         next_boot.Key.WOULD_NOT_START: booting(config="user ntp\nnoclientlog\nratelimit\n"),
         next_boot.Key.NOTHING_WAITS: booting(WAIT, TARGET, KUBELET, clock=rtc(-612.0)),
+        next_boot.Key.OFF_AT_EVERY_BOOT: booting(WAIT_OFF, past_boots=chronyd(600.0, 600.0)),
+        next_boot.Key.STARTED_TOO_EARLY: booting(WAIT, TARGET, ORDERED, past_boots=chronyd(600.0)),
+        next_boot.Key.ONLY_SLEWED: booting(past_boots=past(Boot(600.0).chronyd(steps=False))),
+        next_boot.Key.FAILED_AT_BOOT: booting(past_boots=past(Boot().add(4.2, "failed"))),
     },
     ntp_servers: {
         ntp_servers.Key.NOT_ASKED: asked(),

@@ -1,0 +1,320 @@
+"""What happened at the last boots decides, and the units only where nothing is recorded."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boot import Key
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import NS, TRUE_NS
+from tests.findings import unsaid
+from tests.unit.plugin_utils.checks.booting import (
+    ABSENT,
+    KUBELET,
+    ONLY_SLEWS,
+    OPENNTPD,
+    ORDERED,
+    TARGET,
+    TIMESYNCD,
+    WAIT,
+    WAIT_OFF,
+    judge,
+    ntpd,
+    openntpd,
+    rtc,
+)
+from tests.unit.plugin_utils.checks.past import CHRONY, DAY_S, Boot, chronyd, past
+
+HEALTHY = chronyd(0.0, 0.0)
+FAILED_AND_STARTED_BY_HAND = (
+    Boot().add(3.9, "starting").add(4.2, "failed").says(400.0, "chronyd version 4.3").says(410.0, "Selected source a")
+)
+
+REFUSED = {  # the units, what is recorded, further changes; the keys, what the reader sees, whether the gate helps
+    "a kubelet started before the clock was stepped": (
+        [WAIT_OFF, KUBELET],
+        chronyd(600.0),
+        {},
+        (Key.STARTED_TOO_EARLY, Key.NOTHING_WAITS),
+        ["kubelet.service started after 4.0 s", "600 s ahead", "right only after 9.5 s", "5.5 s later"],
+        True,
+    ),
+    "a clock that is set back": (
+        [WAIT_OFF, KUBELET],
+        chronyd(-28_000.0),
+        {},
+        (Key.STARTED_TOO_EARLY, Key.NOTHING_WAITS),
+        ["28000 s behind"],
+        True,
+    ),
+    "it happened at the boot before": (
+        [WAIT_OFF, KUBELET],
+        chronyd(0.0, 600.0),
+        {},
+        (Key.STARTED_TOO_EARLY, Key.NOTHING_WAITS),
+        ["at the boot before"],
+        True,
+    ),
+    "a wait that ended too early": (
+        [WAIT, TARGET, ORDERED],
+        chronyd(600.0),
+        {},
+        (Key.STARTED_TOO_EARLY,),
+        ["600 s ahead"],
+        False,
+    ),
+    "every boot, and no cluster unit yet": (
+        [WAIT_OFF],
+        chronyd(600.0, 598.0, 601.0),
+        {},
+        (Key.OFF_AT_EVERY_BOOT, Key.NOTHING_WAITS),
+        ["each of the last 3 boots", "600 s ahead, 598 s ahead, 601 s ahead", "what the join installs"],
+        True,
+    ),
+    "every boot, and a daemon that does not step any more": (
+        [WAIT, TARGET],
+        chronyd(600.0, 600.0),
+        {"config": ONLY_SLEWS},
+        (Key.OFF_AT_EVERY_BOOT, Key.NO_STEP),
+        ["each of the last 2 boots"],
+        True,
+    ),
+    "a slew": (
+        [WAIT, TARGET],
+        past(Boot(600.0).chronyd(steps=False)),
+        {"config": ONLY_SLEWS},
+        (Key.ONLY_SLEWED, Key.NO_STEP),
+        ["600 s ahead", "right after 7210 s at the earliest"],
+        True,
+    ),
+    "a slew although the configuration steps": (
+        [WAIT, TARGET],
+        past(Boot(600.0).chronyd(steps=False)),
+        {},
+        (Key.ONLY_SLEWED,),
+        ["only slewed"],
+        False,
+    ),
+    "a daemon that failed, and was started by hand": (
+        [WAIT, TARGET],
+        past(FAILED_AND_STARTED_BY_HAND),
+        {},
+        (Key.FAILED_AT_BOOT,),
+        ["failed to start (after 4 s)", "ran only from 400 s on"],
+        False,
+    ),
+    "a daemon that failed at the boot before": (
+        [WAIT, TARGET],
+        past(Boot(days=1).chronyd(), Boot(days=2).add(3.9, "starting").add(4.2, "failed")),
+        {},
+        (Key.FAILED_AT_BOOT,),
+        ["at the boot before chrony.service failed to start", "did not run"],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_what_went_wrong_at_a_boot_refuses_with_the_numbers(case):
+    units, recorded, node, keys, shown, helps = case
+    finding = judge(*units, past_boots=recorded, **node)
+    assert (finding.state, finding.keys) == ("fail", keys), finding.summary
+    assert not unsaid(finding.summary, *shown)
+    assert finding.beyond_remediation != helps
+    # Without what is recorded it would pass: the RTC is right.
+    if "config" not in node:
+        assert judge(*units, **node).state == "pass"
+
+
+PASSING = {  # the units, what is recorded, further changes, what the reader sees
+    "healthy boots": ([WAIT, TARGET, ORDERED], HEALTHY, {}, ["at 2 recorded boots", "never off"]),
+    "healthy boots, and a kubelet that does not wait": ([WAIT_OFF, KUBELET], HEALTHY, {}, ["never off", "would help"]),
+    "healthy boots without an RTC": ([WAIT_OFF, KUBELET], HEALTHY, {"clock": ABSENT}, ["no RTC, but at each"]),
+    "off at every boot, and kubelet waits": (
+        [WAIT, TARGET, ORDERED],
+        chronyd(600.0, 600.0, kubelet_s=12.0),
+        {},
+        ["each of the last 2 boots", "600 s ahead", "right after 10 s"],
+    ),
+    "off at every boot, and the join finds a wait": (
+        [WAIT, TARGET],
+        chronyd(600.0, 600.0),
+        {},
+        ["the join must order it"],
+    ),
+    "off at one boot, and no cluster unit yet": (
+        [WAIT_OFF],
+        chronyd(600.0),
+        {},
+        ["at 1 recorded boots", "600 s ahead"],
+    ),
+    "off at one of two boots, and no cluster unit yet": ([WAIT_OFF], chronyd(0.0, 600.0), {}, ["600 s ahead"]),
+    "off by less than a client tolerates": ([WAIT_OFF, KUBELET], chronyd(5.0, 5.0), {}, ["5 s ahead"]),
+    "a daemon that systemd started again": (
+        [WAIT, TARGET],
+        past(Boot().add(4.2, "failed").says(5.0, "chronyd version 4.3").says(9.0, "Selected source a")),
+        {},
+        ["never off"],
+    ),
+    "a clock that was set off later": (
+        [WAIT_OFF, KUBELET],
+        past(Boot().starts(4.0).chronyd().stepped(600).says(900.0, "System clock wrong by -600.0 seconds")),
+        {},
+        ["never off"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("units", "recorded", "node", "shown"), PASSING.values(), ids=PASSING)
+def test_boots_that_ended_well_pass_with_the_numbers(units, recorded, node, shown):
+    finding = judge(*units, past_boots=recorded, **node)
+    assert (finding.state, finding.keys) == ("pass", ()), finding.summary
+    assert not unsaid(finding.summary, *shown)
+    assert [boot["boot"] for boot in finding.seen["past_boots"]] == [0, -1][: len(recorded["boots"])]
+
+
+CHANGED = {
+    "kubelet's order": ([WAIT, TARGET, ORDERED], {"changed_days": {"kubelet.service": 0.5}}, {}),
+    "the wait": ([WAIT, TARGET, ORDERED], {"changed_days": {"chrony-wait.service": 0.5}}, {}),
+    "the daemon": ([WAIT, TARGET, ORDERED], {"changed_days": {CHRONY: 0.5}}, {}),
+    "the RTC": ([WAIT, TARGET, ORDERED], {"rtc_set_s": TRUE_NS / NS - DAY_S / 2}, {}),
+}
+
+
+@pytest.mark.parametrize(("units", "changed", "node"), CHANGED.values(), ids=CHANGED)
+def test_a_boot_does_not_count_after_what_decided_it_was_changed(units, changed, node):
+    """Otherwise a node that was fixed would be refused until it is rebooted often enough."""
+    assert judge(*units, past_boots=chronyd(600.0), **node).state == "fail"
+    assert judge(*units, past_boots=chronyd(600.0, **changed), **node).state == "pass"
+
+
+def test_what_the_hypervisor_does_counts_whatever_was_changed_on_the_node():
+    finding = judge(
+        WAIT_OFF, KUBELET, past_boots=chronyd(600.0, 600.0, changed_days={CHRONY: 0.5, "kubelet.service": 0.5})
+    )
+    assert finding.keys == (Key.OFF_AT_EVERY_BOOT, Key.NOTHING_WAITS)
+
+
+def test_healthy_boots_do_not_excuse_an_rtc_that_is_off_now():
+    assert judge(WAIT_OFF, KUBELET, past_boots=HEALTHY, clock=rtc(-612.0)).keys == (Key.RTC_OFF, Key.NOTHING_WAITS)
+
+
+def test_a_clock_that_was_saved_at_the_shutdown_is_not_kept():
+    quick = chronyd(-20.0, -20.0)
+    assert judge(WAIT_OFF, KUBELET, past_boots=quick, clock=ABSENT).keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
+    saved = judge(WAIT_OFF, KUBELET, past_boots=HEALTHY, clock=ABSENT, fake_hwclock="2026-11-22 11:17:01")
+    assert saved.keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
+
+
+NOT_RECORDED = {
+    "not taken": None,
+    "an error": {"error": "TimeoutError: it did not end within its bound"},
+    "no journal": past(),
+    "an empty journal": past(Boot()),
+    "nothing of the daemon": past(Boot(600.0).starts(4.0)),
+    "not yet selected": past(Boot(600.0).starts(4.0).says(5.0, "chronyd version 4.3 starting")),
+}
+
+
+@pytest.mark.parametrize("recorded", NOT_RECORDED.values(), ids=NOT_RECORDED)
+def test_the_units_decide_if_no_boot_is_recorded(recorded):
+    finding = judge(WAIT_OFF, KUBELET, past_boots=recorded)
+    assert finding.state == "pass"
+    assert "no boot is recorded" in finding.summary
+    assert judge(WAIT_OFF, KUBELET, past_boots=recorded, clock=ABSENT).keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_what_a_power_cut_took_from_the_journal_is_not_taken_for_a_silence(steps):
+    """The daemon has said how wrong the clock is, or not even that."""
+    boot = Boot(600.0, days=2).starts(4.0).chronyd(steps=False)
+    boot.entries = boot.entries[: None if steps else -1]
+    boot.lasts_s = boot.entries[-1]["mono_us"] / 1e6
+    finding = judge(WAIT_OFF, KUBELET, past_boots=past(Boot(), boot))
+    assert finding.state == "pass"
+    assert "no boot is recorded" in finding.summary
+
+
+def of(unit: str, *said: tuple[float, str], steps_at: float = 0.0) -> dict[str, object]:
+    boot = Boot(600.0).starts(4.0)
+    for at_s, message in said:
+        if at_s == steps_at:
+            boot.stepped(-600.0)
+        boot.says(at_s, message, unit)
+    return past(boot)
+
+
+DAEMONS = {
+    "timesyncd": (
+        {"daemons": (TIMESYNCD,), "processes": (), "chrony": None},
+        of(
+            "systemd-timesyncd.service",
+            (5.06, "Contacted time server 10.77.0.1:123 (10.77.0.1)."),
+            (5.07, "Initial clock synchronization to Sun 2026-11-29 10:29:22.417203 UTC."),
+            steps_at=5.06,
+        ),
+    ),
+    "ntpsec": (
+        ntpd(" -g"),
+        of(
+            "ntpd.service",
+            (6.17, "INIT: ntpd ntpsec-1.2.2: Starting"),
+            (13.4, "CLOCK: time stepped by -599.992423"),
+            steps_at=13.4,
+        ),
+    ),
+    "ntp": (
+        ntpd(" -g"),
+        of("ntpd.service", (13.4, "0.0.0.0 c61c 0c clock_step -599.992423 s"), steps_at=13.4),
+    ),
+    "openntpd": (
+        openntpd(" -s"),
+        of(
+            OPENNTPD["unit"],
+            (13.4, "set local clock to Sun Nov 29 10:29:22 UTC 2026 (offset -600.000000s)"),
+            steps_at=13.4,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("node", "recorded"), DAEMONS.values(), ids=DAEMONS)
+def test_each_daemon_has_its_words(node, recorded):
+    finding = judge(KUBELET, past_boots=recorded, **node)
+    assert Key.STARTED_TOO_EARLY in finding.keys, finding.summary
+    assert "600 s ahead" in finding.summary
+
+
+def test_openntpd_that_slews_takes_two_thousand_times_as_long():
+    said = of(OPENNTPD["unit"], (200.0, "adjusting local clock by -600.000000s"))
+    finding = judge(past_boots=said, **openntpd(""))
+    assert finding.keys == (Key.ONLY_SLEWED, Key.NO_STEP)
+    assert "1200200 s" in finding.summary
+
+
+def test_a_chronyd_that_reports_only_large_errors_says_nothing_by_a_selection():
+    config = "server 10.77.0.1 iburst\nmakestep 1 3\nrtcsync\nlogchange 100\n"
+    assert "no boot is recorded" in judge(WAIT_OFF, past_boots=HEALTHY, config=config).summary
+
+
+@given(
+    off_s=st.floats(-100_000, 100_000),
+    kubelet_s=st.floats(0.5, 60),
+    right_s=st.floats(5.0, 60),
+)
+def test_a_kubelet_is_early_only_before_the_step_and_beyond_a_budget(off_s, kubelet_s, right_s):
+    boot = Boot(off_s)
+    early = kubelet_s < right_s
+    if early:
+        boot.starts(kubelet_s)
+    boot.chronyd(right_s)
+    if not early:
+        boot.starts(kubelet_s + 0.1)
+    finding = judge(WAIT_OFF, KUBELET, past_boots=past(boot))
+    refused = Key.STARTED_TOO_EARLY in finding.keys
+    if refused:
+        assert early
+        assert not -89 < off_s < 29
+    elif early:
+        assert -90 < off_s < 34
