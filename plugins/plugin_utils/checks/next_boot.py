@@ -25,8 +25,9 @@ Fails in each of these cases:
   off than one of `gate_clients` can tolerate
 - at a boot that counts, the daemon only slewed an error of that size
 - at a boot that counts, the daemon failed at its start, and ran only later, as if started by hand
-- at every recorded boot (two or more) the clock was off by more than that, and nothing waits for
-  the synchronisation, or kubelet is not ordered after it, or the daemon would only slew
+- at each of the last boots that are recorded (two or more) the clock was off by more than that, and
+  nothing waits for the synchronisation, or kubelet is not ordered after it, or the daemon would
+  only slew
 
 - the daemon is not enabled, or another one is enabled too
 - chronyd would end at its start (chrony_config names the line)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Any
 
 from ...clock.interval import Interval
@@ -16,7 +17,7 @@ from .daemon import FirstCorrection, TimeDaemon
 from .past_boots import PastBoot, PastBoots
 
 FEWEST = 2
-"""So many boots show what is so at every boot. The only one may be the first after the RTC was
+"""So many boots show what is so at every boot. A single one may be the first since the RTC was
 set."""
 KEPT_S = 1.0
 """A clock that was saved at the shutdown and starts there again is behind by what the reboot took,
@@ -62,9 +63,11 @@ class Off:
 
 
 def off_at_every_boot(past: PastBoots, policy: Policy) -> Off | None:
-    """If at each recorded boot the clock was further off than one of the clients can tolerate."""
-    off_s = _off_s(past)
-    if len(off_s) < FEWEST or not all(_beyond(each, policy) for each in off_s):
+    """If at each of the last boots, two or more, the clock was further off than one of the clients
+    can tolerate.
+    """
+    off_s = list(takewhile(lambda each: _beyond(each, policy), _off_s(past)))
+    if len(off_s) < FEWEST:
         return None
     said = ", ".join(_off(each) for each in off_s)
     return Off(min(map(abs, off_s)), f"at each of the last {len(off_s)} boots the clock was off ({said})")

@@ -72,6 +72,14 @@ REFUSED = {  # the units, what is recorded, further changes; the keys, what the 
         ["each of the last 3 boots", "600 s ahead, 598 s ahead, 601 s ahead", "what the join installs"],
         True,
     ),
+    "the last two of three boots": (
+        [WAIT_OFF],
+        chronyd(600.0, 600.0, 0.0),
+        {},
+        (Key.OFF_AT_EVERY_BOOT, Key.NOTHING_WAITS),
+        ["each of the last 2 boots"],
+        True,
+    ),
     "every boot, and a daemon that does not step any more": (
         [WAIT, TARGET],
         chronyd(600.0, 600.0),
