@@ -135,6 +135,13 @@ ROOT_ONLY: dict[str, tuple[RootOnly, ...]] = {
             "in `unseen`: a clock that is ahead then counts as one that may not be stepped back (clock_skew)",
         ),
     ),
+    "past_boots": (
+        RootOnly(
+            ("boots", "boots.*", "ended_because"),
+            "the system's journal (or a member of the groups systemd-journal and adm)",
+            "no boot is recorded: next_boot judges by the units",
+        ),
+    ),
     "platform": (RootOnly(("dpkg.held_by*",), "who holds dpkg's lock", "null; no check judges it"),),
 }
 """By section of the evidence, in the order of the page evidence.md."""

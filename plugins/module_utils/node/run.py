@@ -32,7 +32,8 @@ def run(argv: list, timeout_s: float, most_lines: int = 0) -> dict:
     """Runs a command: ``{"rc", "stdout", "stderr"}``, or ``{"error": text}`` without a whole
     answer.
 
-    With ``most_lines`` these lines are the whole answer: then the command is ended, with rc 0.
+    With ``most_lines`` the first lines are enough: what prints more than these, or more than
+    MAX_OUTPUT, is ended, and the answer has rc 0 and ``cut_off``.
 
     There is no whole answer if the command is missing, does not end in time, or prints more than
     MAX_OUTPUT bytes. Then it is killed, with all processes that it started. None of its output is
@@ -58,11 +59,10 @@ def run(argv: list, timeout_s: float, most_lines: int = 0) -> dict:
         return {"error": f"{called}: {error}"}
     try:
         stdout, stderr = _read(process, deadline_mono_s, most_lines)
-        if most_lines and stdout.count(b"\n") >= most_lines:
+        cut_off = bool(most_lines) and _is_enough(stdout, most_lines)
+        if cut_off:
             _kill(process)
-            rc = 0
-        else:
-            rc = process.wait(max(0.0, deadline_mono_s - time.monotonic()))
+        rc = 0 if cut_off else process.wait(max(0.0, deadline_mono_s - time.monotonic()))
     except subprocess.TimeoutExpired:
         _kill(process)
         return {"error": f"{called} did not end within {timeout_s:g} s"}
@@ -72,7 +72,8 @@ def run(argv: list, timeout_s: float, most_lines: int = 0) -> dict:
     finally:
         process.stdout.close()
         process.stderr.close()
-    return {"rc": rc, "stdout": stdout.decode("utf-8", "replace"), "stderr": stderr.decode("utf-8", "replace")}
+    answer = {"rc": rc, "stdout": stdout.decode("utf-8", "replace"), "stderr": stderr.decode("utf-8", "replace")}
+    return {**answer, "cut_off": True} if cut_off else answer
 
 
 class _PrintsTooMuchError(Exception):
@@ -97,11 +98,15 @@ def _read(process: subprocess.Popen, deadline_mono_s: float, most_lines: int) ->
                 if not chunk:
                     selector.unregister(ready.fileobj)
                 ready.data.extend(chunk)
-                if most_lines and read[0].count(b"\n") >= most_lines:
+                if most_lines and _is_enough(read[0], most_lines):
                     return read
                 if len(ready.data) > MAX_OUTPUT:
                     raise _PrintsTooMuchError
     return read
+
+
+def _is_enough(stdout: bytearray, most_lines: int) -> bool:
+    return len(stdout) > MAX_OUTPUT or stdout.count(b"\n") >= most_lines
 
 
 def _kill(process: subprocess.Popen):

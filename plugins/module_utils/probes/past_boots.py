@@ -55,7 +55,7 @@ def collect(shown) -> dict:
             ended_because = said(answer)
             break
         rows = [_row(line) for line in answer["stdout"].splitlines()[:MOST_ROWS]]
-        boots.append(_boot([row for row in rows if row], daemons, len(rows) == MOST_ROWS))
+        boots.append(_boot([row for row in rows if row], daemons, "cut_off" in answer))
     return {
         "boots": boots,
         "ended_because": ended_because,

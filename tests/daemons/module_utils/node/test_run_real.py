@@ -51,6 +51,21 @@ def test_a_larger_answer_is_no_answer_and_does_not_look_whole(pipe: int):
     assert not unsaid(answer["error"], "sh -c ", f" {MAX_OUTPUT} ")
 
 
+@pytest.mark.parametrize("printed", ["seq 1 1000000", "yes"], ids=["much", "without end"])
+def test_the_first_lines_can_be_enough(printed: str):
+    answer = run(["sh", "-c", printed], SPEND_S, most_lines=3)
+    assert (answer["rc"], answer["cut_off"], len(answer["stdout"].splitlines()[:3])) == (0, True, 3)
+
+
+def test_lines_that_are_too_long_are_enough_before_their_number():
+    answer = run(["sh", "-c", "yes $(head -c 50000 /dev/zero | tr '\\0' x)"], SPEND_S, most_lines=1000)
+    assert MAX_OUTPUT < len(answer["stdout"]) < 2 * MAX_OUTPUT
+
+
+def test_fewer_lines_than_enough_come_with_the_exit_code():
+    assert run(["sh", "-c", "echo one; exit 3"], SPEND_S, most_lines=3) == {"rc": 3, "stdout": "one\n", "stderr": ""}
+
+
 def test_output_without_end_costs_neither_memory_nor_time():
     before_kib, begun_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     answer = run(["yes", "x" * 1000], SPEND_S)
