@@ -26,6 +26,7 @@ from tests.builders import (
     time_services,
     unit,
 )
+from tests.unit.plugin_utils.checks.past import Boot, chronyd, past
 from tests.unit.plugin_utils.remediation.scenarios import (
     CHECKS,
     CONF,
@@ -291,6 +292,33 @@ def test_another_daemon_that_works_is_not_replaced_for_an_rtc_that_is_off():
     assert answers(made) == {"set the RTC from the proved clock": ["next_boot"]}
     assert made.install is None
     assert made.node["rtc"]
+
+
+ORDER = "order kubelet.service after time-sync.target"
+PAST = {  # what the journal has, the units, the configuration, and what answers next_boot
+    "a kubelet that started too early": (chronyd(600.0), ("kubelet.service",), GOOD_CONFIG, [WAIT, ORDER]),
+    "off at every boot, and no cluster unit": (chronyd(600.0, 600.0), (), GOOD_CONFIG, [WAIT]),
+    "only slewed": (
+        past(Boot(600.0).chronyd(steps=False)),
+        (),
+        GOOD_CONFIG.replace("makestep 1 3\n", ""),
+        [f"write {CONF}"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("recorded", "names", "config", "changes"), PAST.values(), ids=PAST)
+def test_what_past_boots_showed_is_answered_by_what_prevents_it(recorded, names, config, changes):
+    boot = booting(*(boot_unit(name) for name in names))
+    node = measured(rtc=True, boot=boot, past_boots=recorded, chrony=running(*SERVERS, config=config))
+    said = answers(plan(node))
+    assert [change for change, checks in said.items() if "next_boot" in checks] == changes
+
+
+def test_what_no_change_of_the_role_prevents_is_not_tried():
+    made = plan(measured(rtc=True, past_boots=past(Boot().add(4.2, "failed"))))
+    assert not made.changes
+    assert not made.refusal
 
 
 def test_a_boot_that_could_not_be_looked_at_changes_nothing():
