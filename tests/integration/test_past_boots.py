@@ -118,7 +118,7 @@ def test_once_it_waits_a_clock_that_is_off_at_every_boot_is_admitted_by_what_hap
     assert boot["right_after_s"] < boot["started_after_s"]["kubelet.service"]
     assert (boot["off_s"], before["off_s"]) == (pytest.approx(AHEAD_S, abs=1),) * 2
     assert "each of the last 2 boots the clock was off (600 s ahead, 600 s ahead)" in finding["summary"]
-    assert "at 1 recorded boots the clock was 600 s ahead" in finding["summary"]
+    assert "at 1 recorded boot the clock was 600 s ahead" in finding["summary"]
 
 
 @pytest.mark.nightly

@@ -403,7 +403,7 @@ SECTIONS: dict[str, Shape] = {
                                     "mono_us": whole(0, MAX_SAFE // 1000),
                                     "what": text(40),
                                     "unit": UNIT_NAME,
-                                    "message?": MESSAGE,
+                                    "message?": NAME,
                                 }
                             ),
                             300,

@@ -404,9 +404,11 @@ def journal_words(record: Record) -> JournalWords:
 
 
 def _number(config: ChronyConfig, name: str, otherwise: float) -> float:
+    """The value of a directive, if it is above zero."""
     directive = config.last(name)
     with suppress(ValueError):
-        return finite(directive.arguments[0]) if directive and directive.arguments else otherwise
+        given = finite(directive.arguments[0]) if directive and directive.arguments else 0.0
+        return given if given > 0 else otherwise
     return otherwise
 
 

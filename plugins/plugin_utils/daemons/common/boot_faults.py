@@ -171,7 +171,8 @@ def recorded(past: PastBoots, daemon: TimeDaemon) -> str:
         worst_s = max((boot.off_s or 0.0 for boot in counting), key=abs)
         off = f"the clock was {_off(worst_s)}" if abs(worst_s) > KEPT_S else "the clock was never off"
         after_s = max(boot.right_at_s or 0.0 for boot in counting)
-        return f"at {len(counting)} recorded boots {off}, and known to be right after {after_s:.0f} s at the latest"
+        boots = f"{len(counting)} recorded boot{'s' if len(counting) > 1 else ''}"
+        return f"at {boots} {off}, and known to be right after {after_s:.0f} s at the latest"
     if past.known:
         return "no boot has happened since the units, the configuration or the RTC were changed, so these decide"
     why = past.none_because or "the journal does not show when the clock was right"

@@ -11,6 +11,7 @@ said.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,7 +220,8 @@ def _course(
 
 def _number(pattern: re.Pattern[str] | None, text: str) -> float | None:
     found = pattern.match(text) if pattern else None
-    return next((float(group) for group in found.groups() if group), None) if found else None
+    number = next((float(group) for group in found.groups() if group), 0.0) if found else 0.0
+    return number if math.isfinite(number) else None
 
 
 def _until(at_s: float, steps: Sequence[_Correction]) -> tuple[_Correction, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boot import Key
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,7 +156,7 @@ PASSING = {  # the units, what is recorded, further changes, what the reader see
         [WAIT_OFF],
         chronyd(600.0),
         {},
-        ["at 1 recorded boots", "600 s ahead"],
+        ["at 1 recorded boot ", "600 s ahead"],
     ),
     "off at one of two boots, and no cluster unit yet": ([WAIT_OFF], chronyd(0.0, 600.0), {}, ["600 s ahead"]),
     "off by less than a client tolerates": ([WAIT_OFF, KUBELET], chronyd(5.0, 5.0), {}, ["5 s ahead"]),
@@ -304,6 +305,32 @@ def test_openntpd_that_slews_takes_two_thousand_times_as_long():
 def test_a_chronyd_that_reports_only_large_errors_says_nothing_by_a_selection():
     config = "server 10.77.0.1 iburst\nmakestep 1 3\nrtcsync\nlogchange 100\n"
     assert "no boot is recorded" in judge(WAIT_OFF, past_boots=HEALTHY, config=config).summary
+
+
+ENTRIES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "wall_us": st.integers(0, 2**63 // 1000),
+            "mono_us": st.integers(0, 2**63 // 1000),
+            "what": st.sampled_from(["said", "starting", "started", "failed", "skipped", "jumped_back", "?"]),
+            "unit": st.sampled_from([CHRONY, "kubelet.service", "?"]),
+        },
+        optional={
+            "message": st.sampled_from(["Selected source a", "System clock was stepped by 5.0 seconds", ""])
+            | st.integers(-(10**400), 10**400).map("System clock wrong by {}.0 seconds".format)
+        },
+    ),
+    max_size=20,
+)
+
+
+@given(entries=st.lists(ENTRIES, max_size=3), config=st.sampled_from(["", "maxslewrate 0\n", "logchange nan\n"]))
+def test_whatever_a_node_says_of_its_boots_is_judged(entries, config):
+    boots = [{"boot_id": None, "entries": each, "last_mono_us": None, "cut_off": False} for each in entries]
+    section = {"boots": boots, "ended_because": None, "changed_s": {}, "rtc_set_s": 0.0}
+    assert parse_evidence({"past_boots": section})["past_boots"] == section
+    finding = judge(WAIT_OFF, KUBELET, past_boots=section, config=f"server 10.77.0.1\nmakestep 1 3\n{config}")
+    assert finding.state in ("pass", "fail")
 
 
 @given(
