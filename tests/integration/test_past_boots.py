@@ -74,8 +74,6 @@ def stopped(lab: Lab) -> Iterator[None]:
 def install(lab: Lab, *scripts: str, spec: NodeSpec = NODE) -> None:
     """Boot the node anew, with a journal that outlives it, and change it."""
     lab.reset_node(spec)
-    if spec.variant == "chrony":
-        lab.wait_synchronised(spec.name)
     for script in (PERSISTENT, *scripts):
         lab.ssh(spec.name, script)
 
@@ -115,10 +113,10 @@ def test_once_it_waits_a_clock_that_is_off_at_every_boot_is_admitted_by_what_hap
     finding = check()
     assert (finding["state"], finding["seen"]["unordered"]) == ("pass", []), finding["summary"]
     boot, before, *_ = finding["seen"]["past_boots"]
-    assert boot["right_after_s"] < boot["started_after_s"]["kubelet.service"]
+    assert boot["right_after_s"] <= boot["started_after_s"]["kubelet.service"]
     assert (boot["off_s"], before["off_s"]) == (pytest.approx(AHEAD_S, abs=1),) * 2
     assert "each of the last 2 boots the clock was off (600 s ahead, 600 s ahead)" in finding["summary"]
-    assert "at 1 recorded boot the clock was 600 s ahead" in finding["summary"]
+    assert "at 2 recorded boots the clock was 600 s ahead" in finding["summary"]
 
 
 @pytest.mark.nightly
@@ -127,8 +125,8 @@ def test_a_clock_that_is_off_at_every_boot_is_refused_before_a_cluster_unit_is_t
 ) -> None:
     install(lab)
     reboot(lab, -AHEAD_S)
-    lab.ssh(NODE.name, "sleep 3; systemctl start chrony-wait")  # the journal goes on after the step
-    assert check()["state"] == "fail"  # no RTC, and nothing waits
+    once = check()
+    assert (once["state"], once["seen"]["past_boots"][0]["off_s"]) == ("pass", pytest.approx(-AHEAD_S, abs=1))
     reboot(lab, -AHEAD_S)
     finding = check()
     assert finding["keys"] == ["off_at_every_boot", "nothing_waits"], finding["summary"]

@@ -202,7 +202,7 @@ def _of_daemon(
         "unordered": unordered,
         "past_boots": [boot.as_json() for boot in past.boots],
     }
-    how = _order_remedy(wait, unordered, units)
+    how, waits = _order_remedy(wait, unordered, units), (*wait_units(), KERNEL_WAIT)
     if fault := what_happened(
         daemon, past, policy, correction, units=units, waits=(*wait_units(), KERNEL_WAIT), how=how
     ):
@@ -212,7 +212,7 @@ def _of_daemon(
     if (unordered and rtc.state in ("off", "absent")) or (rtc.every_boot and not wait.proof):
         return _nothing_waits(", ".join(unordered) or "what the join installs", rtc, wait, how, seen)
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
-    notes += [recorded(past, daemon)] if manager == "systemd" else []
+    notes += [recorded(past, daemon, units=units, waits=waits)] if manager == "systemd" else []
     if not wait.proof or unordered:
         notes.append(f"{', '.join(unordered)} may start before that" if wait.proof else wait.words)
     if manager == "systemd" and (not wait.proof or unordered):

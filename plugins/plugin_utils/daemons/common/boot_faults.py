@@ -12,6 +12,7 @@ from typing import Any
 from ...clock.interval import Interval
 from ...model.cluster import KUBELET_UNITS
 from ...model.policy import Policy
+from ...model.wording import listed
 from .. import discover
 from .daemon import FirstCorrection, TimeDaemon
 from .past_boots import PastBoot, PastBoots
@@ -164,15 +165,18 @@ def _failed(daemon: TimeDaemon, boot: PastBoot, failed_at_s: float) -> Happened:
     return Happened(BootFault.FAILED, finding)
 
 
-def recorded(past: PastBoots, daemon: TimeDaemon) -> str:
-    """What the recorded boots say, as a note."""
+def recorded(past: PastBoots, daemon: TimeDaemon, *, units: Mapping[str, Any], waits: Iterable[str]) -> str:
+    """What the recorded boots say, as a note; ``units`` and ``waits`` as in ``what_happened``."""
     counting = [boot for boot in past.known if past.as_now(boot, [daemon.unit])]
     if counting:
         worst_s = max((boot.off_s or 0.0 for boot in counting), key=abs)
         off = f"the clock was {_off(worst_s)}" if abs(worst_s) > KEPT_S else "the clock was never off"
         after_s = max(boot.right_at_s or 0.0 for boot in counting)
         boots = f"{len(counting)} recorded boot{'s' if len(counting) > 1 else ''}"
-        return f"at {boots} {off}, and known to be right after {after_s:.0f} s at the latest"
+        decisive = [name for name in waits if name in units]
+        since = [unit for unit in KUBELET_UNITS if unit in units and not past.as_now(counting[0], [unit, *decisive])]
+        unproved = f"; no boot has happened since the order of {listed(since)} was changed" if since else ""
+        return f"at {boots} {off}, and known to be right after {after_s:.0f} s at the latest{unproved}"
     if past.known:
         return "no boot has happened since the units, the configuration or the RTC were changed, so these decide"
     why = past.none_because or "the journal does not show when the clock was right"

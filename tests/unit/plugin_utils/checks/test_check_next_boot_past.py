@@ -8,10 +8,12 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests import builders
 from tests.builders import NS, TRUE_NS
 from tests.findings import unsaid
 from tests.unit.plugin_utils.checks.booting import (
     ABSENT,
+    CONFIG,
     KUBELET,
     ONLY_SLEWS,
     OPENNTPD,
@@ -184,18 +186,31 @@ def test_boots_that_ended_well_pass_with_the_numbers(units, recorded, node, show
 
 
 CHANGED = {
-    "kubelet's order": ([WAIT, TARGET, ORDERED], {"changed_days": {"kubelet.service": 0.5}}, {}),
-    "the wait": ([WAIT, TARGET, ORDERED], {"changed_days": {"chrony-wait.service": 0.5}}, {}),
-    "the daemon": ([WAIT, TARGET, ORDERED], {"changed_days": {CHRONY: 0.5}}, {}),
-    "the RTC": ([WAIT, TARGET, ORDERED], {"rtc_set_s": TRUE_NS / NS - DAY_S / 2}, {}),
+    "kubelet's order": {"changed_days": {"kubelet.service": 0.5}},
+    "the wait": {"changed_days": {"chrony-wait.service": 0.5}},
+    "the daemon": {"changed_days": {CHRONY: 0.5}},
+    "the RTC": {"rtc_set_s": TRUE_NS / NS - DAY_S / 2},
 }
 
 
-@pytest.mark.parametrize(("units", "changed", "node"), CHANGED.values(), ids=CHANGED)
-def test_a_boot_does_not_count_after_what_decided_it_was_changed(units, changed, node):
+@pytest.mark.parametrize("changed", CHANGED.values(), ids=CHANGED)
+def test_a_boot_does_not_count_after_what_decided_it_was_changed(changed):
     """Otherwise a node that was fixed would be refused until it is rebooted often enough."""
-    assert judge(*units, past_boots=chronyd(600.0), **node).state == "fail"
-    assert judge(*units, past_boots=chronyd(600.0, **changed), **node).state == "pass"
+    units = [WAIT, TARGET, ORDERED]
+    assert judge(*units, past_boots=chronyd(600.0)).state == "fail"
+    finding = judge(*units, past_boots=chronyd(600.0, **changed))
+    assert finding.state == "pass"
+    assert "no boot has happened since" in finding.summary
+
+
+def test_a_configuration_that_was_written_since_the_boot_is_a_change_too():
+    def written(days: float, path: str = "/etc/chrony/chrony.conf") -> str:
+        section = builders.chrony(config=CONFIG)
+        section["config"]["files"][0] |= {"path": path, "mtime_s": TRUE_NS / NS - days * DAY_S}
+        section["config"]["path"] = path
+        return judge(WAIT_OFF, KUBELET, past_boots=chronyd(600.0), chrony=section).state
+
+    assert (written(2.0), written(0.5), written(0.5, "/run/chrony/chrony.conf")) == ("fail", "pass", "fail")
 
 
 def test_what_the_hypervisor_does_counts_whatever_was_changed_on_the_node():
