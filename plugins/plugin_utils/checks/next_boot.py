@@ -28,7 +28,6 @@ Fails in each of these cases:
 - at each of the last boots that are recorded (two or more) the clock was off by more than that, and
   nothing waits for the synchronisation, or kubelet is not ordered after it, or the daemon would
   only slew
-
 - the daemon is not enabled, or another one is enabled too
 - chronyd would end at its start (chrony_config names the line)
 - the RTC is absent, or further off than one of `gate_clients` can tolerate, and the
@@ -41,12 +40,13 @@ Fails in each of these cases:
 has not synchronised yet. A proof needs chrony-wait (which needs chronyd's command port: not with
 `cmdport 0`), systemd-time-wait-sync, or ntp-wait.
 
-The daemon's own words count only for chronyd, systemd-timesyncd, ntpd and OpenNTPD; of another one
-the journal shows nothing that is used. Without root it may not be read.
+The journal is read for what chronyd, systemd-timesyncd, ntpd or OpenNTPD said; for another daemon,
+or without root, no boot is recorded.
 
 What to do: enable the daemon, let it step the clock at its start, set the RTC from the right clock,
 enable chrony-wait, and order kubelet after it (`Wants=` and `After=time-sync.target` in a drop-in).
-The gate does all of these with chrony.
+The gate does all of these with chrony. If a wait ended too early, or the daemon failed at a boot,
+find out why, fix it, and reboot the node: only a boot shows that it helped.
 
 Source: systemd.special(7), time-sync.target; systemd-time-wait-sync.service(8) and its source;
 chrony's chrony-wait.service; chrony's sys_timex.c (STA_UNSYNC is only cleared with `rtcsync`);
