@@ -130,6 +130,8 @@ def _newest(paths: list) -> float:
     """
     changed_s = 0.0
     for path in paths:
+        if path.startswith("/run/"):  # written anew by each boot
+            continue
         with contextlib.suppress(OSError):
             changed_s = max(changed_s, os.lstat(path).st_ctime)
     return changed_s

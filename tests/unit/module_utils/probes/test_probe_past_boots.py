@@ -159,3 +159,12 @@ def test_a_units_change_is_that_of_its_newest_file(commands: Path, tmp_path: Pat
     old, new = write(tmp_path / "chrony.service", ""), write(tmp_path / "chrony.service.d/a.conf", "")
     unit = {**UNITS[0], "FragmentPath": str(old), "DropInPaths": f"{new} /nowhere"}
     assert past_boots.collect([unit])["changed_s"] == {"chrony.service": os.lstat(new).st_ctime}
+
+
+@pytest.mark.usefixtures("bare")
+def test_what_each_boot_writes_anew_is_no_change(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        os, "lstat", lambda path: os.stat_result([0, 0, 0, 0, 0, 0, 0, 0, 0, 5 if "/etc" in path else 9])
+    )
+    unit = {**UNITS[0], "FragmentPath": "/run/systemd/generator.late/chrony.service", "DropInPaths": "/run/a /etc/b"}
+    assert past_boots.collect([unit])["changed_s"] == {"chrony.service": 5.0}
