@@ -53,7 +53,7 @@ def run(argv: list, timeout_s: float, most_lines: int = 0) -> dict:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # a new group, to be killed as a whole
-            env={**os.environ, "PATH": PATH, "LC_ALL": "C", "TZ": "UTC"},
+            env={**os.environ, "PATH": PATH, "LC_ALL": "C", "TZ": "UTC", "SYSTEMD_COLORS": "0"},
         )
     except OSError as error:
         return {"error": f"{called}: {error}"}

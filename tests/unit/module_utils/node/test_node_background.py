@@ -80,4 +80,5 @@ def test_a_missing_command_is_recorded():
 def test_a_commands_output_is_that_of_the_c_locale_and_of_utc(monkeypatch):
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("TZ", "America/New_York")
-    assert run(["sh", "-c", 'echo "$LC_ALL"; date +%Z'], 5)["stdout"] == "C\nUTC\n"
+    said = run(["sh", "-c", 'echo "$LC_ALL $SYSTEMD_COLORS"; date +%Z'], 5)
+    assert said["stdout"] == "C 0\nUTC\n"
