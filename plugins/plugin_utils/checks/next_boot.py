@@ -375,7 +375,7 @@ def _clock_stays_wrong(
 def _start(rtc: _Rtc, past: PastBoots, record: Record, policy: Policy) -> _Rtc:
     """From what the clock starts, by the boots that are recorded."""
     if off := off_at_every_boot(past, policy):
-        return _Rtc("off", f"{off.words}; {rtc.words}", off.least_s, every_boot=True)
+        return _Rtc("off", f"{off.words}; {rtc.words}", off.least_s, ahead=off.ahead, every_boot=True)
     if rtc.state == "absent" and not record.section("boot").get("fake_hwclock") and (kept := kept_at_every_boot(past)):
         return _Rtc("right", f"no RTC, but {kept}")
     return rtc

@@ -57,9 +57,10 @@ class Happened:
 
 @dataclass(frozen=True)
 class Off:
-    """How far off the clock was at every boot, at least, and in words."""
+    """How far off the clock was at every boot, at least, and in words; ``ahead``: it was ahead then."""
 
     least_s: float
+    ahead: bool
     words: str
 
 
@@ -71,7 +72,8 @@ def off_at_every_boot(past: PastBoots, policy: Policy) -> Off | None:
     if len(off_s) < FEWEST:
         return None
     said = ", ".join(_off(each) for each in off_s)
-    return Off(min(map(abs, off_s)), f"at each of the last {len(off_s)} boots the clock was off ({said})")
+    least_s = min(off_s, key=abs)
+    return Off(abs(least_s), least_s > 0, f"at each of the last {len(off_s)} boots the clock was off ({said})")
 
 
 def kept_at_every_boot(past: PastBoots) -> str:
