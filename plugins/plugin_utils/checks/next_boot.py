@@ -63,16 +63,16 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from ..clock.interval import Interval
-from ..daemons import discover, sections_of, wait_units
-from ..daemons.chrony import chrony_configuration, would_end
+from ..daemons import discover, sections_of
+from ..daemons.chrony import would_end
 from ..daemons.common.boot_faults import BootFault, kept_at_every_boot, off_at_every_boot, recorded, what_happened
+from ..daemons.common.boot_order import Wait, comes_after, is_wanted, known_waits, order_of, order_remedy, wait_of
 from ..daemons.common.daemon import FirstCorrection, FirstCorrectionUnknownError, TimeDaemon
 from ..daemons.common.first_correction import first_correction
 from ..daemons.common.past_boots import PastBoots, past_boots
 from ..daemons.common.strays import stray_daemons
-from ..daemons.common.synchronisation import kernel
 from ..daemons.common.units import FILES, idle_alone, leaves_at_start, time_daemons
-from ..model.cluster import KUBELET_UNITS, RUNTIME_UNITS, TIME_SYNC_TARGET
+from ..model.cluster import KUBELET_UNITS, TIME_SYNC_TARGET
 from ..model.finding import CommonKey, Finding, follows_from
 from ..model.policy import Policy
 from ..model.record import MissingEvidenceError, Record
@@ -114,8 +114,6 @@ _KEYS_OF = {
     BootFault.FAILED: (Key.FAILED_AT_BOOT,),
 }
 
-KERNEL_WAIT = "systemd-time-wait-sync.service"
-"""It waits until the kernel calls the clock synchronised; it asks no daemon."""
 _WHY = "Until the daemon has set the clock, the node signs and verifies everything with the wrong time."
 _SET_RTC = (
     "When the clock is right, set the RTC from it: hwclock --systohc --utc (the gate does it; chrony's "
@@ -146,18 +144,6 @@ class _Rtc:
 
 _KEY_OF_RTC = {"off": Key.RTC_OFF, "absent": Key.RTC_ABSENT, "local": Key.RTC_LOCAL}
 _CAUSE_OF_RTC = {"off": "RTC off", "absent": "RTC absent", "local": "RTC in local time"}
-
-
-@dataclass(frozen=True)
-class _Wait:
-    """What waits for the first synchronisation; ``fix`` is what to do if nothing does.
-
-    ``proof``: the units after which the clock is known to be synchronised.
-    """
-
-    words: str
-    fix: str
-    proof: frozenset[str] = frozenset()
 
 
 def judge(record: Record, policy: Policy) -> Finding:
@@ -191,9 +177,9 @@ def _of_daemon(
         correction = first_correction(daemon, record)
     except FirstCorrectionUnknownError as unknown:
         raise MissingEvidenceError(str(unknown), key=Key.STEP_UNKNOWN) from unknown
-    wait = _wait(daemon, record, units)
-    unordered = [unit for unit in units if unit in KUBELET_UNITS and not _after(unit, wait.proof, units)]
-    order = _order(units, wait.proof, manager)
+    wait = wait_of(daemon, record, units)
+    unordered = [unit for unit in units if unit in KUBELET_UNITS and not comes_after(unit, wait.proof, units)]
+    order = order_of(units, wait.proof, manager)
     at_boot = [rtc.words, f"{daemon.unit} starts; {correction.words}", wait.words, *order]
     seen = {
         "at_boot": at_boot,
@@ -202,10 +188,8 @@ def _of_daemon(
         "unordered": unordered,
         "past_boots": [boot.as_json() for boot in past.boots],
     }
-    how, waits = _order_remedy(wait, unordered, units), (*wait_units(), KERNEL_WAIT)
-    if fault := what_happened(
-        daemon, past, policy, correction, units=units, waits=(*wait_units(), KERNEL_WAIT), how=how
-    ):
+    how, waits = order_remedy(wait, unordered, units), known_waits()
+    if fault := what_happened(daemon, past, policy, correction, units=units, waits=waits, how=how):
         return Finding(state="fail", keys=_KEYS_OF[fault.kind], seen=seen, **fault.finding)
     if refusal := _clock_stays_wrong(daemon, rtc, correction, seen):
         return refusal
@@ -222,7 +206,7 @@ def _of_daemon(
     return Finding(state="pass", summary="; ".join(note.rstrip(".") for note in notes), seen=seen)
 
 
-def _nothing_waits(who: str, rtc: _Rtc, wait: _Wait, how: str, seen: Mapping[str, Any]) -> Finding:
+def _nothing_waits(who: str, rtc: _Rtc, wait: Wait, how: str, seen: Mapping[str, Any]) -> Finding:
     return Finding(
         state="fail",
         summary=f"at the next boot {who} may start before the clock is set: {rtc.words}; {wait.words}",
@@ -286,7 +270,7 @@ def _starts(daemon: TimeDaemon, units: Mapping[str, Mapping[str, Any]]) -> bool:
         return False
     if daemon.until_reboot:
         return False
-    return daemon.enabled or _wanted(unit)
+    return daemon.enabled or is_wanted(unit)
 
 
 def _wrong_daemon_starts(
@@ -416,101 +400,3 @@ def _rtc(record: Record, policy: Policy) -> _Rtc:
             ahead=off_s.middle > 0,
         )
     return _Rtc("right", f"the RTC is right to {max(abs(off_s.low), abs(off_s.high)):.0f} s{against}")
-
-
-def _wait(daemon: TimeDaemon, record: Record, units: Mapping[str, Mapping[str, Any]]) -> _Wait:
-    """The units that hold `time-sync.target` until the clock is synchronised:
-    enabled, and able to.
-    """
-    kind = discover()[daemon.daemon]
-    fix = kind.how_to_wait or f"systemctl enable {(*kind.wait_units, KERNEL_WAIT)[0]}."
-    said, proof = [], set()
-    for name in (*wait_units(), KERNEL_WAIT):
-        unit = units.get(name)
-        if unit is None or not _enabled(unit):
-            continue
-        problem, remedy = _cannot_prove(unit, daemon, record)
-        if problem:
-            said.append(f"{name} is enabled, but {problem}")
-            fix = remedy or fix
-            continue
-        said.append(f"{name} waits for the synchronisation")
-        proof |= {name, TIME_SYNC_TARGET} if TIME_SYNC_TARGET in unit["before"] else {name}
-    return _Wait("; ".join(said) or "nothing waits for the synchronisation", fix, frozenset(proof))
-
-
-def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -> tuple[str, str]:
-    """Why an enabled wait is useless with this daemon, and what would fix it; empty if it works."""
-    name, kind = unit["unit"], discover()[daemon.daemon]
-    if name not in (*kind.wait_units, KERNEL_WAIT):
-        return f"{daemon.unit} steers the clock", ""
-    if name == KERNEL_WAIT and kind.how_to_wait and not ((now := kernel(record)) and now.synchronised):
-        return "the kernel calls this clock unsynchronised now: it may wait for ever", kind.how_to_wait
-    if kind.section != "chrony":
-        return "", ""
-    config = chrony_configuration(record)
-    if name == KERNEL_WAIT:
-        if config.all("rtcsync"):
-            return "", ""
-        return (
-            "without `rtcsync` chronyd never informs the kernel: it waits for ever, and the units after it never start",
-            "Put `rtcsync` into chrony.conf.",
-        )
-    port = config.last("cmdport")
-    # Without -h chronyc uses chronyd's socket, which exists with any port.
-    if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
-        return "`cmdport 0` keeps it from asking chronyd", f"Remove `cmdport 0` ({port.file}:{port.line})."
-    return "", ""
-
-
-def _after(unit: str, proof: frozenset[str], units: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a unit starts after one of ``proof``, directly or through other units that start.
-
-    `After=` a unit that does not start has no effect.
-    """
-    seen, left = {unit}, list(units[unit]["after"])
-    while left:
-        name = left.pop()
-        if name in proof:
-            return True
-        if name in units and name not in seen and (_enabled(units[name]) or name.endswith(".target")):
-            seen.add(name)
-            left += units[name]["after"]
-    return False
-
-
-def _enabled(unit: Mapping[str, Any]) -> bool:
-    return unit["unit_file_state"] in ("enabled", "static", "generated") or _wanted(unit)
-
-
-def _wanted(unit: Mapping[str, Any]) -> bool:
-    """Whether a target starts it through a link in /usr. systemd calls it disabled
-    (Flatcar's timesyncd).
-    """
-    targets = [name for name in unit.get("wanted_by") or [] if name.endswith(".target")]
-    return unit.get("unit_file_state") == "disabled" and bool(targets)
-
-
-def _order(units: Mapping[str, Mapping[str, Any]], proof: frozenset[str], manager: str) -> list[str]:
-    if manager == "openrc":
-        return ["the order of OpenRC's services is not known"]
-    shown = [name for name in (*KUBELET_UNITS, *RUNTIME_UNITS) if name in units]
-    lines = []
-    for name in shown:
-        if _after(name, proof, units):
-            lines.append(f"{name} starts after that")
-        elif TIME_SYNC_TARGET in units[name]["after"]:
-            lines.append(f"{name} starts after {TIME_SYNC_TARGET}, which does not wait for the synchronisation")
-        else:
-            lines.append(f"{name} does not wait for {TIME_SYNC_TARGET}")
-    return lines or ["no cluster unit is installed yet"]
-
-
-def _order_remedy(wait: _Wait, unordered: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> str:
-    """How to make the units start after a proof: a wait that works, and the units' order."""
-    steps = [] if wait.proof else [wait.fix]
-    if lacking := [unit for unit in unordered if TIME_SYNC_TARGET not in units[unit]["after"]]:
-        steps.append(
-            f"Order {', '.join(lacking)} with a drop-in that has `[Unit] Wants={TIME_SYNC_TARGET} After={TIME_SYNC_TARGET}`."
-        )
-    return " ".join(steps)

@@ -57,7 +57,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class Off:
-    """How far off the clock was at every boot, at least, and in words; ``ahead``: it was ahead then."""
+    """How far off the clock was at every boot, at least, in which direction, and in words."""
 
     least_s: float
     ahead: bool

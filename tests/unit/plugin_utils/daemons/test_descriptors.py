@@ -15,6 +15,7 @@ from ansible_collections.skewgate.preflight.plugins.modules.node_evidence import
 from ansible_collections.skewgate.preflight.plugins.plugin_utils import daemons
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import next_boot, ntp_sources, sync_state
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.asking import synchronisation
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.boot_order import known_waits
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.daemon import (
     CannotBeAskedError,
     FirstCorrectionUnknownError,
@@ -69,7 +70,7 @@ def test_the_node_takes_the_section_of_a_daemon_and_asks_for_its_waits(daemon):
 
 def test_the_waits_of_the_node_are_those_of_the_descriptors_and_the_kernels():
     shown = {f"{name}.service" for name in names.WAIT_UNITS} | {"ntp-wait.service"}
-    assert shown == {*daemons.wait_units(), next_boot.KERNEL_WAIT}
+    assert shown == set(known_waits())
 
 
 # What the role has
