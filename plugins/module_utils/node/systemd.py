@@ -6,7 +6,17 @@ from __future__ import annotations
 
 import os
 
+from .files import text_or_none
 from .run import run, said
+
+# systemd.unit(5), "Unit File Load Path"; /lib where it is not /usr/lib.
+UNIT_FOLDERS = (
+    *(f"/{root}/systemd/{name}" for root in ("etc", "run") for name in ("system.control", "system.attached", "system")),
+    *(f"/run/systemd/{name}" for name in ("transient", "generator.early", "generator", "generator.late")),
+    *("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"),
+)
+OTHER_FOLDERS = "SYSTEMD_UNIT_PATH"
+"""systemd(1): what names other folders, in the manager's environment."""
 
 
 def is_manager() -> bool:
@@ -20,14 +30,47 @@ def show(units, properties, timeout_s: float, missing: bool = False):
     The units that are there, with ``missing`` those that are not too, as ``parse_show`` gives them;
     ``{"error": text}`` if the question failed.
     """
+    asked = units if missing else with_files(units)
+    if not asked:
+        return []
     answer = run(
-        ["systemctl", "show", "--property", ",".join(["Id", "LoadState", *properties]), "--", *units], timeout_s
+        ["systemctl", "show", "--property", ",".join(["Id", "LoadState", *properties]), "--", *asked], timeout_s
     )
     if answer.get("rc") != 0:
         return {"error": answer.get("error") or f"systemctl show: {said(answer)}"}
     return [
         unit for unit in parse_show(answer["stdout"]) if missing or unit.get("LoadState", "not-found") != "not-found"
     ]
+
+
+def with_files(units, folders=UNIT_FOLDERS, manager: str = "/proc/1/environ") -> list:
+    """Those of the units that systemd may know, by its folders: it looks long for each that it does
+    not. Patterns stay.
+
+    All of them if a folder can't be read, or if systemd may look in others.
+    """
+    environment = text_or_none(manager)
+    if environment is None or OTHER_FOLDERS in environment:
+        return list(units)
+    found: set = set()
+    for folder in folders:
+        try:
+            found.update(os.listdir(folder))
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return list(units)
+    return [unit for unit in units if "*" in unit or found & {unit, template_of(unit)}]
+
+
+def template_of(unit: str) -> str:
+    """The file of an instance; of another unit its own name.
+
+    >>> template_of("chrony@a.service"), template_of("chrony.service")
+    ('chrony@.service', 'chrony.service')
+    """
+    name, at, instance = unit.partition("@")
+    return f"{name}@.{instance.rpartition('.')[2]}" if at else unit
 
 
 def parse_show(text: str) -> list:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
 import time
@@ -119,8 +118,9 @@ def _boot(rows: list, daemons: list, cut_off: bool) -> dict:
 
 def _of_unit(unit: dict) -> float:
     paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split()]
-    for name in sorted({unit["Id"], *unit.get("Names", "").split()}):
-        paths += [f"/etc/systemd/system/{name}", *glob.glob(f"/etc/systemd/system/*/{glob.escape(name)}")]
+    for name in {unit["Id"], *unit.get("Names", "").split()}:
+        paths.append(f"/etc/systemd/system/{name}")
+        paths += [f"/etc/systemd/system/{by}.wants/{name}" for by in unit.get("WantedBy", "").split()]
     return _newest(paths)
 
 
