@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,3 +18,9 @@ def read_table(text: str) -> Any:
     {'a': [1, 'b']}
     """
     return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
+
+
+def table_of(module_file: str, name: str = "") -> Any:
+    """The table beside a module: NAME, or the one of the module's own name, with ``.yml``."""
+    path = Path(module_file).with_suffix(".yml")
+    return read_table((path.with_name(f"{name}.yml") if name else path).read_text(encoding="utf-8"))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from .arguments import read_options
 from .settings import meant, names_of, nearest
-from .tables import read_table
+from .tables import table_of
 
 OF_PLAYBOOKS = frozenset({"gate_hosts", "gate_serial"})
 """Settings that the playbooks read beside those of the roles."""
@@ -89,7 +88,7 @@ def read_settings(variables: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
 @functools.cache
 def _table() -> dict[str, dict[str, Any]]:
     """Every setting by its name, as settings.yml has it."""
-    table: dict[str, dict[str, Any]] = read_table(Path(__file__).with_name("settings.yml").read_text(encoding="utf-8"))
+    table: dict[str, dict[str, Any]] = table_of(__file__, "settings")
     return table
 
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Literal
 
-from ..boundary.tables import read_table
+from ..boundary.tables import table_of
 from ..boundary.values import shown, whole_of
 from ..clock.interval import Interval
 
@@ -144,7 +143,7 @@ class ClientProfile:
 
 @cache
 def _shipped_rows() -> dict[str, dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = read_table(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    rows: dict[str, dict[str, Any]] = table_of(__file__)
     return rows
 
 

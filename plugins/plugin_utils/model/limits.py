@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ..boundary.tables import read_table
+from ..boundary.tables import table_of
 from ..boundary.values import number_of, shown
 from ..clock.interval import Interval
 from ..github.client_profiles import Outcome
@@ -64,7 +63,7 @@ class Limit:
 @cache
 def shipped_limits() -> dict[str, Limit]:
     """The limits of ``limits.yml``, by name."""
-    rows = read_table(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    rows = table_of(__file__)
     limits = {}
     for name, row in rows.items():
         of_page = {key: row.pop(key, "") for key in ("group", "tested")}
