@@ -1,4 +1,4 @@
-"""``python -m skewgate.node_file FOLDER [--settings FILE]``: write the node's file, and its settings."""
+"""``python -m skewgate.node_file FOLDER [--settings FILE]``: the node's file and its settings."""
 
 from __future__ import annotations
 

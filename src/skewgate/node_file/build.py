@@ -33,7 +33,7 @@ REPLACED = {"plugin_utils.boundary.tables": ON_NODE / "tables.py"}
 """Modules that on a node are another file: there is no YAML in Python's library."""
 
 CARRIED = {"ntplib": Path(ntplib.__file__)}
-"""Packages of PyPI that go with it. Each is one file, for Python 3.8 too; its licence is in NOTICE."""
+"""Packages of PyPI that go with it, each one file for Python 3.8 too. NOTICE has the licence."""
 
 LEFT_OUT = ("cryptography", "jwt")
 """Packages that only credentials need. `boundary/libraries.py` works without them."""
@@ -97,7 +97,7 @@ def sources_for(main: str) -> dict[str, str]:
 
 
 def _path(module: str) -> Path | None:
-    """The file of a module of the collection; None for a name within a module, or a folder alone."""
+    """A module's file; None for a name within a module, or a folder alone."""
     path = PLUGINS / module.replace(".", "/")
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import cast
 
 OLDEST = (3, 8)
 OLDER = "skewgate_older"
@@ -17,10 +16,12 @@ OLDER = "skewgate_older"
 _NEWER = {
     "dataclasses": ("dataclass",),
     "datetime": ("UTC",),
+    "email.utils": ("parsedate_to_datetime",),
     "enum": ("StrEnum",),
     "functools": ("cache",),
     "hashlib": ("md5",),
     "itertools": ("pairwise",),
+    "math": ("lcm",),
     "typing": ("TypeGuard",),
 }
 """Names of the standard library that are newer, or newer in what they take."""
@@ -62,7 +63,7 @@ class _Rewriter(ast.NodeTransformer):
     def _wrong(self, node: ast.AST, what: str) -> NewerPythonError:
         return NewerPythonError(f"{self._name}:{getattr(node, 'lineno', '?')}: {what} is not rewritten for Python 3.8")
 
-    def visit_Module(self, module: ast.Module) -> ast.Module:  # noqa: N802 - the names of ast
+    def visit_Module(self, module: ast.Module) -> ast.Module:
         """Import ``older``, and leave out what people read."""
         module.body = [each for each in module.body if not _is_for_readers(each)]
         _without_docstring(module)
@@ -71,17 +72,17 @@ class _Rewriter(ast.NodeTransformer):
         module.body.insert(after, ast.Import(names=[ast.alias(name=OLDER)]))
         return module
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Without its docstring."""
         _without_docstring(node)
         return self.generic_visit(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """Without its docstring."""
         _without_docstring(node)
         return self.generic_visit(node)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.AST]:  # noqa: N802
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | list[ast.AST]:
         """Newer names come from ``older``."""
         if (node.module or "").partition(".")[0] == "collections" and not node.level:
             self._generic |= {alias.asname or alias.name for alias in node.names}
@@ -94,13 +95,13 @@ class _Rewriter(ast.NodeTransformer):
             found.append(ast.ImportFrom(module=OLDER, names=moved, level=0))
         return found
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """``functools.cache`` and the like."""
         if isinstance(node.value, ast.Name) and node.attr in _NEWER.get(node.value.id, ()):
             return _older(node.attr)
         return self.generic_visit(node)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Newer methods, and ``zip`` with ``strict``."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == "zip" and node.keywords:
@@ -111,27 +112,27 @@ class _Rewriter(ast.NodeTransformer):
             node.func = _older("fromisoformat")
         return node
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """``|`` of two mappings, or of types."""
         self.generic_visit(node)
         return _call("either", node.left, node.right) if isinstance(node.op, ast.BitOr) else node
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         """``|=`` of a mapping."""
         self.generic_visit(node)
         if not isinstance(node.op, ast.BitOr):
             return node
-        read = cast(ast.expr, ast.parse(ast.unparse(node.target), mode="eval").body)
+        read = ast.parse(ast.unparse(node.target), mode="eval").body
         return ast.Assign(targets=[node.target], value=_call("either_in_place", read, node.value))
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """``dict[str, int]`` outside an annotation is ``dict``."""
         is_type = isinstance(node.value, ast.Name) and node.value.id in self._generic
         if is_type and isinstance(node.ctx, ast.Load):
             return node.value
         return self.generic_visit(node)
 
-    def visit_Match(self, node: ast.Match) -> ast.AST:  # noqa: N802
+    def visit_Match(self, node: ast.Match) -> ast.AST:
         """A ``match`` with plain values as a chain of ``if``."""
         subject = node.subject
         if not isinstance(subject, ast.Name):
@@ -185,5 +186,3 @@ def _without_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> Non
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-

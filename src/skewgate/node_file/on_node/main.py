@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -57,9 +58,9 @@ class Judged:
         self.report = judge_records(records, judged_at)
 
     @property
-    def status(self) -> ExitCode:
+    def status(self) -> int:
         """The exit status."""
-        return ExitCode(self.report["exit_code"])
+        return int(self.report["exit_code"])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,10 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     begun_s = uptime_s()
     try:
         for path in args.output:
-            _format_of(path)
-        judged = args.judge(args, begun_s)
+            _can_be_written(path)
+        judged: Judged = args.judge(args, begun_s)
         for path in args.output:
-            _write(path, lambda file, path=path: _FORMATS[_format_of(path)](judged, file))
+            _write(path, partial(_FORMATS[_format_of(path)], judged))
         _FORMATS[args.format](judged, sys.stdout)
     except (UsageError, SavedFileError) as error:
         return _failed(args.output, begun_s, str(error), ExitCode.USAGE_ERROR)
@@ -130,7 +131,7 @@ def _check(args: argparse.Namespace, begun_s: int) -> Judged:
 
 def _taken(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """The evidence, in the form that it has after its way from a node to a controller."""
-    answer = node_evidence.answer(arguments)
+    answer = node_evidence.answer(dict(arguments))
     return {"evidence": parse_evidence(read_json(json.dumps(answer["evidence"])))}
 
 
@@ -145,7 +146,7 @@ def read_settings(file: str) -> dict[str, Any]:
     """The settings, as skewgate makes them for nodes; raises UsageError."""
     made = "make it with `python -m skewgate.node_file`"
     try:
-        found = json.loads(Path(file).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; {made}") from error
     except ValueError as error:
@@ -185,7 +186,7 @@ def _condition(judged: Judged, file: TextIO) -> None:
     file.write(_condition_line(status, judged.begun_s, why))
 
 
-_STATUS = {ExitCode.ADMITTED: "True", ExitCode.REFUSED: "False"}
+_STATUS: Mapping[int, str] = {ExitCode.ADMITTED: "True", ExitCode.REFUSED: "False"}
 
 
 def _condition_line(status: str, begun_s: int, why: str) -> str:
@@ -219,6 +220,13 @@ def _format_of(file: str) -> str:
     if ending not in _ENDINGS:
         raise UsageError(f"--output {file}: expected a name that ends with one of {', '.join(_ENDINGS)}")
     return _ENDINGS[ending]
+
+
+def _can_be_written(file: str) -> None:
+    """Before anything is taken: raises UsageError for a name without a format, and for a folder."""
+    _format_of(file)
+    if not os.access(Path(file).absolute().parent, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {file}: expected a folder that exists and can be written")
 
 
 def _write(file: str, write: Callable[[TextIO], object]) -> None:

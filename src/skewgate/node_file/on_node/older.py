@@ -6,10 +6,12 @@ each is the standard library's own.
 
 import dataclasses
 import datetime
+import email.utils
 import enum
 import functools
 import hashlib
 import itertools
+import math
 import re
 import sys
 
@@ -55,10 +57,10 @@ def _keywords_alone(self, **given):
         elif each.default_factory is not dataclasses.MISSING:
             value = each.default_factory()
         else:
-            raise TypeError("%s() lacks the argument %r" % (type(self).__name__, each.name))
+            raise TypeError(f"{type(self).__name__}() lacks the argument {each.name!r}")
         object.__setattr__(self, each.name, value)
     if given:
-        raise TypeError("%s() has no argument %r" % (type(self).__name__, next(iter(given))))
+        raise TypeError(f"{type(self).__name__}() has no argument {next(iter(given))!r}")
     if hasattr(self, "__post_init__"):
         self.__post_init__()
 
@@ -128,5 +130,21 @@ def fromisoformat(text):
 def md5(data, usedforsecurity=True):
     """``hashlib.md5`` with ``usedforsecurity`` (3.9)."""
     if sys.version_info >= (3, 9):
-        return hashlib.md5(data, usedforsecurity=usedforsecurity)
-    return hashlib.md5(data)
+        return hashlib.md5(data, usedforsecurity=usedforsecurity)  # noqa: S324 - for NTP's reference IDs
+    return hashlib.md5(data)  # noqa: S324
+
+
+def lcm(*numbers):
+    """``math.lcm`` (3.9)."""
+    found = 1
+    for number in numbers:
+        found = 0 if not number else abs(found * number) // math.gcd(found, number)
+    return found
+
+
+def parsedate_to_datetime(text):
+    """``email.utils.parsedate_to_datetime``, which raises ValueError for what is no date (3.10)."""
+    try:
+        return email.utils.parsedate_to_datetime(text)
+    except TypeError as error:
+        raise ValueError(f"Invalid date value or format {text!r}") from error

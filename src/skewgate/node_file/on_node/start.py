@@ -6,8 +6,9 @@ sys.dont_write_bytecode = True
 # Nothing but Python's library: what this node's administrator has installed is not asked.
 sys.path[:] = [path for path in sys.path if "site-packages" not in path and "dist-packages" not in path]
 
-if sys.version_info < (3, 8):
-    sys.stderr.write("skewgate-node: expected Python 3.8 or later, found %d.%d\n" % sys.version_info[:2])
+if sys.version_info < (3, 8):  # noqa: UP036 - any Python may start it
+    found = ".".join(map(str, sys.version_info[:2]))
+    sys.stderr.write("skewgate-node: expected Python 3.8 or later, found " + found + "\n")
     sys.exit(2)
 
 from skewgate_node import main  # noqa: E402

@@ -13,4 +13,4 @@ def table_of(module_file: str, name: str = "") -> Any:
     """The table beside a module: NAME, or the one of the module's own name."""
     folder, _, own = module_file.rpartition("/")
     path = f"{folder}/{name or own.rpartition('.')[0]}.json"
-    return json.loads(__loader__.get_data(path))  # type: ignore[name-defined]  # noqa: F821
+    return json.loads(__loader__.get_data(path))  # type: ignore[name-defined]

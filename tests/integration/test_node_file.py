@@ -1,0 +1,299 @@
+"""The file for nodes, run by real Pythons: the verdicts of the Ansible path byte by byte, and what
+it does when something is wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from skewgate.node_file import build
+from skewgate.node_file.build import NodeFileError, node_file
+from skewgate.node_file.rewrite import OLDER
+from skewgate.node_file.settings import node_settings
+from tests import node_files
+from tests.builders import record
+from tests.every_finding import every_record
+from tests.findings import unsaid
+from tests.node_files import SHIPPED, Detector, differing, run, write_file
+from tests.paths import ROOT, SAMPLES
+from tests.pythons import folders
+from tests.reliability.mutants.fuzzing import mutants
+from tests.reliability.simulation.drawing import world_of
+from tests.reliability.simulation.making import record_of
+
+OLDEST = (node_files.oldest_first() or (sys.executable,))[0]
+"""The oldest Python from 3.8 on that is here."""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_file(tmp_path_factory.mktemp("node"))
+
+
+@cache
+def recorded() -> dict[str, dict[str, Any]]:
+    """Every key of every check, and the evidence of real nodes that the tests keep."""
+    samples = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SAMPLES.glob("*.json"))}
+    replayed = json.loads((ROOT / "tests/benchmarks/replay/recorded.json").read_text(encoding="utf-8"))
+    return {**every_record(), **samples, "replayed": {**record(), "evidence": replayed["evidence"]}}
+
+
+def invented(seed: int, count: int) -> dict[str, dict[str, Any]]:
+    """Evidence that was changed at random, as of a hostile node, and of invented worlds."""
+    changed = {f"mutant {number}": mutant.record for number, mutant in enumerate(mutants(seed, count))}
+    return {**changed, **{f"world {number}": record_of(world_of(seed, number)) for number in range(count)}}
+
+
+NIGHTLY = [pytest.param(python, marks=pytest.mark.nightly) for python in node_files.oldest_first()[1:]]
+
+
+@pytest.mark.parametrize("python", [OLDEST, *NIGHTLY])
+def test_recorded_evidence_has_the_verdicts_of_the_ansible_path_byte_by_byte(file: Path, python: str) -> None:
+    assert differing(python, file, recorded()) == []
+
+
+@pytest.mark.parametrize("count", [150, pytest.param(2000, marks=pytest.mark.nightly)])
+def test_evidence_that_is_invented_or_hostile_has_the_same_verdicts(file: Path, count: int) -> None:
+    assert differing(OLDEST, file, invented(1811, count)) == []
+
+
+def test_one_other_word_in_the_file_would_be_seen(tmp_path: Path) -> None:
+    other = write_file(tmp_path, {"checks/clock_skew.py": ("the skew is unknown", "the skew is not known")})
+    found = differing(OLDEST, other, recorded())
+    assert '"clock_skew unknown_no_reference"' in found
+    assert '"good"' not in found
+
+
+@pytest.mark.skipif(not node_files.python_3_8(), reason="no Python 3.8 is here")
+def test_every_name_of_the_standard_library_in_the_file_is_there_in_python_3_8(file: Path) -> None:
+    """So is that of a line that no evidence here leads to."""
+    with zipfile.ZipFile(file) as archive:
+        sources = {name: archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+    wanted = sorted({name for file_name, source in sources.items() if OLDER not in file_name for name in names(source)})
+    assert ("math", "isfinite") in wanted
+    code = (
+        "import importlib, json, sys\n"
+        "for module, name in json.load(sys.stdin):\n"
+        "    found = importlib.import_module(module)\n"
+        "    if name and not hasattr(found, name):\n"
+        "        importlib.import_module(module + '.' + name)\n"
+    )
+    ended = subprocess.run(
+        [str(node_files.python_3_8()), "-c", code],
+        input=json.dumps(wanted),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stderr == ""
+
+
+def names(source: str) -> set[tuple[str, str]]:
+    """The names of Python's library that a source imports, or takes of what it imports."""
+    found: set[tuple[str, str]] = set()
+    modules: dict[str, str] = {}
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                modules[alias.asname or alias.name] = alias.name
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found |= {(node.module or "", alias.name) for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            found.add((modules[node.value.id], node.attr))
+    return {(module, name) for module, name in found if module.partition(".")[0] in sys.stdlib_module_names}
+
+
+def test_the_same_code_makes_the_same_bytes() -> None:
+    assert node_file() == node_files.built()
+
+
+def test_it_has_no_key_to_sign_with_and_says_whose_work_it_is(file: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        notice = archive.read("NOTICE").decode()
+        tables = [name for name in archive.namelist() if name.endswith(".json")]
+    assert not unsaid(notice, "GNU General Public License", "ntplib", "MIT License")
+    assert {Path(table).stem for table in tables} == {"client_profiles", "limits"}
+    assert file.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import requests", "requests"),
+        ("from yaml import safe_load", "yaml"),
+        ("from ansible.errors import AnsibleError", "ansible.errors"),
+    ],
+)
+def test_code_that_needs_more_than_a_node_has_makes_no_file(source: str, said: str) -> None:
+    with pytest.raises(NodeFileError, match=said):
+        build.sources_for(source)
+
+
+def test_a_folder_that_would_be_searched_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "DISCOVERED", ("plugin_utils.checks",))
+    with pytest.raises(NodeFileError, match=r"plugin_utils\.daemons searches its folder"):
+        node_file()
+
+
+OLD = [path for minor in (6, 7) if (path := shutil.which(f"python3.{minor}", path=":".join(folders())))]
+
+
+@pytest.mark.skipif(not OLD, reason="no Python older than 3.8 is here")
+def test_an_older_python_is_refused_with_one_line(file: Path) -> None:
+    ended = run(OLD[0], file, "check")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "expected Python 3.8 or later, found 3." in ended.stderr
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Of this machine, on whose loopback no NTP server answers."""
+    variables = {"gate_ntp_servers": ["127.0.0.1"], "gate_clients": ["argocd"], "gate_timeout_s": 1}
+    (tmp_path / "all.yml").write_text(yaml.safe_dump(variables))
+    path = tmp_path / "node.json"
+    path.write_text(node_settings(tmp_path / "all.yml"))
+    return path
+
+
+def test_a_check_writes_each_result_whole_and_for_everybody(file: Path, config: Path, tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("a.prom", "a.json", "a.condition", "a.txt")]
+    ended = run(OLDEST, file, "check", "--config", config, *(f"--output={path}" for path in outputs))
+    assert (ended.returncode, ended.stderr) == (4, "")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in outputs] == [0o644] * 4
+    report = json.loads(outputs[1].read_text())
+    [node] = report["nodes"].values()
+    assert (node["verdict"], {f["check"] for f in node["findings"] if f["state"] == "fail"}) >= (
+        "refuse",
+        {"ntp_servers"},
+    )
+    assert "skewgate_node_refused_by{" in outputs[0].read_text()
+    assert outputs[2].read_text().startswith("False ")
+    assert outputs[3].read_text() == ended.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in outputs), "all.yml", "node.json"}
+
+
+def test_its_evidence_is_judged_by_the_command_too(file: Path, config: Path, tmp_path: Path) -> None:
+    ended = run(OLDEST, file, "check", "--config", config, "--format", "evidence")
+    (tmp_path / "evidence.json").write_text(ended.stdout)
+    again = subprocess.run(
+        [sys.executable, "-m", "skewgate", "report", tmp_path / "evidence.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, again.returncode) == (4, 4), again.stderr
+    assert "ntp_servers" in again.stdout
+
+
+@pytest.mark.parametrize("fault", ["no settings", "other settings", "no folder", "a crash"])
+def test_if_nothing_could_be_judged_the_condition_is_unknown_at_once(
+    file: Path, config: Path, tmp_path: Path, fault: str
+) -> None:
+    condition = tmp_path / "clock.condition"
+    condition.write_text("True 1 admitted\n")
+    words = ["check", f"--config={config}", f"--output={condition}"]
+    if fault == "no settings":
+        config.unlink()
+    elif fault == "other settings":
+        config.write_text('{"schema": 1}')
+    elif fault == "no folder":
+        words += [f"--output={tmp_path}/missing/a.prom"]
+    else:
+        file = altered(tmp_path, "plugin_utils/collection.py", "def take(self)", "def take(self, more)")
+    ended = run(OLDEST, file, *words)
+    assert ended.returncode == (1 if fault == "a crash" else 2)
+    assert "skewgate-node: " in ended.stderr
+    assert condition.read_text().startswith("Unknown ")
+    assert plugin(condition).returncode == 2
+
+
+def test_a_file_that_python_cannot_start_does_not_make_the_condition_true(config: Path, tmp_path: Path) -> None:
+    """Python ends with 1 then, which is True for node-problem-detector: so it never sees that."""
+    condition = tmp_path / "clock.condition"
+    file = altered(tmp_path, "verdict/report.py", "def judge_records(", "def judge(")
+    assert run(OLDEST, file, "check", f"--config={config}", f"--output={condition}").returncode == 1
+    assert plugin(condition).returncode == 2
+
+
+def altered(folder: Path, name: str, old: str, new: str) -> Path:
+    (folder / "altered").mkdir()
+    return write_file(folder / "altered", {name: (old, new)})
+
+
+def plugin(file: Path, shell: str = "sh") -> subprocess.CompletedProcess[str]:
+    """The plugin of node-problem-detector, with this file of the last check."""
+    command = [shell, SHIPPED / "clock-within-budget.sh", file]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+
+
+def uptime_s() -> int:
+    return int(float(Path("/proc/uptime").read_text().split()[0]))
+
+
+SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        ("True {now} admitted, 0.000 s\n", "True"),
+        ("False {now} refused, 120.000 s ahead\n", "False"),
+        ("Unknown {now} not judged\n", "Unknown"),
+        ("True {old} admitted\n", "Unknown"),
+        ("True {future} admitted\n", "Unknown"),
+        ("True -1 admitted\n", "Unknown"),
+        ("True a[$(touch pwned)] admitted\n", "Unknown"),
+        ("True\n", "Unknown"),
+        ("true {now} admitted\n", "Unknown"),
+        ("True {now}", "Unknown"),
+        ("", "Unknown"),
+        ("\0\xff\n", "Unknown"),
+        (None, "Unknown"),
+    ],
+)
+def test_only_a_fresh_admission_makes_the_condition_true(
+    tmp_path: Path, shell: str, content: str | None, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "clock.condition"
+    if content is not None:
+        now_s = uptime_s()
+        file.write_text(content.format(now=now_s, old=now_s - 57, future=now_s + 100))
+    detector = Detector()
+    assert detector.status == "False"  # before the first run
+    assert detector.see(lambda _path: plugin(file, shell)) == status
+    assert detector.message
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_detector_has_the_plugin_with_its_own_limits() -> None:
+    """Its timeout ends a plugin, and what is longer than the limit is cut."""
+    detector = Detector()
+    assert detector.rule["type"] == "permanent"
+    assert Path(detector.rule["path"]).name == "clock-within-budget.sh"
+    assert detector.interval_s + 20 + 10 < 60
+
+
+def test_the_rule_keeps_the_taint_until_the_condition_holds() -> None:
+    rule = yaml.safe_load((SHIPPED / "readiness-rule.yaml").read_text(encoding="utf-8"))
+    spec = copy.deepcopy(rule["spec"])
+    assert spec["conditions"] == [{"type": Detector().rule["condition"], "requiredStatus": "True"}]
+    assert spec["enforcementMode"] == "continuous"
+    assert spec["taint"]["key"].startswith("readiness.k8s.io/")
+    assert spec["nodeSelector"]["matchExpressions"]  # the controller refuses an empty one
