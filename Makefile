@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 FUZZER := $(VENV)/.fuzzer
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help venv lock sbom demo docs docs-site docs-outputs changelog collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
+.PHONY: help venv lock sbom demo docs docs-site docs-outputs changelog node-file collection lab lab-down quick lint lint-python lint-ansible unit test test-slow test-nightly molecule reliability bench clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -78,6 +78,9 @@ docs-outputs: $(READY) ## Run the commands of the documentation, and write what 
 
 changelog: $(READY) ## Make CHANGELOG.md from changelogs/fragments
 	antsibull-changelog release --update-existing --refresh-fragments
+
+node-file: $(READY) ## Make the file that checks a node without Ansible in build/node; SETTINGS=node.yml makes its settings too
+	@python -m skewgate.node_file build/node $(if $(SETTINGS),--settings $(SETTINGS))
 
 # Side by side, each one's output whole: ansible-lint takes as long as all others together.
 SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs --keep-going --output-sync=target

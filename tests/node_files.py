@@ -9,7 +9,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ AT = "2026-11-22T08:40:00Z"
 
 @functools.cache
 def built() -> bytes:
+    """The node's file, made once for all tests."""
     return node_file()
 
 
@@ -41,10 +41,12 @@ def oldest_first() -> tuple[str, ...]:
 
 
 def works(python: str) -> bool:
+    """Whether it is a Python that starts, and no shim of one that is not installed."""
     return subprocess.run([python, "-IS", "-c", "pass"], capture_output=True, check=False).returncode == 0
 
 
 def python_3_8() -> str | None:
+    """The oldest Python that a node may have, if there is one here."""
     found = shutil.which("python3.8", path=":".join(folders()))
     return found if found and works(found) else None
 
@@ -60,6 +62,7 @@ def write_file(folder: Path, changes: Mapping[str, tuple[str, str]] | None = Non
 
 
 def changed(changes: Mapping[str, tuple[str, str]]) -> bytes:
+    """The node's file with other texts in some of its files."""
     with zipfile.ZipFile(io.BytesIO(built())) as archive:
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
     for end, (old, new) in changes.items():
@@ -74,6 +77,7 @@ def changed(changes: Mapping[str, tuple[str, str]]) -> bytes:
 
 
 def run(python: str, file: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """What a Python without any installed package says with the node's file."""
     return subprocess.run(
         [python, "-IS", file, *words], capture_output=True, text=True, encoding="utf-8", check=False, timeout=300
     )
@@ -101,9 +105,10 @@ def lines(report: str) -> Sequence[str]:
 class Detector:
     """What node-problem-detector makes of a custom plugin that is its only one.
 
-    Before the first result a condition is False, unless `skip_initial_status` is set; then exit
-    status 0 is False, 1 is True, and any other Unknown (initialConditions and toConditionStatus in
-    pkg/custompluginmonitor/custom_plugin_monitor.go, run in its plugin/plugin.go; v0.8.20).
+    Before the first result a condition is False; then exit status 0 is False, 1 is True, and any
+    other Unknown. A condition that is False has the default message (initialConditions,
+    toConditionStatus and generateStatus in pkg/custompluginmonitor/custom_plugin_monitor.go, run in
+    its plugin/plugin.go, at commit 01a6793b).
     """
 
     def __init__(self) -> None:
@@ -115,14 +120,13 @@ class Detector:
         self.timeout_s = float(settings["timeout"].removesuffix("s"))
         self.most = settings["max_output_length"]
         assert not settings["skip_initial_status"]
-        self.status, self.message = "False", condition["message"]
+        self._default = condition["message"]
+        self.status, self.message, self.said = "False", self._default, ""
 
     def see(self, run: Callable[[str], subprocess.CompletedProcess[str]]) -> str:
         """Run the plugin, and return the status of the condition."""
         ended = run(self.rule["path"])
         self.status = {0: "False", 1: "True"}.get(ended.returncode, "Unknown")
-        self.message = ended.stdout.strip()[: self.most]
+        self.said = ended.stdout.strip()[: self.most]
+        self.message = self._default if self.status == "False" else self.said
         return self.status
-
-
-THIS_PYTHON = sys.executable

@@ -98,6 +98,7 @@ MADE: dict[str, str] = {
 }
 
 PRINTED = "ansible-test and galaxy-importer print it, in minutes: tests/integration/test_collection_tools.py."
+_ON_LAB = "It needs root on a node with systemd: tests/integration/test_node_file_lab.py runs it on the lab."
 #: Block, by its page and how its first line begins: why it is neither run nor checked here.
 NOT_RUN: dict[str, str] = {
     "docs/explanation/architecture.md: controller  ": "It is a picture of where things run.",
@@ -108,6 +109,12 @@ NOT_RUN: dict[str, str] = {
     "docs/how-to/add-a-setting.md: gate_max_rtc_error_s:": "There is no such setting: it is the page's example.",
     "docs/how-to/air-gapped.md: $ pip wheel": "It asks PyPI for all wheels.",
     "docs/how-to/air-gapped.md: $ ~/.skewgate/bin/pip install --no-index": "It installs what the command above brings.",
+    "docs/how-to/keep-checking-after-the-join.md: $ make node-file": (
+        "tests/integration/test_node_file.py runs the command that the target runs."
+    ),
+    "docs/how-to/keep-checking-after-the-join.md: # systemctl daemon-reload": _ON_LAB,
+    "docs/how-to/keep-checking-after-the-join.md: # /usr/local/lib/skewgate": _ON_LAB,
+    "docs/how-to/keep-checking-after-the-join.md: kubelet --register": "It is a flag of kubelet, which is not run here.",
     "docs/how-to/monitor-with-nagios.md: object CheckCommand": "It is Icinga's configuration, and Icinga is not run.",
     "docs/how-to/monitor-with-nagios.md: define command": "It is Nagios's configuration, and Nagios is not run.",
     "docs/how-to/nodes-without-python.md: $ ansible -i INVENTORY NODE -m raw": "It asks a node of the reader's.",

@@ -150,6 +150,28 @@ def test_a_folder_that_would_be_searched_is_not_forgotten(monkeypatch: pytest.Mo
         node_file()
 
 
+def made(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What `make node-file` runs."""
+    command = [sys.executable, "-m", "skewgate.node_file", str(folder), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_command_writes_the_file_and_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "good.yml").write_text("gate_ntp_servers: [ntp1.example.net]\ngate_clients: [argocd]\n")
+    ended = made(tmp_path / "node", f"--settings={tmp_path}/good.yml")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (tmp_path / "node/skewgate-node.pyz").read_bytes() == node_files.built()
+    assert stat.S_IMODE((tmp_path / "node/skewgate-node.pyz").stat().st_mode) == 0o755
+    assert json.loads((tmp_path / "node/node.json").read_text())["ntp_servers"] == ["ntp1.example.net"]
+
+
+def test_the_command_refuses_wrong_settings_before_it_writes_anything(tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text("gate_ntp_server: ntp1.example.net\n")
+    ended = made(tmp_path / "node", f"--settings={tmp_path}/bad.yml")
+    assert (ended.returncode, (tmp_path / "node").exists()) == (2, False)
+    assert "did you mean gate_ntp_servers?" in ended.stderr
+
+
 OLD = [path for minor in (6, 7) if (path := shutil.which(f"python3.{minor}", path=":".join(folders())))]
 
 

@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def status(self) -> int:
-        """The exit status."""
+        """How the command ends if nothing else goes wrong."""
         return int(self.report["exit_code"])
 
 

@@ -104,7 +104,7 @@ def zipped(*iterables, strict=False):
 
 
 def pairwise(iterable):
-    """``itertools.pairwise`` (3.10)."""
+    """Each item with the one after it (3.10)."""
     one, other = itertools.tee(iterable)
     next(other, None)
     return zip(one, other)
@@ -135,7 +135,7 @@ def md5(data, usedforsecurity=True):
 
 
 def lcm(*numbers):
-    """``math.lcm`` (3.9)."""
+    """The least common multiple of whole numbers (3.9)."""
     found = 1
     for number in numbers:
         found = 0 if not number else abs(found * number) // math.gcd(found, number)

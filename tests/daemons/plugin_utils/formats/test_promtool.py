@@ -24,6 +24,7 @@ from tests.reports import admitted, finding, refused, report, text_of, unreachab
 
 FOLDER = ROOT / "docs/monitoring"
 ALERTS = FOLDER / "alerts.yml"
+NODE_ALERTS = FOLDER / "node/alerts.yml"
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 RULES = yaml.safe_load(ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
 
@@ -98,6 +99,41 @@ def test_the_alerts_fire_for_what_the_format_writes(promtool: Path, tmp_path: Pa
     tests = {"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [unit]}
     (tmp_path / "tests.yml").write_text(json.dumps(tests))
     run(promtool, "test", "rules", tmp_path / "tests.yml")
+
+
+#: When a node's own file was last written, by the node's clock: what its alerts say a while later.
+OF_NODE: dict[str, tuple[float | None, str, set[str]]] = {
+    "written a minute ago": (-60, "10m", set()),
+    "by a clock that is a day ahead": (86400 - 60, "10m", set()),
+    "stale": (-181, "10m", {"SkewgateNodeFileStale"}),
+    "not there yet": (None, "4m", set()),
+    "not there": (None, "6m", {"SkewgateNodeFileMissing"}),
+}
+
+
+@pytest.mark.parametrize("case", OF_NODE)
+@pytest.mark.parametrize("file", ["skewgate-node.prom", "/var/lib/prometheus/node-exporter/skewgate-node.prom"])
+def test_the_alerts_about_a_nodes_own_file_fire(promtool: Path, tmp_path: Path, case: str, file: str) -> None:
+    """node_exporter names the file with its folder or, before 1.5, without."""
+    written_s, after, expected = OF_NODE[case]
+    of_node = f'{{instance="a:9100",job="node",file="{file}"}}'
+    ahead_s = 86400 if written_s and written_s > 0 else 0
+    given = [{"series": 'node_time_seconds{instance="a:9100",job="node"}', "values": f"{ahead_s}+60x60"}]
+    if written_s is not None:
+        given.append({"series": f"node_textfile_mtime_seconds{of_node}", "values": f"{written_s}+60x60"})
+        given.append({"series": f"node_textfile_mtime_seconds{of_node.replace(file, 'other.prom')}", "values": "0x60"})
+    firing = [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in expected]
+    query = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": after, "exp_samples": firing}
+    unit = {"interval": "1m", "input_series": given, "promql_expr_test": [query]}
+    tests = {"rule_files": [str(NODE_ALERTS)], "evaluation_interval": "1m", "tests": [unit]}
+    (tmp_path / "tests.yml").write_text(json.dumps(tests))
+    run(promtool, "test", "rules", tmp_path / "tests.yml")
+
+
+def test_the_rules_for_a_nodes_own_file_are_valid(promtool: Path) -> None:
+    rules = yaml.safe_load(NODE_ALERTS.read_text(encoding="utf-8"))["groups"][0]["rules"]
+    assert f"{len(rules)} rules found" in run(promtool, "check", "rules", NODE_ALERTS)
+    assert {alert for _, _, expected in OF_NODE.values() for alert in expected} == {rule["alert"] for rule in rules}
 
 
 @pytest.mark.parametrize(("after", "firing"), [("59m", 1), ("65m", 1), ("90m", 0)])
