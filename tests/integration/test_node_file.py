@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -120,6 +121,24 @@ def names(source: str) -> set[tuple[str, str]]:
 
 def test_the_same_code_makes_the_same_bytes() -> None:
     assert node_file() == node_files.built()
+
+
+CONTROLLERS = [path for minor in (11, 12, 13) if (path := shutil.which(f"python3.{minor}", path=":".join(folders())))]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("python", CONTROLLERS)
+def test_every_python_of_a_controller_makes_the_same_bytes(python: str, tmp_path: Path) -> None:
+    """With the packages of this one, of which it needs none that is compiled."""
+    path = os.pathsep.join([*build_path(), *(each for each in sys.path if each.endswith("site-packages"))])
+    command = [python, "-m", "skewgate.node_file", tmp_path]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True, capture_output=True)
+    assert (tmp_path / "skewgate-node.pyz").read_bytes() == node_files.built()
+
+
+def build_path() -> list[str]:
+    """Where the checkout's own code is."""
+    return [str(ROOT / "src"), str(ROOT / "collections")]
 
 
 def test_it_has_no_key_to_sign_with_and_says_whose_work_it_is(file: Path) -> None:

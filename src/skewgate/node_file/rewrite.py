@@ -132,6 +132,13 @@ class _Rewriter(ast.NodeTransformer):
             return node.value
         return self.generic_visit(node)
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """An f-string without its form: Python 3.12 writes quotes in it that 3.8 does not read."""
+        self.generic_visit(node)
+        parts = [_formatted(each) if isinstance(each, ast.FormattedValue) else each for each in node.values]
+        joined = ast.Attribute(value=ast.Constant(""), attr="join", ctx=ast.Load())
+        return ast.Call(func=joined, args=[ast.Tuple(elts=parts, ctx=ast.Load())], keywords=[])
+
     def visit_Match(self, node: ast.Match) -> ast.AST:
         """A ``match`` with plain values as a chain of ``if``."""
         subject = node.subject
@@ -163,6 +170,11 @@ def _older(name: str) -> ast.Attribute:
 
 def _call(name: str, *args: ast.expr) -> ast.Call:
     return ast.Call(func=_older(name), args=list(args), keywords=[])
+
+
+def _formatted(node: ast.FormattedValue) -> ast.expr:
+    conversion = ast.Constant(chr(node.conversion) if node.conversion > 0 else "")
+    return _call("formatted", node.value, conversion, *([node.format_spec] if node.format_spec else []))
 
 
 def _compared(subject: ast.Name, how: ast.cmpop, value: ast.expr) -> ast.Compare:

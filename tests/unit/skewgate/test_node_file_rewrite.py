@@ -41,6 +41,7 @@ def value(source: str) -> Any:
         ("found = list(zip('ab', 'cd', strict=True))", [("a", "c"), ("b", "d")]),
         ("found = list(zip('ab', 'c'))", [("a", "c")]),
         ("from itertools import pairwise\nfound = list(pairwise('abc'))", [("a", "b"), ("b", "c")]),
+        ("k, w = 'ab', 6\nfound = f'{k!r:>{w}}|{k:4}|{2.5:.2f}|{None}{{'", "  'ab'|ab  |2.50|None{"),
         ("import math\nfound = math.lcm(), math.lcm(4, 6), math.lcm(0, 3)", (1, 12, 0)),
         (
             "from datetime import UTC, datetime\nfound = datetime.fromisoformat('2026-01-31T12:00:00Z').timestamp()",
@@ -97,6 +98,11 @@ def test_comments_docstrings_and_what_ansible_reads_are_left_out() -> None:
     )
     assert [type(node) for node in ast.parse(text).body] == [ast.ImportFrom, ast.Import, ast.FunctionDef, ast.Assign]
     assert "Only" not in text
+
+
+def test_no_f_string_is_left_for_which_python_3_12_would_write_quotes_that_3_8_does_not_read() -> None:
+    text = rewritten("found = f'{a[\"k\"]:{w}}'")
+    assert not any(isinstance(node, ast.JoinedStr) for node in ast.walk(ast.parse(text)))
 
 
 def test_zip_with_strict_refuses_other_lengths() -> None:

@@ -91,6 +91,14 @@ def _kinds(value):
     return value if isinstance(value, tuple) else (type(None) if value is None else value,)
 
 
+def formatted(value, conversion, spec=""):
+    """One value of an f-string."""
+    return format(_CONVERSIONS[conversion](value) if conversion else value, spec)
+
+
+_CONVERSIONS = {"a": ascii, "r": repr, "s": str}
+
+
 def zipped(*iterables, strict=False):
     """``zip`` with ``strict`` (3.10)."""
     if not strict:
