@@ -21,6 +21,7 @@ import pytest
 import yaml
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
+from tests import node_files
 from tests.documentation.pages import blocks, commands
 from tests.findings import unsaid
 from tests.integration.conftest import app_settings
@@ -248,6 +249,11 @@ def test_the_wheel_works_from_an_empty_directory(venv: Path, tmp_path: Path) -> 
     assert place_of_the_module(python, **where) == root / "plugins/modules/node_evidence.py"
     assert "clocksource" in evidence_of_localhost(python, **where)["clock"]
     has_playbooks(python, **where)
+
+
+def test_the_wheel_makes_the_same_file_for_nodes_as_the_checkout(venv: Path, tmp_path: Path) -> None:
+    run(venv / "bin/python", "-m", "skewgate.node_file", tmp_path, cwd=tmp_path, home=tmp_path)
+    assert (tmp_path / "skewgate-node.pyz").read_bytes() == node_files.built()
 
 
 def test_the_wheels_command_reaches_the_wheels_collection(venv: Path, tmp_path: Path) -> None:

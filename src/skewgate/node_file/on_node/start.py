@@ -4,7 +4,7 @@ import sys
 
 sys.dont_write_bytecode = True
 # Nothing but Python's library: what this node's administrator has installed is not asked.
-sys.path[:] = [path for path in sys.path if "site-packages" not in path and "dist-packages" not in path]
+sys.path[1:] = [path for path in sys.path[1:] if "site-packages" not in path and "dist-packages" not in path]
 
 if sys.version_info < (3, 8):  # noqa: UP036 - any Python may start it
     found = ".".join(map(str, sys.version_info[:2]))
