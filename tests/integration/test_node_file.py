@@ -156,6 +156,7 @@ def test_it_has_no_key_to_sign_with_and_says_whose_work_it_is(file: Path) -> Non
         ("import requests", "requests"),
         ("from yaml import safe_load", "yaml"),
         ("from ansible.errors import AnsibleError", "ansible.errors"),
+        (f"from {build.PACKAGE}.plugin_utils.boundary.tables import read_table", "has only table_of"),
     ],
 )
 def test_code_that_needs_more_than_a_node_has_makes_no_file(source: str, said: str) -> None:

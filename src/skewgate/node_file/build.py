@@ -126,6 +126,7 @@ def _imported(source: str, module: str) -> Iterator[str]:
                     continue
                 above = [part for part in (node.module or "").removeprefix(PACKAGE).split(".") if part]
             base = above if not node.level else [*above, *(node.module.split(".") if node.module else [])]
+            _must_be_in_replacement(".".join(base), [alias.name for alias in node.names], module)
             for end in range(1, len(base) + 1):
                 yield ".".join(base[:end])
             yield from (".".join([*base, alias.name]) for alias in node.names)
@@ -137,6 +138,15 @@ def _must_be_there(imported: str, module: str) -> None:
         raise NodeFileError(f"{module} imports {imported}, which a node does not have")
     if top == "ansible" and not module.startswith("modules."):
         raise NodeFileError(f"{module} imports {imported}, which a node does not have")
+
+
+def _must_be_in_replacement(imported: str, names: list[str], module: str) -> None:
+    if imported in REPLACED:
+        there = {each.name for each in ast.parse(_source(REPLACED[imported])).body if isinstance(each, ast.FunctionDef)}
+        if lacking := sorted(set(names) - there):
+            raise NodeFileError(
+                f"{module} imports {', '.join(lacking)} of {imported}, which on a node has only {', '.join(sorted(there))}"
+            )
 
 
 def tables_of(source: str, module: str) -> Iterator[str]:
