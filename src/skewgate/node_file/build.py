@@ -8,8 +8,9 @@ import io
 import json
 import re
 import sys
+import sysconfig
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import ntplib
@@ -34,6 +35,11 @@ REPLACED = {"plugin_utils.boundary.tables": ON_NODE / "tables.py"}
 
 CARRIED = {"ntplib": Path(ntplib.__file__)}
 """Packages of PyPI that go with it, each one file for Python 3.8 too. NOTICE has the licence."""
+
+OF_NEWER_PYTHON = {"tomllib": Path(sysconfig.get_path("stdlib"), "tomllib")}
+"""Packages of Python's library that are newer than 3.8, and are Python themselves: from the Python
+that makes the file, rewritten, if they are imported. On a node they come before its own.
+"""
 
 LEFT_OUT = ("cryptography", "jwt")
 """Packages that only credentials need. `boundary/libraries.py` works without them."""
@@ -66,7 +72,8 @@ def _files() -> Iterator[tuple[str, str]]:
     yield f"{OLDER}.py", _source(ON_NODE / "older.py")
     main = _source(ON_NODE / "main.py")
     yield "skewgate_node.py", for_older_python(main, "main.py")
-    for module, source in sorted(sources_for(main).items()):
+    sources = sources_for(main)
+    for module, source in sorted(sources.items()):
         path = f"{PACKAGE}.{module}".replace(".", "/")
         is_package = (PLUGINS / module.replace(".", "/")).is_dir()
         yield f"{path}/__init__.py" if is_package else f"{path}.py", for_older_python(source, f"{module}.py")
@@ -75,7 +82,10 @@ def _files() -> Iterator[tuple[str, str]]:
             yield f"{PACKAGE.replace('.', '/')}/{table}.json", json.dumps(rows, allow_nan=False, sort_keys=False)
     for name, carried in CARRIED.items():
         yield f"{name}.py", _source(carried)
-    yield "NOTICE", _notice()
+    newer = {name for source in sources.values() for name in _tops(source) if name in OF_NEWER_PYTHON}
+    for file in sorted(file for name in newer for file in OF_NEWER_PYTHON[name].glob("*.py")):
+        yield f"{file.parent.name}/{file.name}", for_older_python(_source(file), file.name)
+    yield "NOTICE", _notice(newer)
 
 
 def sources_for(main: str) -> dict[str, str]:
@@ -132,6 +142,15 @@ def _imported(source: str, module: str) -> Iterator[str]:
             yield from (".".join([*base, alias.name]) for alias in node.names)
 
 
+def _tops(source: str) -> Iterator[str]:
+    """The packages that a source imports by their full names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
 def _must_be_there(imported: str, module: str) -> None:
     top = imported.partition(".")[0]
     if top not in sys.stdlib_module_names and top not in (*CARRIED, *LEFT_OUT, OLDER, "ansible"):
@@ -162,7 +181,7 @@ def _source(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _notice() -> str:
+def _notice(newer: Iterable[str]) -> str:
     """Whose work it is, and under which licences."""
     parts = [
         f"skewgate {VERSION}, the check of a node without a token.\n"
@@ -173,4 +192,9 @@ def _notice() -> str:
     for name in CARRIED:
         [licence] = [file for file in importlib.metadata.files(name) or [] if re.search("LICENSE$", str(file))]
         parts.append(f"{name} {importlib.metadata.version(name)}, as it is on PyPI:\n\n{licence.read_text()}")
+    parts += [
+        f"{name}, of Python: Copyright (c) 2001 Python Software Foundation; All Rights Reserved. PSF License Agreement\n"
+        "(https://docs.python.org/3/license.html). Rewritten for Python 3.8, without comments."
+        for name in sorted(newer)
+    ]
     return "\n\n".join(parts) + "\n"

@@ -19,7 +19,7 @@ _NEWER = {
     "email.utils": ("parsedate_to_datetime",),
     "enum": ("StrEnum",),
     "functools": ("cache",),
-    "hashlib": ("md5",),
+    "hashlib": ("file_digest", "md5"),
     "itertools": ("pairwise",),
     "math": ("lcm",),
     "typing": ("TypeGuard",),

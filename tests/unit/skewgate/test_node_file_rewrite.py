@@ -42,6 +42,7 @@ def value(source: str) -> Any:
         ("found = list(zip('ab', 'c'))", [("a", "c")]),
         ("from itertools import pairwise\nfound = list(pairwise('abc'))", [("a", "b"), ("b", "c")]),
         ("k, w = 'ab', 6\nfound = f'{k!r:>{w}}|{k:4}|{2.5:.2f}|{None}{{'", "  'ab'|ab  |2.50|None{"),
+        ("import hashlib, io\nfound = hashlib.file_digest(io.BytesIO(b'a'), 'sha256').hexdigest()[:8]", "ca978112"),
         ("import math\nfound = math.lcm(), math.lcm(4, 6), math.lcm(0, 3)", (1, 12, 0)),
         (
             "from datetime import UTC, datetime\nfound = datetime.fromisoformat('2026-01-31T12:00:00Z').timestamp()",

@@ -142,6 +142,14 @@ def md5(data, usedforsecurity=True):
     return hashlib.md5(data)  # noqa: S324
 
 
+def file_digest(file, name):
+    """The hash of what is left of a file (3.11)."""
+    found = hashlib.new(name)
+    for part in iter(lambda: file.read(1 << 18), b""):
+        found.update(part)
+    return found
+
+
 def lcm(*numbers):
     """The least common multiple of whole numbers (3.9)."""
     found = 1
