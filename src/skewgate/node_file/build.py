@@ -30,8 +30,13 @@ DISCOVERED = ("plugin_utils.checks", "plugin_utils.daemons")
 NOT_DISCOVERED = ("plugin_utils.formats",)
 """A folder that could be searched too, and is not on a node: what it needs is imported by name."""
 
-REPLACED = {"plugin_utils.boundary.tables": ON_NODE / "tables.py"}
-"""Modules that on a node are another file: there is no YAML in Python's library."""
+REPLACED = {
+    "plugin_utils.boundary.libraries": ON_NODE / "libraries.py",
+    "plugin_utils.boundary.tables": ON_NODE / "tables.py",
+}
+"""Modules that on a node are another file: there is no YAML and no cryptography in Python's
+library.
+"""
 
 CARRIED = {"ntplib": Path(ntplib.__file__)}
 """Packages of PyPI that go with it, each one file for Python 3.8 too. NOTICE has the licence."""
@@ -40,9 +45,6 @@ OF_NEWER_PYTHON = {"tomllib": Path(sysconfig.get_path("stdlib"), "tomllib")}
 """Packages of Python's library that are newer than 3.8, and are Python themselves: from the Python
 that makes the file, rewritten, if they are imported. On a node they come before its own.
 """
-
-LEFT_OUT = ("cryptography", "jwt")
-"""Packages that only credentials need. `boundary/libraries.py` works without them."""
 
 _SHEBANG = b"#!/usr/bin/python3 -IS\n"
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
@@ -153,7 +155,7 @@ def _tops(source: str) -> Iterator[str]:
 
 def _must_be_there(imported: str, module: str) -> None:
     top = imported.partition(".")[0]
-    if top not in sys.stdlib_module_names and top not in (*CARRIED, *LEFT_OUT, OLDER, "ansible"):
+    if top not in sys.stdlib_module_names and top not in (*CARRIED, OLDER, "ansible"):
         raise NodeFileError(f"{module} imports {imported}, which a node does not have")
     if top == "ansible" and not module.startswith("modules."):
         raise NodeFileError(f"{module} imports {imported}, which a node does not have")
@@ -162,7 +164,7 @@ def _must_be_there(imported: str, module: str) -> None:
 def _must_be_in_replacement(imported: str, names: list[str], module: str) -> None:
     if imported in REPLACED:
         there = {each.name for each in ast.parse(_source(REPLACED[imported])).body if isinstance(each, ast.FunctionDef)}
-        if lacking := sorted(set(names) - there):
+        if "__getattr__" not in there and (lacking := sorted(set(names) - there)):
             raise NodeFileError(
                 f"{module} imports {', '.join(lacking)} of {imported}, which on a node has only {', '.join(sorted(there))}"
             )
