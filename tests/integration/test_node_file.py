@@ -94,7 +94,7 @@ def test_every_name_of_the_standard_library_in_the_file_is_there_in_python_3_8(f
         "        importlib.import_module(module + '.' + name)\n"
     )
     ended = subprocess.run(
-        [str(node_files.python_3_8()), "-c", code],
+        [str(node_files.python_3_8()), "-c", code, str(file)],
         input=json.dumps(wanted),
         capture_output=True,
         text=True,

@@ -1,7 +1,8 @@
 """What stands on a node for the packages of plugin_utils/boundary/libraries.py.
 
 ntplib goes with the file. Of cryptography, judging needs when certificates are valid, which is read
-here. All else is for credentials, and is None, as where these packages are not installed.
+here; one that is damaged elsewhere than in its dates has them too, where cryptography refuses it.
+All else is for credentials, and is None, as where these packages are not installed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def load_pem_x509_certificates(data: bytes) -> list[Certificate]:
     """The certificates of a PEM file (RFC 7468, RFC 5280); raises ValueError if there is none, or
     one cannot be read.
     """
-    found = [_certificate(base64.b64decode(body)) for body in _BLOCK.findall(data)]
+    found = [_certificate(base64.b64decode(b"".join(body.split()), validate=True)) for body in _BLOCK.findall(data)]
     if not found:
         raise ValueError("no certificate is there")
     return found
