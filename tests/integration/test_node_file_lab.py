@@ -129,6 +129,26 @@ def test_a_timer_that_no_longer_runs_ends_the_condition(lab: Lab, node: str) -> 
 
 
 @pytest.mark.nightly
+def test_the_service_can_not_set_the_clock_nor_write_elsewhere(lab: Lab, node: str) -> None:
+    for command in ("/bin/date -s @1", "/bin/touch /etc/written"):
+        replace_command(lab, node, command)
+        lab.ssh(node, "systemctl start skewgate-node", check=False)
+        shown = lab.look(node, "systemctl show skewgate-node -p Result -p ExecMainStatus")
+        assert sorted(shown.split()) == ["ExecMainStatus=1", "Result=exit-code"]
+    assert lab.ssh(node, "test $(date +%s) -gt 1000 && test ! -e /etc/written", check=False).returncode == 0
+    lab.ssh(node, f"rm -r {DROP_IN}; systemctl daemon-reload; systemctl reset-failed skewgate-node")
+
+
+DROP_IN = "/etc/systemd/system/skewgate-node.service.d"
+
+
+def replace_command(lab: Lab, name: str, command: str, *more: str) -> None:
+    """What the service runs in the place of its check, with all that its unit forbids."""
+    lines = "\\n".join(["[Service]", "ExecStart=", f"ExecStart={command}", *more, ""])
+    lab.ssh(name, f"mkdir -p {DROP_IN}; printf '{lines}' > {DROP_IN}/test.conf; systemctl daemon-reload")
+
+
+@pytest.mark.nightly
 def test_the_service_sees_all_that_root_sees(lab: Lab, tmp_path: Path) -> None:
     """What the unit forbids costs no evidence: every check, on a node with chrony."""
     spec = NodeSpec("nodefile2", "10.77.0.32", 0, "chrony", tuple(SERVERS.values()))
@@ -136,14 +156,9 @@ def test_the_service_sees_all_that_root_sees(lab: Lab, tmp_path: Path) -> None:
     try:
         install(lab, spec.name, tmp_path, {name: SETTINGS[name] for name in ("gate_ntp_servers", "gate_clients")})
         lab.wait_synchronised(spec.name)
-        unit = (
-            "[Service]\\nExecStart=\\nExecStart={} check --format evidence\\nStandardOutput=truncate:/run/unit.json\\n"
-        )
-        drop_in = "/etc/systemd/system/skewgate-node.service.d"
-        lab.ssh(
-            spec.name, f"mkdir {drop_in}; printf '{unit.format(FILE)}' > {drop_in}/test.conf; systemctl daemon-reload"
-        )
-        lab.ssh(spec.name, f"systemctl start skewgate-node; {FILE} check --format evidence > /run/root.json; true")
+        command = f"{FILE} check --format evidence"
+        replace_command(lab, spec.name, command, "StandardOutput=truncate:/run/unit.json")
+        lab.ssh(spec.name, f"systemctl start skewgate-node; {command} > /run/root.json; true")
         unit_saw, root_saw = (
             json.loads(lab.ssh(spec.name, f"cat /run/{who}.json").stdout)["nodes"][spec.name]["evidence"]
             for who in ("unit", "root")
