@@ -26,12 +26,14 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import Collection
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import Collection, with_nts_tried
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import prometheus, report_json
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import one_line
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.node_words import outcome, reason
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.nts_clients import to_try
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records, refusing_findings
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.version import VERSION
 
@@ -126,6 +128,8 @@ def _check(args: argparse.Namespace, begun_s: int) -> Judged:
         same_machine=True,
         call=_taken,
     ).take()
+    if clients := to_try(record, judge_record(record)):
+        record = with_nts_tried(record, clients, _taken)
     return Judged({os.uname().nodename: record}, now(), begun_s)
 
 
