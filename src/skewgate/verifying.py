@@ -15,6 +15,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
     EVIDENCE_FILE,
     REPORT_FILE,
     SIGNATURE_FILE,
+    Copy,
     SavedFileError,
     read_evidence,
     read_report,
@@ -60,7 +61,7 @@ def verify(args: argparse.Namespace) -> int:
 def _verified(args: argparse.Namespace, directory: Path) -> int:
     key = _public_key(args.key) if args.key else None
     signed = Signed.verified(directory, key, args.max_age, datetime.now(UTC)) if key else None
-    report, evidence = _of_one_run(directory)
+    report, evidence = _of_one_run(directory, signed.files if signed else {})
     if signed and key:
         signed.refuse_other(report, evidence)
         screen.show([clean(f"signed at {signed.at} with the key {key_id(key)}")])
@@ -111,9 +112,12 @@ def _judged_alone(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
         raise SkewgateError(clean(error)) from error
 
 
-def _of_one_run(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The report and the evidence. Raises SavedFileError for two runs."""
-    report, evidence = read_report(directory), read_evidence(directory / EVIDENCE_FILE)
+def _of_one_run(directory: Path, copies: Mapping[str, Copy]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The report and the evidence, of the copies that are there. Raises SavedFileError for two
+    runs.
+    """
+    report = read_report(directory, copies.get(REPORT_FILE))
+    evidence = read_evidence(directory / EVIDENCE_FILE, copy=copies.get(EVIDENCE_FILE))
     for key in ("run_id", "judged_at"):
         if report.get(key) != evidence.get(key):
             raise SavedFileError(

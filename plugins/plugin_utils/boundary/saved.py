@@ -22,6 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -49,6 +50,9 @@ MAX_SIGNATURE_BYTES = 64 * 1024**2
 ROOM_BYTES = 1024**2
 """The room that a folder needs for the files of a few nodes."""
 
+_PART_BYTES = 1024**2
+"""So much of a file is copied at once."""
+
 _PREPARED = ".skewgate-"
 """The name of the folder, within the report's folder, in which files are prepared. If a killed run
 left one, the next run removes it."""
@@ -68,23 +72,23 @@ class SavedFileError(ValueError):
     """
 
 
-def read_report(directory: Path) -> dict[str, Any]:
-    """The content of the folder's ``report.json``: verdicts under ``nodes``, each with its time;
-    raises SavedFileError.
+def read_report(directory: Path, copy: Copy | None = None) -> dict[str, Any]:
+    """The content of the folder's ``report.json``, or of the ``copy`` of it: verdicts under
+    ``nodes``, each with its time; raises SavedFileError.
 
     As in ``read_evidence``, the nodes stay in the file, and only one at a time is in memory.
     """
     path = directory / REPORT_FILE
-    if not path.exists() and (directory / EVIDENCE_FILE).exists():
+    if copy is None and not path.exists() and (directory / EVIDENCE_FILE).exists():
         raise SavedFileError(
             f"there is no {path}. A run into this folder is still going on, or it ended without a report. Run the check again"
         )
-    return _read(path, REPORT_SCHEMA, "judged_at")
+    return _read(path, REPORT_SCHEMA, "judged_at", copy=copy)
 
 
-def read_evidence(path: Path, see: Check = lambda _name, _record: None) -> dict[str, Any]:
-    """The content of an evidence file: records of their form under ``nodes``, each with its time;
-    raises SavedFileError.
+def read_evidence(path: Path, see: Check = lambda _name, _record: None, copy: Copy | None = None) -> dict[str, Any]:
+    """The content of an evidence file, or of the ``copy`` of it: records of their form under
+    ``nodes``, each with its time; raises SavedFileError.
 
     A record's ``evidence`` and ``policy`` are not checked here. ``see`` gets each record as it is
     read. It gets some of them twice if the file has another form.
@@ -95,7 +99,7 @@ def read_evidence(path: Path, see: Check = lambda _name, _record: None) -> dict[
             raise SavedFileError(f"{path}: node {name!r}, {wrong}")
         see(name, record)
 
-    return _read(path, EVIDENCE_SCHEMA, "collected_at", check)
+    return _read(path, EVIDENCE_SCHEMA, "collected_at", check, copy)
 
 
 def evidence_of(records: Mapping[str, Any], judged_at: str, run_id: str | None = None) -> dict[str, Any]:
@@ -165,6 +169,39 @@ def sha256_of(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type] # a BufferedReader
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A saved file as it was at one time, in a file without a name: nobody else can change it."""
+
+    sha256: str
+    file: IO[bytes]
+
+
+def copied(path: Path) -> Copy:
+    """Copy a saved file, so what is judged is what was hashed; raises SavedFileError."""
+    try:
+        file = _opened(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    digest, size = hashlib.sha256(), 0
+    try:
+        with file:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - who has the copy reads it for as long as it is needed
+            while part := file.read(_PART_BYTES):
+                size += len(part)
+                if size > MAX_BYTES:
+                    raise OSError(errno.EFBIG, f"it grew to more than {MAX_BYTES} bytes meanwhile")
+                digest.update(part)
+                copy.write(part)
+            copy.seek(0)
+    except OSError as error:
+        raise SavedFileError(
+            f"can't copy {path} to {tempfile.gettempdir()}, to verify it: {error.strerror}. Make room there, or set TMPDIR to "
+            "another folder"
+        ) from error
+    return Copy(digest.hexdigest(), copy)
 
 
 def read_signature(directory: Path) -> bytes:
@@ -251,8 +288,16 @@ def _sync(directory: Path) -> None:
         os.close(handle)
 
 
-def _read(path: Path, schema: str, time_key: str, check: Check = lambda _name, _node: None) -> dict[str, Any]:
-    """The content of a file, each node of which has its time and passes the ``check``."""
+def _read(
+    path: Path,
+    schema: str,
+    time_key: str,
+    check: Check = lambda _name, _node: None,
+    copy: Copy | None = None,
+) -> dict[str, Any]:
+    """The content of a file or its copy, each node of which has its time and passes the
+    ``check``.
+    """
 
     def check_node(name: str, node: Any) -> None:
         try:
@@ -262,7 +307,7 @@ def _read(path: Path, schema: str, time_key: str, check: Check = lambda _name, _
         check(name, node)
 
     try:
-        file = _opened(path)
+        file = copy.file if copy else _opened(path)
         try:
             content: dict[str, Any] = read_head(file, _DECODER)
             _check_schema(path, schema, content, has_nodes=True)

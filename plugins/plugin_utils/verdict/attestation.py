@@ -27,7 +27,7 @@ from typing import Any
 from ..boundary.dsse import Refusal, SignatureRefusedError, envelope, opened, read_object
 from ..boundary.forms import OBJECT, TABLE, TEXT, WHOLE, Maybe, misfit
 from ..boundary.libraries import Ed25519PrivateKey, Ed25519PublicKey
-from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, SIGNATURE_FILE, read_signature, sha256_of
+from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, SIGNATURE_FILE, Copy, copied, read_signature, sha256_of
 from ..boundary.times import now, read_time
 from ..model.wording import listed
 from .admission import FUTURE_TOLERANCE
@@ -92,9 +92,13 @@ def signature_of(
 
 @dataclass(frozen=True)
 class Signed:
-    """What somebody signed about a report."""
+    """What somebody signed about a report.
+
+    ``files``: copies of the report and of the evidence, which are what was signed.
+    """
 
     statement: Mapping[str, Any]
+    files: Mapping[str, Copy]
 
     @classmethod
     def verified(cls, directory: Path, key: Ed25519PublicKey, max_age_s: float, at: datetime) -> Signed:
@@ -103,9 +107,10 @@ class Signed:
         It must not be older than ``max_age_s`` at the time ``at``. Raises SignatureRefusedError,
         and SavedFileError if the report or the evidence can't be read.
         """
-        signed = cls(_statement(opened(_read(directory), key, PAYLOAD_TYPE)))
-        for subject in signed.statement["subject"]:
-            found, expected = sha256_of(directory / subject["name"]), subject["digest"]["sha256"]
+        statement = _statement(opened(_read(directory), key, PAYLOAD_TYPE))
+        signed = cls(statement, {name: copied(directory / name) for name in _CHANGED})
+        for subject in statement["subject"]:
+            found, expected = signed.files[subject["name"]].sha256, subject["digest"]["sha256"]
             if found != expected:
                 raise SignatureRefusedError(
                     _CHANGED[subject["name"]],

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.dsse import envelope
@@ -339,6 +340,30 @@ def test_verify_judges_the_signed_evidence_again(
     out = capsys.readouterr().out
     assert "a: refused, 612.000 s behind" in out
     assert said in out
+
+
+def test_verify_judges_what_was_signed_even_if_the_files_change_meanwhile(
+    tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody who writes to the folder may do so when the hashes have just been compared."""
+    right, wrong = run_of(tmp_path / "right", a=0.0), run_of(tmp_path / "wrong", a=-612.0)
+    report, evidence = (json.loads((right / f"{name}.json").read_text()) for name in ("report", "evidence"))
+    invented = (right / "evidence.json").read_bytes()
+    evidence["nodes"]["a"]["evidence"] = json.loads((wrong / "evidence.json").read_text())["nodes"]["a"]["evidence"]
+    write(tmp_path / "report", report, evidence, signing_key=read_signing_key(str(key), "k", tmp_path / "report"))
+    shutil.copy(f"{key}.pub", tmp_path / "public.pem")
+    assert verify(tmp_path) == 4
+    assert "a: refused, 612.000 s behind" in capsys.readouterr().out
+    compared = attestation.Signed.verified
+
+    def then_changed(folder: Path, *how: Any) -> attestation.Signed:
+        signed = compared(folder, *how)
+        (folder / "evidence.json").write_bytes(invented)
+        return signed
+
+    monkeypatch.setattr(attestation.Signed, "verified", then_changed)
+    assert verify(tmp_path) == 4
+    assert "a: refused, 612.000 s behind" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("which", ["private", "missing", "text"])

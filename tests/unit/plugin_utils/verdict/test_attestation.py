@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,7 +71,8 @@ def folder(tmp_path: Path, whole: Path) -> Path:
 def verified(folder: Path, key: Ed25519PrivateKey = KEY, max_age_s: float = 3600, after_s: float = 0) -> Signed:
     at = datetime.now(UTC) + timedelta(seconds=after_s)
     signed = Signed.verified(folder, key.public_key(), max_age_s, at)
-    signed.refuse_other(read_report(folder), read_evidence(folder / EVIDENCE_FILE))
+    report = read_report(folder, signed.files[REPORT_FILE])
+    signed.refuse_other(report, read_evidence(folder / EVIDENCE_FILE, copy=signed.files[EVIDENCE_FILE]))
     return signed
 
 
@@ -221,6 +223,14 @@ def test_another_key_is_refused(folder: Path) -> None:
 def test_a_report_that_can_not_be_read_is_no_matter_of_the_signature(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(SavedFileError, match="No such file"):
+        verified(folder)
+
+
+def test_a_file_that_can_not_be_copied_is_not_said_to_be_a_wrong_signature(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(SavedFileError, match=r"evidence\.json to .*/none, to verify it: No such file.*TMPDIR"):
         verified(folder)
 
 
