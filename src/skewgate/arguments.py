@@ -214,6 +214,16 @@ def _formats(text: str) -> list[str]:
     return names
 
 
+def _path(text: str) -> Path:
+    """A path as it was given; its home folder must be known."""
+    path = Path(text)
+    try:
+        path.expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError("the home folder of this user is not known") from None
+    return path
+
+
 def names_of(action: argparse.Action) -> list[str]:
     """The names of checks or formats, if these are what the argument takes."""
     known = {"CHECK": list(checks.discover()), "FORMAT": list(discover())}
@@ -267,7 +277,7 @@ def _add_report(commands: _Commands) -> None:
 def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -> None:
     command.add_argument(
         "--report-dir",
-        type=Path,
+        type=_path,
         metavar="DIR",
         help=f"the folder for {EVIDENCE_FILE} and the report; default: {default or 'nowhere'}",
     )
@@ -276,7 +286,7 @@ def _add_report_dir(command: argparse._ActionsContainer, default: Path | None) -
 def _add_signing_key(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--signing-key",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help=f"sign the report with this key, in {SIGNATURE_FILE}; `skewgate init --signing-key` makes one",
     )
@@ -336,7 +346,7 @@ def _add_verify(commands: _Commands) -> None:
     )
     command.add_argument(
         "--key",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help=f"the public key of the controller: admit a node only if {SIGNATURE_FILE} is signed with its private key",
     )
@@ -356,7 +366,7 @@ def _add_init(commands: _Commands) -> None:
     command.add_argument(
         "--signing-key",
         dest=NEW_SIGNING_KEY,
-        type=Path,
+        type=_path,
         nargs="?",
         const=SIGNING_KEY,
         metavar="FILE",

@@ -40,7 +40,7 @@ def write_pair(path: Path) -> tuple[Path, str]:
     nothing is left.
     """
     key = Ed25519PrivateKey.generate()
-    public = path.with_name(path.name + PUBLIC_SUFFIX)
+    public = Path(f"{path}{PUBLIC_SUFFIX}")
     private_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -27,7 +27,16 @@ from typing import Any
 from ..boundary.dsse import Refusal, SignatureRefusedError, envelope, opened, read_object
 from ..boundary.forms import OBJECT, TABLE, TEXT, WHOLE, Maybe, misfit
 from ..boundary.libraries import Ed25519PrivateKey, Ed25519PublicKey
-from ..boundary.saved import EVIDENCE_FILE, REPORT_FILE, SIGNATURE_FILE, Copy, copied, read_signature, sha256_of
+from ..boundary.saved import (
+    EVIDENCE_FILE,
+    REPORT_FILE,
+    SIGNATURE_FILE,
+    Copy,
+    SavedFileError,
+    copied,
+    read_signature,
+    sha256_of,
+)
 from ..boundary.times import now, read_time
 from ..model.wording import listed
 from .admission import FUTURE_TOLERANCE
@@ -178,6 +187,8 @@ def _read(directory: Path) -> bytes:
     try:
         return read_signature(directory)
     except FileNotFoundError:
+        if not directory.is_dir():
+            raise SavedFileError(f"there is no folder {directory}; expected that of a run's report") from None
         raise SignatureRefusedError(
             Refusal.MISSING,
             f"there is no {SIGNATURE_FILE} in {directory}. The report was not signed, or its run has not ended. Run the check "

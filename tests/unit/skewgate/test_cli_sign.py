@@ -68,6 +68,14 @@ def signed(tmp_path: Path, key: Path, *runs: Path) -> Path:
     return elsewhere
 
 
+def status_of(*arguments: str) -> int:
+    """The exit status of a command, also if its arguments can't be read."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
 def verify(elsewhere: Path, *more: str) -> int:
     return cli.main(["verify", str(elsewhere / "report"), "--key", str(elsewhere / "public.pem"), *more])
 
@@ -97,8 +105,10 @@ def test_init_says_where_the_keys_are_and_what_to_do_with_them(
         (["folder", "--signing-key", "new"], "expected a folder (DIR) or --signing-key [FILE], found both"),
         (["--signing-key", "there"], "can't write there: File exists; nothing was written"),
         (["--signing-key", "none/new"], "can't write none/new: No such file or directory; nothing was written"),
+        (["--signing-key", "."], "can't write .: File exists; nothing was written"),
+        (["--signing-key", "~nobody-of-this-name/new"], "--signing-key: the home folder of this user is not known"),
     ],
-    ids=["nothing", "both", "a file that is there", "no folder"],
+    ids=["nothing", "both", "a file that is there", "no folder", "a folder", "nobody's home"],
 )
 def test_init_makes_no_key_if_it_is_not_clear_where(
     tmp_path: Path,
@@ -109,7 +119,7 @@ def test_init_makes_no_key_if_it_is_not_clear_where(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").write_text("mine")
-    assert cli.main(["init", *arguments]) == 2
+    assert status_of("init", *arguments) == 2
     assert said in capsys.readouterr().err
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("there", "mine")]
 
@@ -130,6 +140,12 @@ def test_the_key_of_a_run_is_a_setting_with_an_absolute_path(tmp_path: Path, mon
     given = read(["gate", "-i", "x"], {"SKEWGATE_SIGNING_KEY": "~/key.pem"})
     assert settings_given(given)["gate_signing_key_file"] == str(Path("~/key.pem").expanduser())
     assert "gate_signing_key_file" not in settings_given(read(["gate", "-i", "x"], {}))
+
+
+@pytest.mark.parametrize("flag", ["--signing-key", "--report-dir"])
+def test_a_path_in_nobodys_home_is_a_usage_error(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_of("check", "-i", "localhost,", flag, "~nobody-of-this-name/x") == 2
+    assert f"{flag}: the home folder of this user is not known" in capsys.readouterr().err
 
 
 def test_a_report_of_several_runs_is_signed_as_one(
@@ -364,6 +380,13 @@ def test_verify_judges_what_was_signed_even_if_the_files_change_meanwhile(
     monkeypatch.setattr(attestation.Signed, "verified", then_changed)
     assert verify(tmp_path) == 4
     assert "a: refused, 612.000 s behind" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error_with_a_key_too(
+    tmp_path: Path, key: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["verify", str(tmp_path / "none"), "--key", f"{key}.pub"]) == 2
+    assert f"there is no folder {tmp_path}/none" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("which", ["private", "missing", "text"])
