@@ -6,6 +6,7 @@ The documentation for users is in plugins/modules/fleet_report.py.
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from ..plugin_utils.boundary.signing_keys import read_signing_key
 from ..plugin_utils.boundary.stored import Stored, TooLargeError
 from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import set_by_facts
-from ..plugin_utils.formats import DEFAULT, discover, report_text, write
+from ..plugin_utils.formats import DEFAULT, discover, report_text, write, write_evidence
 from ..plugin_utils.model.policy import Policy
 from ..plugin_utils.model.record import Record, without_evidence
 from ..plugin_utils.plain_action import PlainAction, failed
@@ -41,6 +42,11 @@ from ..plugin_utils.verdict.timings import summed_up
 
 NEVER_BEGUN = "none"
 """The ID of a check that Ansible could not begin."""
+
+_UNSIGNED = (
+    "{0}. No report was written, because it could not be signed, so no node is admitted. The evidence of this run is in {1}. "
+    "Correct the key's file, then run `skewgate report {2} --report-dir {2} --signing-key FILE`"
+)
 
 display = Display()
 
@@ -116,9 +122,13 @@ class ActionModule(PlainAction):
         for host in together.left:
             shown.add(host, report["nodes"][host], admitted=Standing.ADMITTED_BY_REPORT)
         evidence = evidence_of(records, checks.judged_at, run_id)
-        file = checks.run.get("signing_key_file")
-        key = read_signing_key(file, "gate_signing_key_file", directory) if file else None
         holder = Holder.of(os.getppid(), run_id)
+        file = checks.run.get("signing_key_file")
+        try:
+            key = read_signing_key(file, "gate_signing_key_file", directory) if file else None
+        except ValueError as error:  # the run's work must not be lost with the key
+            write_evidence(directory, evidence, holder)
+            raise ValueError(_UNSIGNED.format(error, directory, shlex.quote(str(directory)))) from None
         return report, write(directory, report, evidence, formats, holder, signing_key=key)
 
 

@@ -76,3 +76,8 @@ def write(
     files |= {each.FILE: partial(each.write, report) for each in chosen}
     sign = None if signing_key is None else partial(signature_of, report, evidence, signing_key)
     return replace_files(directory, files, holder, sign)
+
+
+def write_evidence(directory: Path, evidence: Mapping[str, Any], holder: Holder) -> None:
+    """Write the evidence alone, of a run that can have no report; raises OSError."""
+    replace_files(directory, {EVIDENCE_FILE: partial(write_nodes, evidence)}, holder)

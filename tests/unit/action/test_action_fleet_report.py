@@ -32,6 +32,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.attesta
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.report import judge_records
 
+from skewgate import cli
 from tests.builders import CONTROLLER, NS, TRUE_NS, ntp_sample, ntp_server, record, time_services
 from tests.reports import checked, checked_again, text_of
 
@@ -97,12 +98,18 @@ def test_the_report_is_signed_with_the_key_of_the_run(tmp_path, monkeypatch):
     assert (tmp_path / "key").read_text().splitlines()[1] not in json.dumps(result)
 
 
-def test_no_report_is_written_if_the_key_of_the_run_is_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "signing_key_file": str(tmp_path / "none")})
+def test_if_the_key_of_the_run_is_gone_the_evidence_is_kept_and_can_be_signed_later(tmp_path, monkeypatch):
+    public, _ = write_pair(tmp_path / "key")
+    folder, gone = tmp_path / "report", tmp_path / "none"
+    monkeypatch.setattr(fleet_report, "current_run", lambda: {"id": "run", "signing_key_file": str(gone)})
     result = answered(tmp_path, good={"gate_before": checked(record(), follows="run")})
     assert result["failed"]
-    assert result["msg"] == f"gate_signing_key_file {tmp_path}/none: No such file or directory"
-    assert not (tmp_path / "report/report.json").exists()
+    assert result["msg"].startswith(f"gate_signing_key_file {gone}: No such file or directory. No report was written, ")
+    assert [path.name for path in folder.iterdir()] == ["evidence.json"]
+    again = f"skewgate report {folder} --report-dir {folder} --signing-key "
+    assert f"`{again}FILE`" in result["msg"]
+    assert cli.main([*again.split()[1:], str(tmp_path / "key")]) == 0
+    Signed.verified(folder, read_public_key(str(public), "k"), 3600, datetime.now(UTC))
 
 
 def test_a_host_without_a_result_is_refused_as_not_judged(tmp_path):
