@@ -61,6 +61,11 @@ def test_every_shipped_limit_is_as_its_source_has_it():
     assert [name for name, limit in limits.items() if not (limit.source and limit.breaks)] == []
 
 
+def test_no_word_of_a_shipped_limit_is_broken_where_a_line_ends():
+    texts = [text for limit in shipped_limits().values() for text in (limit.source, limit.breaks)]
+    assert [text for text in texts if "- " in text] == []
+
+
 def test_every_shipped_limit_is_in_a_group_and_those_of_a_group_stand_together():
     groups = [limit.group for limit in shipped_limits().values()]
     assert list(dict.fromkeys(groups)) == list(GROUPS)
