@@ -41,7 +41,7 @@ def offered(option: Callable[[str], Any]) -> dict[str, Any] | None:
     except Exception:  # noqa: BLE001 - options may have any type, and a note that is missing must not end the check
         return None
     found: dict[str, dict[str, Any]] = {}
-    for source, text in (*_of_files(would), *_of_agent(would)):
+    for source, text in (*_of_files(would), *_of_agent(would)) if _with_keys(would) else ():
         if (certificate := _read(text)) and len(found) < MOST:
             found.setdefault(text.split()[1], {"from": printable(source), **certificate})
     return {"at_s": time.time(), "certificates": list(found.values())}
@@ -63,6 +63,13 @@ def _configuration(option: Callable[[str], Any]) -> dict[str, list[str]]:
         keyword, _space, value = line.partition(" ")
         found.setdefault(keyword, []).append(value)
     return found
+
+
+def _with_keys(would: dict[str, list[str]]) -> bool:
+    """Whether ssh logs in with a key at all."""
+    methods = would.get("preferredauthentications", ["publickey"])
+    off = would.get("pubkeyauthentication") in (["no"], ["false"])
+    return not off and "publickey" in methods[0].split(",")
 
 
 def _of_files(would: dict[str, list[str]]) -> Iterator[tuple[str, str]]:

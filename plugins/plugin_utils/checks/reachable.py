@@ -296,7 +296,6 @@ def _with_certificates(finding: Finding, offered: Sequence[SshCertificate]) -> F
     """The finding, with what a clock may have to do with it if ssh offered certificates."""
     if not offered:
         return finding
-    words = listed([certificate.words for certificate in offered], 3)
     seen = {
         **finding.seen,
         "ssh_certificates": [
@@ -311,6 +310,7 @@ def _with_certificates(finding: Finding, offered: Sequence[SshCertificate]) -> F
     }
     valid = [certificate for certificate in offered if certificate.valid_here]
     if not valid:
+        words = listed([certificate.words for certificate in offered], 3)
         return replace(
             finding,
             summary=f"{finding.summary}; the certificate that ssh offers is not valid at this machine's time: {words}",
@@ -320,11 +320,13 @@ def _with_certificates(finding: Finding, offered: Sequence[SshCertificate]) -> F
             keys=(*finding.keys, Key.SSH_CERTIFICATE_NOT_VALID),
             cause=f"{finding.cause}: the ssh certificate is not valid",
         )
-    refused = listed([certificate.refused_by for certificate in valid], 3)
+    refused = [
+        f"{certificate.words}: a node refuses it whose clock, compared with this machine's, is {certificate.refused_by}"
+        for certificate in valid
+    ]
     return replace(
         finding,
-        summary=f"{finding.summary}; ssh offers {words}: a node refuses it whose clock, compared with this machine's, is "
-        f"{refused}",
+        summary=f"{finding.summary}; ssh offers {listed(refused, 3)}",
         remedy="See whether the node's clock is why: `journalctl -u ssh -u sshd` on its console has `Certificate invalid: not "
         "yet valid` or `Certificate invalid: expired` then, and `date -u` its time. Correct that clock there, or log in with a "
         f"key or a certificate that is valid for longer (`ssh-keygen -s CA -V -1h:+1h`). Otherwise: {finding.remedy}",

@@ -118,6 +118,13 @@ def test_what_ssh_agent_has_is_offered_unless_ssh_may_use_files_alone(
     assert len(named["certificates"]) == 1
 
 
+@pytest.mark.parametrize("words", ["PubkeyAuthentication=no", "PreferredAuthentications=password,keyboard-interactive"])
+def test_a_login_without_keys_offers_no_certificate(keys: Path, words: str):
+    login = offered(options(private_key_file=str(keys / "key"), ssh_extra_args=f"-o {words}"))
+    assert login
+    assert login["certificates"] == []
+
+
 def test_no_proxy_command_runs_and_no_key_is_read(keys: Path):
     (keys / "key").unlink()
     login = offered(options(private_key_file=str(keys / "key"), ssh_common_args=f"-o ProxyCommand='touch {keys}/ran'"))

@@ -53,6 +53,14 @@ def test_a_refused_login_names_the_clocks_that_refuse_the_certificate(
     assert [row["valid_here"] for row in shown].count(True) == (1 if key is Key.SSH_CERTIFICATE_BY_NODE else 0)
 
 
+def test_each_certificate_that_is_valid_here_has_its_clocks_and_no_other_is_said_to_be_offered():
+    summary = finding_of(reachable, refused_with_certificates((-900, -300), (-60, 240), (-30, 7000))).summary
+    _before, first, second = summary.split("('ops', ")
+    assert "08:30:36Z" not in summary
+    assert "is more than 60 s behind or 240 s or more ahead" in first
+    assert "is more than 30 s behind or 1.9 h or more ahead" in second
+
+
 @pytest.mark.parametrize("record", [refused_with_certificates(), refused_with_certificates((0, None))])
 def test_without_a_certificate_that_a_clock_refuses_nothing_is_said_of_one(record):
     finding = finding_of(reachable, record)
