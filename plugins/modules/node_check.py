@@ -169,8 +169,9 @@ options:
     description: Your own limits, by name. Each has C(behind_s) and C(ahead_s), or C(between_s)
       if it limits the skew between two machines. For the report it can have C(breaks)
       (what fails beyond the limit) and C(source). A row with the name of a shipped
-      limit replaces it. So a limit that tolerates nothing (V(cert-manager)), which
-      decides nothing, gets a tolerance and counts.
+      limit replaces it, and keeps its C(breaks) unless it has another. So a limit that
+      tolerates nothing (V(cert-manager)), which decides nothing, gets a tolerance and
+      counts.
     type: dict
     default: {}
   cluster_ca_file:

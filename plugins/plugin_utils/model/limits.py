@@ -79,8 +79,15 @@ def limits_of_group(group: str) -> list[str]:
 def all_limits(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Limit]:
     """The shipped limits and the user's ``own``, which win;
     raises ValueError if one of the latter is wrong.
+
+    A row with another figure for a shipped limit need not repeat what breaks.
     """
-    return {**shipped_limits(), **{name: parse_limit(name, row) for name, row in own.items()}}
+    limits = dict(shipped_limits())
+    for name, row in own.items():
+        shipped_breaks = limits[name].breaks if name in limits else ""
+        limit = parse_limit(name, row)
+        limits[name] = replace(limit, breaks=limit.breaks or shipped_breaks)
+    return limits
 
 
 def parse_limit(name: str, row: Mapping[str, Any], *, or_zero: bool = False) -> Limit:

@@ -53,6 +53,13 @@ def test_it_counts_with_a_tolerance_of_the_users(skew_s: float, state: str):
     assert [row["name"] for row in finding.seen["budget"]] == ["argocd", "cert-manager"]
 
 
+def test_a_figure_of_the_users_does_not_take_away_what_breaks_beyond_the_limit():
+    settings = {"limits": ["cert-manager"], "limit_profiles": {"cert-manager": {"behind_s": 2}}}
+    assert "cert-manager: the node does not trust a certificate that" in judge(-3.0, settings).why
+    settings["limit_profiles"]["cert-manager"]["breaks"] = "our pipeline waits"
+    assert "cert-manager: our pipeline waits." in judge(-3.0, settings).why
+
+
 def test_limits_that_nobody_named_are_not_said_to_fail_for_want_of_a_tolerance():
     for skew_s in (-80.0, 25.0):
         seen = judge(skew_s).seen
