@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary import saved
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.dsse import (
     Refusal,
     SignatureRefusedError,
@@ -231,6 +232,15 @@ def test_a_file_that_can_not_be_copied_is_not_said_to_be_a_wrong_signature(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(SavedFileError, match=r"evidence\.json to .*/none, to verify it: No such file.*TMPDIR"):
+        verified(folder)
+
+
+def test_a_file_that_grows_while_it_is_copied_is_not_copied_for_ever(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size is known when it is opened. What is there afterwards may be more."""
+    monkeypatch.setattr(saved, "MAX_BYTES", (folder / EVIDENCE_FILE).stat().st_size - 1)
+    with pytest.raises(SavedFileError, match=r"can't copy .*/evidence\.json .*: it grew to more than"):
         verified(folder)
 
 
