@@ -215,7 +215,14 @@ def _formats(text: str) -> list[str]:
 
 
 def _path(text: str) -> Path:
-    """A path as it was given; its home folder must be known."""
+    """A path as it was given; its home folder must be known.
+
+    A key's text is refused at once, because Ansible shows its arguments with -vvvv.
+    """
+    if "PRIVATE KEY" in text:
+        raise argparse.ArgumentTypeError(
+            "expected a file's path, found a key's text; write it into a file, and name that"
+        )
     path = Path(text)
     try:
         path.expanduser()

@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .values import is_whole, label_problem, name_problem, number_of, path_shown, shown
 
@@ -144,15 +144,25 @@ def read_file(path: Any, setting: str) -> bytes:
     if not isinstance(path, str) or not path:
         raise ValueError(f"{setting}: expected a file's path, found {shown(path)}")
     where = f"{setting} {path_shown(path)}"
-    try:
-        with Path(path).expanduser().open("rb") as file:
+    with open_file(path, where) as file:
+        try:
             content = file.read(_LONGEST_FILE + 1)
+        except OSError as error:
+            raise ValueError(f"{where}: {error.strerror}") from None
+    if len(content) > _LONGEST_FILE:
+        raise ValueError(f"{where}: the file is larger than {_LONGEST_FILE} bytes")
+    return content
+
+
+def open_file(path: str, where: str, opener: Callable[[str, int], int] | None = None) -> IO[bytes]:
+    """Open a file for reading; raises ValueError, which begins with ``where`` and has the
+    reason.
+    """
+    try:
+        return open(Path(path).expanduser(), "rb", opener=opener)
     except OSError as error:
         raise ValueError(f"{where}: {error.strerror}") from None
     except RuntimeError:  # of expanduser
         raise ValueError(f"{where}: the home folder of this user is not known") from None
     except ValueError:  # a character that no path has; the message may quote it
         raise ValueError(f"{where}: expected a file's path") from None
-    if len(content) > _LONGEST_FILE:
-        raise ValueError(f"{where}: the file is larger than {_LONGEST_FILE} bytes")
-    return content

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .libraries import Ed25519PrivateKey, Ed25519PublicKey, load_pem_private_key, load_pem_public_key, serialization
+from .settings import open_file
 from .values import path_shown
 
 PUBLIC_SUFFIX = ".pub"
@@ -136,32 +137,19 @@ def _content(path: str, where: str, *, secret: bool) -> bytes:
     """The content of an ordinary file. A pipe or a device is not waited for."""
     if "PRIVATE KEY" in path:
         raise ValueError(f"{where}: expected a file's path, found a key's text; write it into a file, and name that")
-    handle = _opened(path, where)
-    try:
-        about = os.fstat(handle)
+    with open_file(path, where, lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
-            raise ValueError(f"{where}: expected a file, found a folder, a pipe or a device")
+            raise ValueError(f"{where}: expected a file, found a pipe or a device")
         if secret:
             _refuse_readable(about, where)
-        content = os.read(handle, _LONGEST + 1)
-    except OSError as error:
-        raise ValueError(f"{where}: {error.strerror}") from None
-    finally:
-        os.close(handle)
+        try:
+            content = file.read(_LONGEST + 1)
+        except OSError as error:
+            raise ValueError(f"{where}: {error.strerror}") from None
     if len(content) > _LONGEST:
         raise ValueError(f"{where}: the file is larger than {_LONGEST} bytes, so it is not a key")
     return content
-
-
-def _opened(path: str, where: str) -> int:
-    try:
-        return os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ValueError(f"{where}: {error.strerror}") from None
-    except RuntimeError:  # of expanduser
-        raise ValueError(f"{where}: the home folder of this user is not known") from None
-    except ValueError:  # a character that no path has; the message may quote it
-        raise ValueError(f"{where}: expected a file's path") from None
 
 
 def _refuse_readable(about: os.stat_result, where: str) -> None:

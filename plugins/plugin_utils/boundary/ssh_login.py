@@ -21,7 +21,8 @@ from .shapes import MAX_NAME, MAX_SAFE
 from .text import printable
 
 TIMEOUT_S = 5
-"""For each of the two commands, which ask nobody on the network."""
+"""For each of the two commands. They connect to no machine; with CanonicalizeHostname, ssh asks the
+resolver for the name, as it did for the login."""
 MOST = 20
 MAX_BYTES = 64 * 1024
 _OPTIONS = ("ssh_args", "ssh_common_args", "ssh_extra_args")

@@ -413,7 +413,10 @@ def test_nothing_shows_the_private_key(
     elsewhere = signed(tmp_path, key, run_of(tmp_path / "1", a=0.0))
     verify(elsewhere)
     for wrong in (key.read_text(), secret):
-        cli.main(["report", str(tmp_path / "1"), "--report-dir", str(elsewhere / "2"), "--signing-key", wrong])
-    assert secret not in "".join(capsys.readouterr())
+        status_of("report", str(tmp_path / "1"), "--report-dir", str(elsewhere / "2"), "--signing-key", wrong)
+    assert status_of("check", "-i", "localhost,", "--signing-key", key.read_text()) == 2
+    said = capsys.readouterr()
+    assert "--signing-key: expected a file's path, found a key's text" in said.err
+    assert secret not in said.out + said.err
     found = [path for path in elsewhere.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert found == []

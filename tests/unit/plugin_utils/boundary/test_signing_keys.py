@@ -97,8 +97,8 @@ def _twice(name: str) -> Callable[[Path], Path]:
 
 NOT_PRIVATE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no file": (lambda folder: folder / "none", "No such file"),
-    "a folder": (lambda folder: folder, "expected a file, found a folder"),
-    "a pipe": (_fifo, "expected a file, found a folder, a pipe"),
+    "a folder": (lambda folder: folder, "Is a directory"),
+    "a pipe": (_fifo, "expected a file, found a pipe"),
     "no file's path": (lambda folder: folder / "a\0b", "expected a file's path"),
     "nothing": (_written(b""), "expected one private key in PEM, found no PEM"),
     "a large file": (_written(b"x" * 20_000), "larger than 16384 bytes"),
@@ -170,7 +170,7 @@ def test_another_users_key_may_be_shared_with_a_group_but_not_with_everybody(
 
 NOT_PUBLIC: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no file": (lambda folder: folder / "none", "No such file"),
-    "a pipe": (_fifo, "expected a file, found a folder, a pipe"),
+    "a pipe": (_fifo, "expected a file, found a pipe"),
     "nothing": (_written(b""), "expected one public key in PEM, found no PEM"),
     "the private key": (lambda folder: folder / "key", "is a private key, which belongs on the controller alone"),
     "two keys": (_twice("key.pub"), "expected one public key in PEM, found 2 keys"),
