@@ -278,7 +278,12 @@ def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # 
     try:
         config = parse_ntp_toml("\n".join(texts))
     except ValueError as error:
-        raise MissingEvidenceError(f"its configuration can't be read: {error}", "ntpd_rs") from error
+        path = (record.section("ntpd_rs").get("config") or {}).get("path")
+        raise MissingEvidenceError(
+            f"its configuration can't be read: {error}",
+            "ntpd_rs",
+            remedy=f"Fix {path} (`ntp-ctl validate -c {path}` checks it), then run the check again.",
+        ) from error
     words = f"it steps the clock beyond {config.step_s:g} s"
     limits = {"forward": config.forward_s, "backward": config.backward_s}
     exits = [f"{limit_s:g} s {way}" for way, limit_s in limits.items() if limit_s < NEVER]

@@ -65,11 +65,10 @@ def parse_ntp_toml(text: str) -> NtpToml:
     algorithm = _table(synchronization, "algorithm")
     startup = synchronization.get("startup-step-panic-threshold")
     forward_s, backward_s = (default.forward_s, default.backward_s) if startup is None else _threshold(startup)
-    path = _table(document, "observability").get("observation-path")
     poll = _number(_table(_table(document, "source-defaults"), "poll-interval-limits"), "min", 4)
     return NtpToml(
         sources=tuple(map(_source, _list(document, "source"))),
-        observation_path=None if path is None else str(path),
+        observation_path=_text(_table(document, "observability"), "observation-path"),
         agreeing=int(_number(synchronization, "minimum-agreeing-sources", default.agreeing)),
         step_s=_number(algorithm, "step-threshold", default.step_s),
         forward_s=forward_s,
@@ -96,9 +95,9 @@ def host(address: str) -> str:
 def _source(table: Any) -> Source:
     if not isinstance(table, dict):
         raise ValueError("ntp.toml: a source is no table")
-    name = host(str(table.get("address") or table.get("path") or ""))
+    name = host(_text(table, "address") or _text(table, "path") or "")
     # The file was made printable as it stands, but "\u001b" in it is an escape character only now.
-    return Source(str(table.get("mode", "")), printable(" ".join(name.split())))
+    return Source(_text(table, "mode") or "", printable(" ".join(name.split())))
 
 
 def _threshold(value: Any) -> tuple[float, float]:
@@ -120,8 +119,16 @@ def _threshold_part(value: Any) -> float:
 def _number(table: Mapping[str, Any], key: str, default: float) -> float:
     value = table.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_NUMBER:
-        raise ValueError(f"ntp.toml: {key} is {str(value)[:40]!r}, expected a number that is not negative")
+        raise ValueError(f"ntp.toml: {key} is no number from 0 to {_MAX_NUMBER:g}")
     return float(value)
+
+
+def _text(table: Mapping[str, Any], key: str) -> str | None:
+    """A value that is a text; None without it."""
+    value = table.get(key)
+    if not isinstance(value, str | None):
+        raise ValueError(f"ntp.toml: {key} is no text")
+    return value
 
 
 def _table(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -258,6 +258,10 @@ def test_each_setting_has_the_daemons_default(lines, changes):
     assert parse_ntp_toml(f"[synchronization]\n{lines}\n") == replace(NtpToml(), **changes)
 
 
+DEEP = "a." * 2000 + "a = 1"
+"""The parser reads it without a recursion, and Python's repr does not."""
+
+
 def test_a_name_is_shown_without_what_a_terminal_obeys():
     (source,) = parse_ntp_toml('[[source]]\nmode = "server"\naddress = "a\\u001b[31m\\u202eb\\nc"\n').sources
     assert source.name.isprintable()
@@ -275,10 +279,15 @@ def test_a_name_is_shown_without_what_a_terminal_obeys():
         pytest.param("[synchronization]\nstartup-step-panic-threshold = inf", id="infinite, and no text"),
         pytest.param("[synchronization]\nstartup-step-panic-threshold = nan", id="not a number"),
         pytest.param('[synchronization]\nstartup-step-panic-threshold = "no"', id="another text"),
-        pytest.param("x = " + "9" * 4000, id="a number without end")
-        if False
-        else pytest.param("[synchronization]\nminimum-agreeing-sources = " + "9" * 4000, id="a number without end"),
+        pytest.param("[synchronization]\nminimum-agreeing-sources = " + "9" * 4000, id="a number of 4000 digits"),
+        pytest.param("[synchronization]\nminimum-agreeing-sources = 0x" + "f" * 9000, id="a number of 9000 digits"),
+        pytest.param("[observability]\nobservation-path = 1", id="a path that is no text"),
+        pytest.param("[[source]]\naddress = 1", id="an address that is no text"),
         pytest.param("x = " + "[" * 3000, id="nested too deeply"),
+        pytest.param(f"[[source]]\nmode.{DEEP}", id="a mode that is nested deeply"),
+        pytest.param(f"[[source]]\naddress.{DEEP}", id="an address that is nested deeply"),
+        pytest.param(f"[observability]\nobservation-path.{DEEP}", id="a path that is nested deeply"),
+        pytest.param(f"[synchronization]\nminimum-agreeing-sources.{DEEP}", id="a number that is nested deeply"),
         pytest.param("#" * (MAX_TEXT + 1), id="too long"),
     ],
 )
@@ -314,5 +323,6 @@ def test_a_threshold_for_each_direction_counts_for_it():
 
 
 def test_a_file_that_cannot_be_read_leaves_its_start_unknown():
-    with pytest.raises(MissingEvidenceError, match="its configuration can't be read"):
+    with pytest.raises(MissingEvidenceError, match="its configuration can't be read") as missing:
         first("[synchronization")
+    assert missing.value.remedy.startswith("Fix /etc/ntpd-rs/ntp.toml (`ntp-ctl validate")
