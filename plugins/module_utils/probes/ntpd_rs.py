@@ -22,7 +22,12 @@ def collect(timeout_s: float, processes: list) -> dict:
     ``processes``: the time daemons that run. ntp-ctl reads the daemon's socket. Its metrics are the
     same in 1.4 and 1.9; the JSON of the socket is not.
     """
-    own = [process for process in not_contained(processes) if process["comm"] == "ntp-daemon"]
+    # Anybody's process may have this name, and what it names would be read and asked as root.
+    own = [
+        process
+        for process in not_contained(processes)
+        if process["comm"] == "ntp-daemon" and process["may_set_clock"] is not False
+    ]
     path = configuration(own)
     config = read_files([path])
     for file in config["files"]:

@@ -64,6 +64,17 @@ def test_a_containers_daemon_is_not_the_nodes(installed: Path):
     assert not (installed / "asked").exists()
 
 
+def test_what_may_not_set_the_clock_names_no_file_that_root_reads(installed: Path):
+    """A service's account can call its process ntp-daemon, with a file that only root may read."""
+    secret = installed / "shadow"
+    secret.write_text("root:hash")
+    other = {**process("/srv/ntp-daemon", "-c", str(secret)), "may_set_clock": False}
+    taken = ntpd_rs.collect(5, [other, RUNS])
+    assert [file["path"] for file in taken["config"]["files"]] == [f"{installed}/ntp.toml"]
+    assert str(secret) not in taken["commands"]["status"]["stdout"]
+    assert ntpd_rs.collect(5, [other])["commands"] == {}
+
+
 def test_an_ntp_ctl_that_hangs_or_prints_without_end_is_stopped(installed: Path):
     add_command(installed, "ntp-ctl", "while :; do :; done")
     begun_s = time.monotonic()
