@@ -25,6 +25,9 @@ Units = Mapping[str, Mapping[str, Any]]
 KERNEL_WAIT = "systemd-time-wait-sync.service"
 """It waits until the kernel calls the clock synchronised; it asks no daemon."""
 
+_INFORMS_WITHIN_S = 120.0
+"""A daemon of which it is not known whether it informs the kernel would do it at each update."""
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -69,8 +72,8 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     name, kind = unit["unit"], discover()[daemon.daemon]
     if name not in (*kind.wait_units, KERNEL_WAIT):
         return f"{daemon.unit} steers the clock", ""
-    if name == KERNEL_WAIT and kind.how_to_wait and not ((now := kernel(record)) and now.synchronised):
-        return "the kernel calls this clock unsynchronised now: it may wait for ever", kind.how_to_wait
+    if name == KERNEL_WAIT and kind.how_to_wait and not _kernel_is_informed(record):
+        return f"{daemon.unit} is not seen to inform the kernel: it may wait for ever", kind.how_to_wait
     if kind.section != "chrony":
         return "", ""
     config = chrony_configuration(record)
@@ -86,6 +89,16 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     if port and port.arguments == ("0",) and (" -h " in unit["exec_start"] or not unit["exec_start"]):
         return "`cmdport 0` keeps it from asking chronyd", f"Remove `cmdport 0` ({port.file}:{port.line})."
     return "", ""
+
+
+def _kernel_is_informed(record: Record) -> bool:
+    """Whether a daemon has set the kernel's maxerror just now.
+
+    What an earlier daemon set makes the kernel call the clock synchronised for hours.
+    """
+    in_kernel = kernel(record)
+    ago_s = in_kernel.set_at_most_ago_s if in_kernel else None
+    return ago_s is not None and ago_s <= _INFORMS_WITHIN_S
 
 
 def comes_after(unit: str, proof: frozenset[str], units: Units) -> bool:
