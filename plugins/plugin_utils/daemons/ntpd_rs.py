@@ -83,6 +83,10 @@ class Measured:
         """How far the daemon believes that it may be off."""
         return config.deviations * self.uncertainty_s + config.delays * self.delay_s
 
+    def votes(self, config: NtpToml) -> bool:
+        """Whether it works, and is certain enough to count."""
+        return self.works and self.range_s(config) <= config.max_range_s
+
 
 @dataclass(frozen=True)
 class Status:
@@ -143,7 +147,7 @@ def agreeing(sources: Sequence[Measured], config: NtpToml, leeway_s: float) -> l
         source: (source.offset_s - radius_s, source.offset_s + radius_s)
         for source in sources
         for radius_s in (source.range_s(config) + leeway_s,)
-        if source.works and source.range_s(config) <= config.max_range_s
+        if source.votes(config)
     }
     met, most, where_s = 0, 0, 0.0
     for edge_s, ends in sorted(
@@ -171,7 +175,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     age_s = _age_s(record, status) if claims else None
     fresh = claims and (age_s is None or age_s <= stale_after_s)
     agreed = agreeing(working, config, _STEADY_S if fresh else 0.0)
-    lacking = _lacking(agreed, working, config)
+    lacking = _lacking(agreed, [source for source in working if source.votes(config)], config)
     best = min(agreed, key=lambda source: source.uncertainty_s, default=None)
     peers = [_peer(source, config, agreed, lacking=lacking, fresh=fresh) for source in status.sources]
     return Synchronisation(
@@ -221,12 +225,12 @@ def _age_s(record: Record, status: Status) -> float | None:
     return max(0.0, (in_kernel.max_error_s - status.root_delay_s) / KERNEL_GROWTH)
 
 
-def _lacking(agreed: Sequence[Measured], working: Sequence[Measured], config: NtpToml) -> str:
+def _lacking(agreed: Sequence[Measured], voting: Sequence[Measured], config: NtpToml) -> str:
     """What keeps the daemon from following those that agree; empty if they are enough."""
-    if len(agreed) >= config.agreeing and 2 * len(agreed) > len(working):
+    if len(agreed) >= config.agreeing and 2 * len(agreed) > len(voting):
         return ""
     return (
-        f"{len(agreed)} of {len(working)} agree, and it needs {config.agreeing} (minimum-agreeing-sources in ntp.toml) and "
+        f"{len(agreed)} of {len(voting)} agree, and it needs {config.agreeing} (minimum-agreeing-sources in ntp.toml) and "
         "more than half"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -143,6 +144,19 @@ def test_too_few_that_answer_are_not_followed_even_if_the_last_update_is_recent(
         )
     found = states(**recorded.ntpd_rs(text))
     assert found == {"10.77.0.1": "unreachable", "10.77.0.2": "unreachable", "10.77.0.3": "candidate"}
+
+
+def test_sources_that_are_not_certain_enough_have_no_vote():
+    """It counts only those whose range is not too wide, as of a pool that it has just asked."""
+    more = ""
+    for number in "4567":
+        at = f"10.77.0.{number}"
+        lines = [line for line in SYNCHRONISED.splitlines() if "10.77.0.1:123" in line]
+        more += "\n".join(lines).replace("10.77.0.1", at).replace('id="1"', f'id="{number}"') + "\n"
+    more = re.sub(r"(ntp_source_uncertainty\w*\{.*\}) .*", r"\1 30.0", more)
+    assert more.count("} 30.0") == 4
+    found = states(**recorded.ntpd_rs(SYNCHRONISED + more))
+    assert sorted(found.values()) == ["selected"] * 3 + ["unusable"] * 4
 
 
 def test_a_source_that_is_not_certain_enough_is_unusable_and_says_why():
