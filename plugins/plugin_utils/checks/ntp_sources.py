@@ -88,7 +88,10 @@ def judge(record: Record, policy: Policy) -> Finding:  # noqa: ARG001 - each che
         return discarded
     if not any(peer.answers for peer in peers):
         silent = _fail(
-            sync, Key.NONE_ANSWERS, f"none of {daemon}'s sources answers ({_names(peers)})", "no source answers"
+            sync,
+            Key.NONE_ANSWERS,
+            f"none of {daemon}'s sources answers ({_names(peers, reasons)})",
+            "no source answers",
         )
         return _reported_once(silent, record, peers)
     selected = [peer for peer in peers if peer.selected]

@@ -286,7 +286,7 @@ def first_correction(record: Record, daemon: TimeDaemon) -> FirstCorrection:  # 
         raise MissingEvidenceError(
             f"its configuration can't be read: {error}",
             "ntpd_rs",
-            remedy=f"Fix {path} (`ntp-ctl validate -c {path}` checks it), then run the check again.",
+            remedy=f"Fix {path} (`ntp-ctl validate -c {path}` checks it).",
         ) from error
     words = f"it steps the clock beyond {config.step_s:g} s"
     limits = {"forward": config.forward_s, "backward": config.backward_s}

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import ntp_sources
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import ntpd_rs
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.asking import synchronisation
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.first_correction import first_correction
@@ -20,6 +21,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.record import MissingEvidenceError, Record
 
 from tests.builders import ntp_server, record
+from tests.findings import finding_of, unsaid
 from tests.unit.plugin_utils.daemons import recorded
 
 SYNCHRONISED = recorded.sample("ntpd-rs_synchronised.status")
@@ -182,8 +184,12 @@ def test_a_name_that_the_node_itself_resolves_is_not_called_unresolved():
 
 def test_nts_sources_without_keys_are_no_names_that_do_not_resolve():
     toml = '[[source]]\nmode = "nts"\naddress = "nts.example"\n'
-    (peer,) = asked(**recorded.ntpd_rs(recorded.sample("ntpd-rs_unresolved.status"), toml=toml)).peers
-    assert (peer.state, "NTS" in peer.reason.words) == ("unreachable", True)
+    sections = recorded.ntpd_rs(recorded.sample("ntpd-rs_unresolved.status"), toml=toml)
+    (peer,) = asked(**sections).peers
+    assert peer.state == "unreachable"
+    finding = finding_of(ntp_sources, record(**sections))
+    assert finding.keys == (ntp_sources.Key.NONE_ANSWERS,)
+    assert not unsaid(finding.summary, "nts.example: it has given no keys (NTS)")
 
 
 def test_without_its_configuration_it_is_judged_by_the_defaults():
