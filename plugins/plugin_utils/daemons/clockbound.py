@@ -183,12 +183,19 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     kernel, which shows how far it still has to go. If it writes shm0 as well, that one is of the
     system's clock, and both must be good. It shows no sources, only by its status whether it has
     one.
+
+    Raises MissingEvidenceError if neither the kernel nor shm0 shows how far the system's clock is.
     """
     read = _segments(record)
     worst = next((each for each in read if each.status is not Status.SYNCHRONIZED), read[0])
     oldest = max(read, key=lambda each: each.age_s - each.stale_after_s)
     widest = max(read, key=lambda each: sum(each.error_s.values()))
     in_kernel = kernel(record)
+    if in_kernel is None and all(each.name != _OF_TWO for each in read):
+        raise MissingEvidenceError(
+            f"{_OF_THREE} is of ClockBound's clock, and adjtimex(2) did not show how far the system's is from it",
+            "clock",
+        )
     return Synchronisation(
         daemon="clockbound",
         unit=daemon.unit,

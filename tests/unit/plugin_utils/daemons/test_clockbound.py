@@ -185,6 +185,15 @@ def test_the_larger_bound_of_the_two_segments_counts():
     assert finding_of(sync_state, record(**recorded.clockbound(shm0=of_system))).seen["max_error_s"] == 0.03005
 
 
+@pytest.mark.parametrize(("shm0", "state"), [(None, "pass"), ("gone", "skipped")])
+def test_without_the_kernels_word_only_shm0_shows_how_far_the_systems_clock_is(shm0, state):
+    """shm1 is of the clock that ClockBound keeps for its readers."""
+    shown = {**recorded.clockbound(shm0=shm0), "clock": {"adjtimex": {"error": "OSError: EPERM"}}}
+    findings = whole(**shown)
+    assert findings["sync_state"]["state"] == state
+    assert findings["ntp_sources"]["state"] == ("pass" if state == "pass" else "inconclusive")
+
+
 FAULTS = {  # the shared memory, the keys of ntp_sources and sync_state (None: skipped), and what is said
     "just started": ({"shm1": shm1(clock_status=UNKNOWN)}, Sources.NONE_SELECTED, None, ["Unknown", "not measured"]),
     "its sources are lost": ({"shm1": shm1(clock_status=FREE_RUNNING)}, Sources.NONE_ANSWERS, None, ["FreeRunning"]),
