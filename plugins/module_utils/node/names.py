@@ -53,7 +53,7 @@ MOVER_UNITS = (
 )
 """Units that may move the clock and are no time daemons: they set it once, or have other work."""
 
-WAIT_UNITS = ("chrony-wait", "ntpsec-wait", "systemd-time-wait-sync")
+WAIT_UNITS = ("chrony-wait", "ntpsec-wait", "clockbound-wait", "systemd-time-wait-sync")
 """Units that wait for the first synchronisation, shown with the daemons. The section ``boot`` knows
 ``ntp-wait`` too."""
 

@@ -38,7 +38,9 @@ Fails in each of these cases:
 
 `time-sync.target` alone proves nothing: Debian's and SUSE's chrony.service is ordered before it and
 has not synchronised yet. A proof needs chrony-wait (which needs chronyd's command port: not with
-`cmdport 0`), systemd-time-wait-sync, or ntp-wait.
+`cmdport 0`), systemd-time-wait-sync, or ntp-wait. ClockBound has no such unit, and it is not known
+whether it informs the kernel. Then clockbound-wait.service counts if it runs `cbctl waitsync
+--system-clock`, and systemd-time-wait-sync if the kernel was informed within two minutes.
 
 The journal is read for what chronyd, systemd-timesyncd, ntpd or OpenNTPD said; for another daemon,
 or without root, no boot is recorded.

@@ -322,8 +322,11 @@ DAEMON = Daemon(
     units=("clockbound", "clockboundd"),
     processes=("clockbound", "clockboundd"),
     section="clockbound",
+    wait_units=("clockbound-wait.service",),
     # Without the option it waits for ClockBound's own clock alone.
-    how_to_wait="Add a unit that runs `cbctl waitsync --system-clock` (3.0.0-rc.0 and later), with `Before=time-sync.target`.",
+    wait_command="cbctl waitsync --system-clock",
+    how_to_wait="Add a unit clockbound-wait.service that runs `cbctl waitsync --system-clock` (3.0.0-rc.0 and later), with "
+    "`Before=time-sync.target`, and enable it.",
     shown_by="`cbctl status`",
     ask=synchronisation,
     # state_machine.rs; before 3.0.0-rc.0 the threshold was 0.5 s.

@@ -72,6 +72,9 @@ def _cannot_prove(unit: Mapping[str, Any], daemon: TimeDaemon, record: Record) -
     name, kind = unit["unit"], discover()[daemon.daemon]
     if name not in (*kind.wait_units, KERNEL_WAIT):
         return f"{daemon.unit} steers the clock", ""
+    runs = {word.rpartition("/")[2] for word in unit["exec_start"].split()}
+    if name != KERNEL_WAIT and not {*kind.wait_command.split()} <= runs:
+        return f"it does not run `{kind.wait_command}`", kind.how_to_wait
     if name == KERNEL_WAIT and kind.how_to_wait and not _kernel_is_informed(record):
         return f"{daemon.unit} is not seen to inform the kernel: it may wait for ever", kind.how_to_wait
     if kind.section != "chrony":

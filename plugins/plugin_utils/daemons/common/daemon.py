@@ -101,8 +101,9 @@ class Daemon:
     processes that its own may have as well. ``package``: Debian's, if it conflicts with chrony's
     (both are a ``time-daemon``). Then apt removes it when it installs chrony. ``section``: of the
     evidence, with its configuration and its answers. ``wait_units``: those that can wait for its
-    first synchronisation by asking it, its own first. ``how_to_wait``: what to do if there is none,
-    and it is not known whether the daemon informs the kernel, for which systemd can wait.
+    first synchronisation by asking it, its own first. ``how_to_wait``: what to do if no package has
+    one, and it is not known whether the daemon informs the kernel, for which systemd can wait;
+    ``wait_command``: what such a unit must run.
 
     What it does: ``shown_by``: the commands that show on a node what it says, for whoever has to
     look there. ``ask``: what it says of itself; None if it can't be asked: then
@@ -129,6 +130,7 @@ class Daemon:
     section: str | None = None
     wait_units: tuple[str, ...] = ()
     how_to_wait: str = ""
+    wait_command: str = ""
     shown_by: str = ""
     ask: Callable[[Record, TimeDaemon], Synchronisation] | None = None
     not_asked_because: str = "is none that can be asked here"

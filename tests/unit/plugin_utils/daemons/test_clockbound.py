@@ -495,6 +495,23 @@ def test_a_wait_for_the_kernel_counts_only_if_clockbound_informs_it(maxerror_us,
     assert not unsaid(" ".join(finding.seen["at_boot"]), said)
 
 
+@pytest.mark.parametrize(
+    ("command", "keys", "said"),
+    [
+        ("/usr/bin/cbctl waitsync --system-clock", (), "clockbound-wait.service waits for the synchronisation"),
+        ("/usr/bin/cbctl waitsync --timeout-seconds 0 --system-clock", (), "waits for the synchronisation"),
+        ("/usr/bin/cbctl waitsync", UNPROVEN, "does not run `cbctl waitsync --system-clock`"),
+        ("", UNPROVEN, "does not run"),
+    ],
+)
+def test_the_unit_of_the_advice_counts_as_a_wait(command, keys, said):
+    wait = boot_unit("clockbound-wait.service", before=["time-sync.target"], exec_start=command)
+    finding = at_boot(KUBELET, wait, rtc_off_s=3600, maxerror_us=16_000_000.0)
+    assert finding.keys == keys
+    assert not unsaid(" ".join(finding.seen["at_boot"]), said)
+    assert bool(keys) == ("clockbound-wait.service that runs" in finding.remedy)
+
+
 def test_the_finding_shows_that_it_names_no_source():
     finding = finding_of(ntp_sources, record(**recorded.CLOCKBOUND))
     assert [(shown["name"], shown["state"]) for shown in finding.seen["sources"]] == [
