@@ -157,8 +157,8 @@ class _Read:
 
     @property
     def stale_after_s(self) -> float:
-        """How old its last update may be."""
-        return min(FREE_RUNNING_AFTER_S, max(0.0, self.segment.void_after_s - self.segment.as_of_s))
+        """How old its last update may be; less than 0 if it was void before that."""
+        return min(FREE_RUNNING_AFTER_S, self.segment.void_after_s - self.segment.as_of_s)
 
     @property
     def error_s(self) -> dict[ErrorPart, float]:
@@ -188,7 +188,7 @@ def synchronisation(record: Record, daemon: TimeDaemon) -> Synchronisation:
     """
     read = _segments(record)
     worst = next((each for each in read if each.status is not Status.SYNCHRONIZED), read[0])
-    oldest = max(read, key=lambda each: each.age_s - each.stale_after_s)
+    oldest = max(read, key=lambda each: (each.age_s < 0, each.age_s - each.stale_after_s))
     widest = max(read, key=lambda each: sum(each.error_s.values()))
     in_kernel = kernel(record)
     if in_kernel is None and all(each.name != _OF_TWO for each in read):
@@ -257,6 +257,9 @@ def _source(worst: _Read, oldest: _Read) -> Peer:
         return Peer(name, "unreachable")
     if worst.status is not Status.SYNCHRONIZED:
         words = _NOT_SET if worst.name == _OF_TWO else _WHY_NONE[worst.status]
+        return Peer(name, "unknown", reason=Reason(Unfit.OTHER, words))
+    if oldest.age_s < 0:  # a reader refuses it too: both are of one clock
+        words = f"ClockBound wrote {oldest.name} {-oldest.age_s:.3f} s in the future"
         return Peer(name, "unknown", reason=Reason(Unfit.OTHER, words))
     if not oldest.age_s <= oldest.stale_after_s:
         words = (

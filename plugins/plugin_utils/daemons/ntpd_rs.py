@@ -81,7 +81,7 @@ class Measured:
 
     def range_s(self, config: NtpToml) -> float:
         """How far the daemon believes that it may be off."""
-        return config.deviations * self.uncertainty_s + config.delays * self.delay_s
+        return max(0.0, config.deviations * self.uncertainty_s + config.delays * self.delay_s)
 
     def votes(self, config: NtpToml) -> bool:
         """Whether it works, and is certain enough to count."""

@@ -230,13 +230,25 @@ FAULTS = {  # the shared memory, the keys of ntp_sources and sync_state (None: s
     ),
     "written in the future": (
         {"shm1": segment(as_of_ns=MONO_NS + 100 * NS), "shm0": "gone"},
-        None,
+        Sources.NONE_SELECTED,
         Sync.UPDATE_IN_THE_FUTURE,
         ["100 s"],
     ),
+    "one of them written a little in the future, which its readers refuse": (
+        {"shm1": segment(as_of_ns=MONO_NS + NS // 2)},
+        Sources.NONE_SELECTED,
+        "pass",
+        ["wrote shm1 0.500 s in the future"],
+    ),
+    "void before it was written, and not a tick old": (
+        {"shm1": segment(as_of_ns=MONO_NS + NS // 200, lasts_s=-1), "shm0": "gone"},
+        Sources.NONE_SELECTED,
+        Sync.UPDATE_TOO_OLD,
+        ["Synchronized"],
+    ),
     "the end of time": (
         {"shm1": segment(as_of_sec=MOST, void_after_sec=MOST), "shm0": "gone"},
-        None,
+        Sources.NONE_SELECTED,
         Sync.UPDATE_IN_THE_FUTURE,
         ["Synchronized"],
     ),
@@ -251,7 +263,9 @@ def test_a_clockbound_that_is_not_good_is_refused_with_the_reason(shown, of_sour
     findings = whole(**recorded.clockbound(**shown))
     sources, state = findings["ntp_sources"], findings["sync_state"]
     assert (sources["state"], sources["keys"]) == (("fail", [of_sources]) if of_sources else ("pass", []))
-    if of_state:
+    if of_state == "pass":
+        assert state["state"] == "pass"
+    elif of_state:
         assert (state["state"], state["keys"]) == ("fail", [of_state])
     else:
         assert (state["state"], state["keys"]) == ("skipped", [Sync.NOT_SYNCHRONISED])

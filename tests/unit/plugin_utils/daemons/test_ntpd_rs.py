@@ -109,6 +109,13 @@ def test_the_largest_set_of_ranges_that_meet_agrees(offsets_s, agreed):
     assert [source.offset_s for source in found] == agreed
 
 
+def test_a_range_is_never_less_than_nothing():
+    backwards = replace(measured(0.0), uncertainty_s=-1e308)
+    assert backwards.range_s(NtpToml()) == 0.0
+    text = re.sub(r"(ntp_source_uncertainty\w*\{.*\}) .*", r"\1 -1.0", SYNCHRONISED)
+    assert set(states(**recorded.ntpd_rs(text, age_s=60.0)).values()) == {"candidate"}
+
+
 def test_a_source_agrees_only_if_it_works_and_is_certain_enough():
     others = [measured(0.0), measured(0.001)]
     for useless in (measured(0.0, uncertainty_s=0.2), measured(0.0, delay_s=1.1), measured(0.0, unanswered=8)):
