@@ -43,10 +43,13 @@ def collect(timeout_s: float, processes: list) -> dict:
 
 
 def configuration(processes: list):
-    """The path that the running ntpd was given, else the distribution's; None if there is none."""
+    """The path that the running ntpd was given, else the distribution's; None if there is none.
+
+    One that may not set the clock is anybody's, and does not say which file root reads.
+    """
     for process in processes:
         path = option(process["argv"], LETTERS, "c", ("configfile",))
-        if path:
+        if path and process["may_set_clock"] is not False:
             return os.path.join(working_directory(process["pid"]), path)
     return first_existing(CONFIGURATIONS)
 

@@ -62,6 +62,12 @@ def test_a_password_is_found_in_every_form_and_nothing_else_is(line: str, shown:
     assert ntpd.without_passwords(f"\n{line}\nserver pw x") == f"\n{shown}\nserver pw x"
 
 
+def test_a_process_that_may_not_set_the_clock_does_not_say_which_file_root_reads():
+    other = {**process("/srv/ntpd", "-c", "/etc/shadow"), "may_set_clock": False}
+    assert ntpd.configuration([other, process("/usr/sbin/ntpd", "-c", "/srv/ntp.conf")]) == "/srv/ntp.conf"
+    assert ntpd.configuration([other]) != "/etc/shadow"
+
+
 def test_the_configuration_is_the_last_that_the_running_ntpd_was_given():
     # Debian's start script gives its own first, so the administrator's counts.
     debian = process(

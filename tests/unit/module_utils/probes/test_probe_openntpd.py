@@ -37,6 +37,14 @@ def test_its_configuration_is_the_distributions_or_the_one_that_it_was_given(wit
     assert openntpd.configuration([process("/usr/sbin/ntpd", "-s", "-f", "/srv/ntpd.conf"), engine]) == "/srv/ntpd.conf"
 
 
+@pytest.mark.usefixtures("without_ntpd")
+def test_a_process_that_may_not_set_the_clock_does_not_say_which_file_root_reads():
+    other = {**process("/srv/ntpd", "-f", "/etc/shadow"), "may_set_clock": False}
+    own = process("/usr/sbin/ntpd", "-f", "/srv/ntpd.conf")
+    assert openntpd.configuration([other, own]) == "/srv/ntpd.conf"
+    assert openntpd.configuration([other]) is None
+
+
 def test_ntp_orgs_ntpd_is_not_asked_by_ntpctl(without_ntpd: Path):
     (without_ntpd / "ntpd.conf").write_text("")  # left from a package that was removed
     assert openntpd.collect(5, [process("/usr/sbin/ntpd", "-g")])["present"] is False
