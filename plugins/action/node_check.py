@@ -9,7 +9,7 @@ import contextlib
 import functools
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,13 @@ from ..plugin_utils.boundary.times import now
 from ..plugin_utils.boundary.variables import not_known, read_settings, set_by_facts, setting_of
 from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
-from ..plugin_utils.collection import Collection, with_nts_tried
+from ..plugin_utils.collection import (
+    Collection,
+    NodeUnreachableError,
+    NoEvidenceError,
+    nts_tried,
+    with_nts_tried,
+)
 from ..plugin_utils.github.apps import GithubApp
 from ..plugin_utils.github.minters import Minting, identity_of
 from ..plugin_utils.github.throttle import MintThrottle, state_file
@@ -121,7 +127,7 @@ class ActionModule(EvidenceAction):
             record = collection.take()
             result = _result(record, args)
             if clients := to_try(record, result["judgement"]):
-                record = with_nts_tried(record, clients, collection.call)
+                record = with_nts_tried(record, _tried(clients, collection))
                 result = _result(record, args)
             done = result["verdict"] == "admit" or result["awaits_report"] or "no_answer" in record
             if done or time.monotonic() >= deadline_s:
@@ -229,6 +235,14 @@ class ActionModule(EvidenceAction):
             # result.
             minting=functools.partial(minting_on, current_id() if args["admit_to"] else "", host),
         )
+
+
+def _tried(clients: Mapping[str, Sequence[str]], collection: Collection) -> dict[str, Any]:
+    """What chronyd itself gets with NTS. The finding says if that could not be tried."""
+    try:
+        return nts_tried(clients, collection.call)
+    except (NodeUnreachableError, NoEvidenceError) as error:
+        return {name: {"error": str(error)} for name in clients}
 
 
 def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..plugin_utils.boundary.play_variables import PlayVariables, host_of, plain
 from ..plugin_utils.boundary.settings import SettingsError
 from ..plugin_utils.boundary.text import Tokens
 from ..plugin_utils.boundary.variables import set_by_facts
-from ..plugin_utils.collection import with_nts_tried
+from ..plugin_utils.collection import NodeUnreachableError, NoEvidenceError, nts_tried, with_nts_tried
 from ..plugin_utils.model.record import Record
 from ..plugin_utils.plain_action import EvidenceAction, failed
 from ..plugin_utils.remediation.plan import Plan, make_plan
@@ -82,6 +82,8 @@ class ActionModule(EvidenceAction):
     ) -> tuple[Plan, list[str]]:
         """The plan, and further warnings. If chronyd is there to try NTS before NTS is written, the
         plan is of what it got.
+
+        If the node does not answer, it is not known whether NTS works. So it gets no plain servers.
         """
         record, judgement = measured["record"], measured["judgement"]
         plan = make_plan(Record(record), judgement, settings)
@@ -90,10 +92,22 @@ class ActionModule(EvidenceAction):
         in_check_mode = bool(self._task.check_mode)
         installed = bool((Record(record).evidence.get("chrony") or {}).get("present"))
         if installed or (after_installing and not in_check_mode):
-            call = functools.partial(self.evidence, variables, Tokens())
-            return make_plan(Record(with_nts_tried(record, plan.nts_clients, call)), judgement, settings), []
+            try:
+                tried = nts_tried(plan.nts_clients, functools.partial(self.evidence, variables, Tokens()))
+            except (NodeUnreachableError, NoEvidenceError) as error:
+                return Plan(refusal=f"{_NOT_TRIED}: {error}. Run the remediation again.", warnings=plan.warnings), []
+            return make_plan(Record(with_nts_tried(record, tried)), judgement, settings), []
+        if plan.refusal:
+            return plan, [_NOT_INSTALLED]
         return plan, [_NOT_PREDICTED] if in_check_mode and not after_installing else []
 
+
+_NOT_TRIED = "It is not known whether chronyd gets the time with NTS, because the node did not show it"
+
+_NOT_INSTALLED = (
+    "chronyd itself did not try NTS, because chrony is not installed; it may get the time from servers that answer only "
+    "authenticated requests, as NTPsec does: install chrony and run the remediation again"
+)
 
 _NOT_PREDICTED = (
     "whether NTS works cannot be tried in check mode before chrony is installed: a run may write other servers than shown "

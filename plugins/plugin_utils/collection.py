@@ -272,31 +272,31 @@ class Collection:
         return _with_attempts(evidence, {entry["name"]: entry["attempts"] for entry in taken})
 
 
-def with_nts_tried(
-    record: Mapping[str, Any],
-    clients: Mapping[str, Sequence[str]],
-    call: Callable[[dict[str, Any]], Mapping[str, Any]],
-) -> dict[str, Any]:
-    """The record with what chronyd itself gets with NTS on the node; ``clients`` are names of tries
-    and their directives (``chrony.nts_client``), ``call`` is as of ``Collection``.
+NodeCall = Callable[[dict[str, Any]], Mapping[str, Any]]
+"""A call of the node's module, as ``Collection.call``."""
 
-    Each of them has an answer in it, if need be the reason why the node gave none.
+
+def nts_tried(clients: Mapping[str, Sequence[str]], call: NodeCall) -> dict[str, Any]:
+    """What chronyd itself gets with NTS on the node: an answer for each of ``clients``, which are
+    names of tries and their directives (``chrony.nts_client``).
+
+    Raises NodeUnreachableError, and NoEvidenceError if the node did not show what chronyd answered.
     """
-    section: Mapping[str, Any] = {}
-    why = "the node showed no answer of chronyd"
-    try:
-        answer = call({"sections": ["nts_client"], "nts_clients": clients})
-        if "evidence" in answer:
-            section = answer["evidence"].get("nts_client") or {}
-            why = section.get("error") or section.get(MALFORMED) or why
-        else:
-            why = module_error(answer)
-    except (NodeUnreachableError, NoEvidenceError) as error:
-        why = str(error)
-    tried = {name: (section.get("tried") or {}).get(name) or {"error": why} for name in clients}
-    evidence = record["evidence"]
+    answer = call({"sections": ["nts_client"], "nts_clients": clients})
+    if "evidence" not in answer:
+        raise NoEvidenceError(module_error(answer))
+    section: Mapping[str, Any] = answer["evidence"].get("nts_client") or {}
+    without = "the node showed no answer of chronyd"
+    if "tried" not in section:
+        raise NoEvidenceError(section.get("error") or section.get(MALFORMED) or without)
+    return {name: section["tried"].get(name) or {"error": without} for name in clients}
+
+
+def with_nts_tried(record: Mapping[str, Any], tried: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with further answers of chronyd, as of ``nts_tried``."""
     earlier = Record(record).evidence.get("nts_client") or {}
-    return {**record, "evidence": {**evidence, "nts_client": {"tried": {**earlier.get("tried", {}), **tried}}}}
+    section = {"tried": {**earlier.get("tried", {}), **tried}}
+    return {**record, "evidence": {**record["evidence"], "nts_client": section}}
 
 
 def _with_attempts(evidence: dict[str, Any], further: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:

@@ -206,11 +206,14 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
 
 
 def _to_try(why_not: Mapping[str, str], record: Record, config: _Config) -> dict[str, list[str]]:
-    """The tries of chronyd that are still to be made, of the servers that are wanted with NTS."""
+    """The tries of chronyd that are still to be made, of the servers that are wanted with NTS.
+
+    One that had no answer shows nothing, so it is made again.
+    """
     tries = {}
     for name, why in why_not.items():
         entry = _tried_with_nts(name, record)
-        if config.impossible_nts or entry is None or tried_with_nts(record, entry) is not None:
+        if config.impossible_nts or entry is None or "rc" in (tried_with_nts(record, entry) or {}):
             continue
         if not why or nts_state_with(record, entry) in UNANSWERED:
             needed = _directives([name], record, config)

@@ -377,3 +377,13 @@ def test_a_node_whose_nts_nothing_answered_is_asked_what_chronyd_itself_gets(run
     assert [call["sections"] for call in asked[1:]] == [["nts_client"]]
     assert result["verdict"] == "admit"
     assert result["record"]["evidence"]["nts_client"] == answers[1]["evidence"]["nts_client"]
+
+
+def test_if_the_node_shows_no_answer_of_chronyd_the_finding_stays_and_has_the_reason(run: Any) -> None:
+    config = "server a.example iburst nts\n"
+    nts = {"servers": [exchanged("plain")]}
+    answers = [{"evidence": record(nts=nts, chrony=chrony(config=config))["evidence"]}, {"msg": "no Python"}]
+    result = run({**WITHOUT_JWT, "checks": ["nts_servers"]}, lambda **_call: answers.pop(0))
+    (finding,) = (f for f in result["judgement"]["findings"] if f["check"] == "nts_servers")
+    assert (result["verdict"], finding["state"]) == ("refuse", "fail")
+    assert "chronyd -Q: no Python" in finding["summary"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible import constants
+from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.skewgate.preflight.plugins.action.remediation_plan import ActionModule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
@@ -14,7 +15,7 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge i
 from tests.builders import chrony, join_state, policy, record, source, time_services, tracking
 from tests.unit.plugin_utils.remediation.scenarios import EMPTY, TIMESYNC_ROLE, dead, measured, running
 from tests.unit.plugin_utils.remediation.test_servers import blocked, nts
-from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME, TIMES_OUT
+from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME, NTPSEC, TIMES_OUT
 
 ARGS = {
     "measured": "checked",
@@ -216,6 +217,53 @@ def test_a_refusal_after_the_installation_has_the_backup_that_is_undone(planned:
     assert second["failed"]
     assert second["backup_id"] == first["backup_id"]
     assert not second["msg"].startswith("Nothing was changed")
+
+
+def gone(**_call: Any) -> Any:
+    """A node to which there is no connection."""
+    raise AnsibleConnectionFailure("no route to host")
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        (gone, "no route to host"),
+        (lambda **_call: {"msg": "no Python"}, "no Python"),
+        (lambda **_call: {"evidence": {"nts_client": {"error": "it did not end"}}}, "it did not end"),
+    ],
+    ids=["unreachable", "no evidence", "no section"],
+)
+def test_a_node_that_does_not_answer_is_not_given_plain_servers_for_it(planned: Any, answers: Any, why: str) -> None:
+    """It is not known whether NTS works, and a later run would leave plain servers that work."""
+    result = planned(DEAD, answers)
+    assert result["failed"]
+    assert result["msg"].startswith("Nothing was changed. ")
+    assert why in result["msg"]
+    first = planned(FRESH, Node(TIMES_OUT))
+    second = planned(FRESH, answers, {**first, "backup_id": "20261122T083536Z"})
+    assert second["failed"]
+    assert second["backup_id"] == "20261122T083536Z"
+    assert not second["msg"].startswith("Nothing was changed")
+
+
+def test_a_try_that_had_no_answer_in_the_check_is_made_again(planned: Any) -> None:
+    node = Node(GETS_TIME)
+    entry = nts("nts.example", **NTPSEC)
+    lost = {"tried": {"nts.example:4460:0": {"error": "no route to host"}}}
+    data = measured(45, nts={"servers": [entry]}, chrony=dead(45), nts_client=lost)
+    assert servers_of(planned(data, node)) == ["server nts.example iburst nts"]
+    assert len(node.calls) == 1
+
+
+def test_without_chrony_a_server_that_answers_only_chronyd_refuses_and_the_operator_learns_why(planned: Any) -> None:
+    node = Node(GETS_TIME)
+    data = measured(-612, nts={"servers": [nts("nts.example", **NTPSEC)]}, time_services=time_services(), **EMPTY)
+    for check_mode in (False, True):
+        result = planned(data, node, servers=[], check_mode=check_mode)
+        assert result["failed"]
+        (warning,) = result["warnings"]
+        assert "chrony is not installed" in warning
+    assert node.calls == []
 
 
 def test_in_check_mode_a_fresh_node_is_not_asked_and_the_operator_is_warned(planned: Any) -> None:
