@@ -107,10 +107,13 @@ def _wireguard(root: str) -> dict:
     files: list = []
     unseen: list = []
     for name in _listed("/sys/class/net", root, unseen, MAX_INTERFACES):
+        path = f"/sys/class/net/{name}/uevent"
         try:
-            with open(f"{root}/sys/class/net/{name}/uevent", "rb") as uevent:
+            with open(root + path, "rb") as uevent:
                 if b"DEVTYPE=wireguard\n" in uevent.read(4096):
                     interfaces.append(name)
+        except PermissionError:
+            unseen.append(path)
         except OSError:  # it is gone meanwhile, or not an interface
             continue
     if not os.path.isdir(f"{root}/sys/class/net"):

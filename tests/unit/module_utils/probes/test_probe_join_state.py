@@ -99,3 +99,12 @@ def test_what_cannot_be_looked_through_is_unseen(tmp_path: Path, monkeypatch: py
         "/etc/systemd/network/long.netdev",
     ]
     assert join_state.collect([], "/nowhere")["wireguard"]["unseen"] == ["/sys/class/net"]
+
+
+def test_an_interface_whose_type_may_not_be_read_is_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def denied(path: str, _mode: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(join_state, "open", denied, raising=False)
+    shown = join_state.collect([], str(tmp_path))["wireguard"]
+    assert shown["unseen"] == [f"/sys/class/net/{name}/uevent" for name in ("bonding_masters", "eth0")]
