@@ -70,7 +70,7 @@ from ..model.finding import Finding, State
 from ..model.limits import CLUSTER_CA, Limit, cluster_ca_limit
 from ..model.policy import Policy
 from ..model.record import Record
-from ..model.roles import Objection, Reason, directions, objections, roles_of, wall_s_of
+from ..model.roles import Objection, Reason, decisive, directions, objections, roles_of, wall_s_of
 from ..model.tolerances import MOST_NAMED, limit_text, seen_of_others, seen_without_tolerance, some_of
 from ..model.wording import skew_text
 
@@ -442,7 +442,7 @@ def _correct(against: Sequence[Objection]) -> str:
     """How to correct the clock."""
     if not against:
         return _REMEDY
-    return " ".join([_REMEDY_WITHOUT_STEP.format(directions(against)), *(each.way_out for each in against)])
+    return " ".join([_REMEDY_WITHOUT_STEP.format(directions(against)), *(each.way_out for each in decisive(against))])
 
 
 def _why_the_clock_matters(rows: list[_Row]) -> list[str]:

@@ -189,9 +189,16 @@ def objections(roles: Roles, skew_s: Interval | None, wall_s: float) -> tuple[Ob
             found.append(_of_certificates(late, skew_s, wall_s))
         if roles.joined:
             found.append(_of_joined(roles))
-    if (skew_s is None or skew_s.low < 0) and roles.control_plane:
+    # The files of one that has not begun do not lead, and a step forwards does them no harm.
+    if (skew_s is None or skew_s.low < 0) and roles.joined and roles.control_plane:
         found.append(_of_control_plane(roles))
     return tuple(found)
+
+
+def decisive(against: Iterable[Objection]) -> tuple[Objection, ...]:
+    """Those that no setting overrules; if there are none, all. Only their ways out lead out."""
+    every = tuple(against)
+    return tuple(objection for objection in every if objection.reason in NEVER) or every
 
 
 def _may_begin_later(certificate: Certificate, skew_s: Interval | None, wall_s: float) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..clock.interval import Interval
-from ..model.roles import NEVER, Objection, Roles, objections
+from ..model.roles import NEVER, Objection, Roles, decisive, objections
 from ..model.wording import listed, skew_text
 
 SLEW_RATE = 0.083333
@@ -74,7 +74,7 @@ def correction(
     if slew_s <= slew_limit_s:
         why = f"; {listed([objection.shown_by for objection in never])}" if never else ""
         return Correction("slew", f"{off}{why}: it is slewed in {_duration(slew_s)}, without a step.", slew_s)
-    said = _all(never or against) or (
+    said = _all(decisive(against)) or (
         f"A step forward of more than {forward_limit_s:g} s makes leases and tokens expire at once. Drain the node and name it "
         "in chrony_step_joined, or remove it from the cluster first."
     )

@@ -99,6 +99,21 @@ def test_a_finding_says_in_which_direction_a_clock_must_not_be_stepped_and_why(
     assert not finding.beyond_remediation
 
 
+def test_no_way_out_is_advised_that_a_stronger_reason_bars():
+    """chrony_step_joined overrules neither WireGuard nor certificates of the future."""
+    finding = judge(40.0, join_state(KUBELET, wireguard=wireguard(interfaces=["wg0"])["wireguard"]))
+    assert finding.keys == (Key.BEYOND, Key.NOT_BACK_WIREGUARD, Key.NOT_BACK_JOINED)
+    assert "a new key pair" in finding.remedy
+    assert "chrony_step_joined" not in finding.remedy
+
+
+def test_certificates_of_a_control_plane_that_has_not_begun_forbid_no_step_forwards():
+    """They may be laid down before the join, and the gate steps a node that has not joined."""
+    pem = certificate_pem(TRUE_NS // NS - 900)
+    laid_down = join_state(certificates={"/etc/kubernetes/pki/apiserver.crt": {"pem": pem}})
+    assert judge(-612.0, laid_down).keys == (Key.BEYOND,)
+
+
 def test_a_clock_that_is_right_needs_no_such_words():
     finding = judge(0.0, wireguard(interfaces=["wg0"]))
     assert (finding.state, finding.keys) == ("pass", ())
