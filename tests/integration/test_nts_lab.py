@@ -170,7 +170,7 @@ def assert_chronyd_itself_leaves_all_as_it_is(lab: Lab, node: str) -> None:
     """Beside the chronyd that steers the clock it gets the time, and changes nothing."""
     lab.wait_synchronised(node)
     state = lab.look(node, UNTOUCHED)
-    answer = lab.ssh(node, f"chronyd -Q -t 10 'server {NAME} iburst maxsamples 1 nts' 2>&1", check=False)
+    answer = lab.ssh(node, f"chronyd -Q -t 10 'server {NAME} iburst nts maxsamples 1' 2>&1", check=False)
     assert (answer.returncode, "(ignored)" in answer.stdout) == (0, True), answer.stdout
     assert lab.look(node, UNTOUCHED) == state
     low_s, high_s = lab.skew_s(node)

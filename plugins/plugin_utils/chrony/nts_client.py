@@ -25,17 +25,23 @@ def try_name(server: Mapping[str, Any]) -> str:
     return f"{server['server']}:{server['port']}:{server.get('certset', '0')}"
 
 
-def try_lines(server: Mapping[str, Any], lines: Iterable[str]) -> list[str]:
-    """The directives of a try: the server, and what it needs of ``lines``, each once.
+def source_line(server: Mapping[str, Any]) -> str:
+    """An entry of ``nts.servers`` as a line of chrony.conf."""
+    line = f"server {server['server']} iburst nts"
+    line += f" ntsport {server['port']}" if server["port"] != PORT else ""
+    certset = server.get("certset", "0")
+    return f"{line} certset {certset}" if certset != "0" else line
+
+
+def try_lines(source: str, lines: Iterable[str]) -> list[str]:
+    """The directives of a try: the line of the source, and what it needs of ``lines``, each once.
 
     With `maxsamples 1` chronyd ends at the first answer that is authenticated (chronyd(8), -Q).
+    Without `iburst` it would ask again only after a minute, when it has its keys.
     """
-    certset = server.get("certset", "0")
-    asked = f"server {server['server']} iburst maxsamples 1 nts"
-    asked += f" ntsport {server['port']}" if server["port"] != PORT else ""
-    asked += f" certset {certset}" if certset != "0" else ""
+    source += "" if "iburst" in source.lower().split() else " iburst"
     needed = [line.split() for line in lines if line.split()[:1] and line.split()[0].lower() in _NEEDED]
-    return list(dict.fromkeys([asked, *(" ".join(_from_root(words)) for words in needed)]))
+    return list(dict.fromkeys([f"{source} maxsamples 1", *(" ".join(_from_root(words)) for words in needed)]))
 
 
 def _from_root(words: list[str]) -> list[str]:

@@ -138,21 +138,17 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
     left_out = {name: why for name, why in reasons.items() if name not in good}
     if not good:
         refusal = _nobody(judgement, left_out)
-        return Choice(left_out=left_out, refusal=refusal, to_try=_to_try(why_not_nts, record, config))
+        return Choice(left_out=left_out, refusal=refusal, to_try=_to_try(why_not_nts, options, record, config))
     lines, warnings = [], []
     if why_not_nts and not with_nts:
         warnings.append(f"NTS cannot be used, so servers without it are used: {_reasons(why_not_nts)}")
     for name, kind in good.items():
         silent = _addresses(name, record).silent if kind == "server" else ()
-        line = f"{kind} {name} {options}"
         if silent:
-            # chronyd tries twice as many addresses of a pool as it uses: at least one
-            # of them is not silent.
-            line = f"pool {name} {options} maxsources {len(silent) // 2 + 1}"
             warnings.append(
                 f"{name} is written as a pool, so chronyd uses the addresses that answer; silent: {listed(silent)}"
             )
-        lines.append(_joined(line, "nts" if with_nts else ""))
+        lines.append(_line(kind, name, options, silent, with_nts=bool(with_nts)))
     missing = why_not_nts if with_nts else left_out
     warnings += _too_few(_count(lines, good, record), wanted.min_sources, {n: why for n, why in missing.items() if why})
     return Choice(
@@ -162,8 +158,18 @@ def choose(record: Record, judgement: Mapping[str, Any], wanted: Wanted) -> Choi
         _directives(with_nts, record, config) if with_nts else (),
         tuple(warnings),
         bool(with_nts),
-        to_try=_to_try(why_not_nts, record, config),
+        to_try=_to_try(why_not_nts, options, record, config),
     )
+
+
+def _line(kind: Kind, name: str, options: str, silent: Sequence[str], *, with_nts: bool) -> str:
+    """A source as it is written; ``silent`` are addresses of a server that give no answer."""
+    nts = "nts" if with_nts else ""
+    if not silent:
+        return _joined(kind, name, options, nts)
+    # chronyd tries twice as many addresses of a pool as it uses: at least one of them is not
+    # silent.
+    return _joined("pool", name, options, f"maxsources {len(silent) // 2 + 1}", nts)
 
 
 # These are of one name.
@@ -205,8 +211,9 @@ def _why_not_nts(name: str, record: Record, config: _Config) -> str:
     return _why_not("server", name, record) if host_key(name) in map(host_key, record.skew.ntp) else ""
 
 
-def _to_try(why_not: Mapping[str, str], record: Record, config: _Config) -> dict[str, list[str]]:
-    """The tries of chronyd that are still to be made, of the servers that are wanted with NTS.
+def _to_try(why_not: Mapping[str, str], options: str, record: Record, config: _Config) -> dict[str, list[str]]:
+    """The tries of chronyd that are still to be made, of the servers that are wanted with NTS, each
+    as it would be written.
 
     One that had no answer shows nothing, so it is made again.
     """
@@ -217,7 +224,8 @@ def _to_try(why_not: Mapping[str, str], record: Record, config: _Config) -> dict
             continue
         if not why or nts_state_with(record, entry) in UNANSWERED:
             needed = _directives([name], record, config)
-            tries[nts_client.try_name(entry)] = nts_client.try_lines(entry, needed)
+            source = _line("server", name, options, _addresses(name, record).silent, with_nts=True)
+            tries[nts_client.try_name(entry)] = nts_client.try_lines(source, needed)
     return tries
 
 

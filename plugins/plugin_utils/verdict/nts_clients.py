@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..checks import nts_servers
-from ..chrony.nts_client import try_lines, try_name
+from ..chrony.nts_client import source_line, try_lines, try_name
 from ..clock.nts import UNANSWERED
 from ..daemons.chrony import configuration_shown, nts_state_with, tried_with_nts
 from ..model.record import Record
@@ -25,7 +25,7 @@ def to_try(data: Mapping[str, Any], judgement: Mapping[str, Any]) -> dict[str, S
     record = Record(data)
     lines = [directive.text for directive in configuration_shown(record).directives]
     return {
-        try_name(server): try_lines(server, [*lines, *_time_unchecked(server)])
+        try_name(server): try_lines(source_line(server), [*lines, *_time_unchecked(server)])
         for server in record.section("nts")["servers"]
         if server.get("configured", True)
         and nts_state_with(record, server) in UNANSWERED

@@ -181,7 +181,7 @@ def test_what_chronyd_gets_with_nts_decides_what_is_written(planned: Any, answer
         assert call == {
             "sections": ["nts_client"],
             # Without an RTC a node is given this too.
-            "nts_clients": {"nts.example:4460:0": ["server nts.example iburst maxsamples 1 nts", "nocerttimecheck 1"]},
+            "nts_clients": {"nts.example:4460:0": ["server nts.example iburst nts maxsamples 1", "nocerttimecheck 1"]},
         }
 
 

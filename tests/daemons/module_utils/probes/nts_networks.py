@@ -20,7 +20,11 @@ from pathlib import Path
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node import background, run
 from ansible_collections.skewgate.preflight.plugins.module_utils.probes import chrony, nts, nts_client
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.nts_client import try_lines, try_name
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.nts_client import (
+    source_line,
+    try_lines,
+    try_name,
+)
 
 SERVER, OTHER, STRIPPER = "127.0.0.1", "127.0.0.3", 5555
 #: SO_MARK, by which the stripper's own packets pass.
@@ -105,7 +109,7 @@ def main(program: str, certificate: str, network: str) -> None:
             if RULES[network]:
                 subprocess.run(["nft", f"table ip faults {{\n{RULES[network]}\n}}\n"], check=True)
             server = {"server": SERVER, "port": 4460, "certset": "0"}
-            lines = try_lines(server, [f"ntstrustedcerts {certificate}", "nosystemcert", "user root"])
+            lines = try_lines(source_line(server), [f"ntstrustedcerts {certificate}", "nosystemcert", "user root"])
             client = background.start(nts_client.collect, {try_name(server): lines})
             print(json.dumps({"nts": nts.collect(2, [], []), "nts_client": client.result()}))
     finally:

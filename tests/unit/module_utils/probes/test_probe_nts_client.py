@@ -8,7 +8,7 @@ from ansible_collections.skewgate.preflight.plugins.module_utils.probes import n
 
 from tests.node_parts import add_command
 
-LINES = ["server a.example iburst maxsamples 1 nts", "nosystemcert"]
+LINES = ["server a.example iburst nts maxsamples 1", "nosystemcert"]
 
 
 def test_chronyd_is_run_as_a_client_alone_with_the_directives_as_they_are(bare: Path):

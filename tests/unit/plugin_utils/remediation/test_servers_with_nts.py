@@ -187,8 +187,8 @@ def tried(*entries: dict[str, Any], answers: dict[str, Any] | None = None, **sec
 def test_chronyd_is_to_try_what_would_be_written_and_what_answered_nothing():
     choice = with_nts(nts("x"), blocked("y"), nts("z", **NTPSEC))
     assert choice.to_try == {
-        "x:4460:0": ["server x iburst maxsamples 1 nts"],
-        "z:4460:0": ["server z iburst maxsamples 1 nts"],
+        "x:4460:0": ["server x iburst nts maxsamples 1"],
+        "z:4460:0": ["server z iburst nts maxsamples 1"],
     }
 
 
@@ -207,6 +207,19 @@ def test_it_is_tried_with_what_would_be_written_beside_it():
     (lines,) = choice.to_try.values()
     # chronyd reads a relative path from `/`, where it runs.
     assert lines[1:] == ["nosystemcert", "ntstrustedcerts /ca.pem", "nocerttimecheck 1"]
+
+
+def test_it_is_tried_as_it_would_be_written():
+    """As a `server`, chronyd would ask the first address alone, which may be the silent one."""
+    two_addresses = of_addresses("x", a1=silent_sample(), a2=ntp_sample())
+    assert with_nts(nts("x"), servers=[*THREE, two_addresses]).to_try == {
+        "x:4460:0": ["pool x iburst maxsources 1 nts maxsamples 1"]
+    }
+    wanted = Wanted(nts_servers=("x",), options="maxpoll 8 maxsamples 8")
+    assert chosen(THREE, wanted, with_nts=[nts("x")]).to_try == {
+        # With the keys, it must not wait for its next poll.
+        "x:4460:0": ["server x maxpoll 8 maxsamples 8 nts iburst maxsamples 1"]
+    }
 
 
 def test_what_chronyd_gets_the_time_from_is_written_with_nts():

@@ -36,7 +36,7 @@ def tries(*servers: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", EXAMPLES)
 def test_only_servers_that_answered_no_request_with_nts_are_tried(key):
-    expected = {"a.example:4460:0": ["server a.example iburst maxsamples 1 nts"]} if key in UNANSWERED else {}
+    expected = {"a.example:4460:0": ["server a.example iburst nts maxsamples 1"]} if key in UNANSWERED else {}
     assert tries(EXAMPLES[key]) == expected
 
 
@@ -63,7 +63,7 @@ def test_it_is_tried_as_chronyd_is_configured():
     server = exchanged("plain", port=4461, certset="2", **early)
     assert tries(server, config=config, skew_s=-612.0) == {
         "a.example:4461:2": [
-            "server a.example iburst maxsamples 1 nts ntsport 4461 certset 2",
+            "server a.example iburst nts ntsport 4461 certset 2 maxsamples 1",
             "ntstrustedcerts 2 /ca.pem",
             "user ntp",
             # Its clock is another finding.
@@ -90,7 +90,7 @@ def test_if_chronyd_gets_none_either_the_finding_has_what_it_said():
 
 # The call.
 
-CLIENTS = {"a.example:4460:0": ["server a.example iburst maxsamples 1 nts"]}
+CLIENTS = {"a.example:4460:0": ["server a.example iburst nts maxsamples 1"]}
 
 
 @pytest.mark.parametrize("shown", [{"other": GETS_TIME}, {"a.example:4460:0": GETS_TIME, "other": GETS_TIME}])
