@@ -230,6 +230,11 @@ def _either(good: Shape, without: Shape) -> Shape:
     return lambda value, tokens: (without if isinstance(value, dict) and value.get("error") else good)(value, tokens)
 
 
+_SAID = text(20_000)
+_OF_A_CLIENT = _either(fields({"rc": whole(-255, 255), "stdout": _SAID, "stderr": _SAID}), fields({"error": _SAID}))
+"""What a chronyd said that was started to try NTS. It comes in a further answer, beside the whole
+evidence."""
+
 SECTIONS: dict[str, Shape] = {
     "collected": fields(
         {
@@ -326,7 +331,7 @@ SECTIONS: dict[str, Shape] = {
             )
         }
     ),
-    "nts_client": fields({"tried": COMMANDS}),
+    "nts_client": fields({"tried": by_name(_OF_A_CLIENT, 16)}),
     "nts": fields(
         {
             "servers": items(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import nts_servers
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import UNANSWERED
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.nts import NtsState as Key
@@ -119,6 +120,14 @@ def test_one_call_takes_this_section_alone_and_an_answer_for_each_name(shown):
 def test_without_what_chronyd_answered_nothing_was_tried(answer, why):
     with pytest.raises(NoEvidenceError, match=why):
         nts_tried(CLIENTS, lambda _arguments: answer)
+
+
+def test_more_than_chronyd_says_is_not_kept_beside_the_evidence():
+    long = {"rc": 0, "stdout": "", "stderr": "x" * 30_000}
+    many = {str(number): GETS_TIME for number in range(17)}
+    for tried in ({"a": long}, {"a": {"error": "x" * 30_000}}, many):
+        assert "malformed" in parse_evidence({"nts_client": {"tried": tried}})["nts_client"]
+    assert parse_evidence({"nts_client": {"tried": {"a": GETS_TIME}}})["nts_client"] == {"tried": {"a": GETS_TIME}}
 
 
 def test_earlier_answers_stay():
