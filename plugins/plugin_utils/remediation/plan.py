@@ -342,6 +342,7 @@ class _Planner(Planned):
             named_by_user=self.settings.host in self.settings.step_joined,
         )
         if said.kind == "refuse":
+            self.nts_clients = {}  # no server lets the clock be stepped
             raise RefusedError(said.why)
         return said
 

@@ -12,7 +12,7 @@ from ansible_collections.skewgate.preflight.plugins.action.remediation_plan impo
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.current_run import begin_once, keep
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.judge import judge_record
 
-from tests.builders import chrony, join_state, policy, record, source, time_services, tracking
+from tests.builders import chrony, join_state, policy, record, source, time_services, tracking, wireguard
 from tests.unit.plugin_utils.remediation.scenarios import EMPTY, TIMESYNC_ROLE, dead, measured, running
 from tests.unit.plugin_utils.remediation.test_servers import blocked, nts
 from tests.unit.plugin_utils.remediation.test_servers_with_nts import GETS_TIME, NTPSEC, TIMES_OUT
@@ -263,6 +263,18 @@ def test_without_chrony_a_server_that_answers_only_chronyd_refuses_and_the_opera
         assert result["failed"]
         (warning,) = result["warnings"]
         assert "chrony is not installed" in warning
+    assert node.calls == []
+
+
+def test_a_node_whose_clock_must_not_be_stepped_is_not_asked_and_no_other_reason_is_given(planned: Any) -> None:
+    node = Node(GETS_TIME)
+    of_wireguard = wireguard(interfaces=["wg0"])
+    there = measured(45, nts=NTS, chrony=dead(45), join_state=of_wireguard)
+    fresh = measured(45, nts=NTS, time_services=time_services(), join_state=of_wireguard, **EMPTY)
+    for data in (there, fresh):
+        result = planned(data, node)
+        assert "WireGuard" in result["msg"]
+        assert not any("not installed" in said for said in result["warnings"])
     assert node.calls == []
 
 
