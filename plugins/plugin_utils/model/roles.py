@@ -100,13 +100,14 @@ class Objection:
 @dataclass(frozen=True)
 class Roles:
     """What shows that a node has joined a cluster, has a control plane, or has WireGuard; and the
-    certificates of a cluster on it.
+    certificates of a cluster on it. ``sure_of_wireguard``: not only what may not be seen shows it.
     """
 
     joined: tuple[str, ...] = ()
     control_plane: tuple[str, ...] = ()
     wireguard: tuple[str, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    sure_of_wireguard: bool = True
 
 
 def roles_of(record: Record) -> Roles:
@@ -115,7 +116,7 @@ def roles_of(record: Record) -> Roles:
         return roles(record.section("join_state"))
     except MissingEvidenceError as missing:
         unknown = (f"{missing}",)
-        return Roles(unknown, unknown, unknown)
+        return Roles(unknown, unknown, unknown, sure_of_wireguard=False)
 
 
 def roles(join_state: Mapping[str, Any]) -> Roles:
@@ -135,6 +136,7 @@ def roles(join_state: Mapping[str, Any]) -> Roles:
         ),
         wireguard=tuple(_wireguard(wireguard)),
         certificates=tuple(_certificates(certificates)),
+        sure_of_wireguard=any((wireguard or {}).get(kind) for kind in ("interfaces", "files", "processes")),
     )
 
 
@@ -209,12 +211,14 @@ def _may_begin_later(certificate: Certificate, skew_s: Interval | None, wall_s: 
 
 
 def _of_wireguard(roles: Roles) -> Objection:
+    sure = roles.sure_of_wireguard
     return Objection(
         Reason.NOT_BACK_WIREGUARD,
-        f"the node has WireGuard ({listed(roles.wireguard, 3)})",
-        "its peers keep the newest time that they have seen from its key, and after a step back they refuse its handshakes "
-        "until its clock has passed that time",
-        "Let chronyd slew the clock (option -R), which never sets it back: 12 minutes for a minute. Or take WireGuard and what "
+        f"{'' if sure else 'it is not known whether '}the node has WireGuard ({listed(roles.wireguard, 3)})",
+        f"{'its' if sure else 'if it has,'} peers keep the newest time that they have seen from its key, and after a step back "
+        "they refuse its handshakes until its clock has passed that time",
+        ("" if sure else "See that Ansible is root on the node. ")
+        + "Let chronyd slew the clock (option -R), which never sets it back: 12 minutes for a minute. Or take WireGuard and what "
         "configures it off the node, step the clock, and set it up again with a new key pair.",
     )
 

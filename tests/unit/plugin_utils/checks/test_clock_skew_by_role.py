@@ -42,7 +42,10 @@ def of_ca(from_true_time_s: int) -> dict[str, Any]:
             40.0,
             wireguard(unseen=["/etc/wireguard"]),
             (Key.BEYOND, Key.NOT_BACK_WIREGUARD),
-            ["/etc/wireguard, which may not be seen"],
+            [
+                "it is not known whether the node has WireGuard (/etc/wireguard, which may not be seen)",
+                "See that Ansible is root on the node",
+            ],
             id="perhaps WireGuard, ahead",
         ),
         pytest.param(-612.0, wireguard(interfaces=["wg0"]), (Key.BEYOND,), ["step its clock"], id="WireGuard, behind"),
