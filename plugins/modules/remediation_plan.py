@@ -18,8 +18,8 @@ description:
     with the reason.
   - It contacts the node only if O(nts_servers) might be written. Then chronyd itself tries them
     there with C(chronyd -Q), which sets no clock and takes up to 10 seconds. Only servers that give
-    it authenticated time are written with NTS. If chrony is not installed yet, plan once more
-    afterwards, with O(planned).
+    it authenticated time are written with NTS. If the node does not answer then, the task fails. If
+    chrony is not installed yet, plan once more afterwards, with O(planned).
 options:
   # Made by `make docs` from plugins/plugin_utils/boundary/settings.yml
   servers:
