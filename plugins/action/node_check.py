@@ -9,7 +9,7 @@ import contextlib
 import functools
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,7 @@ from ..plugin_utils.boundary.watch import CutOffError
 from ..plugin_utils.clock.measuring import measured_once
 from ..plugin_utils.collection import (
     Collection,
-    NodeUnreachableError,
-    NoEvidenceError,
-    nts_tried,
+    nts_answers,
     with_nts_tried,
 )
 from ..plugin_utils.github.apps import GithubApp
@@ -127,7 +125,7 @@ class ActionModule(EvidenceAction):
             record = collection.take()
             result = _result(record, args)
             if clients := to_try(record, result["judgement"]):
-                record = with_nts_tried(record, _tried(clients, collection))
+                record = with_nts_tried(record, nts_answers(clients, collection.call))
                 result = _result(record, args)
             done = result["verdict"] == "admit" or result["awaits_report"] or "no_answer" in record
             if done or time.monotonic() >= deadline_s:
@@ -235,14 +233,6 @@ class ActionModule(EvidenceAction):
             # result.
             minting=functools.partial(minting_on, current_id() if args["admit_to"] else "", host),
         )
-
-
-def _tried(clients: Mapping[str, Sequence[str]], collection: Collection) -> dict[str, Any]:
-    """What chronyd itself gets with NTS. The finding says if that could not be tried."""
-    try:
-        return nts_tried(clients, collection.call)
-    except (NodeUnreachableError, NoEvidenceError) as error:
-        return {name: {"error": str(error)} for name in clients}
 
 
 def _result(record: dict[str, Any], args: Mapping[str, Any]) -> dict[str, Any]:

@@ -292,6 +292,16 @@ def nts_tried(clients: Mapping[str, Sequence[str]], call: NodeCall) -> dict[str,
     return {name: section["tried"].get(name) or {"error": without} for name in clients}
 
 
+def nts_answers(clients: Mapping[str, Sequence[str]], call: NodeCall) -> dict[str, Any]:
+    """As ``nts_tried``; if that could not be tried, the reason is each one's answer, for the
+    finding to say it.
+    """
+    try:
+        return nts_tried(clients, call)
+    except (NodeUnreachableError, NoEvidenceError) as error:
+        return {name: {"error": str(error)} for name in clients}
+
+
 def with_nts_tried(record: Mapping[str, Any], tried: Mapping[str, Any]) -> dict[str, Any]:
     """The record with further answers of chronyd, as of ``nts_tried``."""
     earlier = Record(record).evidence.get("nts_client") or {}

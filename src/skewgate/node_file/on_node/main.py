@@ -26,7 +26,11 @@ from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved 
 )
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.times import now
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks import discover, sections_of
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import Collection, with_nts_tried
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.collection import (
+    Collection,
+    nts_answers,
+    with_nts_tried,
+)
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import prometheus, report_json
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import one_line
@@ -129,7 +133,7 @@ def _check(args: argparse.Namespace, begun_s: int) -> Judged:
         call=_taken,
     ).take()
     if clients := to_try(record, judge_record(record)):
-        record = with_nts_tried(record, clients, _taken)
+        record = with_nts_tried(record, nts_answers(clients, _taken))
     return Judged({os.uname().nodename: record}, now(), begun_s)
 
 
