@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.evidence import parse_evidence
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.checks.next_boot import Key
@@ -24,6 +26,7 @@ from tests.unit.plugin_utils.checks.booting import (
     WAIT_OFF,
     judge,
     ntpd,
+    ntpd_rs,
     openntpd,
     rtc,
 )
@@ -229,6 +232,127 @@ def test_a_clock_that_was_saved_at_the_shutdown_is_not_kept():
     assert judge(WAIT_OFF, KUBELET, past_boots=quick, clock=ABSENT).keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
     saved = judge(WAIT_OFF, KUBELET, past_boots=HEALTHY, clock=ABSENT, fake_hwclock="2026-11-22 11:17:01")
     assert saved.keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
+
+
+def gate_steps(off_s: float) -> dict[str, object]:
+    """This boot of a node with a kubelet and no time daemon: after 20 minutes the gate installs
+    chrony, orders the kubelet, and chronyd steps.
+    """
+    boot = Boot(off_s, days=2000 / DAY_S).starts(4.0)
+    at_s = 1195.0
+    written_s = boot.began_s + off_s + at_s
+    boot.add(at_s, "starting").starts(1196.0, CHRONY).says(1200.0, "Selected source 10.77.0.1").stepped(-off_s)
+    boot.says(1200.01, f"System clock wrong by {-off_s:.6f} seconds")
+    boot.says(1200.03, f"System clock was stepped by {-off_s:.6f} seconds")
+    section = past(boot)
+    return {**section, "changed_s": dict.fromkeys(section["changed_s"], written_s)}
+
+
+@pytest.mark.parametrize("off_s", [-28_000.0, -3600.0, -600.0, 600.0, 28_000.0])
+def test_what_the_gate_wrote_while_the_clock_was_still_off_is_a_change_since_the_boot(off_s):
+    """With a clock that is behind, the files have a time from before the boot."""
+    finding = judge(WAIT, TARGET, ORDERED, past_boots=gate_steps(off_s))
+    assert finding.state == "pass", finding.summary
+    assert "no boot has happened since" in finding.summary
+
+
+def test_what_was_changed_long_before_a_boot_counts_with_a_clock_from_1970():
+    boot = Boot(-TRUE_NS / NS + DAY_S).starts(4.0).chronyd()
+    section = past(boot)
+    assert boot.entries[0]["wall_us"] < 10 * 1_000_000
+    assert judge(WAIT, TARGET, ORDERED, past_boots=section).keys == (Key.STARTED_TOO_EARLY,)
+    assert judge(WAIT, TARGET, ORDERED, past_boots={**section, "changed_s": {}}).keys == (Key.STARTED_TOO_EARLY,)
+
+
+def test_an_option_that_was_removed_from_the_options_file_is_a_change_too():
+    def written(days: float) -> str:
+        options = {"path": "/etc/default/chrony", "text": "", "mtime_s": TRUE_NS / NS - days * DAY_S}
+        section = {**builders.chrony(config=CONFIG), "defaults": [options]}
+        return judge(WAIT, TARGET, past_boots=past(Boot(600.0).chronyd(steps=False)), chrony=section).state
+
+    assert (written(2.0), written(0.5)) == ("fail", "pass")
+
+
+def test_a_boot_that_the_journal_counts_twice_is_one():
+    section = chronyd(600.0, 600.0)
+    assert judge(WAIT_OFF, past_boots=section).state == "fail"
+    for boot in section["boots"]:
+        boot["boot_id"] = "164c29071f8941148fd0a2f1dfeb34a7"
+    finding = judge(WAIT_OFF, past_boots=section)
+    assert (finding.state, len(finding.seen["past_boots"])) == ("pass", 1), finding.summary
+
+
+def without_its_beginning(days: float, by_s: float = 0.0) -> Boot:
+    """A boot of which the journal has only what came days later; ``by_s``: then chronyd stepped."""
+    boot = Boot(-by_s, days=days).starts(350_000.0).says(400_000.0, "Selected source 10.77.0.2")
+    boot.lasts_s = 410_000.0
+    if by_s:
+        boot.stepped(by_s).says(400_000.01, f"System clock wrong by {by_s:.6f} seconds")
+        boot.says(400_000.03, f"System clock was stepped by {by_s:.6f} seconds")
+    return boot
+
+
+def test_a_boot_whose_beginning_is_lost_says_neither_that_the_clock_was_right_nor_that_it_was_not():
+    kept = past(without_its_beginning(5), without_its_beginning(10))
+    absent = judge(WAIT_OFF, KUBELET, past_boots=kept, clock=ABSENT)
+    assert absent.keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
+    set_off_later = judge(WAIT_OFF, KUBELET, past_boots=past(without_its_beginning(5, 600.0)))
+    assert set_off_later.state == "pass", set_off_later.summary
+    assert "the journal shows no boot" in set_off_later.summary
+
+
+@pytest.mark.parametrize(("at_s", "early"), [(400.0, True), (400_000.0, False)])
+def test_a_daemon_that_is_silent_when_the_clock_is_right_may_step_what_was_set_off_later(at_s, early):
+    boot = Boot(days=6).starts(4.0).says(6.0, "INIT: ntpd ntpsec-1.2.2: Starting", "ntpd.service")
+    boot.says(at_s, "CLOCK: time stepped by 600.000000", "ntpd.service")
+    finding = judge(KUBELET, past_boots=past(boot), **ntpd(" -g"))
+    assert (Key.STARTED_TOO_EARLY in finding.keys) == early, finding.summary
+
+
+FAILURES = {  # how the daemon's start ended; whether that refuses
+    "it says why, and is started by hand": (
+        Boot()
+        .add(3.9, "starting")
+        .says(4.0, "chronyd version 4.3 starting (+CMDMON)")
+        .says(4.1, "Fatal error : Could not open /var/log/chrony/tracking.log")
+        .add(4.2, "failed")
+        .starts(400.0, CHRONY)
+        .says(400.1, "chronyd version 4.3 starting (+CMDMON)"),
+        True,
+    ),
+    "systemd starts again one that logs to a file": (
+        Boot().add(3.9, "starting").add(4.2, "failed").starts(4.5, CHRONY),
+        False,
+    ),
+    "it logs to a file, and ends later": (Boot().starts(4.5, CHRONY).add(40_000.0, "failed"), False),
+}
+
+
+@pytest.mark.parametrize(("boot", "refused"), FAILURES.values(), ids=FAILURES)
+def test_a_start_failed_if_systemd_says_so_whatever_the_daemon_says(boot, refused):
+    finding = judge(WAIT, TARGET, past_boots=past(boot))
+    assert finding.keys == ((Key.FAILED_AT_BOOT,) if refused else ()), finding.summary
+
+
+@pytest.mark.parametrize("rate", ["1e-320", "1e-300", "1e-9"])
+def test_a_slew_has_an_end_that_json_can_say(rate):
+    config = f"{ONLY_SLEWS}maxslewrate {rate}\n"
+    finding = judge(WAIT_OFF, past_boots=past(Boot(600.0).chronyd(steps=False)), config=config)
+    assert finding.keys == (Key.ONLY_SLEWED, Key.NO_STEP)
+    assert math.isfinite(finding.seen["past_boots"][0]["right_after_s"])
+
+
+def test_an_error_of_more_than_any_clock_can_have_is_none():
+    boot = Boot(600.0).starts(4.0).says(5.0, f"System clock wrong by {'9' * 200}.0 seconds")
+    assert judge(WAIT_OFF, KUBELET, past_boots=past(boot)).state == "pass"
+
+
+@pytest.mark.parametrize("message", ["Selected source 10.77.0.1", "System clock was stepped by -600.000000 seconds"])
+def test_without_known_words_of_the_daemon_the_units_decide(message):
+    boot = Boot(600.0).starts(4.0).says(9.5, message, "ntpd-rs.service").stepped(-600.0).starts(10.0, "ntpd-rs.service")
+    finding = judge(KUBELET, past_boots=past(boot, boot), **ntpd_rs("[[source]]\nmode = 'server'\naddress = 'a'\n"))
+    assert finding.keys == (), finding.summary
+    assert "no boot is recorded" in finding.summary
 
 
 NOT_RECORDED = {
