@@ -18,6 +18,7 @@ from tests.lab.nodes import TRIO, NodeSpec
 
 NODE = TRIO[0]
 AHEAD_S = 600
+DEAD_SERVER = "10.77.0.9"
 LATE_SERVER = "10.77.0.4"
 """Nobody answers there until a test starts a server."""
 
@@ -41,6 +42,7 @@ printf '[Unit]\\nWants=time-sync.target\\nAfter=time-sync.target\\n' > kubelet.s
 systemctl daemon-reload
 systemctl enable chrony-wait
 """
+TIME_CHECKS = ("clock_skew", "sync_state", "time_service", "ntp_sources")
 ONLY_SLEWS = "sed -i /makestep/d /etc/chrony/chrony.conf"
 NEEDS_A_FILE_IN_RUN = """\
 mkdir -p /etc/systemd/system/chrony.service.d
@@ -133,6 +135,20 @@ def test_a_clock_that_is_off_at_every_boot_is_refused_before_a_cluster_unit_is_t
     assert "600 s behind, 600 s behind" in finding["summary"]
     run: Run = skewgate("gate", "-l", NODE.name, extra={"gate_checks": ["next_boot", "time_service", "ntp_sources"]})
     assert run.report["nodes"][NODE.name]["verdict"] == "admit", run.output
+
+
+@pytest.mark.nightly
+def test_a_node_whose_clock_was_behind_when_the_gate_changed_it_is_admitted_at_once(lab: Lab, skewgate: Runner) -> None:
+    """The gate's files have a time from before the boot, in which kubelet started too early."""
+    install(lab, KUBELET, spec=replace(NODE, ntp=(DEAD_SERVER,)))
+    reboot(lab, -7200, synchronised=False)
+    run: Run = skewgate("gate", "-l", NODE.name, extra={"gate_checks": ["next_boot", *TIME_CHECKS]})
+    assert run.report["nodes"][NODE.name]["verdict"] == "admit", run.output
+    finding = run.finding(NODE.name, "next_boot")
+    (boot, *_) = finding["seen"]["past_boots"]
+    assert boot["off_s"] == pytest.approx(-7200, abs=2)
+    assert boot["started_after_s"]["kubelet.service"] < boot["right_after_s"]
+    assert "no boot has happened since" in finding["summary"]
 
 
 @pytest.mark.nightly

@@ -10,8 +10,8 @@ off the clock was, when it was first right, and what had started by then. What h
 more than what the units, the RTC and the configuration promise. A hypervisor can set the clock off
 at every boot, a wait can time out, a daemon can fail at its start; after some minutes nothing shows
 it. A boot counts as long as no file, drop-in or link of the unit in question has changed since it
-began, nor the daemon's configuration, nor the RTC (/etc/adjtime). Without a boot that counts, the
-units decide.
+began, nor the daemon's configuration, nor the RTC (/etc/adjtime), and no later boot shows that it
+was fixed. Without a boot that counts, the units decide.
 
 Passes if the one daemon that steers now starts at boot, and the clock is right then: because the
 RTC is right (or there is none, and at each of two or more recorded boots the clock was right to 1 s
@@ -191,14 +191,14 @@ def _of_daemon(
         "past_boots": [boot.as_json() for boot in past.boots],
     }
     how, waits = order_remedy(wait, unordered, units), known_waits()
-    if fault := what_happened(daemon, past, policy, correction, units=units, waits=waits, how=how):
+    if fault := what_happened(daemon, past, policy, correction, units=units, waits=waits, proof=wait.proof, how=how):
         return Finding(state="fail", keys=_KEYS_OF[fault.kind], seen=seen, **fault.finding)
     if refusal := _clock_stays_wrong(daemon, rtc, correction, seen):
         return refusal
     if (unordered and rtc.state in ("off", "absent")) or (rtc.every_boot and not wait.proof):
         return _nothing_waits(", ".join(unordered) or "what the join installs", rtc, wait, how, seen)
     notes = [f"{daemon.unit} starts at the next boot; {correction.words}", rtc.words]
-    notes += [recorded(past, daemon, units=units, waits=waits)] if manager == "systemd" else []
+    notes += [recorded(past, daemon, units=units, waits=waits, proof=wait.proof)] if manager == "systemd" else []
     if not wait.proof or unordered:
         notes.append(f"{', '.join(unordered)} may start before that" if wait.proof else wait.words)
     if manager == "systemd" and (not wait.proof or unordered):

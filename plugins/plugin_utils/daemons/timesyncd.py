@@ -261,6 +261,7 @@ DAEMON = Daemon(
     ask=synchronisation,
     # NTP_MAX_ADJUST in systemd's timesyncd-manager.c.
     first_correction=FirstCorrection(0.4, "it steps the clock beyond 0.4 s"),
-    # manager_receive_response() of timesyncd-manager.c says so right after it has set the clock.
-    journal=JournalWords(right=re.compile("Initial clock synchronization to ")),
+    # manager_receive_response() of timesyncd-manager.c says so right after it has set the clock:
+    # in systemd 248 (and 249 of Ubuntu 22.04) without "clock".
+    journal=JournalWords(right=re.compile("Initial (clock )?synchronization to ")),
 )

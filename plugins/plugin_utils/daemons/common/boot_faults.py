@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from ...clock.interval import Interval
-from ...model.cluster import KUBELET_UNITS
+from ...model.cluster import KUBELET_UNITS, RUNTIME_UNITS
 from ...model.policy import Policy
 from ...model.wording import listed
 from .. import discover
@@ -96,38 +96,58 @@ def what_happened(
     *,
     units: Mapping[str, Any],
     waits: Iterable[str],
+    proof: frozenset[str],
     how: str,
 ) -> Happened | None:
     """The first fault of a boot that had all as it is now.
 
-    ``units``: those of the section ``boot``; ``waits``: which of them wait for the clock. ``how``:
-    what to do for cluster units to be ordered after a wait, empty if they are.
+    A boot that went well shows that what was wrong before was fixed, where no file shows that.
+
+    ``units``: those of the section ``boot``; ``waits``: which of them wait for the clock.
+    ``proof``: after which of them it is known to be right. ``how``: what to do for cluster units to
+    be ordered after a wait, empty if they are.
     """
     counting = [boot for boot in past.boots if past.as_now(boot, [daemon.unit])]
-    decisive = [name for name in waits if name in units]
-    for boot in counting:
-        for unit in (unit for unit in KUBELET_UNITS if unit in units and unit in boot.started_at_s):
+    for unit in (unit for unit in KUBELET_UNITS if unit in units):
+        order = _order(unit, units, waits, proof)
+        for boot in (boot for boot in counting if unit in boot.started_at_s and past.as_now(boot, order)):
             at_s = boot.started_at_s[unit]
-            early = at_s < (boot.right_at_s or 0.0) and _beyond(boot.off_at(at_s), policy)
-            if early and past.as_now(boot, [unit, *decisive]):
-                return _too_early(unit, boot, how)
+            if at_s < (boot.right_at_s or 0.0) and _beyond(boot.off_at(at_s), policy):
+                return _too_early(unit, boot, how, proof)
+            if not how and boot.right_at_s is not None and at_s >= boot.right_at_s:
+                break  # the wait held
     for boot in counting:
         if boot.how == "slew" and _beyond(boot.off_s or 0.0, policy):
             return _slewed(daemon, boot, correction)
+        if boot.how == "step":
+            break
+    for boot in counting:
         ran_s = math.inf if boot.daemon_at_s is None else boot.daemon_at_s
         if boot.failed_at_s is not None and ran_s > boot.failed_at_s + BY_HAND_S:
             return _failed(daemon, boot, boot.failed_at_s)
+        if boot.daemon_at_s is not None:
+            break
     return None
 
 
-def _too_early(unit: str, boot: PastBoot, how: str) -> Happened:
+def _order(unit: str, units: Mapping[str, Any], waits: Iterable[str], proof: frozenset[str]) -> list[str]:
+    """The units whose files decide when a cluster unit starts: its runtime only if it waits by way
+    of that.
+    """
+    after = set(units[unit]["after"])
+    between = [name for name in RUNTIME_UNITS if name in after & set(units) and proof & set(units[name]["after"])]
+    return [unit, *(name for name in waits if name in units), *([] if proof & after else between)]
+
+
+def _too_early(unit: str, boot: PastBoot, how: str, proof: Iterable[str]) -> Happened:
+    waits = " ".join(sorted(name for name in proof if name.endswith(".service")))
     at_s, right_s = boot.started_at_s[unit], boot.right_at_s or 0.0
     finding = {
         "summary": f"at {boot.name} {unit} started after {at_s:.1f} s with a clock that was {_off(boot.off_at(at_s))}; the clock "
         f"was right only after {right_s:.1f} s, {right_s - at_s:.1f} s later",
         "why": _WHY,
         "remedy": how
-        or f"{unit} is ordered after a wait, which ended too early. See why (`systemctl status chrony-wait`, its "
+        or f"{unit} is ordered after a wait, which ended too early. See why (`systemctl status {waits}`, its "
         "TimeoutStartSec=), and let it wait longer, or use servers that answer sooner. Then reboot the node, and run the "
         "check again.",
         "cause": "a cluster unit started before the clock was right",
@@ -156,8 +176,9 @@ def _slewed(daemon: TimeDaemon, boot: PastBoot, correction: FirstCorrection) -> 
 
 def _failed(daemon: TimeDaemon, boot: PastBoot, failed_at_s: float) -> Happened:
     then = "did not run" if boot.daemon_at_s is None else f"ran only from {boot.daemon_at_s:.0f} s on"
+    failed = "was skipped by systemd, as a condition was not met" if boot.skipped else "failed to start"
     finding = {
-        "summary": f"at {boot.name} {daemon.unit} failed to start (after {failed_at_s:.0f} s), and {then}",
+        "summary": f"at {boot.name} {daemon.unit} {failed} (after {failed_at_s:.0f} s), and {then}",
         "why": "Its files have not changed since, so the next boot may end in the same way. Then nothing steers this clock.",
         "remedy": f"See why it failed (`journalctl -b -{boot.back} -u {daemon.unit}`), and fix that: maybe it starts before what "
         "it needs. Then reboot the node, and run the check again.",
@@ -167,18 +188,22 @@ def _failed(daemon: TimeDaemon, boot: PastBoot, failed_at_s: float) -> Happened:
     return Happened(BootFault.FAILED, finding)
 
 
-def recorded(past: PastBoots, daemon: TimeDaemon, *, units: Mapping[str, Any], waits: Iterable[str]) -> str:
-    """What the recorded boots say, as a note; ``units`` and ``waits`` as in ``what_happened``."""
+def recorded(
+    past: PastBoots, daemon: TimeDaemon, *, units: Mapping[str, Any], waits: Iterable[str], proof: frozenset[str]
+) -> str:
+    """What the recorded boots say, as a note; the keywords are those of ``what_happened``."""
     counting = [boot for boot in past.known if past.as_now(boot, [daemon.unit])]
     if counting:
         worst_s = max((boot.off_s or 0.0 for boot in counting), key=abs)
         off = f"the clock was {_off(worst_s)}" if abs(worst_s) > KEPT_S else "the clock was never off"
-        after_s = max(boot.right_at_s or 0.0 for boot in counting)
+        last = max(counting, key=lambda boot: boot.right_at_s or 0.0)
+        # A daemon may slew more slowly than it is allowed to.
+        right = f"right after {last.right_at_s or 0.0:.0f} s at the {'earliest' if last.how == 'slew' else 'latest'}"
         boots = f"{len(counting)} recorded boot{'s' if len(counting) > 1 else ''}"
-        decisive = [name for name in waits if name in units]
-        since = [unit for unit in KUBELET_UNITS if unit in units and not past.as_now(counting[0], [unit, *decisive])]
+        orders = {unit: _order(unit, units, waits, proof) for unit in KUBELET_UNITS if unit in units}
+        since = [unit for unit, order in orders.items() if not past.as_now(counting[0], order)]
         unproved = f"; no boot has happened since the order of {listed(since)} was changed" if since else ""
-        return f"at {boots} {off}, and known to be right after {after_s:.0f} s at the latest{unproved}"
+        return f"at {boots} {off}, and known to be {right}{unproved}"
     if past.known:
         return "no boot has happened since the units, the configuration or the RTC were changed, so these decide"
     why = past.none_because or "the journal does not show when the clock was right"

@@ -68,8 +68,8 @@ class PastBoot:
 
     ``spans``: what its clock showed, from and to (Unix time), anew after each step; the last one
     has no end. ``right_at_s``: None if not known. ``started_at_s``: the first start of units.
-    ``failed_at_s``: when the daemon's first start failed, or systemd skipped it for a condition;
-    ``daemon_at_s``: when the daemon first ran.
+    ``failed_at_s``: when the daemon's first start failed, or systemd skipped it for a condition
+    (``skipped``); ``daemon_at_s``: when the daemon first ran.
     """
 
     back: int
@@ -79,6 +79,7 @@ class PastBoot:
     started_at_s: Mapping[str, float]
     daemon_at_s: float | None
     failed_at_s: float | None
+    skipped: bool
     jumped_back: bool
     corrections: tuple[_Correction, ...]
     moments_s: tuple[float, ...]
@@ -126,7 +127,7 @@ class PastBoots:
 
     boots: tuple[PastBoot, ...] = ()
     none_because: str = ""
-    changed_s: Mapping[str, float] | None = None
+    changed_s: Mapping[str, Sequence[float]] | None = None
     rtc_set_s: float = 0.0
 
     @property
@@ -137,7 +138,7 @@ class PastBoots:
     def as_now(self, boot: PastBoot, units: Iterable[str]) -> bool:
         """Whether a boot had these units, the daemon's files and the RTC as they are now."""
         changed_s = self.changed_s or {}
-        times_s = [self.rtc_set_s, *(changed_s.get(unit, 0.0) for unit in units)]
+        times_s = [self.rtc_set_s, *(time_s for unit in units for time_s in changed_s.get(unit, ()))]
         return not any(boot.showed(time_s) for time_s in times_s if time_s)  # 0: no such file
 
 
@@ -162,9 +163,9 @@ def past_boots(record: Record, daemon: TimeDaemon) -> PastBoots:
     files = [*((of_daemon.get("config") or {}).get("files") or []), *(of_daemon.get("defaults") or [])]
     # What is in /run was written by this boot, as NetworkManager does with the servers of DHCP.
     kept = [file for file in files if not file["path"].startswith(("/run/", "/var/run/"))]
-    written_s = max((file.get("mtime_s") or 0.0 for file in kept), default=0.0)
-    changed_s = dict(section["changed_s"])
-    changed_s[daemon.unit] = max(written_s, changed_s.get(daemon.unit, 0.0))
+    changed_s = {unit: [time_s] for unit, time_s in section["changed_s"].items()}
+    # Each by itself: what was written while the clock was behind is not the newest by its time.
+    changed_s.setdefault(daemon.unit, []).extend(file.get("mtime_s") or 0.0 for file in kept)
     said = section["ended_because"] or "the journal has no entry of its beginning"
     return PastBoots(shown, "" if shown else f"the journal shows no boot ({said})", changed_s, section["rtc_set_s"])
 
@@ -204,6 +205,7 @@ def _boot(
         started_at_s=_first(entries, "starting", "started"),
         daemon_at_s=ran_at_s,
         failed_at_s=failed_at_s,
+        skipped=_first(own, "skipped").get(daemon.unit) == failed_at_s is not None,
         jumped_back=any(entry["what"] == "jumped_back" for entry in entries)
         or any(step.by_s < 0 for step in _steps(entries)),
         corrections=corrections,

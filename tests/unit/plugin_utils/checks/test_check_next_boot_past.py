@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import builders
-from tests.builders import NS, TRUE_NS
+from tests.builders import NS, TRUE_NS, boot_unit
 from tests.findings import unsaid
 from tests.unit.plugin_utils.checks.booting import (
     ABSENT,
     CONFIG,
+    CONTAINERD,
     KUBELET,
     ONLY_SLEWS,
     OPENNTPD,
     ORDERED,
     TARGET,
+    TIME_WAIT_SYNC,
     TIMESYNCD,
     WAIT,
     WAIT_OFF,
@@ -118,9 +120,17 @@ REFUSED = {  # the units, what is recorded, further changes; the keys, what the 
         ["failed to start (after 4 s)", "ran only from 400 s on"],
         False,
     ),
+    "a daemon that systemd skipped": (
+        [WAIT, TARGET],
+        past(Boot().add(3.9, "skipped").starts(400.0, CHRONY)),
+        {},
+        (Key.FAILED_AT_BOOT,),
+        ["was skipped by systemd, as a condition was not met (after 4 s)", "ran only from 400 s on"],
+        False,
+    ),
     "a daemon that failed at the boot before": (
         [WAIT, TARGET],
-        past(Boot(days=1).chronyd(), Boot(days=2).add(3.9, "starting").add(4.2, "failed")),
+        past(Boot(days=1).starts(4.0), Boot(days=2).add(3.9, "starting").add(4.2, "failed")),
         {},
         (Key.FAILED_AT_BOOT,),
         ["at the boot before chrony.service failed to start", "did not run"],
@@ -165,11 +175,35 @@ PASSING = {  # the units, what is recorded, further changes, what the reader see
     ),
     "off at one of two boots, and no cluster unit yet": ([WAIT_OFF], chronyd(0.0, 600.0), {}, ["600 s ahead"]),
     "off by less than a client tolerates": ([WAIT_OFF, KUBELET], chronyd(5.0, 5.0), {}, ["5 s ahead"]),
+    "a small error that is slewed": (
+        [WAIT_OFF, KUBELET],
+        past(Boot(5.0).starts(4.0).chronyd(steps=False)),
+        {},
+        ["5 s ahead", "right after 70 s at the earliest"],
+    ),
     "a daemon that systemd started again": (
         [WAIT, TARGET],
         past(Boot().add(4.2, "failed").says(5.0, "chronyd version 4.3").says(9.0, "Selected source a")),
         {},
         ["never off"],
+    ),
+    "a daemon that failed, and started at the boot after": (
+        [WAIT, TARGET],
+        past(Boot(days=1).chronyd(), Boot(days=2).add(3.9, "starting").add(4.2, "failed")),
+        {},
+        ["never off"],
+    ),
+    "a wait that ended too early, and held at the boot after": (
+        [WAIT, TARGET, ORDERED],
+        past(Boot(600.0, days=1).chronyd().starts(12.0), Boot(600.0, days=2).starts(4.0).chronyd()),
+        {},
+        ["each of the last 2 boots"],
+    ),
+    "a slew, and a step at the boot after": (
+        [WAIT, TARGET],
+        past(Boot(600.0, days=1).chronyd(), Boot(600.0, days=2).chronyd(steps=False)),
+        {},
+        ["each of the last 2 boots"],
     ),
     "a clock that was set off later": (
         [WAIT_OFF, KUBELET],
@@ -206,6 +240,32 @@ def test_a_boot_does_not_count_after_what_decided_it_was_changed(changed):
     assert "no boot has happened since" in finding.summary
 
 
+ORDERS = {  # how kubelet comes after the wait; whether a boot still counts after containerd was changed
+    "by way of containerd": (boot_unit("kubelet.service", after=("containerd.service",)), "pass"),
+    "itself": (boot_unit("kubelet.service", after=("containerd.service", "time-sync.target")), "fail"),
+}
+
+
+@pytest.mark.parametrize(("kubelet", "state"), ORDERS.values(), ids=ORDERS)
+def test_the_order_of_a_runtime_decides_if_kubelet_waits_by_way_of_it(kubelet, state):
+    recorded = chronyd(600.0, changed_days={"containerd.service": 0.5})
+    finding = judge(WAIT, TARGET, kubelet, CONTAINERD, past_boots=recorded)
+    assert finding.state == state, finding.summary
+    assert ("since the order of kubelet.service was changed" in finding.summary) == (state == "pass")
+    assert judge(WAIT, TARGET, kubelet, CONTAINERD, past_boots=chronyd(600.0)).state == "fail"
+
+
+def test_a_wait_that_ended_too_early_is_named_with_its_unit():
+    units = TIME_WAIT_SYNC, TARGET, ORDERED
+    finding = judge(*units, past_boots=chronyd(600.0))
+    assert not unsaid(finding.remedy, "systemctl status systemd-time-wait-sync.service`")
+
+
+def test_a_kubelet_that_waits_for_nothing_and_was_late_once_by_chance_is_refused():
+    boots = Boot(600.0, days=1).chronyd().starts(12.0), Boot(600.0, days=2).starts(4.0).chronyd()
+    assert judge(WAIT_OFF, KUBELET, past_boots=past(*boots)).keys == (Key.STARTED_TOO_EARLY, Key.NOTHING_WAITS)
+
+
 def test_a_configuration_that_was_written_since_the_boot_is_a_change_too():
     def written(days: float, path: str = "/etc/chrony/chrony.conf") -> str:
         section = builders.chrony(config=CONFIG)
@@ -234,9 +294,9 @@ def test_a_clock_that_was_saved_at_the_shutdown_is_not_kept():
     assert saved.keys == (Key.RTC_ABSENT, Key.NOTHING_WAITS)
 
 
-def gate_steps(off_s: float) -> dict[str, object]:
-    """This boot of a node with a kubelet and no time daemon: after 20 minutes the gate installs
-    chrony, orders the kubelet, and chronyd steps.
+def gate_steps(off_s: float) -> tuple[dict[str, object], float]:
+    """This boot of a node with a kubelet and a chronyd whose server is dead: after 20 minutes the
+    gate writes another server, and chronyd steps. Also the time that the gate's files have.
     """
     boot = Boot(off_s, days=2000 / DAY_S).starts(4.0)
     at_s = 1195.0
@@ -244,14 +304,20 @@ def gate_steps(off_s: float) -> dict[str, object]:
     boot.add(at_s, "starting").starts(1196.0, CHRONY).says(1200.0, "Selected source 10.77.0.1").stepped(-off_s)
     boot.says(1200.01, f"System clock wrong by {-off_s:.6f} seconds")
     boot.says(1200.03, f"System clock was stepped by {-off_s:.6f} seconds")
-    section = past(boot)
-    return {**section, "changed_s": dict.fromkeys(section["changed_s"], written_s)}
+    return past(boot), written_s
 
 
+@pytest.mark.parametrize("units_too", [True, False])
 @pytest.mark.parametrize("off_s", [-28_000.0, -3600.0, -600.0, 600.0, 28_000.0])
-def test_what_the_gate_wrote_while_the_clock_was_still_off_is_a_change_since_the_boot(off_s):
+def test_what_the_gate_wrote_while_the_clock_was_still_off_is_a_change_since_the_boot(off_s, units_too):
     """With a clock that is behind, the files have a time from before the boot."""
-    finding = judge(WAIT, TARGET, ORDERED, past_boots=gate_steps(off_s))
+    recorded, written_s = gate_steps(off_s)
+    section = builders.chrony(config=CONFIG)
+    if units_too:
+        recorded["changed_s"] = dict.fromkeys(recorded["changed_s"], written_s)
+    else:
+        section["config"]["files"][0]["mtime_s"] = written_s
+    finding = judge(WAIT, TARGET, ORDERED, past_boots=recorded, chrony=section)
     assert finding.state == "pass", finding.summary
     assert "no boot has happened since" in finding.summary
 
@@ -400,6 +466,14 @@ DAEMONS = {
             "systemd-timesyncd.service",
             (5.06, "Contacted time server 10.77.0.1:123 (10.77.0.1)."),
             (5.07, "Initial clock synchronization to Sun 2026-11-29 10:29:22.417203 UTC."),
+            steps_at=5.06,
+        ),
+    ),
+    "timesyncd of systemd 247": (
+        {"daemons": (TIMESYNCD,), "processes": (), "chrony": None},
+        of(
+            "systemd-timesyncd.service",
+            (5.06, "Initial synchronization to time server 10.77.0.1:123 (10.77.0.1)."),
             steps_at=5.06,
         ),
     ),
