@@ -302,8 +302,10 @@ def _add_signing_key(command: argparse._ActionsContainer) -> None:
 def _add_explain(commands: _Commands) -> None:
     command = commands.add_parser(
         "explain",
-        help="what a check looks at, why, and what to do (without CHECK: list them); or which nodes fail in Argo CD's log",
-        description="Explains what a check looks at, why, and what to do; or which nodes fail in Argo CD's log.",
+        help="what a check looks at, why, and what to do (without CHECK: list them); which nodes fail in Argo CD's log; or what "
+        "a sosreport shows of a clock",
+        description="Explains what a check looks at, why, and what to do; which nodes fail in Argo CD's log; or what a sosreport "
+        "shows of a clock.",
         epilog=EXPLAIN_LOG,
         formatter_class=_RAW,
     )
@@ -329,6 +331,14 @@ def _add_explain(commands: _Commands) -> None:
     files.add_argument("--pods", metavar="FILE", help="the pods and their nodes; - for standard input")
     files.add_argument(
         "--pod", metavar="NAME", help="the pod of lines that name no pod; default: the file's name without .log"
+    )
+    archive = command.add_argument_group("a node that cannot be reached")
+    archive.add_argument(
+        "--sosreport",
+        type=_path,
+        metavar="FILE",
+        help="what a sosreport, or an archive of Red Hat Insights, shows of chrony and the clock: the archive, or its folder "
+        "if it is unpacked. Never an admission",
     )
 
 

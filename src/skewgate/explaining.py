@@ -1,4 +1,6 @@
-"""``skewgate explain``: a check's documentation, or the nodes that fail in Argo CD's log."""
+"""``skewgate explain``: a check's documentation, the nodes that fail in Argo CD's log, or what an
+archive shows of its node's clock.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,14 @@ from .argocd_log.meaning import explanation, table
 from .argocd_log.pods import LOG_COMMAND, PODS_COMMAND, parse_pods
 from .errors import SkewgateError
 from .kubectl import Cluster, KubectlError
+from .sosreport.archive import ArchiveError, read
+from .sosreport.wording import lines
 
 
 def explain(args: argparse.Namespace) -> int:
-    """``explain``: a check's documentation, or the nodes that fail in Argo CD's log."""
+    """``explain``: a check's documentation, Argo CD's log, or an archive."""
+    if args.sosreport:
+        return _explain_sosreport(args)
     if args.argocd or args.argocd_log or args.pods or args.pod:
         return _explain_argocd(args)
     checks = discover()
@@ -49,6 +55,20 @@ def explain(args: argparse.Namespace) -> int:
         )
     print(cleandoc(checks[args.check].__doc__ or ""))
     return ExitCode.ADMITTED
+
+
+def _explain_sosreport(args: argparse.Namespace) -> int:
+    """``explain --sosreport``: what an archive shows of its node's clock."""
+    if args.check or args.argocd or args.argocd_log or args.pods or args.pod:
+        raise SkewgateError("expected --sosreport FILE alone: an archive, or the folder of an unpacked one")
+    try:
+        for line in lines(args.sosreport.name, read(args.sosreport)):
+            print(line)
+    except ArchiveError as error:
+        raise SkewgateError(clean(f"{args.sosreport}: {error}")) from error
+    except OSError as error:
+        raise SkewgateError(f"can't read {args.sosreport}: {error.strerror}") from error
+    return ExitCode.ADMITTED  # it judges no node, as for the log
 
 
 def _explain_argocd(args: argparse.Namespace) -> int:
