@@ -62,12 +62,12 @@ def _explain_sosreport(args: argparse.Namespace) -> int:
     if args.check or args.argocd or args.argocd_log or args.pods or args.pod:
         raise SkewgateError("expected --sosreport FILE alone: an archive, or the folder of an unpacked one")
     try:
-        for line in lines(args.sosreport.name, read(args.sosreport)):
-            print(line)
+        text = "\n".join(lines(args.sosreport.name, read(args.sosreport)))
     except ArchiveError as error:
         raise SkewgateError(clean(f"{args.sosreport}: {error}")) from error
     except OSError as error:
         raise SkewgateError(f"can't read {args.sosreport}: {error.strerror}") from error
+    print(text)
     return ExitCode.ADMITTED  # it judges no node, as for the log
 
 

@@ -74,10 +74,10 @@ def parse_tracking(text: str) -> Tracking:
             leap=given["Leap status"],
             stratum=int(given["Stratum"]),
             ref_time_s=parse_date(given["Ref time (UTC)"]).timestamp(),
-            system_time_s=_sided(given["System time"], "slow of NTP time", "fast of NTP time"),
+            system_time_s=_sided(given["System time"], "seconds slow of NTP time", "seconds fast of NTP time"),
             last_offset_s=_number(given["Last offset"], "seconds"),
             rms_offset_s=_number(given["RMS offset"], "seconds"),
-            frequency_ppm=_sided(given["Frequency"], "slow", "fast"),
+            frequency_ppm=_sided(given["Frequency"], "ppm slow", "ppm fast"),
             residual_freq_ppm=_number(given["Residual freq"], "ppm"),
             skew_ppm=_number(given["Skew"], "ppm"),
             root_delay_s=_number(given["Root delay"], "seconds"),
@@ -97,8 +97,7 @@ def _number(text: str, unit: str) -> float:
 
 def _sided(text: str, above: str, below: str) -> float:
     """``above``: the words for a number above zero."""
-    number, _, rest = text.partition(" ")
-    side = rest.partition(" ")[2]
+    number, _, side = text.partition(" ")
     if side not in (above, below):
         raise ValueError("chronyc tracking: expected a number with slow or fast")
     return finite(number) * (1 if side == above else -1)
