@@ -57,6 +57,7 @@ WORLDS: dict[str, World] = {
     "docs/how-to/check-your-first-node.md": World(),
     "docs/how-to/check-many-nodes.md": World(before=PASSING, nightly=True),
     "docs/how-to/gate-a-node-at-its-first-boot.md": World(nightly=True),
+    "docs/how-to/explain-a-sosreport.md": World(),
     "docs/how-to/github-enterprise-server.md": World(server="ghes", nightly=True),
     "docs/how-to/install.md": World(),
     "docs/how-to/monitor-with-nagios.md": World(before=MONITORED, nodes_behind_s=612, nightly=True),
@@ -109,6 +110,9 @@ NOT_RUN: dict[str, str] = {
     "docs/how-to/add-a-setting.md: gate_max_rtc_error_s:": "There is no such setting: it is the page's example.",
     "docs/how-to/air-gapped.md: $ pip wheel": "It asks PyPI for all wheels.",
     "docs/how-to/air-gapped.md: $ ~/.skewgate/bin/pip install --no-index": "It installs what the command above brings.",
+    "docs/how-to/explain-a-sosreport.md: $ skewgate explain --sosreport sosreport-worker-2": (
+        "It explains an archive of the reader's; the example below it is a folder."
+    ),
     "docs/how-to/keep-checking-after-the-join.md: $ make node-file": (
         "tests/integration/test_node_file.py runs the command that the target runs."
     ),

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.chronyc import LOCAL_REFID, Source, Tracking
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.faults import Place
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import matches, read_config
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, Rule
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import daemons_by_unit
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.synchronisation import (
     STALE_AFTER_INTERVALS,
@@ -178,7 +179,7 @@ def _tracking(contents: Contents, now: datetime | None) -> Iterator[Statement]:
         return
     side = "behind" if tracking.system_time_s > 0 else "ahead of"
     seen = (
-        f"chronyd followed {tracking.name} at stratum {tracking.stratum - 1}; by its own words the clock was "
+        f"chronyd followed {tracking.name}, at stratum {tracking.stratum}; by its own words the clock was "
         f"{abs(tracking.system_time_s):.6f} s {side} NTP time, and at most {tracking.max_error_s:.6f} s off"
     )
     off = tracking.max_error_s > _MAX_ERROR_S
@@ -200,7 +201,9 @@ def _stale(path: str, tracking: Tracking, contents: Contents, now: datetime | No
     limit_s = STALE_AFTER_INTERVALS * max([1.0, tracking.update_interval_s, *polls])
     age_s = now.timestamp() + tracking.system_time_s - tracking.ref_time_s
     reference = datetime.fromtimestamp(tracking.ref_time_s, UTC)
-    seen = f"the last update was {age_s:.0f} s before the archive's date ({reference:%Y-%m-%d %H:%M:%S} UTC)"
+    seen = (
+        f"the last update ({reference:%Y-%m-%d %H:%M:%S} UTC) was {age_s:.0f} s old at the archive's date, by NTP time"
+    )
     if age_s < -COLLECTING_S:
         yield Statement("problem", path, seen, "It is in this clock's future: the clock was set back.", "sync_state")
     elif age_s > limit_s + COLLECTING_S:
@@ -239,7 +242,13 @@ def _sources(contents: Contents) -> Iterator[Statement]:
         seen = f"of {len(sources)} sources none was selected"
         yield Statement("problem", path, seen, "Nothing steered the clock.", "ntp_sources")
     else:
-        yield Statement("seen", path, f"used: {listed(used)}, of {len(sources)}", "They agreed.", "ntp_sources")
+        yield Statement(
+            "seen",
+            path,
+            f"used: {listed(used)}, of {len(sources)}",
+            "chronyd steered the clock by these.",
+            "ntp_sources",
+        )
     if false := [source for source in sources if source.state == "x"]:
         shown = listed([f"{source.name} ({source.measured_offset_s:+.3f} s)" for source in false])
         why = "A falseticker disagrees with the others. It, or all the others, have the wrong time."
@@ -326,21 +335,25 @@ def _configuration(contents: Contents) -> Iterator[Statement]:
         yield Statement("unknown", "the archive", f"it has no {what}", "This was not looked at.", "chrony_config")
         return
     config = _read(contents, f"/{first}")
-    yielded = False
-    for rule in sorted(RULES.values(), key=lambda rule: (rule.severity, rule.id)):
-        for place in rule.find(config):
-            yielded = True
-            state: State = (
-                "problem" if rule.severity == "error" else "unknown" if rule.severity == "unknown" else "seen"
-            )
-            absent = place.line is None and config.unreadable and rule.severity != "unknown"
-            where = f"{place.file.lstrip('/')}:{place.line}" if place.line else place.file.lstrip("/")
-            but = " (unless a file has it that is not in the archive)" if absent else ""
-            seen = f"{rule.id} {rule.name}, {rule.severity}: {place.text}{but}"
-            yield Statement("unknown" if absent else state, where, seen, rule.why, rule.id, rule.remedy)
-    if not yielded:
+    found = [
+        _rule(rule, places, incomplete=bool(config.unreadable))
+        for rule in sorted(RULES.values(), key=lambda rule: rule.id)
+        if (places := list(rule.find(config)))
+    ]
+    yield from found
+    if not found:
         why = "chronyd itself was not asked, and what the lines name was not looked at."
         yield Statement("seen", first, "no rule of chrony_config matches", why, "chrony_config")
+
+
+def _rule(rule: Rule, places: list[Place], *, incomplete: bool) -> Statement:
+    """A rule that matches. A line that is missing may be in a file that is missing too."""
+    absent = incomplete and rule.severity != "unknown" and all(place.line is None for place in places)
+    state: State = "problem" if rule.severity == "error" else "unknown" if rule.severity == "unknown" else "seen"
+    lines = [f"{place.file.lstrip('/')}{f':{place.line}' if place.line else ''} ({place.text})" for place in places]
+    but = " (unless a file has it that is not in the archive)" if absent else ""
+    seen = f"{rule.id} {rule.name}, {rule.severity}: {listed(lines)}{but}"
+    return Statement("unknown" if absent else state, "configuration", seen, rule.why, rule.id, rule.remedy)
 
 
 def _read(contents: Contents, path: str) -> ChronyConfig:

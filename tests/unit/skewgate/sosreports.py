@@ -33,6 +33,7 @@ CONF = "server 127.0.0.2 iburst\nserver 127.0.0.4 iburst\nserver 127.0.0.5 iburs
 
 
 def sample(name: str) -> str:
+    """A recorded output of chronyc, as NAME.STATE."""
     return (SAMPLES / f"{name}.txt").read_text()
 
 
@@ -63,18 +64,21 @@ def healthy(**changed: str | None) -> dict[str, str]:
 def member(
     name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = ""
 ) -> tuple[tarfile.TarInfo, bytes]:
+    """An entry of a tar: header and data."""
     info = tarfile.TarInfo(name)
     info.size, info.type, info.linkname = len(data), kind, link
     return info, data
 
 
 def members(files: Mapping[str, str], root: str = f"{REPORT}/") -> list[tuple[tarfile.TarInfo, bytes]]:
+    """The files of a report, below its top folder."""
     return [member(root + name, text.encode()) for name, text in files.items()]
 
 
 def tar(
     path: Path, content: Iterable[tuple[tarfile.TarInfo, bytes]], mode: str = "w", form: int = tarfile.PAX_FORMAT
 ) -> Path:
+    """Write an archive, packed as tarfile names it, for example w:xz."""
     with tarfile.open(path, mode, format=form) as archive:
         for info, data in content:
             archive.addfile(info, io.BytesIO(data))
