@@ -79,7 +79,7 @@ class Contents:
     def wanted(self, name: str) -> str | None:
         """The path on the node if the member is wanted; it is noted which report it is of."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if name.startswith("/") or ".." in parts or len(self.texts) + len(self.lines) >= MAX_FILES:
+        if name.startswith("/") or ".." in parts:
             return None
         name = "/".join(parts)
         if name.endswith((".tar", ".tar.gz", ".tar.xz", ".tar.bz2")) and len(self.archives) < MAX_LINKS:
@@ -89,6 +89,9 @@ class Contents:
         if path.startswith(("etc/chrony", "run/chrony-dhcp")) and len(self.folders) < MAX_FILES:
             self.folders |= {path, posixpath.dirname(path)}
         if root is None or not (_TEXT.fullmatch(path) or (_LOG.fullmatch(path) and not _LOG_NOT.fullmatch(path))):
+            return None
+        if len(self.texts) + len(self.lines) >= MAX_FILES:
+            self.cut = f"it has more than {MAX_FILES} files of the clock"
             return None
         self.roots.add(root[1])
         return path
@@ -158,7 +161,10 @@ def _read_folder(folder: Path, contents: Contents) -> None:
             if file.is_symlink():
                 contents.link(path, str(file.readlink()))
             elif name in names:
-                _read_file(file, path, contents)
+                try:
+                    _read_file(file, path, contents)
+                except OSError as error:
+                    contents.cut = f"{path}: {error.strerror}"
 
 
 def _read_file(file: Path, path: str, contents: Contents) -> None:

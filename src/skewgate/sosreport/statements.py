@@ -128,8 +128,15 @@ def _daemons(contents: Contents) -> Iterator[Statement]:
         why = "Without a time daemon a clock drifts by seconds a day."
         yield Statement("problem", path, "no time daemon that skewgate knows was active", why, "time_service")
     elif len(names) > 1:
-        why = "Two daemons that steer one clock work against each other. Some of them may leave the clock alone."
-        yield Statement("problem", path, f"more than one was active: {listed(sorted(running))}", why, "time_service")
+        why = "Two daemons that steer one clock work against each other. Some may leave it alone, as ptp4l does."
+        seen = f"more than one was active: {listed(sorted(running))}"
+        yield Statement(
+            "unknown" if any(daemon.of_linuxptp for daemon in running.values()) else "problem",
+            path,
+            seen,
+            why,
+            "time_service",
+        )
     else:
         more = "" if names == ["chrony"] else "; the archive's words of it are not read here"
         state: State = "unknown" if more else "seen"

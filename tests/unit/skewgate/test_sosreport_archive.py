@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import stat
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -110,12 +111,15 @@ def test_no_link_or_pipe_of_a_folder_is_opened(tmp_path: Path) -> None:
     (folder / "etc/chrony.conf").symlink_to(tmp_path / "secret.conf")
     (folder / "etc/chrony.d").symlink_to(tmp_path)
     os.mkfifo(folder / "etc/chrony/pipe.conf")
+    os.mknod(folder / "etc/chrony/socket.conf", 0o600 | stat.S_IFSOCK)
 
     contents = read(folder)
 
     assert "secret" not in str(contents.texts)
     assert "etc/chrony/pipe.conf" not in contents.texts
     assert "etc/chrony.conf" in contents.dangling
+    assert contents.cut.startswith("etc/chrony/socket.conf: "), "it can't be opened, and that ends nothing"
+    assert contents.texts["etc/chrony/chrony.conf"]
 
 
 @pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE])
@@ -210,6 +214,15 @@ def test_of_a_log_the_last_lines_of_interest_are_kept_however_long_it_is(tmp_pat
     assert len(kept) == archive.MAX_LINES
     assert "wrong by" in kept[0]
     assert len(kept[-1]) == archive.MAX_LINE
+
+
+def test_many_wanted_files_are_bounded_and_that_is_said(tmp_path: Path) -> None:
+    many = {f"etc/chrony/conf.d/{number}.conf": "" for number in range(archive.MAX_FILES + 5)}
+
+    contents = read(tar(tmp_path / "a", members(many)))
+
+    assert len(contents.texts) == archive.MAX_FILES
+    assert "more than 500 files" in contents.cut
 
 
 def test_too_many_members_end_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

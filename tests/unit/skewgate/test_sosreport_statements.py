@@ -78,6 +78,7 @@ def test_of_a_healthy_node_nothing_looks_wrong() -> None:
         ({"units": UNITS.replace("chrony.service", "cron.service")}, ("problem", "time_service")),
         ({"units": UNITS.replace("ssh.service", "ntpsec.service")}, ("problem", "time_service")),
         ({"units": UNITS.replace("chrony.service", "ntpsec.service")}, ("unknown", "time_service")),
+        ({"units": UNITS.replace("ssh.service", "ptp4l.service")}, ("unknown", "time_service")),
         ({"units": "garbage"}, ("unknown", "time_service")),
         ({"units": None}, ("unknown", "time_service")),
         ({"conf": CONF.replace("server 127.0.0.2 iburst", "sevrer 127.0.0.2")}, ("unknown", "CHR006")),
