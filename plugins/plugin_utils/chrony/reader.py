@@ -112,7 +112,7 @@ class _Reader:
         self.dropped: list[Problem] = []
         self.unjudged: list[Problem] = []
         self.unmatched: list[Directive] = []
-        self.beyond_limit: list[Directive] = []
+        self.beyond_limit: set[Directive] = set()
         self.source_dirs: list[Directive] = []
         self.followed = 0
         self.printed: Mapping[str, Any] | None = section.get("printed")
@@ -294,7 +294,7 @@ class _Reader:
         self.followed += len(directive.arguments)
         if self.followed > MAX_FOLLOWED:
             self.unmatched.append(directive)
-            self.beyond_limit.append(directive)
+            self.beyond_limit.add(directive)
             return []
         if directive.name == "include":
             found = sorted(path for path in self.texts if matches(path, directive.arguments[0]))
