@@ -22,14 +22,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_FILE_BYTES
+
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 16
 MAX_UNPACKED = 16 << 30
 MAX_MEMBERS = 1_000_000
 MAX_HEADER = 64 << 10
-MAX_FILE = 1 << 20
+MAX_FILE = MAX_FILE_BYTES
+"""What a node sends of a file, too."""
 MAX_FILES = 500
-MAX_KEPT = 32 << 20
+MAX_KEPT = 4 << 20
 MAX_LINES = 200
 MAX_LINE = 4096
 MAX_LINKS = 8

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_CONFIGURATION_BYTES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.chronyc import LOCAL_REFID, Source, Tracking
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.faults import Place
@@ -365,11 +366,14 @@ def _rule(rule: Rule, places: list[Place], *, incomplete: bool) -> Statement:
 
 def _read(contents: Contents, path: str) -> ChronyConfig:
     """Read what is there. What the lines include and the archive lacks counts as not read."""
-    files = [
-        {"path": f"/{name}", "text": text}
-        for name, text in contents.texts.items()
-        if name.endswith((".conf", ".sources")) and name.startswith(("etc/chrony", "run/chrony"))
-    ]
+    files, left = [], MAX_CONFIGURATION_BYTES
+    for name, text in contents.texts.items():
+        if name.endswith((".conf", ".sources")) and name.startswith(("etc/chrony", "run/chrony")):
+            left -= len(text)
+            if left < 0:
+                contents.shortened.add(name)
+            else:
+                files.append({"path": f"/{name}", "text": text})
     section: dict[str, Any] = {"config": {"path": path, "files": files}, "version": _version(contents)}
     names = [file["path"] for file in files] + [f"/{folder}" for folder in contents.folders]
     lost = [
@@ -380,7 +384,7 @@ def _read(contents: Contents, path: str) -> ChronyConfig:
         if not any(matches(name, wanted) for name in names)
     ]
     section["config"]["unread"] = [
-        {"path": wanted, "kind": "other", "error": "it is not in the archive"}
+        {"path": wanted, "kind": "other", "error": "it is not in the archive, or too large"}
         for wanted in dict.fromkeys([*lost, *(f"/{name}" for name in contents.shortened)])
     ]
     return read_config(section)

@@ -10,6 +10,8 @@ from .archive import ArchiveError, Contents
 from .statements import Statement, host, statements, taken
 
 WIDTH = 100
+MOST = 1000
+"""Characters of what was seen: a line of a file may have any length."""
 NEVER = (
     "This is never an admission. The archive repeats what its node said at that time. The clock was compared with no other "
     "clock, so its skew is not known, and no token was signed and sent to GitHub."
@@ -58,7 +60,7 @@ def lines(name: str, contents: Contents) -> Iterator[str]:
 
 
 def _paragraph(statement: Statement) -> Iterator[str]:
-    yield from wrapped(one_line(f"{statement.file}: {statement.seen}"), WIDTH, "- ")
+    yield from wrapped(one_line(f"{statement.file}: {statement.seen}", MOST), WIDTH, "- ")
     more = f"`skewgate explain {statement.check}`"
     ending = f"Next: {statement.remedy} More: {more}" if statement.remedy else f"Next: {more}"
     for line in (statement.why, ending):

@@ -141,6 +141,17 @@ def test_chronys_version_is_also_in_the_list_of_packages(line: str) -> None:
     assert states(statements(contents(files))) == {("problem", "CHR004")}
 
 
+def test_of_a_configuration_that_is_too_large_the_rest_counts_as_not_read() -> None:
+    more = {f"etc/chrony/conf.d/{number}.conf": "#" * 200_000 for number in range(6)}
+    found = said_of(healthy(conf=CONF + "confdir /etc/chrony/conf.d\n") | more)
+
+    assert ("unknown", "CHR002") in found
+
+
+def said_of(files: dict[str, str]) -> set[tuple[str, str]]:
+    return states(statements(contents(files)))
+
+
 def test_a_unit_that_a_boot_does_not_start() -> None:
     files = healthy() | {
         "sos_commands/systemd/systemctl_list-unit-files": "UNIT FILE STATE PRESET\nchrony.service disabled enabled\n"
@@ -207,6 +218,12 @@ def test_text_of_the_archive_cannot_steer_the_terminal(tmp_path: Path, capsys: p
     assert explain(tmp_path, files | {f"etc/chrony/conf.d/{evil}.conf": f"sevrer {evil}"}) == 0
 
     assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+
+def test_a_line_of_any_length_is_shown_shortened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(tmp_path, healthy(conf="sevrer " + "x " * 50_000)) == 0
+
+    assert len(capsys.readouterr().out) < 10_000
 
 
 def test_a_hostname_that_is_none_gets_into_no_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
