@@ -214,8 +214,8 @@ options:
         of them with NTS, only those servers are written. It is started to try them,
         and sets no clock.
       - If it gets the time from none, the servers and pools are written, with a warning.
-        To accept no server without NTS, set O(servers) and O(pools) to empty lists.
-        Then the node is refused.
+        To accept no server without NTS, set C(chrony_servers) and C(chrony_pools) to
+        empty lists. Then the node is refused.
       - The check tries them from the node, and the NTS servers of its chrony too. The
         result is in the evidence; there is no finding about it.
     type: list

@@ -4,6 +4,7 @@ and whatever else has settings follows the table.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -57,6 +58,12 @@ def test_a_row_alone_makes_a_setting() -> None:
 def test_an_entry_point_without_settings_has_none() -> None:
     specs = yaml.safe_load((ROOT / "roles/chrony/meta/argument_specs.yml").read_text())["argument_specs"]
     assert specs["undo"]["options"] == {}
+
+
+@pytest.mark.parametrize("module", [node_check, remediation_plan], ids=["node_check", "remediation_plan"])
+def test_a_module_names_only_options_that_it_has(module: Any) -> None:
+    named = set(re.findall(r"\bO\(([\w.]+)", module.DOCUMENTATION))
+    assert named <= set(yaml.safe_load(module.DOCUMENTATION)["options"])
 
 
 @pytest.mark.parametrize("module", [node_check, remediation_plan])
