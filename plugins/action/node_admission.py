@@ -66,7 +66,7 @@ class ActionModule(EvidenceAction):
             return failed(
                 f"{host} has no admission of this run that is younger than {args['max_age_s'] or 0:g} s and still holds: "
                 f"{words(ended.found)}. {next_step(ended.found)}",
-                keys=[str(key) for key in ended.found],
+                ended_by=[str(key) for key in ended.found],
             )
 
     def _holds(self, check: Mapping[str, Any], args: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-keys:
+ended_by:
   description: Why the admission does not hold - C(settings_in_facts), C(not_admitted), C(too_old),
     C(not_recorded) (its evidence lacks the clocks), C(no_answer), C(not_shown) (the answer lacks
     them), C(rebooted), C(clock_after_reboot), C(restored), C(disrupted), C(resumed), C(stepped),

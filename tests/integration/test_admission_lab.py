@@ -62,13 +62,13 @@ def stage(number: int) -> dict[str, Any]:
 def join(number: int, hosts: str = "skewgate_admitted", **settings: Any) -> dict[str, Any]:
     """A play that joins: each host leaves the keys for which it may not, none if it may."""
     leave = {"dest": f"{{{{ gate_report_dir }}}}/join-{number}-{{{{ inventory_hostname }}}}", "mode": "0600"}
-    keys = "{{ {'keys': ansible_failed_result['keys'], 'msg': ansible_failed_result.msg} | to_json }}"
+    keys = "{{ {'ended_by': ansible_failed_result.ended_by, 'msg': ansible_failed_result.msg} | to_json }}"
     here = {
         "delegate_to": "localhost",
         "connection": "local",
         "vars": {"ansible_python_interpreter": "/usr/bin/python3"},
     }
-    joined = {"ansible.builtin.copy": {**leave, "content": '{"keys": []}'}, **here}
+    joined = {"ansible.builtin.copy": {**leave, "content": '{"ended_by": []}'}, **here}
     refused = {"ansible.builtin.copy": {**leave, "content": keys}, **here}
     return {
         "hosts": hosts,
@@ -204,7 +204,7 @@ def runbook(lab: Lab, late: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def test_a_node_that_was_left_alone_joins(runbook: Runbook) -> None:
-    assert runbook.joined(1)[ALONE.name]["keys"] == []
+    assert runbook.joined(1)[ALONE.name]["ended_by"] == []
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_node_whose_clock_was_set_or_that_resumed_or_rebooted_does_not(
     runbook: Runbook, spec: NodeSpec, key: str
 ) -> None:
     found = runbook.joined(1)[spec.name]
-    assert found["keys"] == [key]
+    assert found["ended_by"] == [key]
     assert "Run the gate for it again" in found["msg"]
 
 
@@ -228,9 +228,9 @@ def test_the_size_of_the_step_is_said(runbook: Runbook) -> None:
 
 def test_where_a_reboot_is_accepted_a_clock_that_is_off_after_it_is_not(runbook: Runbook) -> None:
     found = runbook.joined(2)[REBOOTED.name]
-    assert found["keys"] == ["rebooted", "clock_after_reboot"]
+    assert found["ended_by"] == ["rebooted", "clock_after_reboot"]
     assert re.search(r"clock_skew: 4[45]\.\d+ s ahead", found["msg"])
 
 
 def test_and_a_clock_that_is_right_after_it_is(runbook: Runbook) -> None:
-    assert runbook.joined(3)[REBOOTED.name] == {"keys": []}
+    assert runbook.joined(3)[REBOOTED.name] == {"ended_by": []}

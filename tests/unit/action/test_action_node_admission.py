@@ -126,7 +126,7 @@ def test_a_node_whose_answer_does_not_prove_its_clock_does_not_join(
 ) -> None:
     vars(node).update(change)
     answer = asked()
-    assert (answer["failed"], answer["keys"]) == (True, [key])
+    assert (answer["failed"], answer["ended_by"]) == (True, [key])
     assert answer["msg"].startswith("node1 has no admission of this run that is younger than 3600 s and still holds: ")
     assert answer["msg"].endswith(
         (
@@ -141,7 +141,7 @@ def test_an_answer_of_the_module_without_evidence_is_no_answer(
 ) -> None:
     monkeypatch.setattr(node, "module", lambda **_call: {"failed": True, "msg": "no space left"})
     answer = asked()
-    assert answer["keys"] == ["no_answer"]
+    assert answer["ended_by"] == ["no_answer"]
     assert "no space left" in answer["msg"]
 
 
@@ -186,7 +186,7 @@ def test_a_vmclock_that_no_module_shows_makes_the_answer_malformed(
     """What can't be read is printed for a node that may join."""
     node.vmclocks = vmclocks
     answer = asked()
-    assert answer["keys"] == ["not_shown"]
+    assert answer["ended_by"] == ["not_shown"]
     assert len(answer["msg"]) < 1000
 
 
@@ -203,7 +203,7 @@ def test_a_vmclock_that_no_module_shows_makes_the_answer_malformed(
 def test_a_node_without_an_admission_of_this_run_is_not_even_asked(
     asked: Callable[..., Result], node: Node, args: dict[str, Any], facts: dict[str, Any], key: str
 ) -> None:
-    assert asked(facts, **args)["keys"] == [key]
+    assert asked(facts, **args)["ended_by"] == [key]
     assert node.calls == []
 
 
@@ -216,18 +216,18 @@ def test_a_check_of_another_role_counts_with_the_evidence_that_it_registered(
     note_standings({"of another role": (Standing.ADMITTED, "")})
     assert asked(check_id="of another role")["msg"] == "The admission holds."
     del node.registered["gate_before"]["record"]
-    assert asked(check_id="of another role")["keys"] == ["not_admitted"]
+    assert asked(check_id="of another role")["ended_by"] == ["not_admitted"]
 
 
 def test_neither_is_one_that_no_gate_has_checked(asked: Callable[..., Result], node: Node) -> None:
     del node.registered["gate_before"]
-    assert [asked(check_id=check_id)["keys"] for check_id in ("", "first")] == [["not_admitted"]] * 2
+    assert [asked(check_id=check_id)["ended_by"] for check_id in ("", "first")] == [["not_admitted"]] * 2
     assert node.calls == []
 
 
 def test_neither_is_one_that_the_report_refused(asked: Callable[..., Result], node: Node) -> None:
     note_standings({"first": (Standing.REFUSED, "no")})
-    assert asked()["keys"] == ["not_admitted"]
+    assert asked()["ended_by"] == ["not_admitted"]
     assert node.calls == []
 
 
@@ -235,7 +235,7 @@ def test_neither_is_one_whose_admission_has_no_clocks(asked: Callable[..., Resul
     old = {name: node.evidence["collected"][name] for name in ("wall_ns", "mono_ns", "end_mono_ns", "python", "euid")}
     node.kept(collected=old)
     answer = asked()
-    assert answer["keys"] == ["not_recorded"]
+    assert answer["ended_by"] == ["not_recorded"]
     assert "boot_id" in answer["msg"]
     assert node.calls == []
 
@@ -249,7 +249,7 @@ def test_the_check_after_the_remediation_counts_if_it_follows_the_first(
     collected = {**node.evidence["collected"], "boot_id": OTHER_BOOT_ID, "boot_ns": 0, "mono_ns": 0, "raw_ns": 0}
     node.kept("again", follows, collected={**collected, "end_mono_ns": 0, "wall_ns": collected["wall_ns"] - 30 * NS})
     node.evidence["collected"] = {**collected, "end_mono_ns": 0, "wall_ns": collected["wall_ns"] - 30 * NS}
-    assert asked().get("keys", []) == keys
+    assert asked().get("ended_by", []) == keys
 
 
 def test_a_reboot_is_accepted_by_setting_if_the_clock_passes_again(asked: Callable[..., Result], node: Node) -> None:
@@ -270,11 +270,11 @@ def test_and_refused_if_it_does_not(asked: Callable[..., Result], node: Node, fa
     node.boot_id = OTHER_BOOT_ID
     node.evidence = record(**failing)["evidence"]
     answer = asked(allow_reboot=True)
-    assert (answer["failed"], answer["keys"]) == (True, ["rebooted", "clock_after_reboot"])
+    assert (answer["failed"], answer["ended_by"]) == (True, ["rebooted", "clock_after_reboot"])
     assert "its clock does not pass now" in answer["msg"]
 
 
 def test_nothing_but_a_reboot_is_accepted_by_that_setting(asked: Callable[..., Result], node: Node) -> None:
     node.stepped_s = 5
-    assert asked(allow_reboot=True)["keys"] == ["stepped"]
+    assert asked(allow_reboot=True)["ended_by"] == ["stepped"]
     assert node.calls == [{"sections": []}]
