@@ -302,6 +302,9 @@ SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
         ("True {future} admitted\n", "Unknown"),
         ("True -1 admitted\n", "Unknown"),
         ("True a[$(touch pwned)] admitted\n", "Unknown"),
+        ("True 09 admitted\n", "Unknown"),
+        ("True 0{now} admitted\n", "Unknown"),
+        ("True {wraps} admitted\n", "Unknown"),
         ("True\n", "Unknown"),
         ("true {now} admitted\n", "Unknown"),
         ("True {now}", "Unknown"),
@@ -317,12 +320,20 @@ def test_only_a_fresh_admission_makes_the_condition_true(
     file = tmp_path / "clock.condition"
     if content is not None:
         now_s = uptime_s()
-        file.write_text(content.format(now=now_s, old=now_s - 57, future=now_s + 100))
+        file.write_text(content.format(now=now_s, old=now_s - 57, future=now_s + 100, wraps=2**64 + now_s))
     detector = Detector()
     assert detector.status == "False"  # before the first run
     assert detector.see(lambda _path: plugin(file, shell)) == status
     assert detector.message
     assert not (tmp_path / "pwned").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_message_is_the_text_of_the_check_with_its_backslashes(tmp_path: Path, shell: str) -> None:
+    """`one_line` writes what is not printable with them."""
+    file = tmp_path / "clock.condition"
+    file.write_text(rf"Unknown {uptime_s()} not judged: a\nb\tc\cd" + "\n")
+    assert plugin(file, shell).stdout == r"not judged: a\nb\tc\cd" + "\n"
 
 
 def test_the_detector_has_the_plugin_with_its_own_limits() -> None:

@@ -5,7 +5,7 @@ file=${1:-/run/skewgate/clock.condition}
 oldest_s=55
 
 unknown() {
-    echo "$1"
+    printf '%s\n' "$1"
     exit 2
 }
 
@@ -13,15 +13,18 @@ unknown() {
 read -r status begun_s why < "$file" || unknown "cannot read $file"
 read -r now_s _ < /proc/uptime || unknown "cannot read /proc/uptime"
 now_s=${now_s%%.*}
+# Whole numbers, without zeros before them and not too long: a shell that fails to count ends with 1,
+# which is True.
 case "$begun_s,$now_s" in
-    *[!0-9,]* | ,* | *,) unknown "cannot read $file" ;;
+    *[!0-9,]* | ,* | *, | 0[0-9]* | ????????????*,*) unknown "cannot read $file" ;;
 esac
 # Counted since the boot, because the clock may be wrong.
 age_s=$((now_s - begun_s))
 if [ "$age_s" -lt 0 ] || [ "$age_s" -gt "$oldest_s" ]; then
     unknown "the last check of the clock was $age_s s ago; see systemctl status skewgate-node.timer on the node"
 fi
-echo "$why"
+# Not echo, which reads backslashes.
+printf '%s\n' "$why"
 case "$status" in
     True) exit 1 ;;
     False) exit 0 ;;
