@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.boundary.saved import evidence_of
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.formats import report_json
 
 from skewgate.node_file import build
 from skewgate.node_file.build import NodeFileError, node_file
@@ -34,6 +36,7 @@ from tests.pythons import folders
 from tests.reliability.mutants.fuzzing import mutants
 from tests.reliability.simulation.drawing import world_of
 from tests.reliability.simulation.making import record_of
+from tests.reports import text_of
 
 OLDEST = (node_files.oldest_first() or (sys.executable,))[0]
 """The oldest Python from 3.8 on that is here."""
@@ -249,7 +252,10 @@ def test_if_nothing_could_be_judged_the_condition_is_unknown_at_once(
 ) -> None:
     condition = tmp_path / "clock.condition"
     condition.write_text("True 1 admitted\n")
-    words = ["check", f"--config={config}", f"--output={condition}"]
+    earlier = [tmp_path / name for name in ("a.prom", "a.json", "a.txt")]
+    for path in earlier:
+        path.write_text("admitted")
+    words = ["check", f"--config={config}", *(f"--output={path}" for path in (condition, *earlier))]
     if fault == "no settings":
         config.unlink()
     elif fault == "other settings":
@@ -263,6 +269,19 @@ def test_if_nothing_could_be_judged_the_condition_is_unknown_at_once(
     assert "skewgate-node: " in ended.stderr
     assert condition.read_text().startswith("Unknown ")
     assert plugin(condition).returncode == 2
+    assert [path.name for path in earlier if path.exists()] == []  # nor is an earlier result left elsewhere
+
+
+@pytest.mark.parametrize("words", [("--output", "{folder}/clock.condition"), ("--format", "condition")])
+def test_evidence_of_another_time_makes_no_condition(file: Path, tmp_path: Path, words: tuple[str, str]) -> None:
+    saved = tmp_path / "evidence.json"
+    saved.write_text(text_of(report_json, evidence_of({"a": recorded()["good"]}, node_files.AT)), encoding="utf-8")
+    assert run(OLDEST, file, "report", saved).returncode == 0
+    ended = run(OLDEST, file, "report", saved, *(word.format(folder=tmp_path) for word in words))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "report writes no condition" in ended.stderr
+    condition = tmp_path / "clock.condition"
+    assert not condition.exists() or condition.read_text().startswith("Unknown ")
 
 
 def test_a_file_that_python_cannot_start_does_not_make_the_condition_true(config: Path, tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ def _taken(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _report(args: argparse.Namespace, begun_s: int) -> Judged:
+    if args.format == "condition" or any(_format_of(path) == "condition" for path in args.output):
+        raise UsageError("report writes no condition: saved evidence does not say how the clock is now; use check")
     try:
         return Judged(read_evidence(Path(args.evidence))["nodes"], now(), begun_s)
     except ValueError as error:
@@ -188,10 +190,9 @@ def _text(judged: Judged, file: TextIO) -> None:
 
 def _condition(judged: Judged, file: TextIO) -> None:
     """The status of the Node condition ClockWithinBudget, when its check was begun, and why."""
-    nodes = list(judged.report["nodes"].values())
+    [node] = judged.report["nodes"].values()
     status = _STATUS.get(judged.status, "Unknown")
-    why = outcome(nodes[0], reason(nodes[0])) if len(nodes) == 1 else f"{len(nodes)} nodes"
-    file.write(_condition_line(status, judged.begun_s, why))
+    file.write(_condition_line(status, judged.begun_s, outcome(node, reason(node))))
 
 
 _STATUS: Mapping[int, str] = {ExitCode.ADMITTED: "True", ExitCode.REFUSED: "False"}
@@ -245,7 +246,7 @@ def _write(file: str, write: Callable[[TextIO], object]) -> None:
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as opened:
                 write(opened)
-            os.chmod(whole, 0o644)  # noqa: PTH101
+                os.fchmod(opened.fileno(), 0o644)  # not by its name, which may be another file's by now
             os.replace(whole, path)  # noqa: PTH105
         except BaseException:
             os.unlink(whole)  # noqa: PTH108
@@ -255,12 +256,25 @@ def _write(file: str, write: Callable[[TextIO], object]) -> None:
 
 
 def _failed(outputs: Sequence[str], begun_s: int, why: str, status: ExitCode) -> int:
-    """Say why nothing was judged, where the condition is said too."""
+    """Say why nothing was judged, where the condition is said too. Of the other files none is left,
+    as no result stands in them.
+    """
     sys.stderr.write(f"skewgate-node: {why}\n")
     for path in outputs:
-        if Path(path).suffix == ".condition":
-            try:
+        try:
+            if Path(path).suffix == ".condition":
                 _write(path, lambda file: file.write(_condition_line("Unknown", begun_s, why)))
-            except UsageError as error:
-                sys.stderr.write(f"skewgate-node: {error}\n")
+            elif Path(path).suffix in _ENDINGS:
+                _remove(path)
+        except UsageError as error:
+            sys.stderr.write(f"skewgate-node: {error}\n")
     return status
+
+
+def _remove(file: str) -> None:
+    try:
+        os.unlink(file)  # noqa: PTH108
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise UsageError(f"--output {file}: {error.strerror}") from error
