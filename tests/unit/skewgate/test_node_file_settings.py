@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,27 @@ def test_a_node_refuses_a_policy_of_another_version(tmp_path: Path, change: dict
     (tmp_path / "node.json").write_text(json.dumps({**settings, "policy": {**settings["policy"], **change}}))
     with pytest.raises(UsageError, match="of_tomorrow"):
         read_settings(str(tmp_path / "node.json"))
+
+
+@pytest.mark.parametrize("mode", [0o646, 0o602])
+def test_a_node_refuses_settings_that_anybody_can_write(tmp_path: Path, mode: int) -> None:
+    made(tmp_path)
+    (tmp_path / "node.json").chmod(mode)
+    with pytest.raises(UsageError, match=rf"nobody but root can write, found mode {mode:o}"):
+        read_settings(str(tmp_path / "node.json"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+@pytest.mark.parametrize(("user", "group", "mode"), [(65534, 0, 0o644), (0, 65534, 0o664)])
+def test_a_node_refuses_settings_of_another_user_or_group(tmp_path: Path, user: int, group: int, mode: int) -> None:
+    made(tmp_path)
+    os.chown(tmp_path / "node.json", user, group)
+    (tmp_path / "node.json").chmod(mode)
+    with pytest.raises(UsageError, match=rf"of user {user} and group {group}"):
+        read_settings(str(tmp_path / "node.json"))
+
+
+def test_a_node_reads_settings_that_only_roots_group_can_write_too(tmp_path: Path) -> None:
+    written = made(tmp_path)
+    (tmp_path / "node.json").chmod(0o664)
+    assert read_settings(str(tmp_path / "node.json")) == written

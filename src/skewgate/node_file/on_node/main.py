@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import stat
 import sys
 import tempfile
 import traceback
@@ -156,7 +157,9 @@ def read_settings(file: str) -> dict[str, Any]:
     """The settings, as skewgate makes them for nodes; raises UsageError."""
     made = "make it with `python -m skewgate.node_file`"
     try:
-        found: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        with open(file, encoding="utf-8") as opened:  # noqa: PTH123
+            _must_be_ours(file, os.fstat(opened.fileno()))
+            found: dict[str, Any] = json.loads(opened.read())
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}; {made}") from error
     except ValueError as error:
@@ -174,6 +177,16 @@ def read_settings(file: str) -> dict[str, Any]:
     if not found["ntp_servers"]:
         raise UsageError(f"{file}: expected ntp_servers, found none; {made}")
     return found
+
+
+def _must_be_ours(file: str, about: os.stat_result) -> None:
+    """Who writes the settings says what is within the budget; raises UsageError."""
+    others = about.st_mode & stat.S_IWOTH or (about.st_mode & stat.S_IWGRP and about.st_gid not in (0, os.getegid()))
+    if others or about.st_uid not in (0, os.geteuid()):
+        raise UsageError(
+            f"{file}: expected a file that nobody but root can write, found mode {stat.S_IMODE(about.st_mode):o} of user "
+            f"{about.st_uid} and group {about.st_gid}; run chown root:root {file} && chmod 644 {file}"
+        )
 
 
 def uptime_s() -> int:
