@@ -106,6 +106,8 @@ OF_NODE: dict[str, tuple[float | None, str, set[str]]] = {
     "written a minute ago": (-60, "10m", set()),
     "by a clock that is a day ahead": (86400 - 60, "10m", set()),
     "stale": (-181, "10m", {"SkewgateNodeFileStale"}),
+    "stale, and the clock was set back since": (86400 + 181, "10m", {"SkewgateNodeFileStale"}),
+    "stale at this moment alone": (-181, "0m", set()),
     "not there yet": (None, "4m", set()),
     "not there": (None, "6m", {"SkewgateNodeFileMissing"}),
 }
