@@ -232,6 +232,18 @@ def test_a_check_writes_each_result_whole_and_for_everybody(file: Path, config: 
     assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in outputs), "all.yml", "node.json"}
 
 
+def test_a_terminal_of_few_characters_shows_the_result_too(file: Path, tmp_path: Path) -> None:
+    """An error there would have taken the result from the files as well."""
+    saved = tmp_path / "evidence.json"
+    named = {"n\u014dde": recorded()["good"]}
+    saved.write_text(text_of(report_json, evidence_of(named, node_files.AT)), encoding="utf-8")
+    command = [OLDEST, "-IS", "-X", "utf8=0", file, "report", saved, f"--output={tmp_path}/a.prom"]
+    ended = subprocess.run(command, env={"LC_ALL": "C"}, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("n\\u014dde: admitted")
+    assert "n\u014dde" in (tmp_path / "a.prom").read_text(encoding="utf-8")
+
+
 def test_its_evidence_is_judged_by_the_command_too(file: Path, config: Path, tmp_path: Path) -> None:
     ended = run(OLDEST, file, "check", "--config", config, "--format", "evidence")
     (tmp_path / "evidence.json").write_text(ended.stdout)

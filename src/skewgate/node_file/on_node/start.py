@@ -14,4 +14,6 @@ if sys.version_info < (3, 8):  # noqa: UP036 - any Python may start it
 from skewgate_node import main  # noqa: E402
 
 if __name__ == "__main__":
+    if sys.stdout:
+        sys.stdout.reconfigure(errors="backslashreplace")  # the locale may not have each character
     sys.exit(main(sys.argv[1:]))
