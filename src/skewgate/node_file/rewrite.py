@@ -109,6 +109,8 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
             return ast.Call(func=_older(node.func.attr), args=[node.func.value, *node.args], keywords=node.keywords)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "fromisoformat":
+            if ast.unparse(node.func.value).rpartition(".")[2] != "datetime":
+                raise self._wrong(node, f"`{ast.unparse(node.func)}`")
             node.func = _older("fromisoformat")
         return node
 
@@ -122,6 +124,8 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         if not isinstance(node.op, ast.BitOr):
             return node
+        if any(isinstance(each, ast.Call) for each in ast.walk(node.target)):  # which would be called twice
+            raise self._wrong(node, f"`{ast.unparse(node)}`")
         read = ast.parse(ast.unparse(node.target), mode="eval").body
         return ast.Assign(targets=[node.target], value=_call("either_in_place", read, node.value))
 

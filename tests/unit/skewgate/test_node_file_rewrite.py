@@ -35,6 +35,8 @@ def value(source: str) -> Any:
         ("found = isinstance('', list | dict)", False),
         ("found = {'a': 1}\nfound |= {'b': 2}", {"a": 1, "b": 2}),
         ("found = {1}\nfound |= {2}", {1, 2}),
+        ("from collections import Counter\nfound = Counter('aab') | Counter('ab')", {"a": 2, "b": 1}),
+        ("from collections import Counter\nfound = Counter('aab')\nfound |= Counter('ab')", {"a": 2, "b": 1}),
         ("from functools import cache\n@cache\ndef f(): return object()\nfound = f() is f()", True),
         ("import functools\n@functools.cache\ndef f(): return object()\nfound = f() is f()", True),
         ("found = 'abc'.removeprefix('a').removesuffix('c')", "b"),
@@ -84,6 +86,8 @@ def test_a_match_with_values_becomes_a_chain_of_ifs() -> None:
     [
         "match x:\n    case [a]:\n        pass",
         "match x():\n    case 1:\n        pass",
+        "x()['a'] |= {1}",
+        "from datetime import date\nfound = date.fromisoformat('2026-01-31')",
         "match x:\n    case {'a': b}:\n        pass",
         "try:\n    pass\nexcept* OSError:\n    pass",
     ],

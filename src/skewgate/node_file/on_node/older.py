@@ -67,7 +67,7 @@ def _keywords_alone(self, **given):
 
 def either(one, other):
     """``one | other``: of two mappings (3.9) and of types (3.10) too."""
-    if isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, dict) and isinstance(other, dict) and not hasattr(one, "__or__"):  # as a Counter has
         return {**one, **other}
     if _is_kind(one) and _is_kind(other):
         return (*_kinds(one), *_kinds(other))  # which isinstance() takes too
@@ -76,7 +76,7 @@ def either(one, other):
 
 def either_in_place(one, other):
     """``one |= other``."""
-    if isinstance(one, dict):
+    if isinstance(one, dict) and not hasattr(one, "__ior__"):
         one.update(other)
     else:
         one |= other
