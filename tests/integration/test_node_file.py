@@ -197,6 +197,13 @@ def test_the_command_refuses_wrong_settings_before_it_writes_anything(tmp_path: 
     assert "did you mean gate_ntp_servers?" in ended.stderr
 
 
+def test_the_command_says_why_it_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "node").write_text("")
+    ended = made(tmp_path / "node")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path}/node" in ended.stderr
+
+
 OLD = [path for minor in (6, 7) if (path := shutil.which(f"python3.{minor}", path=":".join(folders())))]
 
 

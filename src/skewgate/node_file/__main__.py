@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.verdict.exit_code import ExitCode
+
 from ..errors import SkewgateError
 from .build import node_file
 from .settings import node_settings
@@ -27,15 +29,24 @@ def main() -> int:
     except SkewgateError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return int(error.code)
-    args.folder.mkdir(parents=True, exist_ok=True)
-    packed = args.folder / NAME
-    packed.write_bytes(node_file())
-    packed.chmod(0o755)
-    print(f"{packed}: {packed.stat().st_size} bytes")
-    if settings is not None:
-        (args.folder / SETTINGS_NAME).write_text(settings, encoding="utf-8")
-        print(args.folder / SETTINGS_NAME)
+    file = node_file()
+    try:
+        _write(args.folder, file, settings)
+    except OSError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return int(ExitCode.USAGE_ERROR)
     return 0
+
+
+def _write(folder: Path, file: bytes, settings: str | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = folder / NAME
+    packed.write_bytes(file)
+    packed.chmod(0o755)
+    print(f"{packed}: {len(file)} bytes")
+    if settings is not None:
+        (folder / SETTINGS_NAME).write_text(settings, encoding="utf-8")
+        print(folder / SETTINGS_NAME)
 
 
 if __name__ == "__main__":
