@@ -23,11 +23,16 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_FILE_BYTES
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import one_line
 
 BLOCK = tarfile.BLOCKSIZE
 CHUNK = 1 << 16
 MAX_UNPACKED = 16 << 30
 MAX_MEMBERS = 1_000_000
+MAX_DEPTH = 8
+"""No wanted file is in a deeper folder, and os.walk calls itself for each."""
+MAX_HEADERS = 3 * MAX_MEMBERS
+"""A member may have a long name and a long link before it."""
 MAX_HEADER = 64 << 10
 MAX_FILE = MAX_FILE_BYTES
 """What a node sends of a file, too."""
@@ -36,6 +41,8 @@ MAX_KEPT = 4 << 20
 MAX_LINES = 200
 MAX_LINE = 4096
 MAX_LINKS = 8
+MAX_SHOWN = 200
+"""Characters of a name that an error shows."""
 MAX_XZ_MEMORY = 256 << 20
 
 _COMMANDS = r"(?:sos_commands/[^/]+|insights_commands)/"
@@ -47,7 +54,7 @@ _TEXT = re.compile(
 )
 _LOG = re.compile(
     rf"{_COMMANDS}journalctl_[^/]*|var/log/(?:messages|syslog)"
-    r"|installed-rpms|sos_commands/dpkg/dpkg_-l|insights_commands/rpm_-qa[^/]*"
+    r"|installed-rpms|sos_commands/rpm/sh_-c_rpm_[^/]*|sos_commands/dpkg/dpkg_-l|insights_commands/rpm_-qa[^/]*"
 )
 _LOG_NOT = re.compile(r".*journalctl_--(?:list-boots|verify|disk-usage)")
 _LINE = re.compile(rb"\bchronyd\[\d+\]: |Time jumped backwards|\bchrony-\d|\bchrony +\d")
@@ -86,7 +93,7 @@ class Contents:
             return None
         name = "/".join(parts)
         if name.endswith((".tar", ".tar.gz", ".tar.xz", ".tar.bz2")) and len(self.archives) < MAX_LINKS:
-            self.archives.append(name)
+            self.archives.append(one_line(name, MAX_SHOWN))
         root = _ROOT.match(name)
         path = name[root.end() :] if root else ""
         if path.startswith(("etc/chrony", "run/chrony-dhcp")) and len(self.folders) < MAX_FILES:
@@ -96,7 +103,8 @@ class Contents:
         if len(self.texts) + len(self.lines) >= MAX_FILES:
             self.cut = f"it has more than {MAX_FILES} files of the clock"
             return None
-        self.roots.add(root[1])
+        if len(self.roots) <= 1:  # a second one is refused
+            self.roots.add(root[1])
         return path
 
     def take(self, path: str, chunks: Iterable[bytes]) -> None:
@@ -143,7 +151,8 @@ def read(path: Path) -> Contents:
     else:
         _read_tar(path, contents)
     if len(contents.roots) > 1:
-        raise ArchiveError(f"it has several reports: {', '.join(sorted(contents.roots)[:5])}; give one of them")
+        roots = " and ".join(one_line(root or ".", MAX_SHOWN) for root in sorted(contents.roots))
+        raise ArchiveError(f"it has several reports: {roots}; give one of them")
     contents.follow()
     return contents
 
@@ -151,14 +160,19 @@ def read(path: Path) -> Contents:
 def _read_folder(folder: Path, contents: Contents) -> None:
     """An unpacked report; no link is followed by the system."""
     count = 0
-    for at, folders, names in os.walk(folder):
+
+    def not_read(error: OSError) -> None:
+        contents.cut = f"{error.filename}: {error.strerror}"
+
+    for at, folders, names in os.walk(folder, onerror=not_read):
+        here = Path(at).relative_to(folder)
         for name in (*names, *folders):
             count += 1
             if count > MAX_MEMBERS:
                 contents.cut = f"it has more than {MAX_MEMBERS} files"
                 return
             file = Path(at, name)
-            path = contents.wanted(file.relative_to(folder).as_posix())
+            path = contents.wanted((here / name).as_posix())
             if path is None:
                 continue
             if file.is_symlink():
@@ -168,6 +182,8 @@ def _read_folder(folder: Path, contents: Contents) -> None:
                     _read_file(file, path, contents)
                 except OSError as error:
                     contents.cut = f"{path}: {error.strerror}"
+        if len(here.parts) >= MAX_DEPTH:
+            folders.clear()
 
 
 def _read_file(file: Path, path: str, contents: Contents) -> None:
@@ -296,9 +312,13 @@ _NAMES = {tarfile.GNUTYPE_LONGNAME: "path", tarfile.GNUTYPE_LONGLINK: "linkpath"
 def _members(stream: _Stream) -> Iterator[_Member]:
     """Each member. Whoever takes it reads its data before the next one."""
     extra: dict[str, str] = {}
+    headers = 0
     while block := stream.read(BLOCK):
         if block == bytes(BLOCK):
             return
+        headers += 1
+        if headers > MAX_HEADERS:
+            raise _Cut(f"it has more than {MAX_HEADERS} headers")
         header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         if header.size < 0:
             raise tarfile.HeaderError

@@ -239,6 +239,58 @@ def test_an_xz_that_wants_much_memory_is_refused(tmp_path: Path, monkeypatch: py
         read(tar(tmp_path / "a", members(healthy()), "w:xz"))
 
 
+def test_a_report_in_each_of_many_folders_takes_no_memory(tmp_path: Path) -> None:
+    many = [member(f"{number:03}{'x' * 60_000}/etc/chrony.conf") for number in range(300)]
+    large = tar(tmp_path / "a", many, "w:gz")
+
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match="several reports") as raised:
+        read(large)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 8 * MIB
+    assert len(str(raised.value)) < 1000
+
+
+def test_headers_without_a_member_end_the_reading_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "MAX_HEADERS", 50)
+    content = [*members(healthy()), *[member("x", kind=tarfile.XGLTYPE)] * 60]
+
+    assert "more than 50 headers" in read(tar(tmp_path / "a", content)).cut
+
+
+def test_folders_deeper_than_any_wanted_file_are_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(tmp_path / "f")
+    (folder / REPORT / "/".join("a" * 100)).mkdir(parents=True)
+    monkeypatch.setattr(archive, "MAX_MEMBERS", 50)
+
+    assert read(folder).cut == "", "os.walk calls itself for each: 1000 of them would end it"
+
+
+def test_a_subfolder_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = unpacked(tmp_path / "f")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("etc/chrony"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    assert "etc/chrony: Permission denied" in read(folder).cut
+
+
+def test_the_list_of_packages_of_rhel_is_a_link(tmp_path: Path) -> None:
+    listing = "sos_commands/rpm/sh_-c_rpm_--nodigest_-qa_--qf_-59_NVRA_INSTALLTIME_date_sort_-V"
+    link = member(f"{REPORT}/installed-rpms", kind=tarfile.SYMTYPE, link=listing)
+
+    lines = read(tar(tmp_path / "a", [*members(healthy() | {listing: "chrony-4.5-1.el9.x86_64\n"}), link])).lines
+
+    assert lines["installed-rpms"] == ["chrony-4.5-1.el9.x86_64"]
+
+
 # --- damaged
 
 
