@@ -62,7 +62,8 @@ def _explain_sosreport(args: argparse.Namespace) -> int:
     if args.check or args.argocd or args.argocd_log or args.pods or args.pod:
         raise SkewgateError("expected --sosreport FILE alone: an archive, or the folder of an unpacked one")
     try:
-        text = "\n".join(lines(args.sosreport.name, read(args.sosreport)))
+        path = args.sosreport.expanduser()
+        text = "\n".join(lines(path.name or path.resolve().name, read(path)))
     except ArchiveError as error:
         raise SkewgateError(clean(f"{args.sosreport}: {error}")) from error
     except OSError as error:

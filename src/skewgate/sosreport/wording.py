@@ -42,7 +42,8 @@ def lines(name: str, contents: Contents) -> Iterator[str]:
     yield from wrapped(one_line(f"{name}: what {f'the node {node}' if node else 'a node'} showed at {date}."), WIDTH)
     yield from wrapped(NEVER, WIDTH)
     if contents.cut:
-        yield from wrapped(f"Not all of it was read: {contents.cut}. What is missing below may be in the rest.", WIDTH)
+        cut = one_line(contents.cut, MOST)
+        yield from wrapped(f"Not all of it was read: {cut}. What is missing below may be in the rest.", WIDTH)
     state = ""
     for statement in statements(contents):
         if statement.state != state:
