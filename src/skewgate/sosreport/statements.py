@@ -11,18 +11,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_CONFIGURATION_BYTES
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.chronyc import LOCAL_REFID, Source, Tracking
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.faults import Place
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import matches, read_config
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import MAX_FOLLOWED, matches, read_config
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.rules import RULES, Rule
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.clock.interval import Interval
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons import daemons_by_unit
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.daemons.common.synchronisation import (
     STALE_AFTER_INTERVALS,
 )
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.github.client_profiles import all_profiles, narrowest
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.policy import Policy
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.model.wording import listed
 
@@ -33,8 +36,8 @@ State = Literal["problem", "unknown", "seen"]
 
 COLLECTING_S = 600.0
 """The commands of an archive run one after another: times of two of them may differ by this."""
-RTC_OFF_S = 2.0
-"""Both times are printed in whole seconds."""
+PRINTED_S = 1.0
+"""timedatectl prints whole seconds."""
 _MAX_ERROR_S = Policy.max_clock_error_s
 _LAST_TWO = 0b11
 
@@ -125,7 +128,9 @@ def _daemons(contents: Contents) -> Iterator[Statement]:
         unit: known[name] for unit, state in states.items() if (name := _base(unit)) in known and state == "active"
     }
     names = sorted({daemon.name for daemon in running.values()})
-    if not running:
+    if not running and path in contents.shortened:
+        yield _not_read(path, ValueError("only its beginning was read"), "time_service")
+    elif not running:
         why = "Without a time daemon a clock drifts by seconds a day."
         yield Statement("problem", path, "no time daemon that skewgate knows was active", why, "time_service")
     elif len(names) > 1:
@@ -156,7 +161,7 @@ def _not_enabled(contents: Contents, running: list[str]) -> Iterator[Statement]:
         with suppress(ValueError):
             states = {unit.name: unit.state for unit in parse_units(contents.texts[path])}
             if off := [unit for unit in running if states.get(unit) in ("disabled", "masked")]:
-                why = "It ran, but a boot does not start it."
+                why = "It ran, but a boot does not start it, unless a link in /usr/lib/systemd does."
                 yield Statement("problem", path, f"{listed(off)}: {states[off[0]]}", why, "next_boot")
 
 
@@ -185,15 +190,19 @@ def _tracking(contents: Contents, now: datetime | None) -> Iterator[Statement]:
         why = "`local` makes it serve this clock's own time, so it claims to be synchronised with any skew."
         yield Statement("problem", path, "chronyd followed the node's own clock", why, "sync_state")
         return
-    side = "behind" if tracking.system_time_s > 0 else "ahead of"
     seen = (
         f"chronyd followed {tracking.name}, at stratum {tracking.stratum}; by its own words the clock was "
-        f"{abs(tracking.system_time_s):.6f} s {side} NTP time, and at most {tracking.max_error_s:.6f} s off"
+        f"{_side(-tracking.system_time_s)} NTP time, and at most {tracking.max_error_s:.6f} s off"
     )
     off = tracking.max_error_s > _MAX_ERROR_S
     why = f"The limit of gate_max_clock_error_s is {_MAX_ERROR_S:g} s. The bound holds only if the source was right."
     yield Statement("problem" if off else "seen", path, seen, why, "sync_state")
     yield from _stale(path, tracking, contents, now)
+
+
+def _side(offset_s: float) -> str:
+    """As chronyc's sources: above zero, the clock is ahead."""
+    return f"{abs(offset_s):.6f} s {'ahead of' if offset_s > 0 else 'behind'}"
 
 
 def _down(text: str) -> str:
@@ -213,7 +222,8 @@ def _stale(path: str, tracking: Tracking, contents: Contents, now: datetime | No
         f"the last update ({reference:%Y-%m-%d %H:%M:%S} UTC) was {age_s:.0f} s old at the archive's date, by NTP time"
     )
     if age_s < -COLLECTING_S:
-        yield Statement("problem", path, seen, "It is in this clock's future: the clock was set back.", "sync_state")
+        why = "It is in the future of that date: the clock was set back, or the archive took long to make."
+        yield Statement("problem", path, seen, why, "sync_state")
     elif age_s > limit_s + COLLECTING_S:
         why = f"After {limit_s:.0f} s without an update the status proves nothing: Normal stays when all sources are lost."
         yield Statement("problem", path, seen, why, "sync_state")
@@ -258,7 +268,7 @@ def _sources(contents: Contents) -> Iterator[Statement]:
             "ntp_sources",
         )
     if false := [source for source in sources if source.state == "x"]:
-        shown = listed([f"{source.name} ({source.measured_offset_s:+.3f} s)" for source in false])
+        shown = listed([f"{source.name} (NTP time was {_side(source.adjusted_offset_s)} it)" for source in false])
         why = "A falseticker disagrees with the others. It, or all the others, have the wrong time."
         yield Statement("problem", path, f"falsetickers: {shown}", why, "ntp_sources")
     if silent := [source.name for source in sources if not source.reach & _LAST_TWO]:
@@ -300,32 +310,36 @@ def _timedatectl(contents: Contents) -> Iterator[Statement]:
     off_s = (rtc - clock).total_seconds()
     seen = f"the RTC was {abs(off_s):.0f} s {'ahead of' if off_s > 0 else 'behind'} the clock"
     why = "A boot starts with the RTC's time. Which of the two is right, this does not show."
-    yield Statement("problem" if abs(off_s) > RTC_OFF_S else "seen", path, seen, why, "next_boot")
+    strictest = narrowest(all_profiles({}).values())
+    off = strictest.client_outcome(Interval(off_s - PRINTED_S, off_s + PRINTED_S)) == "fail"
+    yield Statement("problem" if off else "seen", path, seen, why, "next_boot")
 
 
 # --- the journal
 
-_WORDS = (
-    ("System clock wrong by", "chronyd found the clock off by this much.", "next_boot"),
-    ("System clock was stepped by", "chronyd set the clock.", "next_boot"),
-    ("Time jumped backwards", "Something set the clock back while the journal was written.", "clock_movers"),
+_SIGN = "Above zero, it was behind."
+_WORDS: tuple[tuple[State, str, str, str], ...] = (
+    ("problem", "System clock wrong by", f"chronyd found the clock off by this much. {_SIGN}", "next_boot"),
+    ("seen", "System clock was stepped by", f"chronyd set the clock, as many do after a boot. {_SIGN}", "next_boot"),
+    ("problem", "Time jumped backwards", "Something set the clock back while the journal was written.", "clock_movers"),
     (
+        "problem",
         "Forward time jump detected",
         "Something else than chronyd set the clock, or the machine was paused.",
         "clock_movers",
     ),
-    ("Backward time jump detected", "Something else than chronyd set the clock back.", "clock_movers"),
-    ("Can't synchronise", "chronyd had no sources that it could use.", "ntp_sources"),
-    ("Fatal error", "chronyd ended.", "time_service"),
+    ("problem", "Backward time jump detected", "Something else than chronyd set the clock back.", "clock_movers"),
+    ("problem", "Can't synchronise", "chronyd had no sources that it could use.", "ntp_sources"),
+    ("problem", "Fatal error", "chronyd ended.", "time_service"),
 )
 
 
 def _journal(contents: Contents) -> Iterator[Statement]:
     for path, lines in sorted(contents.lines.items()):
-        for words, why, check in _WORDS:
+        for state, words, why, check in _WORDS:
             if found := [line for line in lines if words in line]:
                 seen = f"{len(found)} of the last lines have `{words}`; the last one: {found[-1].strip()[:300]}"
-                yield Statement("problem", path, seen, why, check)
+                yield Statement(state, path, seen, why, check)
 
 
 # --- the configuration
@@ -366,26 +380,26 @@ def _rule(rule: Rule, places: list[Place], *, incomplete: bool) -> Statement:
 
 def _read(contents: Contents, path: str) -> ChronyConfig:
     """Read what is there. What the lines include and the archive lacks counts as not read."""
-    files, left = [], MAX_CONFIGURATION_BYTES
+    files, beyond, left = [], [], MAX_CONFIGURATION_BYTES
     for name, text in contents.texts.items():
-        if name.endswith((".conf", ".sources")) and name.startswith(("etc/chrony", "run/chrony")):
+        if name.startswith(("etc/chrony", "run/chrony")):
             left -= len(text)
-            if left < 0:
-                contents.shortened.add(name)
-            else:
+            if left >= 0:
                 files.append({"path": f"/{name}", "text": text})
+            if left < 0 or name in contents.shortened:
+                beyond.append(f"/{name}")
     section: dict[str, Any] = {"config": {"path": path, "files": files}, "version": _version(contents)}
     names = [file["path"] for file in files] + [f"/{folder}" for folder in contents.folders]
-    lost = [
+    asked = (
         wanted
         for directive in read_config(section).directives
         if directive.name in ("include", "confdir", "sourcedir")
         for wanted in directive.arguments
-        if not any(matches(name, wanted) for name in names)
-    ]
+    )
+    lost = [wanted for wanted in islice(asked, MAX_FOLLOWED) if not any(matches(name, wanted) for name in names)]
     section["config"]["unread"] = [
         {"path": wanted, "kind": "other", "error": "it is not in the archive, or too large"}
-        for wanted in dict.fromkeys([*lost, *(f"/{name}" for name in contents.shortened)])
+        for wanted in dict.fromkeys([*lost, *beyond])
     ]
     return read_config(section)
 

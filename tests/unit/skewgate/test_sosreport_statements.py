@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import time
 from pathlib import Path
 
 import pytest
 
 from skewgate import cli
-from skewgate.sosreport.archive import Contents
+from skewgate.sosreport.archive import MAX_FILE, Contents
 from skewgate.sosreport.statements import Statement, host, statements, taken
 from tests.unit.skewgate.sosreports import CONF, TIMEDATECTL, UNITS, healthy, member, members, sample, tar
 
@@ -148,6 +151,37 @@ def test_of_a_configuration_that_is_too_large_the_rest_counts_as_not_read() -> N
     assert ("unknown", "CHR002") in found
 
 
+def test_a_configuration_full_of_includes_is_judged_in_seconds() -> None:
+    many = {f"etc/chrony/conf.d/{number}.conf": "" for number in range(450)}
+    start = time.process_time()
+    found = said_of(healthy(conf=CONF + "".join(f"include /a/{number}\n" for number in range(15_000))) | many)
+
+    assert ("unknown", "CHR002") in found
+    assert time.process_time() - start < 15, "each include against each file takes a minute"
+
+
+def test_that_chronyd_stepped_the_clock_is_no_fault_alone() -> None:
+    found = said(journal="Nov 29 12:00:01 vm chronyd[7]: System clock was stepped by 0.7 seconds\n")
+
+    assert states(found) == set()
+    assert any("stepped by 0.7" in statement.seen and "it was behind" in statement.why for statement in found)
+
+
+@pytest.mark.parametrize(("rtc", "expected"), [("12:11:10", "seen"), ("12:11:21", "problem"), ("12:09:00", "problem")])
+def test_an_rtc_looks_wrong_beyond_what_the_strictest_client_tolerates(rtc: str, expected: str) -> None:
+    found = said(
+        timedatectl=TIMEDATECTL.replace("RTC time: Sun 2026-11-29 12:11:15", f"RTC time: Sun 2026-11-29 {rtc}")
+    )
+
+    assert [statement.state for statement in found if "the RTC was" in statement.seen] == [expected]
+
+
+def test_of_a_list_of_units_that_was_cut_nothing_is_concluded() -> None:
+    cut = UNITS.replace("chrony.service", "cron.service  ") + "#" * MAX_FILE
+
+    assert states(said(units=cut)) == {("unknown", "time_service")}
+
+
 def said_of(files: dict[str, str]) -> set[tuple[str, str]]:
     return states(statements(contents(files)))
 
@@ -200,7 +234,9 @@ def test_each_statement_names_its_file_and_the_next_step(tmp_path: Path, capsys:
     assert explain(tmp_path, healthy(sources=sample("sources.lost"), conf="server 127.0.0.2\nmakestep 1 3\n")) == 0
 
     text = " ".join(capsys.readouterr().out.split())
-    assert "- sos_commands/chrony/chronyc_-n_sources: falsetickers: 127.0.0.5 (-5.000 s)" in text
+    assert (
+        "- sos_commands/chrony/chronyc_-n_sources: falsetickers: 127.0.0.5 (NTP time was 5.000000 s behind it)" in text
+    )
     assert "Next: `skewgate explain ntp_sources`" in text
     assert "etc/chrony/chrony.conf" in text
     assert "More: `skewgate explain CHR" in text
@@ -218,6 +254,39 @@ def test_text_of_the_archive_cannot_steer_the_terminal(tmp_path: Path, capsys: p
     assert explain(tmp_path, files | {f"etc/chrony/conf.d/{evil}.conf": f"sevrer {evil}"}) == 0
 
     assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+
+def test_the_name_of_a_file_that_cannot_be_read_cannot_either(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in (healthy() | {"etc/chrony/conf.d/a.conf": ""}).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    os.mknod(tmp_path / "etc/chrony/conf.d/\x1b[2J.conf", 0o600 | stat.S_IFSOCK)
+
+    assert cli.main(["explain", "--sosreport", str(tmp_path)]) == 0
+
+    out = capsys.readouterr().out
+    assert "Not all of it was read: etc/chrony/conf.d/\\x1b[2J.conf" in out
+    assert out.replace("\n", "").isprintable()
+
+
+def test_the_folder_may_be_the_current_one_or_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tar(tmp_path / "report.tar", members(healthy()))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["explain", "--sosreport=~/report.tar"]) == 0
+    assert cli.main(["explain", "--sosreport=."]) == 2, "a folder with an archive is no report"
+    (tmp_path / "date").mkdir()
+    for name, text in healthy().items():
+        (tmp_path / "date" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "date" / name).write_text(text)
+    monkeypatch.chdir(tmp_path / "date")
+    assert cli.main(["explain", "--sosreport=."]) == 0
+    assert "\ndate: what the node vm showed" in capsys.readouterr().out
 
 
 def test_a_line_of_any_length_is_shown_shortened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
