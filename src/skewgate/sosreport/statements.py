@@ -6,6 +6,7 @@ clock was compared with no other one, and no token was signed.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -358,7 +359,7 @@ def _configuration(contents: Contents) -> Iterator[Statement]:
         return
     config = _read(contents, f"/{first}")
     found = [
-        _rule(rule, places, incomplete=bool(config.unreadable))
+        _rule(rule, places, incomplete=bool(config.unreadable or contents.cut))
         for rule in sorted(RULES.values(), key=lambda rule: rule.id)
         if (places := list(rule.find(config)))
     ]
@@ -390,13 +391,18 @@ def _read(contents: Contents, path: str) -> ChronyConfig:
                 beyond.append(f"/{name}")
     section: dict[str, Any] = {"config": {"path": path, "files": files}, "version": _version(contents)}
     names = [file["path"] for file in files] + [f"/{folder}" for folder in contents.folders]
-    asked = (
+    includes = (
         wanted
         for directive in read_config(section).directives
         if directive.name in ("include", "confdir", "sourcedir")
         for wanted in directive.arguments
     )
-    lost = [wanted for wanted in islice(asked, MAX_FOLLOWED) if not any(matches(name, wanted) for name in names)]
+    asked = list(islice(includes, MAX_FOLLOWED))
+    lost = [wanted for wanted in asked if not any(matches(name, wanted) for name in names)]
+    links = {f"/{name}": f"/{posixpath.dirname(name)}" for name in contents.dangling}
+    lost += [
+        name for name, at in links.items() if any(matches(name, wanted) or matches(at, wanted) for wanted in asked)
+    ]
     section["config"]["unread"] = [
         {"path": wanted, "kind": "other", "error": "it is not in the archive, or too large"}
         for wanted in dict.fromkeys([*lost, *beyond])

@@ -116,6 +116,21 @@ def test_a_line_that_only_a_missing_file_may_have_is_no_proof_of_a_fault() -> No
     assert [statement for statement in said(conf="makestep 1 3\nrtcsync\n") if statement.state == "problem"]
 
 
+@pytest.mark.parametrize("why", ["a link to nowhere", "cut"])
+def test_a_line_that_a_part_that_was_not_read_may_have_is_no_proof_of_a_fault(why: str) -> None:
+    files = healthy(conf="confdir /etc/chrony/conf.d\nmakestep 1 3\nrtcsync\n")
+    found = contents(files | {"etc/chrony/conf.d/a.conf": "#\n"})
+    assert ("problem", "CHR101") in states(statements(found))
+
+    if why == "cut":
+        found.cut = "it ends in the middle of a file"
+    else:
+        found.link("etc/chrony/conf.d/servers.conf", "/opt/site/servers.conf")
+        found.follow()
+
+    assert not [statement for statement in statements(found) if statement.state == "problem"]
+
+
 def test_files_that_the_configuration_includes_are_read_from_the_archive() -> None:
     started = "2026-11-29T12:11:00Z vm chronyd[7]: chronyd version 4.3 starting (+CMDMON +NTP)\n"
     files = healthy(conf=CONF + "sourcedir /etc/chrony/sources.d\n", journal=started) | {
