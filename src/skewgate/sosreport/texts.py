@@ -77,7 +77,7 @@ def parse_tracking(text: str) -> Tracking:
             system_time_s=_sided(given["System time"], "seconds slow of NTP time", "seconds fast of NTP time"),
             last_offset_s=_number(given["Last offset"], "seconds"),
             rms_offset_s=_number(given["RMS offset"], "seconds"),
-            frequency_ppm=_sided(given["Frequency"], "ppm slow", "ppm fast"),
+            frequency_ppm=_sided(given["Frequency"], "ppm fast", "ppm slow"),
             residual_freq_ppm=_number(given["Residual freq"], "ppm"),
             skew_ppm=_number(given["Skew"], "ppm"),
             root_delay_s=_number(given["Root delay"], "seconds"),

@@ -28,6 +28,12 @@ def test_a_clock_that_is_slow_is_behind() -> None:
     assert parse_tracking(slow).system_time_s == 612.5
 
 
+def test_a_frequency_has_the_sign_of_chronycs_form_for_programs() -> None:
+    """client.c, print_report: an offset above zero is slow, a frequency above zero is fast."""
+    assert "0.004 ppm slow" in sample("tracking.sync")
+    assert parse_tracking(sample("tracking.sync")).frequency_ppm == -0.004
+
+
 def test_tracking_before_the_first_update() -> None:
     tracking = parse_tracking(sample("tracking.starting"))
 
