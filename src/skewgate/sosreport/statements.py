@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ansible_collections.skewgate.preflight.plugins.module_utils.node.files import MAX_CONFIGURATION_BYTES
-from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.chronyc import LOCAL_REFID, Source, Tracking
+from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.chronyc import LOCAL_REFID, Tracking
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.config import ChronyConfig
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.faults import Place
 from ansible_collections.skewgate.preflight.plugins.plugin_utils.chrony.reader import MAX_FOLLOWED, matches, read_config
@@ -169,20 +169,31 @@ def _not_enabled(contents: Contents, running: list[str]) -> Iterator[Statement]:
 # --- chronyc
 
 
-def _tracking(contents: Contents, now: datetime | None) -> Iterator[Statement]:
-    paths = _chronyc(contents, "tracking")
+_Parsed = TypeVar("_Parsed")
+
+
+def _parsed(
+    contents: Contents, command: str, parse: Callable[[str], _Parsed], check: str
+) -> tuple[str, _Parsed] | Statement:
+    """The file, and what it has; or why there is nothing."""
+    paths = _chronyc(contents, command)
     if not paths:
-        yield _missing("`chronyc tracking`", "sync_state")
-        return
+        return _missing(f"`chronyc {command}`", check)
     path = paths[0]
     if down := _down(contents.texts[path]):
-        yield Statement("problem", path, down, "chronyd did not run, or chronyc could not reach it.", "time_service")
-        return
+        return Statement("problem", path, down, "chronyd did not run, or chronyc could not reach it.", "time_service")
     try:
-        tracking = parse_tracking(contents.texts[path])
+        return path, parse(contents.texts[path])
     except ValueError as error:
-        yield _not_read(path, error, "sync_state")
+        return _not_read(path, error, check)
+
+
+def _tracking(contents: Contents, now: datetime | None) -> Iterator[Statement]:
+    found = _parsed(contents, "tracking", parse_tracking, "sync_state")
+    if isinstance(found, Statement):
+        yield found
         return
+    path, tracking = found
     if tracking.leap == "Not synchronised" or not 0 < tracking.stratum < 16:
         seen = f"chronyd was not synchronised: leap status {tracking.leap}, stratum {tracking.stratum}"
         yield Statement("problem", path, seen, "It had no usable time, or did not have it yet.", "sync_state")
@@ -215,7 +226,9 @@ def _stale(path: str, tracking: Tracking, contents: Contents, now: datetime | No
     if now is None:
         yield Statement("unknown", path, "the age of the last update", "The archive has no date in UTC.", "sync_state")
         return
-    polls = [2.0 ** max(-7, min(24, source.poll)) for source in _parsed(contents) if source.state == "*"]
+    found = _parsed(contents, "sources", parse_sources, "ntp_sources")
+    sources = [] if isinstance(found, Statement) else found[1]
+    polls = [2.0 ** max(-7, min(24, source.poll)) for source in sources if source.state == "*"]
     limit_s = STALE_AFTER_INTERVALS * max([1.0, tracking.update_interval_s, *polls])
     age_s = now.timestamp() + tracking.system_time_s - tracking.ref_time_s
     reference = datetime.fromtimestamp(tracking.ref_time_s, UTC)
@@ -235,27 +248,12 @@ def _stale(path: str, tracking: Tracking, contents: Contents, now: datetime | No
         yield Statement("seen", path, seen, "That is recent enough to count.", "sync_state")
 
 
-def _parsed(contents: Contents) -> list[Source]:
-    for path in _chronyc(contents, "sources"):
-        with suppress(ValueError):
-            return parse_sources(contents.texts[path])
-    return []
-
-
 def _sources(contents: Contents) -> Iterator[Statement]:
-    paths = _chronyc(contents, "sources")
-    if not paths:
-        yield _missing("`chronyc sources`", "ntp_sources")
+    found = _parsed(contents, "sources", parse_sources, "ntp_sources")
+    if isinstance(found, Statement):
+        yield found
         return
-    path = paths[0]
-    if down := _down(contents.texts[path]):
-        yield Statement("problem", path, down, "chronyd did not run, or chronyc could not reach it.", "time_service")
-        return
-    try:
-        sources = parse_sources(contents.texts[path])
-    except ValueError as error:
-        yield _not_read(path, error, "ntp_sources")
-        return
+    path, sources = found
     used = [source.name for source in sources if source.state in "*+"]
     if not any(source.state == "*" for source in sources):
         seen = f"of {len(sources)} sources none was selected"
