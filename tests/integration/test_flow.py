@@ -399,7 +399,7 @@ def test_the_admission_asks_the_node_and_a_node_that_proves_nothing_does_not_joi
     hosts = dict.fromkeys(("good", "gone", "hostile"), GOOD)
     done = ansible(tmp_path, [GATE, play(tasks=meanwhile), join], hosts)
     assert (done.status, done.left("joined")) == (2, {"good"}), done.output
-    assert [done.output.count(f'"keys": ["{key}"]') for key in ("no_answer", "settings_in_facts")] == [1, 1]
+    assert [done.output.count(f'"ended_by": ["{key}"]') for key in ("no_answer", "settings_in_facts")] == [1, 1]
 
 
 def test_the_admission_is_asked_for_in_check_mode_too(ansible: Ansible, tmp_path: Path) -> None:
